@@ -1,0 +1,82 @@
+"""The parameters of one mixture."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.mixture.structures import structure_of
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameters:
+    """Weights, means and covariances of a Gaussian mixture, in the units of the data.
+
+    Attributes
+    ----------
+    covariance_type : str
+        The covariance structure; it fixes the shape of the two arrays that depend on it.
+    weights : ndarray of shape (n_components,)
+        Mixing proportions, non-negative, summing to 1.
+    means : ndarray of shape (n_components, n_features)
+    covariances : ndarray
+        ``full``: (n_components, n_features, n_features); ``tied``: (n_features, n_features);
+        ``diag``: (n_components, n_features); ``spherical``: (n_components,).
+    precisions_cholesky : ndarray
+        Same shape; for ``full`` and ``tied`` upper triangular U with U U' = inverse covariance,
+        for the others the inverse standard deviation (scikit-learn's convention).
+    """
+
+    covariance_type: str
+    weights: Array
+    means: Array
+    covariances: Array
+    precisions_cholesky: Array
+
+    @classmethod
+    def from_covariances(
+        cls, covariance_type: str, weights: Array, means: Array, covariances: Array
+    ) -> Self:
+        """Parameters whose precision factors are computed from the covariances.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If a covariance is not positive definite.
+        """
+        factors = structure_of(covariance_type).precisions_cholesky(covariances)
+        return cls(covariance_type, weights, means, covariances, factors)
+
+    @property
+    def n_components(self) -> int:
+        """Number of components K."""
+        return self.means.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features d."""
+        return self.means.shape[1]
+
+    def translated(self, shift: Array) -> Self:
+        """The same mixture with every mean moved by ``shift`` (n_features,)."""
+        return replace(self, means=self.means + shift)
+
+    def ordered(self) -> Self:
+        """The same mixture with components by weight, largest first; ties keep their order."""
+        order = np.argsort(-self.weights, kind="stable")
+        return self.permuted(order)
+
+    def permuted(self, order: NDArray[np.intp]) -> Self:
+        """The same mixture with component ``order[i]`` in place ``i``."""
+        if self.covariance_type == "tied":
+            return replace(self, weights=self.weights[order], means=self.means[order])
+        return replace(
+            self,
+            weights=self.weights[order],
+            means=self.means[order],
+            covariances=self.covariances[order],
+            precisions_cholesky=self.precisions_cholesky[order],
+        )

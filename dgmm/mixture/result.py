@@ -1,0 +1,72 @@
+"""What a sweep found."""
+
+from dataclasses import dataclass
+
+from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitResult:
+    """One candidate as fitted; every number belongs to exactly these parameters, over all rows.
+
+    Attributes
+    ----------
+    candidate : Candidate
+    parameters : Parameters
+        In the units of the input, components by weight, largest first.
+    status : Status
+    n_iter : int
+        EM iterations (M-steps) that made these parameters, on the sample and on all rows.
+    trace : tuple of float
+        Log-likelihood per unit of weight after each pass over all rows, in nats; the last is that
+        of ``parameters``.
+    log_likelihood : float
+        Sum over rows of weight times log density, in nats; larger is better.
+    n_parameters : int
+        Free parameters of the mixture.
+    bic, aic, icl : float
+        -2 log L + penalty, in scikit-learn's sign: smaller is better.
+    """
+
+    candidate: Candidate
+    parameters: Parameters
+    status: Status
+    n_iter: int
+    trace: tuple[float, ...]
+    log_likelihood: float
+    n_parameters: int
+    bic: float
+    aic: float
+    icl: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sweep:
+    """All candidates of a sweep, one result for each covariance type and number of components.
+
+    Attributes
+    ----------
+    results : tuple of FitResult
+        In the order in which the candidates were named.
+    criterion : str
+        ``"bic"``, ``"aic"`` or ``"icl"``.
+    best : FitResult
+        The smallest criterion among candidates that are not degenerate (among all, if all are).
+    n_passes : int
+        Reads of all rows, the profile included.
+    """
+
+    results: tuple[FitResult, ...]
+    criterion: str
+    best: FitResult
+    n_passes: int
+
+    def ranked(self) -> tuple[FitResult, ...]:
+        """Results best first; degenerate candidates last."""
+        return tuple(sorted(self.results, key=lambda result: rank(result, self.criterion)))
+
+
+def rank(result: FitResult, criterion: str) -> tuple[bool, float]:
+    """Sort key: degenerate after sound, then by criterion, smaller first."""
+    return (result.status is Status.DEGENERATE, float(getattr(result, criterion)))
