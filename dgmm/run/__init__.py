@@ -1,0 +1,1 @@
+"""A run: its configuration, cluster, stages and progress."""
