@@ -1,0 +1,36 @@
+"""When EM may stop."""
+
+from collections.abc import Sequence
+
+_ROUNDING = 1e-13
+"""Changes of the log-likelihood below this, relative, are arithmetic and not progress."""
+
+
+def has_converged(trace: Sequence[float], tol: float) -> bool:
+    """Whether what is left to gain is below ``tol``.
+
+    EM converges linearly, so the last two changes predict the limit: with a their ratio, the
+    remaining gain is change * a / (1 - a), Aitken's estimate (McLachlan & Peel 2000, sec. 2.11).
+    A small step alone proves nothing: with a = 0.99 a hundred such steps are still to come. A
+    falling likelihood is never converged.
+
+    Parameters
+    ----------
+    trace : sequence of float
+        Log-likelihood per unit of weight after each iteration, in nats.
+    tol : float
+        In the same unit.
+    """
+    if len(trace) < 2:
+        return False
+    change = trace[-1] - trace[-2]
+    rounding = _ROUNDING * max(1.0, abs(trace[-1]))
+    if abs(change) <= rounding:
+        return True
+    if change < 0 or len(trace) < 3:
+        return False
+    before = trace[-2] - trace[-3]
+    if before <= change:
+        return False
+    rate = change / before
+    return change < tol and change * rate / (1.0 - rate) < tol

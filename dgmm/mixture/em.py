@@ -1,0 +1,146 @@
+"""EM as ``step(state, moments) -> state``: the E-step's outcome in, the next state out."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.mixture import convergence
+from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.moments import Moments, is_empty
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.regularization import Regularization
+from dgmm.mixture.structures import structure_of
+
+Array = NDArray[np.float64]
+
+_AT_FLOOR = 2.0  # times floor plus ridge: at most half of the variance is the data's own
+_NOT_THE_DATA = 100.0  # times the same: the data as a whole are not flat in this direction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rules:
+    """What holds for every candidate of a fit.
+
+    Attributes
+    ----------
+    tol : float
+        EM stops when less than this is left to gain, in nats per unit of weight.
+    max_iter : int
+        Most M-steps.
+    regularization : Regularization
+    covariance : ndarray of shape (n_features, n_features)
+        Of all data, to tell a collapsed component from flat data.
+    keep_degenerate : bool
+        Whether a candidate with a collapsed component goes on to convergence.
+    """
+
+    tol: float
+    max_iter: int
+    regularization: Regularization
+    covariance: Array
+    keep_degenerate: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitState:
+    """A candidate on its way.
+
+    Attributes
+    ----------
+    candidate : Candidate
+    parameters : Parameters
+        Relative to the frame's origin. Once the status is final, the ones that the last entry of
+        ``trace`` belongs to.
+    status : Status
+    n_iter : int
+        M-steps so far.
+    trace : tuple of float
+        Log-likelihood per unit of weight of each E-step, in nats.
+    log_likelihood, log_classification : float
+        Of the last E-step, in nats (:class:`dgmm.mixture.moments.Moments`).
+    """
+
+    candidate: Candidate
+    parameters: Parameters
+    status: Status = Status.RUNNING
+    n_iter: int = 0
+    trace: tuple[float, ...] = ()
+    log_likelihood: float = float("nan")
+    log_classification: float = float("nan")
+
+
+def step(state: FitState, moments: Moments, rules: Rules) -> FitState:
+    """Take in the E-step of ``state.parameters``; stop, or do the M-step.
+
+    Parameters
+    ----------
+    state : FitState
+        Running.
+    moments : Moments
+        The outcome of a pass with ``state.parameters``.
+    rules : Rules
+
+    Returns
+    -------
+    FitState
+        Final, with the same parameters, or running, with the next ones.
+    """
+    evaluated = replace(
+        state,
+        trace=(*state.trace, moments.log_likelihood / moments.total_weight),
+        log_likelihood=moments.log_likelihood,
+        log_classification=moments.log_classification,
+    )
+    status = _status(evaluated, rules)
+    if status is not Status.RUNNING:
+        return replace(evaluated, status=status)
+    parameters = m_step(state.candidate.covariance_type, moments, rules.regularization)
+    return replace(evaluated, parameters=parameters, n_iter=state.n_iter + 1)
+
+
+def _status(state: FitState, rules: Rules) -> Status:
+    # One component has a closed form: its first M-step is the answer.
+    closed = state.candidate.n_components == 1 and state.n_iter > 0
+    converged = closed or convergence.has_converged(state.trace, rules.tol)
+    finished = converged or state.n_iter >= rules.max_iter
+    if finished or not rules.keep_degenerate:
+        if is_degenerate(state.parameters, rules):
+            return Status.DEGENERATE
+        if finished:
+            return Status.CONVERGED if converged else Status.MAX_ITER
+    return Status.RUNNING
+
+
+def m_step(covariance_type: str, moments: Moments, regularization: Regularization) -> Parameters:
+    """The parameters that maximise the expected log-likelihood (Bishop 2006, eqs 9.24-9.26).
+
+    Parameters
+    ----------
+    covariance_type : str
+    moments : Moments
+    regularization : Regularization
+    """
+    structure = structure_of(covariance_type)
+    weights = np.maximum(moments.counts, 0.0)
+    covariances = structure.regularized(moments.covariances, regularization)
+    return Parameters.from_covariances(
+        covariance_type, weights / weights.sum(), moments.means, covariances
+    )
+
+
+def is_degenerate(mixture: Parameters, rules: Rules) -> bool:
+    """Whether a component is empty, or flat in a direction in which the data are not."""
+    if is_empty(mixture.weights, 1.0).any():
+        return True
+    if mixture.n_components == 1:
+        return False
+    structure = structure_of(mixture.covariance_type)
+    deviation = np.sqrt(rules.regularization.ridge + rules.regularization.floor)
+    scale = 1.0 / np.outer(deviation, deviation)
+    matrices = structure.matrices(mixture.covariances, mixture.n_components, len(deviation))
+    if mixture.covariance_type == "tied":
+        matrices = matrices[:1]
+    values, vectors = np.linalg.eigh(matrices * scale)
+    pooled = np.einsum("kiv,ij,kjv->kv", vectors, rules.covariance * scale, vectors)
+    return bool(((values <= _AT_FLOOR) & (pooled >= _NOT_THE_DATA)).any())

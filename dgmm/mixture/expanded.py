@@ -1,0 +1,153 @@
+"""The expanded kernel: all components of all models in one product with the feature map.
+
+Models are grouped by the prefix of the feature map they need, so that there is one product a group
+and tile: L = Theta phi, then S += R phi'.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.mixture import feature_map, softmax
+from dgmm.mixture.frame import Frame
+from dgmm.mixture.moments import Moments, is_empty
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.structures import structure_of
+
+Array = NDArray[np.float64]
+
+_LOG_ZERO = float(np.log(np.finfo(np.float64).tiny))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpandedGroup:
+    """Models of one order of the feature map, their natural parameters stacked.
+
+    Attributes
+    ----------
+    order : int
+        The prefix of the feature map.
+    models : tuple of int
+        Which of the pass's models these are.
+    stops : tuple of int
+        Where each model's components end in ``theta``.
+    theta : ndarray of shape (C, p)
+        Natural parameters of all C components.
+    """
+
+    order: int
+    models: tuple[int, ...]
+    stops: tuple[int, ...]
+    theta: Array
+
+    @classmethod
+    def pack(cls, order: int, models: tuple[int, ...], mixtures: list[Parameters]) -> Self:
+        """Stack the natural parameters of mixtures that share an order."""
+        stops = tuple(int(n) for n in np.cumsum([m.n_components for m in mixtures]))
+        theta = np.concatenate([natural_parameters(m) for m in mixtures])
+        return cls(order, models, stops, theta)
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """The rows of ``theta`` of each model."""
+        starts = (0, *self.stops[:-1])
+        return tuple(slice(a, b) for a, b in zip(starts, self.stops, strict=True))
+
+    def zero(self) -> Array:
+        """The sums over no rows, shape (p, C)."""
+        return np.zeros(self.theta.shape[::-1])
+
+    def accumulate(
+        self, phi: Array, weights: Array | None, logits: Array, sums: Array
+    ) -> list[tuple[float, float]]:
+        """Add a tile to ``sums``; the log-likelihood and log-classification of each model.
+
+        Parameters
+        ----------
+        phi : ndarray of shape (>= p, T)
+        weights : ndarray of shape (T,), or None
+        logits : ndarray of shape (>= C, T)
+            Scratch.
+        sums : ndarray of shape (p, C)
+            Added to in place.
+        """
+        n_components, p = self.theta.shape
+        phi = phi[:p]
+        logits = logits[:n_components]
+        np.matmul(self.theta, phi, out=logits)
+        scores = [softmax.responsibilities(logits[rows], weights) for rows in self.slices]
+        sums += phi @ logits.T
+        return scores
+
+
+def natural_parameters(mixture: Parameters) -> Array:
+    """The theta of theta_k . phi(x) = log(w_k N(x | mu_k, Sigma_k)), shape (K, p).
+
+    For a tied covariance the term -1/2 x' P x, the same for all components, is left out.
+    """
+    structure = structure_of(mixture.covariance_type)
+    n_components, n_features = mixture.means.shape
+    factors = structure.factor_matrices(mixture.precisions_cholesky, n_components, n_features)
+    precisions = factors @ factors.transpose(0, 2, 1)
+    linear = np.einsum("kij,kj->ki", precisions, mixture.means)
+    constant = (
+        np.log(mixture.weights, out=np.full(n_components, _LOG_ZERO), where=mixture.weights > 0)
+        + structure.log_determinants(mixture.precisions_cholesky, n_components, n_features)
+        - 0.5 * n_features * np.log(2 * np.pi)
+        - 0.5 * np.einsum("ki,ki->k", linear, mixture.means)
+    )
+    quadratic = -feature_map.pack_symmetric(precisions)
+    quadratic[:, :n_features] *= 0.5
+    theta = np.concatenate([constant[:, None], linear, quadratic], axis=1)
+    return np.ascontiguousarray(theta[:, : feature_map.length(structure.order, n_features)])
+
+
+def relative_error(mixture: Parameters) -> float:
+    """A bound on what the expanded form loses, relative to a log-density of order one.
+
+    eps max_k (|mu_k|' |P_k| |mu_k| + sum_ij |P_k|_ij |Sigma_k|_ij), absolute values elementwise:
+    far means and strong correlations both cost digits.
+    """
+    structure = structure_of(mixture.covariance_type)
+    n_components, n_features = mixture.means.shape
+    factors = structure.factor_matrices(mixture.precisions_cholesky, n_components, n_features)
+    precisions = np.abs(factors @ factors.transpose(0, 2, 1))
+    covariances = np.abs(structure.matrices(mixture.covariances, n_components, n_features))
+    means = np.abs(mixture.means)
+    far = np.einsum("ki,kij,kj->k", means, precisions, means)
+    correlated = np.einsum("kij,kij->k", precisions, covariances)
+    return float(np.finfo(np.float64).eps * (far + correlated).max())
+
+
+def moments(
+    mixture: Parameters,
+    sums: Array,
+    log_likelihood: float,
+    log_classification: float,
+    frame: Frame,
+) -> Moments:
+    """The E-step's outcome for one mixture from its sums, shape (p, K), over all rows."""
+    structure = structure_of(mixture.covariance_type)
+    d = mixture.n_features
+    counts = sums[0].copy()
+    empty = is_empty(counts, frame.total_weight)
+    divisor = np.where(empty, 1.0, counts)
+    means = np.where(empty[:, None], mixture.means, sums[1 : 1 + d].T / divisor[:, None])
+    if structure.order == feature_map.LINEAR:
+        factor = mixture.precisions_cholesky
+        log_likelihood -= 0.5 * float(np.sum((factor @ factor.T) * frame.scatter))
+        covariances = (frame.scatter - (means.T * counts) @ means) / frame.total_weight
+    else:
+        second = sums[1 + d :].T / divisor[:, None]
+        if structure.is_diagonal:
+            scatters = np.maximum(second - means**2, 0.0)
+        else:
+            scatters = feature_map.unpack_symmetric(second, d)
+            scatters -= means[:, :, None] * means[:, None, :]
+        covariances = structure.from_scatter(scatters, counts)
+        covariances[empty] = mixture.covariances[empty]
+    return Moments(
+        log_likelihood, log_classification, frame.total_weight, counts, means, covariances
+    )

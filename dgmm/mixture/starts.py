@@ -1,0 +1,191 @@
+"""Where EM starts: several kinds of first guess, made on a sample of rows.
+
+No kind is best on all data, so that a sweep tries several and short runs choose among them
+(emEM: Biernacki, Celeux & Govaert 2003, Comput. Stat. Data Anal. 41).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.vq import ClusterError, kmeans2
+from scipy.linalg import solve_triangular
+from scipy.spatial.distance import cdist
+
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.regularization import Regularization
+from dgmm.mixture.structures import structure_of
+
+Array = NDArray[np.float64]
+Labels = NDArray[np.intp]
+Guess = Callable[[Array, int, np.random.Generator], Array]
+
+_HIERARCHY_ROWS = 1000
+_KMEANS_ITERATIONS = 20
+
+
+def start(
+    method: str,
+    covariance_type: str,
+    n_components: int,
+    rows: Array,
+    weights: Array | None,
+    regularization: Regularization,
+    rng: np.random.Generator,
+) -> Parameters:
+    """First parameters for EM.
+
+    Parameters
+    ----------
+    method : str
+        A key of :data:`METHODS`.
+    covariance_type : str
+    n_components : int
+        K, at most the number of rows.
+    rows : ndarray of shape (m, n_features), float64
+        A sample of the data.
+    weights : ndarray of shape (m,), or None
+        Sample weights.
+    regularization : Regularization
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Parameters
+        In the coordinates of ``rows``.
+    """
+    responsibilities = METHODS[method](rows, n_components, rng)
+    if weights is not None:
+        responsibilities = responsibilities * weights[:, None]
+    return _from_responsibilities(covariance_type, rows, responsibilities, regularization, rng)
+
+
+def kmeans(rows: Array, n_components: int, rng: np.random.Generator) -> Array:
+    """k-means on standardised features from a k-means++ seeding."""
+    scaled = _standardised(rows)
+    centres = scaled[_plusplus(scaled, n_components, rng)]
+    try:
+        centres, _ = kmeans2(scaled, centres, _KMEANS_ITERATIONS, minit="matrix", missing="raise")
+    except ClusterError:  # a cluster ran empty; the seeding is a start as good as any
+        pass
+    return _one_hot(_nearest(scaled, centres), n_components)
+
+
+def plusplus(rows: Array, n_components: int, rng: np.random.Generator) -> Array:
+    """Rows join the nearest of K centres that k-means++ picks on standardised features."""
+    scaled = _standardised(rows)
+    centres = scaled[_plusplus(scaled, n_components, rng)]
+    return _one_hot(_nearest(scaled, centres), n_components)
+
+
+def random_points(rows: Array, n_components: int, rng: np.random.Generator) -> Array:
+    """Rows join the nearest, by Mahalanobis distance, of K rows picked at random."""
+    white = _whitened(rows)
+    centres = white[rng.choice(len(rows), n_components, replace=False)]
+    return _one_hot(_nearest(white, centres), n_components)
+
+
+def random_partition(rows: Array, n_components: int, rng: np.random.Generator) -> Array:
+    """Responsibilities drawn uniformly at random."""
+    draws = rng.random((len(rows), n_components))
+    return draws / draws.sum(axis=1, keepdims=True)
+
+
+def agglomerative(rows: Array, n_components: int, rng: np.random.Generator) -> Array:
+    """Ward's hierarchy on a whitened subsample, cut at K; rows join the nearest centre.
+
+    mclust starts alike (Scrucca & Raftery 2015, Adv. Data Anal. Classif. 9).
+    """
+    white = _whitened(rows)
+    if len(white) < 2:
+        return np.ones((len(white), 1))
+    subset = white
+    if len(white) > _HIERARCHY_ROWS:
+        subset = white[np.sort(rng.choice(len(white), _HIERARCHY_ROWS, replace=False))]
+    groups = fcluster(linkage(subset, "ward"), n_components, criterion="maxclust") - 1
+    centres = np.stack([subset[groups == k].mean(axis=0) for k in range(groups.max() + 1)])
+    labels = groups if subset is white else _nearest(white, centres)
+    return _one_hot(labels, n_components)
+
+
+METHODS: dict[str, Guess] = {
+    "agglomerative": agglomerative,
+    "kmeans": kmeans,
+    "random_from_data": random_points,
+    "k-means++": plusplus,
+    "random": random_partition,
+}
+"""The kinds of start; a sweep with several starts takes them in this order, then again."""
+
+
+def _from_responsibilities(
+    covariance_type: str,
+    rows: Array,
+    responsibilities: Array,
+    regularization: Regularization,
+    rng: np.random.Generator,
+) -> Parameters:
+    """One M-step, with covariances shrunk towards a K-th of the data's volume.
+
+    A component that starts on a few rows would otherwise start singular. The shrinkage is the
+    scale of Fraley & Raftery's prior (2007, J. Classif. 24): covariance / K^(2/d), d + 2 rows.
+    """
+    structure = structure_of(covariance_type)
+    n_components, d = responsibilities.shape[1], rows.shape[1]
+    counts = responsibilities.sum(axis=0)
+    lost = counts <= 0
+    means = (responsibilities.T @ rows) / np.where(lost, 1.0, counts)[:, None]
+    means[lost] = rows[rng.choice(len(rows), int(lost.sum()))]
+    prior = np.atleast_2d(np.cov(rows.T, bias=True)) / n_components ** (2.0 / d)
+    scatters = np.empty((n_components, d, d))
+    for k in range(n_components):
+        deviations = rows - means[k]
+        scatter = (deviations.T * responsibilities[:, k]) @ deviations
+        scatters[k] = (scatter + (d + 2) * prior) / (counts[k] + d + 2)
+    if structure.is_diagonal:
+        scatters = np.diagonal(scatters, axis1=1, axis2=2)
+    counts = np.maximum(counts, counts.sum() / (n_components * len(rows)))
+    covariances = structure.regularized(structure.from_scatter(scatters, counts), regularization)
+    return Parameters.from_covariances(covariance_type, counts / counts.sum(), means, covariances)
+
+
+def _plusplus(rows: Array, n_components: int, rng: np.random.Generator) -> Labels:
+    """Indices of rows picked with probability in proportion to the squared distance.
+
+    Arthur & Vassilvitskii 2007, SODA.
+    """
+    chosen = [int(rng.integers(len(rows)))]
+    distances = cdist(rows, rows[chosen], "sqeuclidean")[:, 0]
+    while len(chosen) < n_components:
+        cumulative = np.cumsum(distances)
+        # Fewer distinct rows than components: any row is as good as another.
+        if cumulative[-1] > 0:
+            pick = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+        else:
+            pick = int(rng.integers(len(rows)))
+        chosen.append(min(pick, len(rows) - 1))
+        newest = cdist(rows, rows[chosen[-1:]], "sqeuclidean")[:, 0]
+        distances = np.minimum(distances, newest)
+    return np.array(chosen, dtype=np.intp)
+
+
+def _standardised(rows: Array) -> Array:
+    deviation = rows.std(axis=0)
+    return (rows - rows.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+
+
+def _whitened(rows: Array) -> Array:
+    """Rows with unit covariance; directions without variance stay as they are."""
+    scaled = _standardised(rows)
+    covariance = np.atleast_2d(np.cov(scaled.T, bias=True))
+    ridge = np.sqrt(np.finfo(np.float64).eps) * np.eye(len(covariance))
+    return solve_triangular(np.linalg.cholesky(covariance + ridge), scaled.T, lower=True).T
+
+
+def _nearest(rows: Array, centres: Array) -> Labels:
+    return cdist(rows, centres, "sqeuclidean").argmin(axis=1)
+
+
+def _one_hot(labels: Labels, n_components: int) -> Array:
+    return np.eye(n_components)[labels]

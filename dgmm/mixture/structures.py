@@ -1,0 +1,242 @@
+"""The four covariance structures, one class each: everything that differs between them.
+
+Shapes follow scikit-learn. ``covariances`` and ``factors`` (precision factors U with
+U U' = Sigma^-1) are (K, d, d) for full, (d, d) for tied, (K, d) for diag and (K,) for spherical.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+from dgmm.mixture import feature_map
+from dgmm.mixture.regularization import Regularization
+
+Array = NDArray[np.float64]
+
+
+class Structure(ABC):
+    """A family of covariances.
+
+    Attributes
+    ----------
+    name : str
+        scikit-learn's word for it.
+    order : int
+        The prefix of the feature map that its components need (:mod:`dgmm.mixture.feature_map`).
+    """
+
+    name: ClassVar[str]
+    order: ClassVar[int]
+
+    @property
+    def is_diagonal(self) -> bool:
+        """Whether covariances have no off-diagonal entries."""
+        return self.order == feature_map.SQUARES
+
+    @abstractmethod
+    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
+        """Free parameters of the covariances."""
+
+    @abstractmethod
+    def from_scatter(self, scatters: Array, counts: Array) -> Array:
+        """Maximum-likelihood covariances of components.
+
+        Parameters
+        ----------
+        scatters : ndarray of shape (K, d, d), or (K, d) where ``is_diagonal``
+            Responsibility-weighted *average* outer products (or squares) about each mean.
+        counts : ndarray of shape (K,)
+            Sums of responsibilities.
+        """
+
+    @abstractmethod
+    def regularized(self, covariances: Array, regularization: Regularization) -> Array:
+        """The covariances with ridge added and eigenvalues raised to the floor."""
+
+    @abstractmethod
+    def precisions_cholesky(self, covariances: Array) -> Array:
+        """Factors U with U U' = Sigma^-1; upper triangular, or inverse standard deviations.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If a covariance is not positive definite.
+        """
+
+    @abstractmethod
+    def matrices(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        """The covariances (or any array of their shape) as (K, d, d) matrices."""
+
+    @abstractmethod
+    def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
+        """Log-determinant of U for each component, that is -1/2 log |Sigma_k|, shape (K,)."""
+
+    @abstractmethod
+    def whitened(self, deviations: Array, factors: Array, k: int) -> Array:
+        """U_k' (x - mu_k) for deviations of shape (d, T): unit covariance under component k."""
+
+    def factor_matrices(self, factors: Array, n_components: int, n_features: int) -> Array:
+        """The factors U as (K, d, d) matrices."""
+        return self.matrices(factors, n_components, n_features)
+
+
+class Full(Structure):
+    """Every component has a covariance matrix of its own."""
+
+    name = "full"
+    order = feature_map.CROSSES
+
+    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
+        return n_components * n_features * (n_features + 1) // 2
+
+    def from_scatter(self, scatters: Array, counts: Array) -> Array:
+        return scatters
+
+    def regularized(self, covariances: Array, regularization: Regularization) -> Array:
+        return np.stack([_floored(matrix, regularization) for matrix in covariances])
+
+    def precisions_cholesky(self, covariances: Array) -> Array:
+        return np.stack([_precision_factor(matrix) for matrix in covariances])
+
+    def matrices(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return covariances
+
+    def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
+        return np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+
+    def whitened(self, deviations: Array, factors: Array, k: int) -> Array:
+        return factors[k].T @ deviations
+
+
+class Tied(Structure):
+    """One covariance matrix for all components."""
+
+    name = "tied"
+    order = feature_map.LINEAR
+
+    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
+        return n_features * (n_features + 1) // 2
+
+    def from_scatter(self, scatters: Array, counts: Array) -> Array:
+        return np.tensordot(counts / counts.sum(), scatters, axes=1)
+
+    def regularized(self, covariances: Array, regularization: Regularization) -> Array:
+        return _floored(covariances, regularization)
+
+    def precisions_cholesky(self, covariances: Array) -> Array:
+        return _precision_factor(covariances)
+
+    def matrices(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return np.broadcast_to(covariances, (n_components, n_features, n_features))
+
+    def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
+        return np.full(n_components, np.log(np.diagonal(factors)).sum())
+
+    def whitened(self, deviations: Array, factors: Array, k: int) -> Array:
+        return factors.T @ deviations
+
+
+class Diag(Structure):
+    """Every component has a diagonal covariance matrix of its own."""
+
+    name = "diag"
+    order = feature_map.SQUARES
+
+    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
+        return n_components * n_features
+
+    def from_scatter(self, scatters: Array, counts: Array) -> Array:
+        return scatters
+
+    def regularized(self, covariances: Array, regularization: Regularization) -> Array:
+        return np.maximum(covariances + regularization.ridge, regularization.floor)
+
+    def precisions_cholesky(self, covariances: Array) -> Array:
+        return _inverse_deviation(covariances)
+
+    def matrices(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return covariances[:, :, None] * np.eye(n_features)
+
+    def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
+        return np.log(factors).sum(axis=1)
+
+    def whitened(self, deviations: Array, factors: Array, k: int) -> Array:
+        return factors[k][:, None] * deviations
+
+
+class Spherical(Structure):
+    """Every component has one variance, the same for all features."""
+
+    name = "spherical"
+    order = feature_map.SQUARES
+
+    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
+        return n_components
+
+    def from_scatter(self, scatters: Array, counts: Array) -> Array:
+        return scatters.mean(axis=1)
+
+    def regularized(self, covariances: Array, regularization: Regularization) -> Array:
+        return np.maximum(covariances + regularization.ridge.mean(), regularization.floor.mean())
+
+    def precisions_cholesky(self, covariances: Array) -> Array:
+        return _inverse_deviation(covariances)
+
+    def matrices(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return covariances[:, None, None] * np.eye(n_features)
+
+    def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
+        return n_features * np.log(factors)
+
+    def whitened(self, deviations: Array, factors: Array, k: int) -> Array:
+        return factors[k] * deviations
+
+
+STRUCTURES: dict[str, Structure] = {s.name: s for s in (Full(), Tied(), Diag(), Spherical())}
+
+
+def structure_of(covariance_type: str) -> Structure:
+    """The structure of this name.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    try:
+        return STRUCTURES[covariance_type]
+    except KeyError:
+        known = ", ".join(repr(name) for name in STRUCTURES)
+        message = f"covariance_type is {covariance_type!r}; expected one of {known}."
+        raise ValueError(message) from None
+
+
+def _floored(matrix: Array, regularization: Regularization) -> Array:
+    """``matrix`` plus ridge, its eigenvalues at least 1 in the metric of the floor."""
+    matrix = matrix + np.diag(regularization.ridge)
+    deviation = np.sqrt(regularization.floor)
+    scaled = matrix / np.outer(deviation, deviation)
+    try:  # nearly always all eigenvalues exceed 1; this costs a tenth of finding them
+        np.linalg.cholesky(scaled - np.eye(len(scaled)))
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(scaled)
+        scaled = (vectors * np.maximum(values, 1.0)) @ vectors.T
+        matrix = scaled * np.outer(deviation, deviation)
+    return matrix
+
+
+def _precision_factor(covariance: Array) -> Array:
+    """Upper triangular U with U U' = covariance^-1."""
+    lower = np.linalg.cholesky(covariance)
+    inverse = solve_triangular(lower, np.eye(len(lower)), lower=True, check_finite=False)
+    return np.ascontiguousarray(inverse.T)
+
+
+def _inverse_deviation(variances: Array) -> Array:
+    if not (variances > 0).all():
+        message = f"a variance is {variances.min():.3g}; expected a positive number."
+        raise np.linalg.LinAlgError(message)
+    return 1.0 / np.sqrt(variances)
