@@ -1,0 +1,65 @@
+"""One EM step of dgmm.mixture over blocks, as a pass of the engine does it, without Dask."""
+
+from contextlib import nullcontext
+from functools import reduce
+from operator import add
+from unittest.mock import patch
+
+import numpy as np
+
+from dgmm.mixture import em, kernels
+from dgmm.mixture.frame import Frame
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.regularization import Regularization
+from tests.strategies import blocks_of
+
+KERNELS = ("expanded", "centred")
+_BOUND = {"expanded": np.inf, "centred": -1.0}
+
+
+def using(kernel):
+    """Make every model take this kernel, whatever its error bound; None leaves the choice."""
+    if kernel is None:
+        return nullcontext()
+    return patch.object(kernels, "MAX_RELATIVE_ERROR", _BOUND[kernel])
+
+
+def frame_of(X, sample_weight=None):
+    origin = np.average(X, axis=0, weights=sample_weight)
+    s = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    deviations = X - origin
+    return Frame(origin, float(s.sum()), (deviations.T * s) @ deviations)
+
+
+def regularization_of(frame, reg_covar=None):
+    """The default floor, and a ridge where asked for."""
+    return Regularization.for_data(frame.scatter / frame.total_weight, frame.origin, reg_covar)
+
+
+def relative_to(origin, mixture):
+    return Parameters.from_covariances(*mixture).translated(-origin)
+
+
+def e_step(X, mixtures, sample_weight=None, chunks=None, kernel=None, frame=None):
+    """The moments of every mixture over all rows; means are relative to the frame's origin."""
+    frame = frame or frame_of(X, sample_weight)
+    moved = [relative_to(frame.origin, mixture) for mixture in mixtures]
+    with using(kernel):
+        packed = kernels.pack(moved, frame.origin)
+    chunks = chunks or (len(X),)
+    weights = [None] * len(chunks)
+    if sample_weight is not None:
+        weights = blocks_of(np.asarray(sample_weight), chunks)
+    statistics = [
+        kernels.accumulate(packed, block, w)
+        for block, w in zip(blocks_of(X, chunks), weights, strict=True)
+    ]
+    return kernels.moments(packed, moved, reduce(add, statistics, packed.zero()), frame)
+
+
+def em_step(X, mixture, sample_weight=None, chunks=None, kernel=None, reg_covar=None):
+    """The parameters after one EM step, in the coordinates of the rows."""
+    frame = frame_of(X, sample_weight)
+    (moments,) = e_step(X, [mixture], sample_weight, chunks, kernel, frame)
+    regularization = regularization_of(frame, reg_covar)
+    return em.m_step(mixture.covariance_type, moments, regularization).translated(frame.origin)
