@@ -1,0 +1,125 @@
+"""A stored dataset as a lazy Dask array whose tasks open what they read."""
+
+import hashlib
+import json
+import logging
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.errors import DataError, DgmmError, InputChangedError, StorageError
+from dgmm.io.location import local_path
+from dgmm.io.partition import TARGET_BYTES, rows_per_partition
+from dgmm.io.stored import Read, Stored
+
+_MOST_PARTITIONS = 1_000_000
+
+_logger = logging.getLogger(__name__)
+
+
+def lazy_blocks(
+    read: Read,
+    location: str,
+    stored: Stored,
+    partition_size: int | None,
+    fingerprint: str,
+) -> da.Array:
+    """Blocks of rows, read by one task each; the graph holds names and numbers only.
+
+    Parameters
+    ----------
+    read : callable
+        The reader of the format, see `dgmm.io.stored.Format`.
+    location : str
+        An absolute location, resolved anew in every task.
+    stored : Stored
+        A table: two dimensions, not empty.
+    partition_size : int, optional
+        Bytes, see `dgmm.io.partition.rows_per_partition`.
+    fingerprint : str
+        Part of the name by which Dask knows the blocks.
+
+    Returns
+    -------
+    dask.array.Array of shape (n_samples, n_features)
+
+    Raises
+    ------
+    DataError
+        If there would be more than a million partitions.
+    """
+    n_rows, n_features = stored.shape
+    row_bytes = n_features * stored.dtype.itemsize
+    rows = rows_per_partition(n_rows, row_bytes, stored.storage_rows, partition_size)
+    if n_rows > rows * _MOST_PARTITIONS:
+        raise DataError(
+            f"{location} declares {n_rows} rows, which is {n_rows // rows} partitions of {rows} "
+            f"rows; at most {_MOST_PARTITIONS} are possible. Set a larger `partition_size`, unless "
+            "its metadata are damaged."
+        )
+    if rows < stored.storage_rows:
+        _warn_of_rereading(location, rows, stored.storage_rows, row_bytes)
+    full, rest = divmod(n_rows, rows)
+    blocks: da.Array = da.map_blocks(  # type: ignore[no-untyped-call]  # Dask is not typed
+        _load_block,
+        read,
+        location,
+        stored.variable,
+        stored.shape,
+        rows,
+        chunks=((rows,) * full + (rest,) * (rest > 0), (n_features,)),
+        dtype=stored.dtype,
+        meta=np.empty((0, 0), stored.dtype),
+        # Dask knows blocks by name: equal names must mean equal values, and a changed file others.
+        name=f"dgmm-{sha256_of(fingerprint, location, rows)}",
+    )
+    return blocks
+
+
+def _warn_of_rereading(location: str, rows: int, storage_rows: int, row_bytes: int) -> None:
+    """Log where a chunk is so large that decoding it for several partitions is felt."""
+    chunk_bytes = storage_rows * row_bytes
+    if chunk_bytes > 2 * TARGET_BYTES:
+        _logger.warning(
+            "%s is stored in chunks of %d rows (%d MiB), each of which is read and decoded anew "
+            "for every partition of %d rows; chunks of 16 to 64 MiB are read faster",
+            location,
+            storage_rows,
+            chunk_bytes // 2**20,
+            rows,
+        )
+
+
+def _load_block(
+    read: Read,
+    location: str,
+    variable: str | None,
+    shape: tuple[int, int],
+    rows: int,
+    block_id: tuple[int, int],
+) -> NDArray[Any]:
+    """Read one partition; runs in a task."""
+    start = block_id[0] * rows
+    stop = min(start + rows, shape[0])
+    try:
+        block = read(local_path(location), variable, start, stop)
+    except DgmmError:
+        raise
+    except Exception as error:  # codecs and file systems raise what they like
+        raise StorageError(
+            f"Rows {start} to {stop} of {location} cannot be read: "
+            f"{type(error).__name__}: {error}. Is the file damaged or gone?"
+        ) from error
+    if block.shape != (stop - start, shape[1]):
+        raise InputChangedError(
+            f"Rows {start} to {stop} of {location} have shape {block.shape}, expected "
+            f"{(stop - start, shape[1])}: it has been changed since it was opened."
+        )
+    return block
+
+
+def sha256_of(*facts: object) -> str:
+    """SHA-256 (hex) of values that JSON or ``str`` can represent."""
+    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()

@@ -1,0 +1,63 @@
+"""PNG and JPEG images: a row for each pixel, a feature for each colour band."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.errors import DataError, MissingExtraError
+from dgmm.io.stored import Format, Stored, list_files, refuse_variable
+
+_SUFFIXES = (".png", ".jpg", ".jpeg")
+_BANDS = {
+    "L": ("grey",),
+    "LA": ("grey", "alpha"),
+    "RGB": ("red", "green", "blue"),
+    "RGBA": ("red", "green", "blue", "alpha"),
+}
+
+
+def _matches(path: Path) -> bool:
+    return path.suffix.lower() in _SUFFIXES
+
+
+def _describe(path: Path, variable: str | None) -> Stored:
+    refuse_variable(path, variable)
+    with _pillow(path).open(path) as image:
+        width, height = image.size
+        mode = image.mode
+    if mode not in _BANDS:
+        raise DataError(
+            f"{path} has colour mode {mode}, expected one of {', '.join(_BANDS)}. "
+            'Convert it, for example with Pillow: image.convert("RGB").'
+        )
+    return Stored(
+        shape=(width * height, len(_BANDS[mode])),
+        dtype=np.dtype(np.uint8),
+        storage_rows=width,
+        files=list_files(path),
+        description=f"image of {height} x {width} pixels, {mode}",
+        feature_names=_BANDS[mode],
+    )
+
+
+def _read(path: Path, variable: str | None, start: int, stop: int) -> NDArray[Any]:  # noqa: ARG001 - the signature of all formats
+    with _pillow(path).open(path) as image:
+        pixels = np.asarray(image)
+    height, width = pixels.shape[:2]
+    return np.array(pixels.reshape(height * width, -1)[start:stop])
+
+
+def _pillow(path: Path) -> ModuleType:
+    try:
+        from PIL import Image  # here, because Pillow is optional
+    except ImportError as error:
+        raise MissingExtraError(
+            f'{path} is an image, and reading it needs Pillow: pip install "dgmm[image]"'
+        ) from error
+    return Image
+
+
+FORMAT = Format("image", _matches, _describe, _read)

@@ -1,0 +1,168 @@
+"""A path becomes lazy blocks of rows; no value is read before a task asks for it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+
+import dask.array as da
+
+from dgmm.errors import ConfigurationError, DataError, DgmmError, StorageError
+from dgmm.io import image_source, npy_source, zarr_source
+from dgmm.io.blocks import lazy_blocks, sha256_of
+from dgmm.io.location import absolute_location, local_path
+from dgmm.io.stored import Format, Stored
+
+FORMATS = {
+    entry.name: entry for entry in (zarr_source.FORMAT, npy_source.FORMAT, image_source.FORMAT)
+}
+
+_MOST_FEATURES = 100_000  # a covariance of so many takes 80 GB; more is a mistake in the metadata
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A dataset on disk as lazy blocks.
+
+    Attributes
+    ----------
+    blocks : dask.array.Array of shape (n_samples, n_features)
+        In the dtype that is stored; known chunks, all of as many rows but the last, one chunk of
+        columns.
+    feature_names : tuple of str
+        ``x0, x1, ...`` where the format has no names.
+    fingerprint : str
+        SHA-256 (hex) of the metadata and of key, size and modification time of every stored file.
+    n_bytes_stored : int
+        Size of those files, in bytes.
+    storage_chunk_rows : int
+        Rows that storage keeps together.
+    description : str
+        Format, layout and dtype, for a person.
+    format : str
+        Name of the input format.
+    """
+
+    blocks: da.Array
+    feature_names: tuple[str, ...]
+    fingerprint: str
+    n_bytes_stored: int
+    storage_chunk_rows: int
+    description: str
+    format: str
+
+
+def open_source(
+    path: str | os.PathLike[str],
+    format: str = "auto",  # noqa: A002 - the name in the configuration
+    variable: str | None = None,
+    partition_size: int | None = None,
+) -> Source:
+    """Open a dataset by its metadata alone.
+
+    Parameters
+    ----------
+    path : str or path
+        A file or directory that every worker sees, or ``package://PACKAGE[.SUBPACKAGE...]/FILE``
+        for a file that an installed package brings along.
+    format : str
+        ``"zarr"`` (v2 or v3), ``"npy"``, ``"image"`` (PNG or JPEG; a row for each pixel in
+        row-major order), or ``"auto"``: by the name of the file.
+    variable : str, optional
+        Path of an array inside a Zarr group; not needed if the group has one 2-D array.
+    partition_size : int, optional
+        Bytes that a task should read, as stored in memory; see `dgmm.io.partition`. Partitions
+        depend on the dataset and on this number, never on the cluster.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    InputNotFoundError
+        If nothing is at ``path``.
+    DataError
+        If it is not a readable dataset of this format, not two-dimensional, empty, or not of real
+        numbers.
+    ConfigurationError
+        If the format is unknown, or if the variable is missing, unknown or not applicable.
+    MissingExtraError
+        If an image is asked for and Pillow is not installed.
+    StorageError
+        If the file system refuses.
+    """
+    location = absolute_location(path)
+    file = local_path(location)
+    chosen = _choose_format(location, format)
+    with _explained(location, chosen.name):
+        stored = chosen.describe(file, variable)
+    _check(stored, location)
+    fingerprint = sha256_of(chosen.name, astuple(stored))
+    return Source(
+        blocks=lazy_blocks(chosen.read, location, stored, partition_size, fingerprint),
+        feature_names=stored.feature_names or tuple(f"x{j}" for j in range(stored.shape[1])),
+        fingerprint=fingerprint,
+        n_bytes_stored=sum(file.size for file in stored.files),
+        storage_chunk_rows=stored.storage_rows,
+        description=f"{stored.description}, {stored.dtype.name}",
+        format=chosen.name,
+    )
+
+
+def _choose_format(location: str, name: str) -> Format:
+    known = ", ".join(FORMATS)
+    if name in FORMATS:
+        return FORMATS[name]
+    if name != "auto":
+        raise ConfigurationError(f"There is no input format {name!r}; known are auto, {known}.")
+    path = local_path(location)
+    matching = [entry for entry in FORMATS.values() if entry.matches(path)]
+    if not matching:
+        raise DataError(
+            f"The format of {location} cannot be told from its name. "
+            f"Set `format` to one of: {known}."
+        )
+    return matching[0]
+
+
+@contextmanager
+def _explained(location: str, format_name: str) -> Iterator[None]:
+    """Turn whatever a library raises on broken metadata into an error that names the dataset."""
+    try:
+        yield
+    except DgmmError:
+        raise
+    except OSError as error:
+        raise StorageError(f"{location} cannot be opened: {error}.") from error
+    except Exception as error:
+        raise DataError(
+            f"{location} cannot be opened as {format_name}: {type(error).__name__}: {error}. "
+            "Its metadata are damaged, or it is of another format."
+        ) from error
+
+
+def _check(stored: Stored, location: str) -> None:
+    """Refuse what is not a table of real numbers."""
+    if stored.dtype.kind not in "biuf" or stored.dtype.itemsize > 8:
+        raise DataError(
+            f"{location} holds values of dtype {stored.dtype}, expected bool, integers or floats "
+            "of up to 64 bits. Convert them, or choose another variable."
+        )
+    if len(stored.shape) == 1:
+        raise DataError(
+            f"{location} is one-dimensional, expected (rows, features). For one feature store it "
+            f"with shape ({stored.shape[0]}, 1): values.reshape(-1, 1)."
+        )
+    if len(stored.shape) != 2:
+        raise DataError(
+            f"{location} has shape {stored.shape}, expected two dimensions (rows, features). "
+            "Store it as values.reshape(-1, n_features)."
+        )
+    if min(stored.shape) == 0 or stored.storage_rows == 0:
+        raise DataError(f"{location} is empty: its shape is {stored.shape}.")
+    if stored.shape[1] > _MOST_FEATURES:
+        raise DataError(
+            f"{location} declares {stored.shape[1]} features; at most {_MOST_FEATURES} can be "
+            "fitted. Are rows and columns exchanged, or its metadata damaged?"
+        )
