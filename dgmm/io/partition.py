@@ -11,6 +11,7 @@ LARGEST_BYTES = 256 * 2**20
 _TASKS_WANTED_AT_MOST = 1_000
 _TASKS_WANTED_AT_LEAST = 16
 _ROWS_WORTH_A_TASK = 8_192
+_PARTS_TRIED = 1_000
 
 
 def rows_per_partition(
@@ -64,6 +65,11 @@ def _multiple(wanted: int, most: int, storage_rows: int) -> int:
 
 
 def _even_part(storage_rows: int, wanted: int) -> int:
-    """The largest divisor of ``storage_rows`` in (wanted / 2, wanted]; ``wanted`` if none."""
-    divisors = (rows for rows in range(wanted, wanted // 2, -1) if storage_rows % rows == 0)
-    return next(divisors, wanted)
+    """At most ``wanted`` rows that divide ``storage_rows`` if a few more parts make that possible.
+
+    Otherwise nearly even parts, some of which lie in two storage units.
+    """
+    fewest = math.ceil(storage_rows / wanted)
+    candidates = range(fewest, min(2 * fewest, fewest + _PARTS_TRIED))
+    parts = next((parts for parts in candidates if storage_rows % parts == 0), fewest)
+    return math.ceil(storage_rows / parts)

@@ -20,7 +20,8 @@ sizes = st.integers(1, 10**12)
         (10**10, 128, 1, 2_097_152),  # 1.2 TiB: no task above 256 MiB
         (10**9, 128, 1_500_000, 1_500_000),  # needed 1e6: rounded up, 667 tasks
         (1_000_000, 64, 1_000_000, 62_500),  # one chunk: split into 16 even parts
-        (10_000_019, 64, 10_000_019, 524_288),  # a prime number of rows has no even parts
+        (10_000_019, 64, 10_000_019, 500_001),  # a prime number of rows has no even parts
+        (10**6, 400, 10**6, 62_500),  # wanted 83,886: 12 parts are uneven, 16 are not
     ],
 )
 def test_default_partitions(n_rows, row_bytes, storage_rows, expected):

@@ -9,7 +9,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import zarr
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgmm.errors import (
@@ -54,9 +54,7 @@ def storage(draw):
     return values, options
 
 
-@settings(
-    max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=50, deadline=None)
 @given(stored=storage(), partition_size=st.none() | st.integers(1, 400))
 def test_rows_come_back_whatever_the_storage_and_the_partitions(
     tmp_path_factory, stored, partition_size
