@@ -1,0 +1,274 @@
+"""The configuration of a run: its keys with their defaults and limits, and how a file becomes one.
+
+Relative paths are relative to the current directory, as in a shell command.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from dgmm.errors import ConfigurationError, UsageError
+from dgmm.run.fields import (
+    MAX_CANDIDATES,
+    Assignment,
+    Count,
+    Counts,
+    CovarianceType,
+    Many,
+    Path,
+    Size,
+    Start,
+)
+from dgmm.run.mistakes import CONFLICT, mistakes_of, report
+from dgmm.run.settings import Mistake, Settings, gather
+from dgmm.run.yaml import MAX_BYTES
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, validate_default=True)
+
+
+class Input(_Section):
+    """What to read."""
+
+    path: Path = Field(description="A Zarr store, an .npy file or an image.")
+    format: Literal["auto", "zarr", "npy", "image"] = Field(
+        default="auto", description="How to read the path; auto goes by what is there."
+    )
+    variable: Path | None = Field(
+        default=None, description="The array inside a Zarr group; null where the path is an array."
+    )
+    partition_size: Size | None = Field(
+        default=None,
+        description="Bytes of one partition, the unit of work, such as 64MiB; null chooses them.",
+    )
+
+
+class Model(_Section):
+    """Which mixtures to fit, and how."""
+
+    n_components: Counts = Field(
+        default=tuple(range(1, 11)),
+        description="Numbers of components: one, a list, or an inclusive range such as 1:20.",
+    )
+    covariance_type: Many[CovarianceType] = Field(
+        default=("full", "tied", "diag", "spherical"),
+        description="Covariance structures, one or a list; each with each number of components.",
+    )
+    criterion: Literal["bic", "aic", "icl"] = Field(
+        default="bic", description="The criterion that chooses; the smallest value wins."
+    )
+    n_init: Count = Field(
+        default=4, description="Starts of each candidate, of which the best are followed."
+    )
+    init_params: Many[Start] | None = Field(
+        default=None, description="Methods of starting, in turn; null takes all, for diversity."
+    )
+    tol: float = Field(
+        default=1e-6,
+        gt=0,
+        allow_inf_nan=False,
+        description="Stop when less log-likelihood per row than this, in nats, is left to gain.",
+    )
+    max_iter: int = Field(
+        default=1000, ge=0, le=10**9, description="At most this many EM iterations over all rows."
+    )
+    reg_covar: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Added to the diagonal of covariances, in squared units of the data; "
+        "null goes by the variance of each feature.",
+    )
+    seed: int = Field(
+        default=0, ge=0, le=2**63 - 1, description="The same seed draws the same sample and starts."
+    )
+    sample_size: Count | None = Field(
+        default=None, description="Rows of the sample that starts are tried on; null chooses it."
+    )
+    allow_degenerate: bool = Field(
+        default=False, description="Whether a candidate with a collapsed component may be chosen."
+    )
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        n_candidates = len(self.covariance_type) * len(self.n_components)
+        if n_candidates > MAX_CANDIDATES:
+            text = f"found {n_candidates:,} candidates, expected at most {MAX_CANDIDATES:,}"
+            raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
+        return self
+
+
+class Output(_Section):
+    """Where the results go, and which of them."""
+
+    path: Path = Field(description="A directory that keeps every run; made if it is not there.")
+    assignments: Many[Assignment] = Field(
+        default=("labels",), description="What to write for each row, one or a list."
+    )
+
+
+class LocalCluster(_Section):
+    """Worker processes on this machine, started for the run."""
+
+    kind: Literal["local"] = "local"
+    workers: Count | None = Field(
+        default=None, description="Processes; null divides the cores by threads_per_worker."
+    )
+    threads_per_worker: Count = Field(default=1, description="Threads of each process.")
+    memory_limit: Size | None = Field(
+        default=None,
+        description="Bytes of each process, such as 4GiB; null divides this machine's memory.",
+    )
+
+
+class ThreadsCluster(_Section):
+    """Threads of the command's own process."""
+
+    kind: Literal["threads"]
+    threads: Count | None = Field(default=None, description="Threads; null takes every core.")
+    memory_limit: Size | None = Field(
+        default=None, description="Bytes of the process, such as 4GiB; null is all there are."
+    )
+
+
+class AddressCluster(_Section):
+    """A Dask cluster that runs already."""
+
+    kind: Literal["address"]
+    address: Path | None = Field(
+        default=None,
+        description="The scheduler, such as tcp://host:8786; null reads DASK_SCHEDULER_ADDRESS.",
+    )
+    scheduler_file: Path | None = Field(
+        default=None, description="The file that the scheduler wrote, in place of an address."
+    )
+    timeout: float = Field(
+        default=60, gt=0, le=86_400, description="Seconds to wait for scheduler and first worker."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.address is not None and self.scheduler_file is not None:
+            text = "found both address and scheduler_file, expected one of them"
+            raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
+        return self
+
+
+def _with_kind(value: object) -> object:
+    return {"kind": "local", **value} if isinstance(value, dict) else value
+
+
+Cluster = LocalCluster | ThreadsCluster | AddressCluster
+
+
+class Configuration(_Section):
+    """A run of dgmm; relative paths are relative to the current directory."""
+
+    input: Input
+    model: Model = Field(default_factory=Model)
+    output: Output
+    cluster: Annotated[Cluster, Field(discriminator="kind"), BeforeValidator(_with_kind)] = Field(
+        default_factory=LocalCluster, description="What computes; local where no kind is named."
+    )
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        source, target = _real(self.input.path), _real(self.output.path)
+        if target == source or target.startswith(os.path.join(source, "")):
+            text = f"found output.path in input.path ({source}), expected a place outside it"
+            raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
+        return self
+
+
+def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Configuration:
+    """Read a configuration file and lay ``KEY=VALUE`` overrides over it.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file, or it cannot be read.
+    ConfigurationError
+        If anything in it is wrong; the message lists every mistake.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if len(content) <= MAX_BYTES:
+            raise ConfigurationError(f"{path}: found {error.reason}, expected UTF-8") from error
+        text = content.decode(errors="replace")
+    return loads(text, overrides, name=os.fspath(path))
+
+
+def loads(
+    text: str, overrides: Sequence[str] = (), *, name: str = "configuration"
+) -> Configuration:
+    """The same for a text; ``name`` stands for it in the message of an error."""
+    settings = gather(text, overrides)
+    mistakes = list(settings.mistakes)
+    if settings.is_readable:
+        try:
+            configuration = Configuration.model_validate(settings.values)
+        except ValidationError as error:
+            found = mistakes_of(error, Configuration)
+            mistakes += [_placed(mistake, settings) for mistake in found]
+        else:
+            if not mistakes:
+                return configuration
+    raise ConfigurationError(report(name, mistakes))
+
+
+def candidates(model: Model) -> tuple[tuple[str, int], ...]:
+    """Every covariance type with every number of components, in the order they are named."""
+    return tuple((kind, count) for kind in model.covariance_type for count in model.n_components)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of a configuration file, for editors and other programs."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Configuration.model_json_schema(),
+    }
+
+
+def resolved(configuration: Configuration) -> dict[str, Any]:
+    """Every key with its value, defaults included, as JSON can hold them."""
+    return configuration.model_dump(mode="json")
+
+
+def identity(configuration: Configuration) -> dict[str, Any]:
+    """What makes two runs the same run: input, model and which assignments; not where or on what.
+
+    The path of the input is absolute and normalised.
+    """
+    values = resolved(configuration)
+    values["input"]["path"] = _absolute(configuration.input.path)
+    return {
+        "input": values["input"],
+        "model": values["model"],
+        "output": {"assignments": values["output"]["assignments"]},
+    }
+
+
+def _placed(mistake: Mistake, settings: Settings) -> Mistake:
+    path = mistake.path
+    if path and isinstance(path[-1], int) and path not in settings.places:
+        path = path[:-1]  # the only item of a list that is written without brackets
+    return replace(mistake, path=path, place=settings.place(path))
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else os.path.abspath(path)
+
+
+def _real(path: str) -> str:
+    return path if "://" in path else os.path.realpath(path)

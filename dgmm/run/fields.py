@@ -1,0 +1,105 @@
+"""The kinds of value a configuration holds: sizes, counts, choices, paths."""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+MAX_CANDIDATES = 10_000
+
+CovarianceType = Literal["full", "tied", "diag", "spherical"]
+Start = Literal["kmeans", "k-means++", "random_from_data", "random", "agglomerative"]
+Assignment = Literal["labels", "responsibilities", "log_density"]
+
+_SIZE = r"^([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([kMGTP]?)(i?)B?$"
+_RANGE = r"^[0-9]{1,9}:[0-9]{1,9}$"
+
+
+def _bytes_of(value: object) -> object:
+    """The bytes that a text such as ``64MiB`` or ``1.5GB`` names; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(_SIZE, value)
+    if match is None:
+        raise PydanticCustomError("size", 'expected bytes, an integer or such as "64MiB"')
+    number, prefix, binary = match.groups()
+    power = " kMGTP".index(prefix or " ")
+    return int(float(number) * (1024 if binary else 1000) ** power)
+
+
+def _counts_of(value: object) -> object:
+    """The integers of an inclusive range such as ``1:20``; other values as a tuple."""
+    if not isinstance(value, str):
+        return _many_of(value)
+    if re.fullmatch(_RANGE, value) is None:
+        expected = 'expected an integer, a list of integers, or a range such as "1:20"'
+        raise PydanticCustomError("counts", expected)
+    first, last = map(int, value.split(":"))
+    if not 1 <= first <= last < first + MAX_CANDIDATES:
+        expected = f"expected FIRST:LAST with 1 <= FIRST <= LAST, at most {MAX_CANDIDATES:,} values"
+        raise PydanticCustomError("counts", expected)
+    return tuple(range(first, last + 1))
+
+
+def _many_of(value: object) -> object:
+    """A list as a tuple, and a single value as the tuple of it."""
+    if value == []:
+        raise PydanticCustomError("empty", "expected at least one")
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+class _OneOrMany:
+    """Lets a tuple be written as a list, or as its only item without brackets."""
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_many_of, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        many = {**handler(schema), "minItems": 1}
+        return {"anyOf": [many["items"], many]}
+
+
+def _distinct(values: Iterable[object]) -> tuple[object, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _without_nul(path: str) -> str:
+    if "\0" in path:
+        raise PydanticCustomError("path", "expected a path without NUL characters")
+    return path
+
+
+Item = TypeVar("Item")
+Many = Annotated[tuple[Item, ...], AfterValidator(_distinct), _OneOrMany()]
+Path = Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
+Size = Annotated[
+    int,
+    Field(gt=0, le=2**63 - 1),
+    BeforeValidator(
+        _bytes_of,
+        json_schema_input_type=Annotated[int, Field(gt=0)] | Annotated[str, Field(pattern=_SIZE)],
+    ),
+]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Counts = Annotated[
+    tuple[Count, ...],
+    AfterValidator(_distinct),
+    BeforeValidator(
+        _counts_of,
+        json_schema_input_type=Count
+        | Annotated[list[Count], Field(min_length=1)]
+        | Annotated[str, Field(pattern=_RANGE)],
+    ),
+]

@@ -1,0 +1,102 @@
+"""What is wrong with a configuration, in words: found, expected, and the nearest key."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from dgmm.run.settings import Mistake
+from dgmm.run.yaml import Path
+
+MAX_LISTED = 50
+CONFLICT = "conflict"  # the type of an error that names its keys and values itself
+
+_MAX_SHOWN = 60
+_TAGGED = "cluster"  # pydantic puts the kind of a discriminated union into an error's location
+_EXPECTED = {
+    "model_type": "expected keys with values",
+    "model_attributes_type": "expected keys with values",
+    "string_type": "expected text",
+    "string_too_short": "expected text that is not empty",
+    "string_unicode": "expected text in Unicode",
+    "int_type": "expected an integer",
+    "float_type": "expected a number",
+    "bool_type": "expected true or false",
+}
+
+
+def report(name: str, mistakes: Sequence[Mistake]) -> str:
+    """All mistakes as the text of an error: one line, or one line each under a heading."""
+    lines = [_sentence(mistake) for mistake in mistakes]
+    if len(lines) == 1:
+        return f"{name}: {lines[0]}"
+    listed = lines[:MAX_LISTED]
+    if len(lines) > MAX_LISTED:
+        listed.append(f"... and {len(lines) - MAX_LISTED} more")
+    return "\n  ".join([f"{name}: {len(lines)} mistakes", *listed])
+
+
+def mistakes_of(error: ValidationError, model: type[BaseModel]) -> Iterator[Mistake]:
+    """What ``model`` found wrong, each with the path as it is written in the configuration."""
+    keys = tuple(_keys(model, ()))
+    for detail in error.errors(include_url=False):
+        path = tuple(detail["loc"])
+        if path[:1] == (_TAGGED,):
+            path = (*path[:1], *path[2:])
+        kind = detail["type"]
+        if kind == "extra_forbidden":
+            yield Mistake(f"unknown key; {_remedy(path, keys)}", path)
+        elif kind == "missing":
+            yield Mistake("missing, expected a value", path)
+        elif kind == "union_tag_invalid":
+            context = detail["ctx"]
+            found, expected = _shown(detail["input"]["kind"]), context["expected_tags"]
+            yield Mistake(f"found {found}, expected one of {expected}", (*path, "kind"))
+        elif kind == CONFLICT:
+            yield Mistake(detail["msg"], path)
+        else:
+            expected = _EXPECTED.get(kind) or detail["msg"].replace("Input should be", "expected")
+            yield Mistake(f"found {_shown(detail['input'])}, {expected}", path)
+
+
+def _keys(model: type[BaseModel], prefix: Path) -> Iterator[Path]:
+    """Every path that exists in a model; one that several kinds share comes several times."""
+    for name, field in model.model_fields.items():
+        yield (*prefix, name)
+        for part in get_args(field.annotation) or (field.annotation,):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from _keys(part, (*prefix, name))
+
+
+def _remedy(path: Path, keys: Sequence[Path]) -> str:
+    """What to write in place of an unknown key."""
+    if path in keys:
+        return f"it belongs to another kind of {path[0]}"
+    *section, name = path
+    siblings = list(dict.fromkeys(str(key[-1]) for key in keys if [*key[:-1]] == section))
+    close = get_close_matches(str(name), siblings, n=1)
+    if close:
+        return f"did you mean {_dotted((*section, close[0]))}?"
+    elsewhere = dict.fromkeys(_dotted(key) for key in keys if key[-1] == name)
+    if elsewhere:
+        return f"did you mean {' or '.join(elsewhere)}?"
+    return f"expected one of {', '.join(siblings)}"
+
+
+def _sentence(mistake: Mistake) -> str:
+    return ": ".join(filter(None, (mistake.place, _dotted(mistake.path), mistake.text)))
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(
+        str(key) if re.fullmatch(r"[\w-]{1,40}", str(key)) else _shown(key) for key in path
+    )
+
+
+def _shown(value: Any) -> str:
+    """A value as JSON, on one line and short."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
