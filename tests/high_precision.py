@@ -22,7 +22,12 @@ class ExactMixture(NamedTuple):
 
 
 def exact(values):
-    """The float64 numbers of an array as mpmath numbers: no rounding happens."""
+    """The float64 numbers of an array as mpmath numbers: no rounding happens.
+
+    Arrays of mpmath numbers are returned as they are.
+    """
+    if isinstance(values, np.ndarray) and values.dtype.hasobject:
+        return values
     array = np.asarray(values, dtype=np.float64)
     result = np.empty(array.shape, dtype=object)
     for index in np.ndindex(array.shape):

@@ -184,6 +184,25 @@ def far_apart(rng, covariance_type="full", n_samples=120, n_features=2):
     return X, around_zero._replace(means=means)
 
 
+def everything_at_once(rng, covariance_type="full", n_samples=120, exponents=(-12, 0, 12)):
+    """Unlike scales, 1e6 deviations from zero, correlated by 0.9999, two clumps 1e4 apart."""
+    n_features = len(exponents)
+    scales = 10.0 ** np.array(exponents)
+    centres = 1e6 + 1e4 * np.array([[0.0] * n_features, [1.0] * n_features])
+    common = rng.normal(size=(n_samples, 1))
+    noise = 0.01 * rng.normal(size=(n_samples, n_features))
+    X = (centres[rng.integers(0, 2, n_samples)] + common + noise) * scales
+    correlated = np.ones((n_features, n_features)) + 1e-4 * np.eye(n_features)
+    one = correlated * np.outer(scales, scales)
+    covariances = {
+        "full": np.array([one, 2 * one]),
+        "tied": one,
+        "diag": np.array([np.diag(one), 2 * np.diag(one)]),
+        "spherical": np.array([1.0, 2.0]) * scales.max() ** 2,
+    }[covariance_type]
+    return X, Mixture(covariance_type, np.array([0.4, 0.6]), (centres + 0.1) * scales, covariances)
+
+
 def _nearest(X, centres):
     return ((X[:, None, :] - centres) ** 2).sum(axis=2).argmin(axis=1)
 
@@ -193,4 +212,5 @@ HARD = {
     "unlike scales": unlike_scales,
     "strongly correlated": strongly_correlated,
     "far apart": far_apart,
+    "everything at once": everything_at_once,
 }
