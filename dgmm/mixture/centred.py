@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 from dgmm.mixture import softmax
 from dgmm.mixture.frame import Frame
 from dgmm.mixture.moments import Moments, is_empty
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.structures import structure_of
+from dgmm.mixture.structures import structure_of, triangular_inverse
 
 Array = NDArray[np.float64]
 
@@ -116,7 +115,7 @@ def moments(
     averages[empty] = 0.0
     first, second = averages[:, :d], averages[:, d:]
     factors = structure.factor_matrices(mixture.precisions_cholesky, n_components, d)
-    unwhiten = np.stack([solve_triangular(u.T, np.eye(d), lower=True) for u in factors])
+    unwhiten = np.stack([triangular_inverse(u.T) for u in factors])
     means = mixture.means + np.einsum("kij,kj->ki", unwhiten, first)
     if structure.is_diagonal:
         scales = np.diagonal(unwhiten, axis1=1, axis2=2)

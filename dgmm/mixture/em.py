@@ -10,7 +10,7 @@ from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.moments import Moments, is_empty
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.structures import structure_of
+from dgmm.mixture.structures import are_wider, structure_of
 
 Array = NDArray[np.float64]
 
@@ -68,6 +68,11 @@ class FitState:
     trace: tuple[float, ...] = ()
     log_likelihood: float = float("nan")
     log_classification: float = float("nan")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether another E-step is due."""
+        return self.status is Status.RUNNING
 
 
 def step(state: FitState, moments: Moments, rules: Rules) -> FitState:
@@ -141,6 +146,8 @@ def is_degenerate(mixture: Parameters, rules: Rules) -> bool:
     matrices = structure.matrices(mixture.covariances, mixture.n_components, len(deviation))
     if mixture.covariance_type == "tied":
         matrices = matrices[:1]
+    if are_wider(matrices * scale, _AT_FLOOR):
+        return False
     values, vectors = np.linalg.eigh(matrices * scale)
     pooled = np.einsum("kiv,ij,kjv->kv", vectors, rules.covariance * scale, vectors)
     return bool(((values <= _AT_FLOOR) & (pooled >= _NOT_THE_DATA)).any())

@@ -5,6 +5,7 @@ No kind is best on all data, so that a sweep tries several and short runs choose
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,50 +26,12 @@ _HIERARCHY_ROWS = 1000
 _KMEANS_ITERATIONS = 20
 
 
-def start(
-    method: str,
-    covariance_type: str,
-    n_components: int,
-    rows: Array,
-    weights: Array | None,
-    regularization: Regularization,
-    rng: np.random.Generator,
-) -> Parameters:
-    """First parameters for EM.
-
-    Parameters
-    ----------
-    method : str
-        A key of :data:`METHODS`.
-    covariance_type : str
-    n_components : int
-        K, at most the number of rows.
-    rows : ndarray of shape (m, n_features), float64
-        A sample of the data.
-    weights : ndarray of shape (m,), or None
-        Sample weights.
-    regularization : Regularization
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    Parameters
-        In the coordinates of ``rows``.
-    """
-    responsibilities = METHODS[method](rows, n_components, rng)
-    if weights is not None:
-        responsibilities = responsibilities * weights[:, None]
-    return _from_responsibilities(covariance_type, rows, responsibilities, regularization, rng)
-
-
 def kmeans(rows: Array, n_components: int, rng: np.random.Generator) -> Array:
     """k-means on standardised features from a k-means++ seeding."""
     scaled = _standardised(rows)
     centres = scaled[_plusplus(scaled, n_components, rng)]
-    try:
+    with suppress(ClusterError):  # if a cluster runs empty, the seeding is a start as good as any
         centres, _ = kmeans2(scaled, centres, _KMEANS_ITERATIONS, minit="matrix", missing="raise")
-    except ClusterError:  # a cluster ran empty; the seeding is a start as good as any
-        pass
     return _one_hot(_nearest(scaled, centres), n_components)
 
 
@@ -105,7 +68,7 @@ def agglomerative(rows: Array, n_components: int, rng: np.random.Generator) -> A
         subset = white[np.sort(rng.choice(len(white), _HIERARCHY_ROWS, replace=False))]
     groups = fcluster(linkage(subset, "ward"), n_components, criterion="maxclust") - 1
     centres = np.stack([subset[groups == k].mean(axis=0) for k in range(groups.max() + 1)])
-    labels = groups if subset is white else _nearest(white, centres)
+    labels = _nearest(white, centres) if subset is not white else groups.astype(np.intp)
     return _one_hot(labels, n_components)
 
 
@@ -119,19 +82,39 @@ METHODS: dict[str, Guess] = {
 """The kinds of start; a sweep with several starts takes them in this order, then again."""
 
 
-def _from_responsibilities(
+def first_parameters(
     covariance_type: str,
     rows: Array,
-    responsibilities: Array,
+    guess: Array,
+    weights: Array | None,
     regularization: Regularization,
     rng: np.random.Generator,
 ) -> Parameters:
-    """One M-step, with covariances shrunk towards a K-th of the data's volume.
+    """Parameters from a guess of who belongs together: an M-step with shrunk covariances.
 
-    A component that starts on a few rows would otherwise start singular. The shrinkage is the
-    scale of Fraley & Raftery's prior (2007, J. Classif. 24): covariance / K^(2/d), d + 2 rows.
+    A component that starts on a few rows would otherwise start singular. Its covariance is shrunk
+    towards the data's, scaled to a K-th of its volume, as by Fraley & Raftery's prior of d + 2
+    rows (2007, J. Classif. 24).
+
+    Parameters
+    ----------
+    covariance_type : str
+    rows : ndarray of shape (m, n_features), float64
+    guess : ndarray of shape (m, n_components)
+        Responsibilities.
+    weights : ndarray of shape (m,), or None
+        Sample weights.
+    regularization : Regularization
+    rng : numpy.random.Generator
+        Picks a row as the mean of a component that has none.
+
+    Returns
+    -------
+    mixture : Parameters
+        In the coordinates of ``rows``.
     """
     structure = structure_of(covariance_type)
+    responsibilities = guess if weights is None else guess * weights[:, None]
     n_components, d = responsibilities.shape[1], rows.shape[1]
     counts = responsibilities.sum(axis=0)
     lost = counts <= 0

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dtrtri
 
 from dgmm.mixture import feature_map
 from dgmm.mixture.regularization import Regularization
@@ -96,10 +96,10 @@ class Full(Structure):
         return scatters
 
     def regularized(self, covariances: Array, regularization: Regularization) -> Array:
-        return np.stack([_floored(matrix, regularization) for matrix in covariances])
+        return _floored(covariances, regularization)
 
     def precisions_cholesky(self, covariances: Array) -> Array:
-        return np.stack([_precision_factor(matrix) for matrix in covariances])
+        return _precision_factors(covariances)
 
     def matrices(self, covariances: Array, n_components: int, n_features: int) -> Array:
         return covariances
@@ -124,10 +124,10 @@ class Tied(Structure):
         return np.tensordot(counts / counts.sum(), scatters, axes=1)
 
     def regularized(self, covariances: Array, regularization: Regularization) -> Array:
-        return _floored(covariances, regularization)
+        return _floored(covariances[None], regularization)[0]
 
     def precisions_cholesky(self, covariances: Array) -> Array:
-        return _precision_factor(covariances)
+        return _precision_factors(covariances[None])[0]
 
     def matrices(self, covariances: Array, n_components: int, n_features: int) -> Array:
         return np.broadcast_to(covariances, (n_components, n_features, n_features))
@@ -214,25 +214,42 @@ def structure_of(covariance_type: str) -> Structure:
         raise ValueError(message) from None
 
 
-def _floored(matrix: Array, regularization: Regularization) -> Array:
-    """``matrix`` plus ridge, its eigenvalues at least 1 in the metric of the floor."""
-    matrix = matrix + np.diag(regularization.ridge)
+def _floored(matrices: Array, regularization: Regularization) -> Array:
+    """(K, d, d) matrices plus ridge, their eigenvalues at least 1 in the metric of the floor."""
+    matrices = matrices + np.diag(regularization.ridge)
     deviation = np.sqrt(regularization.floor)
-    scaled = matrix / np.outer(deviation, deviation)
-    try:  # nearly always all eigenvalues exceed 1; this costs a tenth of finding them
-        np.linalg.cholesky(scaled - np.eye(len(scaled)))
+    metric = np.outer(deviation, deviation)
+    scaled = matrices / metric
+    if are_wider(scaled, 1.0):
+        return matrices
+    values, vectors = np.linalg.eigh(scaled)
+    clipped = (vectors * np.maximum(values, 1.0)[:, None, :]) @ vectors.transpose(0, 2, 1)
+    low = (values[:, 0] < 1.0)[:, None, None]
+    return np.where(low, clipped * metric, matrices)
+
+
+def are_wider(matrices: Array, variance: float) -> bool:
+    """Whether all eigenvalues of (K, d, d) matrices exceed ``variance``.
+
+    A Cholesky factorisation finds out at a tenth of the cost of the eigenvalues.
+    """
+    try:
+        np.linalg.cholesky(matrices - variance * np.eye(matrices.shape[-1]))
     except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(scaled)
-        scaled = (vectors * np.maximum(values, 1.0)) @ vectors.T
-        matrix = scaled * np.outer(deviation, deviation)
-    return matrix
+        return False
+    return True
 
 
-def _precision_factor(covariance: Array) -> Array:
-    """Upper triangular U with U U' = covariance^-1."""
-    lower = np.linalg.cholesky(covariance)
-    inverse = solve_triangular(lower, np.eye(len(lower)), lower=True, check_finite=False)
-    return np.ascontiguousarray(inverse.T)
+def _precision_factors(covariances: Array) -> Array:
+    """Upper triangular U with U U' = covariance^-1, for (K, d, d) covariances."""
+    lower = np.linalg.cholesky(covariances)
+    return np.stack([triangular_inverse(matrix).T for matrix in lower])
+
+
+def triangular_inverse(lower: Array) -> Array:
+    """The inverse of a lower triangular matrix, by LAPACK and without its wrapper's overhead."""
+    inverse, _ = dtrtri(lower, lower=1)
+    return inverse
 
 
 def _inverse_deviation(variances: Array) -> Array:

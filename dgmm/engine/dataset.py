@@ -1,0 +1,109 @@
+"""The rows to fit, as blocks that are read when needed."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import dask.array as da
+import numpy as np
+
+from dgmm.errors import DataError
+
+_REAL_KINDS = "buif"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Rows of features in blocks of whole rows, with optional weights in the same blocks.
+
+    Attributes
+    ----------
+    rows : dask.array.Array of shape (n_rows, n_features)
+        Known chunk sizes; one chunk along the features; real or boolean.
+    weights : dask.array.Array of shape (n_rows,), or None
+    feature_names : tuple of str
+    """
+
+    rows: da.Array
+    weights: da.Array | None
+    feature_names: tuple[str, ...]
+
+    @classmethod
+    def from_array(
+        cls,
+        rows: da.Array,
+        weights: da.Array | None = None,
+        feature_names: tuple[str, ...] | None = None,
+    ) -> Self:
+        """A dataset from a Dask array, rechunked to whole rows where it is not.
+
+        Raises
+        ------
+        DataError
+            If the array is not two-dimensional, real, and of known, positive size, or the weights
+            do not match.
+        """
+        _check_rows(rows)
+        if rows.numblocks[1] > 1:
+            rows = rows.rechunk({1: -1})
+        if weights is not None:
+            if weights.shape != rows.shape[:1] or weights.dtype.kind not in _REAL_KINDS:
+                message = (
+                    f"weights have shape {weights.shape} and dtype {weights.dtype}; expected real "
+                    f"numbers of shape {rows.shape[:1]}, one for each row."
+                )
+                raise DataError(message)
+            weights = weights.rechunk((rows.chunks[0],))
+        names = feature_names or tuple(f"x{j}" for j in range(rows.shape[1]))
+        if len(names) != rows.shape[1]:
+            message = f"{len(names)} feature names for {rows.shape[1]} features; expected one each."
+            raise DataError(message)
+        return cls(rows, weights, names)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows n."""
+        return int(self.rows.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """Number of features d."""
+        return int(self.rows.shape[1])
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks."""
+        return int(self.rows.numblocks[0])
+
+    @property
+    def block_rows(self) -> int:
+        """Rows of the largest block."""
+        return int(max(self.rows.chunks[0]))
+
+    def bounds(self, block: int) -> tuple[int, int]:
+        """First row of a block, and one past its last."""
+        start = int(sum(self.rows.chunks[0][:block]))
+        return start, start + int(self.rows.chunks[0][block])
+
+
+def _check_rows(rows: da.Array) -> None:
+    if rows.ndim != 2:
+        message = (
+            f"The data have {rows.ndim} dimension(s), shape {rows.shape}; expected two, "
+            "(samples, features). Reshape a single feature with x[:, None]."
+        )
+        raise DataError(message)
+    if np.isnan(rows.shape).any():
+        message = (
+            "The data have blocks of unknown size; expected known ones. "
+            "Call compute_chunk_sizes() on the array first."
+        )
+        raise DataError(message)
+    if 0 in rows.shape:
+        message = f"The data have shape {rows.shape}; expected at least one row and one feature."
+        raise DataError(message)
+    if rows.dtype.kind not in _REAL_KINDS or rows.dtype.itemsize > 8:
+        message = (
+            f"The data have dtype {rows.dtype}; expected boolean, integer, or floating point of at "
+            "most 64 bits."
+        )
+        raise DataError(message)

@@ -1,0 +1,69 @@
+"""What the fitting loop tells whoever watches it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PassStarted:
+    """A read of all rows of a stage begins.
+
+    Attributes
+    ----------
+    stage : str
+        ``"profile"``, ``"starts"``, ``"sample"``, ``"fit"`` or ``"assign"``.
+    index : int
+        Passes of this stage before this one.
+    n_running, n_candidates : int
+        Candidates that take part, and all there are.
+    n_blocks, n_rows : int
+        What the pass reads.
+    """
+
+    stage: str
+    index: int
+    n_running: int
+    n_candidates: int
+    n_blocks: int
+    n_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlocksDone:
+    """Some more blocks of the running pass are done: ``done`` of ``total``."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassFinished:
+    """A pass is over.
+
+    Attributes
+    ----------
+    stage : str
+    index : int
+    seconds : float
+    n_rows : int
+    n_running : int
+        Candidates that go on.
+    best_log_likelihood : float or None
+        The largest log-likelihood per unit of weight so far, in nats.
+    """
+
+    stage: str
+    index: int
+    seconds: float
+    n_rows: int
+    n_running: int
+    best_log_likelihood: float | None
+
+
+Event = PassStarted | BlocksDone | PassFinished
+Observer = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """An observer for whom nothing matters."""
+    del event

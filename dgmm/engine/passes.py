@@ -1,0 +1,226 @@
+"""The passes over data: the profile, the E-step of all running candidates, the assignments."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from dgmm.engine import profile as profiling
+from dgmm.engine.checksum import checksum
+from dgmm.engine.dataset import Dataset
+from dgmm.engine.events import BlocksDone, Observer, PassFinished, PassStarted
+from dgmm.engine.execution import Execution
+from dgmm.engine.profile import Profile, SampleRule
+from dgmm.engine.reduce import BlockFunction, Rows, map_reduce
+from dgmm.errors import InputChangedError
+from dgmm.mixture import em, kernels
+from dgmm.mixture.density import Assignment, assign
+from dgmm.mixture.em import FitState, Rules
+from dgmm.mixture.frame import Frame
+from dgmm.mixture.kernels import PackedModels
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.statistics import SufficientStatistics
+
+Argument = TypeVar("Argument")
+Outcome = TypeVar("Outcome")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reader:
+    """One who reads a dataset, pass by pass, under the eyes of an observer.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    execution : Execution
+    observer : callable
+    checksums : tuple of int, or None
+        What the blocks must have; None before the profile.
+    """
+
+    dataset: Dataset
+    execution: Execution
+    observer: Observer
+    checksums: tuple[int, ...] | None = None
+
+    def read(
+        self,
+        stage: str,
+        index: int,
+        function: BlockFunction[Argument, Outcome],
+        argument: Argument,
+        counts: tuple[int, int] = (0, 0),
+    ) -> tuple[Outcome, float]:
+        """Read all blocks once; the outcome and the seconds it took."""
+        dataset = self.dataset
+        self.observer(PassStarted(stage, index, *counts, dataset.n_blocks, dataset.n_rows))
+        began = time.monotonic()
+        outcome = map_reduce(
+            dataset,
+            function,
+            argument,
+            self.execution,
+            lambda done, total: self.observer(BlocksDone(done, total)),
+        )
+        return outcome, time.monotonic() - began
+
+    def check(self, checksums: tuple[int, ...]) -> None:
+        """Compare checksums with those of the profile.
+
+        Raises
+        ------
+        InputChangedError
+            Naming the rows of the first block that differs.
+        """
+        if self.checksums is None or checksums == self.checksums:
+            return
+        block = next(
+            i
+            for i, pair in enumerate(zip(checksums, self.checksums, strict=True))
+            if pair[0] != pair[1]
+        )
+        start, stop = self.dataset.bounds(block)
+        message = (
+            f"Rows {start} to {stop - 1} (block {block}) are not what they were on the first "
+            "pass; expected the input to stay the same while it is fitted. "
+            "Find what writes to it, then run again."
+        )
+        raise InputChangedError(message)
+
+
+def profile(reader: Reader, rule: SampleRule) -> Profile:
+    """Profile the dataset and draw the sample, in one pass."""
+    outcome, seconds = reader.read("profile", 0, profiling.profile_block, rule)
+    n_rows = reader.dataset.n_rows
+    reader.observer(PassFinished("profile", 0, seconds, n_rows, 0, None))
+    return outcome
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sums:
+    """Statistics of some blocks and the blocks' checksums, in order."""
+
+    statistics: SufficientStatistics
+    checksums: tuple[int, ...]
+
+    def __add__(self, other: "_Sums") -> "_Sums":
+        return _Sums(self.statistics + other.statistics, self.checksums + other.checksums)
+
+
+def _e_step_block(packed: PackedModels, rows: Rows, weights: Rows | None, start: int) -> _Sums:
+    del start
+    return _Sums(kernels.accumulate(packed, rows, weights), (checksum(rows),))
+
+
+def run_em(
+    reader: Reader, stage: str, states: Sequence[FitState], frame: Frame, rules: Rules
+) -> tuple[FitState, ...]:
+    """EM for all candidates together, each leaving when it is done.
+
+    Parameters
+    ----------
+    reader : Reader
+    stage : str
+        The name of this stage for the observer.
+    states : sequence of FitState
+        Parameters relative to the frame's origin.
+    frame : Frame
+        Of the reader's rows.
+    rules : Rules
+
+    Returns
+    -------
+    tuple of FitState
+        In the same order, all final.
+    """
+    states = tuple(states)
+    index = 0
+    while running := [i for i, state in enumerate(states) if state.is_running]:
+        mixtures = [states[i].parameters for i in running]
+        packed = kernels.pack(mixtures, frame.origin)
+        counts = (len(running), len(states))
+        sums, seconds = reader.read(stage, index, _e_step_block, packed, counts)
+        reader.check(sums.checksums)
+        moments = kernels.moments(packed, mixtures, sums.statistics, frame)
+        stepped = dict(zip(running, moments, strict=True))
+        states = tuple(
+            em.step(state, stepped[i], rules) if i in stepped else state
+            for i, state in enumerate(states)
+        )
+        going = sum(state.is_running for state in states)
+        best = max(state.trace[-1] for state in states)
+        n_rows = reader.dataset.n_rows
+        reader.observer(PassFinished(stage, index, seconds, n_rows, going, best))
+        index += 1
+    return states
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assigned:
+    """What became of the rows of some blocks.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows written.
+    log_likelihood : float
+        Sum of their log-densities, in nats, not weighted.
+    checksums : tuple of int
+        Of the blocks, in order.
+    """
+
+    n_rows: int
+    log_likelihood: float
+    checksums: tuple[int, ...]
+
+    def __add__(self, other: "Assigned") -> "Assigned":
+        return Assigned(
+            self.n_rows + other.n_rows,
+            self.log_likelihood + other.log_likelihood,
+            self.checksums + other.checksums,
+        )
+
+
+Write = Callable[[int, Assignment], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Assigning:
+    mixture: Parameters
+    write: Write
+    rows_per_write: int
+
+
+def _assign_block(task: _Assigning, rows: Rows, weights: Rows | None, start: int) -> Assigned:
+    del weights
+    log_likelihood = 0.0
+    for offset in range(0, len(rows), task.rows_per_write):
+        assignment = assign(task.mixture, rows[offset : offset + task.rows_per_write])
+        task.write(start + offset, assignment)
+        log_likelihood += float(assignment.log_density.sum())
+    return Assigned(len(rows), log_likelihood, (checksum(rows),))
+
+
+def assign_all(reader: Reader, mixture: Parameters, write: Write, rows_per_write: int) -> Assigned:
+    """Assign every row and hand the assignments to ``write`` where they are computed.
+
+    Parameters
+    ----------
+    reader : Reader
+    mixture : Parameters
+        In the units of the rows.
+    write : callable
+        ``write(start, assignment)`` on the worker that has the rows; picklable. It may be called
+        again with the same rows if a worker is lost.
+    rows_per_write : int
+        Rows handed over at a time, counted from the start of each block.
+
+    Returns
+    -------
+    Assigned
+    """
+    task = _Assigning(mixture, write, rows_per_write)
+    outcome, seconds = reader.read("assign", 0, _assign_block, task)
+    reader.check(outcome.checksums)
+    reader.observer(PassFinished("assign", 0, seconds, outcome.n_rows, 0, None))
+    return outcome

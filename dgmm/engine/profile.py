@@ -1,0 +1,235 @@
+"""The first pass: what the data are, whether they can be fitted, and a sample of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.engine.checksum import checksum
+from dgmm.engine.reduce import Rows
+from dgmm.engine.sampling import sampled
+from dgmm.errors import DataError
+from dgmm.mixture.frame import Frame
+
+Array = NDArray[np.float64]
+
+_TILE_ROWS = 8192
+_PLACES = 5
+_LARGEST = 1e140
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """What a set of rows is like; that of a union of consecutive blocks is the ``+`` of theirs.
+
+    Attributes
+    ----------
+    n_rows : int
+    total_weight : float
+        Sum of weights; the number of rows, if there are none.
+    mean : ndarray of shape (n_features,)
+        Weighted.
+    scatter : ndarray of shape (n_features, n_features)
+        Weighted sum of outer products about the mean.
+    minimum, maximum : ndarray of shape (n_features,)
+    n_non_finite : int
+        Values that are NaN or infinite.
+    non_finite : tuple of (int, int, float)
+        Row, column and value of the first of them.
+    bad_weights : tuple of (int, float)
+        Row and value of the first weights that are negative, NaN or infinite.
+    checksums : tuple of int
+        One for each block, in order.
+    sample : ndarray of shape (m, n_features), float64
+        Rows drawn uniformly, in order.
+    sample_weights : ndarray of shape (m,), or None
+    """
+
+    n_rows: int
+    total_weight: float
+    mean: Array
+    scatter: Array
+    minimum: Array
+    maximum: Array
+    n_non_finite: int
+    non_finite: tuple[tuple[int, int, float], ...]
+    bad_weights: tuple[tuple[int, float], ...]
+    checksums: tuple[int, ...]
+    sample: Array
+    sample_weights: Array | None
+
+    @property
+    def covariance(self) -> Array:
+        """Maximum-likelihood covariance of all rows, shape (n_features, n_features)."""
+        return self.scatter / self.total_weight
+
+    @property
+    def frame(self) -> Frame:
+        """All rows about their mean."""
+        return Frame(self.mean, self.total_weight, self.scatter)
+
+    @property
+    def is_sample_complete(self) -> bool:
+        """Whether the sample is all rows."""
+        return len(self.sample) == self.n_rows
+
+    def __add__(self, other: "Profile") -> "Profile":
+        total = self.total_weight + other.total_weight
+        mean, scatter = _pooled(self, other, total)
+        weights = None
+        if self.sample_weights is not None and other.sample_weights is not None:
+            weights = np.concatenate([self.sample_weights, other.sample_weights])
+        return Profile(
+            n_rows=self.n_rows + other.n_rows,
+            total_weight=total,
+            mean=mean,
+            scatter=scatter,
+            minimum=np.fmin(self.minimum, other.minimum),
+            maximum=np.fmax(self.maximum, other.maximum),
+            n_non_finite=self.n_non_finite + other.n_non_finite,
+            non_finite=(self.non_finite + other.non_finite)[:_PLACES],
+            bad_weights=(self.bad_weights + other.bad_weights)[:_PLACES],
+            checksums=self.checksums + other.checksums,
+            sample=np.concatenate([self.sample, other.sample]),
+            sample_weights=weights,
+        )
+
+
+def _pooled(a: Profile, b: Profile, total: float) -> tuple[Array, Array]:
+    """Mean and scatter of a union, without cancellation (Chan, Golub & LeVeque 1983)."""
+    if b.total_weight == 0:
+        return a.mean, a.scatter
+    if a.total_weight == 0:
+        return b.mean, b.scatter
+    difference = b.mean - a.mean
+    mean = a.mean + difference * (b.total_weight / total)
+    between = np.outer(difference, difference) * (a.total_weight * b.total_weight / total)
+    return mean, a.scatter + b.scatter + between
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRule:
+    """Which rows the sample takes: a share of them, drawn by ``seed``."""
+
+    seed: int
+    probability: float
+
+
+def profile_block(rule: SampleRule, rows: Rows, weights: Rows | None, start: int) -> Profile:
+    """The profile of one block.
+
+    Parameters
+    ----------
+    rule : SampleRule
+    rows : ndarray of shape (n_rows, n_features)
+    weights : ndarray of shape (n_rows,), or None
+    start : int
+        Index of the block's first row.
+    """
+    d = rows.shape[1]
+    tiles = [slice(i, i + _TILE_ROWS) for i in range(0, len(rows), _TILE_ROWS)]
+    w = np.ones(len(rows)) if weights is None else weights.astype(np.float64)
+    n_non_finite, non_finite = _non_finite(rows, tiles, start)
+    bad_weights = _bad_weights(w, start)
+    usable = not non_finite and not bad_weights and w.sum() > 0
+    mean, scatter = _mean_and_scatter(rows, w, tiles) if usable else (np.zeros(d), np.zeros((d, d)))
+    chosen = sampled(rule.seed, start, len(rows), rule.probability)
+    nothing = np.full(d, np.nan)
+    return Profile(
+        n_rows=len(rows),
+        total_weight=float(w.sum()) if usable else 0.0,
+        mean=mean,
+        scatter=scatter,
+        minimum=np.fmin.reduce(rows, axis=0).astype(np.float64) if len(rows) else nothing,
+        maximum=np.fmax.reduce(rows, axis=0).astype(np.float64) if len(rows) else nothing,
+        n_non_finite=n_non_finite,
+        non_finite=non_finite,
+        bad_weights=bad_weights,
+        checksums=(checksum(rows),),
+        sample=rows[chosen].astype(np.float64),
+        sample_weights=None if weights is None else w[chosen],
+    )
+
+
+def _mean_and_scatter(rows: Rows, weights: Array, tiles: list[slice]) -> tuple[Array, Array]:
+    """Weighted mean, and scatter about it: two passes, then corrected for the mean's rounding."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused by ``checked``
+        pivot = rows[0].astype(np.float64)
+        total = weights.sum()
+        mean = pivot + sum(weights[t] @ (rows[t] - pivot) for t in tiles) / total
+        residual, scatter = np.zeros(len(mean)), np.zeros((len(mean), len(mean)))
+        for tile in tiles:
+            deviations = rows[tile] - mean
+            weighted = deviations * weights[tile][:, None]
+            residual += weighted.sum(axis=0)
+            scatter += weighted.T @ deviations
+        return mean + residual / total, scatter - np.outer(residual, residual) / total
+
+
+def _non_finite(
+    rows: Rows, tiles: list[slice], start: int
+) -> tuple[int, tuple[tuple[int, int, float], ...]]:
+    """How many values are NaN or infinite, and the first places."""
+    if rows.dtype.kind != "f":
+        return 0, ()
+    n = 0
+    places: list[tuple[int, int, float]] = []
+    for tile in tiles:
+        bad = np.argwhere(~np.isfinite(rows[tile]))
+        n += len(bad)
+        for i, j in bad[: _PLACES - len(places)]:
+            row = tile.start + int(i)
+            places.append((start + row, int(j), float(rows[row, j])))
+    return n, tuple(places)
+
+
+def _bad_weights(weights: Array, start: int) -> tuple[tuple[int, float], ...]:
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))[:_PLACES]
+    return tuple((start + int(i), float(weights[i])) for i in bad)
+
+
+def checked(profile: Profile, feature_names: tuple[str, ...], n_components: int) -> Profile:
+    """The profile, if its data can be fitted with up to ``n_components`` components.
+
+    Raises
+    ------
+    DataError
+        Naming the first offending rows and columns.
+    """
+    if profile.n_non_finite:
+        places = ", ".join(
+            f"row {row} column {feature_names[column]!r} ({value})"
+            for row, column, value in profile.non_finite
+        )
+        message = (
+            f"The data have {profile.n_non_finite:,} values that are NaN or infinite; expected "
+            f"finite numbers. The first: {places}. Remove or fill these rows."
+        )
+        raise DataError(message)
+    if profile.bad_weights:
+        places = ", ".join(f"row {row} ({value})" for row, value in profile.bad_weights)
+        message = f"Weights must be finite and not negative; the first that are not: {places}."
+        raise DataError(message)
+    if not profile.total_weight > 0:
+        message = "All weights are zero; expected at least one row of positive weight."
+        raise DataError(message)
+    if profile.n_rows < n_components:
+        message = (
+            f"The data have {profile.n_rows} rows (n_samples = {profile.n_rows}); expected at "
+            f"least as many as components, n_components = {n_components}. Use fewer components."
+        )
+        raise DataError(message)
+    _check_range(profile, feature_names)
+    return profile
+
+
+def _check_range(profile: Profile, feature_names: tuple[str, ...]) -> None:
+    """Weighted sums of squares must stay inside float64."""
+    largest = np.maximum(np.abs(profile.minimum), np.abs(profile.maximum))
+    for name, value in zip(feature_names, largest, strict=True):
+        if value > _LARGEST:
+            message = (
+                f"Feature {name!r} has values up to {value:.3g}; expected at most {_LARGEST:.0e}, "
+                "so that squares stay finite. Use a larger unit."
+            )
+            raise DataError(message)
