@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from dgmm.errors import ConfigurationError, UsageError
 from dgmm.run.fields import (
     MAX_CANDIDATES,
+    Address,
     Assignment,
     Count,
     Counts,
@@ -140,7 +141,7 @@ class AddressCluster(_Section):
     """A Dask cluster that runs already."""
 
     kind: Literal["address"]
-    address: Path | None = Field(
+    address: Address | None = Field(
         default=None,
         description="The scheduler, such as tcp://host:8786; null reads DASK_SCHEDULER_ADDRESS.",
     )

@@ -19,6 +19,8 @@ CovarianceType = Literal["full", "tied", "diag", "spherical"]
 Start = Literal["kmeans", "k-means++", "random_from_data", "random", "agglomerative"]
 Assignment = Literal["labels", "responsibilities", "log_density"]
 
+ADDRESS = r"^((tcp|tls|ws|wss)://)?[^\s/]+:[0-9]{1,5}$"  # of a Dask scheduler
+
 _SIZE = r"^([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([kMGTP]?)(i?)B?$"
 _RANGE = r"^[0-9]{1,9}:[0-9]{1,9}$"
 
@@ -84,6 +86,7 @@ def _without_nul(path: str) -> str:
 Item = TypeVar("Item")
 Many = Annotated[tuple[Item, ...], AfterValidator(_distinct), _OneOrMany()]
 Path = Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
+Address = Annotated[str, Field(pattern=ADDRESS)]
 Size = Annotated[
     int,
     Field(gt=0, le=2**63 - 1),

@@ -22,6 +22,7 @@ _EXPECTED = {
     "string_type": "expected text",
     "string_too_short": "expected text that is not empty",
     "string_unicode": "expected text in Unicode",
+    "string_pattern_mismatch": 'expected an address such as "tcp://host:8786"',
     "int_type": "expected an integer",
     "float_type": "expected a number",
     "bool_type": "expected true or false",

@@ -1,0 +1,197 @@
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dask
+import distributed
+import psutil
+import pytest
+
+from dgmm.engine.execution import ClusterExecution, LocalExecution
+from dgmm.errors import ConfigurationError, TemporaryError
+from dgmm.run import clusters
+from dgmm.run.clusters import Capacity, expected_capacity, open_cluster
+from dgmm.run.configuration import AddressCluster, LocalCluster, ThreadsCluster
+
+GIB = 1024**3
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "CPU_COUNT", 8)
+    monkeypatch.setattr(clusters, "MEMORY_LIMIT", 16 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "capacity"),
+    [
+        (LocalCluster(), Capacity(8, 1, 2 * GIB)),
+        (LocalCluster(workers=2), Capacity(2, 1, 8 * GIB)),
+        (LocalCluster(threads_per_worker=3), Capacity(2, 3, 8 * GIB)),
+        (LocalCluster(threads_per_worker=9), Capacity(1, 9, 16 * GIB)),
+        (LocalCluster(workers=3, memory_limit=GIB), Capacity(3, 1, GIB)),
+        (LocalCluster(workers=1, memory_limit=99 * GIB), Capacity(1, 1, 16 * GIB)),
+        (ThreadsCluster(kind="threads"), Capacity(1, 8, 16 * GIB)),
+        (ThreadsCluster(kind="threads", threads=2, memory_limit=GIB), Capacity(1, 2, GIB)),
+        (AddressCluster(kind="address"), None),
+    ],
+)
+def test_capacity_is_known_before_anything_starts(
+    cluster: LocalCluster | ThreadsCluster | AddressCluster, capacity: Capacity | None
+) -> None:
+    assert expected_capacity(cluster) == capacity
+
+
+def test_threads_are_of_this_process() -> None:
+    with open_cluster(ThreadsCluster(kind="threads", threads=2)) as opened:
+        assert opened.execution == LocalExecution("threads", 2)
+        assert opened.capacity == Capacity(1, 2, 16 * GIB)
+
+
+def test_a_local_cluster_is_closed_to_others_and_leaves_nothing(tmp_path: Path) -> None:
+    me = psutil.Process()
+    before = set(me.children(recursive=True))
+    with (
+        dask.config.set({"temporary-directory": None}),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr("tempfile.tempdir", str(tmp_path))
+        with open_cluster(LocalCluster(workers=2, memory_limit=GIB)) as opened:
+            assert opened.capacity == Capacity(2, 1, GIB)
+            assert isinstance(opened.execution, ClusterExecution)
+            client = opened.execution.client
+            with pytest.raises(ValueError, match="No clients found"):
+                distributed.default_client()
+            assert opened.execution.compute([dask.delayed(os.getpid)()], lambda _: None) != [me.pid]
+
+            workers = client.scheduler_info(n_workers=-1)["workers"].values()
+            assert [(w["nthreads"], w["memory_limit"]) for w in workers] == [(1, GIB)] * 2
+            assert all(w["local_directory"].startswith(str(tmp_path)) for w in workers)
+            seen = client.run(lambda: (dask.config.get("distributed"), dict(os.environ)))
+            for settings, environment in seen.values():
+                assert settings["comm"]["timeouts"]["connect"] == "5s"
+                assert environment["OMP_NUM_THREADS"] == "1"
+            started = set(me.children(recursive=True)) - before
+            listening = [
+                connection.laddr.ip
+                for process in {me, *started}
+                for connection in process.net_connections("tcp")
+                if connection.status == psutil.CONN_LISTEN
+            ]
+            assert listening
+            assert set(listening) == {"127.0.0.1"}
+    assert list(tmp_path.iterdir()) == []
+    _, alive = psutil.wait_procs([p for p in started if "resource_tracker" not in _command(p)], 10)
+    assert alive == []
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def test_workers_that_do_not_start_in_time_end_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "START_TIMEOUT", 0.01)
+    with (
+        pytest.raises(TemporaryError, match=r"found 0 of 1 workers after 0 s; .* again"),
+        open_cluster(LocalCluster(workers=1, memory_limit=GIB)),
+    ):
+        raise AssertionError
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[distributed.LocalCluster]:
+    with distributed.LocalCluster(
+        n_workers=6,
+        threads_per_worker=2,
+        processes=False,
+        protocol="tcp://",
+        memory_limit=GIB,
+        dashboard_address="127.0.0.1:0",
+    ) as cluster:
+        yield cluster
+
+
+def test_a_running_cluster_is_joined_and_left_running(
+    scheduler: distributed.LocalCluster,
+) -> None:
+    cluster = AddressCluster(kind="address", address=scheduler.scheduler_address)
+    for _ in range(2):
+        with open_cluster(cluster) as opened:
+            assert opened.capacity == Capacity(6, 2, GIB)
+            assert opened.execution.compute([dask.delayed(sum)([1, 2])], lambda _: None) == [3]
+
+
+def test_the_address_may_come_from_dask(scheduler: distributed.LocalCluster) -> None:
+    with (
+        dask.config.set({"scheduler-address": scheduler.scheduler_address}),
+        open_cluster(AddressCluster(kind="address")) as opened,
+    ):
+        assert opened.capacity.workers == 6
+
+
+def test_the_file_of_a_scheduler_may_come_late_and_in_pieces(
+    scheduler: distributed.LocalCluster, tmp_path: Path
+) -> None:
+    path = tmp_path / "scheduler.json"
+    text = json.dumps({"address": scheduler.scheduler_address})
+
+    def write_slowly() -> None:
+        time.sleep(0.3)
+        path.write_text(text[:10])
+        time.sleep(0.3)
+        path.write_text(text)
+
+    writer = threading.Thread(target=write_slowly)
+    writer.start()
+    cluster = AddressCluster(kind="address", scheduler_file=str(path), timeout=30)
+    with open_cluster(cluster) as opened:
+        assert opened.capacity.workers == 6
+    writer.join()
+
+
+def test_a_scheduler_that_is_not_there_may_come_later(tmp_path: Path) -> None:
+    nobody = AddressCluster(kind="address", address="tcp://127.0.0.1:1", timeout=0.5)
+    with (
+        pytest.raises(TemporaryError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"),
+        open_cluster(nobody),
+    ):
+        raise AssertionError
+    nothing = AddressCluster(kind="address", scheduler_file=str(tmp_path / "s.json"), timeout=0.1)
+    with (
+        pytest.raises(TemporaryError, match=r"no Dask scheduler has written .*s\.json"),
+        open_cluster(nothing),
+    ):
+        raise AssertionError
+
+
+def test_a_scheduler_without_workers_may_get_some_later() -> None:
+    with (
+        distributed.LocalCluster(
+            n_workers=0, processes=False, protocol="tcp://", dashboard_address="127.0.0.1:0"
+        ) as empty,
+        pytest.raises(TemporaryError, match=r"found 0 of 1 workers after 1 s"),
+        open_cluster(AddressCluster(kind="address", address=empty.scheduler_address, timeout=0.5)),
+    ):
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("address", "match"),
+    [
+        (None, "found no address .* expected cluster.address, cluster.scheduler_file or"),
+        ("nonsense", 'found the address nonsense, expected one as "tcp://host:8786"'),
+    ],
+)
+def test_no_address_is_a_mistake(address: str | None, match: str) -> None:
+    with (
+        dask.config.set({"scheduler-address": address}),
+        pytest.raises(ConfigurationError, match=match),
+        open_cluster(AddressCluster(kind="address")),
+    ):
+        raise AssertionError
