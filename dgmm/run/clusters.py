@@ -112,6 +112,7 @@ def _started(cluster: LocalCluster) -> Iterator[OpenCluster]:
     assert capacity is not None  # workers are of this machine
     with (
         TemporaryDirectory(prefix="dgmm-", ignore_cleanup_errors=True) as scratch,
+        dask.config.set({"temporary-directory": scratch}),
         distributed.LocalCluster(
             n_workers=0,  # so that the deadline below holds for their start too
             threads_per_worker=capacity.threads_per_worker,
@@ -120,7 +121,6 @@ def _started(cluster: LocalCluster) -> Iterator[OpenCluster]:
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.ERROR,
-            local_directory=scratch,
         ) as local,
         distributed.Client(local, set_as_default=False) as client,
     ):

@@ -54,16 +54,13 @@ def test_threads_are_of_this_process() -> None:
 def test_a_local_cluster_is_closed_to_others_and_leaves_nothing(tmp_path: Path) -> None:
     me = psutil.Process()
     before = set(me.children(recursive=True))
-    with (
-        dask.config.set({"temporary-directory": None}),
-        pytest.MonkeyPatch.context() as patch,
-    ):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tempfile.tempdir", str(tmp_path))
         with open_cluster(LocalCluster(workers=2, memory_limit=GIB)) as opened:
             assert opened.capacity == Capacity(2, 1, GIB)
             assert isinstance(opened.execution, ClusterExecution)
             client = opened.execution.client
-            with pytest.raises(ValueError, match="No clients found"):
+            with pytest.raises(ValueError, match="client"):
                 distributed.default_client()
             assert opened.execution.compute([dask.delayed(os.getpid)()], lambda _: None) != [me.pid]
 
