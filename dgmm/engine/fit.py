@@ -18,6 +18,7 @@ from dgmm.mixture import criteria, starts
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em import FitState, Rules
 from dgmm.mixture.frame import Frame
+from dgmm.mixture.given import Given
 from dgmm.mixture.regularization import Regularization, constant_features
 from dgmm.mixture.result import FitResult, Sweep, rank
 
@@ -58,6 +59,8 @@ class FitOptions:
         Expected size of the sample.
     allow_degenerate : bool
         Whether a candidate with a collapsed component is carried on.
+    given : Given
+        Parts of the first parameters that the caller knows, for models they fit.
     """
 
     models: tuple[tuple[str, int], ...]
@@ -70,6 +73,7 @@ class FitOptions:
     seed: int = 0
     sample_rows: int = SAMPLE_ROWS
     allow_degenerate: bool = False
+    given: Given = Given()
 
     @property
     def max_components(self) -> int:
@@ -153,36 +157,36 @@ def _on_sample(
         weights = None
     few = slice(None, None, max(1, len(rows) // _START_ROWS))
     few_weights = None if weights is None else weights[few]
-    states = _started(rows[few], few_weights, options, rules)
-    short = replace(rules, tol=_SHORT_TOL, max_iter=_SHORT_RUN, keep_degenerate=False)
-    states = _run_in_memory("starts", rows[few], few_weights, states, short, observer)
-    states = tuple(_restarted(state) for state in _best_starts(states))
-    tol = rules.tol if profile.is_sample_complete else max(rules.tol, _SAMPLE_TOL)
-    long = replace(rules, tol=tol)
-    states = _run_in_memory("sample", rows, weights, states, long, observer)
-    return tuple(_restarted(state) for state in states)
+    states = _started(rows[few], few_weights, profile.mean, options, rules)
+    if len(states) > len(options.models):
+        short = replace(rules, tol=_SHORT_TOL, max_iter=_SHORT_RUN, keep_degenerate=False)
+        states = _run_in_memory("starts", rows[few], few_weights, states, short, observer)
+        states = tuple(_restarted(state) for state in _best_starts(states))
+    if not profile.is_sample_complete:
+        long = replace(rules, tol=max(rules.tol, _SAMPLE_TOL))
+        states = _run_in_memory("sample", rows, weights, states, long, observer)
+        states = tuple(_restarted(state) for state in states)
+    return states
 
 
 def _started(
-    rows: Array, weights: Array | None, options: FitOptions, rules: Rules
+    rows: Array, weights: Array | None, origin: Array, options: FitOptions, rules: Rules
 ) -> tuple[FitState, ...]:
     """All starts of all models; covariance types share the guesses of who belongs together."""
+    given = options.given.relative_to(origin)
     states = []
     for n_components in sorted({n_components for _, n_components in options.models}):
+        covariance_types = [kind for kind, k in options.models if k == n_components]
         for index in range(options.n_init if n_components > 1 else 1):
             method = options.methods[index % len(options.methods)]
             rng = np.random.default_rng([options.seed, n_components, index])
             guess = starts.METHODS[method](rows, n_components, rng)
-            states += [
-                FitState(
-                    Candidate(covariance_type, n_components, index),
-                    starts.first_parameters(
-                        covariance_type, rows, guess, weights, rules.regularization, rng
-                    ),
+            for covariance_type in covariance_types:
+                guessed = starts.first_parameters(
+                    covariance_type, rows, guess, weights, rules.regularization, rng
                 )
-                for covariance_type, k in options.models
-                if k == n_components
-            ]
+                candidate = Candidate(covariance_type, n_components, index)
+                states.append(FitState(candidate, given.replacing(guessed)))
     order = {model: place for place, model in enumerate(options.models)}
     return tuple(sorted(states, key=lambda state: order[_model(state)]))
 

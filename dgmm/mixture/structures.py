@@ -78,6 +78,19 @@ class Structure(ABC):
     def whitened(self, deviations: Array, factors: Array, k: int) -> Array:
         """U_k' (x - mu_k) for deviations of shape (d, T): unit covariance under component k."""
 
+    def inverted(self, covariances: Array) -> Array:
+        """Precisions from covariances, or covariances from precisions.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If one is not positive definite.
+        """
+        factors = self.precisions_cholesky(covariances)
+        if self.is_diagonal:
+            return factors**2
+        return factors @ np.swapaxes(factors, -1, -2)
+
     def factor_matrices(self, factors: Array, n_components: int, n_features: int) -> Array:
         """The factors U as (K, d, d) matrices."""
         return self.matrices(factors, n_components, n_features)

@@ -1,0 +1,74 @@
+"""How much memory a fit will need, known before it begins."""
+
+from dataclasses import dataclass
+
+from dgmm.engine.dataset import Dataset
+from dgmm.engine.fit import FitOptions
+from dgmm.errors import MemoryLimitError
+from dgmm.mixture import feature_map, kernels
+from dgmm.mixture.structures import structure_of
+
+_PROCESS_BYTES = 320 << 20  # a worker with NumPy, SciPy, Zarr and distributed imported
+_READ_COPIES = 3  # a block, what it is decoded from, and what is decoded but not yet in place
+_TREE_COPIES = 12  # outcomes that wait for their neighbours in the tree
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Most bytes at a time.
+
+    Attributes
+    ----------
+    process : int
+        Of a process before it works.
+    block : int
+        Of a task for the block it reads.
+    kernel : int
+        Of a task for tiles and sums.
+    statistics : int
+        Of one block's outcome.
+    """
+
+    process: int
+    block: int
+    kernel: int
+    statistics: int
+
+    def worker(self, threads: int) -> int:
+        """Bytes of a worker that runs ``threads`` tasks at a time."""
+        tasks = threads * (self.block + self.kernel)
+        return self.process + tasks + _TREE_COPIES * self.statistics
+
+
+def project(dataset: Dataset, options: FitOptions) -> Projection:
+    """The memory that a fit of these options to this dataset needs."""
+    d = dataset.n_features
+    orders = [(structure_of(kind).order, k) for kind, k in options.models]
+    order = max(order for order, _ in orders)
+    tile = kernels.tile_rows(order, d)
+    n_components = sum(k for _, k in orders)
+    sums = sum(k * feature_map.length(order, d) for order, k in orders)
+    # the centred kernel, should every model need it, holds whitened tiles of one model at a time
+    whitened = options.max_components * d * kernels.tile_rows(feature_map.LINEAR, d)
+    features = feature_map.length(order, d) * tile + n_components * tile
+    block = _READ_COPIES * dataset.block_rows * d * dataset.rows.dtype.itemsize
+    return Projection(_PROCESS_BYTES, block, 8 * (features + whitened + 3 * sums), 8 * sums)
+
+
+def check(projection: Projection, threads: int, limit: int | None) -> None:
+    """Refuse a fit that does not fit.
+
+    Raises
+    ------
+    MemoryLimitError
+        With the projection, the limit, and what would lower the one or raise the other.
+    """
+    need = projection.worker(threads)
+    if limit is not None and need > limit:
+        message = (
+            f"A worker of {threads} thread(s) is projected to need {need / 2**20:.0f} MiB, and its "
+            f"limit is {limit / 2**20:.0f} MiB. {projection.block / 2**20:.0f} MiB a thread are "
+            "blocks of data: lower input.partition_size or cluster.threads_per_worker, or raise "
+            "cluster.memory_limit."
+        )
+        raise MemoryLimitError(message)
