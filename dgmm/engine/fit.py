@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import dask.array as da
 import numpy as np
@@ -73,7 +73,7 @@ class FitOptions:
     seed: int = 0
     sample_rows: int = SAMPLE_ROWS
     allow_degenerate: bool = False
-    given: Given = Given()
+    given: Given = field(default_factory=Given)
 
     @property
     def max_components(self) -> int:
