@@ -1,0 +1,186 @@
+"""What a run shows while it goes: a live line on a terminal, log lines elsewhere; on stderr."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from dgmm.engine.events import BlocksDone, Event, Observer, PassFinished, PassStarted
+
+logger = logging.getLogger(__name__)
+
+Clock = Callable[[], float]
+
+SECONDS_BETWEEN_LINES = 1.0
+
+_STAGES = {
+    "profile": "profile of the data",
+    "starts": "starts",
+    "sample": "EM on the sample",
+    "fit": "EM on all rows",
+    "assign": "assignments",
+}
+
+
+@contextmanager
+def watch(console: Console) -> Iterator[Observer]:
+    """An observer that shows passes on a terminal, or logs them where there is none."""
+    if console.is_terminal:
+        display = LiveDisplay(console)
+        with display.progress:
+            yield display
+    else:
+        lines = LogLines()
+        yield lines
+        lines.flush()
+
+
+class LogLines:
+    """Logs a line for a pass: the first and last of a stage, and at most one a second between.
+
+    Parameters
+    ----------
+    clock : callable
+        Seconds since any moment.
+    """
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._began = clock()
+        self._stage = ""
+        self._n_candidates = 0
+        self._next_line = self._began
+        self._held = ""
+
+    def __call__(self, event: Event) -> None:
+        """Take notice of an event."""
+        if isinstance(event, PassStarted):
+            self._start(event)
+        elif isinstance(event, PassFinished):
+            self._held = self._line(event)
+            if self._clock() >= self._next_line:
+                self.flush()
+
+    def flush(self) -> None:
+        """Log the line that is held back, if there is one: nothing follows it for now."""
+        if self._held:
+            logger.info("%s", self._held)
+            self._held = ""
+            self._next_line = self._clock() + SECONDS_BETWEEN_LINES
+
+    def _start(self, event: PassStarted) -> None:
+        self._n_candidates = event.n_candidates
+        if event.stage != self._stage:
+            self.flush()
+            self._stage = event.stage
+            self._next_line = self._clock()
+
+    def _line(self, event: PassFinished) -> str:
+        going = f"{event.n_running} of {self._n_candidates} candidates go on"
+        best = event.best_log_likelihood
+        facts = [
+            f"{_stage(event.stage)}, pass {event.index + 1}",
+            "" if best is None else going,
+            _likelihood(best),
+            f"{event.seconds:.1f} s",
+            _speed(event.n_rows, event.seconds),
+            f"{_duration(self._clock() - self._began)} elapsed",
+        ]
+        return ", ".join(filter(None, facts))
+
+
+class LiveDisplay:
+    """One line that a terminal rewrites: the running pass, how far it is, how long it takes.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+    clock : callable
+        Seconds since any moment.
+
+    Attributes
+    ----------
+    progress : rich.progress.Progress
+        Enter it to show the line, leave it to remove the line.
+    """
+
+    def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._pass_began = clock()
+        self._n_rows = 0
+        self._facts: dict[str, str] = {}
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[facts]}"),
+            TimeRemainingColumn(),
+            _Elapsed(clock),
+            console=console,
+            transient=True,
+        )
+        self._task = self.progress.add_task("waiting for the first pass", total=None, facts="")
+
+    def __call__(self, event: Event) -> None:
+        """Take notice of an event."""
+        match event:
+            case PassStarted():
+                self._start(event)
+            case BlocksDone():
+                seconds = self._clock() - self._pass_began
+                self._show(speed=_speed(self._n_rows * event.done / event.total, seconds))
+                self.progress.update(self._task, completed=event.done, total=event.total)
+            case PassFinished():
+                self._show(
+                    likelihood=_likelihood(event.best_log_likelihood),
+                    speed=_speed(event.n_rows, event.seconds),
+                )
+
+    def _start(self, event: PassStarted) -> None:
+        self._pass_began = self._clock()
+        self._n_rows = event.n_rows
+        description = f"{_stage(event.stage)}, pass {event.index + 1}"
+        self.progress.reset(self._task, total=event.n_blocks, description=description)
+        some = f"{event.n_running}/{event.n_candidates} candidates" if event.n_candidates else ""
+        self._show(candidates=some, speed="")
+
+    def _show(self, **facts: str) -> None:
+        self._facts |= facts
+        order = ("candidates", "likelihood", "speed")
+        text = "  ".join(filter(None, (self._facts.get(name) for name in order)))
+        self.progress.update(self._task, facts=text)
+
+
+class _Elapsed(ProgressColumn):
+    """Time since the run began, whatever pass is running."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._began = clock()
+
+    def render(self, task: Task) -> Text:
+        """The time as text."""
+        del task
+        return Text(f"{_duration(self._clock() - self._began)} elapsed")
+
+
+def _stage(name: str) -> str:
+    return _STAGES.get(name, name)
+
+
+def _likelihood(per_row: float | None) -> str:
+    return "" if per_row is None else f"log-likelihood {per_row:.6g} a row"
+
+
+def _speed(n_rows: float, seconds: float) -> str:
+    return f"{n_rows / seconds:,.0f} rows/s" if seconds > 0 else ""
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"

@@ -1,0 +1,73 @@
+"""The candidates of a sweep as a table for people, best first."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from dgmm.mixture.candidate import Status
+from dgmm.mixture.result import FitResult, Sweep
+
+MAX_ROWS = 15
+
+
+def show_candidates(sweep: Sweep, console: Console) -> None:
+    """Write the table, drawn with lines on a terminal and in plain columns elsewhere."""
+    if console.is_terminal:
+        console.print(_drawn(sweep))
+    else:
+        for line in _aligned([_header(sweep), *_rows(sweep)]):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for line in _remarks(sweep):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _header(sweep: Sweep) -> tuple[str, ...]:
+    name = sweep.criterion.upper()
+    return ("", "type", "K", name, f"{name} - best", "log-likelihood", "iterations", "status")
+
+
+def _rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
+    best = _criterion(sweep.best, sweep)
+    for result in sweep.ranked()[:MAX_ROWS]:
+        value = _criterion(result, sweep)
+        yield (
+            "*" if result is sweep.best else "",
+            result.candidate.covariance_type,
+            str(result.candidate.n_components),
+            f"{value:.1f}",
+            f"{value - best:.1f}",
+            f"{result.log_likelihood:.1f}",
+            str(result.n_iter),
+            result.status.value,
+        )
+
+
+def _criterion(result: FitResult, sweep: Sweep) -> float:
+    return float(getattr(result, sweep.criterion))
+
+
+def _remarks(sweep: Sweep) -> Iterator[str]:
+    """How many candidates are left out, and what each status but the best means."""
+    if len(sweep.results) > MAX_ROWS:
+        yield f"... and {len(sweep.results) - MAX_ROWS} more"
+    found = {result.status for result in sweep.results}
+    for status in Status:
+        if status in found and status is not Status.CONVERGED:
+            yield f"{status.value}: {status.sentence}"
+
+
+def _drawn(sweep: Sweep) -> Table:
+    table = Table()
+    for name in _header(sweep):
+        table.add_column(name, justify="left" if name in ("", "type", "status") else "right")
+    for row in _rows(sweep):
+        table.add_row(*row, style="bold" if row[0] else None)
+    return table
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for mark, kind, *numbers, status in rows:
+        middle = [f"{text:>{width}}" for text, width in zip(numbers, widths[2:-1], strict=True)]
+        yield "  ".join([f"{mark:{widths[0]}}", f"{kind:{widths[1]}}", *middle, status])
