@@ -62,7 +62,7 @@ def lazy_blocks(
     if rows < stored.storage_rows:
         _warn_of_rereading(location, rows, stored.storage_rows, row_bytes)
     full, rest = divmod(n_rows, rows)
-    blocks: da.Array = da.map_blocks(  # type: ignore[no-untyped-call]  # Dask is not typed
+    blocks: da.Array = da.map_blocks(
         _load_block,
         read,
         location,

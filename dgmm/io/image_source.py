@@ -1,5 +1,6 @@
 """PNG and JPEG images: a row for each pixel, a feature for each colour band."""
 
+import importlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -52,12 +53,11 @@ def _read(path: Path, variable: str | None, start: int, stop: int) -> NDArray[An
 
 def _pillow(path: Path) -> ModuleType:
     try:
-        from PIL import Image  # here, because Pillow is optional
+        return importlib.import_module("PIL.Image")  # here, because Pillow is optional
     except ImportError as error:
         raise MissingExtraError(
             f'{path} is an image, and reading it needs Pillow: pip install "dgmm[image]"'
         ) from error
-    return Image
 
 
 FORMAT = Format("image", _matches, _describe, _read)

@@ -147,7 +147,7 @@ def test_image_of_another_mode_is_refused(tmp_path):
 
 
 def test_image_without_pillow(monkeypatch):
-    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
     with pytest.raises(MissingExtraError, match=r'pip install "dgmm\[image\]"'):
         open_source(PHOTOGRAPH)
 

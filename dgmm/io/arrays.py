@@ -1,0 +1,116 @@
+"""Zarr arrays as dgmm writes them: with names for dimensions, checksums, and no chunk left out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import Crc32cCodec, ZstdCodec
+
+from dgmm.errors import DgmmError, StorageError
+
+
+def create_array(
+    path: Path,
+    shape: tuple[int, ...],
+    chunks: tuple[int, ...],
+    dtype: Any,
+    dimensions: tuple[str, ...],
+    fill_value: Any,
+) -> zarr.Array[Any]:
+    """Create an array as its own root, so that no group above it comes into being.
+
+    Chunks carry a checksum: without one Zarr does not notice a flipped bit.
+
+    Parameters
+    ----------
+    path : Path
+    shape, chunks : tuple of int
+    dtype : dtype-like
+        ``str`` for strings.
+    dimensions : tuple of str
+        A name for each axis.
+    fill_value : scalar
+    """
+    return zarr.create_array(
+        str(path),
+        shape=shape,
+        chunks=chunks,
+        dtype=dtype,
+        fill_value=fill_value,
+        dimension_names=dimensions,
+        compressors=[ZstdCodec(level=3), Crc32cCodec()],
+        config={"write_empty_chunks": True},
+        overwrite=True,
+    )
+
+
+def open_for_writing(path: Path) -> zarr.Array[Any]:
+    """Open an array that `create_array` made, to write whole chunks.
+
+    A chunk full of the fill value is written too: left out, it could not be told from a lost one.
+    """
+    array: zarr.Array[Any] = zarr.open_array(str(path), mode="r+")
+    return array.with_config({"write_empty_chunks": True})  # zarr 3.1.6 ignores it in open_array
+
+
+def write_small(path: Path, values: NDArray[Any], dimensions: tuple[str, ...]) -> None:
+    """Write an array that fits in memory, in one chunk; strings as ``StringDType``."""
+    is_text = values.dtype.kind == "T"
+    array = create_array(
+        path,
+        shape=values.shape,
+        chunks=tuple(max(1, extent) for extent in values.shape),
+        dtype=str if is_text else values.dtype,
+        dimensions=dimensions,
+        fill_value="" if is_text else 0,
+    )
+    array[...] = values
+
+
+def read_small(path: Path) -> NDArray[Any]:
+    """Read an array whole.
+
+    Raises
+    ------
+    StorageError
+        If a chunk of it is missing or damaged.
+    """
+    with storage_failures(path):
+        return np.asarray(open_complete(path)[...])
+
+
+def open_complete(path: Path) -> zarr.Array[Any]:
+    """Open an array for reading, of which every chunk is there; reads none.
+
+    Raises
+    ------
+    StorageError
+        If a chunk is missing, which Zarr would read as the fill value.
+    """
+    with storage_failures(path):
+        array: zarr.Array[Any] = zarr.open_array(str(path), mode="r")
+        missing = array.nchunks - array.nchunks_initialized
+    if missing:
+        raise StorageError(
+            f"{path} lacks {missing} of its {array.nchunks} chunks. "
+            "They were not written or have been deleted since; run again."
+        )
+    return array
+
+
+@contextmanager
+def storage_failures(path: Path) -> Iterator[None]:
+    """Turn what Zarr, its codecs and the file system raise into a StorageError naming the path."""
+    try:
+        yield
+    except DgmmError:
+        raise
+    except Exception as error:  # a damaged chunk raises whatever its codec likes
+        raise StorageError(
+            f"{path} cannot be read or written: {type(error).__name__}: {error}. "
+            "Check free space, quota and permissions, or the file if it was copied."
+        ) from error

@@ -1,0 +1,69 @@
+"""Replace a file or a link in one step, and bring a tree safely to disk."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, or the machine after a crash, sees the old or the new one.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses; the old file is then untouched.
+    """
+    with _beside(path) as new:
+        with new.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    _sync(path.parent)
+
+
+def replace_link(path: Path, target: Path) -> None:
+    """Let ``path`` be a symbolic link to ``target``, in one step.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses or knows no links.
+    """
+    with _beside(path) as new:
+        new.symlink_to(target)
+        new.replace(path)
+
+
+def sync_tree(directory: Path) -> None:
+    """Bring every file below a directory to disk; Zarr leaves that to the operating system.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses, which is where a full or failing disk may show first.
+    """
+    for parent, _, names in os.walk(directory):
+        for name in names:
+            _sync(Path(parent, name))
+        _sync(Path(parent))
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A name in the same directory, which is gone afterwards whatever happens."""
+    new = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        yield new
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

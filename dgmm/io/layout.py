@@ -1,0 +1,92 @@
+"""The layout of an output: what is where, under which name, with which dimensions.
+
+::
+
+    OUTPUT/latest.json            names the last complete run
+    OUTPUT/latest.zarr            a symbolic link to it
+    OUTPUT/runs/RUN_ID.zarr/      one immutable Zarr v3 group
+        feature, feature_2        names of the features, coordinates of everything below
+        sweep/                    a row for each candidate
+        model/                    parameters of the selected candidate
+        models/TYPE-K/            parameters and trace of every candidate
+        assignments/              labels, responsibilities, log_density: a row for each sample
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dgmm.errors import OutputError
+
+FORMAT = "dgmm"
+FORMAT_VERSION = 1
+LATEST_POINTER = "latest.json"
+LATEST_LINK = "latest.zarr"
+ROOT_METADATA = "zarr.json"
+MISSING_LABEL = -1
+
+COVARIANCE_DIMENSIONS = {
+    "full": ("component", "feature", "feature_2"),  # xarray refuses one name for two axes
+    "tied": ("feature", "feature_2"),
+    "diag": ("component", "feature"),
+    "spherical": ("component",),
+}
+
+_RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_COMPONENTS_IN_INT16 = 2**15
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentArray:
+    """How one array of ``assignments`` is stored.
+
+    Attributes
+    ----------
+    dtype : str
+    fill_value : float
+        What stands for a sample that could not be assigned.
+    dimensions : tuple of str
+    """
+
+    dtype: str
+    fill_value: float
+    dimensions: tuple[str, ...]
+
+
+def assignment_array(name: str, n_components: int) -> AssignmentArray:
+    """How assignments of this name are stored.
+
+    Raises
+    ------
+    OutputError
+        If there are none of this name.
+    """
+    label_dtype = "int16" if n_components <= _COMPONENTS_IN_INT16 else "int32"
+    known = {
+        "labels": AssignmentArray(label_dtype, MISSING_LABEL, ("sample",)),
+        "responsibilities": AssignmentArray("float32", np.nan, ("sample", "component")),
+        "log_density": AssignmentArray("float64", np.nan, ("sample",)),
+    }
+    if name not in known:
+        raise OutputError(f"There are no assignments {name!r}; known are {', '.join(known)}.")
+    return known[name]
+
+
+def run_path(output: Path, run_id: str) -> Path:
+    """Where the run of this name is.
+
+    Raises
+    ------
+    OutputError
+        If the name is not made of letters, digits, ``_``, ``-`` and ``.``.
+    """
+    if not _RUN_ID.fullmatch(run_id):
+        raise OutputError(f"{run_id!r} is no name of a run: letters, digits, _, - and . only.")
+    return output / "runs" / f"{run_id}.zarr"
+
+
+def is_committed(run: Path) -> bool:
+    """Whether a run is complete: its root metadata, written last, are there."""
+    return (run / ROOT_METADATA).is_file()

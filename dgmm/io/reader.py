@@ -1,0 +1,123 @@
+"""Open what a run left behind."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import zarr
+
+from dgmm.errors import InputNotFoundError, OutputError
+from dgmm.io.arrays import open_complete, read_small, storage_failures
+from dgmm.io.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER, is_committed, run_path
+from dgmm.io.sweep_store import read_sweep
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.result import Sweep
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """A complete run.
+
+    Attributes
+    ----------
+    path : Path
+        The run, a Zarr v3 group; ``xarray.open_datatree(path, engine="zarr")`` opens it too.
+    attributes : dict
+        Configuration, versions, fingerprint of the input, time, selection.
+    feature_names : tuple of str
+    sweep : Sweep
+        Every candidate as fitted; ``sweep.best`` is the selected one.
+    assignments : dict of str to zarr.Array
+        ``labels`` (n_samples,), ``responsibilities`` (n_samples, n_components), ``log_density``
+        (n_samples,): those that the run was asked for, none of them read yet.
+    """
+
+    path: Path
+    attributes: dict[str, Any]
+    feature_names: tuple[str, ...]
+    sweep: Sweep
+    assignments: dict[str, zarr.Array[Any]]
+
+    @property
+    def model(self) -> Parameters:
+        """Parameters of the selected candidate."""
+        return self.sweep.best.parameters
+
+
+def open_result(path: str | os.PathLike[str]) -> Result:
+    """Open a result: the last complete run of an output directory, or one run of it.
+
+    Parameters
+    ----------
+    path : str or path
+        ``OUTPUT`` or ``OUTPUT/runs/RUN_ID.zarr``.
+
+    Raises
+    ------
+    InputNotFoundError
+        If nothing is there, or no run is complete.
+    OutputError
+        If it is not what this version of dgmm writes.
+    StorageError
+        If an array is missing or damaged.
+    """
+    run = _resolve(Path(os.path.abspath(path)))
+    with storage_failures(run):
+        attributes: dict[str, Any] = dict(zarr.open_group(str(run), mode="r").attrs)
+    found = (attributes.get("format"), attributes.get("format_version"))
+    if found != (FORMAT, FORMAT_VERSION):
+        raise OutputError(
+            f"{run} has format {found[0]} {found[1]}, expected {FORMAT} {FORMAT_VERSION}. "
+            "Open it with the version of dgmm that wrote it."
+        )
+    names = ("criterion", "n_passes", "selected")
+    if not all(name in attributes for name in names):
+        raise OutputError(f"{run} lacks one of the attributes {', '.join(names)}.")
+    sweep = read_sweep(run, *(attributes[name] for name in names))
+    return Result(
+        path=run,
+        attributes=attributes,
+        feature_names=tuple(str(name) for name in read_small(run / "feature")),
+        sweep=sweep,
+        assignments=_assignments(run),
+    )
+
+
+def _assignments(run: Path) -> dict[str, zarr.Array[Any]]:
+    if not (run / "assignments").is_dir():
+        return {}
+    paths = (path for path in (run / "assignments").iterdir() if path.is_dir())
+    return {path.name: open_complete(path) for path in sorted(paths)}
+
+
+def _resolve(path: Path) -> Path:
+    """The run that a path means."""
+    if not path.exists():
+        raise InputNotFoundError(f"There is nothing at {path}. Check the path of the result.")
+    if is_committed(path):
+        return path
+    if (path / LATEST_POINTER).is_file():
+        return _follow(path)
+    if path.suffix == ".zarr" and path.parent.name == "runs":
+        raise InputNotFoundError(
+            f"{path} is a run that has not finished: its root metadata, written last, are not "
+            "there. Wait for it, or start the same command again."
+        )
+    raise InputNotFoundError(
+        f"{path} holds no complete run: neither {LATEST_POINTER} nor root metadata are there."
+    )
+
+
+def _follow(output: Path) -> Path:
+    pointer = output / LATEST_POINTER
+    try:
+        run = run_path(output, json.loads(pointer.read_bytes())["run_id"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"{pointer} is not what dgmm wrote: {error!r}. Open a run itself."
+        ) from error
+    if not is_committed(run):
+        raise InputNotFoundError(f"{pointer} names {run}, which is gone. Open another run.")
+    return run

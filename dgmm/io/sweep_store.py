@@ -1,0 +1,151 @@
+"""A sweep as arrays on disk, and back: ``sweep/``, ``model/`` and ``models/TYPE-K/``."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.errors import OutputError
+from dgmm.io.arrays import read_small, write_small
+from dgmm.io.layout import COVARIANCE_DIMENSIONS
+from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.result import FitResult, Sweep
+
+_INTEGERS = ("n_components", "start", "n_parameters", "n_iter")
+_STATUSES = tuple(status.value for status in Status)
+_FLOATS = ("log_likelihood", "bic", "aic", "icl")
+
+
+def write_sweep(run: Path, sweep: Sweep, feature_names: tuple[str, ...]) -> None:
+    """Write all candidates of a sweep and the names of the features; no group metadata.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses.
+    """
+    for name in ("feature", "feature_2"):
+        write_small(run / name, _text(feature_names), (name,))
+    for name, column in _columns(sweep).items():
+        write_small(run / "sweep" / name, column, ("candidate",))
+    _write_parameters(run / "model", sweep.best.parameters)
+    for result in sweep.results:
+        group = run / "models" / result.candidate.name
+        _write_parameters(group, result.parameters)
+        write_small(group / "trace", np.asarray(result.trace, np.float64), ("iteration",))
+
+
+def read_sweep(run: Path, criterion: str, n_passes: int, selected: str) -> Sweep:
+    """What `write_sweep` wrote.
+
+    Parameters
+    ----------
+    run : Path
+    criterion : str
+    n_passes : int
+    selected : str
+        Name of the best candidate, ``TYPE-K``.
+
+    Raises
+    ------
+    StorageError
+        If an array is missing or damaged.
+    OutputError
+        If the arrays are not those of a sweep.
+    """
+    names = ("covariance_type", "status", *_INTEGERS, *_FLOATS)
+    columns = {name: read_small(run / "sweep" / name) for name in names}
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    results = tuple(_read_result(run, row) for row in rows)
+    best = [result for result in results if result.candidate.name == selected]
+    if not best:
+        raise OutputError(f"{run} selects {selected!r}, which is none of its candidates.")
+    return Sweep(results, criterion, best[0], n_passes)
+
+
+def read_parameters(group: Path, covariance_type: str) -> Parameters:
+    """The parameters in ``model/`` or ``models/TYPE-K/``.
+
+    Raises
+    ------
+    StorageError
+        If an array is missing or damaged.
+    """
+    names = _parameter_dimensions(covariance_type)
+    return Parameters(covariance_type, **{name: read_small(group / name) for name in names})
+
+
+def summary(result: FitResult) -> dict[str, Any]:
+    """One row of the sweep as JSON-able values; numbers that are not finite are left out."""
+    row = {name: int(value) for name, value in _row(result).items() if name in _INTEGERS}
+    numbers = {name: float(getattr(result, name)) for name in _FLOATS}
+    finite = {name: value for name, value in numbers.items() if np.isfinite(value)}
+    status = {"status": result.status.value, "status_sentence": result.status.sentence}
+    return {"covariance_type": result.candidate.covariance_type, **row, **status, **finite}
+
+
+def _columns(sweep: Sweep) -> dict[str, NDArray[Any]]:
+    rows = [_row(result) for result in sweep.results]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return {name: _column(name, values) for name, values in columns.items()}
+
+
+def _row(result: FitResult) -> dict[str, Any]:
+    candidate = result.candidate
+    return {
+        "candidate": candidate.name,
+        "covariance_type": candidate.covariance_type,
+        "n_components": candidate.n_components,
+        "start": candidate.start,
+        "status": result.status.value,
+        **{name: getattr(result, name) for name in ("n_parameters", "n_iter", *_FLOATS)},
+    }
+
+
+def _column(name: str, values: list[Any]) -> NDArray[Any]:
+    if name in _INTEGERS:
+        return np.asarray(values, np.int64)
+    if name in _FLOATS:
+        return np.asarray(values, np.float64)
+    return _text(values)
+
+
+def _text(values: list[str] | tuple[str, ...]) -> NDArray[Any]:
+    return np.asarray(values, np.dtypes.StringDType())
+
+
+def _write_parameters(group: Path, parameters: Parameters) -> None:
+    for name, dimensions in _parameter_dimensions(parameters.covariance_type).items():
+        write_small(group / name, np.asarray(getattr(parameters, name), np.float64), dimensions)
+
+
+def _parameter_dimensions(covariance_type: str) -> dict[str, tuple[str, ...]]:
+    covariance = COVARIANCE_DIMENSIONS[covariance_type]
+    return {
+        "weights": ("component",),
+        "means": ("component", "feature"),
+        "covariances": covariance,
+        "precisions_cholesky": covariance,
+    }
+
+
+def _read_result(run: Path, row: dict[str, Any]) -> FitResult:
+    covariance_type, status = str(row["covariance_type"]), str(row["status"])
+    if covariance_type not in COVARIANCE_DIMENSIONS or status not in _STATUSES:
+        raise OutputError(f"{run} has a candidate of type {covariance_type!r}, status {status!r}.")
+    candidate = Candidate(covariance_type, int(row["n_components"]), int(row["start"]))
+    group = run / "models" / candidate.name
+    return FitResult(
+        candidate=candidate,
+        parameters=read_parameters(group, covariance_type),
+        status=Status(status),
+        trace=tuple(read_small(group / "trace").tolist()),
+        n_iter=int(row["n_iter"]),
+        n_parameters=int(row["n_parameters"]),
+        log_likelihood=float(row["log_likelihood"]),
+        bic=float(row["bic"]),
+        aic=float(row["aic"]),
+        icl=float(row["icl"]),
+    )

@@ -1,0 +1,413 @@
+import json
+import os
+import warnings
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import xarray
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dgmm.errors import InputNotFoundError, OutputError, StorageError
+from dgmm.io import atomic, writer
+from dgmm.io.reader import open_result
+from dgmm.io.writer import (
+    commit_run,
+    create_assignments,
+    is_complete,
+    publish_run,
+    start_run,
+    write_rows,
+)
+from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.result import FitResult, Sweep
+
+NAMES = ("red", "grün")
+ATTRIBUTES = {"configuration": {"model": {"seed": 0}}, "versions": {"dgmm": "0.1.0"}}
+SHAPES = {"full": (3, 2, 2), "tied": (2, 2), "diag": (3, 2), "spherical": (3,)}
+
+
+def fitted(covariance_type, seed=0, status=Status.CONVERGED, log_likelihood=-12.5):
+    random = np.random.default_rng(seed)
+    shape = SHAPES[covariance_type]
+    parameters = Parameters(
+        covariance_type,
+        np.array([0.5, 0.3, 0.2]),
+        random.normal(size=(3, 2)),
+        random.uniform(1, 2, size=shape),
+        random.uniform(1, 2, size=shape),
+    )
+    return FitResult(
+        candidate=Candidate(covariance_type, 3, start=1),
+        parameters=parameters,
+        status=status,
+        n_iter=7,
+        trace=(-2.0, -1.5, -1.25),
+        log_likelihood=log_likelihood,
+        n_parameters=17,
+        bic=40.0,
+        aic=30.0,
+        icl=45.0,
+    )
+
+
+def a_sweep(seed=0):
+    results = tuple(fitted(covariance_type, seed) for covariance_type in SHAPES)
+    return Sweep(results, "bic", results[2], n_passes=5)
+
+
+def a_small_sweep(seed=0):
+    result = fitted("diag", seed)
+    return Sweep((result,), "aic", result, n_passes=5)
+
+
+def a_run(output, run_id="run-1", sweep=None):
+    run = start_run(output, run_id)
+    create_assignments(run, 10, 3, ("labels", "responsibilities", "log_density"), 4)
+    for start in (0, 4, 8):
+        rows = np.arange(start, min(start + 4, 10))
+        write_rows(run, "labels", start, rows.astype(np.int16))
+        write_rows(run, "responsibilities", start, np.full((len(rows), 3), 1 / 3, np.float32))
+        write_rows(run, "log_density", start, -rows.astype(np.float64))
+    commit_run(run, sweep or a_sweep(), NAMES, ATTRIBUTES)
+    return run
+
+
+def assert_same_sweep(found, expected):
+    assert found.criterion == expected.criterion
+    assert found.n_passes == expected.n_passes
+    assert found.best.candidate == expected.best.candidate
+    for one, other in zip(found.results, expected.results, strict=True):
+        assert asdict(replace(one, parameters=None)) == asdict(replace(other, parameters=None))
+        for name in ("weights", "means", "covariances", "precisions_cholesky"):
+            a, b = getattr(one.parameters, name), getattr(other.parameters, name)
+            np.testing.assert_array_equal(a, b, strict=True)
+
+
+def test_what_was_written_comes_back(tmp_path):
+    a_run(tmp_path)
+    publish_run(tmp_path, "run-1")
+    result = open_result(tmp_path)
+    assert_same_sweep(result.sweep, a_sweep())
+    assert result.model.covariance_type == "diag"
+    assert result.feature_names == NAMES
+    assert result.attributes["configuration"] == ATTRIBUTES["configuration"]
+    assert result.attributes["selected"] == "diag-3"
+    labels = result.assignments["labels"]
+    assert labels.dtype == np.int16
+    assert labels.fill_value == -1
+    np.testing.assert_array_equal(labels[...], np.arange(10))
+    assert result.assignments["responsibilities"].shape == (10, 3)
+    np.testing.assert_array_equal(result.assignments["log_density"][...], -np.arange(10.0))
+    assert open_result(result.path).path == result.path
+    assert open_result(tmp_path / "latest.zarr").attributes == result.attributes
+
+
+def test_xarray_opens_a_run_as_it_stands(tmp_path):
+    run = a_run(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with xarray.open_datatree(run, engine="zarr") as tree:
+            tree.load()
+    assert tree["sweep/bic"].dims == ("candidate",)
+    assert list(tree["sweep"].coords["candidate"].values) == [f"{name}-3" for name in SHAPES]
+    assert tree["models/full-3/covariances"].dims == ("component", "feature", "feature_2")
+    assert tree["models/tied-3/covariances"].dims == ("feature", "feature_2")
+    assert tree["models/full-3/trace"].dims == ("iteration",)
+    assert tree["model/means"].sel(feature="grün").shape == (3,)
+    assert tree["model"].attrs["status"] == "converged"
+    assert tree["assignments/labels"].dtype == np.int16
+    with xarray.open_zarr(run / "sweep", consolidated=False) as sweep:
+        assert list(sweep["status"].values) == ["converged"] * 4
+
+
+def test_every_array_names_its_dimensions_and_carries_checksums(tmp_path):
+    run = a_run(tmp_path)
+    documents = [json.loads(path.read_bytes()) for path in run.rglob("zarr.json")]
+    arrays = [document for document in documents if document["node_type"] == "array"]
+    assert len(arrays) == 2 + 11 + 4 + 4 * 5 + 3
+    for array in arrays:
+        assert len(array["dimension_names"]) == len(array["shape"])
+        assert [codec["name"] for codec in array["codecs"]][-2:] == ["zstd", "crc32c"]
+    assert all(document["zarr_format"] == 3 for document in documents)
+
+
+def test_a_flipped_bit_is_noticed(tmp_path):
+    run = a_run(tmp_path)
+    chunk = run / "models" / "full-3" / "means" / "c" / "0" / "0"
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk.write_bytes(content)
+    with pytest.raises(StorageError, match=r"models/full-3/means cannot be read"):
+        open_result(run)
+
+
+@pytest.mark.parametrize("chunk", ["assignments/labels/c/1", "model/../sweep/bic/c/0"])
+def test_a_missing_chunk_is_noticed(tmp_path, chunk):
+    run = a_run(tmp_path)
+    (run / chunk).unlink()
+    with pytest.raises(StorageError, match="lacks 1 of its"):
+        open_result(run)
+
+
+def test_numbers_that_are_not_finite_come_back_and_stay_out_of_attributes(tmp_path):
+    failed = fitted("full", status=Status.DEGENERATE, log_likelihood=float("-inf"))
+    failed = replace(failed, trace=(), icl=float("nan"))
+    run = start_run(tmp_path, "r")
+    commit_run(run, Sweep((failed,), "bic", failed, 2), NAMES, {})
+    found = open_result(run).sweep.best
+    assert found.log_likelihood == float("-inf")
+    assert np.isnan(found.icl)
+    assert found.trace == ()
+    text = (run / "zarr.json").read_text()
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert open_result(run).assignments == {}
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    n_samples=st.integers(1, 60),
+    chunk_rows=st.integers(1, 20),
+    chunks_a_task=st.integers(1, 4),
+    n_components=st.integers(1, 4),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_tasks_of_whole_chunks_in_any_order_write_every_row(
+    tmp_path_factory, n_samples, chunk_rows, chunks_a_task, n_components, seed
+):
+    random = np.random.default_rng(seed)
+    run = start_run(tmp_path_factory.mktemp("output"), "r")
+    create_assignments(run, n_samples, n_components, ["responsibilities"], chunk_rows)
+    values = random.random((n_samples, n_components), np.float32)
+    unit = chunk_rows * chunks_a_task
+    starts = random.permutation(np.arange(0, n_samples, unit))
+    written = [
+        write_rows(run, "responsibilities", int(start), values[start : start + unit])
+        for start in starts
+    ]
+    assert sum(written) == n_samples
+    array = zarr.open_array(run / "assignments" / "responsibilities", mode="r")
+    assert array.nchunks_initialized == array.nchunks
+    np.testing.assert_array_equal(array[...], values)
+
+
+@given(start=st.integers(-1, 11), length=st.integers(0, 12))
+def test_rows_that_do_not_cover_whole_chunks_are_refused(tmp_path_factory, start, length):
+    run = _ten_labels(tmp_path_factory)
+    stop = start + length
+    whole = start % 4 == 0 and (stop % 4 == 0 or stop == 10) and 0 <= start < stop <= 10
+    labels = np.zeros(length, np.int16)
+    if whole:
+        assert write_rows(run, "labels", start, labels) == length
+    else:
+        with pytest.raises(OutputError, match="do not cover whole chunks of 4"):
+            write_rows(run, "labels", start, labels)
+
+
+def _ten_labels(tmp_path_factory):
+    output = tmp_path_factory.getbasetemp() / "ten-labels"
+    if (output / "runs" / "r.zarr").exists():
+        return output / "runs" / "r.zarr"
+    run = start_run(output, "r")
+    create_assignments(run, 10, 3, ["labels"], 4)
+    return run
+
+
+@pytest.mark.parametrize(
+    "rows", [np.zeros((4, 2), np.int16), np.zeros(4, np.float64), np.zeros((4, 1), np.int16)]
+)
+def test_rows_of_another_shape_or_kind_are_refused(tmp_path, rows):
+    run = start_run(tmp_path, "r")
+    create_assignments(run, 10, 3, ["labels"], 4)
+    with pytest.raises(OutputError, match=r"do not fit .*labels, which has shape \(10,\)"):
+        write_rows(run, "labels", 0, rows)
+
+
+def test_fill_values_are_written_too(tmp_path):
+    run = start_run(tmp_path, "r")
+    create_assignments(run, 4, 3, ["labels"], 2)
+    write_rows(run, "labels", 0, np.full(4, -1, np.int16))
+    assert zarr.open_array(run / "assignments" / "labels", mode="r").nchunks_initialized == 2
+
+
+def test_many_components_need_wider_labels(tmp_path):
+    run = start_run(tmp_path, "r")
+    create_assignments(run, 4, 40_000, ["labels"], 4)
+    assert zarr.open_array(run / "assignments" / "labels", mode="r").dtype == np.int32
+
+
+def test_unknown_assignments(tmp_path):
+    with pytest.raises(OutputError, match="known are labels, responsibilities, log_density"):
+        create_assignments(start_run(tmp_path, "r"), 4, 2, ["colours"], 4)
+
+
+def test_rows_that_were_not_written_prevent_the_commit(tmp_path):
+    run = start_run(tmp_path, "r")
+    create_assignments(run, 10, 3, ["labels"], 4)
+    write_rows(run, "labels", 4, np.zeros(4, np.int16))
+    with pytest.raises(StorageError, match="lacks 2 of its 3 chunks"):
+        commit_run(run, a_sweep(), NAMES, {})
+    assert not is_complete(tmp_path, "r")
+
+
+def test_storage_that_returns_other_values_prevents_the_commit(tmp_path, monkeypatch):
+    original = writer.write_sweep
+
+    def lie(run, sweep, names):
+        original(run, sweep, names)
+        zarr.open_array(run / "models" / "tied-3" / "means", mode="r+")[0, 0] = 0.25
+
+    monkeypatch.setattr(writer, "write_sweep", lie)
+    with pytest.raises(StorageError, match="tied-3 are read back with other values"):
+        a_run(tmp_path)
+    assert not is_complete(tmp_path, "run-1")
+
+
+class Crash(BaseException):
+    pass
+
+
+def _crash_at(monkeypatch, module, name, call):
+    """Let the n-th call of a function end the process, as far as the code can tell."""
+    original, calls = getattr(module, name), []
+
+    def function(*arguments, **options):
+        calls.append(name)
+        if len(calls) == call:
+            raise Crash
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(module, name, function)
+    return calls
+
+
+CRASHES = [
+    (writer, "write_sweep", 1),
+    (writer, "_verify", 1),
+    *((zarr, "create_group", call) for call in range(1, 7)),
+    (writer, "sync_tree", 1),
+    (writer, "replace_file", 1),
+    (atomic.os, "fsync", 1),
+    (atomic.Path, "replace", 1),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "call"), CRASHES)
+def test_a_crash_before_the_last_step_leaves_no_run_and_the_next_attempt_completes(
+    tmp_path, monkeypatch, module, name, call
+):
+    with monkeypatch.context() as patch:
+        calls = _crash_at(patch, module, name, call)
+        with pytest.raises(Crash):
+            a_run(tmp_path, sweep=a_small_sweep())
+        assert len(calls) == call
+    run = tmp_path / "runs" / "run-1.zarr"
+    assert run.is_dir()
+    assert not is_complete(tmp_path, "run-1")
+    with pytest.raises(zarr.errors.GroupNotFoundError):
+        zarr.open_group(run, mode="r")
+    with pytest.raises(InputNotFoundError, match="has not finished"):
+        open_result(run)
+    with pytest.raises(OutputError, match="not complete"):
+        publish_run(tmp_path, "run-1")
+    a_run(tmp_path, sweep=a_small_sweep())
+    assert_same_sweep(open_result(run).sweep, a_small_sweep())
+    assert not list(run.glob(".zarr.json*"))
+
+
+@pytest.mark.parametrize(("call", "expected"), [(1, "run-1"), (2, "run-2")])
+def test_a_crash_while_publishing_leaves_the_old_or_the_new_run(
+    tmp_path, monkeypatch, call, expected
+):
+    a_run(tmp_path, "run-1", a_small_sweep())
+    publish_run(tmp_path, "run-1")
+    a_run(tmp_path, "run-2", a_small_sweep(seed=1))
+    with monkeypatch.context() as patch:
+        _crash_at(patch, atomic.Path, "replace", call)
+        with pytest.raises(Crash):
+            publish_run(tmp_path, "run-2")
+    assert open_result(tmp_path).path.stem == expected
+    publish_run(tmp_path, "run-2")
+    assert open_result(tmp_path).path.stem == "run-2"
+    assert os.readlink(tmp_path / "latest.zarr") == "runs/run-2.zarr"
+    assert {path.name for path in tmp_path.iterdir()} == {"runs", "latest.json", "latest.zarr"}
+
+
+def test_without_symbolic_links_the_pointer_is_enough(tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise PermissionError("no links here")
+
+    a_run(tmp_path)
+    monkeypatch.setattr(atomic.Path, "symlink_to", refuse)
+    publish_run(tmp_path, "run-1")
+    assert "could not be linked: no links here" in caplog.text
+    assert open_result(tmp_path).path.stem == "run-1"
+
+
+def test_complete_runs_are_never_rewritten(tmp_path):
+    a_run(tmp_path)
+    with pytest.raises(OutputError, match="is complete and never rewritten"):
+        start_run(tmp_path, "run-1")
+
+
+def test_output_that_cannot_be_created(tmp_path):
+    (tmp_path / "file").write_text("")
+    for output in (tmp_path / "file", "/proc/output"):
+        with pytest.raises(OutputError, match=r"cannot be created.*Choose an output"):
+            start_run(output, "r")
+
+
+@pytest.mark.parametrize("run_id", ["", "..", "a/b", ".hidden", "a b"])
+def test_run_names_stay_inside_the_output(tmp_path, run_id):
+    with pytest.raises(OutputError, match="no name of a run"):
+        start_run(tmp_path, run_id)
+
+
+def test_failure_to_write_is_a_storage_error(tmp_path, monkeypatch):
+    run = start_run(tmp_path, "r")
+    create_assignments(run, 4, 3, ["labels"], 4)
+    (run / "assignments" / "labels" / "c").write_text("in the way")
+    with pytest.raises(StorageError, match=r"assignments/labels cannot be read or written"):
+        write_rows(run, "labels", 0, np.zeros(4, np.int16))
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writer, "sync_tree", full)
+    with pytest.raises(StorageError, match=r"No space left on device.*free space"):
+        commit_run(start_run(tmp_path, "s"), a_sweep(), NAMES, {})
+    assert not is_complete(tmp_path, "s")
+
+
+def test_attributes_must_be_finite_json(tmp_path):
+    run = start_run(tmp_path, "r")
+    for value in (float("nan"), object()):
+        with pytest.raises((ValueError, TypeError)):
+            commit_run(run, a_sweep(), NAMES, {"value": value})
+    assert list(run.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "pointer", ["", "[]", "{}", '{"run_id": 3}', '{"run_id": "../x"}', '{"run_id": "gone"}']
+)
+def test_damaged_pointers_say_so(tmp_path, pointer):
+    (tmp_path / "latest.json").write_text(pointer)
+    with pytest.raises((OutputError, InputNotFoundError), match=r"latest\.json|no name of a run"):
+        open_result(tmp_path)
+
+
+def test_what_is_no_result(tmp_path):
+    with pytest.raises(InputNotFoundError, match="nothing at"):
+        open_result(tmp_path / "nowhere")
+    with pytest.raises(InputNotFoundError, match="holds no complete run"):
+        open_result(tmp_path)
+    zarr.create_group(tmp_path / "other.zarr")
+    with pytest.raises(OutputError, match="has format None None, expected dgmm 1"):
+        open_result(tmp_path / "other.zarr")
+    (tmp_path / "broken.zarr").mkdir()
+    (tmp_path / "broken.zarr" / "zarr.json").write_text("{")
+    with pytest.raises(StorageError, match=r"broken\.zarr cannot be read"):
+        open_result(tmp_path / "broken.zarr")
