@@ -155,9 +155,9 @@ def plan(config: str, overrides: tuple[str, ...]) -> None:
 
     configuration = load(config, overrides)
 
-    from dgmm.run import stages
+    from dgmm.run import plan as planning
 
-    for line in stages.plan(configuration).lines():
+    for line in planning.plan(configuration).lines():
         click.echo(line)
 
 
