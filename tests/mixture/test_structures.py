@@ -198,6 +198,7 @@ def test_a_constant_feature_has_a_positive_floor(variances, mean, floor):
     np.testing.assert_allclose(ours.floor, RELATIVE_FLOOR * expected, rtol=1e-15)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(0, 2**32 - 1))
 def test_feature_map_is_1_x_squares_and_crosses(d, seed):
     x = np.random.default_rng(seed).normal(size=d)
@@ -211,6 +212,7 @@ def test_feature_map_is_1_x_squares_and_crosses(d, seed):
     assert length == len(expected)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(1, 4))
 def test_packing_symmetric_matrices_keeps_every_entry(d, n_components):
     rng = np.random.default_rng(d)
