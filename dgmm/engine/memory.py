@@ -12,6 +12,8 @@ _PROCESS_BYTES = 320 << 20  # a worker with NumPy, SciPy, Zarr and distributed i
 _READ_COPIES = 3  # a block, what it is decoded from, and what is decoded but not yet in place
 _TREE_COPIES = 12  # outcomes that wait for their neighbours in the tree
 
+_ASSIGNMENT_COPIES = 3  # responsibilities, the same as stored, the same compressed
+
 
 @dataclass(frozen=True, slots=True)
 class Projection:
@@ -27,21 +29,32 @@ class Projection:
         Of a task for tiles and sums.
     statistics : int
         Of one block's outcome.
+    assignment : int
+        Of a task for the assignments it is about to write.
     """
 
     process: int
     block: int
     kernel: int
     statistics: int
+    assignment: int
 
     def worker(self, threads: int) -> int:
         """Bytes of a worker that runs ``threads`` tasks at a time."""
-        tasks = threads * (self.block + self.kernel)
+        tasks = threads * (self.block + max(self.kernel, self.assignment))
         return self.process + tasks + _TREE_COPIES * self.statistics
 
 
-def project(dataset: Dataset, options: FitOptions) -> Projection:
-    """The memory that a fit of these options to this dataset needs."""
+def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Projection:
+    """The memory that a fit of these options to this dataset needs.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    options : FitOptions
+    rows_per_write : int
+        Rows whose assignments are held at a time (:func:`dgmm.engine.passes.assign_all`).
+    """
     d = dataset.n_features
     orders = [(structure_of(kind).order, k) for kind, k in options.models]
     order = max(order for order, _ in orders)
@@ -52,7 +65,13 @@ def project(dataset: Dataset, options: FitOptions) -> Projection:
     whitened = options.max_components * d * kernels.tile_rows(feature_map.LINEAR, d)
     features = feature_map.length(order, d) * tile + n_components * tile
     block = _READ_COPIES * dataset.block_rows * d * dataset.rows.dtype.itemsize
-    return Projection(_PROCESS_BYTES, block, 8 * (features + whitened + 3 * sums), 8 * sums)
+    return Projection(
+        process=_PROCESS_BYTES,
+        block=block,
+        kernel=8 * (features + whitened + 3 * sums),
+        statistics=8 * sums,
+        assignment=_ASSIGNMENT_COPIES * 8 * options.max_components * rows_per_write,
+    )
 
 
 def check(projection: Projection, threads: int, limit: int | None) -> None:

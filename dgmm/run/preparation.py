@@ -1,0 +1,98 @@
+"""What a run knows before it begins: its dataset, its options, its name, its memory."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from dgmm.engine import memory
+from dgmm.engine.dataset import Dataset
+from dgmm.engine.fit import SAMPLE_ROWS, FitOptions
+from dgmm.engine.memory import Projection
+from dgmm.io.layout import FORMAT_VERSION
+from dgmm.io.sources import Source, open_source
+from dgmm.run.configuration import Configuration, Model, candidates, identity
+
+_SAMPLE_BYTES = 64 << 20
+_CHUNK_BYTES = 16 << 20
+_CHUNK_ROWS = 1 << 18
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Preparation:
+    """A run that has not begun.
+
+    Attributes
+    ----------
+    source : Source
+    dataset : Dataset
+    options : FitOptions
+    run_id : str
+        The same for the same input, model and assignments, whatever computes them.
+    chunk_rows : int
+        Rows of a stored chunk of assignments.
+    projection : Projection
+    """
+
+    source: Source
+    dataset: Dataset
+    options: FitOptions
+    run_id: str
+    chunk_rows: int
+    projection: Projection
+
+
+def prepare(configuration: Configuration) -> Preparation:
+    """Open the input's metadata and settle everything that follows from them.
+
+    Raises
+    ------
+    DgmmError
+        If the input cannot be opened (:func:`dgmm.io.sources.open_source`).
+    """
+    wanted = configuration.input
+    source = open_source(wanted.path, wanted.format, wanted.variable, wanted.partition_size)
+    dataset = Dataset.from_array(source.blocks, feature_names=source.feature_names)
+    options = _options(configuration.model, dataset)
+    chunk_rows = _chunk_rows(dataset.block_rows, options.max_components)
+    return Preparation(
+        source,
+        dataset,
+        options,
+        _run_id(configuration, source),
+        chunk_rows,
+        memory.project(dataset, options, chunk_rows),
+    )
+
+
+def _options(model: Model, dataset: Dataset) -> FitOptions:
+    affordable = max(1, _SAMPLE_BYTES // (8 * dataset.n_features))
+    return FitOptions(
+        models=candidates(model),
+        criterion=model.criterion,
+        n_init=model.n_init,
+        init_params=model.init_params,
+        tol=model.tol,
+        max_iter=model.max_iter,
+        reg_covar=model.reg_covar,
+        seed=model.seed,
+        sample_rows=model.sample_size or min(SAMPLE_ROWS, affordable),
+        allow_degenerate=model.allow_degenerate,
+    )
+
+
+def _run_id(configuration: Configuration, source: Source) -> str:
+    what = {
+        "configuration": identity(configuration),
+        "fingerprint": source.fingerprint,
+        "format_version": FORMAT_VERSION,
+    }
+    canonical = json.dumps(what, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _chunk_rows(block_rows: int, n_components: int) -> int:
+    """The largest part of a block that divides it evenly and is small to hold with K columns."""
+    most = min(_CHUNK_ROWS, max(1, _CHUNK_BYTES // (8 * n_components)))
+    fewest = -(-block_rows // most)
+    parts = next((n for n in range(fewest, 2 * fewest + 1) if block_rows % n == 0), 1)
+    return block_rows // parts
