@@ -1,3 +1,25 @@
 """Gaussian mixture models, fitted exactly by EM, on datasets bigger than memory."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dgmm.estimator import GaussianMixture as GaussianMixture
+
 __version__ = "0.1.0"
+
+__all__ = ["GaussianMixture", "__version__"]
+
+_ESTIMATORS = ("GaussianMixture",)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, so that ``import dgmm`` and the command stay light."""
+    if name in _ESTIMATORS:
+        from dgmm import estimator
+
+        return getattr(estimator, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

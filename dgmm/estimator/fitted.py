@@ -1,0 +1,70 @@
+"""Between an estimator's attributes and the values of the mathematics."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.mixture import convergence
+from dgmm.mixture.candidate import Status
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.result import FitResult
+from dgmm.mixture.structures import structure_of
+
+Array = NDArray[np.float64]
+
+
+def adopt(estimator: Any, result: FitResult, tol: float) -> None:
+    """Set the attributes of a fitted estimator."""
+    set_parameters(estimator, result.parameters)
+    estimator.status_ = result.status.value
+    # A component on the ridge that the user asked for does not keep the others from converging.
+    estimator.converged_ = result.status is Status.CONVERGED or (
+        result.status is Status.DEGENERATE and convergence.has_converged(result.trace, tol)
+    )
+    estimator.n_iter_ = result.n_iter
+    estimator.lower_bound_ = result.trace[-1]
+    estimator.lower_bounds_ = list(result.trace[1:])
+    estimator.bic_, estimator.aic_, estimator.icl_ = result.bic, result.aic, result.icl
+
+
+def set_parameters(estimator: Any, mixture: Parameters) -> None:
+    """Set weights, means, covariances and what derives from them."""
+    estimator.weights_ = mixture.weights
+    estimator.means_ = mixture.means
+    estimator.covariances_ = mixture.covariances
+    estimator.precisions_cholesky_ = mixture.precisions_cholesky
+    estimator.precisions_ = structure_of(mixture.covariance_type).inverted(mixture.covariances)
+
+
+def parameters_of(estimator: Any) -> Parameters:
+    """The mixture that the attributes describe, whether fitted or set by hand.
+
+    As in scikit-learn ``precisions_cholesky_`` decides about densities; where it was not set,
+    ``covariances_`` or ``precisions_`` does.
+
+    Raises
+    ------
+    AttributeError
+        If none of the three is there, or no weights or means.
+    """
+    structure = structure_of(estimator.covariance_type)
+    weights = np.asarray(estimator.weights_, np.float64)
+    means = np.asarray(estimator.means_, np.float64)
+    factors = getattr(estimator, "precisions_cholesky_", None)
+    covariances = getattr(estimator, "covariances_", None)
+    if covariances is None:
+        precisions = estimator.precisions_ if factors is None else _squared(factors, structure.name)
+        covariances = structure.inverted(np.asarray(precisions, np.float64))
+    covariances = np.asarray(covariances, np.float64)
+    if factors is None:
+        factors = structure.precisions_cholesky(covariances)
+    return Parameters(structure.name, weights, means, covariances, np.asarray(factors, np.float64))
+
+
+def _squared(factors: Any, covariance_type: str) -> Array:
+    """Precisions U U' from their factors."""
+    factors = np.asarray(factors, np.float64)
+    if structure_of(covariance_type).is_diagonal:
+        return factors**2
+    return factors @ np.swapaxes(factors, -1, -2)

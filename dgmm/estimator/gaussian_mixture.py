@@ -1,0 +1,212 @@
+"""``GaussianMixture``: scikit-learn's names on an engine for data bigger than memory."""
+
+import warnings
+from typing import Any, Self
+
+from sklearn.exceptions import ConvergenceWarning
+
+from dgmm.engine.fit import fit
+from dgmm.errors import DataError
+from dgmm.estimator import fitted, given, options
+from dgmm.estimator.narration import narrator
+from dgmm.estimator.quantities import LABEL
+from dgmm.estimator.scoring import ScoringMixture
+from dgmm.estimator.tables import Table, table_of
+from dgmm.mixture.candidate import Status
+from dgmm.mixture.given import Given
+
+_NOT_CONVERGED = (
+    "Best performing initialization did not converge. Try different init parameters, or increase "
+    "max_iter, tol, or check for degenerate data."
+)
+_ILL_DEFINED = (
+    "Fitting the mixture model failed because some components have ill-defined empirical "
+    "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
+    "number of components, increase reg_covar, or scale the input data."
+)
+
+
+class GaussianMixture(ScoringMixture):
+    """A Gaussian mixture, fitted exactly by EM to data in memory or much larger.
+
+    Parameters and attributes are scikit-learn's; data may be anything array-like, a Dask array in
+    any chunks, a pandas or Dask data frame, or an xarray DataArray, and results come back in kind:
+    lazy for lazy data, indexed for data frames, with coordinates for DataArrays. Lazy data are
+    fitted on the current Dask client if there is one.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        Number of components K.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+    tol : float, default=1e-6
+        EM stops when less than this is left to gain, by Aitken's estimate, in nats a sample.
+    reg_covar : float or None, default=None
+        Added to variances, in squared units of the data. None adds nothing and keeps covariances
+        above a floor relative to the features' variances, so that units do not matter.
+    max_iter : int, default=1000
+        Most EM iterations.
+    n_init : int, default=10
+        Starts; short runs on a sample choose the one to go on with.
+    init_params : str, sequence of str, or None, default=None
+        Kinds of start, taken in turn: "kmeans", "k-means++", "random", "random_from_data",
+        "agglomerative". None takes all of them.
+    weights_init : array-like of shape (n_components,), default=None
+    means_init : array-like of shape (n_components, n_features), default=None
+    precisions_init : array-like, default=None
+        Inverse covariances in the shape of ``covariances_``.
+    random_state : int, RandomState instance or None, default=None
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the last solution.
+    verbose : int, default=0
+    verbose_interval : int, default=10
+        Passes between the lines of ``verbose``.
+    sample_size : int or None, default=None
+        Rows of the sample on which starts are tried; None chooses it.
+    feature_dim : str or None, default=None
+        Dimension of a DataArray that holds the features; None means the last.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+        Components are ordered by weight, largest first, unless their start was given.
+    means_ : ndarray of shape (n_components, n_features)
+    covariances_, precisions_, precisions_cholesky_ : ndarray
+        (n_components, n_features, n_features) for "full", (n_features, n_features) for "tied",
+        (n_components, n_features) for "diag", (n_components,) for "spherical"; float64.
+    converged_ : bool
+    status_ : str
+        "converged", "max_iter", or "degenerate" where a component collapsed.
+    n_iter_ : int
+        EM iterations over all rows.
+    lower_bound_ : float
+        Log-likelihood per sample, in nats, of exactly these parameters over all rows.
+    lower_bounds_ : list of float
+        The same after each iteration.
+    bic_, aic_, icl_ : float
+        Criteria on the data of the fit; smaller is better.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where the data have names that are strings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dgmm import GaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> mixture = GaussianMixture(n_components=2, reg_covar=1e-6, random_state=0).fit(X)
+    >>> sorted(mixture.means_.round(3).tolist())
+    [[1.0, 2.0], [10.0, 2.0]]
+    >>> first, second = mixture.predict([[0, 0], [12, 3]])
+    >>> bool(first == second)
+    False
+    """
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-6,
+        reg_covar: float | None = None,
+        max_iter: int = 1000,
+        n_init: int = 10,
+        init_params: Any = None,
+        weights_init: Any = None,
+        means_init: Any = None,
+        precisions_init: Any = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        sample_size: int | None = None,
+        feature_dim: str | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.sample_size = sample_size
+        self.feature_dim = feature_dim
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the mixture to all rows of X.
+
+        Parameters
+        ----------
+        X : array-like, dask array, data frame or DataArray of shape (n_samples, n_features)
+            Real; its dtype stays, and sums are taken in float64.
+        y : Ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            Not negative; a weight of 2 is a row that occurs twice.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are unusable, or components collapse with ``reg_covar=0``.
+        """
+        del y
+        self._fit(self._table(X, reset=True), sample_weight)
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """Fit to X, and the most probable component of each row as :meth:`predict` gives it."""
+        del y
+        table = self._table(X, reset=True)
+        self._fit(table, sample_weight)
+        return table.evaluated(fitted.parameters_of(self), LABEL)
+
+    def _table(self, X: Any, *, reset: bool) -> Table:
+        return table_of(self, X, self.feature_dim, reset=reset)
+
+    def _fit(self, table: Table, sample_weight: Any) -> None:
+        dataset = table.dataset(sample_weight)
+        start = self._given(dataset.n_features)
+        has_whole_start = None not in (start.weights, start.means, start.precisions)
+        chosen = options.fit_options(
+            [(self.covariance_type, self.n_components)],
+            given=start,
+            n_init=1 if has_whole_start else self.n_init,
+            init_params=self.init_params,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            reg_covar=self.reg_covar,
+            random_state=self.random_state,
+            sample_size=self.sample_size,
+        )
+        execution = options.execution(is_lazy=table.is_lazy)
+        observer = narrator(self.verbose, self.verbose_interval)
+        result = fit(dataset, chosen, execution, observer).sweep.best
+        if result.status is Status.DEGENERATE and self.reg_covar == 0:
+            raise DataError(_ILL_DEFINED)
+        fitted.adopt(self, result, self.tol)
+        if result.status is Status.DEGENERATE and self.reg_covar is None:
+            warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=3)
+        elif not self.converged_ and self.max_iter > 0:
+            warnings.warn(_NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
+
+    def _given(self, n_features: int) -> Given:
+        if self.warm_start and hasattr(self, "converged_"):
+            return Given(self.weights_, self.means_, self.precisions_)
+        return given.checked(
+            self.weights_init,
+            self.means_init,
+            self.precisions_init,
+            self.covariance_type,
+            self.n_components,
+            n_features,
+        )

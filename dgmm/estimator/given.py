@@ -1,0 +1,103 @@
+"""What users give of the first parameters, checked with scikit-learn's messages."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array
+
+from dgmm.mixture.given import Given
+from dgmm.mixture.structures import structure_of
+
+Array = NDArray[np.float64]
+
+
+def checked(
+    weights: Any,
+    means: Any,
+    precisions: Any,
+    covariance_type: str,
+    n_components: int,
+    n_features: int,
+) -> Given:
+    """Given parts of the first parameters.
+
+    Parameters
+    ----------
+    weights, means, precisions : array-like or None
+        As in :class:`dgmm.GaussianMixture`.
+    covariance_type : str
+    n_components, n_features : int
+
+    Returns
+    -------
+    Given
+
+    Raises
+    ------
+    ValueError
+        If a shape is wrong, weights are no proportions, or a precision is not positive definite.
+    """
+    return Given(
+        None if weights is None else _weights(weights, n_components),
+        None if means is None else _means(means, (n_components, n_features)),
+        None
+        if precisions is None
+        else _precisions(precisions, covariance_type, n_components, n_features),
+    )
+
+
+def _weights(weights: Any, n_components: int) -> Array:
+    weights = check_array(weights, dtype=np.float64, ensure_2d=False)
+    _check_shape(weights, (n_components,), "weights")
+    least, largest = weights.min(), weights.max()
+    if least < 0 or largest > 1:
+        # scikit-learn's message, word for word: least and largest are exchanged in it.
+        message = (
+            "The parameter 'weights' should be in the range [0, 1], but got "
+            f"max value {least:.5f}, min value {largest:.5f}"
+        )
+        raise ValueError(message)
+    total = weights.sum()
+    if not np.isclose(total, 1.0, rtol=0, atol=1e-6):
+        message = (
+            f"The parameter 'weights' should be normalized, but got sum(weights) = {total:.5f}"
+            ". Divide them by their sum."
+        )
+        raise ValueError(message)
+    return weights / total
+
+
+def _means(means: Any, shape: tuple[int, int]) -> Array:
+    means = check_array(means, dtype=np.float64, ensure_2d=False)
+    _check_shape(means, shape, "means")
+    return means
+
+
+def _precisions(precisions: Any, covariance_type: str, n_components: int, n_features: int) -> Array:
+    precisions = check_array(precisions, dtype=np.float64, ensure_2d=False, allow_nd=True)
+    shapes = {
+        "full": (n_components, n_features, n_features),
+        "tied": (n_features, n_features),
+        "diag": (n_components, n_features),
+        "spherical": (n_components,),
+    }
+    _check_shape(precisions, shapes[covariance_type], f"{covariance_type} precision")
+    if structure_of(covariance_type).is_diagonal:
+        if not (precisions > 0).all():
+            raise ValueError(f"'{covariance_type} precision' should be positive")
+    elif not _are_positive_definite(precisions):
+        message = f"'{covariance_type} precision' should be symmetric, positive-definite"
+        raise ValueError(message)
+    return precisions
+
+
+def _are_positive_definite(matrices: Array) -> bool:
+    is_symmetric = np.allclose(matrices, np.swapaxes(matrices, -1, -2))
+    return is_symmetric and bool((np.linalg.eigvalsh(matrices) > 0).all())
+
+
+def _check_shape(array: Array, shape: tuple[int, ...], name: str) -> None:
+    if array.shape != shape:
+        message = f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}"
+        raise ValueError(message)

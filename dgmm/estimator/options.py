@@ -1,0 +1,115 @@
+"""From an estimator's parameters to the engine's options, every one checked."""
+
+import sys
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from distributed import default_client
+from sklearn.utils import check_random_state
+
+from dgmm.engine.execution import ClusterExecution, Execution, LocalExecution
+from dgmm.engine.fit import SAMPLE_ROWS, FitOptions
+from dgmm.errors import ConfigurationError
+from dgmm.mixture.criteria import CRITERIA
+from dgmm.mixture.given import Given
+from dgmm.mixture.starts import METHODS
+from dgmm.mixture.structures import STRUCTURES
+
+
+def fit_options(
+    models: Iterable[tuple[str, int]],
+    *,
+    given: Given | None = None,
+    criterion: str = "bic",
+    n_init: int,
+    init_params: Any,
+    tol: float,
+    max_iter: int,
+    reg_covar: float | None,
+    random_state: Any,
+    sample_size: int | None,
+) -> FitOptions:
+    """The engine's options.
+
+    Parameters
+    ----------
+    models : iterable of (str, int)
+        Covariance type and number of components of each model.
+    given : Given, optional
+        Parts of the first parameters.
+    criterion : str
+    n_init, init_params, tol, max_iter, reg_covar, random_state, sample_size
+        As in :class:`dgmm.GaussianMixture`.
+
+    Raises
+    ------
+    ConfigurationError
+        If one is of the wrong type or out of range; it is a ``ValueError``.
+    """
+    models = tuple(models)
+    for covariance_type, n_components in models:
+        _one_of("covariance_type", covariance_type, STRUCTURES)
+        _at_least("n_components", n_components, 1, Integral)
+    _one_of("criterion", criterion, CRITERIA)
+    _at_least("n_init", n_init, 1, Integral)
+    _at_least("max_iter", max_iter, 0, Integral)
+    _at_least("tol", tol, 0, Real)
+    if reg_covar is not None:
+        _at_least("reg_covar", reg_covar, 0, Real)
+    if sample_size is not None:
+        _at_least("sample_size", sample_size, 1, Integral)
+    methods = None if init_params is None else _methods(init_params)
+    return FitOptions(
+        models=models,
+        criterion=criterion,
+        n_init=int(n_init),
+        init_params=methods,
+        tol=float(tol),
+        max_iter=int(max_iter),
+        reg_covar=reg_covar,
+        seed=_seed(random_state),
+        sample_rows=SAMPLE_ROWS if sample_size is None else int(sample_size),
+        # A ridge is there to carry components that would collapse.
+        allow_degenerate=bool(reg_covar),
+        given=given or Given(),
+    )
+
+
+def execution(*, is_lazy: bool) -> Execution:
+    """Where to compute: the current cluster for lazy data, threads for what is in memory here."""
+    if is_lazy and "distributed" in sys.modules:
+        try:
+            return ClusterExecution(default_client())
+        except ValueError:  # nobody has made a client
+            pass
+    return LocalExecution()
+
+
+def _methods(init_params: Any) -> tuple[str, ...]:
+    methods = (init_params,) if isinstance(init_params, str) else tuple(init_params)
+    for method in methods or ("",):
+        _one_of("init_params", method, METHODS)
+    return methods
+
+
+def _seed(random_state: Any) -> int:
+    if isinstance(random_state, Integral) and random_state >= 0:
+        return int(random_state)
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+def _one_of(name: str, value: Any, allowed: Iterable[str]) -> None:
+    allowed = tuple(allowed)
+    if value not in allowed:
+        message = f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}."
+        raise ConfigurationError(message)
+
+
+def _at_least(name: str, value: Any, least: int, kind: type[Integral] | type[Real]) -> None:
+    is_kind = isinstance(value, kind) and not isinstance(value, bool)
+    if not (is_kind and least <= float(value) < np.inf):
+        word = "an integer" if kind is Integral else "a number"
+        message = f"{name} is {value!r}; expected {word} of at least {least}."
+        raise ConfigurationError(message)

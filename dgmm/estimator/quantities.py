@@ -1,0 +1,76 @@
+"""What a fitted mixture says about each row, block by block in bounded memory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.engine import blas
+from dgmm.mixture.density import Assignment, assign
+from dgmm.mixture.parameters import Parameters
+
+Rows = NDArray[np.generic]
+
+_SLICE_ROWS = 1 << 13
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One number for each row, or one for each row and component.
+
+    Attributes
+    ----------
+    name : str
+        Of the result where it carries one.
+    dtype : type
+    has_components : bool
+        Whether there is a number for each component.
+    of : callable
+        Takes it from an assignment; picklable.
+    """
+
+    name: str
+    dtype: type[np.generic]
+    has_components: bool
+    of: Callable[[Assignment], Rows]
+
+    def shape(self, mixture: Parameters) -> tuple[int, ...]:
+        """What follows the rows in the result's shape."""
+        return (mixture.n_components,) if self.has_components else ()
+
+
+def _log_certainty(assignment: Assignment) -> Rows:
+    """Log of the largest responsibility of each row."""
+    return np.log(assignment.responsibilities.max(axis=1))
+
+
+LABEL = Quantity("label", np.intp, False, attrgetter("labels"))
+RESPONSIBILITY = Quantity("responsibility", np.float64, True, attrgetter("responsibilities"))
+LOG_DENSITY = Quantity("log_density", np.float64, False, attrgetter("log_density"))
+LOG_CERTAINTY = Quantity("log_certainty", np.float64, False, _log_certainty)
+
+
+def evaluate(rows: Rows, mixture: Parameters, quantity: Quantity) -> Rows:
+    """A quantity for every row of a block.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (..., n_features)
+    mixture : Parameters
+        In the units of the rows.
+    quantity : Quantity
+
+    Returns
+    -------
+    ndarray of shape (...) or (..., n_components)
+    """
+    flat = rows.reshape(-1, rows.shape[-1])
+    result = np.empty((len(flat), *quantity.shape(mixture)), quantity.dtype)
+    with blas.single_thread():
+        # Slices, so that a quantity of one number a row never holds one for each component.
+        for start in range(0, len(flat), _SLICE_ROWS):
+            part = slice(start, start + _SLICE_ROWS)
+            result[part] = quantity.of(assign(mixture, flat[part]))
+    return result.reshape(rows.shape[:-1] + result.shape[1:])

@@ -1,0 +1,174 @@
+"""What a mixture tells of data once its parameters are there, fitted or set by hand."""
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from dgmm.errors import DataError
+from dgmm.estimator import fitted
+from dgmm.estimator.quantities import (
+    LABEL,
+    LOG_CERTAINTY,
+    LOG_DENSITY,
+    RESPONSIBILITY,
+    Quantity,
+)
+from dgmm.estimator.tables import Table
+from dgmm.mixture import criteria
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.structures import structure_of
+
+Array = NDArray[np.float64]
+
+
+class ScoringMixture(DensityMixin, BaseEstimator):
+    """Predictions, scores, criteria and samples of a mixture."""
+
+    covariance_type: str
+    random_state: Any
+
+    @abstractmethod
+    def _table(self, X: Any, *, reset: bool) -> Table:
+        """The rows of X, checked."""
+
+    def predict(self, X: Any) -> Any:
+        """The most probable component of each row.
+
+        Parameters
+        ----------
+        X : array-like, dask array, data frame or DataArray of shape (n_samples, n_features)
+
+        Returns
+        -------
+        labels : int, of shape (n_samples,)
+            An array, Dask array, indexed series or DataArray, as X is.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If neither ``fit`` nor the user has set parameters.
+        ValueError
+            If X has other features than the mixture.
+        """
+        return self._evaluated(X, LABEL)
+
+    def predict_proba(self, X: Any) -> Any:
+        """The probability of each component for each row.
+
+        Parameters
+        ----------
+        X : array-like, dask array, data frame or DataArray of shape (n_samples, n_features)
+
+        Returns
+        -------
+        responsibilities : float64, of shape (n_samples, n_components)
+            In the kind of X; rows sum to 1.
+        """
+        return self._evaluated(X, RESPONSIBILITY)
+
+    def score_samples(self, X: Any) -> Any:
+        """The log-density of each row.
+
+        Parameters
+        ----------
+        X : array-like, dask array, data frame or DataArray of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_density : float64, of shape (n_samples,)
+            In nats, in the kind of X.
+        """
+        return self._evaluated(X, LOG_DENSITY)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean log-density of the rows of X, in nats; ``y`` is ignored."""
+        del y
+        log_likelihood, n_rows = self._total(X, LOG_DENSITY)
+        return log_likelihood / n_rows
+
+    def bic(self, X: Any) -> float:
+        """Bayesian information criterion on X; smaller is better."""
+        log_likelihood, n_rows = self._total(X, LOG_DENSITY)
+        return criteria.bic(log_likelihood, self._n_parameters(), n_rows)
+
+    def aic(self, X: Any) -> float:
+        """Akaike's information criterion on X; smaller is better."""
+        log_likelihood, _ = self._total(X, LOG_DENSITY)
+        return criteria.aic(log_likelihood, self._n_parameters())
+
+    def icl(self, X: Any) -> float:
+        """Integrated completed likelihood on X, BIC with uncertain rows counted against it.
+
+        Biernacki, Celeux & Govaert 2000, IEEE PAMI 22; smaller is better.
+        """
+        log_likelihood, n_rows = self._total(X, LOG_DENSITY)
+        log_classification, _ = self._total(X, LOG_CERTAINTY)
+        return criteria.icl(log_likelihood, log_classification, self._n_parameters(), n_rows)
+
+    def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
+        """Rows drawn from the mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Grouped by component.
+        y : ndarray of shape (n_samples,)
+            The component of each row.
+
+        Raises
+        ------
+        ValueError
+            If ``n_samples`` is below 1.
+        """
+        mixture = self._mixture()
+        if n_samples < 1:
+            message = f"Invalid value for 'n_samples': {n_samples}; expected at least 1."
+            raise ValueError(message)
+        rng = check_random_state(self.random_state)
+        counts = rng.multinomial(n_samples, mixture.weights / mixture.weights.sum())
+        shape = mixture.n_components, mixture.n_features
+        covariances = structure_of(mixture.covariance_type).matrices(mixture.covariances, *shape)
+        rows = [
+            mean + rng.standard_normal((count, shape[1])) @ np.linalg.cholesky(covariance).T
+            for mean, covariance, count in zip(mixture.means, covariances, counts, strict=True)
+        ]
+        return np.concatenate(rows), np.repeat(np.arange(shape[0]), counts)
+
+    def _n_parameters(self) -> int:
+        mixture = self._mixture()
+        return criteria.n_parameters(
+            mixture.covariance_type, mixture.n_components, mixture.n_features
+        )
+
+    def _evaluated(self, X: Any, quantity: Quantity) -> Any:
+        table, mixture = self._checked(X)
+        return table.evaluated(mixture, quantity)
+
+    def _total(self, X: Any, quantity: Quantity) -> tuple[float, int]:
+        table, mixture = self._checked(X)
+        return table.total(mixture, quantity)
+
+    def _checked(self, X: Any) -> tuple[Table, Parameters]:
+        mixture = self._mixture()
+        table = self._table(X, reset=False)
+        n_features = table.heading_width
+        if n_features != mixture.n_features:
+            message = (
+                f"X has {n_features} features, but the mixture has {mixture.n_features}; "
+                "expected as many."
+            )
+            raise DataError(message)
+        return table, mixture
+
+    def _mixture(self) -> Parameters:
+        check_is_fitted(self)
+        return fitted.parameters_of(self)
