@@ -146,7 +146,7 @@ def profile_block(rule: SampleRule, rows: Rows, weights: Rows | None, start: int
         non_finite=non_finite,
         bad_weights=bad_weights,
         checksums=(checksum(rows),),
-        sample=rows[chosen].astype(np.float64),
+        sample=rows[chosen].astype(np.float64, order="C"),
         sample_weights=None if weights is None else w[chosen],
     )
 
@@ -156,10 +156,12 @@ def _mean_and_scatter(rows: Rows, weights: Array, tiles: list[slice]) -> tuple[A
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused by ``checked``
         pivot = rows[0].astype(np.float64)
         total = weights.sum()
-        mean = pivot + sum(weights[t] @ (rows[t] - pivot) for t in tiles) / total
+        # in C order whatever the rows' own, because BLAS adds in the order of the layout
+        shifted = (np.subtract(rows[t], pivot, order="C") for t in tiles)
+        mean = pivot + sum(weights[t] @ x for t, x in zip(tiles, shifted, strict=True)) / total
         residual, scatter = np.zeros(len(mean)), np.zeros((len(mean), len(mean)))
         for tile in tiles:
-            deviations = rows[tile] - mean
+            deviations = np.subtract(rows[tile], mean, order="C")
             weighted = deviations * weights[tile][:, None]
             residual += weighted.sum(axis=0)
             scatter += weighted.T @ deviations
