@@ -95,6 +95,7 @@ class Profile:
         )
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is refused by ``checked``
 def _pooled(a: Profile, b: Profile, total: float) -> tuple[Array, Array]:
     """Mean and scatter of a union, without cancellation (Chan, Golub & LeVeque 1983)."""
     if b.total_weight == 0:
