@@ -132,7 +132,7 @@ def fit(
     reader = replace(reader, checksums=profile.checksums)
     states = passes.run_em(reader, "fit", states, profile.frame, rules)
     n_passes = 1 + max(len(state.trace) for state in states)
-    results = tuple(_result(state, profile) for state in states)
+    results = tuple(_result(state, profile, options.given) for state in states)
     best = min(results, key=lambda result: rank(result, options.criterion))
     return Fit(Sweep(results, options.criterion, best, n_passes), profile)
 
@@ -159,7 +159,8 @@ def _on_sample(
     few_weights = None if weights is None else weights[few]
     states = _started(rows[few], few_weights, profile.mean, options, rules)
     if len(states) > len(options.models):
-        short = replace(rules, tol=_SHORT_TOL, max_iter=_SHORT_RUN, keep_degenerate=False)
+        n_steps = min(_SHORT_RUN, rules.max_iter)
+        short = replace(rules, tol=_SHORT_TOL, max_iter=n_steps, keep_degenerate=False)
         states = _run_in_memory("starts", rows[few], few_weights, states, short, observer)
         states = tuple(_restarted(state) for state in _best_starts(states))
     if not profile.is_sample_complete:
@@ -233,14 +234,17 @@ def _restarted(state: FitState) -> FitState:
     return FitState(state.candidate, state.parameters)
 
 
-def _result(state: FitState, profile: Profile) -> FitResult:
+def _result(state: FitState, profile: Profile, given: Given) -> FitResult:
     """What was found, in the units of the data."""
+    parameters = state.parameters.translated(profile.mean)
+    if given.is_empty:  # else the caller knows components by their places
+        parameters = parameters.ordered()
     covariance_type, n_components = _model(state)
     n_parameters = criteria.n_parameters(covariance_type, n_components, len(profile.mean))
     log_likelihood, total = state.log_likelihood, profile.total_weight
     return FitResult(
         candidate=state.candidate,
-        parameters=state.parameters.translated(profile.mean).ordered(),
+        parameters=parameters,
         status=state.status,
         n_iter=state.n_iter,
         trace=state.trace,

@@ -46,7 +46,7 @@ class GaussianMixture(ScoringMixture):
         above a floor relative to the features' variances, so that units do not matter.
     max_iter : int, default=1000
         Most EM iterations.
-    n_init : int, default=10
+    n_init : int, default=5
         Starts; short runs on a sample choose the one to go on with.
     init_params : str, sequence of str, or None, default=None
         Kinds of start, taken in turn: "kmeans", "k-means++", "random", "random_from_data",
@@ -110,7 +110,7 @@ class GaussianMixture(ScoringMixture):
         tol: float = 1e-6,
         reg_covar: float | None = None,
         max_iter: int = 1000,
-        n_init: int = 10,
+        n_init: int = 5,
         init_params: Any = None,
         weights_init: Any = None,
         means_init: Any = None,
@@ -176,11 +176,10 @@ class GaussianMixture(ScoringMixture):
     def _fit(self, table: Table, sample_weight: Any) -> None:
         dataset = table.dataset(sample_weight)
         start = self._given(dataset.n_features)
-        has_whole_start = None not in (start.weights, start.means, start.precisions)
         chosen = options.fit_options(
             [(self.covariance_type, self.n_components)],
             given=start,
-            n_init=1 if has_whole_start else self.n_init,
+            n_init=1 if start.is_whole else self.n_init,
             init_params=self.init_params,
             tol=self.tol,
             max_iter=self.max_iter,

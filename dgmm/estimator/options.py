@@ -107,7 +107,7 @@ def _one_of(name: str, value: Any, allowed: Iterable[str]) -> None:
         raise ConfigurationError(message)
 
 
-def _at_least(name: str, value: Any, least: int, kind: type[Integral] | type[Real]) -> None:
+def _at_least(name: str, value: Any, least: int, kind: type[Real]) -> None:
     is_kind = isinstance(value, kind) and not isinstance(value, bool)
     if not (is_kind and least <= float(value) < np.inf):
         word = "an integer" if kind is Integral else "a number"

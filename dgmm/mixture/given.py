@@ -28,6 +28,16 @@ class Given:
     means: Array | None = None
     precisions: Array | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is given."""
+        return self.weights is None and self.means is None and self.precisions is None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left to guess."""
+        return not (self.weights is None or self.means is None or self.precisions is None)
+
     def relative_to(self, origin: Array) -> Self:
         """The same with means relative to ``origin`` (n_features,)."""
         return self if self.means is None else replace(self, means=self.means - origin)

@@ -14,7 +14,8 @@ class FitResult:
     ----------
     candidate : Candidate
     parameters : Parameters
-        In the units of the input, components by weight, largest first.
+        In the units of the input, components by weight, largest first, unless their start was
+        given.
     status : Status
     n_iter : int
         EM iterations (M-steps) that made these parameters, on the sample and on all rows.
