@@ -112,7 +112,9 @@ def _started(cluster: LocalCluster) -> Iterator[OpenCluster]:
     assert capacity is not None  # workers are of this machine
     with (
         TemporaryDirectory(prefix="dgmm-", ignore_cleanup_errors=True) as scratch,
-        dask.config.set({"temporary-directory": scratch}),
+        dask.config.set(
+            {"temporary-directory": scratch, "distributed.worker.preload": ["dgmm.run.worker"]}
+        ),
         distributed.LocalCluster(
             n_workers=0,  # so that the deadline below holds for their start too
             threads_per_worker=capacity.threads_per_worker,

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 Clock = Callable[[], float]
 
 SECONDS_BETWEEN_LINES = 1.0
+FRACTION_BETWEEN_LINES = 0.02  # of the time so far, once that is longer
 
 _STAGES = {
     "profile": "profile of the data",
@@ -40,7 +41,9 @@ def watch(console: Console) -> Iterator[Observer]:
 
 
 class LogLines:
-    """Logs a line for a pass: the first and last of a stage, and at most one a second between.
+    """Logs a line for a pass: the first and last of a stage, and between them about one a second.
+
+    The longer a run takes the rarer they are, so that a log of days can be read.
 
     Parameters
     ----------
@@ -70,7 +73,10 @@ class LogLines:
         if self._held:
             logger.info("%s", self._held)
             self._held = ""
-            self._next_line = self._clock() + SECONDS_BETWEEN_LINES
+            elapsed = self._clock() - self._began
+            self._next_line = self._clock() + max(
+                SECONDS_BETWEEN_LINES, elapsed * FRACTION_BETWEEN_LINES
+            )
 
     def _start(self, event: PassStarted) -> None:
         self._n_candidates = event.n_candidates
@@ -115,14 +121,16 @@ class LiveDisplay:
         self._facts: dict[str, str] = {}
         self.progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=None),
             TextColumn("{task.fields[facts]}"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left, run"),
             _Elapsed(clock),
             console=console,
             transient=True,
+            expand=True,
         )
-        self._task = self.progress.add_task("waiting for the first pass", total=None, facts="")
+        self._task = self.progress.add_task("opening", total=None, facts="")
 
     def __call__(self, event: Event) -> None:
         """Take notice of an event."""
@@ -134,17 +142,18 @@ class LiveDisplay:
                 self._show(speed=_speed(self._n_rows * event.done / event.total, seconds))
                 self.progress.update(self._task, completed=event.done, total=event.total)
             case PassFinished():
+                best = event.best_log_likelihood
                 self._show(
-                    likelihood=_likelihood(event.best_log_likelihood),
+                    likelihood="" if best is None else f"{best:.5g}/row",
                     speed=_speed(event.n_rows, event.seconds),
                 )
 
     def _start(self, event: PassStarted) -> None:
         self._pass_began = self._clock()
         self._n_rows = event.n_rows
-        description = f"{_stage(event.stage)}, pass {event.index + 1}"
+        description = f"{event.stage} {event.index + 1}"
         self.progress.reset(self._task, total=event.n_blocks, description=description)
-        some = f"{event.n_running}/{event.n_candidates} candidates" if event.n_candidates else ""
+        some = f"{event.n_running}/{event.n_candidates} models" if event.n_candidates else ""
         self._show(candidates=some, speed="")
 
     def _show(self, **facts: str) -> None:
@@ -165,7 +174,7 @@ class _Elapsed(ProgressColumn):
     def render(self, task: Task) -> Text:
         """The time as text."""
         del task
-        return Text(f"{_duration(self._clock() - self._began)} elapsed")
+        return Text(_duration(self._clock() - self._began))
 
 
 def _stage(name: str) -> str:
@@ -177,7 +186,10 @@ def _likelihood(per_row: float | None) -> str:
 
 
 def _speed(n_rows: float, seconds: float) -> str:
-    return f"{n_rows / seconds:,.0f} rows/s" if seconds > 0 else ""
+    if seconds <= 0:
+        return ""
+    speed = n_rows / seconds
+    return f"{speed:,.0f} rows/s" if speed < 1e6 else f"{speed / 1e6:,.1f}M rows/s"
 
 
 def _duration(seconds: float) -> str:

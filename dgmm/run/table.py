@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from dgmm.mixture.candidate import Status
@@ -24,7 +25,7 @@ def show_candidates(sweep: Sweep, console: Console) -> None:
 
 def _header(sweep: Sweep) -> tuple[str, ...]:
     name = sweep.criterion.upper()
-    return ("", "type", "K", name, f"{name} - best", "log-likelihood", "iterations", "status")
+    return ("", "type", "K", name, f"{name} - best", "log-likelihood", "iter", "status")
 
 
 def _rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
@@ -58,9 +59,10 @@ def _remarks(sweep: Sweep) -> Iterator[str]:
 
 
 def _drawn(sweep: Sweep) -> Table:
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in _header(sweep):
-        table.add_column(name, justify="left" if name in ("", "type", "status") else "right")
+        side: JustifyMethod = "left" if name in ("", "type", "status") else "right"
+        table.add_column(name, justify=side, no_wrap=True)
     for row in _rows(sweep):
         table.add_row(*row, style="bold" if row[0] else None)
     return table

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -71,6 +72,8 @@ def test_a_local_cluster_is_closed_to_others_and_leaves_nothing(tmp_path: Path) 
             for settings, environment in seen.values():
                 assert settings["comm"]["timeouts"]["connect"] == "5s"
                 assert environment["OMP_NUM_THREADS"] == "1"
+            ignored = client.run(lambda: signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+            assert all(ignored.values())
             started = set(me.children(recursive=True)) - before
             listening = [
                 connection.laddr.ip

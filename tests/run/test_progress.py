@@ -71,6 +71,21 @@ def test_fast_passes_are_a_line_a_second_with_the_first_and_last_of_each_stage(
     assert found == [(stage, index) for stage in ("the", "all") for index in expected]
 
 
+def test_the_log_of_a_day_can_be_read(lines: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    log = LogLines(clock)
+    for index in range(24 * 60 * 60 // 10):
+        for event in one_pass(clock, "fit", index, 10.0):
+            log(event)
+    assert 50 < len(lines.messages) < 400
+
+
+def test_millions_of_rows_are_written_short(lines: pytest.LogCaptureFixture) -> None:
+    log = LogLines(Clock())
+    log(PassFinished("fit", 0, 2.0, 10**9, 1, None))
+    assert "500.0M rows/s" in lines.text
+
+
 def test_a_pass_in_no_time_has_no_speed(lines: pytest.LogCaptureFixture) -> None:
     log = LogLines(Clock())
     log(PassFinished("fit", 0, 0.0, 1000, 1, None))
@@ -90,7 +105,7 @@ def test_without_a_terminal_passes_are_logged(lines: pytest.LogCaptureFixture) -
 def test_a_terminal_shows_the_running_pass() -> None:
     clock = Clock()
     file = io.StringIO()
-    console = Console(file=file, force_terminal=True, width=160, color_system=None)
+    console = Console(file=file, force_terminal=True, width=80, color_system=None)
     display = LiveDisplay(console, clock)
     with display.progress:
         shown = []
@@ -102,15 +117,15 @@ def test_a_terminal_shows_the_running_pass() -> None:
                     console.print(display.progress.get_renderable())
                 shown.append(capture.get())
                 clock.now += 1
-    assert "EM on all rows, pass 1" in shown[0]
-    assert "34/48 candidates" in shown[0]
-    assert "0:00:00 elapsed" in shown[0]
+    assert "fit 1" in shown[0]
+    assert "34/48 models" in shown[0]
+    assert "run 0:00:00" in shown[0]
     assert "500 rows/s" in shown[1]
-    assert "log-likelihood -3.25 a row" in shown[2]
-    assert "EM on all rows, pass 2" in shown[3]
-    assert "log-likelihood -3.25 a row" in shown[3]
-    assert "0:00:05 elapsed" in shown[3]
-    assert "EM on all rows, pass 2" in file.getvalue()
+    assert "-3.25/row" in shown[2]
+    assert "fit 2" in shown[3]
+    assert "-3.25/row" in shown[3]
+    assert "run 0:00:05" in shown[3]
+    assert "fit 2" in file.getvalue()
 
 
 def test_a_terminal_is_left_as_it_was() -> None:
