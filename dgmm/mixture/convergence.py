@@ -6,7 +6,7 @@ _ROUNDING = 1e-13
 """Changes of the log-likelihood below this, relative, are arithmetic and not progress."""
 
 
-def has_converged(trace: Sequence[float], tol: float) -> bool:
+def has_converged(trace: Sequence[float], tol: float, noise: float = 0.0) -> bool:
     """Whether what is left to gain is below ``tol``.
 
     EM converges linearly, so the last two changes predict the limit: with a their ratio, the
@@ -20,11 +20,13 @@ def has_converged(trace: Sequence[float], tol: float) -> bool:
         Log-likelihood per unit of weight after each iteration, in nats.
     tol : float
         In the same unit.
+    noise : float
+        Changes up to this are arithmetic too, in the same unit.
     """
     if len(trace) < 2:
         return False
     change = trace[-1] - trace[-2]
-    rounding = _ROUNDING * max(1.0, abs(trace[-1]))
+    rounding = max(_ROUNDING * max(1.0, abs(trace[-1])), noise)
     if abs(change) <= rounding:
         return True
     if change < 0 or len(trace) < 3:

@@ -105,9 +105,7 @@ def step(state: FitState, moments: Moments, rules: Rules) -> FitState:
 
 
 def _status(state: FitState, rules: Rules) -> Status:
-    # One component has a closed form: its first M-step is the answer.
-    closed = state.candidate.n_components == 1 and state.n_iter > 0
-    converged = closed or convergence.has_converged(state.trace, rules.tol)
+    converged = convergence.has_converged(state.trace, rules.tol, _noise(state.parameters))
     finished = converged or state.n_iter >= rules.max_iter
     if finished or not rules.keep_degenerate:
         if is_degenerate(state.parameters, rules):
@@ -115,6 +113,19 @@ def _status(state: FitState, rules: Rules) -> Status:
         if finished:
             return Status.CONVERGED if converged else Status.MAX_ITER
     return Status.RUNNING
+
+
+def _noise(mixture: Parameters) -> float:
+    """How far rounding can move the log-likelihood per row: eps times the worst conditioning.
+
+    A covariance near singular, as that of collinear features on the floor, is known no better.
+    """
+    structure = structure_of(mixture.covariance_type)
+    if structure.is_diagonal:
+        return 0.0
+    precisions = np.abs(structure.inverted(mixture.covariances))
+    conditioning = np.abs(precisions * mixture.covariances).sum(axis=(-2, -1))
+    return float(np.finfo(np.float64).eps * conditioning.max())
 
 
 def m_step(covariance_type: str, moments: Moments, regularization: Regularization) -> Parameters:

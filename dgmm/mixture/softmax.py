@@ -5,6 +5,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_NEGLIGIBLE = -600.0
+"""Responsibilities below exp(-600) count as this: far below rounding, and far above the subnormal
+numbers on which exp takes five times as long."""
+
 
 def responsibilities(logits: Array, weights: Array | None) -> tuple[float, float]:
     """Turn a tile of weighted log-densities into weighted responsibilities, in place.
@@ -28,6 +32,7 @@ def responsibilities(logits: Array, weights: Array | None) -> tuple[float, float
     """
     largest = logits.max(axis=0)
     logits -= largest
+    np.maximum(logits, _NEGLIGIBLE, out=logits)
     np.exp(logits, out=logits)
     total = logits.sum(axis=0)
     # total >= 1, and the largest responsibility is 1 / total

@@ -70,7 +70,7 @@ class Model(_Section):
         default=None, description="Methods of starting, in turn; null takes all, for diversity."
     )
     tol: float = Field(
-        default=1e-6,
+        default=1e-5,
         gt=0,
         allow_inf_nan=False,
         description="Stop when less log-likelihood per row than this, in nats, is left to gain.",

@@ -125,12 +125,12 @@ def test_max_iter_counts_m_steps(max_iter):
 
 
 @each_type
-def test_one_component_takes_one_m_step(covariance_type):
+def test_one_component_needs_one_m_step_and_one_to_see_it(covariance_type):
     X = clumps()
     start = random_mixture(np.random.default_rng(1), X, covariance_type, 1)
     final = run(X, start)[-1]
     assert final.status is Status.CONVERGED
-    assert final.n_iter == 1
+    assert final.n_iter == 2
 
 
 def repeated_value():
