@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-RELATIVE_FLOOR = 1e-10
+RELATIVE_FLOOR = 1e-12
 """Smallest variance a component may have in any direction, relative to the features' own.
 
-A component at the floor is a hundred-thousandth as wide as the data; a lower one leaves too few
-digits to a matrix that has collinear features beside others. Fits that stay above the floor are
-exact maximum likelihood: it does nothing to them.
+A component at the floor is a millionth as wide as the data. Fits that stay above it are exact
+maximum likelihood: the floor does nothing to them. Below it, float64 could not tell a covariance
+matrix from a singular one.
 """
 
 
