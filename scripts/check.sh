@@ -1,0 +1,12 @@
+#!/bin/sh
+# Everything that must hold before a change lands: format, lint, types, layers, tests, doctests.
+# Makes its own environment in .venv, so that it runs on a fresh clone with Python 3.11 or later.
+set -eu
+cd "$(dirname "$0")/.."
+[ -x .venv/bin/python ] || "${PYTHON:-python3}" -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+.venv/bin/ruff format --check .
+.venv/bin/ruff check .
+.venv/bin/mypy
+.venv/bin/lint-imports
+.venv/bin/python -m pytest -m "not slow" "$@"
