@@ -3,18 +3,16 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dgmm.estimator import GaussianMixture as GaussianMixture
+    from dgmm.estimator import GaussianMixture, SweepResult, sweep
 
 __version__ = "0.1.0"
 
-__all__ = ["GaussianMixture", "__version__"]
-
-_ESTIMATORS = ("GaussianMixture",)
+__all__ = ["GaussianMixture", "SweepResult", "__version__", "sweep"]
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for, so that ``import dgmm`` and the command stay light."""
-    if name in _ESTIMATORS:
+    if name in __all__:
         from dgmm import estimator
 
         return getattr(estimator, name)

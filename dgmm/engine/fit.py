@@ -159,7 +159,7 @@ def _on_sample(
     few_weights = None if weights is None else weights[few]
     states = _started(rows[few], few_weights, profile.mean, options, rules)
     if len(states) > len(options.models):
-        n_steps = min(_SHORT_RUN, rules.max_iter)
+        n_steps = _SHORT_RUN if rules.max_iter else 0
         short = replace(rules, tol=_SHORT_TOL, max_iter=n_steps, keep_degenerate=False)
         states = _run_in_memory("starts", rows[few], few_weights, states, short, observer)
         states = tuple(_restarted(state) for state in _best_starts(states))

@@ -1,5 +1,6 @@
 """Between an estimator's attributes and the values of the mathematics."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,25 +8,65 @@ from numpy.typing import NDArray
 
 from dgmm.mixture import convergence
 from dgmm.mixture.candidate import Status
+from dgmm.mixture.moments import is_empty
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.regularization import RELATIVE_FLOOR
 from dgmm.mixture.result import FitResult
 from dgmm.mixture.structures import structure_of
 
 Array = NDArray[np.float64]
 
+_SAME = 1e-12  # relative: the same likelihood but for rounding
 
-def adopt(estimator: Any, result: FitResult, tol: float) -> None:
-    """Set the attributes of a fitted estimator."""
+
+def adopt(estimator: Any, result: FitResult, tol: float, before: Sequence[float] = ()) -> None:
+    """Set the attributes of a fitted estimator.
+
+    Parameters
+    ----------
+    estimator : GaussianMixture
+    result : FitResult
+    tol : float
+    before : sequence of float, optional
+        Log-likelihoods of the fit that this one goes on from.
+    """
     set_parameters(estimator, result.parameters)
-    estimator.status_ = result.status.value
+    trace = _continued(before, result.trace)
     # A component on the ridge that the user asked for does not keep the others from converging.
     estimator.converged_ = result.status is Status.CONVERGED or (
-        result.status is Status.DEGENERATE and convergence.has_converged(result.trace, tol)
+        estimator.max_iter > 0 and convergence.has_converged(trace, tol)
     )
+    is_max_iter = result.status is Status.MAX_ITER
+    status = Status.CONVERGED if is_max_iter and estimator.converged_ else result.status
+    estimator.status_ = status.value
     estimator.n_iter_ = result.n_iter
     estimator.lower_bound_ = result.trace[-1]
     estimator.lower_bounds_ = list(result.trace[1:])
     estimator.bic_, estimator.aic_, estimator.icl_ = result.bic, result.aic, result.icl
+    estimator._trace = trace
+
+
+def _continued(before: Sequence[float], trace: tuple[float, ...]) -> tuple[float, ...]:
+    """One trace of two fits, if the second starts where the first ended, on the same data."""
+    if before and np.isclose(before[-1], trace[0], rtol=_SAME, atol=_SAME):
+        return (*before, *trace[1:])
+    return trace
+
+
+def is_flat(mixture: Parameters, covariance: Array) -> bool:
+    """Whether every component that has rows is flat in every feature.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    covariance : ndarray of shape (n_features, n_features)
+        Of all data.
+    """
+    shape = mixture.n_components, mixture.n_features
+    matrices = structure_of(mixture.covariance_type).matrices(mixture.covariances, *shape)
+    variances = np.diagonal(matrices, axis1=1, axis2=2)
+    narrow = variances <= 2 * RELATIVE_FLOOR * np.diagonal(covariance)
+    return bool((narrow.all(axis=1) | is_empty(mixture.weights, 1.0)).all())
 
 
 def set_parameters(estimator: Any, mixture: Parameters) -> None:

@@ -8,10 +8,11 @@ from sklearn.exceptions import ConvergenceWarning
 from dgmm.engine.fit import fit
 from dgmm.errors import DataError
 from dgmm.estimator import fitted, given, options
+from dgmm.estimator.kinds import table_of
 from dgmm.estimator.narration import narrator
 from dgmm.estimator.quantities import LABEL
 from dgmm.estimator.scoring import ScoringMixture
-from dgmm.estimator.tables import Table, table_of
+from dgmm.estimator.tables import Table
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.given import Given
 
@@ -189,17 +190,26 @@ class GaussianMixture(ScoringMixture):
         )
         execution = options.execution(is_lazy=table.is_lazy)
         observer = narrator(self.verbose, self.verbose_interval)
-        result = fit(dataset, chosen, execution, observer).sweep.best
-        if result.status is Status.DEGENERATE and self.reg_covar == 0:
+        outcome = fit(dataset, chosen, execution, observer)
+        result = outcome.sweep.best
+        is_collapsed = result.status is Status.DEGENERATE
+        is_without_ridge = is_collapsed and self.reg_covar == 0
+        if is_without_ridge and fitted.is_flat(result.parameters, outcome.profile.covariance):
             raise DataError(_ILL_DEFINED)
-        fitted.adopt(self, result, self.tol)
-        if result.status is Status.DEGENERATE and self.reg_covar is None:
+        before = self._trace if self._goes_on else ()
+        fitted.adopt(self, result, self.tol, before)
+        if is_collapsed and not self.reg_covar:
             warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=3)
         elif not self.converged_ and self.max_iter > 0:
             warnings.warn(_NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
 
+    @property
+    def _goes_on(self) -> bool:
+        """Whether a fit starts from the last one's solution."""
+        return self.warm_start and hasattr(self, "converged_")
+
     def _given(self, n_features: int) -> Given:
-        if self.warm_start and hasattr(self, "converged_"):
+        if self._goes_on:
             return Given(self.weights_, self.means_, self.precisions_)
         return given.checked(
             self.weights_init,

@@ -51,15 +51,15 @@ def fit_options(
     models = tuple(models)
     for covariance_type, n_components in models:
         _one_of("covariance_type", covariance_type, STRUCTURES)
-        _at_least("n_components", n_components, 1, Integral)
+        _whole("n_components", n_components, 1)
     _one_of("criterion", criterion, CRITERIA)
-    _at_least("n_init", n_init, 1, Integral)
-    _at_least("max_iter", max_iter, 0, Integral)
-    _at_least("tol", tol, 0, Real)
+    _whole("n_init", n_init, 1)
+    _whole("max_iter", max_iter, 0)
+    _not_negative("tol", tol)
     if reg_covar is not None:
-        _at_least("reg_covar", reg_covar, 0, Real)
+        _not_negative("reg_covar", reg_covar)
     if sample_size is not None:
-        _at_least("sample_size", sample_size, 1, Integral)
+        _whole("sample_size", sample_size, 1)
     methods = None if init_params is None else _methods(init_params)
     return FitOptions(
         models=models,
@@ -71,8 +71,8 @@ def fit_options(
         reg_covar=reg_covar,
         seed=_seed(random_state),
         sample_rows=SAMPLE_ROWS if sample_size is None else int(sample_size),
-        # A ridge is there to carry components that would collapse.
-        allow_degenerate=bool(reg_covar),
+        # Whoever sets the ridge wants what it makes of components that collapse.
+        allow_degenerate=reg_covar is not None,
         given=given or Given(),
     )
 
@@ -95,7 +95,7 @@ def _methods(init_params: Any) -> tuple[str, ...]:
 
 
 def _seed(random_state: Any) -> int:
-    if isinstance(random_state, Integral) and random_state >= 0:
+    if isinstance(random_state, Integral) and int(random_state) >= 0:
         return int(random_state)
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
@@ -107,9 +107,13 @@ def _one_of(name: str, value: Any, allowed: Iterable[str]) -> None:
         raise ConfigurationError(message)
 
 
-def _at_least(name: str, value: Any, least: int, kind: type[Real]) -> None:
-    is_kind = isinstance(value, kind) and not isinstance(value, bool)
-    if not (is_kind and least <= float(value) < np.inf):
-        word = "an integer" if kind is Integral else "a number"
-        message = f"{name} is {value!r}; expected {word} of at least {least}."
+def _whole(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, Integral) or int(value) < least:
+        message = f"{name} is {value!r}; expected an integer of at least {least}."
+        raise ConfigurationError(message)
+
+
+def _not_negative(name: str, value: Any) -> None:
+    if not isinstance(value, Real) or not 0 <= float(value) < np.inf:
+        message = f"{name} is {value!r}; expected a finite number that is not negative."
         raise ConfigurationError(message)

@@ -1,11 +1,12 @@
 """What a mixture tells of data once its parameters are there, fitted or set by hand."""
 
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import BaseEstimator, DensityMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,7 +20,7 @@ from dgmm.estimator.quantities import (
     Quantity,
 )
 from dgmm.estimator.tables import Table
-from dgmm.mixture import criteria
+from dgmm.mixture import criteria, subspaces
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
 
@@ -142,6 +143,71 @@ class ScoringMixture(DensityMixin, BaseEstimator):
             for mean, covariance, count in zip(mixture.means, covariances, counts, strict=True)
         ]
         return np.concatenate(rows), np.repeat(np.arange(shape[0]), counts)
+
+    def marginal(self, features: Sequence[int] | Sequence[str]) -> Self:
+        """The mixture of some features, whatever the others are.
+
+        Parameters
+        ----------
+        features : sequence of int or str
+            Columns to keep, by place or by name, in the order of the result.
+
+        Returns
+        -------
+        GaussianMixture
+            With parameters set, of the same covariance type.
+        """
+        places = self._places(features)
+        return self._with(subspaces.marginal(self._mixture(), places), places)
+
+    def condition(self, features: Sequence[int] | Sequence[str], values: Sequence[float]) -> Self:
+        """The mixture of the other features, given the values of these.
+
+        Parameters
+        ----------
+        features : sequence of int or str
+            Columns whose values are known, by place or by name.
+        values : sequence of float
+            One for each of them.
+
+        Returns
+        -------
+        GaussianMixture
+            Of the other columns, in their order, with parameters set.
+        """
+        places, mixture = self._places(features), self._mixture()
+        known = np.asarray(values, np.float64)
+        others = [place for place in range(mixture.n_features) if place not in places]
+        if known.shape != (len(places),) or not others:
+            message = (
+                f"{len(places)} of {mixture.n_features} features and values of shape {known.shape};"
+                " expected one value for each feature, and at least one feature without."
+            )
+            raise ValueError(message)
+        return self._with(subspaces.conditional(mixture, places, known), others)
+
+    def _places(self, features: Sequence[int] | Sequence[str]) -> list[int]:
+        """Columns by place, whether they were given by place or by name."""
+        n_features = self._mixture().n_features
+        names = list(getattr(self, "feature_names_in_", ()))
+        places = [names.index(feature) if feature in names else feature for feature in features]
+        sound = [place for place in places if place in range(n_features)]
+        if not places or len(set(sound)) != len(places):
+            message = (
+                f"features are {list(features)}; expected one or more different ones of "
+                f"{names or f'0 to {n_features - 1}'}."
+            )
+            raise ValueError(message)
+        return [int(place) for place in sound]
+
+    def _with(self, mixture: Parameters, places: list[int]) -> Self:
+        """An estimator like this one of some of its features, its parameters set."""
+        other = clone(self)
+        fitted.set_parameters(other, mixture)
+        other.n_features_in_ = len(places)
+        if hasattr(self, "feature_names_in_"):
+            other.feature_names_in_ = self.feature_names_in_[places]
+        return other
 
     def _n_parameters(self) -> int:
         mixture = self._mixture()

@@ -1,0 +1,80 @@
+"""Arrays of NumPy and Dask."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight
+
+from dgmm.estimator.quantities import Quantity, Rows
+from dgmm.estimator.tables import Table, computed, flat_weights, in_blocks, mapped
+from dgmm.mixture.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumpyTable(Table):
+    """Rows in memory, validated by scikit-learn.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows, n_features)
+    heading : object
+        As the user gave them.
+    """
+
+    values: Rows
+    heading: Any
+
+    @property
+    def is_lazy(self) -> bool:
+        """No: they are here."""
+        return False
+
+    def rows(self) -> da.Array:
+        """Blocks of about 2 MiB, whose number depends on the data alone."""
+        return in_blocks(self.values)
+
+    def weights(self, sample_weight: Any) -> da.Array:
+        """Weights as scikit-learn checks them: one number, or one for each row."""
+        return da.from_array(_check_sample_weight(sample_weight, self.values), name=False)
+
+    @property
+    def heading_width(self) -> int:
+        """Number of features."""
+        return self.values.shape[1]
+
+    def total(self, mixture: Parameters, quantity: Quantity) -> tuple[float, int]:
+        """The sum of a quantity over all rows, and the number of rows."""
+        values = computed(self.values, mixture, quantity)
+        return float(values.sum()), len(values)
+
+    def evaluated(self, mixture: Parameters, quantity: Quantity) -> Rows:
+        """An array, computed by threads where there is more than one block."""
+        return computed(self.values, mixture, quantity)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DaskTable(Table):
+    """A Dask array of shape (n_rows, n_features), in any chunks."""
+
+    array: da.Array
+
+    @property
+    def heading(self) -> Any:
+        """The array itself."""
+        return self.array
+
+    def rows(self) -> da.Array:
+        """The array; block sizes that are unknown are computed, once."""
+        if np.isnan(self.array.shape[0]):
+            return self.array.copy().compute_chunk_sizes()
+        return self.array
+
+    def weights(self, sample_weight: Any) -> da.Array:
+        """Weights from an array of Dask or of anything else."""
+        return flat_weights(sample_weight)
+
+    def evaluated(self, mixture: Parameters, quantity: Quantity) -> da.Array:
+        """A Dask array in the same blocks of rows."""
+        return mapped(self.array, mixture, quantity)

@@ -1,0 +1,78 @@
+"""Which kind of data a user brought."""
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from dgmm.errors import DataError
+from dgmm.estimator.arrays import DaskTable, NumpyTable
+from dgmm.estimator.frames import DaskFrameTable, PandasTable
+from dgmm.estimator.labelled import XarrayTable
+from dgmm.estimator.tables import Table
+
+
+def table_of(estimator: Any, X: Any, feature_dim: str | None, *, reset: bool) -> Table:
+    """The table for whatever a user gave, its features checked against those of the fit.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Learns the number of features and their names if ``reset``; is compared with otherwise.
+    X : array-like, dask array, pandas or Dask data frame, or xarray.DataArray
+    feature_dim : str or None
+        Dimension of a DataArray that holds the features; None means the last.
+    reset : bool
+
+    Raises
+    ------
+    ValueError
+        If the data are not real numbers in two dimensions, are not finite (where they are in
+        memory), or have other features than those of the fit.
+    """
+    lazy = _lazy_table(X, feature_dim)
+    if lazy is not None:
+        validate_data(estimator, lazy.heading, reset=reset, skip_check_array=True)
+        return lazy
+    values = validate_data(
+        estimator, X, reset=reset, dtype="numeric", ensure_min_samples=2 if reset else 1
+    )
+    if values.dtype.itemsize > 8:  # long doubles
+        values = values.astype(np.float64)
+    kind = PandasTable if _is_instance(X, "pandas", "DataFrame") else NumpyTable
+    return kind(values, X)
+
+
+def _lazy_table(X: Any, feature_dim: str | None) -> Table | None:
+    if isinstance(X, da.Array):
+        if X.ndim != 2:
+            message = (
+                f"X is a Dask array of {X.ndim} dimension(s); expected 2D array, (samples, "
+                "features). Reshape your data, X.reshape(-1, 1) for a single feature."
+            )
+            raise DataError(message)
+        return DaskTable(X)
+    if _is_instance(X, "dask.dataframe", "DataFrame"):
+        return DaskFrameTable(X)
+    if _is_instance(X, "xarray", "DataArray"):
+        return XarrayTable(_features_last(X, feature_dim))
+    return None
+
+
+def _features_last(array: Any, feature_dim: str | None) -> Any:
+    if array.ndim < 2 or (feature_dim is not None and feature_dim not in array.dims):
+        message = (
+            f"X has dimensions {array.dims}; expected at least two, one of them the features' "
+            f"(feature_dim={feature_dim!r}). Name it with GaussianMixture(feature_dim=...)."
+        )
+        raise DataError(message)
+    return array.transpose(..., array.dims[-1] if feature_dim is None else feature_dim)
+
+
+def _is_instance(X: Any, module: str, name: str) -> bool:
+    """Whether X is of a class of an optional package: only a loaded one can have made it."""
+    loaded: ModuleType | None = sys.modules.get(module)
+    return loaded is not None and isinstance(X, getattr(loaded, name))

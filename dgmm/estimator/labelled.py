@@ -1,0 +1,92 @@
+"""xarray's DataArrays: results carry their coordinates and attributes."""
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.errors import DataError
+from dgmm.estimator.quantities import Quantity
+from dgmm.estimator.tables import Table, computed, flat_weights, in_blocks, mapped
+from dgmm.mixture.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class XarrayTable(Table):
+    """A DataArray: one dimension holds the features, all others together are the samples.
+
+    Attributes
+    ----------
+    array : xarray.DataArray
+        Features last.
+    """
+
+    array: Any
+
+    @property
+    def feature_dim(self) -> Any:
+        """Name of the dimension that holds the features."""
+        return self.array.dims[-1]
+
+    @property
+    def heading(self) -> Any:
+        """An empty frame of the features' names if they have any, else an empty array."""
+        coordinate = self.array.coords.get(self.feature_dim)
+        if coordinate is None or coordinate.dtype.kind not in "UOT":
+            return np.empty((0, self.array.shape[-1]))
+        return sys.modules["pandas"].DataFrame(columns=coordinate.values)
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether a Dask array is inside."""
+        return isinstance(self.array.data, da.Array)
+
+    def rows(self) -> da.Array:
+        """Cells as rows; those of a Dask array block after block, whatever the order of cells."""
+        n_features = self.array.shape[-1]
+        if not self.is_lazy:
+            return in_blocks(self.array.data.reshape(-1, n_features))
+        whole = self.array.data.rechunk({-1: -1})
+        return da.reshape_blockwise(whole, (whole.size // n_features, n_features))
+
+    def weights(self, sample_weight: Any) -> da.Array:
+        """Weights from a DataArray of some of the same dimensions, or an array of their shape."""
+        first = self.array.isel({self.feature_dim: 0}, drop=True)
+        weights = sample_weight
+        if not hasattr(weights, "broadcast_like"):
+            weights = first.copy(data=_shaped(weights, first.shape))
+        weights = weights.broadcast_like(first).transpose(*first.dims).data
+        if not self.is_lazy:
+            return flat_weights(np.asarray(weights).reshape(-1))
+        weights = da.asarray(weights).rechunk(self.array.data.chunks[:-1])
+        return da.reshape_blockwise(weights, (weights.size,))
+
+    def evaluated(self, mixture: Parameters, quantity: Quantity) -> Any:
+        """A DataArray with the coordinates and attributes of the cells; lazy if this one is."""
+        data = self.array.data
+        if self.is_lazy:
+            result = mapped(data, mixture, quantity)
+        else:
+            flat = computed(data.reshape(-1, data.shape[-1]), mixture, quantity)
+            result = flat.reshape(data.shape[:-1] + flat.shape[1:])
+        cells = self.array.dims[:-1]
+        coordinates = {
+            name: coordinate
+            for name, coordinate in self.array.coords.items()
+            if self.feature_dim not in coordinate.dims
+        }
+        dims = (*cells, "component") if quantity.has_components else cells
+        return sys.modules["xarray"].DataArray(
+            result, coordinates, dims, quantity.name, self.array.attrs
+        )
+
+
+def _shaped(weights: Any, shape: tuple[int, ...]) -> NDArray[np.generic]:
+    weights = np.asarray(weights)
+    if weights.size != int(np.prod(shape)):
+        message = f"sample_weight has shape {weights.shape}; expected {shape}, one for each sample."
+        raise DataError(message)
+    return weights.reshape(shape)
