@@ -1,0 +1,73 @@
+"""A sweep fits every candidate and keeps what it found."""
+
+import dask.array as da
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+
+import dgmm
+
+X = load_iris().data
+
+
+@pytest.fixture(scope="module")
+def result():
+    return dgmm.sweep(X, range(1, 5), random_state=0)
+
+
+def test_the_best_of_iris_is_what_mclust_finds(result):
+    assert (result.best.covariance_type, result.best.n_components) == ("full", 2)
+    assert result.best.bic(X) == pytest.approx(574.0178, abs=1e-3)
+    assert result.best.bic_ == pytest.approx(result.best.bic(X))
+    assert len(result.results) == 16
+    assert "best by bic: full-2" in repr(result)
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "n_components", "bic"),
+    [
+        ("full", 3, 580.8389),
+        ("tied", 3, 632.9633),
+        ("tied", 4, 591.4057),
+        ("diag", 3, 743.9974),
+        ("spherical", 3, 853.8090),
+    ],
+)
+def test_candidates_reach_what_mclust_reaches(result, covariance_type, n_components, bic):
+    assert result.model(covariance_type, n_components).bic(X) <= bic + 1e-3
+
+
+def test_tables_hold_every_candidate_best_first(result):
+    pytest.importorskip("pandas")
+    frame = result.to_pandas()
+    assert list(frame.loc[0, ["covariance_type", "n_components"]]) == ["full", 2]
+    assert frame.bic[frame.status != "degenerate"].is_monotonic_increasing
+    assert len(frame) == 16
+    html = result._repr_html_()
+    assert html.count("<tr>") == 17
+
+
+def test_xarray_holds_criteria_over_the_candidates(result):
+    pytest.importorskip("xarray")
+    dataset = result.to_xarray()
+    assert dict(dataset.sizes) == {"covariance_type": 4, "n_components": 4}
+    best = dataset.bic.sel(covariance_type="full", n_components=2)
+    assert float(best) == pytest.approx(result.best.bic_)
+
+
+def test_an_unknown_candidate_is_named(result):
+    with pytest.raises(KeyError, match="no candidate full-9; expected one of full-1"):
+        result.model("full", 9)
+
+
+def test_a_sweep_of_one_is_a_fit():
+    rows = da.from_array(X, chunks=(50, -1))
+    alone = dgmm.GaussianMixture(3, covariance_type="diag", random_state=0).fit(rows)
+    swept = dgmm.sweep(rows, 3, "diag", random_state=0).best
+    np.testing.assert_array_equal(swept.means_, alone.means_)
+    np.testing.assert_array_equal(swept.predict(rows), alone.predict(rows))
+
+
+def test_a_wrong_criterion_is_named():
+    with pytest.raises(ValueError, match="criterion is 'bayes'; expected one of 'bic'"):
+        dgmm.sweep(X, 2, criterion="bayes")
