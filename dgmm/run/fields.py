@@ -21,7 +21,7 @@ Assignment = Literal["labels", "responsibilities", "log_density"]
 
 ADDRESS = r"^((tcp|tls|ws|wss)://)?[^\s/]+:[0-9]{1,5}$"  # of a Dask scheduler
 
-_SIZE = r"^([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([kMGTP]?)(i?)B?$"
+_SIZE = r"^([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([kKMGTP]?)(i?)B?$"
 _RANGE = r"^[0-9]{1,9}:[0-9]{1,9}$"
 
 
@@ -33,7 +33,7 @@ def _bytes_of(value: object) -> object:
     if match is None:
         raise PydanticCustomError("size", 'expected bytes, an integer or such as "64MiB"')
     number, prefix, binary = match.groups()
-    power = " kMGTP".index(prefix or " ")
+    power = " KMGTP".index(prefix.upper() or " ")
     return int(float(number) * (1024 if binary else 1000) ** power)
 
 

@@ -95,16 +95,15 @@ def _fit_and_assign(
     best = fitted.sweep.best
     if best.status is Status.DEGENERATE:
         logger.warning("No candidate is sound. %s", best.status.sentence)
-    names = configuration.output.assignments
-    if names:
-        n_rows, k = prepared.dataset.n_rows, best.candidate.n_components
-        writer.create_assignments(path, n_rows, k, names, prepared.chunk_rows)
-        reader = Reader(prepared.dataset, cluster.execution, observer, fitted.profile.checksums)
-        write = AssignmentWriter(path, tuple(names))
-        assigned = passes.assign_all(reader, best.parameters, write, prepared.chunk_rows)
-        if assigned.n_rows != n_rows:
-            message = f"{assigned.n_rows} of {n_rows} rows were written to {path}; run it again."
-            raise StorageError(message)
+    n_rows, names = prepared.dataset.n_rows, configuration.output.assignments
+    k = best.candidate.n_components
+    writer.create_assignments(path, n_rows, k, names, prepared.chunk_rows)
+    reader = Reader(prepared.dataset, cluster.execution, observer, fitted.profile.checksums)
+    write = AssignmentWriter(path, names)
+    assigned = passes.assign_all(reader, best.parameters, write, prepared.chunk_rows)
+    if assigned.n_rows != n_rows:
+        message = f"{assigned.n_rows} of {n_rows} rows were written to {path}; run it again."
+        raise StorageError(message)
     return fitted
 
 

@@ -1,0 +1,168 @@
+"""Whole runs, small: from a configuration to a result that others can open."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray
+import zarr
+from sklearn.metrics import adjusted_rand_score
+
+from dgmm.engine.events import PassFinished
+from dgmm.errors import DataError, MemoryLimitError
+from dgmm.io.reader import open_result
+from dgmm.mixture.density import assign
+from dgmm.run.configuration import loads
+from dgmm.run.plan import plan
+from dgmm.run.stages import run
+
+ALL = "labels, responsibilities, log_density"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Three clumps in float32, stored in Zarr chunks of 350 rows, two to a partition."""
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1, 2], [3000, 2000, 1000])
+    rng.shuffle(truth)
+    X = np.array([[0, 0], [8, 0], [0, 8]])[truth] + rng.normal(size=(6_000, 2))
+    path = tmp_path_factory.mktemp("data") / "clumps.zarr"
+    zarr.create_array(path, data=X.astype(np.float32), chunks=(350, 2))
+    return path, X.astype(np.float32), truth
+
+
+def configuration(path, output, cluster="kind: threads", extra=""):
+    return loads(
+        f"""
+        input: {{path: {path}, partition_size: 5600}}
+        model: {{n_components: "1:3", covariance_type: [full, tied], n_init: 2, tol: 1e-3 {extra}}}
+        output: {{path: {output}, assignments: [{ALL}]}}
+        cluster: {{{cluster}}}
+        """
+    )
+
+
+def digest(path):
+    """Every stored number of a run, as one hash."""
+    found = hashlib.sha256()
+    root = zarr.open_group(path, mode="r")
+    for name, member in sorted(root.members(max_depth=None)):
+        if isinstance(member, zarr.Array):
+            found.update(name.encode())
+            found.update(repr(member[...].tolist()).encode())
+    return found.hexdigest()
+
+
+def test_a_run_finds_the_clumps_and_everything_agrees(data, tmp_path):
+    path, X, truth = data
+    finished = run(configuration(path, tmp_path / "out"))
+    assert finished.sweep.best.candidate.n_components == 3
+    result = open_result(tmp_path / "out")
+    assert str(result.path) == finished.path
+    labels = result.assignments["labels"][:]
+    assert adjusted_rand_score(truth, labels) > 0.98
+    ours = assign(result.model, X)
+    assert np.array_equal(labels, ours.labels)
+    assert np.array_equal(result.assignments["log_density"][:], ours.log_density)
+    responsibilities = result.assignments["responsibilities"][:]
+    assert np.array_equal(responsibilities, ours.responsibilities.astype(np.float32))
+    best = result.sweep.best
+    np.testing.assert_allclose(best.log_likelihood, ours.log_density.sum(), rtol=1e-12)
+    assert (np.diff(result.model.weights) <= 0).all()
+    counts = np.bincount(labels, minlength=3) / len(labels)
+    np.testing.assert_allclose(counts, result.model.weights, atol=0.01)
+
+
+def test_xarray_opens_a_result_as_it_stands(data, tmp_path):
+    path, X, _ = data
+    run(configuration(path, tmp_path / "out"))
+    tree = xarray.open_datatree(tmp_path / "out" / "latest.zarr", engine="zarr")
+    assert tree["assignments/labels"].sizes == {"sample": len(X)}
+    assert tree["model/means"].dims == ("component", "feature")
+    assert tree["sweep/bic"].sizes == {"candidate": 6}
+    assert tree.attrs["configuration"]["model"]["criterion"] == "bic"
+    assert tree.attrs["selected"] == "full-3" or tree.attrs["selected"] == "tied-3"
+
+
+def test_the_same_command_again_finds_its_run(data, tmp_path):
+    path, _, _ = data
+    first = run(configuration(path, tmp_path / "out"))
+    events = []
+    again = run(configuration(path, tmp_path / "out", "kind: local"), events.append)
+    assert not first.already_complete
+    assert again.already_complete
+    assert again.path == first.path
+    assert events == []
+    other = run(configuration(path, tmp_path / "out", extra=", seed: 1"))
+    assert other.path != first.path
+    assert json.loads((tmp_path / "out/latest.json").read_text())["run_id"] in other.path
+    assert Path(first.path).is_dir()
+
+
+def test_one_pass_serves_all_candidates(data, tmp_path):
+    path, _, _ = data
+    events = []
+    finished = run(configuration(path, tmp_path / "out"), events.append)
+    passes = [event for event in events if isinstance(event, PassFinished)]
+    reads = [event for event in passes if event.stage in ("profile", "fit")]
+    assert len(reads) == finished.sweep.n_passes
+    assert sum(event.stage == "assign" for event in passes) == 1
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        "kind: threads, threads: 1",
+        "kind: local, workers: 1, threads_per_worker: 2",
+        "kind: local, workers: 3, threads_per_worker: 1",
+    ],
+)
+def test_same_bits_on_any_cluster(data, tmp_path, cluster):
+    path, _, _ = data
+    here = run(configuration(path, tmp_path / "here", "kind: threads, threads: 2"))
+    there = run(configuration(path, tmp_path / "there", cluster))
+    assert Path(here.path).name == Path(there.path).name
+    assert digest(here.path) == digest(there.path)
+
+
+def test_too_little_memory_is_refused_before_anything_starts(data, tmp_path):
+    path, _, _ = data
+    cluster = "kind: local, workers: 1, memory_limit: 50MiB"
+    with pytest.raises(MemoryLimitError, match=r"projected to need \d+ MiB.* limit is 50 MiB"):
+        run(configuration(path, tmp_path / "out", cluster))
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_data_leave_the_earlier_result_in_place(data, tmp_path):
+    path, X, _ = data
+    first = run(configuration(path, tmp_path / "out"))
+    bad = X.copy()
+    bad[777, 1] = np.nan
+    np.save(tmp_path / "bad.npy", bad)
+    with pytest.raises(DataError, match=r"1 values .* row 777 column 'x1' \(nan\)"):
+        run(configuration(tmp_path / "bad.npy", tmp_path / "out"))
+    assert str(open_result(tmp_path / "out").path) == first.path
+
+
+def test_a_plan_reads_metadata_only_and_says_what_a_run_does(data, tmp_path):
+    path, X, _ = data
+    found = plan(configuration(path, tmp_path / "out"))
+    assert (found.n_rows, found.n_features) == X.shape
+    assert found.n_partitions == -(-len(X) // found.partition_rows)
+    assert found.n_models == 6
+    assert found.n_components == 12
+    assert found.flops_per_pass == 4 * len(X) * (6 * 6 + 6 * 3)
+    assert not (tmp_path / "out").exists()
+    text = "\n".join(found.lines())
+    assert "6,000 x 2 features" in text
+    assert run(configuration(path, tmp_path / "out")).path.endswith(f"{found.run_id}.zarr")
+
+
+def test_events_are_plain_values(data, tmp_path):
+    path, _, _ = data
+    events = []
+    run(configuration(path, tmp_path / "out"), events.append)
+    assert json.dumps([asdict(event) for event in events])

@@ -1,0 +1,27 @@
+"""Every configuration that ships can be read; the small ones run."""
+
+from pathlib import Path
+
+import pytest
+
+from dgmm.run.configuration import load
+from dgmm.run.stages import run
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+
+
+def test_there_are_configurations():
+    assert {path.name for path in CONFIGS} >= {"quickstart.yaml", "out_of_core.yaml"}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_a_configuration_can_be_read(path):
+    assert load(path).input.path
+
+
+def test_the_quickstart_runs(tmp_path):
+    settings = ("model.n_components=1:3", "cluster={kind: threads}", f"output.path={tmp_path}/out")
+    path = Path(__file__).parents[1] / "configs" / "quickstart.yaml"
+    finished = run(load(path, settings))
+    assert finished.sweep.best.candidate.name == "full-3"
+    assert len(finished.sweep.results) == 12
