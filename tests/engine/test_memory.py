@@ -7,7 +7,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from dgmm.engine import memory
+from dgmm.engine import blas, memory
 from dgmm.engine.checksum import checksum
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit import FitOptions
@@ -19,6 +19,7 @@ from tests.mixture.one_step import KERNELS, using
 from tests.strategies import COVARIANCE_TYPES, random_mixture
 
 MIB = 1 << 20
+SMALL_CHANGE = MIB  # what a task holds beside its arrays is within the process's share
 
 
 def rows_of(block_rows=1000, n_features=8, dtype="f8", n_blocks=4):
@@ -133,7 +134,8 @@ def peak_of(work):
     """Most bytes that NumPy and Python held at a time beyond those held before."""
     tracemalloc.start()
     try:
-        outcome = work()
+        with blas.single_thread():
+            outcome = work()
         return tracemalloc.get_traced_memory()[1], outcome
     finally:
         tracemalloc.stop()
@@ -154,23 +156,29 @@ SWEEP = models(*[(kind, k) for kind in COVARIANCE_TYPES for k in (1, 4, 9)])
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize(("dtype", "n_features"), [("f8", 4), ("f4", 16), ("u1", 3), ("f2", 40)])
 def test_an_e_step_stays_within_its_projection(dtype, n_features, kernel):
-    rows = np.random.default_rng(1).integers(0, 9, (5_000, n_features)).astype(dtype)
+    rows = np.random.default_rng(1).integers(0, 9, (4_000, n_features)).astype(dtype)
     projection = project(rows_of(len(rows), n_features, dtype), SWEEP)
     with using(kernel):
         packed = kernels.pack(mixtures_of(SWEEP, n_features), np.zeros(n_features))
     peak, _ = peak_of(lambda: (kernels.accumulate(packed, rows), checksum(rows)))
-    assert projection.kernel / 20 < peak < projection.kernel + projection.block - rows.nbytes
+    assert peak < projection.kernel + projection.block - rows.nbytes + SMALL_CHANGE
+    assert peak > projection.kernel / 20
 
 
 NARROW = pytest.mark.xfail(reason="weights and draws of 8 bytes a row are not in the projection")
 
 
 @pytest.mark.parametrize(
-    ("dtype", "n_features"),
-    [("f8", 4), ("f4", 16), ("f2", 40), pytest.param("u1", 1, marks=NARROW)],
+    ("dtype", "n_features", "n_rows"),
+    [
+        ("f8", 4, 500_000),
+        ("f4", 16, 100_000),
+        ("f2", 40, 50_000),
+        pytest.param("u1", 1, 1_000_000, marks=NARROW),
+    ],
 )
-def test_a_profile_stays_within_the_projection_of_its_block(dtype, n_features):
-    rows = np.random.default_rng(1).integers(0, 9, (500_000, n_features)).astype(dtype)
+def test_a_profile_stays_within_the_projection_of_its_block(dtype, n_features, n_rows):
+    rows = np.random.default_rng(1).integers(0, 9, (n_rows, n_features)).astype(dtype)
     projection = project(rows_of(len(rows), n_features, dtype), SWEEP)
     peak, _ = peak_of(lambda: profile_block(SampleRule(0, 1e-3), rows, None, 0))
-    assert peak < projection.kernel + projection.block - rows.nbytes
+    assert peak < projection.kernel + projection.block - rows.nbytes + SMALL_CHANGE
