@@ -18,8 +18,6 @@ from dgmm.mixture.structures import structure_of, triangular_inverse
 
 Array = NDArray[np.float64]
 
-_LOG_ZERO = float(np.log(np.finfo(np.float64).tiny))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CentredModel:
@@ -81,12 +79,8 @@ def log_densities(mixture: Parameters, x: Array) -> tuple[Array, Array]:
         U_k' (x_t - mu_k).
     """
     structure = structure_of(mixture.covariance_type)
-    n_components, d = mixture.means.shape
-    constant = (
-        np.log(mixture.weights, out=np.full(n_components, _LOG_ZERO), where=mixture.weights > 0)
-        + structure.log_determinants(mixture.precisions_cholesky, n_components, d)
-        - 0.5 * d * np.log(2 * np.pi)
-    )
+    n_components = mixture.n_components
+    constant = mixture.log_peaks
     logits = np.empty((n_components, x.shape[1]))
     whitened = np.empty((n_components, *x.shape))
     for k in range(n_components):

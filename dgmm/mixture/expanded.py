@@ -18,8 +18,6 @@ from dgmm.mixture.structures import structure_of
 
 Array = NDArray[np.float64]
 
-_LOG_ZERO = float(np.log(np.finfo(np.float64).tiny))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExpandedGroup:
@@ -92,12 +90,7 @@ def natural_parameters(mixture: Parameters) -> Array:
     factors = structure.factor_matrices(mixture.precisions_cholesky, n_components, n_features)
     precisions = factors @ factors.transpose(0, 2, 1)
     linear = np.einsum("kij,kj->ki", precisions, mixture.means)
-    constant = (
-        np.log(mixture.weights, out=np.full(n_components, _LOG_ZERO), where=mixture.weights > 0)
-        + structure.log_determinants(mixture.precisions_cholesky, n_components, n_features)
-        - 0.5 * n_features * np.log(2 * np.pi)
-        - 0.5 * np.einsum("ki,ki->k", linear, mixture.means)
-    )
+    constant = mixture.log_peaks - 0.5 * np.einsum("ki,ki->k", linear, mixture.means)
     quadratic = -feature_map.pack_symmetric(precisions)
     quadratic[:, :n_features] *= 0.5
     theta = np.concatenate([constant[:, None], linear, quadratic], axis=1)

@@ -60,6 +60,16 @@ class Parameters:
         """Number of features d."""
         return self.means.shape[1]
 
+    @property
+    def log_peaks(self) -> Array:
+        """log(w_k N(mu_k | mu_k, Sigma_k)), shape (n_components,); finite where w_k is 0."""
+        n_components, d = self.means.shape
+        log_weights = np.log(np.maximum(self.weights, np.finfo(np.float64).tiny))
+        log_determinants = structure_of(self.covariance_type).log_determinants(
+            self.precisions_cholesky, n_components, d
+        )
+        return log_weights + log_determinants - 0.5 * d * np.log(2 * np.pi)
+
     def translated(self, shift: Array) -> Self:
         """The same mixture with every mean moved by ``shift`` (n_features,)."""
         return replace(self, means=self.means + shift)
