@@ -51,7 +51,7 @@ class GaussianMixture(ScoringMixture):
         Starts; short runs on a sample choose the one to go on with.
     init_params : str, sequence of str, or None, default=None
         Kinds of start, taken in turn: "kmeans", "k-means++", "random", "random_from_data",
-        "agglomerative". None takes all of them.
+        "agglomerative". None takes one hierarchy and a mix of the others, without "random".
     weights_init : array-like of shape (n_components,), default=None
     means_init : array-like of shape (n_components, n_features), default=None
     precisions_init : array-like, default=None
@@ -94,13 +94,13 @@ class GaussianMixture(ScoringMixture):
     --------
     >>> import numpy as np
     >>> from dgmm import GaussianMixture
-    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
-    >>> mixture = GaussianMixture(n_components=2, reg_covar=1e-6, random_state=0).fit(X)
-    >>> sorted(mixture.means_.round(3).tolist())
-    [[1.0, 2.0], [10.0, 2.0]]
-    >>> first, second = mixture.predict([[0, 0], [12, 3]])
-    >>> bool(first == second)
-    False
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.concatenate([rng.normal(0, 1, (200, 2)), rng.normal(8, 2, (100, 2))])
+    >>> mixture = GaussianMixture(n_components=2, random_state=0).fit(X)
+    >>> mixture.weights_.round(2).tolist()
+    [0.67, 0.33]
+    >>> mixture.predict([[0, 0], [9, 7]]).tolist()
+    [0, 1]
     """
 
     def __init__(
