@@ -1,7 +1,7 @@
 """The rows to fit, as blocks that are read when needed."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import dask.array as da
 import numpy as np
@@ -46,7 +46,7 @@ class Dataset:
         if rows.numblocks[1] > 1:
             rows = rows.rechunk({1: -1})
         if weights is not None:
-            if weights.shape != rows.shape[:1] or weights.dtype.kind not in _REAL_KINDS:
+            if weights.shape != rows.shape[:1] or not is_real(weights.dtype):
                 message = (
                     f"weights have shape {weights.shape} and dtype {weights.dtype}; expected real "
                     f"numbers of shape {rows.shape[:1]}, one for each row."
@@ -85,6 +85,11 @@ class Dataset:
         return start, start + int(self.rows.chunks[0][block])
 
 
+def is_real(dtype: np.dtype[Any]) -> bool:
+    """Whether values of this dtype are real numbers that float64 holds."""
+    return dtype.kind in _REAL_KINDS and dtype.itemsize <= 8
+
+
 def _check_rows(rows: da.Array) -> None:
     if rows.ndim != 2:
         message = (
@@ -101,7 +106,7 @@ def _check_rows(rows: da.Array) -> None:
     if 0 in rows.shape:
         message = f"The data have shape {rows.shape}; expected at least one row and one feature."
         raise DataError(message)
-    if rows.dtype.kind not in _REAL_KINDS or rows.dtype.itemsize > 8:
+    if not is_real(rows.dtype):
         message = (
             f"The data have dtype {rows.dtype}; expected boolean, integer, or floating point of at "
             "most 64 bits."

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 import dask
 from dask.callbacks import Callback
 from dask.delayed import Delayed
-from distributed import Client
+from distributed import Client, Future
 
 OnDone = Callable[[int], None]
 
@@ -62,8 +63,13 @@ class ClusterExecution:
 
     def compute(self, tasks: Sequence[Delayed], on_done: OnDone) -> list[Any]:
         """The results of ``tasks`` in their order; ``on_done(n)`` after each of them."""
-        counter = count(1)
         futures = self.client.compute(list(tasks), sync=False)
+        # Callbacks come on a thread of Dask's, which would swallow what an observer raises.
+        finished: SimpleQueue[Future] = SimpleQueue()
         for future in futures:
-            future.add_done_callback(lambda _: on_done(next(counter)))
+            future.add_done_callback(finished.put)
+        for n_done in range(1, len(futures) + 1):
+            if finished.get().status != "finished":
+                break  # gathering raises its error
+            on_done(n_done)
         return list(self.client.gather(futures))

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 SAMPLE_ROWS = 1 << 17
 _START_ROWS = 1 << 13
+_LEAST_ROWS = 64  # of the sample for each component
 _SHORT_RUN = 20
 _SHORT_TOL = 1e-4
 _SAMPLE_TOL = 1e-5
@@ -56,7 +57,7 @@ class FitOptions:
         Added to variances, squared data units; None adds nothing.
     seed : int
     sample_rows : int
-        Expected size of the sample.
+        Expected size of the sample; at least 64 for each component are drawn.
     allow_degenerate : bool
         Whether a candidate with a collapsed component is carried on.
     given : Given
@@ -121,7 +122,8 @@ def fit(
         If the data cannot be fitted, or change while they are.
     """
     reader = Reader(dataset, execution or LocalExecution(), observer)
-    rule = SampleRule(options.seed, options.sample_rows / dataset.n_rows)
+    sample_rows = max(options.sample_rows, _LEAST_ROWS * options.max_components)
+    rule = SampleRule(options.seed, sample_rows / dataset.n_rows)
     profile = checked(passes.profile(reader, rule), dataset.feature_names, options.max_components)
     constant = constant_features(profile.covariance, profile.mean)
     if constant.any():
@@ -152,9 +154,7 @@ def _on_sample(
     profile: Profile, options: FitOptions, rules: Rules, observer: Observer
 ) -> tuple[FitState, ...]:
     """The best start of each model, brought close to its optimum without reading the data again."""
-    rows, weights = profile.sample - profile.mean, profile.sample_weights
-    if weights is not None and not weights.sum() > 0:
-        weights = None
+    rows, weights = _weighty(profile.sample - profile.mean, profile.sample_weights)
     few = slice(None, None, max(1, len(rows) // _START_ROWS))
     few_weights = None if weights is None else weights[few]
     states = _started(rows[few], few_weights, profile.mean, options, rules)
@@ -168,6 +168,13 @@ def _on_sample(
         states = _run_in_memory("sample", rows, weights, states, long, observer)
         states = tuple(_restarted(state) for state in states)
     return states
+
+
+def _weighty(rows: Array, weights: Array | None) -> tuple[Array, Array | None]:
+    """The rows that have weight; all, as equals, if none has."""
+    if weights is None or not weights.any():
+        return rows, None
+    return rows[weights > 0], weights[weights > 0]
 
 
 def _started(

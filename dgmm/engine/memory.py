@@ -10,6 +10,8 @@ from dgmm.mixture.structures import structure_of
 
 _PROCESS_BYTES = 320 << 20  # a worker with NumPy, SciPy, Zarr and distributed imported
 _READ_COPIES = 3  # a block, what it is decoded from, and what is decoded but not yet in place
+_PROFILE_BYTES = 20  # a row's weight, random word and marks
+_SAMPLE_COPIES = 3  # as drawn, as collected, about its mean
 _TREE_COPIES = 12  # outcomes that wait for their neighbours in the tree
 
 _ASSIGNMENT_COPIES = 3  # responsibilities, the same as stored, the same compressed
@@ -31,6 +33,8 @@ class Projection:
         Of one block's outcome.
     assignment : int
         Of a task for the assignments it is about to write.
+    sample : int
+        Of the row sample, which comes together on a worker and stays where the driver is.
     """
 
     process: int
@@ -38,11 +42,12 @@ class Projection:
     kernel: int
     statistics: int
     assignment: int
+    sample: int
 
     def worker(self, threads: int) -> int:
         """Bytes of a worker that runs ``threads`` tasks at a time."""
         tasks = threads * (self.block + max(self.kernel, self.assignment))
-        return self.process + tasks + _TREE_COPIES * self.statistics
+        return self.process + tasks + _TREE_COPIES * self.statistics + self.sample
 
 
 def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Projection:
@@ -64,12 +69,14 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     # the centred kernel, should every model need it, holds whitened tiles of one model at a time
     whitened = options.max_components * d * kernels.tile_rows(feature_map.LINEAR, d)
     features = feature_map.length(order, d) * tile + n_components * tile
-    block = _READ_COPIES * dataset.block_rows * d * dataset.rows.dtype.itemsize
+    row = _READ_COPIES * d * dataset.rows.dtype.itemsize + _PROFILE_BYTES
+    sample_rows = min(options.sample_rows, dataset.n_rows)
     return Projection(
         process=_PROCESS_BYTES,
-        block=block,
-        kernel=8 * (features + whitened + 3 * sums),
+        block=row * dataset.block_rows,
+        kernel=8 * (2 * features + whitened + 3 * sums),
         statistics=8 * sums,
+        sample=_SAMPLE_COPIES * 8 * d * sample_rows,
         assignment=_ASSIGNMENT_COPIES * 8 * options.max_components * rows_per_write,
     )
 

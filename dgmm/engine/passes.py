@@ -109,7 +109,7 @@ class _Sums:
 
 def _e_step_block(packed: PackedModels, rows: Rows, weights: Rows | None, start: int) -> _Sums:
     del start
-    return _Sums(kernels.accumulate(packed, rows, weights), (checksum(rows),))
+    return _Sums(kernels.accumulate(packed, rows, weights), (checksum(rows, weights),))
 
 
 def run_em(
@@ -192,13 +192,12 @@ class _Assigning:
 
 
 def _assign_block(task: _Assigning, rows: Rows, weights: Rows | None, start: int) -> Assigned:
-    del weights
     log_likelihood = 0.0
     for offset in range(0, len(rows), task.rows_per_write):
         assignment = assign(task.mixture, rows[offset : offset + task.rows_per_write])
         task.write(start + offset, assignment)
         log_likelihood += float(assignment.log_density.sum())
-    return Assigned(len(rows), log_likelihood, (checksum(rows),))
+    return Assigned(len(rows), log_likelihood, (checksum(rows, weights),))
 
 
 def assign_all(reader: Reader, mixture: Parameters, write: Write, rows_per_write: int) -> Assigned:

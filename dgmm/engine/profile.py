@@ -16,6 +16,8 @@ Array = NDArray[np.float64]
 _TILE_ROWS = 8192
 _PLACES = 5
 _LARGEST = 1e140
+_SMALLEST = 1e-140
+_LARGEST_RATIO = 1e120
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,8 +29,9 @@ class Profile:
     n_rows : int
     total_weight : float
         Sum of weights; the number of rows, if there are none.
-    mean : ndarray of shape (n_features,)
-        Weighted.
+    mean, mean_low : ndarray of shape (n_features,)
+        Weighted; their exact sum is the mean to twice the digits of float64, which pooling blocks
+        of far data needs.
     scatter : ndarray of shape (n_features, n_features)
         Weighted sum of outer products about the mean.
     minimum, maximum : ndarray of shape (n_features,)
@@ -37,7 +40,7 @@ class Profile:
     non_finite : tuple of (int, int, float)
         Row, column and value of the first of them.
     bad_weights : tuple of (int, float)
-        Row and value of the first weights that are negative, NaN or infinite.
+        Row and value of the first weights that are negative, NaN, infinite or huge.
     checksums : tuple of int
         One for each block, in order.
     sample : ndarray of shape (m, n_features), float64
@@ -48,6 +51,7 @@ class Profile:
     n_rows: int
     total_weight: float
     mean: Array
+    mean_low: Array
     scatter: Array
     minimum: Array
     maximum: Array
@@ -66,7 +70,8 @@ class Profile:
     @property
     def frame(self) -> Frame:
         """All rows about their mean."""
-        return Frame(self.mean, self.total_weight, self.scatter)
+        about_rounded = self.total_weight * np.outer(self.mean_low, self.mean_low)
+        return Frame(self.mean, self.total_weight, self.scatter + about_rounded)
 
     @property
     def is_sample_complete(self) -> bool:
@@ -75,7 +80,7 @@ class Profile:
 
     def __add__(self, other: "Profile") -> "Profile":
         total = self.total_weight + other.total_weight
-        mean, scatter = _pooled(self, other, total)
+        mean, mean_low, scatter = _pooled(self, other, total)
         weights = None
         if self.sample_weights is not None and other.sample_weights is not None:
             weights = np.concatenate([self.sample_weights, other.sample_weights])
@@ -83,6 +88,7 @@ class Profile:
             n_rows=self.n_rows + other.n_rows,
             total_weight=total,
             mean=mean,
+            mean_low=mean_low,
             scatter=scatter,
             minimum=np.fmin(self.minimum, other.minimum),
             maximum=np.fmax(self.maximum, other.maximum),
@@ -96,16 +102,17 @@ class Profile:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is refused by ``checked``
-def _pooled(a: Profile, b: Profile, total: float) -> tuple[Array, Array]:
+def _pooled(a: Profile, b: Profile, total: float) -> tuple[Array, Array, Array]:
     """Mean and scatter of a union, without cancellation (Chan, Golub & LeVeque 1983)."""
     if b.total_weight == 0:
-        return a.mean, a.scatter
+        return a.mean, a.mean_low, a.scatter
     if a.total_weight == 0:
-        return b.mean, b.scatter
-    difference = b.mean - a.mean
-    mean = a.mean + difference * (b.total_weight / total)
+        return b.mean, b.mean_low, b.scatter
+    difference = (b.mean - a.mean) + (b.mean_low - a.mean_low)
+    step = a.mean_low + difference * (b.total_weight / total)
+    mean = a.mean + step
     between = np.outer(difference, difference) * (a.total_weight * b.total_weight / total)
-    return mean, a.scatter + b.scatter + between
+    return mean, (a.mean - mean) + step, a.scatter + b.scatter + between
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,40 +140,49 @@ def profile_block(rule: SampleRule, rows: Rows, weights: Rows | None, start: int
     n_non_finite, non_finite = _non_finite(rows, tiles, start)
     bad_weights = _bad_weights(w, start)
     usable = not non_finite and not bad_weights and w.sum() > 0
-    mean, scatter = _mean_and_scatter(rows, w, tiles) if usable else (np.zeros(d), np.zeros((d, d)))
+    zeros = np.zeros(d)
+    mean, mean_low, scatter = zeros, zeros, np.zeros((d, d))
+    if usable:
+        mean, mean_low, scatter = _mean_and_scatter(rows, w, tiles)
     chosen = sampled(rule.seed, start, len(rows), rule.probability)
     nothing = np.full(d, np.nan)
     return Profile(
         n_rows=len(rows),
         total_weight=float(w.sum()) if usable else 0.0,
         mean=mean,
+        mean_low=mean_low,
         scatter=scatter,
         minimum=np.fmin.reduce(rows, axis=0).astype(np.float64) if len(rows) else nothing,
         maximum=np.fmax.reduce(rows, axis=0).astype(np.float64) if len(rows) else nothing,
         n_non_finite=n_non_finite,
         non_finite=non_finite,
         bad_weights=bad_weights,
-        checksums=(checksum(rows),),
+        checksums=(checksum(rows, weights),),
         sample=rows[chosen].astype(np.float64, order="C"),
         sample_weights=None if weights is None else w[chosen],
     )
 
 
-def _mean_and_scatter(rows: Rows, weights: Array, tiles: list[slice]) -> tuple[Array, Array]:
-    """Weighted mean, and scatter about it: two passes, then corrected for the mean's rounding."""
+def _mean_and_scatter(rows: Rows, weights: Array, tiles: list[slice]) -> tuple[Array, Array, Array]:
+    """Weighted mean in two parts, and scatter about it.
+
+    A first pass finds a pivot near the mean; deviations from it lose no digits.
+    """
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused by ``checked``
-        pivot = rows[0].astype(np.float64)
+        first = rows[0].astype(np.float64)
         total = weights.sum()
         # in C order whatever the rows' own, because BLAS adds in the order of the layout
-        shifted = (np.subtract(rows[t], pivot, order="C") for t in tiles)
-        mean = pivot + sum(weights[t] @ x for t, x in zip(tiles, shifted, strict=True)) / total
-        residual, scatter = np.zeros(len(mean)), np.zeros((len(mean), len(mean)))
+        shifted = (np.subtract(rows[t], first, order="C") for t in tiles)
+        pivot = first + sum(weights[t] @ x for t, x in zip(tiles, shifted, strict=True)) / total
+        residual, scatter = np.zeros(len(pivot)), np.zeros((len(pivot), len(pivot)))
         for tile in tiles:
-            deviations = np.subtract(rows[tile], mean, order="C")
+            deviations = np.subtract(rows[tile], pivot, order="C")
             weighted = deviations * weights[tile][:, None]
             residual += weighted.sum(axis=0)
             scatter += weighted.T @ deviations
-        return mean + residual / total, scatter - np.outer(residual, residual) / total
+        low = residual / total
+        mean = pivot + low
+        return mean, (pivot - mean) + low, scatter - np.outer(low, low) * total
 
 
 def _non_finite(
@@ -187,7 +203,7 @@ def _non_finite(
 
 
 def _bad_weights(weights: Array, start: int) -> tuple[tuple[int, float], ...]:
-    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))[:_PLACES]
+    bad = np.flatnonzero(~((weights >= 0) & (weights <= _LARGEST)))[:_PLACES]
     return tuple((start + int(i), float(weights[i])) for i in bad)
 
 
@@ -211,7 +227,10 @@ def checked(profile: Profile, feature_names: tuple[str, ...], n_components: int)
         raise DataError(message)
     if profile.bad_weights:
         places = ", ".join(f"row {row} ({value})" for row, value in profile.bad_weights)
-        message = f"Weights must be finite and not negative; the first that are not: {places}."
+        message = (
+            f"Weights must be finite, not negative and at most {_LARGEST:.0e}; "
+            f"the first that are not: {places}."
+        )
         raise DataError(message)
     if not profile.total_weight > 0:
         message = "All weights are zero; expected at least one row of positive weight."
@@ -227,12 +246,22 @@ def checked(profile: Profile, feature_names: tuple[str, ...], n_components: int)
 
 
 def _check_range(profile: Profile, feature_names: tuple[str, ...]) -> None:
-    """Weighted sums of squares must stay inside float64."""
+    """Squares of values, and ratios of variances, must stay inside float64."""
     largest = np.maximum(np.abs(profile.minimum), np.abs(profile.maximum))
-    for name, value in zip(feature_names, largest, strict=True):
-        if value > _LARGEST:
+    spread = profile.maximum - profile.minimum
+    for name, value, width in zip(feature_names, largest, spread, strict=True):
+        if value > _LARGEST or 0 < width < _SMALLEST:
             message = (
-                f"Feature {name!r} has values up to {value:.3g}; expected at most {_LARGEST:.0e}, "
-                "so that squares stay finite. Use a larger unit."
+                f"Feature {name!r} has values up to {value:.3g} and a spread of {width:.3g}; "
+                f"expected at most {_LARGEST:.0e} and at least {_SMALLEST:.0e}, so that squares "
+                "stay inside float64. Use another unit."
             )
             raise DataError(message)
+    varying = spread[spread > 0]
+    if varying.size and varying.max() / varying.min() > _LARGEST_RATIO:
+        message = (
+            f"The features' spreads range from {varying.min():.3g} to {varying.max():.3g}; "
+            f"expected at most a factor of {_LARGEST_RATIO:.0e} between them. Use units that are "
+            "more alike."
+        )
+        raise DataError(message)

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.engine import blas
-from dgmm.engine.dataset import Dataset
+from dgmm.engine.dataset import Dataset, is_real
 from dgmm.engine.execution import Execution
+from dgmm.errors import DataError
 
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
@@ -89,8 +90,31 @@ def _apply(
     block_info: dict[int, dict[str, Any]],
 ) -> NDArray[np.object_]:
     """One block's outcome, in an array of one element because Dask's blocks are arrays."""
-    start = int(block_info[0]["array-location"][0][0])
+    start, stop = block_info[0]["array-location"][0]
+    _check_block(rows, (stop - start, block_info[0]["array-location"][1][1]), start)
+    if weights is not None:
+        _check_block(weights, (stop - start, 1), start)
     outcome = np.empty((1, 1), dtype=object)
     with blas.single_thread():
         outcome[0, 0] = function(shared, rows, None if weights is None else weights[:, 0], start)
     return outcome
+
+
+def _check_block(block: object, shape: tuple[int, int], start: int) -> None:
+    """Refuse a block that is not what its array declares, lest it be fitted as if it were.
+
+    Raises
+    ------
+    DataError
+        Naming the block's first row.
+    """
+    found = f"a {type(block).__name__}"
+    if isinstance(block, np.ndarray) and not isinstance(block, np.ma.MaskedArray):
+        if block.shape == shape and is_real(block.dtype):
+            return
+        found = f"shape {block.shape} and dtype {block.dtype}"
+    message = (
+        f"The block of rows {start} to {start + shape[0] - 1} is {found}; expected a NumPy array "
+        f"of real numbers of shape {shape}, as its Dask array declares."
+    )
+    raise DataError(message)

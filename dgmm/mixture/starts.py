@@ -45,7 +45,8 @@ def plusplus(rows: Array, n_components: int, rng: np.random.Generator) -> Array:
 def random_points(rows: Array, n_components: int, rng: np.random.Generator) -> Array:
     """Rows join the nearest, by Mahalanobis distance, of K rows picked at random."""
     white = _whitened(rows)
-    centres = white[rng.choice(len(rows), n_components, replace=False)]
+    scarce = len(rows) < n_components
+    centres = white[rng.choice(len(rows), n_components, replace=scarce)]
     return _one_hot(_nearest(white, centres), n_components)
 
 
@@ -62,7 +63,7 @@ def agglomerative(rows: Array, n_components: int, rng: np.random.Generator) -> A
     """
     white = _whitened(rows)
     if len(white) < 2:
-        return np.ones((len(white), 1))
+        return _one_hot(np.zeros(len(white), dtype=np.intp), n_components)
     subset = white
     if len(white) > _HIERARCHY_ROWS:
         subset = white[np.sort(rng.choice(len(white), _HIERARCHY_ROWS, replace=False))]

@@ -140,9 +140,6 @@ def test_as_many_components_as_rows_end_in_a_status(seed, data):
     assert_sound(sweep_of(rows, numbers, init_params=None, n_init=2))
 
 
-@pytest.mark.xfail(
-    reason="1 / (floor of 1e-300 * 1e-12) and the like overflow; at 1e-160 there are NaN results"
-)
 @pytest.mark.parametrize("scale", [1e-150, 1e-155, 1e-160, 1e-162])
 def test_numbers_too_small_to_be_squared_are_fitted_or_refused(scale):
     try:
@@ -152,7 +149,6 @@ def test_numbers_too_small_to_be_squared_are_fitted_or_refused(scale):
     assert_sound(sweep)
 
 
-@pytest.mark.xfail(reason="variances of one feature over the floor of another overflow")
 @pytest.mark.parametrize("scales", [[1e-130, 1.0, 1e130], [1e-150, 1.0, 1e138]])
 def test_features_too_unlike_are_fitted_or_refused(scales):
     try:
@@ -170,7 +166,6 @@ def test_a_small_sample_ends_in_a_status(seed):
     assert_sound(sweep_of(clumps(600, 2), (1, 2, 5), sample_rows=40, seed=seed, n_init=5))
 
 
-@pytest.mark.xfail(reason="starts draw K rows of the sample, and there are fewer, or none")
 @pytest.mark.parametrize("sample_rows", [1e-3, 1, 4])
 def test_a_sample_smaller_than_the_number_of_components_ends_in_a_status(sample_rows):
     for seed in range(3):
@@ -192,7 +187,6 @@ def drawn(low, high):
     return 10.0 ** np.random.default_rng(0).uniform(low, high, len(X))
 
 
-EXTREME = pytest.mark.xfail(reason="sums of weights and of their products overflow")
 WEIGHTS = {
     "one row": only(7),
     "two rows": only(7, 100),
@@ -204,9 +198,9 @@ WEIGHTS = {
     "1e-150 to 1e10": drawn(-150, 10),
     "one heavy row": np.where(np.arange(len(X)) == 5, 1e20, 1.0),
     "bytes": np.random.default_rng(0).integers(0, 255, len(X)).astype(np.uint8),
-    "all 1e300": pytest.param(np.full(len(X), 1e300), marks=EXTREME),
-    "sum beyond float64": pytest.param(np.full(len(X), 1e307), marks=EXTREME),
-    "1e-300 to 1e300": pytest.param(drawn(-300, 300), marks=EXTREME),
+    "all 1e300": np.full(len(X), 1e300),
+    "sum beyond float64": np.full(len(X), 1e307),
+    "1e-300 to 1e300": drawn(-300, 300),
 }
 
 
@@ -219,7 +213,6 @@ def test_extreme_weights_end_in_a_status_or_a_refusal(weights):
     assert_sound(sweep)
 
 
-@pytest.mark.xfail(reason="of the sample every second row is taken, and all of these weigh nothing")
 def test_weights_that_the_starts_do_not_see_end_in_a_status():
     rows, weights = clumps(20_000, 1), np.zeros(20_000)
     weights[1::2] = 1.0

@@ -43,8 +43,9 @@ def test_bytes_of_blocks_follow_rows_features_and_dtype():
     one = project(rows_of(), FULL_4).block
     assert one >= 1000 * 8 * 8
     assert project(rows_of(block_rows=2000), FULL_4).block == 2 * one
-    assert project(rows_of(n_features=24), FULL_4).block == 3 * one
-    assert project(rows_of(dtype="f4"), FULL_4).block == one // 2
+    wider = project(rows_of(n_features=24), FULL_4).block - one
+    assert wider == 2 * (project(rows_of(n_features=16), FULL_4).block - one)
+    assert one // 2 < project(rows_of(dtype="f4"), FULL_4).block < 0.6 * one
     assert project(rows_of(n_blocks=40), FULL_4).block == one  # blocks are not kept
     assert project(rows_of(), models(("full", 40))).block == one
 
@@ -165,16 +166,13 @@ def test_an_e_step_stays_within_its_projection(dtype, n_features, kernel):
     assert peak > projection.kernel / 20
 
 
-NARROW = pytest.mark.xfail(reason="weights and draws of 8 bytes a row are not in the projection")
-
-
 @pytest.mark.parametrize(
     ("dtype", "n_features", "n_rows"),
     [
         ("f8", 4, 500_000),
         ("f4", 16, 100_000),
         ("f2", 40, 50_000),
-        pytest.param("u1", 1, 1_000_000, marks=NARROW),
+        ("u1", 1, 1_000_000),
     ],
 )
 def test_a_profile_stays_within_the_projection_of_its_block(dtype, n_features, n_rows):

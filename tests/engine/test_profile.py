@@ -78,7 +78,6 @@ def test_one_block_keeps_all_digits_at_1e8():
     assert errors(profile_of(rows), rows)[1] < 1e-13
 
 
-@pytest.mark.xfail(reason="means of blocks are rounded to 1.5e-8 before they are subtracted")
 @pytest.mark.parametrize("n_blocks", [2, 20, 300])
 def test_blocks_keep_six_digits_at_1e8(n_blocks):
     rows = far_clumps_in_order()

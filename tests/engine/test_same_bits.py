@@ -176,7 +176,6 @@ def test_clusters_add_in_the_same_tree(cluster_of):
     assert leaves_of(text) == [f"r{start}:{stop}" for start, stop in bounds_of(chunks)]
 
 
-@pytest.mark.xfail(reason="callbacks run in a thread of their own that nobody waits for")
 def test_progress_on_a_cluster_is_told_before_the_end_by_the_one_who_asked(cluster_of):
     told = []
 
