@@ -29,8 +29,9 @@ logger = logging.getLogger(__name__)
 SAMPLE_ROWS = 1 << 17
 _START_ROWS = 1 << 13
 _LEAST_ROWS = 64  # of the sample for each component
-_SHORT_RUN = 20
-_SHORT_TOL = 1e-4
+_ROUNDS = ((3, 20, 1e-4), (1, 200, 1e-5))
+"""Rounds of choosing a start: how many go on, after how many steps at most, at which tol."""
+
 _SAMPLE_TOL = 1e-5
 _SAMPLE_BLOCK_ROWS = 1 << 13
 
@@ -48,7 +49,8 @@ class FitOptions:
     n_init : int
         Starts of each model.
     init_params : tuple of str, or None
-        Kinds of start, taken in turn (:data:`dgmm.mixture.starts.METHODS`); None takes all.
+        Kinds of start, taken in turn (:data:`dgmm.mixture.starts.METHODS`); None takes
+        :func:`dgmm.mixture.starts.default_methods`.
     tol : float
         EM stops when less than this is left to gain, in nats per unit of weight.
     max_iter : int
@@ -66,7 +68,7 @@ class FitOptions:
 
     models: tuple[tuple[str, int], ...]
     criterion: str = "bic"
-    n_init: int = 4
+    n_init: int = 5
     init_params: tuple[str, ...] | None = None
     tol: float = 1e-5
     max_iter: int = 1000
@@ -84,7 +86,7 @@ class FitOptions:
     @property
     def methods(self) -> tuple[str, ...]:
         """Kinds of start, taken in turn."""
-        return self.init_params or tuple(starts.METHODS)
+        return self.init_params or starts.default_methods(self.n_init)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,10 +161,11 @@ def _on_sample(
     few_weights = None if weights is None else weights[few]
     states = _started(rows[few], few_weights, profile.mean, options, rules)
     if len(states) > len(options.models):
-        n_steps = _SHORT_RUN if rules.max_iter else 0
-        short = replace(rules, tol=_SHORT_TOL, max_iter=n_steps, keep_degenerate=False)
-        states = _run_in_memory("starts", rows[few], few_weights, states, short, observer)
-        states = tuple(_restarted(state) for state in _best_starts(states))
+        for n_kept, n_steps, tol in _ROUNDS:
+            steps = n_steps if rules.max_iter else 0
+            short = replace(rules, tol=tol, max_iter=steps, keep_degenerate=False)
+            states = _run_in_memory("starts", rows[few], few_weights, states, short, observer)
+            states = tuple(_restarted(state) for state in _best_starts(states, n_kept))
     if not profile.is_sample_complete:
         long = replace(rules, tol=max(rules.tol, _SAMPLE_TOL))
         states = _run_in_memory("sample", rows, weights, states, long, observer)
@@ -222,14 +225,16 @@ def _run_in_memory(
     return passes.run_em(reader, stage, states, frame, rules)
 
 
-def _best_starts(states: Sequence[FitState]) -> list[FitState]:
-    """The start of each model with the largest likelihood, sound ones before degenerate ones."""
-    best: dict[tuple[str, int], FitState] = {}
+def _best_starts(states: Sequence[FitState], n_kept: int) -> list[FitState]:
+    """The starts of each model with the largest likelihoods, sound ones before degenerate ones."""
+    by_model: dict[tuple[str, int], list[FitState]] = {}
     for state in states:
-        model = _model(state)
-        if model not in best or _quality(state) > _quality(best[model]):
-            best[model] = state
-    return list(best.values())
+        by_model.setdefault(_model(state), []).append(state)
+    return [
+        state
+        for rivals in by_model.values()
+        for state in sorted(rivals, key=_quality, reverse=True)[:n_kept]
+    ]
 
 
 def _quality(state: FitState) -> tuple[bool, float]:

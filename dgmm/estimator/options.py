@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable
-from itertools import cycle, islice
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,8 +16,6 @@ from dgmm.mixture.criteria import CRITERIA
 from dgmm.mixture.given import Given
 from dgmm.mixture.starts import METHODS
 from dgmm.mixture.structures import STRUCTURES
-
-_DIVERSE = ("k-means++", "kmeans", "k-means++", "random_from_data")
 
 
 def fit_options(
@@ -63,7 +60,7 @@ def fit_options(
         _not_negative("reg_covar", reg_covar)
     if sample_size is not None:
         _whole("sample_size", sample_size, 1)
-    methods = _default_methods(n_init) if init_params is None else _methods(init_params)
+    methods = None if init_params is None else _methods(init_params)
     return FitOptions(
         models=models,
         criterion=criterion,
@@ -88,15 +85,6 @@ def execution(*, is_lazy: bool) -> Execution:
         except ValueError:  # nobody has made a client
             pass
     return LocalExecution()
-
-
-def _default_methods(n_init: int) -> tuple[str, ...]:
-    """One hierarchy, which always comes out the same, then starts that differ each time.
-
-    Random partitions are not among them: all their components start at the mean of everything,
-    where EM may stay, above all with tied covariances.
-    """
-    return ("agglomerative", *islice(cycle(_DIVERSE), int(n_init) - 1))
 
 
 def _methods(init_params: Any) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ No kind is best on all data, so that a sweep tries several and short runs choose
 
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import cycle, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,18 @@ METHODS: dict[str, Guess] = {
     "k-means++": plusplus,
     "random": random_partition,
 }
-"""The kinds of start; a sweep with several starts takes them in this order, then again."""
+"""The kinds of start."""
+
+_VARIED = ("k-means++", "kmeans", "k-means++", "random_from_data")
+
+
+def default_methods(n_init: int) -> tuple[str, ...]:
+    """One hierarchy, which always comes out the same, then starts that differ each time.
+
+    Random responsibilities are not among them: all their components start at the mean of
+    everything, where EM may stay, above all with tied covariances.
+    """
+    return ("agglomerative", *islice(cycle(_VARIED), n_init - 1))
 
 
 def first_parameters(

@@ -64,10 +64,11 @@ class Model(_Section):
         default="bic", description="The criterion that chooses; the smallest value wins."
     )
     n_init: Count = Field(
-        default=4, description="Starts of each candidate, of which the best are followed."
+        default=5, description="Starts of each candidate, of which the best are followed."
     )
     init_params: Many[Start] | None = Field(
-        default=None, description="Methods of starting, in turn; null takes all, for diversity."
+        default=None,
+        description="Methods of starting, in turn; null takes a hierarchy, then varied ones.",
     )
     tol: float = Field(
         default=1e-5,
