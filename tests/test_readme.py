@@ -1,0 +1,50 @@
+"""What the README shows works as it stands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dgmm.run.configuration import load, loads
+from dgmm.run.stages import run
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_configuration_can_be_read():
+    (text,) = blocks("yaml")
+    configuration = loads(text)
+    assert configuration.model.n_components == tuple(range(1, 21))
+    assert configuration.cluster.memory_limit == 4 * 2**30
+
+
+def test_the_commands_name_what_is_there():
+    first, second = blocks("sh")
+    assert "configs/quickstart.yaml" in first
+    assert (ROOT / "configs" / "quickstart.yaml").is_file()
+    assert second.split() == ["sh", "scripts/check.sh"]
+    assert "sh scripts/check.sh" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_result_opens_as_shown(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("xarray")
+    settings = ("model.n_components=1:2", "cluster={kind: threads}")
+    path = ROOT / "configs" / "quickstart.yaml"
+    monkeypatch.chdir(tmp_path)
+    run(load(path, settings))
+    exec(compile(blocks("python")[0], "README.md", "exec"), {})
+    assert "covariances" in capsys.readouterr().out
+
+
+def test_the_estimator_fits_as_shown(capsys):
+    text = blocks("python")[1]
+    assert "500_000" in text
+    names = {}
+    exec(compile(text.replace("00_000", "_000"), "README.md", "exec"), names)
+    assert names["labels"].shape == names["x"].shape[:1] == (15_000,)
+    assert capsys.readouterr().out
