@@ -66,15 +66,23 @@ def expected_capacity(cluster: Cluster) -> Capacity | None:
     """What a cluster will have once it is open; None if only its scheduler can say."""
     match cluster:
         case LocalCluster():
-            threads = cluster.threads_per_worker
-            workers = cluster.workers or max(1, CPU_COUNT // threads)
-            limit = cluster.memory_limit or MEMORY_LIMIT // workers
-            return Capacity(workers, threads, min(limit, MEMORY_LIMIT))
+            return _processes(cluster)
         case ThreadsCluster():
-            limit = cluster.memory_limit or MEMORY_LIMIT
-            return Capacity(1, cluster.threads or CPU_COUNT, min(limit, MEMORY_LIMIT))
+            return _one_process(cluster)
         case AddressCluster():
             return None
+
+
+def _processes(cluster: LocalCluster) -> Capacity:
+    threads = cluster.threads_per_worker
+    workers = cluster.workers or max(1, CPU_COUNT // threads)
+    limit = cluster.memory_limit or MEMORY_LIMIT // workers
+    return Capacity(workers, threads, min(limit, MEMORY_LIMIT))
+
+
+def _one_process(cluster: ThreadsCluster) -> Capacity:
+    limit = cluster.memory_limit or MEMORY_LIMIT
+    return Capacity(1, cluster.threads or CPU_COUNT, min(limit, MEMORY_LIMIT))
 
 
 @contextmanager
@@ -101,15 +109,13 @@ def open_cluster(cluster: Cluster) -> Iterator[OpenCluster]:
 
 
 def _threads(cluster: ThreadsCluster) -> OpenCluster:
-    capacity = expected_capacity(cluster)
-    assert capacity is not None  # threads are of this process
+    capacity = _one_process(cluster)
     return OpenCluster(LocalExecution("threads", capacity.threads_per_worker), capacity)
 
 
 @contextmanager
 def _started(cluster: LocalCluster) -> Iterator[OpenCluster]:
-    capacity = expected_capacity(cluster)
-    assert capacity is not None  # workers are of this machine
+    capacity = _processes(cluster)
     with (
         TemporaryDirectory(prefix="dgmm-", ignore_cleanup_errors=True) as scratch,
         dask.config.set(

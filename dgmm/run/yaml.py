@@ -18,7 +18,6 @@ from ruamel.yaml.events import (
     MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
-    SequenceStartEvent,
     StreamEndEvent,
 )
 
@@ -174,8 +173,7 @@ class _Reader:
             raise _TooDeepError(event.start_mark)
         if isinstance(event, MappingStartEvent):
             return self._mapping(path)
-        assert isinstance(event, SequenceStartEvent)  # the last kind of node there is
-        return self._sequence(path)
+        return self._sequence(path)  # the last kind of node there is
 
     def _refuse_references(self, event: Event) -> None:
         if isinstance(event, AliasEvent):
