@@ -29,11 +29,11 @@ logger = logging.getLogger(__name__)
 SAMPLE_ROWS = 1 << 17
 _START_ROWS = 1 << 13
 _LEAST_ROWS = 64  # of the sample for each component
-_ROUNDS = ((3, 20, 1e-4), (1, 200, 1e-5))
+_ROUNDS = ((3, 15, 1e-3), (1, 60, 1e-5))
 """Rounds of choosing a start: how many go on, after how many steps at most, at which tol."""
 
 _SAMPLE_TOL = 1e-5
-_SAMPLE_BLOCK_ROWS = 1 << 13
+_SMALL_BLOCK_ROWS, _LARGE_BLOCK_ROWS, _BLOCKS_WANTED = 1 << 10, 1 << 13, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +217,10 @@ def _run_in_memory(
     """EM on rows that the driver holds, by threads of this process."""
     w = np.ones(len(rows)) if weights is None else weights
     frame = Frame(np.zeros(rows.shape[1]), float(w.sum()), (rows.T * w) @ rows)
+    size = max(_SMALL_BLOCK_ROWS, min(_LARGE_BLOCK_ROWS, len(rows) // _BLOCKS_WANTED))
     dataset = Dataset.from_array(
-        da.from_array(rows, chunks=(_SAMPLE_BLOCK_ROWS, -1)),
-        None if weights is None else da.from_array(weights, chunks=_SAMPLE_BLOCK_ROWS),
+        da.from_array(rows, chunks=(size, -1)),
+        None if weights is None else da.from_array(weights, chunks=size),
     )
     reader = Reader(dataset, LocalExecution(), observer)
     return passes.run_em(reader, stage, states, frame, rules)
