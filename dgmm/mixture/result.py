@@ -18,7 +18,7 @@ class FitResult:
         given.
     status : Status
     n_iter : int
-        EM iterations (M-steps) that made these parameters, on the sample and on all rows.
+        EM iterations (M-steps) over all rows; those on the sample, before, are not counted.
     trace : tuple of float
         Log-likelihood per unit of weight after each pass over all rows, in nats; the last is that
         of ``parameters``.
