@@ -11,7 +11,8 @@ class PassStarted:
     Attributes
     ----------
     stage : str
-        ``"profile"``, ``"starts"``, ``"sample"``, ``"fit"`` or ``"assign"``.
+        ``"profile"``, ``"starts"``, ``"finalists"`` (the best starts), ``"sample"``, ``"fit"`` or
+        ``"assign"``.
     index : int
         Passes of this stage before this one.
     n_running, n_candidates : int

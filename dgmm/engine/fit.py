@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 SAMPLE_ROWS = 1 << 17
 _START_ROWS = 1 << 13
 _LEAST_ROWS = 64  # of the sample for each component
-_ROUNDS = ((3, 15, 1e-3), (1, 60, 1e-5))
-"""Rounds of choosing a start: how many go on, after how many steps at most, at which tol."""
+_ROUNDS = (("starts", 3, 15, 1e-3), ("finalists", 1, 60, 1e-5))
+"""Stages of choosing a start: how many go on, after how many steps at most, at which tol."""
 
 _SAMPLE_TOL = 1e-5
 _SMALL_BLOCK_ROWS, _LARGE_BLOCK_ROWS, _BLOCKS_WANTED = 1 << 10, 1 << 13, 8
@@ -161,10 +161,10 @@ def _on_sample(
     few_weights = None if weights is None else weights[few]
     states = _started(rows[few], few_weights, profile.mean, options, rules)
     if len(states) > len(options.models):
-        for n_kept, n_steps, tol in _ROUNDS:
+        for stage, n_kept, n_steps, tol in _ROUNDS:
             steps = n_steps if rules.max_iter else 0
             short = replace(rules, tol=tol, max_iter=steps, keep_degenerate=False)
-            states = _run_in_memory("starts", rows[few], few_weights, states, short, observer)
+            states = _run_in_memory(stage, rows[few], few_weights, states, short, observer)
             states = tuple(_restarted(state) for state in _best_starts(states, n_kept))
     if not profile.is_sample_complete:
         long = replace(rules, tol=max(rules.tol, _SAMPLE_TOL))

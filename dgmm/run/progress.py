@@ -21,6 +21,7 @@ FRACTION_BETWEEN_LINES = 0.02  # of the time so far, once that is longer
 _STAGES = {
     "profile": "profile of the data",
     "starts": "starts",
+    "finalists": "best starts",
     "sample": "EM on the sample",
     "fit": "EM on all rows",
     "assign": "assignments",
