@@ -92,7 +92,7 @@ def read(text: str) -> Document:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reader.report(f"not YAML: {error.problem or error.context}", mark)
-    except (YAMLError, OverflowError) as error:  # the second is the parser's, from "\\UFFFFFFFF"
+    except (YAMLError, OverflowError, ValueError) as error:  # the parser's own, from "\\UFFFFFFFF"
         reader.report(f"not YAML: {str(error).splitlines()[0]}")
     except _TooDeepError as error:
         reader.report(str(error), error.mark)
