@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.errors import DataError
 from dgmm.mixture import centred
 from dgmm.mixture.parameters import Parameters
 
@@ -47,6 +48,11 @@ def assign(mixture: Parameters, rows: NDArray[np.generic]) -> Assignment:
     Returns
     -------
     Assignment
+
+    Raises
+    ------
+    DataError
+        If a value is NaN or infinite.
     """
     n_rows = len(rows)
     log_density = np.empty(n_rows)
@@ -54,6 +60,13 @@ def assign(mixture: Parameters, rows: NDArray[np.generic]) -> Assignment:
     for start in range(0, n_rows, _TILE_ROWS):
         tile = slice(start, start + _TILE_ROWS)
         x = np.ascontiguousarray(rows[tile].T.astype(np.float64))
+        if not np.isfinite(x).all():
+            row = start + int(np.flatnonzero(~np.isfinite(x).all(axis=0))[0])
+            message = (
+                f"Row {row} of a block has a value that is NaN or infinite; expected finite "
+                "numbers. Remove or fill such rows."
+            )
+            raise DataError(message)
         logits, _ = centred.log_densities(mixture, x)
         largest = logits.max(axis=0)
         logits -= largest
