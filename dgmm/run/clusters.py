@@ -19,20 +19,9 @@ from dgmm.engine.execution import ClusterExecution, Execution, LocalExecution
 from dgmm.errors import ConfigurationError, TemporaryError
 from dgmm.run.configuration import AddressCluster, Cluster, LocalCluster, ThreadsCluster
 from dgmm.run.fields import ADDRESS
+from dgmm.run.resilience import SETTINGS
 
 START_TIMEOUT = 120.0  # seconds for the workers of this machine, importing Python from a slow disk
-
-# Each is a default of Dask under which a lost worker stalls or ends a run.
-_SETTINGS = {
-    # A nanny is given up if its worker is being restarted when this is over, and for ever.
-    "distributed.deploy.lost-worker-timeout": "24h",
-    # Survivors wait this long for each answer from a dead peer.
-    "distributed.comm.timeouts.connect": "5s",
-    # Deaths of workers that a task may see before it is blamed for them.
-    "distributed.scheduler.allowed-failures": 20,
-    # Without a limit, tasks wait for ever once no worker can run them.
-    "distributed.scheduler.no-workers-timeout": "2 minutes",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +85,7 @@ def open_cluster(cluster: Cluster) -> Iterator[OpenCluster]:
     ConfigurationError
         If no address is given, here or in ``DASK_SCHEDULER_ADDRESS``.
     """
-    with dask.config.set(_SETTINGS):
+    with dask.config.set(SETTINGS):
         match cluster:
             case LocalCluster():
                 with _started(cluster) as opened:
