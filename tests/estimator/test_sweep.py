@@ -1,5 +1,7 @@
 """A sweep fits every candidate and keeps what it found."""
 
+from pathlib import Path
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -8,6 +10,9 @@ from sklearn.datasets import load_iris
 import dgmm
 
 X = load_iris().data
+OLD_FAITHFUL = np.loadtxt(
+    Path(__file__).parents[2] / "docs/data/old_faithful.csv", delimiter=",", skiprows=1
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +40,15 @@ def test_the_best_of_iris_is_what_mclust_finds(result):
 )
 def test_candidates_reach_what_mclust_reaches(result, covariance_type, n_components, bic):
     assert result.model(covariance_type, n_components).bic(X) <= bic + 1e-3
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "n_components", "bic"),
+    [("tied", 3, 2314.2957), ("full", 2, 2322.192), ("diag", 2, 2346.065)],
+)
+def test_old_faithful_reaches_what_mclust_reaches(covariance_type, n_components, bic):
+    mixture = dgmm.GaussianMixture(n_components, covariance_type=covariance_type, random_state=0)
+    assert mixture.fit(OLD_FAITHFUL).bic(OLD_FAITHFUL) == pytest.approx(bic, abs=1e-3)
 
 
 def test_tables_hold_every_candidate_best_first(result):
