@@ -8,19 +8,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from dgmm.errors import ConfigurationError, UsageError
+from dgmm.run.cluster_kinds import Cluster, LocalCluster
 from dgmm.run.fields import (
     MAX_CANDIDATES,
-    Address,
     Assignment,
     Count,
     Counts,
     CovarianceType,
     Many,
     Path,
+    Section,
     Size,
     Start,
 )
@@ -29,11 +30,7 @@ from dgmm.run.settings import Mistake, Settings, gather
 from dgmm.run.yaml import MAX_BYTES
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, validate_default=True)
-
-
-class Input(_Section):
+class Input(Section):
     """What to read."""
 
     path: Path = Field(description="A Zarr store, an .npy file or an image.")
@@ -49,7 +46,7 @@ class Input(_Section):
     )
 
 
-class Model(_Section):
+class Model(Section):
     """Which mixtures to fit, and how."""
 
     n_components: Counts = Field(
@@ -105,7 +102,7 @@ class Model(_Section):
         return self
 
 
-class Output(_Section):
+class Output(Section):
     """Where the results go, and which of them."""
 
     path: Path = Field(description="A directory that keeps every run; made if it is not there.")
@@ -114,61 +111,11 @@ class Output(_Section):
     )
 
 
-class LocalCluster(_Section):
-    """Worker processes on this machine, started for the run."""
-
-    kind: Literal["local"] = "local"
-    workers: Count | None = Field(
-        default=None, description="Processes; null divides the cores by threads_per_worker."
-    )
-    threads_per_worker: Count = Field(default=1, description="Threads of each process.")
-    memory_limit: Size | None = Field(
-        default=None,
-        description="Bytes of each process, such as 4GiB; null divides this machine's memory.",
-    )
-
-
-class ThreadsCluster(_Section):
-    """Threads of the command's own process."""
-
-    kind: Literal["threads"]
-    threads: Count | None = Field(default=None, description="Threads; null takes every core.")
-    memory_limit: Size | None = Field(
-        default=None, description="Bytes of the process, such as 4GiB; null is all there are."
-    )
-
-
-class AddressCluster(_Section):
-    """A Dask cluster that runs already."""
-
-    kind: Literal["address"]
-    address: Address | None = Field(
-        default=None,
-        description="The scheduler, such as tcp://host:8786; null reads DASK_SCHEDULER_ADDRESS.",
-    )
-    scheduler_file: Path | None = Field(
-        default=None, description="The file that the scheduler wrote, in place of an address."
-    )
-    timeout: float = Field(
-        default=60, gt=0, le=86_400, description="Seconds to wait for scheduler and first worker."
-    )
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if self.address is not None and self.scheduler_file is not None:
-            text = "found both address and scheduler_file, expected one of them"
-            raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
-        return self
-
-
 def _with_kind(value: object) -> object:
     return {"kind": "local", **value} if isinstance(value, dict) else value
 
 
-Cluster = LocalCluster | ThreadsCluster | AddressCluster
-
-
-class Configuration(_Section):
+class Configuration(Section):
     """A run of dgmm; relative paths are relative to the current directory."""
 
     input: Input

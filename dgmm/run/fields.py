@@ -1,4 +1,4 @@
-"""The kinds of value a configuration holds: sizes, counts, choices, paths."""
+"""What a configuration is made of: sections, sizes, counts, choices, paths."""
 
 import re
 from collections.abc import Iterable
@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -23,6 +25,12 @@ ADDRESS = r"^((tcp|tls|ws|wss)://)?[^\s/]+:[0-9]{1,5}$"  # of a Dask scheduler
 
 _SIZE = r"^([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([kKMGTP]?)(i?)B?$"
 _RANGE = r"^[0-9]{1,9}:[0-9]{1,9}$"
+
+
+class Section(BaseModel):
+    """Keys with values: strict types, nothing unknown, never changed."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, validate_default=True)
 
 
 def _bytes_of(value: object) -> object:

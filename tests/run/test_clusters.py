@@ -13,17 +13,16 @@ import pytest
 
 from dgmm.engine.execution import ClusterExecution, LocalExecution
 from dgmm.errors import ConfigurationError, TemporaryError
-from dgmm.run import clusters
-from dgmm.run.clusters import Capacity, expected_capacity, open_cluster
-from dgmm.run.configuration import AddressCluster, LocalCluster, ThreadsCluster
+from dgmm.run.cluster_kinds import AddressCluster, LocalCluster, ThreadsCluster
+from dgmm.run.clusters import Capacity, capacity, expected_capacity, local, open_cluster
 
 GIB = 1024**3
 
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clusters, "CPU_COUNT", 8)
-    monkeypatch.setattr(clusters, "MEMORY_LIMIT", 16 * GIB)
+    monkeypatch.setattr(capacity, "CPU_COUNT", 8)
+    monkeypatch.setattr(capacity, "MEMORY_LIMIT", 16 * GIB)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +95,7 @@ def _command(process: psutil.Process) -> str:
 
 
 def test_workers_that_do_not_start_in_time_end_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clusters, "START_TIMEOUT", 0.01)
+    monkeypatch.setattr(local, "START_TIMEOUT", 0.01)
     with (
         pytest.raises(TemporaryError, match=r"found 0 of 1 workers after 0 s; .* again"),
         open_cluster(LocalCluster(workers=1, memory_limit=GIB)),

@@ -12,14 +12,12 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from dgmm.errors import ConfigurationError, UsageError
+from dgmm.run.cluster_kinds import AddressCluster, LocalCluster, ThreadsCluster
 from dgmm.run.configuration import (
-    AddressCluster,
     Configuration,
     Input,
-    LocalCluster,
     Model,
     Output,
-    ThreadsCluster,
     candidates,
     identity,
     load,

@@ -1,0 +1,62 @@
+"""A Dask cluster that runs already."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dask
+import distributed
+
+from dgmm.errors import ConfigurationError, TemporaryError
+from dgmm.run.cluster_kinds import AddressCluster
+from dgmm.run.clusters.waiting import wait_for_workers
+from dgmm.run.fields import ADDRESS
+
+
+@contextmanager
+def joined(cluster: AddressCluster) -> Iterator[distributed.Client]:
+    """Join the cluster, and leave it running."""
+    deadline = time.monotonic() + cluster.timeout
+    address = _address(cluster, deadline)
+    if re.match(ADDRESS, address) is None:
+        raise ConfigurationError(f'found the address {address}, expected one as "tcp://host:8786"')
+    try:
+        client = distributed.Client(address, timeout=cluster.timeout, set_as_default=False)
+    except OSError as error:
+        raise TemporaryError(
+            f"no Dask scheduler answers at {address} ({error}); "
+            "start it, or correct cluster.address, and run the same command again"
+        ) from error
+    with client:
+        wait_for_workers(client, 1, max(1.0, deadline - time.monotonic()))
+        yield client
+
+
+def _address(cluster: AddressCluster, deadline: float) -> str:
+    if cluster.scheduler_file is not None:
+        return _address_in(cluster.scheduler_file, deadline)
+    address = cluster.address or dask.config.get("scheduler-address", None)
+    if address is None:
+        raise ConfigurationError(
+            "found no address of a Dask scheduler, expected cluster.address, "
+            "cluster.scheduler_file or the environment variable DASK_SCHEDULER_ADDRESS"
+        )
+    return str(address)
+
+
+def _address_in(path: str, deadline: float) -> str:
+    """The address in a scheduler's file, once it is there: both may have started together."""
+    while True:
+        try:
+            with open(path, encoding="utf-8") as file:
+                return str(json.load(file)["address"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if time.monotonic() > deadline:
+                raise TemporaryError(
+                    f"no Dask scheduler has written {os.path.abspath(path)} ({error!r}); "
+                    "start it, or correct cluster.scheduler_file, and run the same command again"
+                ) from error
+        time.sleep(0.1)

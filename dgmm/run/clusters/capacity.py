@@ -1,0 +1,64 @@
+"""What a cluster has to compute with: expected from its configuration, or found on it."""
+
+from dataclasses import dataclass
+
+import distributed
+from dask.system import CPU_COUNT
+from distributed.system import MEMORY_LIMIT
+
+from dgmm.run.cluster_kinds import Cluster, LocalCluster, ThreadsCluster
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a cluster has to compute with.
+
+    Attributes
+    ----------
+    workers : int
+        Processes.
+    threads_per_worker : int
+        Tasks that a worker runs at a time; the most of any worker.
+    memory_limit : int or None
+        Bytes of a worker; the least of any worker. None if the workers have no limit.
+    """
+
+    workers: int
+    threads_per_worker: int
+    memory_limit: int | None
+
+
+def expected_capacity(cluster: Cluster) -> Capacity | None:
+    """What a cluster will have once it is open; None if only its scheduler can say."""
+    match cluster:
+        case LocalCluster():
+            return of_processes(cluster)
+        case ThreadsCluster():
+            return of_threads(cluster)
+        case _:
+            return None
+
+
+def of_processes(cluster: LocalCluster) -> Capacity:
+    """Worker processes that share this machine."""
+    threads = cluster.threads_per_worker
+    workers = cluster.workers or max(1, CPU_COUNT // threads)
+    limit = cluster.memory_limit or MEMORY_LIMIT // workers
+    return Capacity(workers, threads, min(limit, MEMORY_LIMIT))
+
+
+def of_threads(cluster: ThreadsCluster) -> Capacity:
+    """Threads of this process."""
+    limit = cluster.memory_limit or MEMORY_LIMIT
+    return Capacity(1, cluster.threads or CPU_COUNT, min(limit, MEMORY_LIMIT))
+
+
+def of_workers(client: distributed.Client) -> Capacity:
+    """The workers that are there."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    limits = [worker["memory_limit"] for worker in workers if worker["memory_limit"]]
+    return Capacity(
+        workers=len(workers),
+        threads_per_worker=max(worker["nthreads"] for worker in workers),
+        memory_limit=min(limits, default=None),
+    )
