@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
 from dgmm.estimator.quantities import Quantity, Rows
-from dgmm.estimator.tables import Table, computed, flat_weights, in_blocks, mapped
+from dgmm.estimator.tables import Table, computed, flat_weights, in_blocks, mapped, uncopied
 from dgmm.mixture.parameters import Parameters
 
 
@@ -37,7 +37,7 @@ class NumpyTable(Table):
 
     def weights(self, sample_weight: Any) -> da.Array:
         """Weights as scikit-learn checks them: one number, or one for each row."""
-        return da.from_array(_check_sample_weight(sample_weight, self.values), name=False)
+        return uncopied(_check_sample_weight(sample_weight, self.values), -1)
 
     @property
     def heading_width(self) -> int:

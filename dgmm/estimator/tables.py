@@ -1,6 +1,7 @@
 """Rows as users hold them: how they are read, and how results are given back in kind."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
 import dask.array as da
@@ -69,8 +70,36 @@ def in_blocks(values: Rows) -> da.Array:
     """Rows in memory as blocks of about 2 MiB, whose number depends on the data alone."""
     row_bytes = values.shape[1] * values.itemsize
     n_rows = int(np.clip(_BLOCK_BYTES // row_bytes, *_BLOCK_ROWS))
+    return uncopied(values, (n_rows, -1))
+
+
+def uncopied(values: Rows, chunks: Any) -> da.Array:
+    """An array in memory as blocks that are views of it."""
+    meta = np.empty((0,) * values.ndim, values.dtype)
     # Without name=False Dask would hash all values to name them.
-    return da.from_array(values, chunks=(n_rows, -1), name=False)
+    return da.from_array(_Borrowed(values), chunks=chunks, name=False, meta=meta)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Borrowed:
+    """An array that can be sliced but not copied: ``from_array`` would copy what it can."""
+
+    values: Rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.values.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.values.ndim
+
+    def __getitem__(self, places: Any) -> Rows:
+        return self.values[places]
 
 
 def computed(values: Rows, mixture: Parameters, quantity: Quantity) -> Rows:
