@@ -43,7 +43,7 @@ def adopt(estimator: Any, result: FitResult, tol: float, before: Sequence[float]
     estimator.lower_bound_ = result.trace[-1]
     estimator.lower_bounds_ = list(result.trace[1:])
     estimator.bic_, estimator.aic_, estimator.icl_ = result.bic, result.aic, result.icl
-    estimator._trace = trace
+    estimator._trace = list(trace)
 
 
 def _continued(before: Sequence[float], trace: tuple[float, ...]) -> tuple[float, ...]:

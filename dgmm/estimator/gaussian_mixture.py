@@ -1,13 +1,15 @@
 """``GaussianMixture``: scikit-learn's names on an engine for data bigger than memory."""
 
+import os
 import warnings
 from typing import Any, Self
 
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
 
 from dgmm.engine.fit import fit
 from dgmm.errors import DataError
-from dgmm.estimator import fitted, given, options
+from dgmm.estimator import fitted, given, options, stored
 from dgmm.estimator.kinds import table_of
 from dgmm.estimator.narration import narrator
 from dgmm.estimator.quantities import LABEL
@@ -170,6 +172,56 @@ class GaussianMixture(ScoringMixture):
         table = self._table(X, reset=True)
         self._fit(table, sample_weight)
         return table.evaluated(fitted.parameters_of(self), LABEL)
+
+    def to_zarr(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the fitted mixture as a Zarr group that xarray opens too.
+
+        Parameters and attributes come back bit for bit with :meth:`from_zarr`, on any machine and
+        without pickle. The group appears at its path in one step, whole.
+
+        Parameters
+        ----------
+        path : str or path
+            A directory that is not there yet.
+        overwrite : bool, default=False
+            Whether a mixture that is there already is replaced; nothing else ever is.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If neither ``fit`` nor the user has set parameters.
+        OutputError
+            If something is there already, or a parameter has no form in Zarr.
+        StorageError
+            If the file system refuses; what was there before then is there still.
+        """
+        check_is_fitted(self)
+        stored.write(self, path, overwrite=overwrite)
+
+    @classmethod
+    def from_zarr(cls, path: str | os.PathLike[str]) -> Self:
+        """A mixture that :meth:`to_zarr` wrote, or the one that a run selected.
+
+        Parameters
+        ----------
+        path : str or path
+            Of a mixture, of a run, or the output of ``dgmm run``, of which the last run is taken.
+
+        Returns
+        -------
+        GaussianMixture
+            Fitted. Sequences among the parameters come back as tuples, first parameters as arrays.
+
+        Raises
+        ------
+        FileNotFoundError
+            If nothing is there, or no run is complete.
+        OutputError
+            If it is not what this version of dgmm writes.
+        StorageError
+            If an array is missing or damaged.
+        """
+        return stored.read(cls, path)
 
     def _table(self, X: Any, *, reset: bool) -> Table:
         return table_of(self, X, self.feature_dim, reset=reset)

@@ -1,19 +1,21 @@
 """``sweep``: many mixtures fitted in the same passes over the data, and one chosen."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from importlib import import_module
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from dgmm.engine.fit import fit
 from dgmm.errors import MissingExtraError
-from dgmm.estimator import fitted, options
+from dgmm.estimator import fitted, options, stored
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.kinds import table_of
 from dgmm.estimator.narration import narrator
+from dgmm.io.reader import open_result
 from dgmm.mixture.result import FitResult, Sweep
 from dgmm.mixture.structures import STRUCTURES
 
@@ -59,6 +61,29 @@ class SweepResult:
                 return _fitted_like(self.best, result)
         known = ", ".join(result.candidate.name for result in self.results)
         raise KeyError(f"no candidate {covariance_type}-{n_components}; expected one of {known}.")
+
+    @classmethod
+    def from_zarr(cls, path: str | os.PathLike[str]) -> Self:
+        """Every candidate of a run, from its output: no row is read and nothing fitted again.
+
+        Parameters
+        ----------
+        path : str or path
+            The output of ``dgmm run``, of which the last complete run is taken, or one run.
+
+        Raises
+        ------
+        FileNotFoundError
+            If nothing is there, or no run is complete.
+        OutputError
+            If it is not what this version of dgmm writes.
+        StorageError
+            If an array is missing or damaged.
+        """
+        found = open_result(path)
+        sweep = found.sweep
+        best = stored.of_run(GaussianMixture, found, sweep.best)
+        return cls(best, sweep.results, sweep.criterion, sweep.n_passes)
 
     def to_pandas(self) -> Any:
         """A data frame with a row for each candidate, best first.

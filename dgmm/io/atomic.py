@@ -1,6 +1,7 @@
-"""Replace a file or a link in one step, and bring a tree safely to disk."""
+"""Replace a file, a link or a directory in one step, and bring a tree safely to disk."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,36 @@ def replace_link(path: Path, target: Path) -> None:
     with _beside(path) as new:
         new.symlink_to(target)
         new.replace(path)
+
+
+@contextmanager
+def new_directory(path: Path, *, replace: bool) -> Iterator[Path]:
+    """A directory to fill, which takes its place at ``path`` when the block ends without an error.
+
+    With ``replace`` a directory that is there already steps aside for it and is removed then: file
+    systems have no step that exchanges the two, so for an instant a reader may find neither.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses; what was there is then there still.
+    """
+    new, old = (path.with_name(f".{path.name}.{uuid.uuid4().hex}") for _ in range(2))
+    try:
+        new.mkdir()
+        yield new
+        if replace and path.exists():
+            path.rename(old)
+        try:
+            new.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
+        _sync(path.parent)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def sync_tree(directory: Path) -> None:

@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import shutil
-import warnings
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +17,11 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.abc.buffer import Buffer
-from zarr.buffer import cpu
-from zarr.storage import MemoryStore
 
 from dgmm.errors import OutputError, StorageError
 from dgmm.io.arrays import create_array, open_complete, open_for_writing, storage_failures
 from dgmm.io.atomic import replace_file, replace_link, sync_tree
+from dgmm.io.consolidated import consolidated
 from dgmm.io.layout import (
     FORMAT,
     FORMAT_VERSION,
@@ -206,7 +203,7 @@ def commit_run(
         _verify(run, sweep)
         _write_groups(run, sweep)
         sync_tree(run)  # or a crash could keep the root and lose what it stands for
-        replace_file(run / ROOT_METADATA, _root_metadata(run, document))
+        replace_file(run / ROOT_METADATA, consolidated(run, document))
 
 
 def _verify(run: Path, sweep: Sweep) -> None:
@@ -245,20 +242,6 @@ def _write_groups(run: Path, sweep: Sweep) -> None:
     for name in ("models", "sweep", "assignments"):
         if (run / name).exists():
             zarr.create_group(str(run / name))
-
-
-def _root_metadata(run: Path, attributes: Mapping[str, Any]) -> bytes:
-    """Root metadata that hold those of everything below, made in memory to be written at once."""
-    documents: dict[str, Buffer] = {
-        str(path.relative_to(run)): cpu.Buffer.from_bytes(path.read_bytes())
-        for path in run.rglob(ROOT_METADATA)
-    }
-    store = MemoryStore(documents)
-    zarr.create_group(store, attributes=dict(attributes))
-    with warnings.catch_warnings():  # consolidated metadata are an extension, which xarray reads
-        warnings.filterwarnings("ignore", "Consolidated metadata")
-        zarr.consolidate_metadata(store)
-    return documents[ROOT_METADATA].to_bytes()
 
 
 def publish_run(output: str | os.PathLike[str], run_id: str) -> None:

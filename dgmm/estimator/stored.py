@@ -1,0 +1,169 @@
+"""An estimator as a Zarr group, and back bit for bit; or from what a run left behind."""
+
+import os
+from collections.abc import Mapping
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm import __version__
+from dgmm.errors import OutputError
+from dgmm.estimator import fitted
+from dgmm.io.layout import COVARIANCE_DIMENSIONS, is_committed
+from dgmm.io.reader import Result, open_result
+from dgmm.io.small_group import Variable, attributes_of, read_group, write_group
+from dgmm.mixture.result import FitResult
+
+FORMAT = "dgmm-mixture"
+FORMAT_VERSION = 1
+
+_NUMBERS = ("lower_bound_", "bic_", "aic_", "icl_", "converged_", "n_iter_", "n_features_in_")
+_LISTS = {"lower_bounds_": "iteration", "_trace": "evaluation"}
+_COVARIANCES = ("covariances_", "precisions_", "precisions_cholesky_")
+_STARTS = ("weights_init", "means_init", "precisions_init")
+_OF_THE_RUN = ("n_init", "init_params", "tol", "max_iter", "reg_covar", "sample_size")
+
+
+def write(estimator: Any, path: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Write the parameters and the attributes of a fitted estimator.
+
+    Raises
+    ------
+    OutputError
+        If something is there that must not be replaced, or a parameter has no form in Zarr.
+    StorageError
+        If the file system refuses.
+    """
+    parameters = estimator.get_params(deep=False)
+    variables = _fitted_variables(estimator)
+    for name in _STARTS:
+        start = parameters.pop(name)
+        if start is not None:
+            start = np.asarray(start)
+            dimensions = tuple(f"{name}_{axis}" for axis in range(start.ndim))
+            variables[name] = Variable(dimensions, start)
+    attributes = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "dgmm_version": __version__,
+        "parameters": {name: _encoded(name, value) for name, value in parameters.items()},
+    }
+    if hasattr(estimator, "status_"):
+        attributes["status"] = estimator.status_
+    write_group(path, variables, attributes, overwrite=overwrite)
+
+
+def read(kind: type, path: str | os.PathLike[str]) -> Any:
+    """An estimator of class ``kind`` from what :func:`write` or a run left at a path.
+
+    Raises
+    ------
+    InputNotFoundError
+        If nothing is there, or no run is complete.
+    OutputError
+        If it is not what this version of dgmm writes.
+    StorageError
+        If an array is missing or damaged.
+    """
+    place = Path(path).resolve()
+    if not is_committed(place) or attributes_of(place).get("format") != FORMAT:
+        result = open_result(path)
+        return of_run(kind, result, result.sweep.best)
+    arrays, attributes = read_group(place)
+    if attributes.get("format_version") != FORMAT_VERSION:
+        raise OutputError(
+            f"{place} has format {FORMAT} {attributes.get('format_version')}, expected "
+            f"{FORMAT_VERSION}. Open it with dgmm {attributes.get('dgmm_version')}, which wrote it."
+        )
+    parameters = {name: _decoded(value) for name, value in attributes["parameters"].items()}
+    starts = {name: arrays[name] for name in _STARTS if name in arrays}
+    estimator = kind(**parameters, **starts)
+    vars(estimator).update(_fitted_attributes(arrays))
+    if "status" in attributes:
+        estimator.status_ = attributes["status"]
+    return estimator
+
+
+def of_run(kind: type, result: Result, found: FitResult) -> Any:
+    """An estimator of class ``kind`` for one candidate of a run."""
+    model: Mapping[str, Any] = result.attributes.get("configuration", {}).get("model", {})
+    parameters = {name: _decoded(model[name]) for name in _OF_THE_RUN if name in model}
+    estimator = kind(
+        found.candidate.n_components,
+        covariance_type=found.candidate.covariance_type,
+        random_state=model.get("seed"),
+        **parameters,
+    )
+    fitted.adopt(estimator, found, estimator.tol)
+    names = result.feature_names
+    estimator.n_features_in_ = len(names)
+    if names != tuple(f"x{place}" for place in range(len(names))):  # those of data without names
+        estimator.feature_names_in_ = np.asarray(names, dtype=object)
+    return estimator
+
+
+def _fitted_variables(estimator: Any) -> dict[str, Variable]:
+    """Every attribute that is there, under its name without underscores."""
+    covariance = COVARIANCE_DIMENSIONS[estimator.covariance_type]
+    dimensions: dict[str, tuple[str, ...]] = {
+        "weights_": ("component",),
+        "means_": ("component", "feature"),
+        **dict.fromkeys(_COVARIANCES, covariance),
+        **dict.fromkeys(_NUMBERS, ()),
+        **{name: (dimension,) for name, dimension in _LISTS.items()},
+    }
+    variables = {
+        name.strip("_"): Variable(axes, np.asarray(getattr(estimator, name)))
+        for name, axes in dimensions.items()
+        if hasattr(estimator, name)
+    }
+    if hasattr(estimator, "feature_names_in_"):
+        names = np.asarray(estimator.feature_names_in_, np.dtypes.StringDType())
+        for axis in ("feature", "feature_2"):  # coordinates of the arrays that have such an axis
+            if axis == "feature" or axis in covariance:
+                variables[axis] = Variable((axis,), names)
+    return variables
+
+
+def _fitted_attributes(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    names = ("weights_", "means_", *_COVARIANCES, *_NUMBERS, *_LISTS)
+    found = {name: arrays[name.strip("_")] for name in names if name.strip("_") in arrays}
+    attributes: dict[str, Any] = {
+        name: values.tolist() if name in (*_NUMBERS, *_LISTS) else values
+        for name, values in found.items()
+    }
+    if "feature" in arrays:
+        attributes["feature_names_in_"] = np.asarray(arrays["feature"], dtype=object)
+    return attributes
+
+
+def _encoded(name: str, value: Any) -> Any:
+    """A parameter as JSON knows it; the state of a RandomState as a dictionary."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    if isinstance(value, np.random.RandomState):
+        state = value.get_state(legacy=False)
+        return {**state, "state": {**state["state"], "key": state["state"]["key"].tolist()}}
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return list(value)
+    raise OutputError(
+        f"{name} is {value!r}, which has no form in Zarr; expected None, a number, text, a "
+        "RandomState, or a sequence of text. Change it with set_params() first."
+    )
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, dict):
+        random_state = np.random.RandomState()
+        random_state.set_state(value)
+        return random_state
+    return value
