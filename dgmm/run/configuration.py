@@ -4,11 +4,11 @@ Relative paths are relative to the current directory, as in a shell command.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from dgmm.errors import ConfigurationError, UsageError
@@ -27,6 +27,7 @@ from dgmm.run.fields import (
 )
 from dgmm.run.mistakes import CONFLICT, mistakes_of, report
 from dgmm.run.settings import Mistake, Settings, gather
+from dgmm.run.variables import Concealment, escaped, without_credentials
 from dgmm.run.yaml import MAX_BYTES
 
 
@@ -124,6 +125,8 @@ class Configuration(Section):
     cluster: Annotated[Cluster, Field(discriminator="kind"), BeforeValidator(_with_kind)] = Field(
         default_factory=LocalCluster, description="What computes; local where no kind is named."
     )
+    _written: dict[tuple[str | int, ...], object] = PrivateAttr(default_factory=dict)
+    _concealment: Concealment = PrivateAttr(default_factory=Concealment)
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -132,6 +135,11 @@ class Configuration(Section):
             text = f"found output.path in input.path ({source}), expected a place outside it"
             raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
         return self
+
+    @property
+    def concealment(self) -> Concealment:
+        """What makes texts about this run fit to be seen."""
+        return self._concealment
 
 
 def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Configuration:
@@ -162,18 +170,26 @@ def loads(
     text: str, overrides: Sequence[str] = (), *, name: str = "configuration"
 ) -> Configuration:
     """The same for a text; ``name`` stands for it in the message of an error."""
-    settings = gather(text, overrides)
+    settings = gather(text, overrides, os.environ)
+    concealment = Concealment.of(settings.variables, os.environ)
     mistakes = list(settings.mistakes)
     if settings.is_readable:
         try:
             configuration = Configuration.model_validate(settings.values)
         except ValidationError as error:
-            found = mistakes_of(error, Configuration)
-            mistakes += [_placed(mistake, settings) for mistake in found]
+            known = {mistake.path[:2] for mistake in mistakes if mistake.path}
+            found = (
+                _placed(m, settings) for m in mistakes_of(error, Configuration, settings.shown)
+            )
+            mistakes += [mistake for mistake in found if mistake.path[:2] not in known]
         else:
             if not mistakes:
+                configuration._concealment = concealment
+                configuration._written = {
+                    path[:2]: settings.shown(path[:2]) for path in settings.expanded
+                }
                 return configuration
-    raise ConfigurationError(report(name, mistakes))
+    raise ConfigurationError(concealment(report(name, mistakes)))
 
 
 def candidates(model: Model) -> tuple[tuple[str, int], ...]:
@@ -190,17 +206,24 @@ def schema() -> dict[str, Any]:
 
 
 def resolved(configuration: Configuration) -> dict[str, Any]:
-    """Every key with its value, defaults included, as JSON can hold them."""
-    return configuration.model_dump(mode="json")
+    """Every key with its value, defaults included, as JSON can hold them, and as may be stored.
+
+    Variables stand as they are written; user and password in a URL are left out.
+    """
+    values = _each_text(configuration.model_dump(mode="json"), escaped)
+    for path, written in configuration._written.items():
+        values[path[0]][path[1]] = written
+    return _each_text(values, without_credentials)
 
 
 def identity(configuration: Configuration) -> dict[str, Any]:
     """What makes two runs the same run: input, model and which assignments; not where or on what.
 
-    The path of the input is absolute and normalised.
+    The path of the input is absolute and normalised. Variables are expanded, because results follow
+    from their values: this is to be hashed, never to be stored.
     """
-    values = resolved(configuration)
-    values["input"]["path"] = _absolute(configuration.input.path)
+    values = configuration.model_dump(mode="json")
+    values["input"]["path"] = without_credentials(_absolute(configuration.input.path))
     return {
         "input": values["input"],
         "model": values["model"],
@@ -213,6 +236,18 @@ def _placed(mistake: Mistake, settings: Settings) -> Mistake:
     if path and isinstance(path[-1], int) and path not in settings.places:
         path = path[:-1]  # the only item of a list that is written without brackets
     return replace(mistake, path=path, place=settings.place(path))
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """The value with every text in it changed."""
+    match value:
+        case str():
+            return change(value)
+        case list():
+            return [_each_text(item, change) for item in value]
+        case dict():
+            return {key: _each_text(item, change) for key, item in value.items()}
+    return value
 
 
 def _absolute(path: str) -> str:

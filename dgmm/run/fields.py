@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -12,8 +12,14 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from dgmm.run.variables import Expanded
+from dgmm.run.yaml import scalar
 
 MAX_CANDIDATES = 10_000
 
@@ -31,6 +37,34 @@ class Section(BaseModel):
     """Keys with values: strict types, nothing unknown, never changed."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, validate_default=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _of_the_environment(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Variables hold text; where that will not do, what YAML reads in it."""
+        try:
+            return handler(values)
+        except ValidationError as error:
+            wrong = {detail["loc"][0] for detail in error.errors() if detail["loc"]}
+            if not isinstance(values, dict):
+                raise
+            read = {key: _reread(value) if key in wrong else value for key, value in values.items()}
+            if read == values:
+                raise
+            return handler(read)
+
+
+def _reread(value: object) -> object:
+    """Text out of the environment as the YAML core schema reads it; anything else as it is."""
+    if isinstance(value, list):
+        return [_reread(item) for item in value]
+    if not isinstance(value, Expanded):
+        return value
+    try:
+        read = scalar(value)
+    except ValueError:  # an integer too long to be meant
+        return value
+    return value if read is None else read
 
 
 def _bytes_of(value: object) -> object:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
 
@@ -19,6 +19,7 @@ _TAGGED = "cluster"  # pydantic puts the kind of a discriminated union into an e
 _EXPECTED = {
     "model_type": "expected keys with values",
     "model_attributes_type": "expected keys with values",
+    "union_tag_not_found": "expected keys with values",
     "string_type": "expected text",
     "string_too_short": "expected text that is not empty",
     "string_unicode": "expected text in Unicode",
@@ -40,8 +41,18 @@ def report(name: str, mistakes: Sequence[Mistake]) -> str:
     return "\n  ".join([f"{name}: {len(lines)} mistakes", *listed])
 
 
-def mistakes_of(error: ValidationError, model: type[BaseModel]) -> Iterator[Mistake]:
-    """What ``model`` found wrong, each with the path as it is written in the configuration."""
+def mistakes_of(
+    error: ValidationError, model: type[BaseModel], written: Callable[[Path], object]
+) -> Iterator[Mistake]:
+    """What ``model`` found wrong, each with its path and value as the configuration has them.
+
+    Parameters
+    ----------
+    error : ValidationError
+    model : type
+    written : callable
+        ``written(path)``: the value before variables were expanded, which may be shown.
+    """
     keys = tuple(_keys(model, ()))
     for detail in error.errors(include_url=False):
         path = tuple(detail["loc"])
@@ -53,14 +64,13 @@ def mistakes_of(error: ValidationError, model: type[BaseModel]) -> Iterator[Mist
         elif kind == "missing":
             yield Mistake("missing, expected a value", path)
         elif kind == "union_tag_invalid":
-            context = detail["ctx"]
-            found, expected = _shown(detail["input"]["kind"]), context["expected_tags"]
-            yield Mistake(f"found {found}, expected one of {expected}", (*path, "kind"))
+            path, expected = (*path, "kind"), detail["ctx"]["expected_tags"]
+            yield Mistake(f"found {_shown(written(path))}, expected one of {expected}", path)
         elif kind == CONFLICT:
             yield Mistake(detail["msg"], path)
         else:
             expected = _EXPECTED.get(kind) or detail["msg"].replace("Input should be", "expected")
-            yield Mistake(f"found {_shown(detail['input'])}, {expected}", path)
+            yield Mistake(f"found {_shown(written(path))}, {expected}", path)
 
 
 def _keys(model: type[BaseModel], prefix: Path) -> Iterator[Path]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from dgmm.run.yaml import Path, Problem, read, read_mapping
+from dgmm.run.variables import Expander
+from dgmm.run.yaml import MAX_DEPTH, Path, Problem, read, read_mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,18 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Values as written, where each stands, and what could not be read.
+    """Values, how and where each is written, and what could not be read.
 
     Attributes
     ----------
     values : dict
+        With variables expanded.
+    written : dict
+        The same values before that, which may be shown and stored.
+    expanded : frozenset of path
+        The texts in ``written`` that stand for others.
+    variables : frozenset of str
+        Names of the environment variables whose values were used.
     places : mapping of path to str
         ``"line 3"`` or ``"--set"``.
     mistakes : tuple of Mistake
@@ -40,22 +49,33 @@ class Settings:
     """
 
     values: dict[str, object]
+    written: dict[str, object]
+    expanded: frozenset[Path]
+    variables: frozenset[str]
     places: Mapping[Path, str]
     mistakes: tuple[Mistake, ...]
     is_readable: bool
 
     def place(self, path: Path) -> str:
         """Where ``path`` is written, or the nearest key around it that is."""
-        while path and path not in self.places:
-            path = path[:-1]
-        return self.places.get(path, "")
+        return _place(self.places, path)
+
+    def shown(self, path: Path) -> object:
+        """What is written at ``path``, or at the nearest key around it that exists."""
+        value: Any = self.written
+        for key in path:
+            inside = dict(enumerate(value)) if isinstance(value, list) else value
+            if not isinstance(inside, dict) or key not in inside:
+                break
+            value = inside[key]
+        return value
 
 
-def gather(text: str, overrides: Sequence[str]) -> Settings:
-    """Read a configuration and lay ``KEY=VALUE`` overrides over it, the last one on top.
+def gather(text: str, overrides: Sequence[str], environment: Mapping[str, str]) -> Settings:
+    """Read a configuration, lay ``KEY=VALUE`` overrides over it, and expand variables.
 
     A key is dotted (``model.n_components``); a value is YAML; it replaces the whole value of its
-    key, a mapping too.
+    key, a mapping too. Of several overrides the last is on top.
     """
     document = read_mapping(text)
     values = document.value if isinstance(document.value, dict) else {}
@@ -68,6 +88,10 @@ def gather(text: str, overrides: Sequence[str]) -> Settings:
             mistakes.append(Mistake(f"found {override}, expected KEY=VALUE", place="--set"))
             continue
         path = tuple(dotted.split("."))
+        if len(path) > MAX_DEPTH:
+            text = f"found a key of {len(path)} levels, expected at most {MAX_DEPTH}"
+            mistakes.append(Mistake(text, place="--set"))
+            continue
         new = read(written)
         mistakes.extend(Mistake(problem.text, path, "--set") for problem in new.problems)
         _replace(values, path, new.value)
@@ -75,7 +99,24 @@ def gather(text: str, overrides: Sequence[str]) -> Settings:
         for length in range(1, len(path)):
             places.setdefault(path[:length], "--set")
         places[path] = "--set"
-    return Settings(values, places, tuple(mistakes), is_readable)
+    expander = Expander(environment)
+    expanded = {key: expander.expanded(value, (key,)) for key, value in values.items()}
+    mistakes += [Mistake(why, path, _place(places, path)) for path, why in expander.problems]
+    return Settings(
+        values=expanded,
+        written=values,
+        expanded=frozenset(expander.paths),
+        variables=frozenset(expander.names),
+        places=places,
+        mistakes=tuple(mistakes),
+        is_readable=is_readable,
+    )
+
+
+def _place(places: Mapping[Path, str], path: Path) -> str:
+    while path and path not in places:
+        path = path[:-1]
+    return places.get(path, "")
 
 
 def _replace(values: dict[str, object], path: Sequence[str], value: object) -> None:
