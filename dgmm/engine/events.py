@@ -61,7 +61,15 @@ class PassFinished:
     best_log_likelihood: float | None
 
 
-Event = PassStarted | BlocksDone | PassFinished
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A fit goes on where an earlier one was interrupted: ``n_passes`` of ``stage`` are done."""
+
+    stage: str
+    n_passes: int
+
+
+Event = PassStarted | BlocksDone | PassFinished | Resumed
 Observer = Callable[[Event], None]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dgmm.engine.dataset import Dataset
-from dgmm.engine.fit import FitOptions
+from dgmm.engine.options import FitOptions
 from dgmm.errors import MemoryLimitError
 from dgmm.mixture import feature_map, kernels
 from dgmm.mixture.structures import structure_of

@@ -1,7 +1,7 @@
 """The passes over data: the profile, the E-step of all running candidates, the assignments."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -113,8 +113,13 @@ def _e_step_block(packed: PackedModels, rows: Rows, weights: Rows | None, start:
 
 
 def run_em(
-    reader: Reader, stage: str, states: Sequence[FitState], frame: Frame, rules: Rules
-) -> tuple[FitState, ...]:
+    reader: Reader,
+    stage: str,
+    states: Sequence[FitState],
+    frame: Frame,
+    rules: Rules,
+    n_passes: int = 0,
+) -> Iterator[tuple[int, tuple[FitState, ...]]]:
     """EM for all candidates together, each leaving when it is done.
 
     Parameters
@@ -127,19 +132,22 @@ def run_em(
     frame : Frame
         Of the reader's rows.
     rules : Rules
+    n_passes : int
+        Passes of this stage that led to ``states``.
 
-    Returns
-    -------
-    tuple of FitState
-        In the same order, all final.
+    Yields
+    ------
+    n_passes : int
+    states : tuple of FitState
+        In the same order, as they were given and after each pass; at the end all are final.
     """
     states = tuple(states)
-    index = 0
+    yield n_passes, states
     while running := [i for i, state in enumerate(states) if state.is_running]:
         mixtures = [states[i].parameters for i in running]
         packed = kernels.pack(mixtures, frame.origin)
         counts = (len(running), len(states))
-        sums, seconds = reader.read(stage, index, _e_step_block, packed, counts)
+        sums, seconds = reader.read(stage, n_passes, _e_step_block, packed, counts)
         reader.check(sums.checksums)
         moments = kernels.moments(packed, mixtures, sums.statistics, frame)
         stepped = dict(zip(running, moments, strict=True))
@@ -147,12 +155,12 @@ def run_em(
             em.step(state, stepped[i], rules) if i in stepped else state
             for i, state in enumerate(states)
         )
+        n_passes += 1
+        yield n_passes, states  # kept before anybody hears of it
         going = sum(state.is_running for state in states)
         best = max(state.trace[-1] for state in states)
         n_rows = reader.dataset.n_rows
-        reader.observer(PassFinished(stage, index, seconds, n_rows, going, best))
-        index += 1
-    return states
+        reader.observer(PassFinished(stage, n_passes - 1, seconds, n_rows, going, best))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,26 +170,26 @@ class Assigned:
     Attributes
     ----------
     n_rows : int
-        Rows written.
-    log_likelihood : float
-        Sum of their log-densities, in nats, not weighted.
+        Rows whose assignments are there.
     checksums : tuple of int
         Of the blocks, in order.
     """
 
     n_rows: int
-    log_likelihood: float
     checksums: tuple[int, ...]
 
     def __add__(self, other: "Assigned") -> "Assigned":
-        return Assigned(
-            self.n_rows + other.n_rows,
-            self.log_likelihood + other.log_likelihood,
-            self.checksums + other.checksums,
-        )
+        return Assigned(self.n_rows + other.n_rows, self.checksums + other.checksums)
 
 
 Write = Callable[[int, Assignment], None]
+IsWritten = Callable[[int, int], bool]
+
+
+def nothing_is_written(start: int, stop: int) -> bool:
+    """What is known of a place that was empty before."""
+    del start, stop
+    return False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,18 +197,24 @@ class _Assigning:
     mixture: Parameters
     write: Write
     rows_per_write: int
+    is_written: IsWritten
 
 
 def _assign_block(task: _Assigning, rows: Rows, weights: Rows | None, start: int) -> Assigned:
-    log_likelihood = 0.0
-    for offset in range(0, len(rows), task.rows_per_write):
-        assignment = assign(task.mixture, rows[offset : offset + task.rows_per_write])
-        task.write(start + offset, assignment)
-        log_likelihood += float(assignment.log_density.sum())
-    return Assigned(len(rows), log_likelihood, (checksum(rows, weights),))
+    for first in range(0, len(rows), task.rows_per_write):
+        part = rows[first : first + task.rows_per_write]
+        if not task.is_written(start + first, start + first + len(part)):
+            task.write(start + first, assign(task.mixture, part))
+    return Assigned(len(rows), (checksum(rows, weights),))
 
 
-def assign_all(reader: Reader, mixture: Parameters, write: Write, rows_per_write: int) -> Assigned:
+def assign_all(
+    reader: Reader,
+    mixture: Parameters,
+    write: Write,
+    rows_per_write: int,
+    is_written: IsWritten = nothing_is_written,
+) -> Assigned:
     """Assign every row and hand the assignments to ``write`` where they are computed.
 
     Parameters
@@ -213,12 +227,15 @@ def assign_all(reader: Reader, mixture: Parameters, write: Write, rows_per_write
         again with the same rows if a worker is lost.
     rows_per_write : int
         Rows handed over at a time, counted from the start of each block.
+    is_written : callable
+        ``is_written(start, stop)`` on the same worker: whether an interrupted call has written
+        these rows, which are then read, for the input's checksums, and not assigned.
 
     Returns
     -------
     Assigned
     """
-    task = _Assigning(mixture, write, rows_per_write)
+    task = _Assigning(mixture, write, rows_per_write, is_written)
     outcome, seconds = reader.read("assign", 0, _assign_block, task)
     reader.check(outcome.checksums)
     reader.observer(PassFinished("assign", 0, seconds, outcome.n_rows, 0, None))

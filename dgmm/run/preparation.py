@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from dgmm.engine import memory
 from dgmm.engine.dataset import Dataset
-from dgmm.engine.fit import SAMPLE_ROWS, FitOptions
 from dgmm.engine.memory import Projection
+from dgmm.engine.options import SAMPLE_ROWS, FitOptions
 from dgmm.io.layout import FORMAT_VERSION
 from dgmm.io.sources import Source, open_source
 from dgmm.run.configuration import Configuration, Model, candidates, identity

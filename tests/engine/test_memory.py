@@ -10,7 +10,7 @@ import pytest
 from dgmm.engine import blas, memory
 from dgmm.engine.checksum import checksum
 from dgmm.engine.dataset import Dataset
-from dgmm.engine.fit import FitOptions
+from dgmm.engine.options import FitOptions
 from dgmm.engine.profile import SampleRule, profile_block
 from dgmm.errors import ConfigurationError, MemoryLimitError
 from dgmm.mixture import kernels

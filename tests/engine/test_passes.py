@@ -228,7 +228,6 @@ def test_every_row_is_written_once_in_pieces_of_its_block(
     np.testing.assert_allclose(responsibilities, whole.responsibilities, rtol=1e-9, atol=1e-14)
     np.testing.assert_allclose(responsibilities.sum(axis=1), 1.0, rtol=0, atol=1e-14)
     assert outcome.n_rows == len(rows)
-    assert outcome.log_likelihood == pytest.approx(log_density.sum(), rel=1e-13)
     assert len(outcome.checksums) == len(chunks)
 
 

@@ -1,0 +1,61 @@
+"""What a caller asks of a fit."""
+
+from dataclasses import dataclass, field
+
+from dgmm.mixture import starts
+from dgmm.mixture.given import Given
+
+SAMPLE_ROWS = 1 << 17
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """What to fit and how.
+
+    Attributes
+    ----------
+    models : tuple of (str, int)
+        Covariance type and number of components of each model.
+    criterion : str
+        ``"bic"``, ``"aic"`` or ``"icl"``.
+    n_init : int
+        Starts of each model.
+    init_params : tuple of str, or None
+        Kinds of start, taken in turn (:data:`dgmm.mixture.starts.METHODS`); None takes
+        :func:`dgmm.mixture.starts.default_methods`.
+    tol : float
+        EM stops when less than this is left to gain, in nats per unit of weight.
+    max_iter : int
+        Most M-steps over all rows, and as many on the sample.
+    reg_covar : float or None
+        Added to variances, squared data units; None adds nothing.
+    seed : int
+    sample_rows : int
+        Expected size of the sample; at least 64 for each component are drawn.
+    allow_degenerate : bool
+        Whether a candidate with a collapsed component is carried on.
+    given : Given
+        Parts of the first parameters that the caller knows, for models they fit.
+    """
+
+    models: tuple[tuple[str, int], ...]
+    criterion: str = "bic"
+    n_init: int = 5
+    init_params: tuple[str, ...] | None = None
+    tol: float = 1e-5
+    max_iter: int = 1000
+    reg_covar: float | None = None
+    seed: int = 0
+    sample_rows: int = SAMPLE_ROWS
+    allow_degenerate: bool = False
+    given: Given = field(default_factory=Given)
+
+    @property
+    def max_components(self) -> int:
+        """The largest number of components of any model."""
+        return max(n_components for _, n_components in self.models)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Kinds of start, taken in turn."""
+        return self.init_params or starts.default_methods(self.n_init)

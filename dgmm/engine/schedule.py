@@ -1,0 +1,141 @@
+"""The stages of EM: on which rows, by which rules, and which starts go on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.engine.dataset import Dataset
+from dgmm.engine.events import Observer
+from dgmm.engine.execution import LocalExecution
+from dgmm.engine.options import FitOptions
+from dgmm.engine.passes import Reader
+from dgmm.engine.profile import Profile
+from dgmm.mixture import starts
+from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.em import FitState, Rules
+from dgmm.mixture.frame import Frame
+
+Array = NDArray[np.float64]
+
+PROFILE, SAMPLE, FIT = "profile", "sample", "fit"
+
+_START_ROWS = 1 << 13
+_ROUNDS = {"starts": (3, 15, 1e-3), "finalists": (1, 60, 1e-5)}
+"""Stages of choosing a start: how many go on, after how many steps at most, at which tol."""
+
+_SAMPLE_TOL = 1e-5
+_SMALL_BLOCK_ROWS, _LARGE_BLOCK_ROWS, _BLOCKS_WANTED = 1 << 10, 1 << 13, 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """EM for all candidates on the same rows.
+
+    Attributes
+    ----------
+    reader : Reader
+        Of these rows.
+    frame : Frame
+    rules : Rules
+    """
+
+    reader: Reader
+    frame: Frame
+    rules: Rules
+
+
+def stages(profile: Profile, options: FitOptions) -> tuple[str, ...]:
+    """Names of the stages of EM, in their order; ``"fit"``, on all rows, is the last."""
+    has_choice = any(n_components > 1 for _, n_components in options.models) and options.n_init > 1
+    rounds = tuple(_ROUNDS) if has_choice else ()
+    sample = () if profile.is_sample_complete else (SAMPLE,)
+    return (*rounds, *sample, FIT)
+
+
+def on_sample(
+    stage: str, profile: Profile, options: FitOptions, rules: Rules, observer: Observer
+) -> Stage:
+    """A stage whose rows the driver holds; threads of this process work on it."""
+    if stage == SAMPLE:
+        rows, weights = _weighty(profile)
+        rules = replace(rules, tol=max(rules.tol, _SAMPLE_TOL))
+    else:
+        rows, weights = _few(profile)
+        _, n_steps, tol = _ROUNDS[stage]
+        steps = n_steps if options.max_iter else 0
+        rules = replace(rules, tol=tol, max_iter=steps, keep_degenerate=False)
+    w = np.ones(len(rows)) if weights is None else weights
+    frame = Frame(np.zeros(rows.shape[1]), float(w.sum()), (rows.T * w) @ rows)
+    size = max(_SMALL_BLOCK_ROWS, min(_LARGE_BLOCK_ROWS, len(rows) // _BLOCKS_WANTED))
+    dataset = Dataset.from_array(
+        da.from_array(rows, chunks=(size, -1)),
+        None if weights is None else da.from_array(weights, chunks=size),
+    )
+    return Stage(Reader(dataset, LocalExecution(), observer), frame, rules)
+
+
+def handed_on(stage: str, states: Sequence[FitState]) -> tuple[FitState, ...]:
+    """With what the next stage begins: the best of each model, their history left behind."""
+    if stage == FIT:
+        return tuple(states)
+    chosen = _best_starts(states, _ROUNDS[stage][0]) if stage in _ROUNDS else states
+    return tuple(FitState(state.candidate, state.parameters) for state in chosen)
+
+
+def _weighty(profile: Profile) -> tuple[Array, Array | None]:
+    """The sample's rows that have weight, about the mean; all, as equals, if none has."""
+    rows, weights = profile.sample - profile.mean, profile.sample_weights
+    if weights is None or not weights.any():
+        return rows, None
+    return rows[weights > 0], weights[weights > 0]
+
+
+def _few(profile: Profile) -> tuple[Array, Array | None]:
+    """As many of these as starts are tried on."""
+    rows, weights = _weighty(profile)
+    few = slice(None, None, max(1, len(rows) // _START_ROWS))
+    return rows[few], None if weights is None else weights[few]
+
+
+def started(profile: Profile, options: FitOptions, rules: Rules) -> tuple[FitState, ...]:
+    """All starts of all models; covariance types share the guesses of who belongs together."""
+    rows, weights = _few(profile)
+    given = options.given.relative_to(profile.mean)
+    states = []
+    for n_components in sorted({n_components for _, n_components in options.models}):
+        covariance_types = [kind for kind, k in options.models if k == n_components]
+        for index in range(options.n_init if n_components > 1 else 1):
+            method = options.methods[index % len(options.methods)]
+            rng = np.random.default_rng([options.seed, n_components, index])
+            guess = starts.METHODS[method](rows, n_components, rng)
+            for covariance_type in covariance_types:
+                guessed = starts.first_parameters(
+                    covariance_type, rows, guess, weights, rules.regularization, rng
+                )
+                candidate = Candidate(covariance_type, n_components, index)
+                states.append(FitState(candidate, given.replacing(guessed)))
+    order = {model: place for place, model in enumerate(options.models)}
+    return tuple(sorted(states, key=lambda state: order[_model(state)]))
+
+
+def _model(state: FitState) -> tuple[str, int]:
+    return state.candidate.covariance_type, state.candidate.n_components
+
+
+def _best_starts(states: Sequence[FitState], n_kept: int) -> list[FitState]:
+    """The starts of each model with the largest likelihoods, sound ones before degenerate ones."""
+    by_model: dict[tuple[str, int], list[FitState]] = {}
+    for state in states:
+        by_model.setdefault(_model(state), []).append(state)
+    return [
+        state
+        for rivals in by_model.values()
+        for state in sorted(rivals, key=_quality, reverse=True)[:n_kept]
+    ]
+
+
+def _quality(state: FitState) -> tuple[bool, float]:
+    return state.status is not Status.DEGENERATE, state.trace[-1]
