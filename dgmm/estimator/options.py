@@ -48,7 +48,10 @@ def fit_options(
     ConfigurationError
         If one is of the wrong type or out of range; it is a ``ValueError``.
     """
-    models = tuple(models)
+    models = tuple(dict.fromkeys(models))
+    if not models:
+        message = "no covariance_type or no n_components is given; expected at least one of each."
+        raise ConfigurationError(message)
     for covariance_type, n_components in models:
         _one_of("covariance_type", covariance_type, STRUCTURES)
         _whole("n_components", n_components, 1)

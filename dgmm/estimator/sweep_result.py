@@ -1,0 +1,206 @@
+"""``SweepResult``: every candidate of a sweep, as tables, and as fitted mixtures."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from importlib import import_module
+from typing import Any, Self
+
+import numpy as np
+
+from dgmm.errors import MissingExtraError
+from dgmm.estimator import fitted, stored
+from dgmm.estimator.gaussian_mixture import GaussianMixture
+from dgmm.estimator.silhouette import CRITERION as SILHOUETTE
+from dgmm.io.reader import open_result
+from dgmm.mixture.candidate import Status
+from dgmm.mixture.result import FitResult, rank
+
+_COLUMNS = ("n_parameters", "log_likelihood", "bic", "aic", "icl", "n_iter")
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SweepResult:
+    """Every candidate of a sweep, and the one that the criterion chose.
+
+    Attributes
+    ----------
+    best : GaussianMixture
+        Fitted: the smallest criterion (the largest silhouette) among candidates without a
+        collapsed component.
+    results : tuple of FitResult
+        One for each covariance type and number of components, in the order they were named:
+        ``candidate``, ``parameters``, ``status``, ``trace``, ``log_likelihood``, ``bic``, ``aic``,
+        ``icl`` and more.
+    criterion : str
+    n_passes : int
+        Reads of all rows.
+    silhouettes : mapping of str to float
+        Mean silhouette by name of candidate ("full-3"); empty unless it was the criterion.
+    """
+
+    best: GaussianMixture
+    results: tuple[FitResult, ...]
+    criterion: str
+    n_passes: int
+    silhouettes: Mapping[str, float] = field(default_factory=dict)
+
+    def model(self, covariance_type: str, n_components: int) -> GaussianMixture:
+        """The fitted mixture of one candidate.
+
+        Raises
+        ------
+        KeyError
+            If the sweep had no such candidate.
+        """
+        for result in self.results:
+            candidate = result.candidate
+            if (candidate.covariance_type, candidate.n_components) == (
+                covariance_type,
+                n_components,
+            ):
+                return fitted_like(self.best, result)
+        known = ", ".join(result.candidate.name for result in self.results)
+        raise KeyError(f"no candidate {covariance_type}-{n_components}; expected one of {known}.")
+
+    @classmethod
+    def from_zarr(cls, path: str | os.PathLike[str]) -> Self:
+        """Every candidate of a run, from its output: no row is read and nothing fitted again.
+
+        Parameters
+        ----------
+        path : str or path
+            The output of ``dgmm run``, of which the last complete run is taken, or one run.
+
+        Raises
+        ------
+        FileNotFoundError
+            If nothing is there, or no run is complete.
+        OutputError
+            If it is not what this version of dgmm writes.
+        StorageError
+            If an array is missing or damaged.
+        """
+        found = open_result(path)
+        sweep = found.sweep
+        best = stored.of_run(GaussianMixture, found, sweep.best)
+        return cls(best, sweep.results, sweep.criterion, sweep.n_passes)
+
+    def to_pandas(self) -> Any:
+        """A data frame with a row for each candidate, best first.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError as error:
+            raise MissingExtraError("to_pandas() needs pandas: pip install pandas") from error
+        return pandas.DataFrame(self._records())
+
+    def to_xarray(self) -> Any:
+        """Criteria and log-likelihood over covariance type and number of components.
+
+        Returns
+        -------
+        xarray.Dataset
+            Dimensions ``covariance_type`` and ``n_components``; NaN where there is no candidate.
+
+        Raises
+        ------
+        MissingExtraError
+            If xarray is not installed.
+        """
+        try:
+            xarray = import_module("xarray")
+        except ImportError as error:
+            message = "to_xarray() needs xarray: pip install 'dgmm[xarray]'"
+            raise MissingExtraError(message) from error
+        kinds = list(dict.fromkeys(result.candidate.covariance_type for result in self.results))
+        counts = sorted({result.candidate.n_components for result in self.results})
+        dims = ("covariance_type", "n_components")
+        variables = {}
+        for column in self._columns(self.results[0]):
+            values = np.full((len(kinds), len(counts)), np.nan)
+            for result in self.results:
+                candidate = result.candidate
+                place = kinds.index(candidate.covariance_type), counts.index(candidate.n_components)
+                values[place] = self._columns(result)[column]
+            variables[column] = (dims, values)
+        return xarray.Dataset(variables, dict(zip(dims, (kinds, counts), strict=True)))
+
+    def _columns(self, result: FitResult) -> dict[str, float]:
+        """The numbers of a candidate by name."""
+        columns = {name: getattr(result, name) for name in _COLUMNS}
+        if self.silhouettes:
+            columns[SILHOUETTE] = self.silhouettes[result.candidate.name]
+        return columns
+
+    def _records(self) -> list[dict[str, Any]]:
+        """A row of the table for each candidate, best first."""
+        return [
+            {
+                "covariance_type": result.candidate.covariance_type,
+                "n_components": result.candidate.n_components,
+                **self._columns(result),
+                "status": result.status.value,
+            }
+            for result in ranked(self.results, self.criterion, self.silhouettes)
+        ]
+
+    def __repr__(self) -> str:
+        first = self._records()[0]
+        return (
+            f"<SweepResult: {len(self.results)} candidates, best by {self.criterion}: "
+            f"{first['covariance_type']}-{first['n_components']}, "
+            f"{self.criterion} {first[self.criterion]:.6g}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """The table of candidates for notebooks."""
+        records = self._records()
+        head = "".join(f"<th>{escape(name)}</th>" for name in records[0])
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in record.values()) + "</tr>"
+            for record in records
+        )
+        return (
+            f"<p>{escape(repr(self))}</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+
+def ranked(
+    results: Iterable[FitResult], criterion: str, silhouettes: Mapping[str, float]
+) -> list[FitResult]:
+    """Results best first, degenerate ones last; by BIC where a silhouette is not defined."""
+    if criterion != SILHOUETTE:
+        return sorted(results, key=lambda result: rank(result, criterion))
+
+    def key(result: FitResult) -> tuple[bool, bool, float, float]:
+        score = silhouettes[result.candidate.name]
+        is_undefined = bool(np.isnan(score))
+        is_degenerate = result.status is Status.DEGENERATE
+        return is_degenerate, is_undefined, 0.0 if is_undefined else -score, result.bic
+
+    return sorted(results, key=key)
+
+
+def fitted_like(model: GaussianMixture, result: FitResult) -> GaussianMixture:
+    """A mixture with the parameters and features of ``model``, fitted as ``result`` says."""
+    candidate = result.candidate
+    mixture = GaussianMixture(**model.get_params()).set_params(
+        n_components=candidate.n_components, covariance_type=candidate.covariance_type
+    )
+    fitted.adopt(mixture, result, mixture.tol)
+    mixture.n_features_in_ = model.n_features_in_
+    if hasattr(model, "feature_names_in_"):
+        mixture.feature_names_in_ = model.feature_names_in_
+    return mixture
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else escape(str(value))
