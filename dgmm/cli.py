@@ -11,21 +11,25 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from dgmm import __version__
-from dgmm.errors import DgmmError, UsageError
+from dgmm.errors import ConfigurationError, DgmmError, UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from dgmm.run.configuration import Configuration
+    from dgmm.run.logs import Style
 
 UNEXPECTED = 70
 INTERRUPTED = 130
 TERMINATED = 143
 
-_DEBUG = "dgmm.debug"
+_DEBUG = "dgmm.debug"  # keys of what click remembers for the length of a command
+_AS_JSON = "dgmm.as_json"
+_CONFIGURATION = "dgmm.configuration"
+
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
@@ -56,40 +60,72 @@ class _Group(click.Group):
 def _exit_codes(meta: dict[str, Any]) -> Iterator[None]:
     try:
         yield
-    except click.UsageError as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         raise click.exceptions.Exit(UsageError.exit_code) from error
+    except click.UsageError as error:
+        what = " ".join(error.format_message().split()).rstrip(".")
+        command = error.ctx.command_path if error.ctx else "dgmm"
+        _end(meta, error, f"{what}. See {command} --help.", UsageError.exit_code)
     except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
         raise
     except KeyboardInterrupt as error:
-        _say("interrupted")
-        raise click.exceptions.Exit(INTERRUPTED) from error
+        _end(meta, error, "interrupted", INTERRUPTED)
+    except ConfigurationError as error:
+        _end(meta, error, str(error), error.exit_code)  # a line for each mistake
     except DgmmError as error:
-        _show_traceback(meta)
-        _say(str(error))
-        raise click.exceptions.Exit(error.exit_code) from error
+        _end(meta, error, " ".join(str(error).split()), error.exit_code)
     except Exception as error:
-        _show_traceback(meta)
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        _say(f"unexpected {what}; use --debug for the traceback")
-        raise click.exceptions.Exit(UNEXPECTED) from error
+        _end(meta, error, f"unexpected {what}; use --debug for the traceback", UNEXPECTED)
 
 
-def _say(message: str) -> None:
-    click.echo(f"dgmm: {message}", err=True)
+def _end(meta: dict[str, Any], error: BaseException, message: str, exit_code: int) -> NoReturn:
+    """Say why a command did not succeed, and leave it."""
+    from dgmm.run.logs import failure
 
-
-def _show_traceback(meta: dict[str, Any]) -> None:
+    style = _style(meta)
+    facts: dict[str, object] = {"error": type(error).__name__, "exit_code": exit_code}
     if meta.get(_DEBUG):
-        click.echo(traceback.format_exc(), err=True)
+        facts["traceback"] = "".join(traceback.format_exception(error))
+        if not style.as_json:
+            click.echo(style.conceal(f"{facts['traceback']}"), err=True)
+    click.echo(failure(style, _printable(message), facts), err=True)
+    raise click.exceptions.Exit(exit_code) from error
+
+
+def _printable(message: str) -> str:
+    """The message with what would steer a terminal spelled out."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in message)
+
+
+def _style(meta: dict[str, Any]) -> "Style":
+    from dgmm.run.logs import Style
+
+    configuration = meta.get(_CONFIGURATION)
+    as_json = bool(meta.get(_AS_JSON))
+    return Style(as_json) if configuration is None else Style(as_json, configuration.concealment)
 
 
 def _remember_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     ctx.meta[_DEBUG] = value
 
 
+def _remember_format(ctx: click.Context, _: click.Parameter, value: str) -> None:
+    ctx.meta[_AS_JSON] = value == "json"
+
+
+def _load(config: str, overrides: tuple[str, ...]) -> "Configuration":
+    """The configuration, and from now on nothing is said that it conceals."""
+    from dgmm.run.configuration import load
+
+    configuration = load(config, overrides)
+    click.get_current_context().meta[_CONFIGURATION] = configuration
+    return configuration
+
+
 def _configured(command: _Command) -> _Command:
-    """Give a command its configuration file, ``--set`` and ``--debug``."""
+    """Give a command its configuration file and the options that go with one."""
     decorators = (
         click.argument("config", type=click.Path()),
         click.option(
@@ -105,6 +141,15 @@ def _configured(command: _Command) -> _Command:
             expose_value=False,
             callback=_remember_debug,
             help="Show the traceback of an error.",
+        ),
+        click.option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            is_eager=True,
+            expose_value=False,
+            callback=_remember_format,
+            help="What is said on stderr: lines for people, or a JSON object a line.",
         ),
     )
     for decorate in reversed(decorators):
@@ -124,51 +169,65 @@ def dgmm() -> None:
 @click.option("-v", "--verbose", is_flag=True, help="Log details, for the search of a fault.")
 def run(config: str, overrides: tuple[str, ...], quiet: bool, verbose: bool) -> None:
     """Fit all candidates that CONFIG names and keep the results."""
-    from dgmm.run.configuration import load
-
-    configuration = load(config, overrides)
+    configuration = _load(config, overrides)
 
     from rich.console import Console
 
     from dgmm.engine.events import ignore
     from dgmm.run import stages
+    from dgmm.run.logs import Records, logging_to_stderr
     from dgmm.run.progress import watch
     from dgmm.run.table import show_candidates
+    from dgmm.run.worker import workers_write_in
 
-    errors = Console(stderr=True)
-    with _logging(errors, quiet, verbose), _orderly_termination():
-        if quiet:
+    errors, style = Console(stderr=True), _style(click.get_current_context().meta)
+    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+    with (
+        logging_to_stderr(errors, style, level),
+        workers_write_in(style),
+        _orderly_termination(),
+    ):
+        if style.as_json:
+            records = Records()
+            outcome = stages.run(configuration, observer=records)
+            records.finished(outcome.path, outcome.sweep, already_complete=outcome.already_complete)
+        elif quiet:
             outcome = stages.run(configuration, observer=ignore)
         else:
             with watch(errors) as observer:
                 outcome = stages.run(configuration, observer=observer)
     if not quiet:
         show_candidates(outcome.sweep, Console())
-    click.echo(f"already complete: {outcome.path}" if outcome.already_complete else outcome.path)
+    path = style.conceal(outcome.path)
+    click.echo(f"already complete: {path}" if outcome.already_complete else path)
 
 
 @dgmm.command()
 @_configured
 def plan(config: str, overrides: tuple[str, ...]) -> None:
     """Say what a run of CONFIG would read, fit and need, without running it."""
-    from dgmm.run.configuration import load
+    configuration = _load(config, overrides)
 
-    configuration = load(config, overrides)
+    from rich.console import Console
 
     from dgmm.run import plan as planning
+    from dgmm.run.logs import logging_to_stderr
 
-    for line in planning.plan(configuration).lines():
-        click.echo(line)
+    style = _style(click.get_current_context().meta)
+    with logging_to_stderr(Console(stderr=True), style, logging.INFO):
+        lines = planning.plan(configuration).lines()
+    for line in lines:
+        click.echo(style.conceal(line))
 
 
 @dgmm.command()
 @_configured
 def validate(config: str, overrides: tuple[str, ...]) -> None:
     """Read CONFIG and list every mistake in it."""
-    from dgmm.run.configuration import candidates, load
+    from dgmm.run.configuration import candidates
 
-    n_candidates = len(candidates(load(config, overrides).model))
-    click.echo(f"{config} is valid: {n_candidates:,} candidates")
+    n_candidates = len(candidates(_load(config, overrides).model))
+    click.echo(f"{click.format_filename(config)} is valid: {n_candidates:,} candidates")
 
 
 @dgmm.command()
@@ -177,28 +236,6 @@ def schema() -> None:
     from dgmm.run import configuration
 
     click.echo(json.dumps(configuration.schema(), indent=2))
-
-
-@contextmanager
-def _logging(console: "Console", quiet: bool, verbose: bool) -> Iterator[None]:
-    """Log what dgmm has to say to stderr, around the live line if there is one."""
-    handler: logging.Handler
-    if console.is_terminal:
-        from rich.logging import RichHandler
-
-        handler = RichHandler(console=console, show_path=False)
-    else:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("dgmm")
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        logger.removeHandler(handler)
 
 
 @contextmanager

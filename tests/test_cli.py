@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -95,7 +96,6 @@ def invoke(*arguments: str) -> Result:
 @pytest.mark.parametrize(
     "arguments",
     [
-        (),
         ("--bogus",),
         ("frob",),
         ("run",),
@@ -106,11 +106,17 @@ def invoke(*arguments: str) -> Result:
         ("schema", "more"),
     ],
 )
-def test_a_mistake_of_the_command_line_is_64(arguments: tuple[str, ...]) -> None:
+def test_a_mistake_of_the_command_line_is_64_in_one_line(arguments: tuple[str, ...]) -> None:
     result = invoke(*arguments)
     assert result.exit_code == 64
     assert result.stdout == ""
-    assert "Usage: dgmm" in result.stderr or "Error: " in result.stderr
+    assert re.fullmatch(r"dgmm: .*\. See dgmm( \w+)? --help\.\n", result.stderr)
+
+
+def test_no_command_at_all_is_64_and_answered_with_the_help() -> None:
+    result = invoke()
+    assert result.exit_code == 64
+    assert "Usage: dgmm" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["run", "plan", "validate"])
@@ -308,3 +314,36 @@ def test_a_signal_ends_a_run_in_order(config: str, number: signal.Signals, code:
         assert process.wait(10) == code
         assert time.monotonic() - began < 10
         assert process.stdout.read() == "closed\n"
+
+
+def test_a_failure_for_machines_is_an_object(stages: Stages, config: str) -> None:
+    stages.error = DataError("found this,\nexpected that")
+    result = invoke("run", config, "--log-format", "json")
+    said = json.loads(result.stderr)
+    assert said["message"] == "found this, expected that"
+    assert (said["level"], said["error"], said["exit_code"]) == ("error", "DataError", 65)
+    assert "traceback" not in said
+
+
+def test_mistakes_for_machines_are_one_object(config: str) -> None:
+    result = invoke("validate", config, "--log-format", "json", "--set", "a=1", "--set", "b=2")
+    assert result.exit_code == 78
+    assert len(json.loads(result.stderr)["message"].splitlines()) == 3
+    result = invoke("validate", "--log-format", "json")
+    assert json.loads(result.stderr)["exit_code"] == 64
+
+
+def test_what_would_steer_a_terminal_is_spelled_out() -> None:
+    result = invoke("validate", "\x1b[31mnowhere\n")
+    assert result.exit_code == 64
+    assert "\x1b" not in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_run_for_machines_is_told_in_records(stages: Stages, config: str) -> None:
+    result = invoke("run", config, "--log-format", "json")
+    assert result.exit_code == 0
+    assert stages.configuration is not None
+    events = [json.loads(line)["event"] for line in result.stderr.splitlines()]
+    assert events == ["stage_started", "pass_finished", "run_finished"]
+    assert result.stdout.splitlines()[-1] == "results/runs/abc.zarr"

@@ -1,0 +1,191 @@
+"""What a command says on stderr: text for people, JSON for machines, secrets for neither."""
+
+import json
+import logging
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+from dgmm.engine.events import BlocksDone, Event, PassFinished, PassStarted
+from dgmm.run.variables import Concealment
+
+if TYPE_CHECKING:  # it brings NumPy along, which a message does not need
+    from dgmm.mixture.result import Sweep
+
+logger = logging.getLogger(__name__)
+
+_IN_MEMORY = frozenset({"starts", "finalists", "sample"})  # stages that read no data
+_TEXT = "%(asctime)s %(levelname)s %(message)s"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How messages are written.
+
+    Attributes
+    ----------
+    as_json : bool
+        One JSON object a line, in place of text.
+    conceal : Concealment
+    """
+
+    as_json: bool = False
+    conceal: Concealment = field(default_factory=Concealment)
+
+    def formatter(self, text: str = _TEXT) -> logging.Formatter:
+        """What makes a line of a record; ``text`` is the form of a line for people."""
+        return _Json(self.conceal) if self.as_json else _Text(text, self.conceal)
+
+
+class _Text(logging.Formatter):
+    def __init__(self, form: str, conceal: Concealment) -> None:
+        super().__init__(form)
+        self._conceal = conceal
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._conceal(super().format(record))
+
+
+class _Json(logging.Formatter):
+    def __init__(self, conceal: Concealment) -> None:
+        super().__init__()
+        self._conceal = conceal
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC)
+        said = {
+            "time": moment.isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            said["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(self._plain(said), allow_nan=False)
+
+    def _plain(self, value: object) -> object:
+        """The value as JSON can hold it: what is no finite number becomes text."""
+        match value:
+            case str():
+                return self._conceal(value)
+            case None | bool() | int():
+                return value
+            case float() if math.isfinite(value):
+                return value
+            case Mapping():
+                return {str(key): self._plain(inner) for key, inner in value.items()}
+            case list() | tuple():
+                return [self._plain(inner) for inner in value]
+        return self._conceal(str(value))
+
+
+@contextmanager
+def logging_to_stderr(console: Console, style: Style, level: int) -> Iterator[None]:
+    """Write what dgmm and others log, and warnings, to stderr; around the live line if any.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+    style : Style
+    level : int
+        The least that dgmm's own messages must have; others' keep theirs.
+    """
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(style.formatter())
+    if console.is_terminal and not style.as_json:
+        handler = RichHandler(console=console, show_path=False)
+        handler.setFormatter(style.formatter("%(message)s"))
+    root, own = logging.getLogger(), logging.getLogger("dgmm")
+    with ExitStack() as stack:
+        stack.callback(own.setLevel, own.level)
+        stack.callback(root.removeHandler, handler)
+        stack.callback(logging.captureWarnings, False)
+        for other in _handlers_of_libraries():
+            stack.callback(other.setFormatter, other.formatter)
+            other.setFormatter(style.formatter())
+        own.setLevel(level)
+        root.addHandler(handler)
+        logging.captureWarnings(True)
+        yield
+
+
+def write_in(style: Style) -> None:
+    """Write whatever this process logs in this style, until it ends."""
+    handler = logging.StreamHandler(sys.stderr)
+    logging.getLogger().addHandler(handler)
+    for each in (handler, *_handlers_of_libraries()):
+        each.setFormatter(style.formatter())
+    logging.captureWarnings(True)
+
+
+def _handlers_of_libraries() -> list[logging.Handler]:
+    """Handlers of loggers that do not leave it to the root to write, as Dask's do not."""
+    known = (logging.getLogger(name) for name in list(logging.root.manager.loggerDict))
+    return [handler for other in known for handler in other.handlers]
+
+
+def failure(style: Style, message: str, facts: Mapping[str, object]) -> str:
+    """The line with which a command ends that did not succeed; ``facts`` are for machines."""
+    record = logging.makeLogRecord(
+        {
+            "name": "dgmm",
+            "levelno": logging.ERROR,
+            "levelname": "ERROR",
+            "msg": message,
+            "fields": {"event": "failed", **facts},
+        }
+    )
+    return style.formatter("dgmm: %(message)s").format(record)
+
+
+class Records:
+    """An observer that logs stages, passes and the end as records with fields.
+
+    Passes over the sample, which take milliseconds, are for those who look for a fault.
+    """
+
+    def __init__(self) -> None:
+        self._stage = ""
+
+    def __call__(self, event: Event) -> None:
+        """Take notice of an event."""
+        if isinstance(event, BlocksDone):
+            return
+        if not isinstance(event, PassStarted):
+            is_in_memory = isinstance(event, PassFinished) and event.stage in _IN_MEMORY
+            level = logging.DEBUG if is_in_memory else logging.INFO
+            _log(level, _words(type(event).__name__), asdict(event))
+        elif event.stage != self._stage:
+            self._stage = event.stage
+            _log(logging.INFO, "stage started", asdict(event))
+
+    def finished(self, path: str, sweep: "Sweep", *, already_complete: bool) -> None:
+        """Log where the results are, and what was chosen."""
+        facts = {
+            "path": path,
+            "already_complete": already_complete,
+            "n_candidates": len(sweep.results),
+            "n_passes": sweep.n_passes,
+            "selected": sweep.best.candidate.name,
+            "status": sweep.best.status.value,
+            "criterion": sweep.criterion,
+            "value": getattr(sweep.best, sweep.criterion),
+        }
+        _log(logging.INFO, "run finished", facts)
+
+
+def _log(level: int, what: str, facts: dict[str, Any]) -> None:
+    logger.log(level, what, extra={"fields": {"event": what.replace(" ", "_"), **facts}})
+
+
+def _words(name: str) -> str:
+    """``PassFinished`` as ``pass finished``."""
+    return "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()
