@@ -47,7 +47,6 @@ from quality_references import (
     references,
     seconds_of_twenty_starts,
 )
-from threadpoolctl import threadpool_limits
 
 import dgmm
 from dgmm.mixture.structures import STRUCTURES, structure_of
@@ -90,8 +89,7 @@ def referred(rows: Array, cases: Sequence[Case]) -> Table:
     """The references of a data set, by method."""
     table: Table = {}
     spawned = get_context("spawn")  # this process has threads, which a fork would not survive
-    one_thread = partial(threadpool_limits, 1)
-    with ProcessPoolExecutor(mp_context=spawned, initializer=one_thread) as pool:
+    with ProcessPoolExecutor(mp_context=spawned) as pool:
         for case, found in zip(cases, pool.map(partial(references, rows), cases), strict=True):
             for method, reached in found.items():
                 if reached is not None:
