@@ -32,10 +32,19 @@ class ScoringMixture(DensityMixin, BaseEstimator):
 
     covariance_type: str
     random_state: Any
+    weights_: Array
 
     @abstractmethod
     def _table(self, X: Any, *, reset: bool) -> Table:
         """The rows of X, checked."""
+
+    @property
+    def classes_(self) -> NDArray[np.intp]:
+        """Labels as :meth:`predict` gives them, one for each column of :meth:`predict_proba`.
+
+        For wrappers such as dask-ml's ``ParallelPostFit``, which ask for them.
+        """
+        return np.arange(len(self.weights_))
 
     def predict(self, X: Any) -> Any:
         """The most probable component of each row.
