@@ -3,6 +3,7 @@
 import sys
 
 from dgmm.engine.events import Event, Observer, PassFinished, ignore
+from dgmm.errors import ConfigurationError
 
 
 def narrator(verbose: int, interval: int) -> Observer:
@@ -13,13 +14,24 @@ def narrator(verbose: int, interval: int) -> Observer:
     verbose : int
         0 is silent, 1 tells of passes, more adds log-likelihood and time.
     interval : int
-        A line after every so many passes.
+        A line after every so many passes, and after the last.
+
+    Raises
+    ------
+    ConfigurationError
+        If the interval is below 1; it is a ``ValueError``.
     """
     if not verbose:
         return ignore
+    if interval < 1:
+        message = f"verbose_interval is {interval!r}; expected an integer of at least 1."
+        raise ConfigurationError(message)
 
     def narrate(event: Event) -> None:
-        if isinstance(event, PassFinished) and event.index % interval == 0:
+        if not isinstance(event, PassFinished):
+            return
+        is_last = event.stage == "fit" and event.n_running == 0
+        if is_last or event.index % interval == 0:
             sys.stdout.write(_line(event, verbose))
 
     return narrate

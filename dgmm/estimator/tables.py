@@ -68,9 +68,12 @@ class Table(ABC):
 
 def in_blocks(values: Rows) -> da.Array:
     """Rows in memory as blocks of about 2 MiB, whose number depends on the data alone."""
+    return uncopied(values, (_block_rows(values), -1))
+
+
+def _block_rows(values: Rows) -> int:
     row_bytes = values.shape[1] * values.itemsize
-    n_rows = int(np.clip(_BLOCK_BYTES // row_bytes, *_BLOCK_ROWS))
-    return uncopied(values, (n_rows, -1))
+    return int(np.clip(_BLOCK_BYTES // row_bytes, *_BLOCK_ROWS))
 
 
 def uncopied(values: Rows, chunks: Any) -> da.Array:
@@ -104,10 +107,10 @@ class _Borrowed:
 
 def computed(values: Rows, mixture: Parameters, quantity: Quantity) -> Rows:
     """The quantity of every row in memory, by threads where there is more than one block."""
-    blocks = in_blocks(values)
-    if blocks.npartitions == 1:
+    if len(values) <= _block_rows(values):
         return evaluate(values, mixture, quantity)
-    return np.asarray(mapped(blocks, mixture, quantity).compute(scheduler="threads"))
+    blocks = mapped(in_blocks(values), mixture, quantity)
+    return np.asarray(blocks.compute(scheduler="threads"))
 
 
 def mapped(array: da.Array, mixture: Parameters, quantity: Quantity) -> da.Array:
