@@ -14,6 +14,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -28,6 +29,15 @@ Start = Literal["kmeans", "k-means++", "random_from_data", "random", "agglomerat
 Assignment = Literal["labels", "responsibilities", "log_density"]
 
 ADDRESS = r"^((tcp|tls|ws|wss)://)?[^\s/]+:[0-9]{1,5}$"  # of a Dask scheduler
+_URL = r"^https?://[^\s/]+[^\s]*$"
+_LINE = r"^[^\x00-\x1f\x7f]+$"
+_WALLTIME = r"^([0-9]+-)?[0-9]+(:[0-9]{2}){0,2}$"
+EXPECTED_BY_PATTERN = {
+    ADDRESS: 'expected an address such as "tcp://host:8786"',
+    _URL: 'expected an address such as "https://host"',
+    _LINE: "expected one line of text",
+    _WALLTIME: 'expected a time as the batch system writes it, such as "02:30:00"',
+}
 
 _SIZE = r"^([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([kKMGTP]?)(i?)B?$"
 _RANGE = r"^[0-9]{1,9}:[0-9]{1,9}$"
@@ -125,10 +135,25 @@ def _without_nul(path: str) -> str:
     return path
 
 
+def _is_scalar(value: object) -> object:
+    if not isinstance(value, str | int | float | bool):
+        raise PydanticCustomError("scalar", "expected text, a number, true or false")
+    return value
+
+
 Item = TypeVar("Item")
 Many = Annotated[tuple[Item, ...], AfterValidator(_distinct), _OneOrMany()]
 Path = Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
 Address = Annotated[str, Field(pattern=ADDRESS)]
+Url = Annotated[str, Field(pattern=_URL)]
+Line = Annotated[str, Field(pattern=_LINE)]
+Lines = Annotated[tuple[Line, ...], _OneOrMany()]
+Scalar = Annotated[
+    Any,
+    AfterValidator(_is_scalar),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
+Walltime = Annotated[str, Field(pattern=_WALLTIME)]
 Size = Annotated[
     int,
     Field(gt=0, le=2**63 - 1),

@@ -7,7 +7,9 @@ from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
+from dgmm.run.fields import EXPECTED_BY_PATTERN
 from dgmm.run.settings import Mistake
 from dgmm.run.yaml import Path
 
@@ -23,7 +25,6 @@ _EXPECTED = {
     "string_type": "expected text",
     "string_too_short": "expected text that is not empty",
     "string_unicode": "expected text in Unicode",
-    "string_pattern_mismatch": 'expected an address such as "tcp://host:8786"',
     "int_type": "expected an integer",
     "float_type": "expected a number",
     "bool_type": "expected true or false",
@@ -55,12 +56,11 @@ def mistakes_of(
     """
     keys = tuple(_keys(model, ()))
     for detail in error.errors(include_url=False):
-        path = tuple(detail["loc"])
-        if path[:1] == (_TAGGED,):
-            path = (*path[:1], *path[2:])
+        found = tuple(detail["loc"])
+        path = _written(found)
         kind = detail["type"]
         if kind == "extra_forbidden":
-            yield Mistake(f"unknown key; {_remedy(path, keys)}", path)
+            yield Mistake(f"unknown key; {_remedy(found, keys)}", path)
         elif kind == "missing":
             yield Mistake("missing, expected a value", path)
         elif kind == "union_tag_invalid":
@@ -69,29 +69,40 @@ def mistakes_of(
         elif kind == CONFLICT:
             yield Mistake(detail["msg"], path)
         else:
-            expected = _EXPECTED.get(kind) or detail["msg"].replace("Input should be", "expected")
-            yield Mistake(f"found {_shown(written(path))}, {expected}", path)
+            yield Mistake(f"found {_shown(written(path))}, {_expected(detail)}", path)
+
+
+def _expected(detail: ErrorDetails) -> str:
+    if detail["type"] == "string_pattern_mismatch":
+        return EXPECTED_BY_PATTERN[detail["ctx"]["pattern"]]
+    return _EXPECTED.get(detail["type"]) or detail["msg"].replace("Input should be", "expected")
+
+
+def _written(path: Path) -> Path:
+    """A path of pydantic's without the kind of a cluster."""
+    return (*path[:1], *path[2:]) if path[:1] == (_TAGGED,) else path
 
 
 def _keys(model: type[BaseModel], prefix: Path) -> Iterator[Path]:
-    """Every path that exists in a model; one that several kinds share comes several times."""
+    """Every path that exists in a model, as pydantic writes it."""
     for name, field in model.model_fields.items():
         yield (*prefix, name)
         for part in get_args(field.annotation) or (field.annotation,):
             if isinstance(part, type) and issubclass(part, BaseModel):
-                yield from _keys(part, (*prefix, name))
+                kinds = get_args(part.model_fields["kind"].annotation) if name == _TAGGED else ()
+                yield from _keys(part, (*prefix, name, *kinds))
 
 
 def _remedy(path: Path, keys: Sequence[Path]) -> str:
     """What to write in place of an unknown key."""
-    if path in keys:
-        return f"it belongs to another kind of {path[0]}"
     *section, name = path
-    siblings = list(dict.fromkeys(str(key[-1]) for key in keys if [*key[:-1]] == section))
+    siblings = [str(key[-1]) for key in keys if [*key[:-1]] == section]
+    if len(section) == 2 and any(_written(path) == _written(key) for key in keys if len(key) == 3):
+        return f"it belongs to another kind of cluster, {section[1]} has {', '.join(siblings)}"
     close = get_close_matches(str(name), siblings, n=1)
     if close:
-        return f"did you mean {_dotted((*section, close[0]))}?"
-    elsewhere = dict.fromkeys(_dotted(key) for key in keys if key[-1] == name)
+        return f"did you mean {_dotted((*_written(tuple(section)), close[0]))}?"
+    elsewhere = dict.fromkeys(_dotted(_written(key)) for key in keys if key[-1] == name)
     if elsewhere:
         return f"did you mean {' or '.join(elsewhere)}?"
     return f"expected one of {', '.join(siblings)}"

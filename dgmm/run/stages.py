@@ -21,7 +21,7 @@ from dgmm.io.reader import open_result
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.density import Assignment
 from dgmm.mixture.result import Sweep
-from dgmm.run.clusters import OpenCluster, expected_capacity, open_cluster
+from dgmm.run.clusters import OpenCluster, expected_capacity, open_cluster, take_part
 from dgmm.run.configuration import Configuration, resolved
 from dgmm.run.preparation import Preparation, prepare
 
@@ -64,6 +64,7 @@ def run(configuration: Configuration, observer: Observer = ignore) -> Finished:
     DgmmError
         With the exit code of the command.
     """
+    take_part(configuration.cluster)
     prepared = prepare(configuration)
     output = configuration.output.path
     if writer.is_complete(output, prepared.run_id):

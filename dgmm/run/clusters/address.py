@@ -9,9 +9,11 @@ from contextlib import contextmanager
 
 import dask
 import distributed
+from distributed.security import Security
 
 from dgmm.errors import ConfigurationError, TemporaryError
 from dgmm.run.cluster_kinds import AddressCluster
+from dgmm.run.clusters.security import to_join
 from dgmm.run.clusters.waiting import wait_for_workers
 from dgmm.run.fields import ADDRESS
 
@@ -23,15 +25,33 @@ def joined(cluster: AddressCluster) -> Iterator[distributed.Client]:
     address = _address(cluster, deadline)
     if re.match(ADDRESS, address) is None:
         raise ConfigurationError(f'found the address {address}, expected one as "tcp://host:8786"')
+    security = to_join(cluster, address)
+    with connected(address, security, cluster.timeout) as client:
+        wait_for_workers(client, 1, max(1.0, deadline - time.monotonic()))
+        yield client
+
+
+@contextmanager
+def connected(
+    address: str, security: Security | None, timeout: float
+) -> Iterator[distributed.Client]:
+    """A client of the scheduler at an address.
+
+    Raises
+    ------
+    TemporaryError
+        If no scheduler answers.
+    """
     try:
-        client = distributed.Client(address, timeout=cluster.timeout, set_as_default=False)
+        client = distributed.Client(
+            address, security=security, timeout=timeout, set_as_default=False
+        )
     except OSError as error:
         raise TemporaryError(
             f"no Dask scheduler answers at {address} ({error}); "
-            "start it, or correct cluster.address, and run the same command again"
+            "start it, or correct its address, and run the same command again"
         ) from error
     with client:
-        wait_for_workers(client, 1, max(1.0, deadline - time.monotonic()))
         yield client
 
 

@@ -6,7 +6,17 @@ import distributed
 from dask.system import CPU_COUNT
 from distributed.system import MEMORY_LIMIT
 
-from dgmm.run.cluster_kinds import Cluster, LocalCluster, ThreadsCluster
+from dgmm.run.cluster_kinds import (
+    BatchCluster,
+    Cluster,
+    KubernetesCluster,
+    LocalCluster,
+    LsfCluster,
+    PbsCluster,
+    SgeCluster,
+    SlurmCluster,
+    ThreadsCluster,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +45,20 @@ def expected_capacity(cluster: Cluster) -> Capacity | None:
             return of_processes(cluster)
         case ThreadsCluster():
             return of_threads(cluster)
+        case KubernetesCluster(manifest=None):
+            return Capacity(cluster.workers, cluster.cores, cluster.memory)
+        case SlurmCluster() | PbsCluster() | LsfCluster() | SgeCluster():
+            return _of_jobs(cluster)
         case _:
             return None
+
+
+def _of_jobs(cluster: BatchCluster) -> Capacity | None:
+    """Jobs of which the configuration says everything."""
+    cores, memory, processes = cluster.cores, cluster.memory, cluster.processes
+    if cores is None or memory is None or processes is None:
+        return None
+    return Capacity(cluster.jobs * processes, cores // processes, memory // processes)
 
 
 def of_processes(cluster: LocalCluster) -> Capacity:

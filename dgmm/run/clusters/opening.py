@@ -1,14 +1,24 @@
 """One way into every kind of cluster."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import dask
+from distributed import Client
 
 from dgmm.engine.execution import ClusterExecution, Execution, LocalExecution
-from dgmm.run.cluster_kinds import AddressCluster, Cluster, LocalCluster, ThreadsCluster
-from dgmm.run.clusters import address, local
+from dgmm.run.cluster_kinds import (
+    AddressCluster,
+    Cluster,
+    DistributedCluster,
+    GatewayCluster,
+    KubernetesCluster,
+    LocalCluster,
+    MpiCluster,
+    ThreadsCluster,
+)
+from dgmm.run.clusters import address, batch, gateway, kubernetes, local, mpi
 from dgmm.run.clusters.capacity import Capacity, of_processes, of_threads, of_workers
 from dgmm.run.resilience import SETTINGS
 
@@ -21,6 +31,15 @@ class OpenCluster:
     capacity: Capacity
 
 
+def take_part(cluster: Cluster) -> None:
+    """Be the process that goes on with the run; in an MPI job, all others end within.
+
+    To be called before anything else is done, as every process of such a job does it.
+    """
+    if isinstance(cluster, MpiCluster):
+        mpi.take_part(cluster)
+
+
 @contextmanager
 def open_cluster(cluster: Cluster) -> Iterator[OpenCluster]:
     """Start or join a cluster for the length of a ``with``; nothing is left of it afterwards.
@@ -30,18 +49,31 @@ def open_cluster(cluster: Cluster) -> Iterator[OpenCluster]:
     TemporaryError
         If the scheduler or its workers are not there in time.
     ConfigurationError
-        If no address is given, here or in ``DASK_SCHEDULER_ADDRESS``.
+        If the configuration, its own or Dask's, does not say enough; or says to talk where others
+        may read along, without saying that this is meant.
+    MissingExtraError
+        If the kind of cluster needs a package that is not installed.
     """
     with dask.config.set(SETTINGS):
-        match cluster:
-            case ThreadsCluster():
-                capacity = of_threads(cluster)
-                execution = LocalExecution("threads", capacity.threads_per_worker)
-                yield OpenCluster(execution, capacity)
-            case LocalCluster():
-                capacity = of_processes(cluster)
-                with local.started(capacity) as client:
-                    yield OpenCluster(ClusterExecution(client), capacity)
-            case AddressCluster():
-                with address.joined(cluster) as client:
-                    yield OpenCluster(ClusterExecution(client), of_workers(client))
+        if isinstance(cluster, ThreadsCluster):
+            capacity = of_threads(cluster)
+            yield OpenCluster(LocalExecution("threads", capacity.threads_per_worker), capacity)
+            return
+        with _connection(cluster) as client:
+            yield OpenCluster(ClusterExecution(client), of_workers(client))
+
+
+def _connection(cluster: DistributedCluster) -> AbstractContextManager[Client]:
+    match cluster:
+        case LocalCluster():
+            return local.started(of_processes(cluster))
+        case AddressCluster():
+            return address.joined(cluster)
+        case KubernetesCluster():
+            return kubernetes.deployed(cluster)
+        case GatewayCluster():
+            return gateway.requested(cluster)
+        case MpiCluster():
+            return mpi.joined(cluster)
+        case _:
+            return batch.submitted(cluster)

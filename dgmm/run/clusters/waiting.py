@@ -1,23 +1,47 @@
 """Waiting for the workers of a cluster, with an end."""
 
+import time
+from collections.abc import Callable
+
 import distributed
 
 from dgmm.errors import TemporaryError
 
+AGAIN = "and run the same command again"
 
-def wait_for_workers(client: distributed.Client, n_workers: int, timeout: float) -> None:
+_POLL = 0.1  # seconds
+
+
+def wait_for_workers(
+    client: distributed.Client,
+    n_workers: int,
+    timeout: float,
+    reason: Callable[[], str] = lambda: f"see why they do not start, {AGAIN}",
+    is_hopeless: Callable[[], bool] = lambda: False,
+) -> None:
     """Return once ``n_workers`` are there.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    n_workers : int
+    timeout : float
+        Seconds.
+    reason : callable
+        Says why they are not there and what to do, for the error.
+    is_hopeless : callable
+        Whether to end the wait at once.
 
     Raises
     ------
     TemporaryError
-        If they are not within ``timeout`` seconds.
+        If they are not there in time, or never will be.
     """
-    try:
-        client.wait_for_workers(n_workers, timeout=timeout)
-    except TimeoutError as error:
-        found = len(client.nthreads())
-        raise TemporaryError(
-            f"found {found} of {n_workers} workers after {timeout:.0f} s; "
-            "see why they do not start, and run the same command again"
-        ) from error
+    began = time.monotonic()
+    while (found := len(client.nthreads())) < n_workers:
+        waited = time.monotonic() - began
+        if waited > timeout or is_hopeless():
+            raise TemporaryError(
+                f"found {found} of {n_workers} workers after {waited:.0f} s; {reason()}"
+            )
+        time.sleep(_POLL)
