@@ -99,14 +99,14 @@ state(
 # %% [markdown]
 # ## 2. The fit, iteration by iteration
 #
-# No formula gives the best parameters, but each half of the problem has one. Knew we the
+# No formula gives the best parameters, but each half of the problem has one. If we knew the
 # responsibilities, each component would be a weighted mean and covariance (the M-step):
 #
 # $$n_k = \sum_i r_{ik}, \quad w_k = n_k / n, \quad \mu_k = \tfrac{1}{n_k} \sum_i r_{ik} x_i, \quad
 # \Sigma_k = \tfrac{1}{n_k} \sum_i r_{ik} (x_i - \mu_k)(x_i - \mu_k)^\top.$$
 #
-# Knew we the parameters, Bayes' rule would give the responsibilities (the E-step). EM takes turns,
-# and no turn lowers the likelihood (Dempster, Laird and Rubin 1977).
+# If we knew the parameters, Bayes' rule would give the responsibilities (the E-step). EM takes
+# turns, and no turn lowers the likelihood (Dempster, Laird and Rubin 1977).
 #
 # We start badly on purpose, with both components wide and close together, and stop after `max_iter`
 # iterations to look. For ten iterations almost nothing happens: EM is leaving a saddle, where both
