@@ -6,8 +6,6 @@ once. Results go to stdout; progress, logs and errors to stderr.
 
 import json
 import logging
-import signal
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 
 UNEXPECTED = 70
 INTERRUPTED = 130
-TERMINATED = 143
 
 _DEBUG = "dgmm.debug"  # keys of what click remembers for the length of a command
 _AS_JSON = "dgmm.as_json"
@@ -167,10 +164,19 @@ def dgmm() -> None:
 @_configured
 @click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
 @click.option("-v", "--verbose", is_flag=True, help="Log details, for the search of a fault.")
-def run(config: str, overrides: tuple[str, ...], quiet: bool, verbose: bool) -> None:
-    """Fit all candidates that CONFIG names and keep the results."""
-    configuration = _load(config, overrides)
+@click.option("--fresh", is_flag=True, help="Do not go on with an interrupted run; start anew.")
+def run(config: str, overrides: tuple[str, ...], quiet: bool, verbose: bool, fresh: bool) -> None:
+    """Fit all candidates that CONFIG names and keep the results.
 
+    The same command again goes on where it was interrupted, or finds its run complete.
+    """
+    from dgmm.run.signals import stoppable
+
+    with stoppable():
+        _run(_load(config, overrides), quiet, verbose, fresh)
+
+
+def _run(configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool) -> None:
     from rich.console import Console
 
     from dgmm.engine.events import ignore
@@ -182,20 +188,16 @@ def run(config: str, overrides: tuple[str, ...], quiet: bool, verbose: bool) -> 
 
     errors, style = Console(stderr=True), _style(click.get_current_context().meta)
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
-    with (
-        logging_to_stderr(errors, style, level),
-        workers_write_in(style),
-        _orderly_termination(),
-    ):
+    with logging_to_stderr(errors, style, level), workers_write_in(style):
         if style.as_json:
             records = Records()
-            outcome = stages.run(configuration, observer=records)
+            outcome = stages.run(configuration, observer=records, fresh=fresh)
             records.finished(outcome.path, outcome.sweep, already_complete=outcome.already_complete)
         elif quiet:
-            outcome = stages.run(configuration, observer=ignore)
+            outcome = stages.run(configuration, observer=ignore, fresh=fresh)
         else:
             with watch(errors) as observer:
-                outcome = stages.run(configuration, observer=observer)
+                outcome = stages.run(configuration, observer=observer, fresh=fresh)
     if not quiet:
         show_candidates(outcome.sweep, Console())
     path = style.conceal(outcome.path)
@@ -236,16 +238,6 @@ def schema() -> None:
     from dgmm.run import configuration
 
     click.echo(json.dumps(configuration.schema(), indent=2))
-
-
-@contextmanager
-def _orderly_termination() -> Iterator[None]:
-    """Leave through every ``finally`` on SIGTERM, so that no cluster outlives the command."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def main() -> None:

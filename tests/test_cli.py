@@ -4,7 +4,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,9 +58,11 @@ class Stages(ModuleType):
         self.outcome = Outcome("results/runs/abc.zarr", sweep(), already_complete=False)
         self.error: BaseException | None = None
         self.configuration: Configuration | None = None
+        self.fresh = False
 
-    def run(self, configuration: Configuration, *, observer: Observer) -> Outcome:
+    def run(self, configuration: Configuration, *, observer: Observer, fresh: bool) -> Outcome:
         self.configuration = configuration
+        self.fresh = fresh
         if self.error is not None:
             raise self.error
         observer(PassStarted("fit", 0, 3, 4, 5, 6))
@@ -281,16 +282,26 @@ def test_a_reader_that_has_enough_is_no_bug() -> None:
     assert done.stderr == b""
 
 
-TERMINATED = """
-import sys, time, types
+def test_a_run_starts_anew_only_if_told_to(stages: Stages, config: str) -> None:
+    for options in ((), ("--fresh",)):
+        assert invoke("run", config, *options).exit_code == 0
+        assert stages.fresh == bool(options)
+
+
+STOPPED = """
+import sys, threading, time, types
 import dgmm.run
 from dgmm.cli import main
 
-def run(configuration, *, observer):
+def run(configuration, *, observer, fresh):
+    if "--fresh" in sys.argv:
+        threading.Thread(target=time.sleep, args=(300,)).start()
     try:
         print("running", flush=True)
-        time.sleep(60)
+        time.sleep(300)
     finally:
+        print("closing", flush=True)
+        time.sleep(1)
         print("closed", flush=True)
 
 dgmm.run.stages = sys.modules["dgmm.run.stages"] = types.ModuleType("dgmm.run.stages")
@@ -299,21 +310,31 @@ main()
 """
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_a_run_in_order(config: str, number: signal.Signals, code: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "options"),
+    [(signal.SIGTERM, ()), (signal.SIGINT, ()), (signal.SIGTERM, ("--fresh",))],
+    ids=["SIGTERM", "SIGINT", "a thread that hangs"],
+)
+def test_a_signal_ends_a_run_in_order_whatever_follows_it(
+    config: str, number: signal.Signals, options: tuple[str, ...]
+) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", TERMINATED, "run", config],
+        [sys.executable, "-c", STOPPED, "run", config, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
         assert process.stdout is not None
+        assert process.stderr is not None
         assert process.stdout.readline() == "running\n"
         process.send_signal(number)
-        began = time.monotonic()
-        assert process.wait(10) == code
-        assert time.monotonic() - began < 10
+        assert process.stdout.readline() == "closing\n"
+        for second in (signal.SIGTERM, signal.SIGINT):
+            process.send_signal(second)
+        assert process.wait(10) == 75
         assert process.stdout.read() == "closed\n"
+        said = f"dgmm: stopped by {number.name}; the same command again goes on from here\n"
+        assert process.stderr.read() == said
 
 
 def test_a_failure_for_machines_is_an_object(stages: Stages, config: str) -> None:

@@ -109,10 +109,10 @@ def _fitted(
     """EM through all stages, from wherever the progress stands."""
     profile, n_passes, states = progress.profile, progress.n_passes, progress.states
     left = schedule.stages(profile, options)
-    if progress.stage == schedule.PROFILE:
-        n_passes, states = 0, schedule.started(profile, options, rules)
-    else:
+    if progress.stage in left:
         left = left[left.index(progress.stage) :]
+    else:
+        n_passes, states = 0, schedule.started(profile, options, rules)
     for name in left:
         stage = Stage(reader, profile.frame, rules)
         if name != schedule.FIT:

@@ -82,8 +82,8 @@ class Reader:
         start, stop = self.dataset.bounds(block)
         message = (
             f"Rows {start} to {stop - 1} (block {block}) are not what they were on the first "
-            "pass; expected the input to stay the same while it is fitted. "
-            "Find what writes to it, then run again."
+            "pass; expected the input to stay the same until the fit is complete. Find what writes "
+            "to it; put it back as it was, or start anew with `dgmm run --fresh`."
         )
         raise InputChangedError(message)
 

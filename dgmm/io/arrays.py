@@ -1,5 +1,6 @@
 """Zarr arrays as dgmm writes them: with names for dimensions, checksums, and no chunk left out."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
-from dgmm.errors import DgmmError, StorageError
+from dgmm.errors import DgmmError, OutputError, StorageError
 
 
 def create_array(
@@ -113,4 +114,27 @@ def storage_failures(path: Path) -> Iterator[None]:
         raise StorageError(
             f"{path} cannot be read or written: {type(error).__name__}: {error}. "
             "Check free space, quota and permissions, or the file if it was copied."
+        ) from error
+
+
+@contextmanager
+def creation_failures(path: Path) -> Iterator[None]:
+    """Turn what the file system raises into an OutputError naming the path; a full disk is none.
+
+    Raises
+    ------
+    OutputError
+        If the path cannot be created or written to.
+    StorageError
+        If it could be, were there space.
+    """
+    try:
+        yield
+    except DgmmError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise StorageError(f"{path} cannot be written: {error}. Check free space.") from error
+        raise OutputError(
+            f"{path} cannot be created: {error}. Choose an output directory that can be written to."
         ) from error

@@ -7,9 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+Buffer = bytes | memoryview
 
-def replace_file(path: Path, content: bytes) -> None:
+
+def replace_file(path: Path, *content: Buffer) -> None:
     """Write a file so that a reader, or the machine after a crash, sees the old or the new one.
+
+    Parameters
+    ----------
+    path : Path
+    *content : bytes or memoryview
+        One after the other.
 
     Raises
     ------
@@ -18,7 +26,7 @@ def replace_file(path: Path, content: bytes) -> None:
     """
     with _beside(path) as new:
         with new.open("xb") as file:
-            file.write(content)
+            file.writelines(content)
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
@@ -80,6 +88,20 @@ def sync_tree(directory: Path) -> None:
         for name in names:
             _sync(Path(parent, name))
         _sync(Path(parent))
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what processes that were killed while they replaced ``path`` have left beside it.
+
+    For the only writer, who knows that nobody else is replacing it now.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses.
+    """
+    for left in path.parent.glob(f".{path.name}.*"):
+        left.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -4,6 +4,7 @@
 
     OUTPUT/latest.json            names the last complete run
     OUTPUT/latest.zarr            a symbolic link to it
+    OUTPUT/attempts/ID/           where an interrupted run goes on; gone when it is complete
     OUTPUT/runs/RUN_ID.zarr/      one immutable Zarr v3 group
         feature, feature_2        names of the features, coordinates of everything below
         sweep/                    a row for each candidate
@@ -34,7 +35,7 @@ COVARIANCE_DIMENSIONS = {
     "spherical": ("component",),
 }
 
-_RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _COMPONENTS_IN_INT16 = 2**15
 
 
@@ -82,9 +83,14 @@ def run_path(output: Path, run_id: str) -> Path:
     OutputError
         If the name is not made of letters, digits, ``_``, ``-`` and ``.``.
     """
-    if not _RUN_ID.fullmatch(run_id):
+    if not _NAME.fullmatch(run_id):
         raise OutputError(f"{run_id!r} is no name of a run: letters, digits, _, - and . only.")
     return output / "runs" / f"{run_id}.zarr"
+
+
+def attempt_path(output: Path, attempt_id: str) -> Path:
+    """Where the checkpoint of this name is, a directory."""
+    return output / "attempts" / attempt_id
 
 
 def is_committed(run: Path) -> bool:

@@ -1,26 +1,24 @@
 """Write one run: arrays in place, root metadata last, then the pointer.
 
 Until the root metadata are written, which is one atomic step, the run is no Zarr group and nobody
-can take it for one. One task writes whole chunks, which is checked: two tasks that share a chunk
-would lose each other's rows silently.
+can take it for one. Every function here may be called again after a crash in it.
 """
 
 import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
-from numpy.typing import NDArray
 
 from dgmm.errors import OutputError, StorageError
-from dgmm.io.arrays import create_array, open_complete, open_for_writing, storage_failures
-from dgmm.io.atomic import replace_file, replace_link, sync_tree
+from dgmm.io.arrays import creation_failures, open_complete, storage_failures
+from dgmm.io.atomic import remove_leftovers, replace_file, replace_link, sync_tree
 from dgmm.io.consolidated import consolidated
 from dgmm.io.layout import (
     FORMAT,
@@ -28,7 +26,6 @@ from dgmm.io.layout import (
     LATEST_LINK,
     LATEST_POINTER,
     ROOT_METADATA,
-    assignment_array,
     is_committed,
     run_path,
 )
@@ -43,14 +40,25 @@ def is_complete(output: str | os.PathLike[str], run_id: str) -> bool:
     return is_committed(run_path(Path(output), run_id))
 
 
-def start_run(output: str | os.PathLike[str], run_id: str) -> Path:
-    """Make an empty place for a run; what an interrupted attempt left there is removed.
+def is_published(output: str | os.PathLike[str], run_id: str) -> bool:
+    """Whether a run of this name is complete and the output's pointer names it."""
+    pointer = Path(output) / LATEST_POINTER
+    try:
+        return is_complete(output, run_id) and json.loads(pointer.read_bytes())["run_id"] == run_id
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def start_run(output: str | os.PathLike[str], run_id: str, *, resume: bool = False) -> Path:
+    """Make a place for a run.
 
     Parameters
     ----------
     output : str or path
         A directory; it need not exist.
     run_id : str
+    resume : bool
+        Whether what an interrupted attempt left there stays; else the place is empty.
 
     Returns
     -------
@@ -65,105 +73,25 @@ def start_run(output: str | os.PathLike[str], run_id: str) -> Path:
     run = run_path(Path(os.path.abspath(output)), run_id)
     if is_committed(run):
         raise OutputError(f"{run} is complete and never rewritten. Open it, or delete it first.")
-    try:
-        if run.exists():
+    with creation_failures(run):
+        if run.exists() and not resume:
             shutil.rmtree(run)
-        run.mkdir(parents=True)
-    except OSError as error:
-        raise OutputError(
-            f"{run} cannot be created: {error}. Choose an output directory that can be written to."
-        ) from error
+        run.mkdir(parents=True, exist_ok=True)
     return run
 
 
-def create_assignments(
-    run: Path, n_samples: int, n_components: int, names: Iterable[str], chunk_rows: int
-) -> None:
-    """Create the arrays of ``assignments``, all with chunks of the same rows.
-
-    Parameters
-    ----------
-    run : Path
-    n_samples, n_components : int
-    names : iterable of str
-        Among ``labels`` (int16, int32 above 32,768 components; -1 where missing),
-        ``responsibilities`` (float32) and ``log_density`` (float64, nats).
-    chunk_rows : int
-        Rows of a chunk; those of a partition, or a divisor.
+def discard_run(output: str | os.PathLike[str], run_id: str) -> None:
+    """Remove what an interrupted attempt at a run left; a complete run stays.
 
     Raises
     ------
-    OutputError
-        If there are no assignments of such a name.
     StorageError
         If the file system refuses.
     """
-    extents = {"sample": n_samples, "component": n_components}
-    chunks = {"sample": min(chunk_rows, n_samples), "component": n_components}
-    for name in names:
-        array = assignment_array(name, n_components)
-        path = run / "assignments" / name
-        with storage_failures(path):
-            create_array(
-                path,
-                shape=tuple(extents[dimension] for dimension in array.dimensions),
-                chunks=tuple(chunks[dimension] for dimension in array.dimensions),
-                dtype=array.dtype,
-                dimensions=array.dimensions,
-                fill_value=array.fill_value,
-            )
-
-
-def write_rows(run: Path, name: str, start: int, rows: NDArray[Any]) -> int:
-    """Write assignments of consecutive samples; runs in tasks, any number of them at a time.
-
-    A task that is repeated writes the same files again, each in one step.
-
-    Parameters
-    ----------
-    run : Path
-    name : str
-    start : int
-        Number of the first sample.
-    rows : ndarray of shape (m,) or (m, n_components)
-        They cover whole chunks, so that no other task writes to the same file.
-
-    Returns
-    -------
-    int
-        m, the rows written.
-
-    Raises
-    ------
-    OutputError
-        If the rows do not cover whole chunks, or do not fit in shape or dtype.
-    StorageError
-        If the file system refuses.
-    """
-    path = run / "assignments" / name
-    with storage_failures(path):
-        array = open_for_writing(path)
-        stop = start + len(rows)
-        _check_rows(path, array, start, stop, rows)
-        array[start:stop] = rows
-    return stop - start
-
-
-def _check_rows(
-    path: Path, array: zarr.Array[Any], start: int, stop: int, rows: NDArray[Any]
-) -> None:
-    n_rows, chunk_rows = array.shape[0], array.chunks[0]
-    ends_whole = stop % chunk_rows == 0 or stop == n_rows
-    if start % chunk_rows or not ends_whole or not 0 <= start < stop <= n_rows:
-        raise OutputError(
-            f"Rows {start} to {stop} of {path} do not cover whole chunks of {chunk_rows} of its "
-            f"{n_rows} rows. Give partitions and chunks the same number of rows."
-        )
-    if rows.shape[1:] != array.shape[1:] or not np.can_cast(rows.dtype, array.dtype, "same_kind"):
-        raise OutputError(
-            f"Rows of shape {rows.shape} and dtype {rows.dtype} do not fit {path}, which has "
-            f"shape {array.shape} and dtype {array.dtype}."
-        )
+    run = run_path(Path(output), run_id)
+    with storage_failures(run):
+        if run.exists() and not is_committed(run):
+            shutil.rmtree(run)
 
 
 def commit_run(
@@ -199,11 +127,23 @@ def commit_run(
     }
     json.dumps(document, allow_nan=False)  # refused here rather than after the work is written
     with storage_failures(run):
+        _clear(run)
         write_sweep(run, sweep, feature_names)
         _verify(run, sweep)
         _write_groups(run, sweep)
         sync_tree(run)  # or a crash could keep the root and lose what it stands for
         replace_file(run / ROOT_METADATA, consolidated(run, document))
+
+
+def _clear(run: Path) -> None:
+    """Leave nothing but the assignments, whatever an interrupted attempt had written."""
+    assignments = run / "assignments"
+    for path in run.iterdir():
+        if path != assignments:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (assignments / ROOT_METADATA).unlink(missing_ok=True)
+    for partial in assignments.rglob("*.partial"):  # of Zarr, killed while it wrote a chunk
+        partial.unlink()
 
 
 def _verify(run: Path, sweep: Sweep) -> None:
@@ -260,6 +200,8 @@ def publish_run(output: str | os.PathLike[str], run_id: str) -> None:
         raise OutputError(f"{run} is not complete and cannot be published. Commit it first.")
     pointer = {"format": FORMAT, "format_version": FORMAT_VERSION, "run_id": run_id}
     with storage_failures(directory / LATEST_POINTER):
+        for name in (LATEST_POINTER, LATEST_LINK):
+            remove_leftovers(directory / name)
         replace_file(directory / LATEST_POINTER, json.dumps(pointer, indent=2).encode() + b"\n")
     try:
         replace_link(directory / LATEST_LINK, run.relative_to(directory))

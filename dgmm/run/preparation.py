@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from dgmm.engine import memory
 from dgmm.engine.dataset import Dataset
@@ -28,6 +29,8 @@ class Preparation:
     options : FitOptions
     run_id : str
         The same for the same input, model and assignments, whatever computes them.
+    attempt_id : str
+        The same for the same configuration, whatever has become of its input.
     chunk_rows : int
         Rows of a stored chunk of assignments.
     projection : Projection
@@ -37,6 +40,7 @@ class Preparation:
     dataset: Dataset
     options: FitOptions
     run_id: str
+    attempt_id: str
     chunk_rows: int
     projection: Projection
 
@@ -59,6 +63,7 @@ def prepare(configuration: Configuration) -> Preparation:
         dataset,
         options,
         _run_id(configuration, source),
+        _digest(identity(configuration)),
         chunk_rows,
         memory.project(dataset, options, chunk_rows),
     )
@@ -81,12 +86,17 @@ def _options(model: Model, dataset: Dataset) -> FitOptions:
 
 
 def _run_id(configuration: Configuration, source: Source) -> str:
-    what = {
-        "configuration": identity(configuration),
-        "fingerprint": source.fingerprint,
-        "format_version": FORMAT_VERSION,
-    }
-    canonical = json.dumps(what, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _digest(
+        {
+            "configuration": identity(configuration),
+            "fingerprint": source.fingerprint,
+            "format_version": FORMAT_VERSION,
+        }
+    )
+
+
+def _digest(document: dict[str, Any]) -> str:
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from dgmm.engine.events import BlocksDone, Event, Observer, PassFinished, PassStarted
+from dgmm.engine.events import BlocksDone, Event, Observer, PassFinished, PassStarted, Resumed
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,8 @@ class LogLines:
             self._held = self._line(event)
             if self._clock() >= self._next_line:
                 self.flush()
+        elif isinstance(event, Resumed):
+            logger.info("%s", _resumed(event))
 
     def flush(self) -> None:
         """Log the line that is held back, if there is one: nothing follows it for now."""
@@ -142,6 +144,8 @@ class LiveDisplay:
                 seconds = self._clock() - self._pass_began
                 self._show(speed=_speed(self._n_rows * event.done / event.total, seconds))
                 self.progress.update(self._task, completed=event.done, total=event.total)
+            case Resumed():
+                self.progress.console.print(_resumed(event))
             case PassFinished():
                 best = event.best_log_likelihood
                 self._show(
@@ -180,6 +184,10 @@ class _Elapsed(ProgressColumn):
 
 def _stage(name: str) -> str:
     return _STAGES.get(name, name)
+
+
+def _resumed(event: Resumed) -> str:
+    return f"resumed after pass {event.n_passes} of {_stage(event.stage)}"
 
 
 def _likelihood(per_row: float | None) -> str:

@@ -1,5 +1,6 @@
 """A run from its configuration to its published result."""
 
+import hashlib
 import logging
 import platform
 from dataclasses import dataclass
@@ -15,13 +16,16 @@ from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.passes import Reader
 from dgmm.errors import StorageError
-from dgmm.io import writer
-from dgmm.io.layout import run_path
+from dgmm.io import assignments, writer
+from dgmm.io.checkpoint import Checkpoint, Facts
+from dgmm.io.layout import attempt_path, run_path
+from dgmm.io.lock import only_writer
 from dgmm.io.reader import open_result
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.density import Assignment
-from dgmm.mixture.result import Sweep
-from dgmm.run.clusters import OpenCluster, expected_capacity, open_cluster, take_part
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.result import FitResult, Sweep
+from dgmm.run.clusters import Capacity, expected_capacity, open_cluster, take_part
 from dgmm.run.configuration import Configuration, resolved
 from dgmm.run.preparation import Preparation, prepare
 
@@ -46,14 +50,18 @@ class Finished:
     already_complete: bool
 
 
-def run(configuration: Configuration, observer: Observer = ignore) -> Finished:
-    """Fit, assign, write, publish; or find that all of this is done.
+def run(
+    configuration: Configuration, observer: Observer = ignore, *, fresh: bool = False
+) -> Finished:
+    """Fit, assign, write, publish; go on where an earlier call was interrupted, or find all done.
 
     Parameters
     ----------
     configuration : Configuration
     observer : callable, optional
         Told of every :mod:`event <dgmm.engine.events>`.
+    fresh : bool
+        Whether to start anew where an earlier call was interrupted; a complete run stays.
 
     Returns
     -------
@@ -66,46 +74,106 @@ def run(configuration: Configuration, observer: Observer = ignore) -> Finished:
     """
     take_part(configuration.cluster)
     prepared = prepare(configuration)
-    output = configuration.output.path
-    if writer.is_complete(output, prepared.run_id):
-        writer.publish_run(output, prepared.run_id)
-        path = run_path(Path(output).absolute(), prepared.run_id)
-        return Finished(str(path), open_result(path).sweep, already_complete=True)
-    capacity = expected_capacity(configuration.cluster)
-    if capacity is not None:  # better now than after the cluster has started
-        memory.check(prepared.projection, capacity.threads_per_worker, capacity.memory_limit)
-    path = writer.start_run(output, prepared.run_id)
-    with open_cluster(configuration.cluster) as cluster:
-        fitted = _fit_and_assign(configuration, prepared, cluster, path, observer)
-    attributes = _attributes(configuration, prepared, fitted)
-    writer.commit_run(path, fitted.sweep, prepared.dataset.feature_names, attributes)
-    writer.publish_run(output, prepared.run_id)
-    return Finished(str(path), fitted.sweep, already_complete=False)
+    output, run_id = Path(configuration.output.path).absolute(), prepared.run_id
+    path, attempt = run_path(output, run_id), attempt_path(output, prepared.attempt_id)
+    already_complete = writer.is_complete(output, run_id)
+    if not already_complete:  # better now than after the cluster has started
+        _check_memory(prepared, expected_capacity(configuration.cluster))
+    if attempt.exists() or not writer.is_published(output, run_id):
+        with only_writer(output):
+            already_complete = writer.is_complete(output, run_id)
+            checkpoint = Checkpoint(attempt, _facts(prepared))
+            if not already_complete:
+                _complete(configuration, prepared, checkpoint, observer, fresh=fresh)
+            writer.publish_run(output, run_id)
+            _discard(output, checkpoint.runs())
+            checkpoint.discard()
+    return Finished(str(path), open_result(path).sweep, already_complete)
 
 
-def _fit_and_assign(
+def _complete(
     configuration: Configuration,
     prepared: Preparation,
-    cluster: OpenCluster,
-    path: Path,
+    checkpoint: Checkpoint,
     observer: Observer,
-) -> Fit:
-    capacity = cluster.capacity
-    memory.check(prepared.projection, capacity.threads_per_worker, capacity.memory_limit)
-    fitted = fit(prepared.dataset, prepared.options, cluster.execution, observer)
-    best = fitted.sweep.best
+    *,
+    fresh: bool,
+) -> None:
+    """Bring a run to its end."""
+    output = configuration.output.path
+    begun = checkpoint.runs()
+    if fresh:
+        checkpoint.discard()
+    progress = checkpoint.load()
+    if progress is None:
+        _discard(output, begun)
+    checkpoint.begin()
+    path = writer.start_run(output, prepared.run_id, resume=progress is not None)
+    with open_cluster(configuration.cluster) as cluster:
+        _check_memory(prepared, cluster.capacity)
+        fitted = fit(
+            prepared.dataset,
+            prepared.options,
+            cluster.execution,
+            observer,
+            progress,
+            checkpoint.keep,
+        )
+        reader = Reader(prepared.dataset, cluster.execution, observer, fitted.profile.checksums)
+        names = configuration.output.assignments
+        _assign(reader, fitted.sweep.best, names, prepared.chunk_rows, checkpoint, path)
+    attributes = _attributes(configuration, prepared, fitted)
+    writer.commit_run(path, fitted.sweep, prepared.dataset.feature_names, attributes)
+
+
+def _discard(output: str | Path, run_ids: tuple[str, ...]) -> None:
+    """Remove those of these runs that are not complete."""
+    for run_id in run_ids:
+        writer.discard_run(output, run_id)
+
+
+def _check_memory(prepared: Preparation, capacity: Capacity | None) -> None:
+    if capacity is not None:
+        memory.check(prepared.projection, capacity.threads_per_worker, capacity.memory_limit)
+
+
+def _facts(prepared: Preparation) -> Facts:
+    dataset = prepared.dataset
+    libraries = (f"{name} {version(name)}" for name in ("numpy", "scipy"))
+    versions = (platform.machine(), f"dgmm {__version__}", *libraries)
+    shape = (dataset.n_rows, dataset.n_features, dataset.block_rows)
+    return Facts(prepared.run_id, *shape, versions)
+
+
+def _assign(
+    reader: Reader,
+    best: FitResult,
+    names: tuple[str, ...],
+    chunk_rows: int,
+    checkpoint: Checkpoint,
+    path: Path,
+) -> None:
+    """Write the assignments that are not there yet; read all rows in any case."""
     if best.status is Status.DEGENERATE:
         logger.warning("No candidate is sound. %s", best.status.sentence)
-    n_rows, names = prepared.dataset.n_rows, configuration.output.assignments
-    k = best.candidate.n_components
-    writer.create_assignments(path, n_rows, k, names, prepared.chunk_rows)
-    reader = Reader(prepared.dataset, cluster.execution, observer, fitted.profile.checksums)
-    write = AssignmentWriter(path, names)
-    assigned = passes.assign_all(reader, best.parameters, write, prepared.chunk_rows)
+    n_rows, mixture, write = reader.dataset.n_rows, best.parameters, AssignmentWriter(path, names)
+    model = _digest(mixture)
+    if not (checkpoint.has_assignments(model) and assignments.are_begun(path, names)):
+        k = mixture.n_components
+        assignments.create_assignments(path, n_rows, k, names, chunk_rows)
+        checkpoint.keep_assignments(model)
+    assigned = passes.assign_all(reader, mixture, write, chunk_rows, write.has)
     if assigned.n_rows != n_rows:
         message = f"{assigned.n_rows} of {n_rows} rows were written to {path}; run it again."
         raise StorageError(message)
-    return fitted
+
+
+def _digest(mixture: Parameters) -> str:
+    """A name for a mixture that no other has."""
+    found = hashlib.sha256(mixture.covariance_type.encode())
+    for array in (mixture.weights, mixture.means, mixture.precisions_cholesky):
+        found.update(array.tobytes())
+    return found.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +196,11 @@ class AssignmentWriter:
             rows = getattr(assignment, name)
             if name == "responsibilities":
                 rows = rows.astype(np.float32)
-            writer.write_rows(self.run, name, start, rows)
+            assignments.write_rows(self.run, name, start, rows)
+
+    def has(self, start: int, stop: int) -> bool:
+        """Whether all of these rows have been written; they cover whole chunks."""
+        return all(assignments.has_rows(self.run, name, start, stop) for name in self.names)
 
 
 def _attributes(configuration: Configuration, prepared: Preparation, fitted: Fit) -> dict[str, Any]:

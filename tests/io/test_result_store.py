@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 
 from dgmm.errors import InputNotFoundError, OutputError, StorageError
 from dgmm.io import atomic, writer
+from dgmm.io.assignments import create_assignments, write_rows
 from dgmm.io.reader import open_result
 from dgmm.io.writer import (
     commit_run,
-    create_assignments,
     is_complete,
     publish_run,
     start_run,
-    write_rows,
 )
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.parameters import Parameters

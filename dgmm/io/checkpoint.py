@@ -1,0 +1,245 @@
+"""Where an interrupted run goes on: the profile once, the states after every pass.
+
+Files that are damaged, cut or foreign count as not there, with a warning: what they held is lost in
+any case, and the run that begins anew ends in the same bits.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from dgmm.engine.profile import Profile
+from dgmm.engine.progress import Progress
+from dgmm.engine.schedule import FIT, PROFILE
+from dgmm.errors import InputChangedError, StorageError
+from dgmm.io.arrays import creation_failures, storage_failures
+from dgmm.io.sealed import DamagedError, read_sealed, write_sealed
+from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.em import FitState
+from dgmm.mixture.parameters import Parameters
+
+SECONDS_BETWEEN_SAMPLE_STATES = 10.0  # passes over the sample cost less than keeping them
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What must still hold when a run goes on.
+
+    Attributes
+    ----------
+    run_id : str
+    n_rows, n_features, block_rows : int
+        Of the input.
+    versions : tuple of str
+        Of what computes, such as ``"numpy 2.3.0"``.
+    """
+
+    run_id: str
+    n_rows: int
+    n_features: int
+    block_rows: int
+    versions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Begun:
+    facts: Facts
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reached:
+    profile: int  # the checksum of the file that holds it
+    stage: str
+    n_passes: int
+    states: tuple[FitState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    run_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Assigning:
+    run_id: str
+    model: str
+
+
+_CLASSES = (
+    _Begun,
+    _Reached,
+    _Runs,
+    _Assigning,
+    Facts,
+    Profile,
+    FitState,
+    Candidate,
+    Parameters,
+    Status,
+)
+_File = TypeVar("_File", _Begun, _Reached, _Runs, _Assigning)
+
+
+class Checkpoint:
+    """The directory in which a run keeps its progress until it is complete.
+
+    Parameters
+    ----------
+    directory : Path
+    facts : Facts
+        Of the run as it is now.
+    clock : callable
+        Seconds since any moment.
+    """
+
+    def __init__(
+        self, directory: Path, facts: Facts, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._directory = directory
+        self._facts = facts
+        self._clock = clock
+        self._due = clock()
+        self._profile: int | None = None
+
+    def runs(self) -> tuple[str, ...]:
+        """Names under which this run has begun: a new one each time that its input was touched."""
+        found, _ = self._read("runs", _Runs)
+        return () if found is None else found.run_ids
+
+    def begin(self) -> None:
+        """Remember the name under which the run goes on now.
+
+        Raises
+        ------
+        StorageError
+            If the file system refuses.
+        """
+        before = self.runs()
+        if self._facts.run_id not in before:
+            self._write("runs", _Runs((*before, self._facts.run_id)))
+
+    def load(self) -> Progress | None:
+        """How far an interrupted run has come; None, and an empty directory, if there was none.
+
+        Raises
+        ------
+        InputChangedError
+            If the input has another shape or other blocks than the interrupted run found.
+        OutputError
+            If the directory cannot be created.
+        StorageError
+            If the file system fails.
+        """
+        begun, checksum = self._read("profile", _Begun)
+        if begun is None:
+            with creation_failures(self._directory):
+                if self._directory.exists():
+                    shutil.rmtree(self._directory)
+                self._directory.mkdir(parents=True)
+            return None
+        self._check(begun.facts)
+        self._profile = checksum
+        reached, _ = self._read("states", _Reached)
+        if reached is None or reached.profile != checksum:
+            return Progress(begun.profile, PROFILE, 1, ())
+        return Progress(begun.profile, reached.stage, reached.n_passes, reached.states)
+
+    def keep(self, progress: Progress) -> None:
+        """Bring progress to disk; of passes over the sample, one now and then.
+
+        Raises
+        ------
+        StorageError
+            If the file system refuses; what was kept before is then there still.
+        """
+        is_stage = progress.n_passes == 0 or progress.stage in (PROFILE, FIT)
+        if not is_stage and self._clock() < self._due:
+            return
+        if self._profile is None:
+            self._profile = self._write("profile", _Begun(self._facts, progress.profile))
+        if progress.states:
+            reached = _Reached(self._profile, progress.stage, progress.n_passes, progress.states)
+            self._write("states", reached)
+        self._due = self._clock() + SECONDS_BETWEEN_SAMPLE_STATES
+
+    def has_assignments(self, model: str) -> bool:
+        """Whether assignments of this run by this model, named by its digest, were begun."""
+        found, _ = self._read("assignments", _Assigning)
+        return found == _Assigning(self._facts.run_id, model)
+
+    def keep_assignments(self, model: str) -> None:
+        """Remember that assignments by this model are begun.
+
+        Raises
+        ------
+        StorageError
+            If the file system refuses.
+        """
+        self._write("assignments", _Assigning(self._facts.run_id, model))
+
+    def discard(self) -> None:
+        """Forget everything.
+
+        Raises
+        ------
+        StorageError
+            If the file system refuses.
+        """
+        with storage_failures(self._directory):
+            if self._directory.exists():
+                shutil.rmtree(self._directory)
+            parent = self._directory.parent
+            if parent.exists() and not any(parent.iterdir()):
+                parent.rmdir()
+
+    def _write(self, name: str, value: object) -> int:
+        path = self._directory / name
+        with storage_failures(path):
+            return write_sealed(path, value)
+
+    def _read(self, name: str, kind: type[_File]) -> tuple[_File | None, int]:
+        """What a file holds and its checksum; None if it is not there or of no use."""
+        path = self._directory / name
+        try:
+            value, checksum = read_sealed(path, _CLASSES)
+        except (FileNotFoundError, NotADirectoryError):
+            return None, 0
+        except DamagedError as error:
+            _logger.warning("%s is left out of account: %s", path, error)
+            return None, 0
+        except OSError as error:
+            raise StorageError(f"{path} cannot be read: {error}.") from error
+        if not isinstance(value, kind):
+            _logger.warning("%s is left out of account: it holds something else", path)
+            return None, 0
+        return value, checksum
+
+    def _check(self, before: Facts) -> None:
+        now = self._facts
+        if before.versions != now.versions:
+            _logger.warning(
+                "this run began with %s and goes on with %s; its last bits may differ from those "
+                "of a run with either alone",
+                ", ".join(before.versions),
+                ", ".join(now.versions),
+            )
+        if _shape(before) == _shape(now):
+            return
+        first, last = sorted((before.n_rows, now.n_rows))
+        rows = f"Rows {first} to {last - 1} are {'new' if last == now.n_rows else 'gone'}. "
+        raise InputChangedError(
+            f"The input has {_shape(now)}; the interrupted run that this command resumes began "
+            f"with {_shape(before)}. {rows if first < last else ''}"
+            "Put the input back as it was, or start anew with `dgmm run --fresh`."
+        )
+
+
+def _shape(facts: Facts) -> str:
+    return f"{facts.n_rows:,} rows of {facts.n_features} features in blocks of {facts.block_rows:,}"

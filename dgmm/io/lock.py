@@ -1,0 +1,69 @@
+"""One writer for an output: a lock on the file system, and the name of who holds it."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from dgmm.errors import TemporaryError
+from dgmm.io.arrays import creation_failures, storage_failures
+from dgmm.io.atomic import remove_leftovers, replace_file
+
+LOCK = ".lock"
+OWNER = ".owner.json"
+
+
+@contextmanager
+def only_writer(output: Path) -> Iterator[None]:
+    """Hold an output, which is made if it is not there, for the length of a ``with``.
+
+    The operating system lets go of the lock when its process dies, however it dies, so that there
+    are no stale ones. The file of the lock stays; that of the owner goes.
+
+    Raises
+    ------
+    TemporaryError
+        If another process holds it; at once, with its host, process and time.
+    OutputError
+        If the output cannot be created or written to.
+    StorageError
+        If the file system fails.
+    """
+    lock = FileLock(output / LOCK, timeout=0)
+    with creation_failures(output):
+        output.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise TemporaryError(
+                f"{output} is being written to by {_owner(output)}. "
+                "Wait until that run ends, or choose another output, and run it again."
+            ) from error
+    try:
+        with storage_failures(output / OWNER):
+            _sign(output)
+        yield
+    finally:
+        (output / OWNER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _sign(output: Path) -> None:
+    """Write down who holds the lock, for those who find it held."""
+    remove_leftovers(output / OWNER)
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": since}
+    replace_file(output / OWNER, json.dumps(owner).encode() + b"\n")
+
+
+def _owner(output: Path) -> str:
+    try:
+        owner = json.loads((output / OWNER).read_bytes())
+        return f"process {owner['pid']} on {owner['host']} since {owner['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"  # which has only just begun

@@ -1,0 +1,153 @@
+"""A value in one file: its structure as JSON, its arrays after it, all under one checksum.
+
+Nothing in such a file names code: what may be in it is a closed list of dataclasses.
+"""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.engine.checksum import checksum
+from dgmm.io.atomic import replace_file
+
+_MAGIC = b"dgmm sealed 1"
+_HEAD_BYTES = len(_MAGIC) + 44  # a checksum and two lengths in hexadecimal follow, a line feed ends
+_NUMBERS = "biuf"
+
+
+class DamagedError(ValueError):
+    """A file is not what was written, or was never written by `write_sealed`."""
+
+
+def write_sealed(path: Path, value: object) -> int:
+    """Replace a file by one that holds ``value``, in one step.
+
+    Parameters
+    ----------
+    path : Path
+    value : object
+        Made of None, booleans, numbers, text, tuples, numeric arrays in C order, members of
+        enumerations, and dataclasses of all these.
+
+    Returns
+    -------
+    int
+        The checksum under which it is sealed, CRC-32C.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses; the old file is then untouched.
+    """
+    arrays: list[NDArray[Any]] = []
+    structure = json.dumps(_plain(value, arrays), separators=(",", ":")).encode()
+    crc = checksum(np.frombuffer(structure, np.uint8), *arrays)
+    n_bytes = len(structure) + sum(array.nbytes for array in arrays)
+    head = _head(crc, len(structure), n_bytes)
+    replace_file(path, head, structure, *(np.ascontiguousarray(array).data for array in arrays))
+    return crc
+
+
+def _plain(value: object, arrays: list[NDArray[Any]]) -> Any:
+    """The value as JSON can hold it; ``arrays`` grows by those that are in it."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, tuple):
+        return [_plain(item, arrays) for item in value]
+    if isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS:
+        arrays.append(value)
+        return {"array": [value.dtype.str, *value.shape]}
+    if isinstance(value, Enum):
+        return {type(value).__name__: value.value}
+    if is_dataclass(value):
+        members = {f.name: _plain(getattr(value, f.name), arrays) for f in fields(value)}
+        return {type(value).__name__: members}
+    raise TypeError(f"A {type(value).__name__} cannot be sealed; see write_sealed for what can.")
+
+
+def read_sealed(path: Path, classes: Iterable[type]) -> tuple[Any, int]:
+    """The value that `write_sealed` wrote, and its checksum.
+
+    Parameters
+    ----------
+    path : Path
+    classes : iterable of type
+        The dataclasses and enumerations that may be in it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    DamagedError
+        If it is anything else than a whole and unchanged file of `write_sealed`.
+    OSError
+        If the file system refuses.
+    """
+    if path.exists() and not path.is_file():
+        raise DamagedError("it is no file")
+    with path.open("rb") as file:
+        crc, n_structure, n_bytes = _read_head(file.read(_HEAD_BYTES))
+        if path.stat().st_size != _HEAD_BYTES + n_bytes:  # before so much memory is asked for
+            raise DamagedError(f"expected {_HEAD_BYTES + n_bytes} bytes in it")
+        body = np.fromfile(file, np.uint8, n_bytes)
+    if checksum(body) != crc:
+        raise DamagedError("its checksum is wrong")
+    try:
+        reader = _Reader(body[n_structure:], {cls.__name__: cls for cls in classes})
+        return reader.value(json.loads(body[:n_structure].tobytes())), crc
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DamagedError(f"it is of another version: {error!r}") from error
+
+
+def _head(crc: int, n_structure: int, n_bytes: int) -> bytes:
+    """What a file begins with: checksum, length of the structure, length of all that follows."""
+    return b"%s %08x %016x %016x\n" % (_MAGIC, crc, n_structure, n_bytes)
+
+
+def _read_head(head: bytes) -> tuple[int, int, int]:
+    """The three numbers of a head."""
+    if not head.startswith(_MAGIC):
+        raise DamagedError(f"it does not begin as {_MAGIC.decode()}")
+    try:
+        crc, n_structure, n_bytes = (int(word, 16) for word in head[len(_MAGIC) :].split())
+    except ValueError as error:
+        raise DamagedError("its head is damaged") from error
+    if head != _head(crc, n_structure, n_bytes):
+        raise DamagedError("its head is damaged")
+    return crc, n_structure, n_bytes
+
+
+class _Reader:
+    """Turns structures into values, taking arrays in the order in which they were written."""
+
+    def __init__(self, octets: NDArray[np.uint8], classes: dict[str, type]) -> None:
+        self._octets = octets
+        self._classes = classes
+
+    def value(self, structure: Any) -> Any:
+        if isinstance(structure, list):
+            return tuple(self.value(item) for item in structure)
+        if not isinstance(structure, dict):
+            return structure
+        ((name, content),) = structure.items()
+        if name == "array":
+            return self._array(*content)
+        cls = self._classes[name]
+        if issubclass(cls, Enum):
+            return cls(content)
+        return cls(**{key: self.value(member) for key, member in content.items()})
+
+    def _array(self, dtype_name: str, *shape: int) -> NDArray[Any]:
+        dtype = np.dtype(dtype_name)
+        if dtype.kind not in _NUMBERS:
+            raise ValueError(f"found an array of dtype {dtype}, expected numbers")
+        octets = self._octets[: math.prod(shape) * dtype.itemsize]
+        self._octets = self._octets[octets.size :]
+        return octets.view(dtype).reshape(shape).copy()  # aligned, as what was written had been

@@ -1,0 +1,244 @@
+"""What a run keeps comes back bit by bit, or not at all."""
+
+import dataclasses
+from enum import Enum
+
+import numpy as np
+import pytest
+
+from dgmm.engine.fit import fit
+from dgmm.engine.options import FitOptions
+from dgmm.errors import InputChangedError, OutputError, StorageError
+from dgmm.io import checkpoint as checkpoints
+from dgmm.io.checkpoint import Checkpoint, Facts
+from dgmm.io.sealed import DamagedError, read_sealed, write_sealed
+from tests.engine.recording import SYNCHRONOUS, dataset_of
+
+FACTS = Facts("run-1", 300, 2, 100, ("numpy 2.0",))
+OPTIONS = FitOptions((("full", 2), ("spherical", 1)), n_init=2, sample_rows=130, tol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def kept():
+    rng = np.random.default_rng(0)
+    rows = np.r_[rng.normal(size=(200, 2)), rng.normal(size=(100, 2)) + 3]
+    progress = []
+    fit(dataset_of(rows, (100, 100, 100)), OPTIONS, SYNCHRONOUS, keep=progress.append)
+    return progress
+
+
+def leaves(value):
+    """Everything in a value, in order, arrays with all that makes up their bits."""
+    if isinstance(value, np.ndarray):
+        return [(value.dtype, value.shape, value.flags.c_contiguous, value.tobytes())]
+    if dataclasses.is_dataclass(value):
+        members = [getattr(value, field.name) for field in dataclasses.fields(value)]
+        return [type(value), *(leaf for member in members for leaf in leaves(member))]
+    if isinstance(value, tuple):
+        return [len(value), *(leaf for item in value for leaf in leaves(item))]
+    return [value if isinstance(value, Enum) else repr(value)]
+
+
+def test_what_is_kept_comes_back_bit_by_bit(kept, tmp_path):
+    one = Checkpoint(tmp_path / "attempts" / "a", FACTS, clock=lambda: 0.0)
+    assert one.load() is None
+    seen = 0
+    for progress in kept:
+        one.keep(progress)
+        if progress.n_passes == 0 or progress.stage in ("profile", "fit"):
+            other = Checkpoint(tmp_path / "attempts" / "a", FACTS)
+            assert leaves(other.load()) == leaves(progress)
+            seen += 1
+    assert seen > 6
+    one.discard()
+    assert not (tmp_path / "attempts").exists()
+
+
+def test_passes_over_the_sample_are_kept_now_and_then(kept, tmp_path):
+    now = [0.0]
+    one = Checkpoint(tmp_path / "a", FACTS, clock=lambda: now[0])
+    one.load()
+    sample = [progress for progress in kept if progress.stage == "sample"]
+    one.keep(sample[0])
+    one.keep(sample[1])
+    assert Checkpoint(tmp_path / "a", FACTS).load().n_passes == 0
+    now[0] += checkpoints.SECONDS_BETWEEN_SAMPLE_STATES
+    one.keep(sample[2])
+    assert Checkpoint(tmp_path / "a", FACTS).load().n_passes == 2
+
+
+def test_every_name_of_a_run_is_remembered(tmp_path):
+    for run_id, names in (("x", ("x",)), ("y", ("x", "y")), ("x", ("x", "y"))):
+        one = Checkpoint(tmp_path, dataclasses.replace(FACTS, run_id=run_id))
+        one.begin()
+        assert one.runs() == names
+
+
+def test_the_profile_is_written_once(kept, tmp_path):
+    one = Checkpoint(tmp_path / "a", FACTS)
+    one.load()
+    one.keep(kept[0])
+    before = (tmp_path / "a" / "profile").stat()
+    resumed = Checkpoint(tmp_path / "a", FACTS)
+    for keeper in (one, resumed):
+        keeper.load()
+        keeper.keep(kept[-1])
+    after = (tmp_path / "a" / "profile").stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def mutations(content, other, n, seed):
+    """Files that are nearly this one."""
+    rng = np.random.default_rng(seed)
+    for number in range(n):
+        data = bytearray(content)
+        place = int(rng.integers(len(data)) if number % 2 else rng.integers(min(300, len(data))))
+        length = int(rng.integers(1, 40))
+        match int(rng.integers(7)):
+            case 0:
+                data[place] ^= 1 << int(rng.integers(8))
+            case 1:
+                del data[place:]
+            case 2:
+                del data[place : place + length]
+            case 3:
+                data[place:place] = rng.bytes(length)
+            case 4:
+                data[place : place + length] = bytes(length)
+            case 5:
+                data += rng.bytes(length)
+            case 6:
+                data[place:] = other[place:]
+        if bytes(data) != content:
+            yield bytes(data)
+
+
+@pytest.mark.parametrize("name", ["profile", "states"])
+def test_of_300_damaged_files_none_is_taken_for_whole(kept, tmp_path, caplog, name):
+    directory = tmp_path / "a"
+    one = Checkpoint(directory, FACTS)
+    one.load()
+    one.keep(kept[-1])
+    files = {path.name: path.read_bytes() for path in directory.iterdir()}
+    other = files["states" if name == "profile" else "profile"]
+    n_tried = 0
+    for content in mutations(files[name], other, 300, seed=len(name)):
+        for file, whole in files.items():
+            directory.mkdir(exist_ok=True)
+            (directory / file).write_bytes(content if file == name else whole)
+        caplog.clear()
+        progress = Checkpoint(directory, FACTS).load()
+        assert f"{directory / name} is left out of account" in caplog.text
+        if name == "profile":
+            assert progress is None
+            assert list(directory.iterdir()) == []
+        else:
+            assert (progress.stage, progress.n_passes, progress.states) == ("profile", 1, ())
+            assert leaves(progress.profile) == leaves(kept[0].profile)
+        n_tried += 1
+    assert n_tried > 280
+
+
+@pytest.mark.parametrize("name", ["profile", "states"])
+def test_what_is_no_file_of_ours_counts_as_not_there(kept, tmp_path, name):
+    directory = tmp_path / "a"
+    for put in (
+        lambda path: (path.unlink(), path.mkdir()),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"dgmm sealed 1 " + b"f" * 100),
+        lambda path: write_sealed(path, FACTS),
+        lambda path: write_sealed(path, ("text", 1, None)),
+    ):
+        one = Checkpoint(directory, FACTS)
+        one.load()
+        one.keep(kept[-1])
+        put(directory / name)
+        progress = Checkpoint(directory, FACTS).load()
+        assert progress is None if name == "profile" else progress.stage == "profile"
+        Checkpoint(directory, FACTS).discard()
+
+
+def test_states_of_another_profile_are_not_taken(kept, tmp_path):
+    for name, versions in (("a", ("numpy 2.0",)), ("b", ("numpy 2.1",))):
+        one = Checkpoint(tmp_path / name, dataclasses.replace(FACTS, versions=versions))
+        one.load()
+        one.keep(kept[-1])
+    (tmp_path / "b" / "states").replace(tmp_path / "a" / "states")
+    assert Checkpoint(tmp_path / "a", FACTS).load().stage == "profile"
+
+
+@pytest.mark.parametrize(
+    ("now", "message"),
+    [
+        ({"n_rows": 310}, r"has 310 rows .* began with 300 rows .*Rows 300 to 309 are new\."),
+        ({"n_rows": 299}, r"has 299 rows .* began with 300 rows .*Rows 299 to 299 are gone\."),
+        ({"n_features": 3}, r"300 rows of 3 features .* began with 300 rows of 2 features"),
+        ({"block_rows": 150}, r"in blocks of 150; .* in blocks of 100.*start anew with `dgmm run"),
+    ],
+)
+def test_an_input_of_another_shape_is_refused_and_nothing_is_lost(kept, tmp_path, now, message):
+    one = Checkpoint(tmp_path / "a", FACTS)
+    one.load()
+    one.keep(kept[-1])
+    with pytest.raises(InputChangedError, match=message):
+        Checkpoint(tmp_path / "a", dataclasses.replace(FACTS, **now)).load()
+    assert leaves(Checkpoint(tmp_path / "a", FACTS).load()) == leaves(kept[-1])
+
+
+def test_other_versions_go_on_with_a_warning(kept, tmp_path, caplog):
+    one = Checkpoint(tmp_path / "a", FACTS)
+    one.load()
+    one.keep(kept[-1])
+    newer = dataclasses.replace(FACTS, versions=("numpy 2.1",))
+    assert leaves(Checkpoint(tmp_path / "a", newer).load()) == leaves(kept[-1])
+    assert "began with numpy 2.0 and goes on with numpy 2.1" in caplog.text
+
+
+def test_a_directory_that_cannot_be_made(tmp_path):
+    (tmp_path / "attempts").write_text("in the way")
+    with pytest.raises(OutputError, match=r"attempts/a cannot be created"):
+        Checkpoint(tmp_path / "attempts" / "a", FACTS).load()
+
+
+def test_a_write_that_fails_leaves_what_was_kept(kept, tmp_path, monkeypatch):
+    one = Checkpoint(tmp_path / "a", FACTS)
+    one.load()
+    one.keep(kept[-2])
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dgmm.io.atomic.os.fsync", full)
+        with pytest.raises(StorageError, match=r"a/states cannot be .* No space left"):
+            one.keep(kept[-1])
+    assert leaves(Checkpoint(tmp_path / "a", FACTS).load()) == leaves(kept[-2])
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["profile", "states"]
+
+
+def test_only_listed_classes_and_numbers_are_read(tmp_path):
+    write_sealed(tmp_path / "facts", FACTS)
+    assert read_sealed(tmp_path / "facts", [Facts])[0] == FACTS
+    with pytest.raises(DamagedError, match="Facts"):
+        read_sealed(tmp_path / "facts", [])
+    for odd in (np.array([object()]), {"a": 1}, object()):
+        with pytest.raises(TypeError, match="cannot be sealed"):
+            write_sealed(tmp_path / "odd", odd)
+    assert not (tmp_path / "odd").exists()
+
+
+def test_numbers_that_are_not_finite_and_arrays_of_every_shape_come_back(tmp_path):
+    value = (
+        float("nan"),
+        float("-inf"),
+        -0.0,
+        2**63,
+        np.zeros((0, 3)),
+        np.array(1.5),
+        np.arange(6, dtype=np.int16).reshape(2, 3),
+        np.array([np.nan, -0.0]),
+    )
+    write_sealed(tmp_path / "value", value)
+    found, _ = read_sealed(tmp_path / "value", [])
+    assert leaves(found) == leaves(value)
+    assert found[6].flags.writeable
