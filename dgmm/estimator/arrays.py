@@ -1,11 +1,13 @@
 """Arrays of NumPy and Dask."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import dask.array as da
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils import check_array
 
 from dgmm.estimator.quantities import Quantity, Rows
 from dgmm.estimator.tables import Table, computed, flat_weights, in_blocks, mapped, uncopied
@@ -37,17 +39,22 @@ class NumpyTable(Table):
 
     def weights(self, sample_weight: Any) -> da.Array:
         """Weights as scikit-learn checks them: one number, or one for each row."""
-        return uncopied(_check_sample_weight(sample_weight, self.values), -1)
+        if isinstance(sample_weight, Real):
+            return da.full(len(self.values), sample_weight, dtype=np.float64)
+        weights = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
+        return uncopied(weights, -1)
 
     @property
     def heading_width(self) -> int:
         """Number of features."""
         return self.values.shape[1]
 
-    def total(self, mixture: Parameters, quantity: Quantity) -> tuple[float, int]:
-        """The sum of a quantity over all rows, and the number of rows."""
-        values = computed(self.values, mixture, quantity)
-        return float(values.sum()), len(values)
+    def totals(
+        self, mixture: Parameters, quantities: Sequence[Quantity]
+    ) -> tuple[list[float], int]:
+        """The sums of quantities over all rows, and the number of rows."""
+        sums = [float(computed(self.values, mixture, quantity).sum()) for quantity in quantities]
+        return sums, len(self.values)
 
     def evaluated(self, mixture: Parameters, quantity: Quantity) -> Rows:
         """An array, computed by threads where there is more than one block."""

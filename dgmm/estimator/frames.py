@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import dask.array as da
-import numpy as np
 
 from dgmm.estimator.arrays import NumpyTable
 from dgmm.estimator.quantities import Quantity, Rows, evaluate
@@ -45,8 +44,10 @@ class DaskFrameTable(Table):
 
     def evaluated(self, mixture: Parameters, quantity: Quantity) -> Any:
         """A lazy series or frame with the same index and partitions."""
-        nothing = np.empty((0, *quantity.shape(mixture)), quantity.dtype)
-        meta = _indexed(nothing, self.frame.index._meta, quantity)
+        if quantity.has_components:
+            meta: Any = dict.fromkeys(range(mixture.n_components), quantity.dtype)
+        else:
+            meta = (quantity.name, quantity.dtype)
         return self.frame.map_partitions(_evaluate_frame, mixture, quantity, meta=meta)
 
 

@@ -60,7 +60,7 @@ class GaussianMixture(ScoringMixture):
         Inverse covariances in the shape of ``covariances_``.
     random_state : int, RandomState instance or None, default=None
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the last solution.
+        Whether ``fit`` goes on from the last solution, if that has the same shape.
     verbose : int, default=0
     verbose_interval : int, default=10
         Passes between the lines of ``verbose``.
@@ -228,7 +228,8 @@ class GaussianMixture(ScoringMixture):
 
     def _fit(self, table: Table, sample_weight: Any) -> None:
         dataset = table.dataset(sample_weight)
-        start = self._given(dataset.n_features)
+        goes_on = self._goes_on(dataset.n_features)
+        start = self._solution() if goes_on else self._given(dataset.n_features)
         chosen = options.fit_options(
             [(self.covariance_type, self.n_components)],
             given=start,
@@ -248,21 +249,25 @@ class GaussianMixture(ScoringMixture):
         is_without_ridge = is_collapsed and self.reg_covar == 0
         if is_without_ridge and fitted.is_flat(result.parameters, outcome.profile.covariance):
             raise DataError(_ILL_DEFINED)
-        before = self._trace if self._goes_on else ()
-        fitted.adopt(self, result, self.tol, before)
+        fitted.adopt(self, result, self.tol, self._trace if goes_on else ())
         if is_collapsed and not self.reg_covar:
             warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=3)
         elif not self.converged_ and self.max_iter > 0:
             warnings.warn(_NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
 
-    @property
-    def _goes_on(self) -> bool:
+    def _goes_on(self, n_features: int) -> bool:
         """Whether a fit starts from the last one's solution."""
-        return self.warm_start and hasattr(self, "converged_")
+        if not (self.warm_start and hasattr(self, "converged_")):
+            return False
+        shape = given.precisions_shape(self.covariance_type, self.n_components, n_features)
+        return self.means_.shape == (self.n_components, n_features) and (
+            self.precisions_.shape == shape
+        )
+
+    def _solution(self) -> Given:
+        return Given(self.weights_, self.means_, self.precisions_)
 
     def _given(self, n_features: int) -> Given:
-        if self._goes_on:
-            return Given(self.weights_, self.means_, self.precisions_)
         return given.checked(
             self.weights_init,
             self.means_init,

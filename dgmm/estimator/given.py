@@ -47,6 +47,16 @@ def checked(
     )
 
 
+def precisions_shape(covariance_type: str, n_components: int, n_features: int) -> tuple[int, ...]:
+    """The shape of covariances and precisions of this type."""
+    return {
+        "full": (n_components, n_features, n_features),
+        "tied": (n_features, n_features),
+        "diag": (n_components, n_features),
+        "spherical": (n_components,),
+    }[covariance_type]
+
+
 def _weights(weights: Any, n_components: int) -> Array:
     weights = check_array(weights, dtype=np.float64, ensure_2d=False)
     _check_shape(weights, (n_components,), "weights")
@@ -76,13 +86,8 @@ def _means(means: Any, shape: tuple[int, int]) -> Array:
 
 def _precisions(precisions: Any, covariance_type: str, n_components: int, n_features: int) -> Array:
     precisions = check_array(precisions, dtype=np.float64, ensure_2d=False, allow_nd=True)
-    shapes = {
-        "full": (n_components, n_features, n_features),
-        "tied": (n_features, n_features),
-        "diag": (n_components, n_features),
-        "spherical": (n_components,),
-    }
-    _check_shape(precisions, shapes[covariance_type], f"{covariance_type} precision")
+    shape = precisions_shape(covariance_type, n_components, n_features)
+    _check_shape(precisions, shape, f"{covariance_type} precision")
     if structure_of(covariance_type).is_diagonal:
         if not (precisions > 0).all():
             raise ValueError(f"'{covariance_type} precision' should be positive")

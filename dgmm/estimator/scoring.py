@@ -98,17 +98,17 @@ class ScoringMixture(DensityMixin, BaseEstimator):
     def score(self, X: Any, y: Any = None) -> float:
         """Mean log-density of the rows of X, in nats; ``y`` is ignored."""
         del y
-        log_likelihood, n_rows = self._total(X, LOG_DENSITY)
+        (log_likelihood,), n_rows = self._totals(X, LOG_DENSITY)
         return log_likelihood / n_rows
 
     def bic(self, X: Any) -> float:
         """Bayesian information criterion on X; smaller is better."""
-        log_likelihood, n_rows = self._total(X, LOG_DENSITY)
+        (log_likelihood,), n_rows = self._totals(X, LOG_DENSITY)
         return criteria.bic(log_likelihood, self._n_parameters(), n_rows)
 
     def aic(self, X: Any) -> float:
         """Akaike's information criterion on X; smaller is better."""
-        log_likelihood, _ = self._total(X, LOG_DENSITY)
+        (log_likelihood,), _ = self._totals(X, LOG_DENSITY)
         return criteria.aic(log_likelihood, self._n_parameters())
 
     def icl(self, X: Any) -> float:
@@ -116,8 +116,7 @@ class ScoringMixture(DensityMixin, BaseEstimator):
 
         Biernacki, Celeux & Govaert 2000, IEEE PAMI 22; smaller is better.
         """
-        log_likelihood, n_rows = self._total(X, LOG_DENSITY)
-        log_classification, _ = self._total(X, LOG_CERTAINTY)
+        (log_likelihood, log_classification), n_rows = self._totals(X, LOG_DENSITY, LOG_CERTAINTY)
         return criteria.icl(log_likelihood, log_classification, self._n_parameters(), n_rows)
 
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
@@ -211,7 +210,8 @@ class ScoringMixture(DensityMixin, BaseEstimator):
 
     def _with(self, mixture: Parameters, places: list[int]) -> Self:
         """An estimator like this one of some of its features, its parameters set."""
-        other = clone(self)
+        # Its first parameters would be of other features.
+        other = clone(self).set_params(weights_init=None, means_init=None, precisions_init=None)
         fitted.set_parameters(other, mixture)
         other.n_features_in_ = len(places)
         if hasattr(self, "feature_names_in_"):
@@ -228,9 +228,9 @@ class ScoringMixture(DensityMixin, BaseEstimator):
         table, mixture = self._checked(X)
         return table.evaluated(mixture, quantity)
 
-    def _total(self, X: Any, quantity: Quantity) -> tuple[float, int]:
+    def _totals(self, X: Any, *quantities: Quantity) -> tuple[list[float], int]:
         table, mixture = self._checked(X)
-        return table.total(mixture, quantity)
+        return table.totals(mixture, quantities)
 
     def _checked(self, X: Any) -> tuple[Table, Parameters]:
         mixture = self._mixture()

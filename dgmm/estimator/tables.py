@@ -1,9 +1,11 @@
 """Rows as users hold them: how they are read, and how results are given back in kind."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
 
@@ -45,10 +47,13 @@ class Table(ABC):
         """Number of features."""
         return int(self.heading.shape[1])
 
-    def total(self, mixture: Parameters, quantity: Quantity) -> tuple[float, int]:
-        """The sum of a quantity over all rows, and the number of rows."""
-        values = mapped(self.rows(), mixture, quantity)
-        return float(values.sum().compute()), len(values)
+    def totals(
+        self, mixture: Parameters, quantities: Sequence[Quantity]
+    ) -> tuple[list[float], int]:
+        """The sums of quantities over all rows, which are read once, and the number of rows."""
+        rows = self.rows()
+        sums = [mapped(rows, mixture, quantity).sum() for quantity in quantities]
+        return [float(total) for total in dask.compute(*sums)], len(rows)
 
     def dataset(self, sample_weight: Any = None) -> Dataset:
         """What the engine fits.

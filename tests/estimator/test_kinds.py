@@ -52,6 +52,8 @@ def test_nothing_is_computed_until_it_is_asked_for(mixture):
     assert not reads
     lazy[0].compute()
     assert reads == [50, 50, 50]
+    assert mixture.icl(rows) == pytest.approx(mixture.icl(X), rel=1e-12)
+    assert reads == [50] * 6
 
 
 def test_unknown_chunk_sizes_are_computed_and_the_caller_s_array_left_alone(mixture):

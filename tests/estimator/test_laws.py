@@ -188,6 +188,25 @@ def test_a_warm_start_goes_on_where_it_ended():
     assert model.lower_bound_ == pytest.approx(through.lower_bound_, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("change", "columns"),
+    [({"n_components": 2}, 4), ({"covariance_type": "diag"}, 4), ({}, 2)],
+)
+def test_a_warm_start_from_another_shape_is_a_new_one(change, columns):
+    X = load_iris().data
+    model = GaussianMixture(3, n_init=1, warm_start=True, random_state=0).fit(X)
+    model.set_params(**change).fit(X[:, :columns])
+    anew = GaussianMixture(3, n_init=1, random_state=0).set_params(**change).fit(X[:, :columns])
+    np.testing.assert_array_equal(model.means_, anew.means_)
+    np.testing.assert_array_equal(model.covariances_, anew.covariances_)
+
+
+def test_a_marginal_mixture_can_be_fitted_again():
+    X = load_iris().data
+    model = GaussianMixture(2, means_init=X[[0, 100]], n_init=1).fit(X)
+    assert model.marginal([2, 0]).fit(X[:, [2, 0]]).means_.shape == (2, 2)
+
+
 @laws
 @given(start=starts(), seed=seeds)
 def test_marginal_times_conditional_is_the_joint_density(start, seed):
