@@ -5,19 +5,20 @@ workers, in any order, gives the same bits.
 """
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from typing import Any, TypeVar
 
 import dask
 import dask.array as da
 import numpy as np
+from dask.delayed import Delayed
 from numpy.typing import NDArray
 
 from dgmm.engine import blas
 from dgmm.engine.dataset import Dataset, is_real
-from dgmm.engine.execution import Execution
-from dgmm.errors import DataError
+from dgmm.engine.execution import BlamedError, Execution
+from dgmm.errors import DataError, TemporaryError
 
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
@@ -26,6 +27,7 @@ BlockFunction = Callable[[Argument, Rows, Rows | None, int], Outcome]
 
 _FAN_IN = 8
 _ROOTS = 32
+_TRIALS = 2  # passes in which workers die without a block that is to blame
 
 
 def map_reduce(
@@ -52,7 +54,36 @@ def map_reduce(
     Returns
     -------
     outcome
+
+    Raises
+    ------
+    DataError
+        If a block is not what its array declares, or ends every worker that takes it up.
+    TemporaryError
+        If the cluster is lost for good.
     """
+    n_parts = _n_parts(dataset.n_blocks)
+    blocks = partial(_blocks, dataset, function, argument)
+    blamed: BlamedError | None = None
+    for _ in range(_TRIALS):
+        try:
+            parts = execution.compute(lambda: _tree(blocks()), lambda done: on_done(done, n_parts))
+            return reduce(add, parts).item()
+        except BlamedError as error:
+            blamed = error
+            _refuse_deadly_blocks(dataset, blocks, error, execution)
+    message = (
+        "Workers die again and again, and no block of the data ends them by itself. They may run "
+        "out of memory together: lower cluster.threads_per_worker or input.partition_size, or "
+        "raise cluster.memory_limit, and run the same command again."
+    )
+    raise TemporaryError(message) from blamed and blamed.__cause__
+
+
+def _blocks(
+    dataset: Dataset, function: BlockFunction[Argument, Outcome], argument: Argument
+) -> list[Delayed]:
+    """A task for each block, under a new key."""
     # A task result and not scattered data: what a lost worker held is computed again.
     shared = dask.delayed(argument, traverse=False, pure=False)
     arrays = [dataset.rows]
@@ -67,12 +98,54 @@ def map_reduce(
         dtype=object,
         meta=np.empty((0, 0), dtype=object),
     )
-    level = list(outcomes.to_delayed().ravel())
+    return list(outcomes.to_delayed().ravel())
+
+
+def _only(block: int, blocks: Callable[[], list[Delayed]]) -> list[Delayed]:
+    """One of the tasks."""
+    return [blocks()[block]]
+
+
+def _tree(level: list[Delayed]) -> list[Delayed]:
+    """Tasks that add up others, neighbours first, until few are left."""
     while len(level) > _ROOTS:
         level = [_sum(level[i : i + _FAN_IN]) for i in range(0, len(level), _FAN_IN)]
-    n_parts = len(level)
-    parts = execution.compute(level, lambda done: on_done(done, n_parts))
-    return reduce(add, parts).item()
+    return level
+
+
+def _n_parts(n_blocks: int) -> int:
+    """How many tasks a tree leaves."""
+    while n_blocks > _ROOTS:
+        n_blocks = -(-n_blocks // _FAN_IN)
+    return n_blocks
+
+
+def _refuse_deadly_blocks(
+    dataset: Dataset,
+    blocks: Callable[[], list[Delayed]],
+    blamed: BlamedError,
+    execution: Execution,
+) -> None:
+    """Try the blocks that are blamed for the death of workers, each alone on the cluster.
+
+    Raises
+    ------
+    DataError
+        Naming the first that ends workers by itself.
+    """
+    suspects = {key[1] for key in blamed.keys if isinstance(key, tuple)}
+    for block in sorted(suspects & set(range(dataset.n_blocks))):
+        try:
+            execution.compute(partial(_only, block, blocks), lambda _: None)
+        except BlamedError as error:
+            start, stop = dataset.bounds(block)
+            message = (
+                f"Rows {start} to {stop - 1} (block {block}) end every worker that takes them up: "
+                f"{error.n_deaths} died of this block alone. Either what is stored there is "
+                "damaged and crashes its decoder, or the block needs more memory than a worker "
+                "has: mend the data, lower input.partition_size or raise cluster.memory_limit."
+            )
+            raise DataError(message) from error.__cause__
 
 
 @dask.delayed(pure=False)

@@ -62,7 +62,9 @@ def test_a_local_cluster_is_closed_to_others_and_leaves_nothing(tmp_path: Path) 
             client = opened.execution.client
             with pytest.raises(ValueError, match="client"):
                 distributed.default_client()
-            assert opened.execution.compute([dask.delayed(os.getpid)()], lambda _: None) != [me.pid]
+            assert opened.execution.compute(
+                lambda: [dask.delayed(os.getpid)()], lambda _: None
+            ) != [me.pid]
 
             workers = client.scheduler_info(n_workers=-1)["workers"].values()
             assert [(w["nthreads"], w["memory_limit"]) for w in workers] == [(1, GIB)] * 2
@@ -123,7 +125,9 @@ def test_a_running_cluster_is_joined_and_left_running(
     for _ in range(2):
         with open_cluster(cluster) as opened:
             assert opened.capacity == Capacity(6, 2, GIB)
-            assert opened.execution.compute([dask.delayed(sum)([1, 2])], lambda _: None) == [3]
+            assert opened.execution.compute(
+                lambda: [dask.delayed(sum)([1, 2])], lambda _: None
+            ) == [3]
 
 
 def test_the_address_may_come_from_dask(scheduler: distributed.LocalCluster) -> None:
