@@ -20,7 +20,18 @@ def _conflict(text: str) -> PydanticCustomError:
     return PydanticCustomError(CONFLICT, "{text}", {"text": text})
 
 
-class LocalCluster(Section):
+class WorkersCluster(Section):
+    """What all kinds have in common whose workers are processes, here or elsewhere."""
+
+    progress_timeout: float = Field(
+        default=600,
+        gt=0,
+        le=86_400,
+        description="Seconds in which no task begins or ends before the cluster counts as lost.",
+    )
+
+
+class LocalCluster(WorkersCluster):
     """Worker processes on this machine, started for the run."""
 
     kind: Literal["local"] = "local"
@@ -44,7 +55,7 @@ class ThreadsCluster(Section):
     )
 
 
-class AddressCluster(Section):
+class AddressCluster(WorkersCluster):
     """A Dask cluster that runs already."""
 
     kind: Literal["address"]
@@ -84,7 +95,7 @@ class AddressCluster(Section):
         return self
 
 
-class _BatchCluster(Section):
+class _BatchCluster(WorkersCluster):
     jobs: Count = Field(default=1, description="Jobs to keep; one that ends early is replaced.")
     cores: Count | None = Field(default=None, description="Cores of a job.")
     memory: Size | None = Field(default=None, description="Bytes of a job, such as 16GiB.")
@@ -160,7 +171,7 @@ class SgeCluster(_BatchCluster):
     resource_spec: Line | None = Field(default=None, description="What a job asks for.")
 
 
-class KubernetesCluster(Section):
+class KubernetesCluster(WorkersCluster):
     """Pods that the Dask operator of a Kubernetes cluster starts."""
 
     kind: Literal["kubernetes"]
@@ -192,7 +203,7 @@ class KubernetesCluster(Section):
         return self
 
 
-class GatewayCluster(Section):
+class GatewayCluster(WorkersCluster):
     """A cluster that a Dask Gateway starts."""
 
     kind: Literal["gateway"]
@@ -212,7 +223,7 @@ class GatewayCluster(Section):
     insecure: bool = Field(default=False, description=_INSECURE)
 
 
-class MpiCluster(Section):
+class MpiCluster(WorkersCluster):
     """The processes of the MPI job in which the command runs, three or more."""
 
     kind: Literal["mpi"]

@@ -1,9 +1,14 @@
-"""What Dask must be told so that the loss of a worker is neither the end of a run nor a long wait.
+"""Runs that go on when workers or whole clusters are lost."""
 
-A local cluster is started under these settings. Those of the scheduler have to be given to a
-cluster that somebody else starts, in its own Dask configuration.
-"""
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
+from distributed import Client
+
+from dgmm.engine.execution import ClusterExecution
+
+# Each is a default of Dask under which a lost worker stalls or ends a run. Clusters that dgmm
+# starts have them; one that runs already must be given those of the scheduler by who starts it.
 SETTINGS: dict[str, object] = {
     # A nanny is given up if its worker is being restarted when this is over, and for ever.
     "distributed.deploy.lost-worker-timeout": "24h",
@@ -13,4 +18,28 @@ SETTINGS: dict[str, object] = {
     "distributed.scheduler.allowed-failures": 20,
     # Without a limit, tasks wait for ever once no worker can run them.
     "distributed.scheduler.no-workers-timeout": "2 minutes",
+    # A worker that is there and does not answer is restarted once this has passed twice.
+    "distributed.scheduler.worker-ttl": "2 minutes",
 }
+
+
+@contextmanager
+def lasting(
+    connect: Callable[[], AbstractContextManager[Client]], patience: float
+) -> Iterator[ClusterExecution]:
+    """Open a cluster to compute on, and open it anew whenever it is lost.
+
+    Parameters
+    ----------
+    connect : callable
+        ``connect()`` opens the cluster for the length of a ``with``.
+    patience : float
+        Seconds, see :class:`dgmm.engine.execution.ClusterExecution`.
+    """
+    with ExitStack() as stack:
+
+        def reopen() -> Client:
+            stack.close()
+            return stack.enter_context(connect())
+
+        yield ClusterExecution(reopen(), patience, reopen)

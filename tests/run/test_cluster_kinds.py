@@ -22,6 +22,7 @@ from dgmm.run.configuration import loads, schema
 
 MINIMAL = "input: {path: data.zarr}\noutput: {path: results}\n"
 
+PROGRESS = {"progress_timeout": ("300", 300.0)}
 BATCH = {
     "jobs": ("4", 4),
     "cores": ("8", 8),
@@ -38,6 +39,7 @@ BATCH = {
     "prologue": ("module load gcc", ("module load gcc",)),
     "timeout": ("3600", 3600.0),
     "insecure": ("true", True),
+    **PROGRESS,
 }
 KEYS = {
     ThreadsCluster: {"threads": ("2", 2), "memory_limit": ("1GiB", 2**30)},
@@ -49,6 +51,7 @@ KEYS = {
         "tls_key": ("key.pem", "key.pem"),
         "timeout": ("5", 5.0),
         "insecure": ("true", True),
+        **PROGRESS,
     },
     SlurmCluster: {**BATCH, "account": ("me", "me")},
     PbsCluster: {**BATCH, "account": ("me", "me"), "resource_spec": ("ncpus=8", "ncpus=8")},
@@ -63,6 +66,7 @@ KEYS = {
         "manifest": ("cluster.yaml", "cluster.yaml"),
         "timeout": ("5", 5.0),
         "insecure": ("true", True),
+        **PROGRESS,
     },
     GatewayCluster: {
         "address": ("https://gateway/x", "https://gateway/x"),
@@ -71,6 +75,7 @@ KEYS = {
         "options": ("{image: x, cores: 2, fast: true}", {"image": "x", "cores": 2, "fast": True}),
         "timeout": ("5", 5.0),
         "insecure": ("true", True),
+        **PROGRESS,
     },
     MpiCluster: {
         "threads_per_worker": ("2", 2),
@@ -79,6 +84,7 @@ KEYS = {
         "local_directory": ("/scratch", "/scratch"),
         "timeout": ("5", 5.0),
         "insecure": ("true", True),
+        **PROGRESS,
     },
 }
 EXCLUDED = {AddressCluster: "scheduler_file", KubernetesCluster: "manifest"}

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import dask
 from distributed import Client
 
-from dgmm.engine.execution import ClusterExecution, Execution, LocalExecution
+from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.run.cluster_kinds import (
     AddressCluster,
     Cluster,
@@ -20,7 +21,7 @@ from dgmm.run.cluster_kinds import (
 )
 from dgmm.run.clusters import address, batch, gateway, kubernetes, local, mpi
 from dgmm.run.clusters.capacity import Capacity, of_processes, of_threads, of_workers
-from dgmm.run.resilience import SETTINGS
+from dgmm.run.resilience import SETTINGS, lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ def open_cluster(cluster: Cluster) -> Iterator[OpenCluster]:
             capacity = of_threads(cluster)
             yield OpenCluster(LocalExecution("threads", capacity.threads_per_worker), capacity)
             return
-        with _connection(cluster) as client:
-            yield OpenCluster(ClusterExecution(client), of_workers(client))
+        with lasting(partial(_connection, cluster), cluster.progress_timeout) as execution:
+            yield OpenCluster(execution, of_workers(execution.client))
 
 
 def _connection(cluster: DistributedCluster) -> AbstractContextManager[Client]:

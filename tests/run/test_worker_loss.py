@@ -1,0 +1,139 @@
+"""Workers die at any moment, and every result keeps its bits."""
+
+import logging
+
+import distributed
+import numpy as np
+import pytest
+
+from dgmm.engine import passes
+from dgmm.engine.dataset import Dataset
+from dgmm.engine.events import ignore
+from dgmm.engine.execution import ClusterExecution
+from dgmm.engine.fit import FitOptions, fit
+from dgmm.engine.passes import Reader
+from dgmm.errors import DataError
+from dgmm.run.cluster_kinds import LocalCluster
+from dgmm.run.clusters import open_cluster
+from dgmm.run.resilience import SETTINGS
+from tests.engine.recording import SYNCHRONOUS, dataset_of
+from tests.engine.test_same_bits import bits
+from tests.run.faults import (
+    BLOCK_ROWS,
+    Killer,
+    Task,
+    Trap,
+    crash,
+    die,
+    expected_sum,
+    hoard,
+    kill,
+    killing,
+    sum_of_names,
+    worker_processes,
+)
+
+CLUSTER = LocalCluster(workers=2, memory_limit=512 * 2**20)
+
+
+@pytest.fixture(scope="module")
+def execution():
+    with open_cluster(CLUSTER) as opened:
+        yield opened.execution
+
+
+@pytest.mark.parametrize(
+    ("fault", "times", "in_tree"),
+    [(die, 2, False), (die, 1, True), (crash, 1, False), (hoard, 1, False)],
+)
+def test_a_worker_that_dies_in_a_task_changes_nothing(fault, times, in_tree, execution, tmp_path):
+    trap = Trap(tmp_path, times, fault)
+    assert sum_of_names(execution, Task(40, trap, in_tree)) == expected_sum()
+    assert trap.n_caught == times
+
+
+def test_all_workers_may_die_at_once_and_again_while_they_come_back(execution):
+    killed = []
+
+    def told(done, total):
+        assert total < 32
+        if done == 3:
+            together = worker_processes()
+            killed.extend(process for process in together if kill(process))
+            assert len(killed) == len(together) == 2
+
+    with killing(Killer(seed=0, mean_seconds=0.1, most=3)) as killer:
+        found = sum_of_names(execution, Task(seconds=0.05), told)
+        assert found == expected_sum()
+    assert killer.n_kills == 3
+    assert len(killed) == 2
+
+
+OPTIONS = FitOptions((("full", 2), ("diag", 3)), n_init=1, tol=1e-12, max_iter=3, sample_rows=300)
+
+
+def clumps():
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(1600, 3)) + 9 * rng.integers(0, 3, (1600, 1))
+    return dataset_of(rows.astype(np.float32), (40,) * 40)
+
+
+def forget(start, assignment):
+    del start, assignment
+
+
+def digest(dataset: Dataset, execution) -> tuple[str, ...]:
+    """The bits of a profile, a sweep and the assignments."""
+    found = fit(dataset, OPTIONS, execution)
+    reader = Reader(dataset, execution, ignore, found.profile.checksums)
+    mixture = found.sweep.best.parameters
+    assigned = passes.assign_all(reader, mixture, forget, 40)
+    values = [found.profile.mean, found.profile.scatter, found.profile.sample]
+    for result in found.sweep.results:
+        parameters = result.parameters
+        values += [parameters.weights, parameters.means, parameters.covariances, result.trace]
+    return tuple(bits(value) for value in (*values, assigned.log_likelihood))
+
+
+@pytest.mark.parametrize(
+    ("n_kills", "mean_seconds"), [(3, 0.3), pytest.param(300, 0.5, marks=pytest.mark.slow)]
+)
+@pytest.mark.timeout(3600)
+def test_fits_keep_their_bits_whenever_workers_die(n_kills, mean_seconds, execution):
+    dataset = clumps()
+    expected = digest(dataset, SYNCHRONOUS)
+    n_fits = 0
+    with killing(Killer(seed=1, mean_seconds=mean_seconds, most=n_kills)) as killer:
+        while killer.n_kills < n_kills:
+            assert digest(dataset, execution) == expected
+            n_fits += 1
+    assert killer.n_kills == n_kills
+    logging.info("%d workers killed in %d fits", killer.n_kills, n_fits)
+
+
+@pytest.fixture(scope="module")
+def strict_execution():
+    """On a cluster that soon gives tasks up."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SETTINGS, "distributed.scheduler.allowed-failures", 0)
+        with open_cluster(CLUSTER) as opened:
+            yield opened.execution
+
+
+def test_a_block_that_ends_every_worker_is_named_and_the_others_survive(strict_execution, tmp_path):
+    trap = Trap(tmp_path, 100)
+    with pytest.raises(DataError, match=r"Rows 120 to 122 \(block 40\) end every") as caught:
+        sum_of_names(strict_execution, Task(40, trap))
+    assert caught.value.exit_code == 65
+    assert isinstance(caught.value.__cause__, distributed.KilledWorker)
+    assert "1 died of this block alone" in str(caught.value)
+    assert trap.n_caught >= 2
+    assert BLOCK_ROWS == 3
+    assert sum_of_names(strict_execution, Task()) == expected_sum()
+
+
+def test_a_block_that_is_blamed_for_no_fault_of_its_own_is_computed(strict_execution, tmp_path):
+    trap = Trap(tmp_path, 1)
+    assert isinstance(strict_execution, ClusterExecution)
+    assert sum_of_names(strict_execution, Task(40, trap)) == expected_sum()
+    assert trap.n_caught == 1
