@@ -4,7 +4,7 @@ A closed list: no name of a class or module comes from a configuration. Keys tha
 from Dask's own configuration files, where the kind has one (``jobqueue.yaml``, ``gateway.yaml``).
 """
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -14,24 +14,22 @@ from dgmm.run.fields import Address, Count, Line, Lines, Path, Scalar, Section, 
 from dgmm.run.mistakes import CONFLICT
 
 _INSECURE = "Whether to go without TLS where others may read and write along."
+_Patience = Annotated[
+    float,
+    Field(
+        gt=0,
+        le=86_400,
+        description="Seconds in which no task begins or ends before the cluster counts as lost.",
+    ),
+]
+_PATIENCE = 600.0
 
 
 def _conflict(text: str) -> PydanticCustomError:
     return PydanticCustomError(CONFLICT, "{text}", {"text": text})
 
 
-class WorkersCluster(Section):
-    """What all kinds have in common whose workers are processes, here or elsewhere."""
-
-    progress_timeout: float = Field(
-        default=600,
-        gt=0,
-        le=86_400,
-        description="Seconds in which no task begins or ends before the cluster counts as lost.",
-    )
-
-
-class LocalCluster(WorkersCluster):
+class LocalCluster(Section):
     """Worker processes on this machine, started for the run."""
 
     kind: Literal["local"] = "local"
@@ -43,6 +41,7 @@ class LocalCluster(WorkersCluster):
         default=None,
         description="Bytes of each process, such as 4GiB; null divides this machine's memory.",
     )
+    progress_timeout: _Patience = _PATIENCE
 
 
 class ThreadsCluster(Section):
@@ -55,7 +54,7 @@ class ThreadsCluster(Section):
     )
 
 
-class AddressCluster(WorkersCluster):
+class AddressCluster(Section):
     """A Dask cluster that runs already."""
 
     kind: Literal["address"]
@@ -78,6 +77,7 @@ class AddressCluster(WorkersCluster):
         default=60, gt=0, le=86_400, description="Seconds to wait for scheduler and first worker."
     )
     insecure: bool = Field(default=False, description=_INSECURE)
+    progress_timeout: _Patience = _PATIENCE
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -95,7 +95,7 @@ class AddressCluster(WorkersCluster):
         return self
 
 
-class _BatchCluster(WorkersCluster):
+class _BatchCluster(Section):
     jobs: Count = Field(default=1, description="Jobs to keep; one that ends early is replaced.")
     cores: Count | None = Field(default=None, description="Cores of a job.")
     memory: Size | None = Field(default=None, description="Bytes of a job, such as 16GiB.")
@@ -130,6 +130,7 @@ class _BatchCluster(WorkersCluster):
         default=600, gt=0, le=864_000, description="Seconds to wait for the first worker."
     )
     insecure: bool = Field(default=False, description=_INSECURE)
+    progress_timeout: _Patience = _PATIENCE
 
     @model_validator(mode="after")
     def _shared(self) -> Self:
@@ -171,7 +172,7 @@ class SgeCluster(_BatchCluster):
     resource_spec: Line | None = Field(default=None, description="What a job asks for.")
 
 
-class KubernetesCluster(WorkersCluster):
+class KubernetesCluster(Section):
     """Pods that the Dask operator of a Kubernetes cluster starts."""
 
     kind: Literal["kubernetes"]
@@ -189,6 +190,7 @@ class KubernetesCluster(WorkersCluster):
         default=600, gt=0, le=86_400, description="Seconds to wait for the first worker."
     )
     insecure: bool = Field(default=False, description=_INSECURE)
+    progress_timeout: _Patience = _PATIENCE
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -203,7 +205,7 @@ class KubernetesCluster(WorkersCluster):
         return self
 
 
-class GatewayCluster(WorkersCluster):
+class GatewayCluster(Section):
     """A cluster that a Dask Gateway starts."""
 
     kind: Literal["gateway"]
@@ -221,9 +223,10 @@ class GatewayCluster(WorkersCluster):
         default=600, gt=0, le=86_400, description="Seconds to wait for the first worker."
     )
     insecure: bool = Field(default=False, description=_INSECURE)
+    progress_timeout: _Patience = _PATIENCE
 
 
-class MpiCluster(WorkersCluster):
+class MpiCluster(Section):
     """The processes of the MPI job in which the command runs, three or more."""
 
     kind: Literal["mpi"]
@@ -242,6 +245,7 @@ class MpiCluster(WorkersCluster):
         default=120, gt=0, le=86_400, description="Seconds to wait for the workers."
     )
     insecure: bool = Field(default=False, description=_INSECURE)
+    progress_timeout: _Patience = _PATIENCE
 
 
 BatchCluster = SlurmCluster | PbsCluster | LsfCluster | SgeCluster

@@ -162,9 +162,10 @@ def test_what_others_own_is_not_waited_for_in_vain(which, what, match, tmp_path)
         with open_cluster(cluster):
             pass  # both are there, so that short waits do from here on
         cluster = cluster.model_copy(update={"timeout": 5})
-        with pytest.raises(TemporaryError, match=match) as caught, open_cluster(cluster) as opened:
+        with open_cluster(cluster) as opened:
             Impatient(opened.execution, patience_later=3.0)
-            sum_of_names(opened.execution, Task(seconds=0.05), told)
+            with pytest.raises(TemporaryError, match=match) as caught:
+                sum_of_names(opened.execution, Task(seconds=0.05), told)
         assert "\n" not in str(caught.value)
         assert caught.value.__cause__ is not None
     assert len(sent) == 1
