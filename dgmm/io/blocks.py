@@ -73,7 +73,7 @@ def lazy_blocks(
         dtype=stored.dtype,
         meta=np.empty((0, 0), stored.dtype),
         # Dask knows blocks by name: equal names must mean equal values, and a changed file others.
-        name=f"dgmm-{sha256_of(fingerprint, location, rows)}",
+        name=f"dgmm-{sha256_of(fingerprint, location, rows, read.__name__)}",
     )
     return blocks
 
@@ -109,12 +109,12 @@ def _load_block(
         raise
     except Exception as error:  # codecs and file systems raise what they like
         raise StorageError(
-            f"Rows {start} to {stop} of {location} cannot be read: "
+            f"Rows {start} to {stop - 1} of {location} cannot be read: "
             f"{type(error).__name__}: {error}. Is the file damaged or gone?"
         ) from error
     if block.shape != (stop - start, shape[1]):
         raise InputChangedError(
-            f"Rows {start} to {stop} of {location} have shape {block.shape}, expected "
+            f"Rows {start} to {stop - 1} of {location} have shape {block.shape}, expected "
             f"{(stop - start, shape[1])}: it has been changed since it was opened."
         )
     return block

@@ -1,5 +1,6 @@
-"""NumPy's ``.npy``, C or Fortran order, read through a memory map."""
+"""NumPy's ``.npy``, C or Fortran order."""
 
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,7 @@ def _matches(path: Path) -> bool:
 def _describe(path: Path, variable: str | None) -> Stored:
     refuse_variable(path, variable)
     with path.open("rb") as file:
-        version = npy.read_magic(file)
-        if version not in _HEADER_READERS:
-            raise DataError(
-                f"{path} is .npy version {version}, which only structured arrays need. "
-                "Save one plain array of numbers with numpy.save."
-            )
-        shape, fortran_order, dtype = _HEADER_READERS[version](file)
+        shape, fortran_order, dtype = _header(file, path)
         stored_bytes = path.stat().st_size - file.tell()
     declared_bytes = dtype.itemsize
     for extent in shape:
@@ -40,8 +35,40 @@ def _describe(path: Path, variable: str | None) -> Stored:
     return Stored(shape, dtype, 1, list_files(path), f"NumPy array in {order} order")
 
 
+def _header(file: BufferedReader, path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns are stored one after the other, and dtype; the values come next."""
+    version = npy.read_magic(file)
+    if version not in _HEADER_READERS:
+        raise DataError(
+            f"{path} is .npy version {version}, which only structured arrays need. "
+            "Save one plain array of numbers with numpy.save."
+        )
+    return _HEADER_READERS[version](file)
+
+
 def _read(path: Path, variable: str | None, start: int, stop: int) -> NDArray[Any]:  # noqa: ARG001 - the signature of all formats
-    return np.array(npy.open_memmap(path, mode="r")[start:stop])
+    with path.open("rb") as file:
+        (n_rows, n_columns), fortran_order, dtype = _header(file, path)
+        begin, n_wanted = file.tell(), max(0, min(stop, n_rows) - start)
+        if not fortran_order:
+            rows = _values(file, begin, start * n_columns, n_wanted * n_columns, dtype)
+            return rows.reshape(n_wanted, n_columns)
+        columns = np.empty((n_wanted, n_columns), dtype, order="F")
+        for j in range(n_columns):
+            columns[:, j] = _values(file, begin, j * n_rows + start, n_wanted, dtype)
+        return columns
+
+
+def _values(
+    file: BufferedReader, begin: int, first: int, count: int, dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Consecutive values, read and not mapped: a map of a file that is cut off ends the process."""
+    file.seek(begin + first * dtype.itemsize)
+    values = np.empty(count, dtype)
+    n_bytes = file.readinto(values.view(np.uint8).data) if count else 0
+    if n_bytes < values.nbytes:
+        raise EOFError(f"it ends {values.nbytes - n_bytes} bytes too early")
+    return values
 
 
 FORMAT = Format("npy", _matches, _describe, _read)

@@ -57,6 +57,7 @@ def open_source(
     format: str = "auto",  # noqa: A002 - the name in the configuration
     variable: str | None = None,
     partition_size: int | None = None,
+    missing_chunks: str = "error",
 ) -> Source:
     """Open a dataset by its metadata alone.
 
@@ -73,6 +74,9 @@ def open_source(
     partition_size : int, optional
         Bytes that a task should read, as stored in memory; see `dgmm.io.partition`. Partitions
         depend on the dataset and on this number, never on the cluster.
+    missing_chunks : str
+        ``"error"`` refuses a Zarr chunk that is not there when it is read; ``"fill"`` takes it for
+        the fill value, as Zarr does.
 
     Returns
     -------
@@ -99,8 +103,9 @@ def open_source(
         stored = chosen.describe(file, variable)
     _check(stored, location)
     fingerprint = sha256_of(chosen.name, astuple(stored))
+    read = (chosen.read_filling if missing_chunks == "fill" else None) or chosen.read
     return Source(
-        blocks=lazy_blocks(chosen.read, location, stored, partition_size, fingerprint),
+        blocks=lazy_blocks(read, location, stored, partition_size, fingerprint),
         feature_names=stored.feature_names or tuple(f"x{j}" for j in range(stored.shape[1])),
         fingerprint=fingerprint,
         n_bytes_stored=sum(file.size for file in stored.files),

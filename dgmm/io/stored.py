@@ -64,7 +64,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """An input format: three functions. A new format is one module with one of these.
+    """An input format: a few functions. A new format is one module with one of these.
 
     Attributes
     ----------
@@ -78,12 +78,15 @@ class Format:
         ``read(path, variable, start, stop) -> ndarray`` of shape (stop - start, n_features), for
         the variable that ``describe`` chose; runs in tasks, so it is importable and opens what it
         reads.
+    read_filling : callable, optional
+        The same where parts that are missing mean the fill value; None if nothing can be missing.
     """
 
     name: str
     matches: Callable[[Path], bool]
     describe: Callable[[Path, str | None], Stored]
     read: Read
+    read_filling: Read | None = None
 
 
 def list_files(path: Path) -> tuple[StoredFile, ...]:

@@ -1,5 +1,7 @@
 """Zarr v2 and v3: an array, or an array inside a group."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dgmm.errors import ConfigurationError, DataError
+from dgmm.errors import ConfigurationError, DataError, StorageError
 from dgmm.io.stored import Format, Stored, list_files
 
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
@@ -32,8 +34,79 @@ def _describe(path: Path, variable: str | None) -> Stored:
 
 
 def _read(path: Path, variable: str | None, start: int, stop: int) -> NDArray[Any]:
-    array = zarr.open_array(str(path), path=variable or "", mode="r")
-    return np.asarray(array[start:stop])
+    return _rows(_array(path, variable), path, start, stop, may_lack_chunks=False)
+
+
+def _read_filling(path: Path, variable: str | None, start: int, stop: int) -> NDArray[Any]:
+    return _rows(_array(path, variable), path, start, stop, may_lack_chunks=True)
+
+
+def _array(path: Path, variable: str | None) -> zarr.Array[Any]:
+    return zarr.open_array(str(path), path=variable or "", mode="r")
+
+
+def _rows(
+    array: zarr.Array[Any], path: Path, start: int, stop: int, *, may_lack_chunks: bool
+) -> NDArray[Any]:
+    """Rows of an array, of which Zarr itself would not say that chunks are missing."""
+    for chunk in _chunks(array, start, min(stop, array.shape[0])):
+        _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=may_lack_chunks)
+    try:
+        return np.asarray(array[start:stop])
+    except Exception as error:  # codecs and file systems raise what they like
+        culprit = _first_unreadable(array, start, stop)
+        if culprit is None:
+            raise
+        raise StorageError(
+            f"Chunk {culprit.key} of {path / array.path} (rows {culprit.rows.start} to "
+            f"{culprit.rows.stop - 1}) cannot be read: {type(error).__name__}: {error}. "
+            "It is damaged or cut off: write or copy it again."
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """One stored object: a chunk, or a shard of several, whose index says which it lacks."""
+
+    key: str
+    rows: slice
+    columns: slice
+
+
+def _chunks(array: zarr.Array[Any], start: int, stop: int) -> Iterator[_Chunk]:
+    """The stored objects that hold some rows."""
+    height, width = array.shards or array.chunks
+    for i in range(start // height, -(-stop // height)):
+        rows = slice(i * height, min((i + 1) * height, array.shape[0]))
+        for j in range(-(-array.shape[1] // width)):
+            key = array.metadata.encode_chunk_key((i, j))
+            yield _Chunk(key, rows, slice(j * width, (j + 1) * width))
+
+
+def _check_file(file: Path, chunk: _Chunk, *, may_lack_chunks: bool) -> None:
+    """Refuse what Zarr takes for a chunk that is left out, unless one may be."""
+    where = f"{file} (rows {chunk.rows.start} to {chunk.rows.stop - 1})"
+    if file.exists():
+        if not file.is_file():
+            raise StorageError(f"There is a directory in place of chunk {where}. Write it again.")
+        if file.stat().st_size == 0:
+            raise StorageError(f"Chunk {where} is empty: write or copy it again.")
+        return
+    if not may_lack_chunks:
+        raise DataError(
+            f"There is no chunk {where}. It is lost, or was left out because it holds nothing but "
+            "the fill value, as Zarr does by default: write it again, or set "
+            "input.missing_chunks to fill if that is what missing chunks mean."
+        )
+
+
+def _first_unreadable(array: zarr.Array[Any], start: int, stop: int) -> _Chunk | None:
+    for chunk in _chunks(array, start, stop):
+        try:
+            array[chunk.rows, chunk.columns]
+        except Exception:  # the one that is looked for
+            return chunk
+    return None
 
 
 def _choose(path: Path, variable: str | None) -> zarr.Array[Any]:
@@ -69,4 +142,4 @@ def _choose_member(group: zarr.Group, path: Path, variable: str | None) -> zarr.
     )
 
 
-FORMAT = Format("zarr", _matches, _describe, _read)
+FORMAT = Format("zarr", _matches, _describe, _read, _read_filling)

@@ -45,6 +45,10 @@ class Input(Section):
         default=None,
         description="Bytes of one partition, the unit of work, such as 64MiB; null chooses them.",
     )
+    missing_chunks: Literal["error", "fill"] = Field(
+        default="error",
+        description="What a Zarr chunk that is not there means: an error, or the fill value.",
+    )
 
 
 class Model(Section):

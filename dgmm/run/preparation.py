@@ -54,7 +54,13 @@ def prepare(configuration: Configuration) -> Preparation:
         If the input cannot be opened (:func:`dgmm.io.sources.open_source`).
     """
     wanted = configuration.input
-    source = open_source(wanted.path, wanted.format, wanted.variable, wanted.partition_size)
+    source = open_source(
+        wanted.path,
+        wanted.format,
+        wanted.variable,
+        wanted.partition_size,
+        wanted.missing_chunks,
+    )
     dataset = Dataset.from_array(source.blocks, feature_names=source.feature_names)
     options = _options(configuration.model, dataset)
     chunk_rows = _chunk_rows(dataset.block_rows, options.max_components)

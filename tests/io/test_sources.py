@@ -34,6 +34,7 @@ def table(n_rows=20, n_features=3, dtype="f8"):
 
 
 def store(path, values, **options):
+    options = {"config": {"write_empty_chunks": True}, **options}
     array = zarr.create_array(path, shape=values.shape, dtype=values.dtype, **options)
     array[...] = values
     return path
@@ -308,7 +309,9 @@ def test_unreadable_chunks_name_their_rows(tmp_path):
     blocks = open_source(path, partition_size=5 * 24).blocks
     (path / "c" / "1" / "0").write_bytes(b"damaged")
     assert blocks.npartitions == 4
-    with pytest.raises(StorageError, match=r"Rows 5 to 10 of .*x\.zarr cannot be read"):
+    with pytest.raises(
+        StorageError, match=r"Chunk c/1/0 of .*x\.zarr \(rows 5 to 9\) cannot be read"
+    ):
         blocks.compute(scheduler="synchronous")
 
 

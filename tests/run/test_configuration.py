@@ -139,6 +139,7 @@ WRONG = [
     ("input.partition_size", "64 MiBs", "expected bytes"),
     ("input.partition_size", "0", "found 0, expected greater than 0"),
     ("input.partition_size", "1.5", "found 1.5, expected an integer"),
+    ("input.missing_chunks", "zero", "found \"zero\", expected 'error' or 'fill'"),
     ("model", "null", "found null, expected keys with values"),
     ("model.n_components", "many", 'found "many", expected an integer, a list of integers, or a'),
     ("model.n_components", "0", "found 0, expected greater than or equal to 1"),
