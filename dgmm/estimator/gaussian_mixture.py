@@ -87,7 +87,10 @@ class GaussianMixture(ScoringMixture):
     lower_bounds_ : list of float
         The same after each iteration.
     bic_, aic_, icl_ : float
-        Criteria on the data of the fit; smaller is better.
+        Criteria on the data of the fit; smaller is better. The sum of ``sample_weight`` is their
+        number of rows.
+    classes_ : ndarray of shape (n_components,)
+        0 to K - 1: the labels, and the columns of ``predict_proba``.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where the data have names that are strings.
@@ -150,7 +153,7 @@ class GaussianMixture(ScoringMixture):
         X : array-like, dask array, data frame or DataArray of shape (n_samples, n_features)
             Real; its dtype stays, and sums are taken in float64.
         y : Ignored
-        sample_weight : array-like of shape (n_samples,), optional
+        sample_weight : array-like of shape (n_samples,) or float, optional
             Not negative; a weight of 2 is a row that occurs twice.
 
         Returns

@@ -1,9 +1,11 @@
 """``sweep``: many mixtures fitted in the same passes over the data, and one chosen."""
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from dgmm.engine.fit import fit
 from dgmm.estimator import options, silhouette
@@ -110,5 +112,8 @@ def sweep(
             result.candidate.name: silhouette.mean_silhouette(result.parameters, rows)
             for result in results
         }
-    best = fitted_like(model, ranked(results, criterion, scores)[0])
+    first = ranked(results, criterion, scores)[0]
+    best = fitted_like(model, first)
+    if not best.converged_ and max_iter > 0:
+        warnings.warn(f"The best candidate: {first.status.sentence}", ConvergenceWarning, 2)
     return SweepResult(best, results, criterion, found.sweep.n_passes, scores)

@@ -6,6 +6,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import silhouette_score
 
 import dgmm
@@ -141,6 +142,12 @@ def test_the_silhouette_takes_some_rows_of_many_and_none_without_weight():
 def test_sweeps_of_nothing_sensible_are_refused(parameters, message):
     with pytest.raises(ValueError, match=message):
         dgmm.sweep(X, **parameters)
+
+
+def test_a_best_candidate_that_is_not_converged_is_told_of():
+    with pytest.warns(ConvergenceWarning, match="The best candidate: EM used all its iterations"):
+        found = dgmm.sweep(X, 3, "tied", max_iter=1, tol=1e-12, random_state=0)
+    assert found.best.status_ == "max_iter"
 
 
 def test_a_number_of_components_may_be_numpy_s_and_come_twice():
