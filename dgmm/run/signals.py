@@ -54,11 +54,14 @@ class _Ending:
         self.is_told = False
 
     def begin(self, number: int, _: FrameType | None) -> None:
-        if not self.message:
-            name = signal.Signals(number).name
-            self.message = f"stopped by {name}; the same command again goes on from here"
-            threading.Thread(target=self._insist, daemon=True).start()
-            raise Stopped
+        if self.message:
+            return
+        name = signal.Signals(number).name
+        self.message = f"stopped by {name}; the same command again goes on from here"
+        for each in _SIGNALS:  # ignored and not handled: the interpreter drops handlers as it ends
+            signal.signal(each, signal.SIG_IGN)
+        threading.Thread(target=self._insist, daemon=True).start()
+        raise Stopped
 
     def _insist(self) -> None:
         import psutil  # here, so that the command answers at once
