@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,7 +49,8 @@ def only_writer(output: Path) -> Iterator[None]:
             _sign(output)
         yield
     finally:
-        (output / OWNER).unlink(missing_ok=True)
+        with suppress(OSError):  # the next owner signs over it
+            (output / OWNER).unlink(missing_ok=True)
         lock.release()
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,11 +55,12 @@ def seen_by_a_reader(output):
 
 
 def assert_clean(output):
-    """Nothing is left of what was interrupted."""
-    names = {path.name for path in output.iterdir()}
+    """Nothing is left of what was interrupted, but the name of who was killed with the lock."""
+    names = {path.name for path in output.iterdir()} - {".owner.json"}
     assert names == {"runs", "latest.json", "latest.zarr", ".lock"}
     assert list(output.rglob("*.partial")) == []
-    assert [path for path in output.rglob(".*") if path.name != ".lock"] == []
+    hidden = {path.name for path in output.rglob(".*")}
+    assert hidden <= {".lock", ".owner.json"}
     assert all((path / "zarr.json").is_file() for path in (output / "runs").iterdir())
 
 
@@ -106,12 +108,13 @@ def n_steps(data, assigned, output):
 
 def test_a_kill_at_some_steps_of_the_publication(data, assigned, tmp_path, old_and_new):
     n = n_steps(data, assigned, tmp_path / "counted")
-    steps = [*range(1, n - 12, 25), *range(n - 12, n + 1, 2)]
+    steps = [*range(1, n - 12, 40), *range(n - 12, n + 1, 3)]
     for step in steps:
         assert killed_while_publishing(data, assigned, tmp_path / "out", step, old_and_new)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3000)
 def test_a_kill_at_every_step_of_the_publication(data, assigned, tmp_path, old_and_new):
     n = n_steps(data, assigned, tmp_path / "counted")
     for step in range(1, n + 1):
@@ -142,6 +145,7 @@ def test_kills_at_ever_later_steps_until_done(data, tmp_path, old_and_new):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3000)
 def test_a_hundred_kills_at_random_steps(data, tmp_path, old_and_new):
     rng = np.random.default_rng(5)
     n_kills = n_runs = 0
@@ -150,6 +154,25 @@ def test_a_hundred_kills_at_random_steps(data, tmp_path, old_and_new):
         n_kills += killed_until_done(data, tmp_path / f"out-{n_runs}", old_and_new, steps)
         n_runs += 1
     assert n_runs > 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_a_hundred_kills_at_random_moments(data, tmp_path, old_and_new):
+    rng, began = np.random.default_rng(6), time.monotonic()
+    assert attempt(with_old_result(data, tmp_path / "timed"))[0] == 0
+    longest = time.monotonic() - began
+    n_kills = n_runs = 0
+    while n_kills < 100:
+        output = tmp_path / f"out-{n_runs}"
+        text = with_old_result(data, output)
+        while (exit_code := attempt(text, kill_after=rng.uniform(0, longest))[0]) != 0:
+            assert exit_code == -signal.SIGKILL
+            n_kills += 1
+            assert seen_by_a_reader(output) in old_and_new
+        assert seen_by_a_reader(output) == old_and_new[1]
+        assert_clean(output)
+        n_runs += 1
 
 
 class FailingWrites:
@@ -199,6 +222,7 @@ def test_writes_that_fail_one_after_the_other(data, tmp_path, monkeypatch, old_a
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3000)
 def test_every_write_fails_once(data, tmp_path, monkeypatch, old_and_new):
     writes, number, more = FailingWrites(monkeypatch), 1, True
     while more:

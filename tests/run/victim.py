@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ _EFFECTS = (
     (shutil, "rmtree"),
 )
 
+_counting = threading.Lock()
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload([__name__])  # the libraries are imported once for all of them
 
@@ -84,8 +86,8 @@ def interrupt(text, stage, index=0):
         run(loads(text), crash_before(stage, index))
 
 
-def attempt(text, kill_at=0, user=None):
-    """Run in a process that is killed before its effect of this number, if it has so many.
+def attempt(text, kill_at=0, kill_after=200.0, user=None):
+    """Run in a process that is killed before its effect of this number, or after so many seconds.
 
     Returns
     -------
@@ -94,10 +96,12 @@ def attempt(text, kill_at=0, user=None):
     n_effects : int
         Effects that it came to.
     """
-    calls = _processes.Value("i", 0)
+    calls = _processes.RawValue("i", 0)  # a lock of it would die with the process, held
     process = _processes.Process(target=_attempt, args=(text, kill_at, user, calls))
     process.start()
-    process.join(200)
+    process.join(kill_after)
+    process.kill()
+    process.join()
     return process.exitcode, calls.value
 
 
@@ -114,7 +118,7 @@ def _attempt(text, kill_at, user, calls):
 
 def _mortal(effect, calls, kill_at):
     def call(*arguments, **options):
-        with calls.get_lock():
+        with _counting:
             calls.value += 1
             if calls.value == kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
