@@ -19,6 +19,8 @@ from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.passes import Reader
 from dgmm.errors import DataError
 from dgmm.mixture import kernels
+from dgmm.run.cluster_kinds import AddressCluster
+from dgmm.run.clusters import open_cluster
 from tests.engine.recording import SYNCHRONOUS, bounds_of, dataset_of
 from tests.engine.test_map_reduce import OddError, fail_at, leaves_of, nothing, sum_over
 from tests.strategies import COVARIANCE_TYPES
@@ -167,6 +169,18 @@ def test_clusters_give_the_bits_of_one_thread(workers, threads, cluster_of, expe
     assert results == expected
     assert os.getpid() not in processes
     assert len(processes) == workers
+
+
+def test_a_cluster_joined_by_its_address_gives_the_bits_of_one_thread(
+    cluster_of, expected, tmp_path
+):
+    scaled(cluster_of, 2, 1)
+    address = cluster_of[1][0].scheduler_address
+    with open_cluster(AddressCluster(kind="address", address=address)) as opened:
+        results, processes = everything(opened.execution, tmp_path / "out")
+    assert results == expected
+    assert os.getpid() not in processes
+    assert len(processes) == 2
 
 
 def test_clusters_add_in_the_same_tree(cluster_of):

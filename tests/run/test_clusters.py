@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,11 +11,13 @@ import dask
 import distributed
 import psutil
 import pytest
+from distributed.security import Security
 
 from dgmm.engine.execution import ClusterExecution, LocalExecution
-from dgmm.errors import ConfigurationError, TemporaryError
-from dgmm.run.cluster_kinds import AddressCluster, LocalCluster, ThreadsCluster
-from dgmm.run.clusters import Capacity, capacity, expected_capacity, local, open_cluster
+from dgmm.errors import ConfigurationError, MissingExtraError, TemporaryError
+from dgmm.run.cluster_kinds import AddressCluster, Cluster, LocalCluster, ThreadsCluster
+from dgmm.run.clusters import Capacity, capacity, expected_capacity, local, open_cluster, take_part
+from dgmm.run.configuration import loads
 
 GIB = 1024**3
 
@@ -198,3 +201,105 @@ def test_no_address_is_a_mistake(address: str | None, match: str) -> None:
         open_cluster(AddressCluster(kind="address")),
     ):
         raise AssertionError
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
+    """The address of a scheduler with TLS, and the files that let others in."""
+    pytest.importorskip("cryptography", reason='cryptography is not installed (extra "jobqueue")')
+    security = Security.temporary()
+    folder = tmp_path_factory.mktemp("tls")
+    keys = {}
+    texts = security.get_tls_config_for_role("client")
+    for key, name in (("tls_ca_file", "ca_file"), ("tls_cert", "cert"), ("tls_key", "key")):
+        keys[key] = str(folder / f"{name}.pem")
+        Path(keys[key]).write_text(texts[name])
+    with distributed.LocalCluster(
+        n_workers=1,
+        processes=False,
+        protocol="tls://",
+        security=security,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+    ) as cluster:
+        yield cluster.scheduler_address, keys
+
+
+def joined(address: str, **keys: str) -> int:
+    cluster = AddressCluster(kind="address", address=address, timeout=5, **keys)  # type: ignore[arg-type]
+    with open_cluster(cluster) as opened:
+        return opened.capacity.workers
+
+
+def test_a_scheduler_with_tls_takes_those_with_credentials(
+    secured: tuple[str, dict[str, str]],
+) -> None:
+    address, keys = secured
+    assert address.startswith("tls://")
+    assert joined(address, **keys) == 1
+    settings = {"ca-file": keys["tls_ca_file"]}
+    settings |= {"client.cert": keys["tls_cert"], "client.key": keys["tls_key"]}
+    with dask.config.set({f"distributed.comm.tls.{key}": settings[key] for key in settings}):
+        assert joined(address) == 1
+
+
+def test_a_scheduler_with_tls_takes_nobody_else(
+    secured: tuple[str, dict[str, str]], tmp_path: Path
+) -> None:
+    address, keys = secured
+    with pytest.raises(ConfigurationError, match=f"found no TLS credentials for {address}, exp"):
+        joined(address)
+    with pytest.raises(
+        ConfigurationError, match=r"cannot use the TLS credentials .* correct clust"
+    ):
+        joined(address, **{**keys, "tls_cert": str(tmp_path / "nothing.pem")})
+    other = tmp_path / "ca.pem"
+    other.write_text(Security.temporary().get_tls_config_for_role("client")["ca_file"])
+    with pytest.raises(TemporaryError, match=f"no Dask scheduler answers at {address}"):
+        joined(address, **{**keys, "tls_ca_file": str(other)})
+
+
+def test_a_scheduler_where_others_listen_is_not_joined(tmp_path: Path) -> None:
+    path = tmp_path / "scheduler.json"
+    path.write_text(json.dumps({"address": "tcp://192.0.2.1:8786"}))
+    for cluster in (
+        AddressCluster(kind="address", scheduler_file=str(path)),
+        AddressCluster(kind="address"),
+    ):
+        with (
+            dask.config.set({"scheduler-address": "tcp://192.0.2.1:8786"}),
+            pytest.raises(
+                ConfigurationError, match=r"found a scheduler at tcp://192\.0\.2\.1:8786"
+            ),
+            open_cluster(cluster),
+        ):
+            raise AssertionError
+
+
+def started(cluster: Cluster) -> None:
+    """Do with a cluster what a run does."""
+    take_part(cluster)
+    with open_cluster(cluster):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("cluster", "package", "extra"),
+    [
+        ("{kind: kubernetes, image: a, insecure: true}", "dask_kubernetes", "kubernetes"),
+        ("{kind: gateway, address: 'https://host'}", "dask_gateway", "gateway"),
+        ("{kind: mpi}", "dask_mpi", "mpi"),
+        ("{kind: pbs}", "dask_jobqueue", "jobqueue"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(
+    cluster: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    configuration = loads("input: {path: a}\noutput: {path: b}\n", [f"cluster={cluster}"])
+    kind = configuration.cluster.kind
+    needs = f"a cluster of kind {kind} needs {package.replace('_', '-')}: "
+    with pytest.raises(MissingExtraError, match=f"^{needs}") as caught:
+        started(configuration.cluster)
+    assert f'pip install "dgmm[{extra}]"' in str(caught.value)
+    assert caught.value.exit_code == 78

@@ -22,7 +22,9 @@ from dgmm.run.clusters.waiting import AGAIN, wait_for_workers
 
 EXTRA = "jobqueue"
 
-_OWN_KEYS = {"kind", "jobs", "prologue", "shared_directory", "timeout", "insecure"}
+# Keys that are not dask-jobqueue's, or not by the same name.
+_OWN_KEYS = {"kind", "jobs", "prologue", "shared_directory", "insecure"}
+_OWN_KEYS |= {"timeout", "progress_timeout"}
 _STATUS_TIMEOUT = 20.0  # seconds
 
 
@@ -145,7 +147,7 @@ def _reason(system: _System, jobs: Any) -> str:
     """Why there are no workers, as the batch system says it, with what it was asked for."""
     known = list(jobs.workers.values())
     says = list(dict.fromkeys(job.refusal for job in known if job.refusal))
-    numbers = [job.job_id for job in known if job.job_id]
+    numbers = sorted((job.job_id for job in known if job.job_id), key=lambda n: (len(n), n))
     if numbers:
         says.append(_status(system, numbers))
     script = "\n  ".join(filter(None, jobs.job_script().splitlines()))

@@ -57,9 +57,14 @@ def take_part(cluster: MpiCluster) -> None:
             dashboard_address="127.0.0.1:0",
             protocol="tcp" if cluster.insecure else "tls",
             worker_class="distributed.Nanny",
-            worker_options={"dashboard_address": "127.0.0.1:0"},
+            worker_options={
+                "dashboard_address": "127.0.0.1:0",
+                "death_timeout": cluster.timeout,  # where the run has ended before they began
+            },
             comm=world,
         )
+    with joined(cluster):
+        pass  # workers still on their way would miss that the scheduler ends, and wait for it
 
 
 def _share_credentials(cluster: MpiCluster, world: Any) -> None:
