@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dgmm.run.variables import Expander
-from dgmm.run.yaml import MAX_DEPTH, Path, Problem, read, read_mapping
+from dgmm.run.yaml import MAX_DEPTH, Path, Problem, named, read, read_mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def gather(text: str, overrides: Sequence[str], environment: Mapping[str, str]) 
     for override in overrides:
         dotted, separator, written = override.partition("=")
         if not separator:
-            mistakes.append(Mistake(f"found {override}, expected KEY=VALUE", place="--set"))
+            mistakes.append(Mistake(f"found {named(override)}, expected KEY=VALUE", place="--set"))
             continue
         path = tuple(dotted.split("."))
         if len(path) > MAX_DEPTH:

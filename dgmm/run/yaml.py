@@ -5,6 +5,7 @@ core schema (YAML 1.2.2, section 10.3.2). Anchors, aliases, merge keys and tags 
 text says what it means and reading it takes time in proportion to its length.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-MAX_BYTES = 1024**2
+MAX_BYTES = 64 * 1024  # the parser takes a second for the worst that fits in
 MAX_DEPTH = 20
 
 Path = tuple[str | int, ...]
@@ -38,6 +39,8 @@ _PREFIXED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
 _NAN = frozenset({".nan", ".NaN", ".NAN"})
+_WORD = re.compile(r"[\w.,:/!<&*-]{1,60}")
+_MAX_SHOWN = 60
 _MAX_DIGITS = 400  # more than any float holds; int() itself refuses some thousands of digits
 
 
@@ -177,11 +180,15 @@ class _Reader:
 
     def _refuse_references(self, event: Event) -> None:
         if isinstance(event, AliasEvent):
-            self.report(f"found the alias *{event.anchor}, expected a value", event.start_mark)
+            self.report(
+                f"found the alias {named(f'*{event.anchor}')}, expected a value", event.start_mark
+            )
         elif event.anchor is not None:
-            self.report(f"found the anchor &{event.anchor}, expected none", event.start_mark)
+            self.report(
+                f"found the anchor {named(f'&{event.anchor}')}, expected none", event.start_mark
+            )
         elif event.tag is not None:
-            self.report(f"found the tag {event.tag}, expected none", event.start_mark)
+            self.report(f"found the tag {named(event.tag)}, expected none", event.start_mark)
 
     def _scalar(self, event: Event) -> object:
         is_plain = event.implicit[0]
@@ -211,7 +218,8 @@ class _Reader:
                 self.lines.setdefault(here, _line(event.start_mark))
             else:
                 first = self.lines[here]
-                self.report(f"found the key {key} again, after line {first}", event.start_mark)
+                again = f"found the key {named(key)} again, after line {first}"
+                self.report(again, event.start_mark)
             value = self._node(next(self._events), here)
             if is_new:
                 mapping[key] = value
@@ -226,6 +234,13 @@ class _Reader:
         if event.value == "<<":
             self.report("found the merge key <<, expected the keys themselves", event.start_mark)
         return str(event.value)
+
+
+def named(text: str) -> str:
+    """A name out of a configuration as a message shows it: on one line, and short."""
+    if _WORD.fullmatch(text):
+        return text
+    return json.dumps(text) if len(text) <= _MAX_SHOWN else f"{json.dumps(text[:_MAX_SHOWN])}..."
 
 
 def _line(mark: Mark) -> int:

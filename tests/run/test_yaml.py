@@ -27,6 +27,14 @@ from dgmm.run.yaml import MAX_BYTES, MAX_DEPTH, Document, read, read_mapping, sc
         ("null", None),
         ("2026-01-31", "2026-01-31"),  # a date in YAML 1.1
         ("-.inf", float("-inf")),
+        ("1e999", float("inf")),
+        ("-1e-999", -0.0),
+        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
+        ("inf", "inf"),
+        ("nan", "nan"),
+        ("0b1", "0b1"),
+        ("+1", 1),
+        ("1e", "1e"),
         ("٣", "٣"),  # digits of other scripts are text
     ],
 )
@@ -57,6 +65,24 @@ def test_every_key_and_item_knows_its_line() -> None:
         ("a", "c", 1): 6,
         ("a", "c", 1, "d"): 6,
     }
+
+
+@pytest.mark.parametrize(
+    "text", ["a: 1\r\nb:\r\n  c: x\r\n", "a: 1\rb:\r  c: x", "\ufeffa: 1\nb: {c: x}"]
+)
+def test_line_ends_and_a_byte_order_mark_of_other_systems_are_read(text: str) -> None:
+    document = read_mapping(text)
+    assert document.value == {"a": 1, "b": {"c": "x"}}
+    assert document.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("start", "filling"),
+    [("a: [", "1,"), ("a:\n", "- 1\n"), ("", "["), ("{", "a,"), ("a: ", "!"), ("a: [", "*a,")],
+)
+def test_the_longest_texts_are_answered(start: str, filling: str) -> None:
+    text = start + filling * ((MAX_BYTES - 10) // len(filling))
+    assert isinstance(read_mapping(text).value, dict)
 
 
 def test_the_first_of_duplicate_keys_is_kept() -> None:
@@ -90,7 +116,21 @@ def test_the_first_of_duplicate_keys_is_kept() -> None:
         ("a: " + "9" * 5000, 1, "an integer of 5000 digits"),
         ("a: " + "[" * 30, 1, f"more than {MAX_DEPTH} levels"),
         ("? " * 30, 1, f"more than {MAX_DEPTH} levels"),
-        ("a: " + "x" * MAX_BYTES, None, "expected at most 1,048,576"),
+        ("a: " + "x" * MAX_BYTES, None, "expected at most 65,536"),
+        ("x" * 10**6 + ": 1", None, "expected at most 65,536"),
+        ("x" * 2000 + ": 1", 1, "not YAML"),
+        ("a: !" + "x" * 1000, 1, 'the tag "!' + "x" * 59 + '"...'),
+        ("a: &" + "x" * 1000 + " 1", 1, 'the anchor "&' + "x" * 59 + '"...'),
+        ('"a\\nb": 1\n"a\\nb": 2', 2, 'the key "a\\nb" again, after line 1'),
+        ("1: x\n'1': y", 2, "the key 1 again"),
+        ("null: x\nnull: y", 2, "the key null again"),
+        ("'<<': {}", 1, "the merge key <<"),
+        ("a: ! 1", 1, "the tag !"),
+        ("a: !!binary aGk=", 1, "the tag tag:yaml.org,2002:binary"),
+        ("a: !!set {x}", 1, "the tag tag:yaml.org,2002:set"),
+        ("a: 1\n...\nb: 2", 3, "a second document"),
+        ("a: 1\x07", None, "not YAML"),
+        ("a: x\ufffe", None, "not YAML"),
     ],
 )
 def test_what_a_configuration_does_not_need_is_refused_with_its_line(
