@@ -9,6 +9,7 @@ import numpy as np
 from dgmm.errors import DataError
 
 _REAL_KINDS = "buif"
+_MOST_BLOCKS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +102,12 @@ def _check_rows(rows: da.Array) -> None:
         message = (
             "The data have blocks of unknown size; expected known ones. "
             "Call compute_chunk_sizes() on the array first."
+        )
+        raise DataError(message)
+    if rows.npartitions > _MOST_BLOCKS:
+        message = (
+            f"The data have {rows.npartitions} blocks; expected at most {_MOST_BLOCKS}. "
+            "Open them in larger blocks, of 16 to 256 MiB."
         )
         raise DataError(message)
     if 0 in rows.shape:

@@ -14,6 +14,8 @@ from dgmm.estimator.frames import DaskFrameTable, PandasTable
 from dgmm.estimator.labelled import XarrayTable
 from dgmm.estimator.tables import Table
 
+_NO_NUMBERS = "cSUTMmV"  # kinds of dtype: complex, bytes, text, times, structures
+
 
 def table_of(estimator: Any, X: Any, feature_dim: str | None, *, reset: bool) -> Table:
     """The table for whatever a user gave, its features checked against those of the fit.
@@ -37,6 +39,7 @@ def table_of(estimator: Any, X: Any, feature_dim: str | None, *, reset: bool) ->
     if lazy is not None:
         validate_data(estimator, lazy.heading, reset=reset, skip_check_array=True)
         return lazy
+    _refuse_what_is_no_number(X)
     values = validate_data(
         estimator, X, reset=reset, dtype="numeric", ensure_min_samples=2 if reset else 1
     )
@@ -44,6 +47,18 @@ def table_of(estimator: Any, X: Any, feature_dim: str | None, *, reset: bool) ->
         values = values.astype(np.float64)
     kind = PandasTable if _is_instance(X, "pandas", "DataFrame") else NumpyTable
     return kind(values, X)
+
+
+def _refuse_what_is_no_number(X: Any) -> None:
+    """Name the dtype, as scikit-learn does not; objects, which may be numbers, are left to it."""
+    dtype = getattr(X, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in _NO_NUMBERS:
+        what = "Complex data not supported: " if dtype.kind == "c" else ""
+        message = (
+            f"{what}X has dtype {dtype}; expected boolean, integer, or floating point. "
+            "Convert it, or choose other columns."
+        )
+        raise DataError(message)
 
 
 def _lazy_table(X: Any, feature_dim: str | None) -> Table | None:

@@ -102,6 +102,8 @@ def open_source(
     with _explained(location, chosen.name):
         stored = chosen.describe(file, variable)
     _check(stored, location)
+    if missing_chunks == "error" and chosen.refuse_missing is not None:
+        chosen.refuse_missing(file, stored)
     fingerprint = sha256_of(chosen.name, astuple(stored))
     read = (chosen.read_filling if missing_chunks == "fill" else None) or chosen.read
     return Source(

@@ -80,6 +80,9 @@ class Format:
         reads.
     read_filling : callable, optional
         The same where parts that are missing mean the fill value; None if nothing can be missing.
+    refuse_missing : callable, optional
+        ``refuse_missing(path, stored)`` raises if there are fewer files than parts, so that much
+        that is declared and not there is refused before any of it is read.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Format:
     describe: Callable[[Path, str | None], Stored]
     read: Read
     read_filling: Read | None = None
+    refuse_missing: Callable[[Path, Stored], None] | None = None
 
 
 def list_files(path: Path) -> tuple[StoredFile, ...]:

@@ -1,5 +1,6 @@
 """Zarr v2 and v3: an array, or an array inside a group."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,15 @@ def _read(path: Path, variable: str | None, start: int, stop: int) -> NDArray[An
 
 def _read_filling(path: Path, variable: str | None, start: int, stop: int) -> NDArray[Any]:
     return _rows(_array(path, variable), path, start, stop, may_lack_chunks=True)
+
+
+def _refuse_missing(path: Path, stored: Stored) -> None:
+    """Name the first missing chunk of an array that has fewer files than chunks."""
+    array = _array(path, stored.variable)
+    extents = zip(array.shape, array.shards or array.chunks, strict=True)
+    if len(stored.files) < math.prod(-(-extent // size) for extent, size in extents):
+        for chunk in _chunks(array, 0, array.shape[0]):
+            _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=False)
 
 
 def _array(path: Path, variable: str | None) -> zarr.Array[Any]:
@@ -142,4 +152,4 @@ def _choose_member(group: zarr.Group, path: Path, variable: str | None) -> zarr.
     )
 
 
-FORMAT = Format("zarr", _matches, _describe, _read, _read_filling)
+FORMAT = Format("zarr", _matches, _describe, _read, _read_filling, _refuse_missing)

@@ -268,7 +268,9 @@ def test_pickle_in_a_dataset_is_never_loaded(tmp_path, place):
 def test_64_terabytes_declared_by_a_few_bytes_are_opened_without_allocating(tmp_path):
     (tmp_path / "x.zarr").mkdir()
     (tmp_path / "x.zarr" / ".zarray").write_text(zarray(shape=[2**39, 16], chunks=[100_000, 16]))
-    source = open_source(tmp_path / "x.zarr")
+    with pytest.raises(DataError, match=r"no chunk .*x\.zarr/0\.0 \(rows 0 to 99999\)"):
+        open_source(tmp_path / "x.zarr")
+    source = open_source(tmp_path / "x.zarr", missing_chunks="fill")
     assert source.blocks.nbytes == 2**46
     assert source.blocks.npartitions < 300_000
 
@@ -355,7 +357,7 @@ def test_large_chunks_are_split_with_a_warning(tmp_path, caplog):
         zarray(shape=[8_000_000, 8], chunks=[4_000_000, 8])
     )
     with caplog.at_level(logging.WARNING):
-        source = open_source(tmp_path / "x.zarr")
+        source = open_source(tmp_path / "x.zarr", missing_chunks="fill")
     assert source.blocks.chunks[0][0] == 500_000
     assert "chunks of 4000000 rows (244 MiB)" in caplog.text
 

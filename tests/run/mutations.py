@@ -140,7 +140,7 @@ _GOOD_AND_BAD: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "output.assignments": (("labels", "[labels, log_density]"), ("[]", "label", "1")),
     "cluster": (("{}", "{kind: threads}", "{workers: 2}"), ("{kind: x}", "{a: 1}")),
     "cluster.memory_limit": (("null", "1GiB"), ("0", "x", "-1")),
-    "cluster.threads": ((), ("1", "0")),
+    "cluster.threads": ((), ("x", "0")),
 }  # fmt: skip
 _KEYS = tuple(_GOOD_AND_BAD)
 
