@@ -1,11 +1,14 @@
 """Runs that go on when workers or whole clusters are lost."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from distributed import Client
 
 from dgmm.engine.execution import ClusterExecution
+
+logger = logging.getLogger(__name__)
 
 # Each is a default of Dask under which a lost worker stalls or ends a run. Clusters that dgmm
 # starts have them; one that runs already must be given those of the scheduler by who starts it.
@@ -39,7 +42,10 @@ def lasting(
     with ExitStack() as stack:
 
         def reopen() -> Client:
-            stack.close()
+            try:
+                stack.close()
+            except Exception as error:  # whatever is broken in it
+                logger.warning("The lost cluster could not be closed: %r", error)
             return stack.enter_context(connect())
 
         yield ClusterExecution(reopen(), patience, reopen)

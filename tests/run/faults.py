@@ -1,4 +1,7 @@
-"""Real faults of workers, at moments that are known, counted where they happen."""
+"""Real faults of workers, at moments that are known, counted where they happen.
+
+Every worker that comes back imports this, so it imports little.
+"""
 
 import ctypes
 import os
@@ -10,18 +13,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import dask.array as da
 import numpy as np
 import psutil
 
-from dgmm.engine.execution import Execution
+from dgmm.engine.dataset import Dataset
+from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.reduce import map_reduce
-from tests.engine.recording import SYNCHRONOUS, dataset_of
-from tests.engine.test_map_reduce import Term, nothing
 
 N_BLOCKS = 100  # more than 32, so that the tree has a level
 BLOCK_ROWS = 3
 
 Told = Callable[[int, int], None]
+
+
+def nothing(done: int, total: int) -> None:
+    del done, total
 
 
 def die() -> None:
@@ -68,6 +75,16 @@ class Trap:
 
 
 @dataclass(frozen=True)
+class Term:
+    """An outcome whose sum shows how it was added."""
+
+    text: str
+
+    def __add__(self, other: "Term") -> "Term":
+        return Term(f"({self.text}+{other.text})")
+
+
+@dataclass(frozen=True)
 class TrappedTerm(Term):
     """A term whose addition is a trap."""
 
@@ -104,13 +121,12 @@ def name_block(task: Task, rows: np.ndarray, weights: None, start: int) -> Term:
 
 def sum_of_names(execution: Execution, task: Task, told: Told = nothing) -> str:
     """How the blocks were added up, as text."""
-    rows = np.zeros((N_BLOCKS * BLOCK_ROWS, 2))
-    dataset = dataset_of(rows, (BLOCK_ROWS,) * N_BLOCKS)
+    dataset = Dataset.from_array(da.zeros((N_BLOCKS * BLOCK_ROWS, 2), chunks=(BLOCK_ROWS, -1)))
     return map_reduce(dataset, name_block, task, execution, told).text
 
 
 def expected_sum() -> str:
-    return sum_of_names(SYNCHRONOUS, Task(seconds=0.0))
+    return sum_of_names(LocalExecution("synchronous"), Task(seconds=0.0))
 
 
 def worker_processes() -> list[psutil.Process]:
@@ -127,12 +143,13 @@ def _is_worker(process: psutil.Process) -> bool:
 
 
 def kill(process: psutil.Process) -> bool:
-    """Whether it was alive, and is not any more."""
+    """Whether it was alive, and is not any more; its parent is left to learn how it ended."""
     try:
         process.kill()
-        process.wait(10)
     except psutil.NoSuchProcess:
         return False
+    while _is_worker(process):
+        time.sleep(0.001)
     return True
 
 
