@@ -72,14 +72,15 @@ def test_a_cluster_that_is_lost_every_time_ends_the_command(execution, tmp_path)
     with pytest.raises(TemporaryError, match=match) as caught:
         sum_of_names(execution, Task(0, trap))
     assert caught.value.exit_code == 75
-    assert trap.n_caught >= 3
+    assert trap.n_caught >= 2
 
 
 HOARDED = []
 
 
 def hoard_and_keep():
-    HOARDED.append(bytearray(b"x" * (440 * MIB)))
+    while psutil.Process().memory_info().rss < 0.86 * 512 * MIB:
+        HOARDED.append(bytearray(b"x" * (4 * MIB)))
 
 
 @pytest.fixture
