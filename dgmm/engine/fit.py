@@ -100,6 +100,7 @@ def _rules(options: FitOptions, profile: Profile) -> Rules:
         regularization,
         profile.covariance,
         options.allow_degenerate,
+        options.accelerate,
     )
 
 

@@ -34,6 +34,8 @@ class FitOptions:
         Expected size of the sample; at least 64 for each component are drawn.
     allow_degenerate : bool
         Whether a candidate with a collapsed component is carried on.
+    accelerate : bool
+        Whether EM moves by :mod:`dgmm.mixture.acceleration` once its own steps are short.
     given : Given
         Parts of the first parameters that the caller knows, for models they fit.
     """
@@ -48,6 +50,7 @@ class FitOptions:
     seed: int = 0
     sample_rows: int = SAMPLE_ROWS
     allow_degenerate: bool = False
+    accelerate: bool = True
     given: Given = field(default_factory=Given)
 
     @property

@@ -78,11 +78,14 @@ def on_sample(
 
 
 def handed_on(stage: str, states: Sequence[FitState]) -> tuple[FitState, ...]:
-    """With what the next stage begins: the best of each model, their history left behind."""
+    """With what the next stage begins: the best of each model, and the curvature they know."""
     if stage == FIT:
         return tuple(states)
     chosen = _best_starts(states, _ROUNDS[stage][0]) if stage in _ROUNDS else states
-    return tuple(FitState(state.candidate, state.parameters) for state in chosen)
+    return tuple(
+        FitState(state.candidate, state.parameters, search=state.search.carried_over())
+        for state in chosen
+    )
 
 
 def _weighty(profile: Profile) -> tuple[Array, Array | None]:

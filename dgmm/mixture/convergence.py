@@ -23,16 +23,28 @@ def has_converged(trace: Sequence[float], tol: float, noise: float = 0.0) -> boo
     noise : float
         Changes up to this are arithmetic too, in the same unit.
     """
-    if len(trace) < 2:
-        return False
-    change = trace[-1] - trace[-2]
-    rounding = max(_ROUNDING * max(1.0, abs(trace[-1])), noise)
-    if abs(change) <= rounding:
+    if is_still(trace, noise):
         return True
-    if change < 0 or len(trace) < 3:
+    if len(trace) < 3:
         return False
-    before = trace[-2] - trace[-3]
-    if before <= change:
+    change, before = trace[-1] - trace[-2], trace[-2] - trace[-3]
+    if change < 0 or before <= change:
         return False
     rate = change / before
     return change < tol and change * rate / (1.0 - rate) < tol
+
+
+def is_still(trace: Sequence[float], noise: float = 0.0) -> bool:
+    """Whether the last change is arithmetic.
+
+    Parameters
+    ----------
+    trace : sequence of float
+        Log-likelihood per unit of weight after each iteration, in nats.
+    noise : float
+        Changes up to this are arithmetic, in the same unit.
+    """
+    if len(trace) < 2:
+        return False
+    rounding = max(_ROUNDING * max(1.0, abs(trace[-1])), noise)
+    return abs(trace[-1] - trace[-2]) <= rounding

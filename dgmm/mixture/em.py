@@ -1,11 +1,12 @@
 """EM as ``step(state, moments) -> state``: the E-step's outcome in, the next state out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.mixture import convergence
+from dgmm.mixture import acceleration, convergence
+from dgmm.mixture.acceleration import Search, Visit
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.moments import Moments, is_empty
 from dgmm.mixture.parameters import Parameters
@@ -33,6 +34,9 @@ class Rules:
         Of all data, to tell a collapsed component from flat data.
     keep_degenerate : bool
         Whether a candidate with a collapsed component goes on to convergence.
+    accelerate : bool
+        Whether to move by :mod:`dgmm.mixture.acceleration`. With a ridge it never is: EM's steps
+        then are not those of the likelihood.
     """
 
     tol: float
@@ -40,6 +44,12 @@ class Rules:
     regularization: Regularization
     covariance: Array
     keep_degenerate: bool = False
+    accelerate: bool = True
+
+    @property
+    def may_accelerate(self) -> bool:
+        """Whether candidates move by more than EM's own steps."""
+        return self.accelerate and not self.regularization.ridge.any()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,11 +64,14 @@ class FitState:
         ``trace`` belongs to.
     status : Status
     n_iter : int
-        M-steps so far.
+        Moves so far.
     trace : tuple of float
-        Log-likelihood per unit of weight of each E-step, in nats.
+        Log-likelihood per unit of weight after each E-step, in nats: of its parameters, or of
+        those before if a move was taken back.
     log_likelihood, log_classification : float
-        Of the last E-step, in nats (:class:`dgmm.mixture.moments.Moments`).
+        Of the same parameters, in nats (:class:`dgmm.mixture.moments.Moments`).
+    search : Search
+        What the next moves are made from.
     """
 
     candidate: Candidate
@@ -68,6 +81,7 @@ class FitState:
     trace: tuple[float, ...] = ()
     log_likelihood: float = float("nan")
     log_classification: float = float("nan")
+    search: Search = field(default_factory=Search)
 
     @property
     def is_running(self) -> bool:
@@ -76,7 +90,7 @@ class FitState:
 
 
 def step(state: FitState, moments: Moments, rules: Rules) -> FitState:
-    """Take in the E-step of ``state.parameters``; stop, or do the M-step.
+    """Take in the E-step of ``state.parameters``; stop, or move on.
 
     Parameters
     ----------
@@ -89,30 +103,63 @@ def step(state: FitState, moments: Moments, rules: Rules) -> FitState:
     Returns
     -------
     FitState
-        Final, with the same parameters, or running, with the next ones.
+        Final, with parameters that a pass has evaluated, or running, with the next ones.
     """
+    log_likelihood = moments.log_likelihood / moments.total_weight
+    refuge = state.search.refuge
+    if refuge is not None and not log_likelihood >= state.trace[-1]:
+        return _taken_back(state, refuge, rules)
+    gain = log_likelihood - state.trace[-1] if state.trace else np.inf
     evaluated = replace(
         state,
-        trace=(*state.trace, moments.log_likelihood / moments.total_weight),
+        trace=(*state.trace, log_likelihood),
         log_likelihood=moments.log_likelihood,
         log_classification=moments.log_classification,
     )
-    status = _status(evaluated, rules)
+    if not rules.keep_degenerate and is_degenerate(state.parameters, rules):
+        return replace(evaluated, status=Status.DEGENERATE)
+    successor = m_step(state.candidate.covariance_type, moments, rules.regularization)
+    search, parameters = state.search, successor
+    if rules.may_accelerate:
+        visit = Visit(state.parameters, successor)
+        search, parameters = acceleration.advance(search, visit, gain, rules.regularization)
+    status = _status(evaluated, search, rules)
     if status is not Status.RUNNING:
         return replace(evaluated, status=status)
-    parameters = m_step(state.candidate.covariance_type, moments, rules.regularization)
-    return replace(evaluated, parameters=parameters, n_iter=state.n_iter + 1)
+    n_iter = state.n_iter + 1
+    return replace(evaluated, parameters=parameters, n_iter=n_iter, search=search)
 
 
-def _status(state: FitState, rules: Rules) -> Status:
-    converged = convergence.has_converged(state.trace, rules.tol, _noise(state.parameters))
-    finished = converged or state.n_iter >= rules.max_iter
-    if finished or not rules.keep_degenerate:
-        if is_degenerate(state.parameters, rules):
-            return Status.DEGENERATE
-        if finished:
-            return Status.CONVERGED if converged else Status.MAX_ITER
+def _taken_back(state: FitState, refuge: Visit, rules: Rules) -> FitState:
+    """After a move that lost likelihood: back, and on by EM's own step."""
+    trace = (*state.trace, state.trace[-1])
+    if state.n_iter >= rules.max_iter:
+        status = _final(refuge.parameters, rules, Status.MAX_ITER)
+        return replace(state, parameters=refuge.parameters, trace=trace, status=status)
+    return replace(
+        state,
+        parameters=refuge.successor,
+        trace=trace,
+        n_iter=state.n_iter + 1,
+        search=state.search.taken_back(),
+    )
+
+
+def _status(state: FitState, search: Search, rules: Rules) -> Status:
+    noise = _noise(state.parameters)
+    if search.predictions:
+        converged = convergence.is_still(state.trace, noise) or search.has_settled(rules.tol)
+    else:
+        converged = convergence.has_converged(state.trace, rules.tol, noise)
+    if converged:
+        return _final(state.parameters, rules, Status.CONVERGED)
+    if state.n_iter >= rules.max_iter:
+        return _final(state.parameters, rules, Status.MAX_ITER)
     return Status.RUNNING
+
+
+def _final(mixture: Parameters, rules: Rules, status: Status) -> Status:
+    return Status.DEGENERATE if is_degenerate(mixture, rules) else status
 
 
 def _noise(mixture: Parameters) -> float:

@@ -91,6 +91,16 @@ class Structure(ABC):
             return factors**2
         return factors @ np.swapaxes(factors, -1, -2)
 
+    def relative(self, changes: Array, factors: Array) -> Array:
+        """U' Delta U: changes of covariances, any number on axes before, in units of these."""
+        if self.is_diagonal:
+            return changes * factors**2
+        return np.swapaxes(factors, -1, -2) @ changes @ factors
+
+    @abstractmethod
+    def information_roots(self, weights: Array, n_features: int) -> Array:
+        """Roots of a labelled row's information on each entry of a relative change."""
+
     def factor_matrices(self, factors: Array, n_components: int, n_features: int) -> Array:
         """The factors U as (K, d, d) matrices."""
         return self.matrices(factors, n_components, n_features)
@@ -116,6 +126,9 @@ class Full(Structure):
 
     def matrices(self, covariances: Array, n_components: int, n_features: int) -> Array:
         return covariances
+
+    def information_roots(self, weights: Array, n_features: int) -> Array:
+        return np.sqrt(0.5 * weights[:, None, None])
 
     def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
         return np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
@@ -145,6 +158,9 @@ class Tied(Structure):
     def matrices(self, covariances: Array, n_components: int, n_features: int) -> Array:
         return np.broadcast_to(covariances, (n_components, n_features, n_features))
 
+    def information_roots(self, weights: Array, n_features: int) -> Array:
+        return np.sqrt(0.5 * weights.sum(keepdims=True))
+
     def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
         return np.full(n_components, np.log(np.diagonal(factors)).sum())
 
@@ -173,6 +189,9 @@ class Diag(Structure):
     def matrices(self, covariances: Array, n_components: int, n_features: int) -> Array:
         return covariances[:, :, None] * np.eye(n_features)
 
+    def information_roots(self, weights: Array, n_features: int) -> Array:
+        return np.sqrt(0.5 * weights[:, None])
+
     def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
         return np.log(factors).sum(axis=1)
 
@@ -200,6 +219,9 @@ class Spherical(Structure):
 
     def matrices(self, covariances: Array, n_components: int, n_features: int) -> Array:
         return covariances[:, None, None] * np.eye(n_features)
+
+    def information_roots(self, weights: Array, n_features: int) -> Array:
+        return np.sqrt(0.5 * n_features * weights)
 
     def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
         return n_features * np.log(factors)

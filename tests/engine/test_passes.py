@@ -70,7 +70,8 @@ def test_every_pass_reads_every_block_once_whatever_the_number_of_candidates(opt
 
 def test_candidates_that_are_done_leave_the_passes():
     seen = []
-    options = FitOptions((("full", 1), ("full", 2), ("spherical", 6)), n_init=2)
+    models = (("full", 1), ("full", 2), ("spherical", 6))
+    options = FitOptions(models, n_init=2, accelerate=False)
     found = fit(dataset_of(clumps(), (100, 140)), options, SYNCHRONOUS, seen.append)
     running = [e.n_running for e in seen if isinstance(e, PassStarted) and e.stage == "fit"]
     traces = [len(result.trace) for result in found.sweep.results]
