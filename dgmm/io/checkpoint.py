@@ -18,9 +18,11 @@ from dgmm.engine.schedule import FIT, PROFILE
 from dgmm.errors import InputChangedError, StorageError
 from dgmm.io.arrays import creation_failures, storage_failures
 from dgmm.io.sealed import DamagedError, read_sealed, write_sealed
+from dgmm.mixture.acceleration import Search, Visit
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em import FitState
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.tangent import Change
 
 SECONDS_BETWEEN_SAMPLE_STATES = 10.0  # passes over the sample cost less than keeping them
 
@@ -81,6 +83,9 @@ _CLASSES = (
     Profile,
     FitState,
     Candidate,
+    Search,
+    Visit,
+    Change,
     Parameters,
     Status,
 )
