@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass, replace
 
-from dgmm.engine import passes, schedule
+from dgmm.engine import candidates, passes, schedule
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Observer, Resumed, ignore
 from dgmm.engine.execution import Execution, LocalExecution
@@ -113,7 +113,7 @@ def _fitted(
     if progress.stage in left:
         left = left[left.index(progress.stage) :]
     else:
-        n_passes, states = 0, schedule.started(profile, options, rules)
+        n_passes, states = 0, _from_scratch(profile, options, rules)
     for name in left:
         stage = Stage(reader, profile.frame, rules)
         if name != schedule.FIT:
@@ -121,8 +121,13 @@ def _fitted(
         em = passes.run_em(stage.reader, name, states, stage.frame, stage.rules, n_passes)
         for n_passes, states in em:
             keep(Progress(profile, name, n_passes, states))
-        n_passes, states = 0, schedule.handed_on(name, states)
+        n_passes, states = 0, schedule.handed_on(name, states, options, rules)
     return states
+
+
+def _from_scratch(profile: Profile, options: FitOptions, rules: Rules) -> tuple[FitState, ...]:
+    rows, weights = schedule.few(profile)
+    return candidates.from_scratch(rows, weights, profile.mean, options, rules)
 
 
 def _result(state: FitState, profile: Profile, given: Given) -> FitResult:

@@ -7,14 +7,14 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.engine import candidates
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Observer
 from dgmm.engine.execution import LocalExecution
 from dgmm.engine.options import FitOptions
 from dgmm.engine.passes import Reader
 from dgmm.engine.profile import Profile
-from dgmm.mixture import starts
-from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.candidate import Status
 from dgmm.mixture.em import FitState, Rules
 from dgmm.mixture.frame import Frame
 
@@ -23,8 +23,15 @@ Array = NDArray[np.float64]
 PROFILE, SAMPLE, FIT = "profile", "sample", "fit"
 
 _START_ROWS = 1 << 13
-_ROUNDS = {"starts": (3, 15, 1e-3), "finalists": (1, 60, 1e-5)}
+_ROUNDS = {
+    "starts": (3, 15, 1e-3),
+    "finalists": (1, 60, 1e-5),
+    "relocations": (3, 15, 1e-3),
+    "relocated": (1, 60, 1e-5),
+}
 """Stages of choosing a start: how many go on, after how many steps at most, at which tol."""
+
+_LAST_FROM_SCRATCH = "finalists"
 
 _SAMPLE_TOL = 1e-5
 _SMALL_BLOCK_ROWS, _LARGE_BLOCK_ROWS, _BLOCKS_WANTED = 1 << 10, 1 << 13, 8
@@ -63,7 +70,7 @@ def on_sample(
         rows, weights = _weighty(profile)
         rules = replace(rules, tol=max(rules.tol, _SAMPLE_TOL))
     else:
-        rows, weights = _few(profile)
+        rows, weights = few(profile)
         _, n_steps, tol = _ROUNDS[stage]
         steps = n_steps if options.max_iter else 0
         rules = replace(rules, tol=tol, max_iter=steps, keep_degenerate=False)
@@ -77,15 +84,19 @@ def on_sample(
     return Stage(Reader(dataset, LocalExecution(), observer), frame, rules)
 
 
-def handed_on(stage: str, states: Sequence[FitState]) -> tuple[FitState, ...]:
-    """With what the next stage begins: the best of each model, and the curvature they know."""
+def handed_on(
+    stage: str, states: Sequence[FitState], options: FitOptions, rules: Rules
+) -> tuple[FitState, ...]:
+    """With what the next stage begins: the best of each model, and what may be better yet."""
     if stage == FIT:
         return tuple(states)
     chosen = _best_starts(states, _ROUNDS[stage][0]) if stage in _ROUNDS else states
-    return tuple(
+    others = candidates.relocated(chosen, options, rules) if stage == _LAST_FROM_SCRATCH else ()
+    carried = tuple(
         FitState(state.candidate, state.parameters, search=state.search.carried_over())
         for state in chosen
     )
+    return candidates.in_order((*carried, *others), options)
 
 
 def _weighty(profile: Profile) -> tuple[Array, Array | None]:
@@ -96,43 +107,18 @@ def _weighty(profile: Profile) -> tuple[Array, Array | None]:
     return rows[weights > 0], weights[weights > 0]
 
 
-def _few(profile: Profile) -> tuple[Array, Array | None]:
-    """As many of these as starts are tried on."""
+def few(profile: Profile) -> tuple[Array, Array | None]:
+    """As many of the sample's rows, about the mean, as starts are tried on; and their weights."""
     rows, weights = _weighty(profile)
     few = slice(None, None, max(1, len(rows) // _START_ROWS))
     return rows[few], None if weights is None else weights[few]
-
-
-def started(profile: Profile, options: FitOptions, rules: Rules) -> tuple[FitState, ...]:
-    """All starts of all models; covariance types share the guesses of who belongs together."""
-    rows, weights = _few(profile)
-    given = options.given.relative_to(profile.mean)
-    states = []
-    for n_components in sorted({n_components for _, n_components in options.models}):
-        covariance_types = [kind for kind, k in options.models if k == n_components]
-        for index in range(options.n_init if n_components > 1 else 1):
-            method = options.methods[index % len(options.methods)]
-            rng = np.random.default_rng([options.seed, n_components, index])
-            guess = starts.METHODS[method](rows, n_components, rng)
-            for covariance_type in covariance_types:
-                guessed = starts.first_parameters(
-                    covariance_type, rows, guess, weights, rules.regularization, rng
-                )
-                candidate = Candidate(covariance_type, n_components, index)
-                states.append(FitState(candidate, given.replacing(guessed)))
-    order = {model: place for place, model in enumerate(options.models)}
-    return tuple(sorted(states, key=lambda state: order[_model(state)]))
-
-
-def _model(state: FitState) -> tuple[str, int]:
-    return state.candidate.covariance_type, state.candidate.n_components
 
 
 def _best_starts(states: Sequence[FitState], n_kept: int) -> list[FitState]:
     """The starts of each model with the largest likelihoods, sound ones before degenerate ones."""
     by_model: dict[tuple[str, int], list[FitState]] = {}
     for state in states:
-        by_model.setdefault(_model(state), []).append(state)
+        by_model.setdefault(candidates.model_of(state), []).append(state)
     return [
         state
         for rivals in by_model.values()

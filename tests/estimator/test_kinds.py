@@ -21,7 +21,7 @@ def mixture():
 
 
 def same_fit(a, b):
-    np.testing.assert_allclose(a.means_, b.means_, rtol=1e-10)
+    np.testing.assert_allclose(a.means_, b.means_, rtol=1e-8)
     np.testing.assert_allclose(a.covariances_, b.covariances_, rtol=1e-9)
     assert a.bic_ == pytest.approx(b.bic_, rel=1e-12)
 
