@@ -66,7 +66,7 @@ def fit(
     """
     reader = Reader(dataset, execution or LocalExecution(), observer)
     if progress is None:
-        progress = Progress(_profile(reader, options), schedule.PROFILE, 1, ())
+        progress = Progress(_profile(dataset, reader, options), schedule.PROFILE, 1, ())
         keep(progress)
     else:
         observer(Resumed(progress.stage, progress.n_passes))
@@ -79,11 +79,11 @@ def fit(
     return Fit(Sweep(results, options.criterion, best, n_passes), profile)
 
 
-def _profile(reader: Reader, options: FitOptions) -> Profile:
+def _profile(dataset: Dataset, reader: Reader, options: FitOptions) -> Profile:
     """The first pass, and whether its data can be fitted."""
-    names = reader.dataset.feature_names
+    names = dataset.feature_names
     sample_rows = max(options.sample_rows, _LEAST_ROWS * options.max_components)
-    rule = SampleRule(options.seed, sample_rows / reader.dataset.n_rows)
+    rule = SampleRule(options.seed, sample_rows / dataset.n_rows)
     profile = checked(passes.profile(reader, rule), names, options.max_components)
     constant = constant_features(profile.covariance, profile.mean)
     if constant.any():

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from dgmm.engine import held
 from dgmm.engine import profile as profiling
 from dgmm.engine.checksum import checksum
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import BlocksDone, Observer, PassFinished, PassStarted
 from dgmm.engine.execution import Execution
+from dgmm.engine.held import HeldRows
 from dgmm.engine.profile import Profile, SampleRule
 from dgmm.engine.reduce import BlockFunction, Rows, map_reduce
 from dgmm.errors import InputChangedError
@@ -31,14 +33,15 @@ class Reader:
 
     Attributes
     ----------
-    dataset : Dataset
+    dataset : Dataset or HeldRows
     execution : Execution
+        Of a dataset's blocks; what the driver holds is worked on by its threads.
     observer : callable
     checksums : tuple of int, or None
         What the blocks must have; None before the profile.
     """
 
-    dataset: Dataset
+    dataset: Dataset | HeldRows
     execution: Execution
     observer: Observer
     checksums: tuple[int, ...] | None = None
@@ -55,13 +58,14 @@ class Reader:
         dataset = self.dataset
         self.observer(PassStarted(stage, index, *counts, dataset.n_blocks, dataset.n_rows))
         began = time.monotonic()
-        outcome = map_reduce(
-            dataset,
-            function,
-            argument,
-            self.execution,
-            lambda done, total: self.observer(BlocksDone(done, total)),
-        )
+
+        def on_done(done: int, total: int) -> None:
+            self.observer(BlocksDone(done, total))
+
+        if isinstance(dataset, HeldRows):
+            outcome = held.map_reduce(dataset, function, argument, on_done)
+        else:
+            outcome = map_reduce(dataset, function, argument, self.execution, on_done)
         return outcome, time.monotonic() - began
 
     def check(self, checksums: tuple[int, ...]) -> None:

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.engine import candidates
-from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Observer
 from dgmm.engine.execution import LocalExecution
+from dgmm.engine.held import HeldRows
 from dgmm.engine.options import FitOptions
 from dgmm.engine.passes import Reader
 from dgmm.engine.profile import Profile
@@ -23,18 +22,30 @@ Array = NDArray[np.float64]
 PROFILE, SAMPLE, FIT = "profile", "sample", "fit"
 
 _START_ROWS = 1 << 13
-_ROUNDS = {
-    "starts": (3, 15, 1e-3),
-    "finalists": (1, 60, 1e-5),
-    "relocations": (3, 15, 1e-3),
-    "relocated": (1, 60, 1e-5),
-}
-"""Stages of choosing a start: how many go on, after how many steps at most, at which tol."""
 
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """A stage of choosing a start: how many go on, after how many steps at most, at which tol.
+
+    Acceleration pays only for starts that are carried far.
+    """
+
+    n_kept: int
+    n_steps: int
+    tol: float
+    accelerate: bool
+
+
+_ROUNDS = {
+    "starts": _Round(3, 15, 1e-3, accelerate=False),
+    "finalists": _Round(1, 60, 1e-5, accelerate=True),
+    "relocations": _Round(3, 15, 1e-3, accelerate=True),
+    "relocated": _Round(1, 60, 1e-5, accelerate=True),
+}
 _LAST_FROM_SCRATCH = "finalists"
 
 _SAMPLE_TOL = 1e-5
-_SMALL_BLOCK_ROWS, _LARGE_BLOCK_ROWS, _BLOCKS_WANTED = 1 << 10, 1 << 13, 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,17 +82,17 @@ def on_sample(
         rules = replace(rules, tol=max(rules.tol, _SAMPLE_TOL))
     else:
         rows, weights = few(profile)
-        _, n_steps, tol = _ROUNDS[stage]
-        steps = n_steps if options.max_iter else 0
-        rules = replace(rules, tol=tol, max_iter=steps, keep_degenerate=False)
+        of_round = _ROUNDS[stage]
+        rules = replace(
+            rules,
+            tol=of_round.tol,
+            max_iter=of_round.n_steps if options.max_iter else 0,
+            keep_degenerate=False,
+            accelerate=of_round.accelerate and rules.accelerate,
+        )
     w = np.ones(len(rows)) if weights is None else weights
     frame = Frame(np.zeros(rows.shape[1]), float(w.sum()), (rows.T * w) @ rows)
-    size = max(_SMALL_BLOCK_ROWS, min(_LARGE_BLOCK_ROWS, len(rows) // _BLOCKS_WANTED))
-    dataset = Dataset.from_array(
-        da.from_array(rows, chunks=(size, -1)),
-        None if weights is None else da.from_array(weights, chunks=size),
-    )
-    return Stage(Reader(dataset, LocalExecution(), observer), frame, rules)
+    return Stage(Reader(HeldRows(rows, weights), LocalExecution(), observer), frame, rules)
 
 
 def handed_on(
@@ -90,7 +101,7 @@ def handed_on(
     """With what the next stage begins: the best of each model, and what may be better yet."""
     if stage == FIT:
         return tuple(states)
-    chosen = _best_starts(states, _ROUNDS[stage][0]) if stage in _ROUNDS else states
+    chosen = _best_starts(states, _ROUNDS[stage].n_kept) if stage in _ROUNDS else states
     others = candidates.relocated(chosen, options, rules) if stage == _LAST_FROM_SCRATCH else ()
     carried = tuple(
         FitState(state.candidate, state.parameters, search=state.search.carried_over())

@@ -22,7 +22,6 @@ from dgmm.mixture.acceleration import Search, Visit
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em import FitState
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.tangent import Change
 
 SECONDS_BETWEEN_SAMPLE_STATES = 10.0  # passes over the sample cost less than keeping them
 
@@ -85,7 +84,6 @@ _CLASSES = (
     Candidate,
     Search,
     Visit,
-    Change,
     Parameters,
     Status,
 )

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.structures import structure_of
-from dgmm.mixture.tangent import Change, coordinates, largest_share
+from dgmm.mixture.tangent import coordinates, flattened, largest_share, moved
 
 Array = NDArray[np.float64]
 
@@ -44,9 +43,9 @@ class Visit:
     successor: Parameters
 
     @property
-    def step(self) -> Change:
-        """EM's own step."""
-        return Change.between(self.parameters, self.successor)
+    def step(self) -> Array:
+        """EM's own step, a change as in :mod:`dgmm.mixture.tangent`."""
+        return flattened(self.successor) - flattened(self.parameters)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +54,9 @@ class Search:
 
     Attributes
     ----------
-    pairs : tuple of (Change, Change)
-        The last moves, oldest first, and by how much EM's step shrank along each.
+    pairs : tuple of (ndarray, ndarray)
+        The last moves, oldest first, and by how much EM's step shrank along each: changes as in
+        :mod:`dgmm.mixture.tangent`.
     visit : Visit or None
         The last place that was not taken back.
     reach : float
@@ -68,7 +68,7 @@ class Search:
         model of the curvature says was left.
     """
 
-    pairs: tuple[tuple[Change, Change], ...] = ()
+    pairs: tuple[tuple[Array, Array], ...] = ()
     visit: Visit | None = None
     reach: float = _FIRST_REACH
     stretch: float = 0.0
@@ -129,7 +129,7 @@ def advance(
     search = _having_seen(search, visit)
     if len(search.pairs) < _FEWEST_PAIRS:
         return search, visit.successor
-    changes = Change.stacked([visit.step, *(change for pair in search.pairs for change in pair)])
+    changes = np.stack([visit.step, *(change for pair in search.pairs for change in pair)])
     vectors = coordinates(visit.parameters, changes)
     gram = vectors @ vectors.T
     mixing = _quasi_newton(gram)
@@ -138,21 +138,21 @@ def advance(
         gains=(*search.gains, gain)[-2:],
         predictions=(*search.predictions, 0.5 * float(gram[0] @ mixing))[-2:],
     )
-    move = changes.combined(mixing)
+    move = mixing @ changes
     stretch = _length(mixing @ vectors) / max(_length(vectors[0]), _TINY)
     share = largest_share(visit.parameters, move)
     shortening = min(1.0, search.reach / max(stretch, _TINY), _LARGEST_SHARE / max(share, _TINY))
     if not stretch * shortening > 1.0:  # EM's own step is as long, and safe
         return search, visit.successor
-    moved = _moved(visit.parameters, changes.combined(shortening * mixing), regularization)
-    return replace(search, stretch=stretch * shortening), moved
+    target = moved(visit.parameters, shortening * move, regularization)
+    return replace(search, stretch=stretch * shortening), target
 
 
 def _having_seen(search: Search, visit: Visit) -> Search:
     """With the curvature along the last move, and a longer reach if that move was a long one."""
     pairs = search.pairs
     if search.visit is not None:
-        move = Change.between(search.visit.parameters, visit.parameters)
+        move = flattened(visit.parameters) - flattened(search.visit.parameters)
         pairs = (*pairs, (move, search.visit.step - visit.step))[-_MEMORY:]
     reach = max(search.reach, search.stretch * _GROWTH)
     return replace(search, pairs=pairs, visit=visit, reach=reach, stretch=0.0)
@@ -188,16 +188,3 @@ def _quasi_newton(gram: Array) -> Array:
 
 def _length(vector: Array) -> float:
     return float(np.linalg.norm(vector))
-
-
-def _moved(mixture: Parameters, move: Change, regularization: Regularization) -> Parameters:
-    """The mixture after a move that is short enough to keep weights and variances positive."""
-    structure = structure_of(mixture.covariance_type)
-    weights = mixture.weights + move.weights
-    covariances = structure.regularized(mixture.covariances + move.covariances, regularization)
-    return Parameters.from_covariances(
-        mixture.covariance_type,
-        weights / weights.sum(),
-        mixture.means + move.means,
-        covariances,
-    )

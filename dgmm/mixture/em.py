@@ -11,7 +11,7 @@ from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.moments import Moments, is_empty
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.structures import are_wider, structure_of
+from dgmm.mixture.structures import structure_of
 
 Array = NDArray[np.float64]
 
@@ -167,10 +167,10 @@ def _noise(mixture: Parameters) -> float:
 
     A covariance near singular, as that of collinear features on the floor, is known no better.
     """
-    structure = structure_of(mixture.covariance_type)
-    if structure.is_diagonal:
+    if structure_of(mixture.covariance_type).is_diagonal:
         return 0.0
-    precisions = np.abs(structure.inverted(mixture.covariances))
+    factors = mixture.precisions_cholesky
+    precisions = factors @ np.swapaxes(factors, -1, -2)
     conditioning = np.abs(precisions * mixture.covariances).sum(axis=(-2, -1))
     return float(np.finfo(np.float64).eps * conditioning.max())
 
@@ -200,12 +200,12 @@ def is_degenerate(mixture: Parameters, rules: Rules) -> bool:
         return False
     structure = structure_of(mixture.covariance_type)
     deviation = np.sqrt(rules.regularization.ridge + rules.regularization.floor)
-    scale = 1.0 / np.outer(deviation, deviation)
-    matrices = structure.matrices(mixture.covariances, mixture.n_components, len(deviation))
-    if mixture.covariance_type == "tied":
-        matrices = matrices[:1]
-    if are_wider(matrices * scale, _AT_FLOOR):
+    factors = structure.factor_matrices(mixture.precisions_cholesky, *mixture.means.shape)
+    # The trace of a precision bounds its eigenvalues, and costs nothing.
+    if ((factors * deviation[:, None]) ** 2).sum(axis=(1, 2)).max() < 1.0 / _AT_FLOOR:
         return False
+    scale = 1.0 / np.outer(deviation, deviation)
+    matrices = structure.matrices(mixture.covariances, *mixture.means.shape)
     values, vectors = np.linalg.eigh(matrices * scale)
     pooled = np.einsum("kiv,ij,kjv->kv", vectors, rules.covariance * scale, vectors)
     return bool(((values <= _AT_FLOOR) & (pooled >= _NOT_THE_DATA)).any())

@@ -4,6 +4,7 @@ Models are grouped by the prefix of the feature map they need, so that there is 
 and tile: L = Theta phi, then S += R phi'.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -44,7 +45,7 @@ class ExpandedGroup:
     def pack(cls, order: int, models: tuple[int, ...], mixtures: list[Parameters]) -> Self:
         """Stack the natural parameters of mixtures that share an order."""
         stops = tuple(int(n) for n in np.cumsum([m.n_components for m in mixtures]))
-        theta = np.concatenate([natural_parameters(m) for m in mixtures])
+        theta = natural_parameters(mixtures)
         return cls(order, models, stops, theta)
 
     @property
@@ -80,21 +81,29 @@ class ExpandedGroup:
         return scores
 
 
-def natural_parameters(mixture: Parameters) -> Array:
-    """The theta of theta_k . phi(x) = log(w_k N(x | mu_k, Sigma_k)), shape (K, p).
+def natural_parameters(mixtures: Sequence[Parameters]) -> Array:
+    """The theta of theta_k . phi(x) = log(w_k N(x | mu_k, Sigma_k)), shape (C, p).
 
     For a tied covariance the term -1/2 x' P x, the same for all components, is left out.
+
+    Parameters
+    ----------
+    mixtures : sequence of Parameters
+        Of structures of the same order.
     """
-    structure = structure_of(mixture.covariance_type)
-    n_components, n_features = mixture.means.shape
-    factors = structure.factor_matrices(mixture.precisions_cholesky, n_components, n_features)
-    precisions = factors @ factors.transpose(0, 2, 1)
-    linear = np.einsum("kij,kj->ki", precisions, mixture.means)
-    constant = mixture.log_peaks - 0.5 * np.einsum("ki,ki->k", linear, mixture.means)
+    means = np.concatenate([mixture.means for mixture in mixtures])
+    peaks = np.concatenate([mixture.log_peaks for mixture in mixtures])
+    precisions = np.concatenate([_precisions(mixture) for mixture in mixtures])
+    n_features = means.shape[1]
+    linear = np.einsum("kij,kj->ki", precisions, means)
+    constant = peaks - 0.5 * np.einsum("ki,ki->k", linear, means)
+    order = structure_of(mixtures[0].covariance_type).order
+    if order == feature_map.LINEAR:
+        return np.concatenate([constant[:, None], linear], axis=1)
     quadratic = -feature_map.pack_symmetric(precisions)
     quadratic[:, :n_features] *= 0.5
     theta = np.concatenate([constant[:, None], linear, quadratic], axis=1)
-    return np.ascontiguousarray(theta[:, : feature_map.length(structure.order, n_features)])
+    return np.ascontiguousarray(theta[:, : feature_map.length(order, n_features)])
 
 
 def relative_error(mixture: Parameters) -> float:
@@ -104,14 +113,18 @@ def relative_error(mixture: Parameters) -> float:
     far means and strong correlations both cost digits.
     """
     structure = structure_of(mixture.covariance_type)
-    n_components, n_features = mixture.means.shape
-    factors = structure.factor_matrices(mixture.precisions_cholesky, n_components, n_features)
-    precisions = np.abs(factors @ factors.transpose(0, 2, 1))
-    covariances = np.abs(structure.matrices(mixture.covariances, n_components, n_features))
+    precisions = np.abs(_precisions(mixture))
+    covariances = structure.matrices(mixture.covariances, *mixture.means.shape)
     means = np.abs(mixture.means)
-    far = np.einsum("ki,kij,kj->k", means, precisions, means)
-    correlated = np.einsum("kij,kij->k", precisions, covariances)
+    far = ((precisions @ means[:, :, None])[:, :, 0] * means).sum(axis=1)
+    correlated = (precisions * np.abs(covariances)).sum(axis=(1, 2))
     return float(np.finfo(np.float64).eps * (far + correlated).max())
+
+
+def _precisions(mixture: Parameters) -> Array:
+    structure = structure_of(mixture.covariance_type)
+    factors = structure.factor_matrices(mixture.precisions_cholesky, *mixture.means.shape)
+    return factors @ factors.transpose(0, 2, 1)
 
 
 def moments(

@@ -9,6 +9,8 @@ the natural parametrisation of the exponential family (Bishop 2006, sec. 2.4). S
 structures use a prefix of phi, named here by its *order*.
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,19 +66,22 @@ def pack_symmetric(matrices: Array) -> Array:
     ndarray of shape (K, d (d + 1) / 2)
         Diagonal first, then the strict upper triangle by rows.
     """
-    d = matrices.shape[-1]
-    rows, columns = np.triu_indices(d, k=1)
-    diagonal = np.arange(d)
+    diagonal, rows, columns = _places(matrices.shape[-1])
     return np.concatenate([matrices[:, diagonal, diagonal], matrices[:, rows, columns]], axis=1)
 
 
 def unpack_symmetric(packed: Array, n_features: int) -> Array:
     """Inverse of :func:`pack_symmetric`: (K, d (d + 1) / 2) to (K, d, d)."""
     d = n_features
-    rows, columns = np.triu_indices(d, k=1)
-    diagonal = np.arange(d)
+    diagonal, rows, columns = _places(d)
     matrices = np.empty((packed.shape[0], d, d))
     matrices[:, diagonal, diagonal] = packed[:, :d]
     matrices[:, rows, columns] = packed[:, d:]
     matrices[:, columns, rows] = packed[:, d:]
     return matrices
+
+
+@cache
+def _places(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Indices of the diagonal, and rows and columns of the strict upper triangle."""
+    return (np.arange(d), *np.triu_indices(d, k=1))

@@ -1,100 +1,97 @@
-"""Changes of a mixture's parameters, and how long they are by Fisher's information."""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+"""Changes of a mixture's parameters as vectors, and how long they are by Fisher's information."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.structures import structure_of
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Change:
-    """A change of weights, means and covariances, or several of them along the first axis.
-
-    Attributes
-    ----------
-    weights, means, covariances : ndarray
-        Shaped as in :class:`dgmm.mixture.parameters.Parameters`, or with one axis before.
-    """
-
-    weights: Array
-    means: Array
-    covariances: Array
-
-    @classmethod
-    def between(cls, start: Parameters, end: Parameters) -> Self:
-        """What leads from one mixture to another of its kind."""
-        return cls(
-            end.weights - start.weights,
-            end.means - start.means,
-            end.covariances - start.covariances,
-        )
-
-    @classmethod
-    def stacked(cls, changes: "Sequence[Change]") -> Self:
-        """Single changes along a new first axis."""
-        return cls(
-            np.stack([change.weights for change in changes]),
-            np.stack([change.means for change in changes]),
-            np.stack([change.covariances for change in changes]),
-        )
-
-    def __sub__(self, other: "Change") -> "Change":
-        return Change(
-            self.weights - other.weights,
-            self.means - other.means,
-            self.covariances - other.covariances,
-        )
-
-    def combined(self, coefficients: Array) -> "Change":
-        """The linear combination of stacked changes."""
-        return Change(
-            np.tensordot(coefficients, self.weights, axes=1),
-            np.tensordot(coefficients, self.means, axes=1),
-            np.tensordot(coefficients, self.covariances, axes=1),
-        )
+def flattened(mixture: Parameters) -> Array:
+    """Weights, means and covariances in one vector; changes are differences of such vectors."""
+    arrays = (mixture.weights, mixture.means, mixture.covariances)
+    return np.concatenate([array.ravel() for array in arrays])
 
 
-def coordinates(mixture: Parameters, changes: Change) -> Array:
-    """Stacked changes at a mixture, where the information of labelled rows is the unit matrix.
+def coordinates(mixture: Parameters, changes: Array) -> Array:
+    """Changes at a mixture, where the information of labelled rows is the unit matrix.
 
     A labelled row carries the information diag(1 / w) on the weights, w_k Sigma_k^-1 on a mean and
     w_k / 2 (Sigma_k^-1 x Sigma_k^-1) on a covariance (McLachlan & Peel 2000, sec. 2.15), so that
     |change|^2 / 2 is, for small changes, the divergence per row between the labelled mixtures.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    changes : ndarray of shape (n_changes, n_entries)
+        As between :func:`flattened` mixtures.
 
     Returns
     -------
     ndarray of shape (n_changes, n_coordinates)
     """
     structure = structure_of(mixture.covariance_type)
-    n, (n_components, d) = len(changes.weights), mixture.means.shape
     weights = _positive(mixture.weights)
-    factors = structure.factor_matrices(mixture.precisions_cholesky, n_components, d)
-    shifts = (changes.means[:, :, None, :] @ factors)[:, :, 0, :]
-    spreads = structure.relative(changes.covariances, mixture.precisions_cholesky)
+    factors = structure.factor_matrices(mixture.precisions_cholesky, *mixture.means.shape)
+    of_weights, of_means, of_covariances = _parts(mixture, changes)
+    shifts = (of_means[:, :, None, :] @ factors)[:, :, 0, :]
+    spreads = structure.relative(of_covariances, mixture.precisions_cholesky)
     parts = (
-        changes.weights / np.sqrt(weights),
+        of_weights / np.sqrt(weights),
         shifts * np.sqrt(weights)[:, None],
-        spreads * structure.information_roots(weights, d),
+        spreads * structure.information_roots(weights, mixture.n_features),
     )
-    return np.concatenate([part.reshape(n, -1) for part in parts], axis=1)
+    return np.concatenate([part.reshape(len(changes), -1) for part in parts], axis=1)
 
 
-def largest_share(mixture: Parameters, change: Change) -> float:
+def largest_share(mixture: Parameters, change: Array) -> float:
     """A bound on the share of any weight, or variance in any direction, that a change takes.
 
     The Frobenius norm of a matrix bounds its eigenvalues.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    change : ndarray of shape (n_entries,)
     """
     structure = structure_of(mixture.covariance_type)
-    spreads = structure.relative(change.covariances, mixture.precisions_cholesky)
+    of_weights, _, of_covariances = _parts(mixture, change[None])
+    spreads = structure.relative(of_covariances, mixture.precisions_cholesky)
     sizes = np.abs(spreads) if structure.is_diagonal else np.linalg.norm(spreads, axis=(-2, -1))
-    return float(max(np.abs(change.weights / _positive(mixture.weights)).max(), sizes.max()))
+    return float(max(np.abs(of_weights / _positive(mixture.weights)).max(), sizes.max()))
+
+
+def moved(mixture: Parameters, change: Array, regularization: Regularization) -> Parameters:
+    """The mixture after a change whose :func:`largest_share` is below 1.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    change : ndarray of shape (n_entries,)
+    regularization : Regularization
+        Without a ridge.
+    """
+    (of_weights,), (of_means,), (of_covariances,) = _parts(mixture, change[None])
+    structure = structure_of(mixture.covariance_type)
+    weights = mixture.weights + of_weights
+    covariances = structure.regularized(mixture.covariances + of_covariances, regularization)
+    return Parameters.from_covariances(
+        mixture.covariance_type, weights / weights.sum(), mixture.means + of_means, covariances
+    )
+
+
+def _parts(mixture: Parameters, changes: Array) -> tuple[Array, Array, Array]:
+    """Changes of weights, means and covariances, one of each along the first axis."""
+    n, n_components, size = len(changes), mixture.n_components, mixture.means.size
+    of_weights, of_means, of_covariances = np.split(changes, [n_components, n_components + size], 1)
+    return (
+        of_weights,
+        of_means.reshape(n, *mixture.means.shape),
+        of_covariances.reshape(n, *mixture.covariances.shape),
+    )
 
 
 def _positive(weights: Array) -> Array:
