@@ -41,12 +41,7 @@ def split(
         The halves are the last two components.
     """
     matrix = _matrices(mixture)[k]
-    units = np.ones(len(matrix))
-    if mixture.covariance_type != "spherical":
-        units = np.sqrt(regularization.floor)
-    scaled = matrix / np.outer(units, units)
-    direction = units * (scaled @ (scaled @ rng.normal(size=len(units))))
-    radius = direction / np.sqrt(direction @ np.linalg.solve(matrix, direction))
+    radius = _radius(matrix, mixture.covariance_type, regularization, rng)
     half = matrix - 2 / np.pi * np.outer(radius, radius)
     shift = np.sqrt(2 / np.pi) * radius
     kept = np.delete(np.arange(mixture.n_components), k)
@@ -130,6 +125,21 @@ def narrowest(mixture: Parameters, regularization: Regularization) -> int:
     scaled = _matrices(mixture) / np.outer(units, units)
     widths = np.linalg.eigvalsh(scaled)[:, 0]
     return int(np.argmin(np.where(mixture.weights > 0, widths, -np.inf)))
+
+
+def _radius(
+    matrix: Array, covariance_type: str, regularization: Regularization, rng: np.random.Generator
+) -> Array:
+    """The vector from the centre of the unit ellipsoid to its surface in a random direction."""
+    units = np.ones(len(matrix))
+    if covariance_type != "spherical":
+        units = np.sqrt(regularization.floor)
+    scaled = matrix / np.outer(units, units)
+    size = np.abs(scaled).max()
+    scaled /= size
+    direction = scaled @ (scaled @ rng.normal(size=len(units)))
+    direction /= np.sqrt(direction @ np.linalg.solve(scaled, direction))
+    return units * direction * np.sqrt(size)
 
 
 def _matrices(mixture: Parameters) -> Array:

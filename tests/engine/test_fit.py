@@ -196,9 +196,9 @@ def test_every_dtype_and_layout_is_fitted_to_the_bits_of_its_float64_copy(dtype,
 @each_type
 def test_a_sample_leads_to_the_optimum_of_all_rows(covariance_type):
     rows = clumps(3000)
-    options = FitOptions(((covariance_type, 3),), tol=1e-8, sample_rows=500)
+    options = FitOptions(((covariance_type, 3),), tol=1e-8, sample_rows=1000)
     sampled = fit(dataset_of(rows, (1000,) * 3), options, SYNCHRONOUS)
-    assert 400 < len(sampled.profile.sample) < 600
+    assert 900 < len(sampled.profile.sample) < 1100
     options = FitOptions(((covariance_type, 3),), tol=1e-8)
     whole = fit(dataset_of(rows, (1000,) * 3), options, SYNCHRONOUS)
     assert whole.profile.is_sample_complete
