@@ -101,7 +101,9 @@ def relocated(
     regularization: Regularization,
     rng: np.random.Generator,
 ) -> Iterator[Parameters]:
-    """Mixtures with one component gone and another one split, in random order.
+    """Mixtures with one component gone and another one split, in random order and without end.
+
+    Once every choice of the two has been made, they are made again with other cuts.
 
     Parameters
     ----------
@@ -114,9 +116,10 @@ def relocated(
     n_components = mixture.n_components
     gone = range(n_components) if lost is None else [lost]
     pairs = [(j, k) for j in gone for k in range(n_components - 1)]
-    for index in rng.permutation(len(pairs)):
-        j, k = pairs[index]
-        yield split(without(mixture, j, regularization), k, regularization, rng)
+    while True:
+        for index in rng.permutation(len(pairs)):
+            j, k = pairs[index]
+            yield split(without(mixture, j, regularization), k, regularization, rng)
 
 
 def narrowest(mixture: Parameters, regularization: Regularization) -> int:

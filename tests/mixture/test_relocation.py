@@ -1,5 +1,7 @@
 """Splitting, merging and moving components: moments, costs, and what they help."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 
@@ -131,8 +133,8 @@ def test_merging_costs_bound_the_divergence():
 @each_type
 def test_relocations_have_as_many_components_and_are_all_different(covariance_type):
     mixture = a_mixture(covariance_type, n_components=4)
-    moved = list(relocation.relocated(mixture, None, regularization(), np.random.default_rng(0)))
-    assert len(moved) == 4 * 3
+    endless = relocation.relocated(mixture, None, regularization(), np.random.default_rng(0))
+    moved = list(islice(endless, 30))  # more than there are choices
     assert {each.n_components for each in moved} == {4}
     assert len({each.means.tobytes() for each in moved}) == len(moved)
     assert all(each.weights.sum() == pytest.approx(1.0) for each in moved)
@@ -144,9 +146,8 @@ def test_a_collapsed_component_is_the_one_to_go():
     covariances[1] = 1e-10 * np.eye(2)
     collapsed = Parameters.from_covariances("full", mixture.weights, mixture.means, covariances)
     assert relocation.narrowest(collapsed, regularization()) == 1
-    moved = list(relocation.relocated(collapsed, 1, regularization(), np.random.default_rng(0)))
-    assert len(moved) == 2
-    for each in moved:
+    endless = relocation.relocated(collapsed, 1, regularization(), np.random.default_rng(0))
+    for each in islice(endless, 4):
         assert np.linalg.eigvalsh(each.covariances).min() > 1e-3
 
 
