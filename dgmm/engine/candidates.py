@@ -20,7 +20,7 @@ _RELOCATIONS, _SPLITS, _MERGERS = 10, 3, 2
 
 
 def from_scratch(
-    rows: Array, weights: Array | None, origin: Array, options: FitOptions, rules: Rules
+    rows: Array, weights: Array, origin: Array, options: FitOptions, rules: Rules
 ) -> tuple[FitState, ...]:
     """All starts of all models; covariance types share the guesses of who belongs together.
 
@@ -28,7 +28,8 @@ def from_scratch(
     ----------
     rows : ndarray of shape (m, n_features)
         Relative to ``origin``.
-    weights : ndarray of shape (m,), or None
+    weights : ndarray of shape (m,)
+        Positive.
     origin : ndarray of shape (n_features,)
     options : FitOptions
     rules : Rules
@@ -40,7 +41,7 @@ def from_scratch(
         for index in range(options.n_init if n_components > 1 else 1):
             method = options.methods[index % len(options.methods)]
             rng = np.random.default_rng([options.seed, n_components, index])
-            guess = starts.METHODS[method](rows, n_components, rng)
+            guess = starts.METHODS[method](rows, weights, n_components, rng)
             for covariance_type in covariance_types:
                 guessed = starts.first_parameters(
                     covariance_type, rows, guess, weights, rules.regularization, rng

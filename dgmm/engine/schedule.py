@@ -79,6 +79,7 @@ def on_sample(
     """A stage whose rows the driver holds; threads of this process work on it."""
     if stage == SAMPLE:
         rows, weights = _weighty(profile)
+        rows = rows - profile.mean
         rules = replace(rules, tol=max(rules.tol, _SAMPLE_TOL))
     else:
         rows, weights = few(profile)
@@ -111,18 +112,28 @@ def handed_on(
 
 
 def _weighty(profile: Profile) -> tuple[Array, Array | None]:
-    """The sample's rows that have weight, about the mean; all, as equals, if none has."""
-    rows, weights = profile.sample - profile.mean, profile.sample_weights
+    """The sample's rows that have weight; all, as equals, if none has."""
+    rows, weights = profile.sample, profile.sample_weights
     if weights is None or not weights.any():
         return rows, None
     return rows[weights > 0], weights[weights > 0]
 
 
-def few(profile: Profile) -> tuple[Array, Array | None]:
-    """As many of the sample's rows, about the mean, as starts are tried on; and their weights."""
+def few(profile: Profile) -> tuple[Array, Array]:
+    """As many of the sample's rows, about the mean, as starts are tried on; and their weights.
+
+    Equal rows are taken together, in an order of their own, so that a weight means as much as
+    repeated rows, and the order of the rows means nothing.
+    """
     rows, weights = _weighty(profile)
-    few = slice(None, None, max(1, len(rows) // _START_ROWS))
-    return rows[few], None if weights is None else weights[few]
+    step = slice(None, None, max(1, len(rows) // _START_ROWS))
+    distinct, places = np.unique(rows[step], axis=0, return_inverse=True)
+    counts = np.bincount(
+        places.ravel(),
+        weights=None if weights is None else weights[step],
+        minlength=len(distinct),
+    )
+    return distinct - profile.mean, counts.astype(np.float64)
 
 
 def _best_starts(states: Sequence[FitState], n_kept: int) -> list[FitState]:

@@ -5,13 +5,11 @@ No kind is best on all data, so that a sweep tries several and short runs choose
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import cycle, islice
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.cluster.vq import ClusterError, kmeans2
 from scipy.linalg import solve_triangular
 from scipy.spatial.distance import cdist
 
@@ -21,53 +19,69 @@ from dgmm.mixture.structures import structure_of
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
-Guess = Callable[[Array, int, np.random.Generator], Array]
+Guess = Callable[[Array, Array, int, np.random.Generator], Array]
+"""``guess(rows, weights, n_components, rng) -> responsibilities``; all weights are positive."""
 
 _HIERARCHY_ROWS = 1000
 _KMEANS_ITERATIONS = 20
 
 
-def kmeans(rows: Array, n_components: int, rng: np.random.Generator) -> Array:
+def kmeans(rows: Array, weights: Array, n_components: int, rng: np.random.Generator) -> Array:
     """k-means on standardised features from a k-means++ seeding."""
-    scaled = _standardised(rows)
-    centres = scaled[_plusplus(scaled, n_components, rng)]
-    with suppress(ClusterError):  # if a cluster runs empty, the seeding is a start as good as any
-        centres, _ = kmeans2(scaled, centres, _KMEANS_ITERATIONS, minit="matrix", missing="raise")
-    return _one_hot(_nearest(scaled, centres), n_components)
+    scaled = _standardised(rows, weights)
+    labels = _nearest(scaled, scaled[_plusplus(scaled, weights, n_components, rng)])
+    for _ in range(_KMEANS_ITERATIONS):
+        before = labels
+        groups = _one_hot(labels, n_components) * weights[:, None]
+        totals = groups.sum(axis=0)
+        if not totals.all():  # a cluster ran empty; what is there is a start as good as any
+            break
+        labels = _nearest(scaled, (groups.T @ scaled) / totals[:, None])
+        if (labels == before).all():
+            break
+    return _one_hot(labels, n_components)
 
 
-def plusplus(rows: Array, n_components: int, rng: np.random.Generator) -> Array:
+def plusplus(rows: Array, weights: Array, n_components: int, rng: np.random.Generator) -> Array:
     """Rows join the nearest of K centres that k-means++ picks on standardised features."""
-    scaled = _standardised(rows)
-    centres = scaled[_plusplus(scaled, n_components, rng)]
+    scaled = _standardised(rows, weights)
+    centres = scaled[_plusplus(scaled, weights, n_components, rng)]
     return _one_hot(_nearest(scaled, centres), n_components)
 
 
-def random_points(rows: Array, n_components: int, rng: np.random.Generator) -> Array:
+def random_points(
+    rows: Array, weights: Array, n_components: int, rng: np.random.Generator
+) -> Array:
     """Rows join the nearest, by Mahalanobis distance, of K rows picked at random."""
-    white = _whitened(rows)
+    white = _whitened(rows, weights)
     scarce = len(rows) < n_components
-    centres = white[rng.choice(len(rows), n_components, replace=scarce)]
-    return _one_hot(_nearest(white, centres), n_components)
+    chosen = rng.choice(len(rows), n_components, replace=scarce, p=weights / weights.sum())
+    return _one_hot(_nearest(white, white[chosen]), n_components)
 
 
-def random_partition(rows: Array, n_components: int, rng: np.random.Generator) -> Array:
+def random_partition(
+    rows: Array, weights: Array, n_components: int, rng: np.random.Generator
+) -> Array:
     """Responsibilities drawn uniformly at random."""
+    del weights
     draws = rng.random((len(rows), n_components))
     return draws / draws.sum(axis=1, keepdims=True)
 
 
-def agglomerative(rows: Array, n_components: int, rng: np.random.Generator) -> Array:
+def agglomerative(
+    rows: Array, weights: Array, n_components: int, rng: np.random.Generator
+) -> Array:
     """Ward's hierarchy on a whitened subsample, cut at K; rows join the nearest centre.
 
     mclust starts alike (Scrucca & Raftery 2015, Adv. Data Anal. Classif. 9).
     """
-    white = _whitened(rows)
+    white = _whitened(rows, weights)
     if len(white) < 2:
         return _one_hot(np.zeros(len(white), dtype=np.intp), n_components)
     subset = white
     if len(white) > _HIERARCHY_ROWS:
-        subset = white[np.sort(rng.choice(len(white), _HIERARCHY_ROWS, replace=False))]
+        chosen = rng.choice(len(white), _HIERARCHY_ROWS, replace=False, p=weights / weights.sum())
+        subset = white[np.sort(chosen)]
     groups = fcluster(linkage(subset, "ward"), n_components, criterion="maxclust") - 1
     centres = np.stack([subset[groups == k].mean(axis=0) for k in range(groups.max() + 1)])
     labels = _nearest(white, centres) if subset is not white else groups.astype(np.intp)
@@ -99,7 +113,7 @@ def first_parameters(
     covariance_type: str,
     rows: Array,
     guess: Array,
-    weights: Array | None,
+    weights: Array,
     regularization: Regularization,
     rng: np.random.Generator,
 ) -> Parameters:
@@ -115,8 +129,8 @@ def first_parameters(
     rows : ndarray of shape (m, n_features), float64
     guess : ndarray of shape (m, n_components)
         Responsibilities.
-    weights : ndarray of shape (m,), or None
-        Sample weights.
+    weights : ndarray of shape (m,)
+        Sample weights, positive.
     regularization : Regularization
     rng : numpy.random.Generator
         Picks a row as the mean of a component that has none.
@@ -127,13 +141,13 @@ def first_parameters(
         In the coordinates of ``rows``.
     """
     structure = structure_of(covariance_type)
-    responsibilities = guess if weights is None else guess * weights[:, None]
+    responsibilities = guess * weights[:, None]
     n_components, d = responsibilities.shape[1], rows.shape[1]
     counts = responsibilities.sum(axis=0)
     lost = counts <= 0
     means = (responsibilities.T @ rows) / np.where(lost, 1.0, counts)[:, None]
     means[lost] = rows[rng.choice(len(rows), int(lost.sum()))]
-    prior = np.atleast_2d(np.cov(rows.T, bias=True)) / n_components ** (2.0 / d)
+    prior = _covariance(rows, weights) / n_components ** (2.0 / d)
     scatters = np.empty((n_components, d, d))
     for k in range(n_components):
         deviations = rows - means[k]
@@ -146,15 +160,15 @@ def first_parameters(
     return Parameters.from_covariances(covariance_type, counts / counts.sum(), means, covariances)
 
 
-def _plusplus(rows: Array, n_components: int, rng: np.random.Generator) -> Labels:
-    """Indices of rows picked with probability in proportion to the squared distance.
+def _plusplus(rows: Array, weights: Array, n_components: int, rng: np.random.Generator) -> Labels:
+    """Indices of rows picked with probability in proportion to weight and squared distance.
 
     Arthur & Vassilvitskii 2007, SODA.
     """
-    chosen = [int(rng.integers(len(rows)))]
-    distances = cdist(rows, rows[chosen], "sqeuclidean")[:, 0]
+    chosen: list[int] = []
+    distances = np.ones(len(rows))
     while len(chosen) < n_components:
-        cumulative = np.cumsum(distances)
+        cumulative = np.cumsum(weights * distances)
         # Fewer distinct rows than components: any row is as good as another.
         if cumulative[-1] > 0:
             pick = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
@@ -162,21 +176,27 @@ def _plusplus(rows: Array, n_components: int, rng: np.random.Generator) -> Label
             pick = int(rng.integers(len(rows)))
         chosen.append(min(pick, len(rows) - 1))
         newest = cdist(rows, rows[chosen[-1:]], "sqeuclidean")[:, 0]
-        distances = np.minimum(distances, newest)
+        distances = newest if len(chosen) == 1 else np.minimum(distances, newest)
     return np.array(chosen, dtype=np.intp)
 
 
-def _standardised(rows: Array) -> Array:
-    deviation = rows.std(axis=0)
-    return (rows - rows.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+def _standardised(rows: Array, weights: Array) -> Array:
+    deviation = np.sqrt(np.diagonal(_covariance(rows, weights)))
+    centred = rows - np.average(rows, axis=0, weights=weights)
+    return centred / np.where(deviation > 0, deviation, 1.0)
 
 
-def _whitened(rows: Array) -> Array:
+def _whitened(rows: Array, weights: Array) -> Array:
     """Rows with unit covariance; directions without variance stay as they are."""
-    scaled = _standardised(rows)
-    covariance = np.atleast_2d(np.cov(scaled.T, bias=True))
-    ridge = np.sqrt(np.finfo(np.float64).eps) * np.eye(len(covariance))
-    return solve_triangular(np.linalg.cholesky(covariance + ridge), scaled.T, lower=True).T
+    scaled = _standardised(rows, weights)
+    ridge = np.sqrt(np.finfo(np.float64).eps) * np.eye(rows.shape[1])
+    root = np.linalg.cholesky(_covariance(scaled, weights) + ridge)
+    return solve_triangular(root, scaled.T, lower=True).T
+
+
+def _covariance(rows: Array, weights: Array) -> Array:
+    centred = rows - np.average(rows, axis=0, weights=weights)
+    return (centred.T * weights) @ centred / weights.sum()
 
 
 def _nearest(rows: Array, centres: Array) -> Labels:

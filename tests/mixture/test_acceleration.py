@@ -32,8 +32,9 @@ def problem(rows, covariance_type, n_components, seed, **rules):
         covariance, rows.mean(axis=0), rules.pop("ridge", None)
     )
     rng = np.random.default_rng(seed)
-    guess = starts.plusplus(rows, n_components, rng)
-    first = starts.first_parameters(covariance_type, rows, guess, None, regularization, rng)
+    equal = np.ones(len(rows))
+    guess = starts.plusplus(rows, equal, n_components, rng)
+    first = starts.first_parameters(covariance_type, rows, guess, equal, regularization, rng)
     frame = Frame(np.zeros(rows.shape[1]), float(len(rows)), rows.T @ rows)
     settled = {"tol": 1e-7, "max_iter": 3000, **rules}
     return (
