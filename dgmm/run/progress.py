@@ -22,6 +22,8 @@ _STAGES = {
     "profile": "profile of the data",
     "starts": "starts",
     "finalists": "best starts",
+    "relocations": "moved components",
+    "relocated": "best of these",
     "sample": "EM on the sample",
     "fit": "EM on all rows",
     "assign": "assignments",

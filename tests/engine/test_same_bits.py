@@ -168,7 +168,7 @@ def test_clusters_give_the_bits_of_one_thread(workers, threads, cluster_of, expe
     results, processes = everything(execution, tmp_path / "out")
     assert results == expected
     assert os.getpid() not in processes
-    assert len(processes) == workers
+    assert len(processes) <= workers  # one may have been quick enough to take all the blocks
 
 
 def test_a_cluster_joined_by_its_address_gives_the_bits_of_one_thread(
@@ -180,7 +180,7 @@ def test_a_cluster_joined_by_its_address_gives_the_bits_of_one_thread(
         results, processes = everything(opened.execution, tmp_path / "out")
     assert results == expected
     assert os.getpid() not in processes
-    assert len(processes) == 2
+    assert len(processes) <= 2
 
 
 def test_clusters_add_in_the_same_tree(cluster_of):
