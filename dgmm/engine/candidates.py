@@ -18,6 +18,8 @@ Model = tuple[str, int]
 _RELOCATIONS, _SPLITS, _MERGERS = 10, 3, 2
 """Starts made from a model's best fit, and from those with one component less and one more."""
 
+MOST_MADE = _RELOCATIONS + _SPLITS + _MERGERS
+
 
 def from_scratch(
     rows: Array, weights: Array, origin: Array, options: FitOptions, rules: Rules

@@ -13,6 +13,7 @@ from dgmm.engine.held import HeldRows
 from dgmm.engine.options import FitOptions
 from dgmm.engine.passes import Reader
 from dgmm.engine.profile import Profile
+from dgmm.mixture import acceleration
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em import FitState, Rules
 from dgmm.mixture.frame import Frame
@@ -22,6 +23,7 @@ Array = NDArray[np.float64]
 PROFILE, SAMPLE, FIT = "profile", "sample", "fit"
 
 _START_ROWS = 1 << 13
+_MEMORY_OF_WAYS = 1 << 28  # bytes of the driver, for a round of candidates that are accelerated
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,19 @@ def on_sample(
             tol=of_round.tol,
             max_iter=of_round.n_steps if options.max_iter else 0,
             keep_degenerate=False,
-            accelerate=of_round.accelerate and rules.accelerate,
+            accelerate=of_round.accelerate and rules.accelerate and _is_light(options, rows),
         )
     w = np.ones(len(rows)) if weights is None else weights
     frame = Frame(np.zeros(rows.shape[1]), float(w.sum()), (rows.T * w) @ rows)
     return Stage(Reader(HeldRows(rows, weights), LocalExecution(), observer), frame, rules)
+
+
+def _is_light(options: FitOptions, rows: Array) -> bool:
+    """Whether the driver can remember the ways of as many candidates as a round may have."""
+    d = rows.shape[1]
+    n_candidates = len(options.models) * candidates.MOST_MADE
+    n_numbers = options.max_components * (1 + d + d * d) * acceleration.VECTORS_HELD
+    return 8 * n_candidates * n_numbers <= _MEMORY_OF_WAYS
 
 
 def handed_on(

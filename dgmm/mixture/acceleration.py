@@ -20,6 +20,7 @@ from dgmm.mixture.tangent import coordinates, flattened, largest_share, moved
 Array = NDArray[np.float64]
 
 _MEMORY = 5
+VECTORS_HELD = 2 * _MEMORY + 4  # the pairs, and covariances and factors of a visit
 _FEWEST_PAIRS = 3  # far from the top EM's own steps are long, and the curvature changes
 _FIRST_REACH, _GROWTH, _SHRINKAGE = 2.0, 2.0, 0.25  # of moves, in lengths of EM's own step
 _LARGEST_SHARE = 0.5  # of any weight or variance that one move may take
