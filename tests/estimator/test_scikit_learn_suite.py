@@ -12,10 +12,6 @@ import dgmm
 _NOT_OURS = "it tests a private function of scikit-learn, and no estimator"
 _INSIDE = "it calls a private method, or replaces a private function, of scikit-learn's class"
 _ORDER = "it compares components one by one with those of scikit-learn's k-means of the same seed"
-_SLOW = (
-    "it takes long and is run below, but for its wish that a diagonal fit converge within 600 "
-    "steps, where more than ten times its tol are still to come"
-)
 _ARRAY_API = "arrays of other libraries (PyTorch, CuPy) are not taken"
 
 LEFT_OUT = {
@@ -28,7 +24,6 @@ LEFT_OUT = {
     "test_gaussian_mixture_precisions_init": _INSIDE,
     "test_gaussian_mixture_all_init_does_not_estimate_gaussian_parameters": _INSIDE,
     "test_gaussian_mixture_precisions_init_diag": _ORDER,
-    "test_monotonic_likelihood": _SLOW,
     "test_gaussian_mixture_array_api_compliance": _ARRAY_API,
     "test_gaussian_mixture_raises_where_array_api_not_implemented": _ARRAY_API,
 }
@@ -57,31 +52,3 @@ globals().update({name: test for name, test in _theirs.items() if name not in LE
 
 def test_what_is_left_out_exists():
     assert set(LEFT_OUT) <= set(_theirs)
-
-
-@pytest.mark.slow
-def test_likelihood_is_monotonic_and_all_but_diagonal_fits_converge(monkeypatch):
-    kinds = [kind for kind in suite.COVARIANCE_TYPE if kind != "diag"]
-    assert len(kinds) == 3
-    monkeypatch.setattr(suite, "COVARIANCE_TYPE", kinds)
-    suite.test_monotonic_likelihood()
-
-
-@pytest.mark.slow
-def test_the_diagonal_fit_is_right_not_to_be_converged_after_600_steps():
-    data = suite.RandomData(np.random.RandomState(0), scale=7)
-    model = dgmm.GaussianMixture(
-        data.n_components,
-        covariance_type="diag",
-        reg_covar=0,
-        warm_start=True,
-        max_iter=600,
-        random_state=0,
-        tol=1e-7,
-    ).fit(data.X["diag"])
-    assert not model.converged_
-    assert (np.diff(model.lower_bounds_) > 0).all()
-    reached = model.lower_bound_
-    model.set_params(max_iter=20_000, tol=1e-13).fit(data.X["diag"])
-    assert model.converged_
-    assert model.lower_bound_ - reached > 1e-6
