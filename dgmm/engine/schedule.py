@@ -30,7 +30,8 @@ _MEMORY_OF_WAYS = 1 << 28  # bytes of the driver, for a round of candidates that
 class _Round:
     """A stage of choosing a start: how many go on, after how many steps at most, at which tol.
 
-    Acceleration pays only for starts that are carried far.
+    Acceleration pays for starts that are carried far and for moved components, not for starts from
+    scratch, of which there may be many and few go on.
     """
 
     n_kept: int
