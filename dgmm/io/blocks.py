@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 from typing import Any
 
 import dask.array as da
@@ -10,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError, DgmmError, InputChangedError, StorageError
-from dgmm.io.location import local_path
+from dgmm.io.grid import Grid
+from dgmm.io.location import place_of
 from dgmm.io.partition import TARGET_BYTES, rows_per_partition
+from dgmm.io.selection import Region, Selection
 from dgmm.io.stored import Read, Stored
 
 _MOST_PARTITIONS = 1_000_000
@@ -19,12 +22,39 @@ _MOST_PARTITIONS = 1_000_000
 _logger = logging.getLogger(__name__)
 
 
+def partitioned(location: str, stored: Stored, partition_size: int | None) -> Grid:
+    """The samples of a dataset in the blocks that tasks will read.
+
+    Parameters
+    ----------
+    location : str
+        For messages.
+    stored : Stored
+        Checked.
+    partition_size : int, optional
+        Bytes, see `dgmm.io.partition.rows_per_partition`.
+
+    Raises
+    ------
+    DataError
+        If there would be more than a million partitions.
+    """
+    n_rows, row_bytes = stored.n_samples, stored.n_features * stored.dtype.itemsize
+    (storage_rows,) = stored.storage_chunks
+    rows = rows_per_partition(n_rows, row_bytes, storage_rows, partition_size)
+    if n_rows > rows * _MOST_PARTITIONS:
+        raise DataError(
+            f"{location} declares {n_rows} rows, which is {n_rows // rows} partitions of {rows} "
+            f"rows; at most {_MOST_PARTITIONS} are possible. Set a larger `partition_size`, unless "
+            "its metadata are damaged."
+        )
+    if rows < storage_rows:
+        _warn_of_rereading(location, rows, storage_rows, row_bytes)
+    return Grid(stored.dims, stored.shape[:-1], (rows,))
+
+
 def lazy_blocks(
-    read: Read,
-    location: str,
-    stored: Stored,
-    partition_size: int | None,
-    fingerprint: str,
+    read: Read, location: str, stored: Stored, grid: Grid, fingerprint: str
 ) -> da.Array:
     """Blocks of rows, read by one task each; the graph holds names and numbers only.
 
@@ -35,45 +65,27 @@ def lazy_blocks(
     location : str
         An absolute location, resolved anew in every task.
     stored : Stored
-        A table: two dimensions, not empty.
-    partition_size : int, optional
-        Bytes, see `dgmm.io.partition.rows_per_partition`.
+        Checked.
+    grid : Grid
     fingerprint : str
         Part of the name by which Dask knows the blocks.
 
     Returns
     -------
     dask.array.Array of shape (n_samples, n_features)
-
-    Raises
-    ------
-    DataError
-        If there would be more than a million partitions.
     """
-    n_rows, n_features = stored.shape
-    row_bytes = n_features * stored.dtype.itemsize
-    rows = rows_per_partition(n_rows, row_bytes, stored.storage_rows, partition_size)
-    if n_rows > rows * _MOST_PARTITIONS:
-        raise DataError(
-            f"{location} declares {n_rows} rows, which is {n_rows // rows} partitions of {rows} "
-            f"rows; at most {_MOST_PARTITIONS} are possible. Set a larger `partition_size`, unless "
-            "its metadata are damaged."
-        )
-    if rows < stored.storage_rows:
-        _warn_of_rereading(location, rows, stored.storage_rows, row_bytes)
-    full, rest = divmod(n_rows, rows)
     blocks: da.Array = da.map_blocks(
         _load_block,
         read,
         location,
-        stored.variable,
-        stored.shape,
-        rows,
-        chunks=((rows,) * full + (rest,) * (rest > 0), (n_features,)),
+        stored.selection,
+        grid,
+        stored.n_features,
+        chunks=(grid.block_rows, (stored.n_features,)),
         dtype=stored.dtype,
         meta=np.empty((0, 0), stored.dtype),
         # Dask knows blocks by name: equal names must mean equal values, and a changed file others.
-        name=f"dgmm-{sha256_of(fingerprint, location, rows, read.__name__)}",
+        name=f"dgmm-{sha256_of(fingerprint, location, grid.block_shape)}",
     )
     return blocks
 
@@ -95,29 +107,37 @@ def _warn_of_rereading(location: str, rows: int, storage_rows: int, row_bytes: i
 def _load_block(
     read: Read,
     location: str,
-    variable: str | None,
-    shape: tuple[int, int],
-    rows: int,
+    selection: Selection,
+    grid: Grid,
+    n_features: int,
     block_id: tuple[int, int],
 ) -> NDArray[Any]:
     """Read one partition; runs in a task."""
-    start = block_id[0] * rows
-    stop = min(start + rows, shape[0])
+    region = grid.region(block_id[0])
+    shape = math.prod(part.stop - part.start for part in region), n_features
     try:
-        block = read(local_path(location), variable, start, stop)
+        block = read(place_of(location), selection, region)
     except DgmmError:
         raise
     except Exception as error:  # codecs and file systems raise what they like
         raise StorageError(
-            f"Rows {start} to {stop - 1} of {location} cannot be read: "
+            f"{_where(grid, region)} of {location} cannot be read: "
             f"{type(error).__name__}: {error}. Is the file damaged or gone?"
         ) from error
-    if block.shape != (stop - start, shape[1]):
+    if block.shape != shape:
         raise InputChangedError(
-            f"Rows {start} to {stop - 1} of {location} have shape {block.shape}, expected "
-            f"{(stop - start, shape[1])}: it has been changed since it was opened."
+            f"{_where(grid, region)} of {location} have shape {block.shape}, expected {shape}: "
+            "it has been changed since it was opened."
         )
     return block
+
+
+def _where(grid: Grid, region: Region) -> str:
+    """A region for a person."""
+    if len(region) == 1:
+        return f"Rows {region[0].start} to {region[0].stop - 1}"
+    parts = zip(grid.dims, region, strict=True)
+    return "Cells " + ", ".join(f"{dim} {part.start} to {part.stop - 1}" for dim, part in parts)
 
 
 def sha256_of(*facts: object) -> str:

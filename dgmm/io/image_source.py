@@ -1,7 +1,6 @@
 """PNG and JPEG images: a row for each pixel, a feature for each colour band."""
 
 import importlib
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -9,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError, MissingExtraError
-from dgmm.io.stored import Format, Stored, list_files, refuse_variable
+from dgmm.io.location import Place
+from dgmm.io.selection import Region, Selection
+from dgmm.io.stored import Format, Stored, list_files, refuse_choices
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 _BANDS = {
@@ -20,12 +21,12 @@ _BANDS = {
 }
 
 
-def _matches(path: Path) -> bool:
+def _matches(path: Place) -> bool:
     return path.suffix.lower() in _SUFFIXES
 
 
-def _describe(path: Path, variable: str | None) -> Stored:
-    refuse_variable(path, variable)
+def _describe(path: Place, selection: Selection) -> Stored:
+    refuse_choices(path, selection)
     with _pillow(path).open(path) as image:
         width, height = image.size
         mode = image.mode
@@ -37,21 +38,22 @@ def _describe(path: Path, variable: str | None) -> Stored:
     return Stored(
         shape=(width * height, len(_BANDS[mode])),
         dtype=np.dtype(np.uint8),
-        storage_rows=width,
+        storage_chunks=(width,),
         files=list_files(path),
         description=f"image of {height} x {width} pixels, {mode}",
+        selection=selection,
         feature_names=_BANDS[mode],
     )
 
 
-def _read(path: Path, variable: str | None, start: int, stop: int) -> NDArray[Any]:  # noqa: ARG001 - the signature of all formats
+def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:  # noqa: ARG001 - the signature of all formats
     with _pillow(path).open(path) as image:
         pixels = np.asarray(image)
     height, width = pixels.shape[:2]
-    return np.array(pixels.reshape(height * width, -1)[start:stop])
+    return np.array(pixels.reshape(height * width, -1)[region])
 
 
-def _pillow(path: Path) -> ModuleType:
+def _pillow(path: Place) -> ModuleType:
     try:
         return importlib.import_module("PIL.Image")  # here, because Pillow is optional
     except ImportError as error:

@@ -8,6 +8,9 @@ from dgmm.errors import InputNotFoundError
 
 _PACKAGE = "package://"
 
+Place = Path
+"""Something that can be opened on this machine."""
+
 
 def absolute_location(location: str | os.PathLike[str]) -> str:
     """The location in a form that means the same in every process.
@@ -33,7 +36,7 @@ def absolute_location(location: str | os.PathLike[str]) -> str:
     return os.path.abspath(os.path.expanduser(text))
 
 
-def local_path(location: str) -> Path:
+def place_of(location: str) -> Place:
     """Where the file of an absolute location lies on this machine.
 
     ``package://`` is resolved on each machine for itself, and without importing the package: only

@@ -1,7 +1,6 @@
 """NumPy's ``.npy``, C or Fortran order."""
 
 from io import BufferedReader
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,17 +8,19 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError
-from dgmm.io.stored import Format, Stored, list_files, refuse_variable
+from dgmm.io.location import Place
+from dgmm.io.selection import Region, Selection
+from dgmm.io.stored import Format, Stored, list_files, refuse_choices
 
 _HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def _matches(path: Path) -> bool:
+def _matches(path: Place) -> bool:
     return path.suffix == ".npy"
 
 
-def _describe(path: Path, variable: str | None) -> Stored:
-    refuse_variable(path, variable)
+def _describe(path: Place, selection: Selection) -> Stored:
+    refuse_choices(path, selection)
     with path.open("rb") as file:
         shape, fortran_order, dtype = _header(file, path)
         stored_bytes = path.stat().st_size - file.tell()
@@ -32,10 +33,11 @@ def _describe(path: Path, variable: str | None) -> Stored:
             "It is cut off or still being written; copy it again."
         )
     order = "Fortran" if fortran_order else "C"
-    return Stored(shape, dtype, 1, list_files(path), f"NumPy array in {order} order")
+    description = f"NumPy array in {order} order"
+    return Stored(shape, dtype, (1,), list_files(path), description, selection)
 
 
-def _header(file: BufferedReader, path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(file: BufferedReader, path: Place) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, whether columns are stored one after the other, and dtype; the values come next."""
     version = npy.read_magic(file)
     if version not in _HEADER_READERS:
@@ -46,7 +48,8 @@ def _header(file: BufferedReader, path: Path) -> tuple[tuple[int, ...], bool, np
     return _HEADER_READERS[version](file)
 
 
-def _read(path: Path, variable: str | None, start: int, stop: int) -> NDArray[Any]:  # noqa: ARG001 - the signature of all formats
+def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:  # noqa: ARG001 - the signature of all formats
+    start, stop = region[0].start, region[0].stop
     with path.open("rb") as file:
         (n_rows, n_columns), fortran_order, dtype = _header(file, path)
         begin, n_wanted = file.tell(), max(0, min(stop, n_rows) - start)

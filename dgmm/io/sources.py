@@ -9,8 +9,10 @@ import dask.array as da
 
 from dgmm.errors import ConfigurationError, DataError, DgmmError, StorageError
 from dgmm.io import image_source, npy_source, zarr_source
-from dgmm.io.blocks import lazy_blocks, sha256_of
-from dgmm.io.location import absolute_location, local_path
+from dgmm.io.blocks import lazy_blocks, partitioned, sha256_of
+from dgmm.io.grid import Grid
+from dgmm.io.location import absolute_location, place_of
+from dgmm.io.selection import Selection
 from dgmm.io.stored import Format, Stored
 
 FORMATS = {
@@ -27,16 +29,17 @@ class Source:
     Attributes
     ----------
     blocks : dask.array.Array of shape (n_samples, n_features)
-        In the dtype that is stored; known chunks, all of as many rows but the last, one chunk of
-        columns.
+        In the dtype that is stored; known chunks, one chunk of columns.
+    grid : Grid
+        How the samples lie in the dataset, and in which blocks.
     feature_names : tuple of str
         ``x0, x1, ...`` where the format has no names.
     fingerprint : str
         SHA-256 (hex) of the metadata and of key, size and modification time of every stored file.
     n_bytes_stored : int
         Size of those files, in bytes.
-    storage_chunk_rows : int
-        Rows that storage keeps together.
+    storage_chunks : tuple of int
+        Extents, in the samples' dimensions, of what storage keeps together.
     description : str
         Format, layout and dtype, for a person.
     format : str
@@ -44,10 +47,11 @@ class Source:
     """
 
     blocks: da.Array
+    grid: Grid
     feature_names: tuple[str, ...]
     fingerprint: str
     n_bytes_stored: int
-    storage_chunk_rows: int
+    storage_chunks: tuple[int, ...]
     description: str
     format: str
 
@@ -55,9 +59,8 @@ class Source:
 def open_source(
     path: str | os.PathLike[str],
     format: str = "auto",  # noqa: A002 - the name in the configuration
-    variable: str | None = None,
+    selection: Selection = Selection(),  # noqa: B008 - frozen
     partition_size: int | None = None,
-    missing_chunks: str = "error",
 ) -> Source:
     """Open a dataset by its metadata alone.
 
@@ -69,14 +72,11 @@ def open_source(
     format : str
         ``"zarr"`` (v2 or v3), ``"npy"``, ``"image"`` (PNG or JPEG; a row for each pixel in
         row-major order), or ``"auto"``: by the name of the file.
-    variable : str, optional
-        Path of an array inside a Zarr group; not needed if the group has one 2-D array.
+    selection : Selection, optional
+        What of it is the table; not needed if it holds one only.
     partition_size : int, optional
         Bytes that a task should read, as stored in memory; see `dgmm.io.partition`. Partitions
         depend on the dataset and on this number, never on the cluster.
-    missing_chunks : str
-        ``"error"`` refuses a Zarr chunk that is not there when it is read; ``"fill"`` takes it for
-        the fill value, as Zarr does.
 
     Returns
     -------
@@ -97,21 +97,22 @@ def open_source(
         If the file system refuses.
     """
     location = absolute_location(path)
-    file = local_path(location)
+    file = place_of(location)
     chosen = _choose_format(location, format)
     with _explained(location, chosen.name):
-        stored = chosen.describe(file, variable)
+        stored = chosen.describe(file, selection)
     _check(stored, location)
-    if missing_chunks == "error" and chosen.refuse_missing is not None:
+    if chosen.refuse_missing is not None:
         chosen.refuse_missing(file, stored)
     fingerprint = sha256_of(chosen.name, astuple(stored))
-    read = (chosen.read_filling if missing_chunks == "fill" else None) or chosen.read
+    grid = partitioned(location, stored, partition_size)
     return Source(
-        blocks=lazy_blocks(read, location, stored, partition_size, fingerprint),
-        feature_names=stored.feature_names or tuple(f"x{j}" for j in range(stored.shape[1])),
+        blocks=lazy_blocks(chosen.read, location, stored, grid, fingerprint),
+        grid=grid,
+        feature_names=stored.feature_names or tuple(f"x{j}" for j in range(stored.n_features)),
         fingerprint=fingerprint,
         n_bytes_stored=sum(file.size for file in stored.files),
-        storage_chunk_rows=stored.storage_rows,
+        storage_chunks=stored.storage_chunks,
         description=f"{stored.description}, {stored.dtype.name}",
         format=chosen.name,
     )
@@ -123,7 +124,7 @@ def _choose_format(location: str, name: str) -> Format:
         return FORMATS[name]
     if name != "auto":
         raise ConfigurationError(f"There is no input format {name!r}; known are auto, {known}.")
-    path = local_path(location)
+    path = place_of(location)
     matching = [entry for entry in FORMATS.values() if entry.matches(path)]
     if not matching:
         raise DataError(
@@ -161,15 +162,15 @@ def _check(stored: Stored, location: str) -> None:
             f"{location} is one-dimensional, expected (rows, features). For one feature store it "
             f"with shape ({stored.shape[0]}, 1): values.reshape(-1, 1)."
         )
-    if len(stored.shape) != 2:
+    if len(stored.shape) != 1 + len(stored.dims):
         raise DataError(
             f"{location} has shape {stored.shape}, expected two dimensions (rows, features). "
             "Store it as values.reshape(-1, n_features)."
         )
-    if min(stored.shape) == 0 or stored.storage_rows == 0:
+    if 0 in stored.shape or 0 in stored.storage_chunks:
         raise DataError(f"{location} is empty: its shape is {stored.shape}.")
-    if stored.shape[1] > _MOST_FEATURES:
+    if stored.n_features > _MOST_FEATURES:
         raise DataError(
-            f"{location} declares {stored.shape[1]} features; at most {_MOST_FEATURES} can be "
+            f"{location} declares {stored.n_features} features; at most {_MOST_FEATURES} can be "
             "fitted. Are rows and columns exchanged, or its metadata damaged?"
         )

@@ -1,17 +1,19 @@
 """What an input format says of a dataset before any of its values are read."""
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError
+from dgmm.io.location import Place
+from dgmm.io.selection import Region, Selection
 
-Read = Callable[[Path, str | None, int, int], NDArray[Any]]
+Read = Callable[[Place, Selection, Region], NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,26 +42,40 @@ class Stored:
     Attributes
     ----------
     shape : tuple of int
+        Extents of the samples' dimensions, then the number of features.
     dtype : numpy.dtype
-    storage_rows : int
-        Rows that are stored, and therefore read, together.
+    storage_chunks : tuple of int
+        Extents, in the samples' dimensions, of what is stored and therefore read together.
     files : tuple of StoredFile
         Everything that would be read, in the order of the keys.
     description : str
         For a person: the format and how it is laid out.
+    selection : Selection
+        What was asked for, with what was found where nothing was named.
     feature_names : tuple of str, optional
         None if the format has no names for columns.
-    variable : str, optional
-        The array inside the dataset that was chosen; None if there is only one to choose.
+    dims : tuple of str
+        Names of the samples' dimensions.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    storage_rows: int
+    storage_chunks: tuple[int, ...]
     files: tuple[StoredFile, ...]
     description: str
+    selection: Selection
     feature_names: tuple[str, ...] | None = None
-    variable: str | None = None
+    dims: tuple[str, ...] = ("sample",)
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows of the table."""
+        return math.prod(self.shape[:-1])
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of the table."""
+        return self.shape[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +89,24 @@ class Format:
     matches : callable
         ``matches(path) -> bool``: does this look like the format?
     describe : callable
-        ``describe(path, variable) -> Stored``, from metadata alone.
+        ``describe(path, selection) -> Stored``, from metadata alone.
     read : callable
-        ``read(path, variable, start, stop) -> ndarray`` of shape (stop - start, n_features), for
-        the variable that ``describe`` chose; runs in tasks, so it is importable and opens what it
-        reads.
-    read_filling : callable, optional
-        The same where parts that are missing mean the fill value; None if nothing can be missing.
+        ``read(path, selection, region) -> ndarray`` of shape (samples of the region, n_features),
+        for the selection that ``describe`` settled; runs in tasks, so it is importable and opens
+        what it reads. Missing values of dtypes without NaN come widened, as NaN.
     refuse_missing : callable, optional
         ``refuse_missing(path, stored)`` raises if there are fewer files than parts, so that much
         that is declared and not there is refused before any of it is read.
     """
 
     name: str
-    matches: Callable[[Path], bool]
-    describe: Callable[[Path, str | None], Stored]
+    matches: Callable[[Place], bool]
+    describe: Callable[[Place, Selection], Stored]
     read: Read
-    read_filling: Read | None = None
-    refuse_missing: Callable[[Path, Stored], None] | None = None
+    refuse_missing: Callable[[Place, Stored], None] | None = None
 
 
-def list_files(path: Path) -> tuple[StoredFile, ...]:
+def list_files(path: Place) -> tuple[StoredFile, ...]:
     """Every file at or below ``path``, in the order of their keys.
 
     Raises
@@ -106,7 +119,7 @@ def list_files(path: Path) -> tuple[StoredFile, ...]:
     return tuple(sorted(_walk(path, "")))
 
 
-def _walk(directory: Path, prefix: str) -> list[StoredFile]:
+def _walk(directory: Place, prefix: str) -> list[StoredFile]:
     files: list[StoredFile] = []
     with os.scandir(directory) as entries:
         for entry in entries:
@@ -121,10 +134,16 @@ def _stored_file(key: str, status: os.stat_result) -> StoredFile:
     return StoredFile(key, status.st_size, status.st_mtime_ns)
 
 
-def refuse_variable(path: Path, variable: str | None) -> None:
-    """Raise ConfigurationError if a variable is named where a file holds one array only."""
-    if variable is not None:
+def refuse_choices(path: Place, selection: Selection) -> None:
+    """Raise ConfigurationError if something is to be chosen where a file holds one array only."""
+    if selection.variables:
         raise ConfigurationError(
-            f"{path} holds one array, but the variable {variable!r} was asked for. "
-            "Remove `variable`; it names an array inside a Zarr group."
+            f"{path} holds one array, but the variable {selection.variable!r} was asked for. "
+            "Remove `variable`; it names an array inside a group."
         )
+    for name in ("columns", "sample_dims"):
+        if getattr(selection, name):
+            raise ConfigurationError(
+                f"{path} holds an array without names. Remove `{name}`; it is for formats that "
+                "have names for columns or dimensions."
+            )

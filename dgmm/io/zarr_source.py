@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,52 +10,54 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, DataError, StorageError
+from dgmm.io.location import Place
+from dgmm.io.selection import Region, Selection
 from dgmm.io.stored import Format, Stored, list_files
 
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
 _LISTED_AT_MOST = 20
 
 
-def _matches(path: Path) -> bool:
+def _matches(path: Place) -> bool:
     return path.suffix == ".zarr" or any((path / name).is_file() for name in _METADATA)
 
 
-def _describe(path: Path, variable: str | None) -> Stored:
-    array = _choose(path, variable)
+def _describe(path: Place, selection: Selection) -> Stored:
+    array = _choose(path, selection)
     chunks = array.shards or array.chunks
     return Stored(
         shape=array.shape,
         dtype=np.dtype(array.dtype),
-        storage_rows=chunks[0] if chunks else 1,
+        storage_chunks=chunks[:1] or (1,),
         files=list_files(path / array.path),
         description=f"Zarr v{array.metadata.zarr_format} in chunks of {chunks}",
-        variable=array.path or None,
+        selection=replace(selection, variables=(array.path,) if array.path else ()),
     )
 
 
-def _read(path: Path, variable: str | None, start: int, stop: int) -> NDArray[Any]:
-    return _rows(_array(path, variable), path, start, stop, may_lack_chunks=False)
+def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
+    may_lack_chunks = selection.missing_chunks == "fill"
+    array, (rows,) = _array(path, selection), region
+    return _rows(array, path, rows.start, rows.stop, may_lack_chunks=may_lack_chunks)
 
 
-def _read_filling(path: Path, variable: str | None, start: int, stop: int) -> NDArray[Any]:
-    return _rows(_array(path, variable), path, start, stop, may_lack_chunks=True)
-
-
-def _refuse_missing(path: Path, stored: Stored) -> None:
+def _refuse_missing(path: Place, stored: Stored) -> None:
     """Name the first missing chunk of an array that has fewer files than chunks."""
-    array = _array(path, stored.variable)
+    if stored.selection.missing_chunks == "fill":
+        return
+    array = _array(path, stored.selection)
     extents = zip(array.shape, array.shards or array.chunks, strict=True)
     if len(stored.files) < math.prod(-(-extent // size) for extent, size in extents):
         for chunk in _chunks(array, 0, array.shape[0]):
             _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=False)
 
 
-def _array(path: Path, variable: str | None) -> zarr.Array[Any]:
-    return zarr.open_array(str(path), path=variable or "", mode="r")
+def _array(path: Place, selection: Selection) -> zarr.Array[Any]:
+    return zarr.open_array(str(path), path=selection.variable or "", mode="r")
 
 
 def _rows(
-    array: zarr.Array[Any], path: Path, start: int, stop: int, *, may_lack_chunks: bool
+    array: zarr.Array[Any], path: Place, start: int, stop: int, *, may_lack_chunks: bool
 ) -> NDArray[Any]:
     """Rows of an array, of which Zarr itself would not say that chunks are missing."""
     for chunk in _chunks(array, start, min(stop, array.shape[0])):
@@ -93,7 +94,7 @@ def _chunks(array: zarr.Array[Any], start: int, stop: int) -> Iterator[_Chunk]:
             yield _Chunk(key, rows, slice(j * width, (j + 1) * width))
 
 
-def _check_file(file: Path, chunk: _Chunk, *, may_lack_chunks: bool) -> None:
+def _check_file(file: Place, chunk: _Chunk, *, may_lack_chunks: bool) -> None:
     """Refuse what Zarr takes for a chunk that is left out, unless one may be."""
     where = f"{file} (rows {chunk.rows.start} to {chunk.rows.stop - 1})"
     if file.exists():
@@ -119,7 +120,8 @@ def _first_unreadable(array: zarr.Array[Any], start: int, stop: int) -> _Chunk |
     return None
 
 
-def _choose(path: Path, variable: str | None) -> zarr.Array[Any]:
+def _choose(path: Place, selection: Selection) -> zarr.Array[Any]:
+    variable = selection.variable
     if not any((path / name).is_file() for name in _METADATA):
         raise DataError(
             f"{path} is not a Zarr array or group: it has no {', '.join(_METADATA)}. "
@@ -136,7 +138,7 @@ def _choose(path: Path, variable: str | None) -> zarr.Array[Any]:
     return node
 
 
-def _choose_member(group: zarr.Group, path: Path, variable: str | None) -> zarr.Array[Any]:
+def _choose_member(group: zarr.Group, path: Place, variable: str | None) -> zarr.Array[Any]:
     members = group.members(max_depth=None)
     arrays = {name: member for name, member in members if isinstance(member, zarr.Array)}
     tables = sorted(name for name, array in arrays.items() if array.ndim == 2)
@@ -152,4 +154,4 @@ def _choose_member(group: zarr.Group, path: Path, variable: str | None) -> zarr.
     )
 
 
-FORMAT = Format("zarr", _matches, _describe, _read, _read_filling, _refuse_missing)
+FORMAT = Format("zarr", _matches, _describe, _read, _refuse_missing)

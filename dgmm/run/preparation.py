@@ -10,6 +10,7 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.memory import Projection
 from dgmm.engine.options import SAMPLE_ROWS, FitOptions
 from dgmm.io.layout import FORMAT_VERSION
+from dgmm.io.selection import Selection
 from dgmm.io.sources import Source, open_source
 from dgmm.run.configuration import Configuration, Model, candidates, identity
 
@@ -57,9 +58,11 @@ def prepare(configuration: Configuration) -> Preparation:
     source = open_source(
         wanted.path,
         wanted.format,
-        wanted.variable,
+        Selection(
+            variables=() if wanted.variable is None else (wanted.variable,),
+            missing_chunks=wanted.missing_chunks,
+        ),
         wanted.partition_size,
-        wanted.missing_chunks,
     )
     dataset = Dataset.from_array(source.blocks, feature_names=source.feature_names)
     options = _options(configuration.model, dataset)

@@ -11,6 +11,7 @@ from zarr.codecs import ZstdCodec
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.errors import DataError, InputChangedError, StorageError
+from dgmm.io.selection import Selection
 from dgmm.io.sources import open_source
 from tests.engine.recording import SYNCHRONOUS
 
@@ -64,7 +65,9 @@ def replace_by_directory(chunk: Path) -> None:
 
 
 def read(path: Path, missing_chunks: str = "error") -> np.ndarray:
-    source = open_source(path, partition_size=30 * 24, missing_chunks=missing_chunks)
+    source = open_source(
+        path, partition_size=30 * 24, selection=Selection(missing_chunks=missing_chunks)
+    )
     assert source.blocks.npartitions > 2
     return source.blocks.compute(scheduler="synchronous")
 
@@ -105,7 +108,9 @@ def test_a_missing_chunk_is_an_error_unless_it_is_said_to_be_none(layout, tmp_pa
 
 def test_what_missing_chunks_mean_is_part_of_a_blocks_name(tmp_path):
     path, _ = stored(tmp_path, "v3")
-    error, fill = (open_source(path, missing_chunks=m).blocks for m in ("error", "fill"))
+    error, fill = (
+        open_source(path, selection=Selection(missing_chunks=m)).blocks for m in ("error", "fill")
+    )
     assert error.name != fill.name
 
 

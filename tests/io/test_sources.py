@@ -20,6 +20,7 @@ from dgmm.errors import (
     MissingExtraError,
     StorageError,
 )
+from dgmm.io.selection import Selection
 from dgmm.io.sources import open_source
 
 PHOTOGRAPH = "package://sklearn.datasets.images/china.jpg"
@@ -67,7 +68,7 @@ def test_rows_come_back_whatever_the_storage_and_the_partitions(
     assert len(set(rows[:-1])) <= 1
     assert rows[-1] <= rows[0]
     assert columns == (values.shape[1],)
-    assert source.storage_chunk_rows == options.get("shards", options["chunks"])[0]
+    assert source.storage_chunks == options.get("shards", options["chunks"])[:1]
     result = rows_of(source)
     assert result.dtype == source.blocks.dtype
     np.testing.assert_array_equal(result, values)
@@ -168,10 +169,13 @@ def test_group_with_two_tables_lists_them(tmp_path):
     with pytest.raises(ConfigurationError, match=r"a \(20, 3\), b \(20, 3\)"):
         open_source(tmp_path / "g.zarr")
     with pytest.raises(ConfigurationError, match=r"no array 'c'.*a \(20, 3\)"):
-        open_source(tmp_path / "g.zarr", variable="c")
-    chosen = open_source(tmp_path / "g.zarr", variable="/b")
+        open_source(tmp_path / "g.zarr", selection=Selection(variables=("c",)))
+    chosen = open_source(tmp_path / "g.zarr", selection=Selection(variables=("/b",)))
     np.testing.assert_array_equal(rows_of(chosen), table() + ord("b"))
-    assert chosen.fingerprint != open_source(tmp_path / "g.zarr", variable="a").fingerprint
+    assert (
+        chosen.fingerprint
+        != open_source(tmp_path / "g.zarr", selection=Selection(variables=("a",))).fingerprint
+    )
 
 
 def test_variable_of_what_holds_one_array(tmp_path):
@@ -179,7 +183,7 @@ def test_variable_of_what_holds_one_array(tmp_path):
     store(tmp_path / "x.zarr", table())
     for name in ("x.npy", "x.zarr"):
         with pytest.raises(ConfigurationError, match="Remove `variable`"):
-            open_source(tmp_path / name, variable="v")
+            open_source(tmp_path / name, selection=Selection(variables=("v",)))
 
 
 @pytest.mark.parametrize("dtype", ["c16", "M8[s]", "m8[s]", "S3", "U2", "O", "i4,f4", "longdouble"])
@@ -270,7 +274,7 @@ def test_64_terabytes_declared_by_a_few_bytes_are_opened_without_allocating(tmp_
     (tmp_path / "x.zarr" / ".zarray").write_text(zarray(shape=[2**39, 16], chunks=[100_000, 16]))
     with pytest.raises(DataError, match=r"no chunk .*x\.zarr/0\.0 \(rows 0 to 99999\)"):
         open_source(tmp_path / "x.zarr")
-    source = open_source(tmp_path / "x.zarr", missing_chunks="fill")
+    source = open_source(tmp_path / "x.zarr", selection=Selection(missing_chunks="fill"))
     assert source.blocks.nbytes == 2**46
     assert source.blocks.npartitions < 300_000
 
@@ -357,7 +361,7 @@ def test_large_chunks_are_split_with_a_warning(tmp_path, caplog):
         zarray(shape=[8_000_000, 8], chunks=[4_000_000, 8])
     )
     with caplog.at_level(logging.WARNING):
-        source = open_source(tmp_path / "x.zarr", missing_chunks="fill")
+        source = open_source(tmp_path / "x.zarr", selection=Selection(missing_chunks="fill"))
     assert source.blocks.chunks[0][0] == 500_000
     assert "chunks of 4000000 rows (244 MiB)" in caplog.text
 

@@ -1,0 +1,34 @@
+"""Which part of a dataset is to be read as a table, and which rows of it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Region = tuple[slice, ...]
+"""Samples to read: a slice with start and stop for each of their dimensions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What of a dataset is the table; a format refuses what it has no use for.
+
+    Attributes
+    ----------
+    variables : tuple of str
+        Arrays inside the dataset; none where there is only one to choose.
+    columns : tuple of str
+        Columns of a table, or features by name, in this order; all of them if empty.
+    sample_dims : tuple of str
+        Dimensions of labelled arrays that together are the samples; all others are features.
+    missing_chunks : {"error", "fill"}
+        Whether a chunk that is not there is an error or holds the fill value.
+    """
+
+    variables: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    sample_dims: tuple[str, ...] = ()
+    missing_chunks: Literal["error", "fill"] = "error"
+
+    @property
+    def variable(self) -> str | None:
+        """The only variable; None if none is named."""
+        return self.variables[0] if self.variables else None
