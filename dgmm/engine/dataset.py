@@ -6,6 +6,7 @@ from typing import Any, Self
 import dask.array as da
 import numpy as np
 
+from dgmm.engine.block import Missing
 from dgmm.errors import DataError
 
 _REAL_KINDS = "buif"
@@ -22,11 +23,14 @@ class Dataset:
         Known chunk sizes; one chunk along the features; real or boolean.
     weights : dask.array.Array of shape (n_rows,), or None
     feature_names : tuple of str
+    missing : {"error", "drop"}
+        Whether rows with a NaN are refused, or left out of every sum.
     """
 
     rows: da.Array
     weights: da.Array | None
     feature_names: tuple[str, ...]
+    missing: Missing = "error"
 
     @classmethod
     def from_array(
@@ -34,6 +38,7 @@ class Dataset:
         rows: da.Array,
         weights: da.Array | None = None,
         feature_names: tuple[str, ...] | None = None,
+        missing: Missing = "error",
     ) -> Self:
         """A dataset from a Dask array, rechunked to whole rows where it is not.
 
@@ -58,7 +63,7 @@ class Dataset:
         if len(names) != rows.shape[1]:
             message = f"{len(names)} feature names for {rows.shape[1]} features; expected one each."
             raise DataError(message)
-        return cls(rows, weights, names)
+        return cls(rows, weights, names, missing)
 
     @property
     def n_rows(self) -> int:

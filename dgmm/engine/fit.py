@@ -14,7 +14,9 @@ from dgmm.engine.progress import Keep, Progress, keep_nothing
 from dgmm.engine.schedule import Stage
 from dgmm.mixture import criteria
 from dgmm.mixture.em import FitState, Rules
+from dgmm.mixture.frame import Frame
 from dgmm.mixture.given import Given
+from dgmm.mixture.preparation import Preparation, PreparationRule
 from dgmm.mixture.regularization import Regularization, constant_features
 from dgmm.mixture.result import FitResult, Sweep, rank
 
@@ -25,10 +27,11 @@ _LEAST_ROWS = 64  # of the sample for each component
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """A sweep, and what its data are like."""
+    """A sweep, what its data are like, and how they were prepared; None if they were not."""
 
     sweep: Sweep
     profile: Profile
+    preparation: Preparation | None
 
 
 def fit(
@@ -70,13 +73,16 @@ def fit(
         keep(progress)
     else:
         observer(Resumed(progress.stage, progress.n_passes))
-    profile = progress.profile
+    reader = replace(reader, checksums=progress.profile.checksums)
+    preparation = _preparation(progress.profile, options.prepare)
+    profile = progress.profile.prepared(preparation)
     rules = _rules(options, profile)
-    states = _fitted(replace(reader, checksums=profile.checksums), options, rules, progress, keep)
+    frame = replace(profile.frame, preparation=preparation)
+    states = _fitted(reader, frame, profile, options, rules, progress, keep)
     n_passes = 1 + max(len(state.trace) for state in states)
     results = tuple(_result(state, profile, options.given) for state in states)
     best = min(results, key=lambda result: rank(result, options.criterion))
-    return Fit(Sweep(results, options.criterion, best, n_passes), profile)
+    return Fit(Sweep(results, options.criterion, best, n_passes), progress.profile, preparation)
 
 
 def _profile(dataset: Dataset, reader: Reader, options: FitOptions) -> Profile:
@@ -92,6 +98,12 @@ def _profile(dataset: Dataset, reader: Reader, options: FitOptions) -> Profile:
     return profile
 
 
+def _preparation(profile: Profile, rule: PreparationRule) -> Preparation | None:
+    if not rule.is_needed:
+        return None
+    return Preparation.fitted(rule, profile.mean, profile.covariance)
+
+
 def _rules(options: FitOptions, profile: Profile) -> Rules:
     regularization = Regularization.for_data(profile.covariance, profile.mean, options.reg_covar)
     return Rules(
@@ -105,22 +117,28 @@ def _rules(options: FitOptions, profile: Profile) -> Rules:
 
 
 def _fitted(
-    reader: Reader, options: FitOptions, rules: Rules, progress: Progress, keep: Keep
+    reader: Reader,
+    frame: Frame,
+    profile: Profile,
+    options: FitOptions,
+    rules: Rules,
+    progress: Progress,
+    keep: Keep,
 ) -> tuple[FitState, ...]:
     """EM through all stages, from wherever the progress stands."""
-    profile, n_passes, states = progress.profile, progress.n_passes, progress.states
+    n_passes, states = progress.n_passes, progress.states
     left = schedule.stages(profile, options)
     if progress.stage in left:
         left = left[left.index(progress.stage) :]
     else:
         n_passes, states = 0, _from_scratch(profile, options, rules)
     for name in left:
-        stage = Stage(reader, profile.frame, rules)
+        stage = Stage(reader, frame, rules)
         if name != schedule.FIT:
             stage = schedule.on_sample(name, profile, options, rules, reader.observer)
         em = passes.run_em(stage.reader, name, states, stage.frame, stage.rules, n_passes)
         for n_passes, states in em:
-            keep(Progress(profile, name, n_passes, states))
+            keep(replace(progress, stage=name, n_passes=n_passes, states=states))
         n_passes, states = 0, schedule.handed_on(name, states, options, rules)
     return states
 

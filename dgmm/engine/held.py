@@ -12,7 +12,8 @@ from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 
 from dgmm.engine import blas
-from dgmm.engine.reduce import BlockFunction, Rows
+from dgmm.engine.block import Block
+from dgmm.engine.reduce import BlockFunction
 
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
@@ -65,8 +66,8 @@ def map_reduce(
 
     def apply(block: int) -> Outcome:
         start, stop = held.bounds(block)
-        weights: Rows | None = None if held.weights is None else held.weights[start:stop]
-        return function(argument, held.rows[start:stop], weights, start)
+        weights = None if held.weights is None else held.weights[start:stop]
+        return function(argument, Block.of(held.rows[start:stop], weights, start))
 
     n_blocks, outcomes = held.n_blocks, []
     n_threads = min(CPU_COUNT, n_blocks)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from dgmm.mixture import starts
 from dgmm.mixture.given import Given
+from dgmm.mixture.preparation import PreparationRule
 
 SAMPLE_ROWS = 1 << 17
 
@@ -36,6 +37,8 @@ class FitOptions:
         Whether a candidate with a collapsed component is carried on.
     accelerate : bool
         Whether EM moves by :mod:`dgmm.mixture.acceleration` once its own steps are short.
+    prepare : PreparationRule
+        How rows are changed before they are fitted.
     given : Given
         Parts of the first parameters that the caller knows, for models they fit.
     """
@@ -51,6 +54,7 @@ class FitOptions:
     sample_rows: int = SAMPLE_ROWS
     allow_degenerate: bool = False
     accelerate: bool = True
+    prepare: PreparationRule = field(default_factory=PreparationRule)
     given: Given = field(default_factory=Given)
 
     @property

@@ -7,13 +7,13 @@ from typing import TypeVar
 
 from dgmm.engine import held
 from dgmm.engine import profile as profiling
-from dgmm.engine.checksum import checksum
+from dgmm.engine.block import Block
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import BlocksDone, Observer, PassFinished, PassStarted
 from dgmm.engine.execution import Execution
 from dgmm.engine.held import HeldRows
 from dgmm.engine.profile import Profile, SampleRule
-from dgmm.engine.reduce import BlockFunction, Rows, map_reduce
+from dgmm.engine.reduce import BlockFunction, map_reduce
 from dgmm.errors import InputChangedError
 from dgmm.mixture import em, kernels
 from dgmm.mixture.density import Assignment, assign
@@ -21,6 +21,7 @@ from dgmm.mixture.em import FitState, Rules
 from dgmm.mixture.frame import Frame
 from dgmm.mixture.kernels import PackedModels
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.statistics import SufficientStatistics
 
 Argument = TypeVar("Argument")
@@ -111,9 +112,8 @@ class _Sums:
         return _Sums(self.statistics + other.statistics, self.checksums + other.checksums)
 
 
-def _e_step_block(packed: PackedModels, rows: Rows, weights: Rows | None, start: int) -> _Sums:
-    del start
-    return _Sums(kernels.accumulate(packed, rows, weights), (checksum(rows, weights),))
+def _e_step_block(packed: PackedModels, block: Block) -> _Sums:
+    return _Sums(kernels.accumulate(packed, block.rows, block.weights), (block.checksum,))
 
 
 def run_em(
@@ -149,7 +149,7 @@ def run_em(
     yield n_passes, states
     while running := [i for i, state in enumerate(states) if state.is_running]:
         mixtures = [states[i].parameters for i in running]
-        packed = kernels.pack(mixtures, frame.origin)
+        packed = kernels.pack(mixtures, frame.origin, frame.preparation)
         counts = (len(running), len(states))
         sums, seconds = reader.read(stage, n_passes, _e_step_block, packed, counts)
         reader.check(sums.checksums)
@@ -199,17 +199,22 @@ def nothing_is_written(start: int, stop: int) -> bool:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Assigning:
     mixture: Parameters
+    preparation: Preparation | None
     write: Write
     rows_per_write: int
     is_written: IsWritten
 
 
-def _assign_block(task: _Assigning, rows: Rows, weights: Rows | None, start: int) -> Assigned:
-    for first in range(0, len(rows), task.rows_per_write):
-        part = rows[first : first + task.rows_per_write]
-        if not task.is_written(start + first, start + first + len(part)):
-            task.write(start + first, assign(task.mixture, part))
-    return Assigned(len(rows), (checksum(rows, weights),))
+def _assign_block(task: _Assigning, block: Block) -> Assigned:
+    for first in range(0, block.n_rows, task.rows_per_write):
+        last = min(first + task.rows_per_write, block.n_rows)
+        if not task.is_written(block.start + first, block.start + last):
+            rows, complete = block.part(first, last)
+            assignment = assign(task.mixture, rows, task.preparation)
+            if complete is not None:
+                assignment = assignment.spread(complete)
+            task.write(block.start + first, assignment)
+    return Assigned(block.n_rows, (block.checksum,))
 
 
 def assign_all(
@@ -218,6 +223,7 @@ def assign_all(
     write: Write,
     rows_per_write: int,
     is_written: IsWritten = nothing_is_written,
+    preparation: Preparation | None = None,
 ) -> Assigned:
     """Assign every row and hand the assignments to ``write`` where they are computed.
 
@@ -225,7 +231,6 @@ def assign_all(
     ----------
     reader : Reader
     mixture : Parameters
-        In the units of the rows.
     write : callable
         ``write(start, assignment)`` on the worker that has the rows; picklable. It may be called
         again with the same rows if a worker is lost.
@@ -234,12 +239,14 @@ def assign_all(
     is_written : callable
         ``is_written(start, stop)`` on the same worker: whether an interrupted call has written
         these rows, which are then read, for the input's checksums, and not assigned.
+    preparation : Preparation, or None
+        Of rows for the mixture; None if it is in their units.
 
     Returns
     -------
     Assigned
     """
-    task = _Assigning(mixture, write, rows_per_write, is_written)
+    task = _Assigning(mixture, preparation, write, rows_per_write, is_written)
     outcome, seconds = reader.read("assign", 0, _assign_block, task)
     reader.check(outcome.checksums)
     reader.observer(PassFinished("assign", 0, seconds, outcome.n_rows, 0, None))

@@ -1,15 +1,15 @@
 """The first pass: what the data are, whether they can be fitted, and a sample of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.engine.checksum import checksum
-from dgmm.engine.reduce import Rows
+from dgmm.engine.block import Block, Rows
 from dgmm.engine.sampling import sampled
 from dgmm.errors import DataError
 from dgmm.mixture.frame import Frame
+from dgmm.mixture.preparation import Preparation
 
 Array = NDArray[np.float64]
 
@@ -27,6 +27,9 @@ class Profile:
     Attributes
     ----------
     n_rows : int
+        Rows that count.
+    n_missing : int
+        Rows that are left out, because they lack a value.
     total_weight : float
         Sum of weights; the number of rows, if there are none.
     mean, mean_low : ndarray of shape (n_features,)
@@ -49,6 +52,7 @@ class Profile:
     """
 
     n_rows: int
+    n_missing: int
     total_weight: float
     mean: Array
     mean_low: Array
@@ -73,6 +77,22 @@ class Profile:
         about_rounded = self.total_weight * np.outer(self.mean_low, self.mean_low)
         return Frame(self.mean, self.total_weight, self.scatter + about_rounded)
 
+    def prepared(self, preparation: Preparation | None) -> "Profile":
+        """What the same rows are like in the coordinates of a preparation; their mean is zero."""
+        if preparation is None:
+            return self
+        zeros, unknown = np.zeros(preparation.n_axes), np.full(preparation.n_axes, np.nan)
+        about_mean = self.frame.scatter
+        return replace(
+            self,
+            mean=zeros,
+            mean_low=zeros,
+            scatter=preparation.scatter(about_mean),
+            minimum=unknown,
+            maximum=unknown,
+            sample=np.ascontiguousarray(preparation.apply(self.sample.T).T),
+        )
+
     @property
     def is_sample_complete(self) -> bool:
         """Whether the sample is all rows."""
@@ -86,6 +106,7 @@ class Profile:
             weights = np.concatenate([self.sample_weights, other.sample_weights])
         return Profile(
             n_rows=self.n_rows + other.n_rows,
+            n_missing=self.n_missing + other.n_missing,
             total_weight=total,
             mean=mean,
             mean_low=mean_low,
@@ -123,31 +144,31 @@ class SampleRule:
     probability: float
 
 
-def profile_block(rule: SampleRule, rows: Rows, weights: Rows | None, start: int) -> Profile:
+def profile_block(rule: SampleRule, block: Block) -> Profile:
     """The profile of one block.
 
     Parameters
     ----------
     rule : SampleRule
-    rows : ndarray of shape (n_rows, n_features)
-    weights : ndarray of shape (n_rows,), or None
-    start : int
-        Index of the block's first row.
+    block : Block
     """
-    d = rows.shape[1]
+    rows, weights, d = block.rows, block.weights, block.rows.shape[1]
     tiles = [slice(i, i + _TILE_ROWS) for i in range(0, len(rows), _TILE_ROWS)]
     w = np.ones(len(rows)) if weights is None else weights.astype(np.float64)
-    n_non_finite, non_finite = _non_finite(rows, tiles, start)
-    bad_weights = _bad_weights(w, start)
+    n_non_finite, non_finite = _non_finite(block, tiles)
+    bad_weights = _bad_weights(w, block)
     usable = not non_finite and not bad_weights and w.sum() > 0
     zeros = np.zeros(d)
     mean, mean_low, scatter = zeros, zeros, np.zeros((d, d))
     if usable:
         mean, mean_low, scatter = _mean_and_scatter(rows, w, tiles)
-    chosen = sampled(rule.seed, start, len(rows), rule.probability)
+    chosen = sampled(rule.seed, block.start, block.n_rows, rule.probability)
+    if block.complete is not None:
+        chosen = chosen[block.complete]
     nothing = np.full(d, np.nan)
     return Profile(
         n_rows=len(rows),
+        n_missing=block.n_missing,
         total_weight=float(w.sum()) if usable else 0.0,
         mean=mean,
         mean_low=mean_low,
@@ -157,7 +178,7 @@ def profile_block(rule: SampleRule, rows: Rows, weights: Rows | None, start: int
         n_non_finite=n_non_finite,
         non_finite=non_finite,
         bad_weights=bad_weights,
-        checksums=(checksum(rows, weights),),
+        checksums=(block.checksum,),
         sample=rows[chosen].astype(np.float64, order="C"),
         sample_weights=None if weights is None else w[chosen],
     )
@@ -185,10 +206,9 @@ def _mean_and_scatter(rows: Rows, weights: Array, tiles: list[slice]) -> tuple[A
         return mean, (pivot - mean) + low, scatter - np.outer(low, low) * total
 
 
-def _non_finite(
-    rows: Rows, tiles: list[slice], start: int
-) -> tuple[int, tuple[tuple[int, int, float], ...]]:
+def _non_finite(block: Block, tiles: list[slice]) -> tuple[int, tuple[tuple[int, int, float], ...]]:
     """How many values are NaN or infinite, and the first places."""
+    rows = block.rows
     if rows.dtype.kind != "f":
         return 0, ()
     n = 0
@@ -198,13 +218,13 @@ def _non_finite(
         n += len(bad)
         for i, j in bad[: _PLACES - len(places)]:
             row = tile.start + int(i)
-            places.append((start + row, int(j), float(rows[row, j])))
+            places.append((block.index(row), int(j), float(rows[row, j])))
     return n, tuple(places)
 
 
-def _bad_weights(weights: Array, start: int) -> tuple[tuple[int, float], ...]:
+def _bad_weights(weights: Array, block: Block) -> tuple[tuple[int, float], ...]:
     bad = np.flatnonzero(~((weights >= 0) & (weights <= _LARGEST)))[:_PLACES]
-    return tuple((start + int(i), float(weights[i])) for i in bad)
+    return tuple((block.index(int(i)), float(weights[i])) for i in bad)
 
 
 def checked(profile: Profile, feature_names: tuple[str, ...], n_components: int) -> Profile:
@@ -222,7 +242,14 @@ def checked(profile: Profile, feature_names: tuple[str, ...], n_components: int)
         )
         message = (
             f"The data have {profile.n_non_finite:,} values that are NaN or infinite; expected "
-            f"finite numbers. The first: {places}. Remove or fill these rows."
+            f"finite numbers. The first: {places}. Remove or fill these rows; `missing: drop` "
+            "leaves out those with NaN."
+        )
+        raise DataError(message)
+    if profile.n_missing and not profile.n_rows:
+        message = (
+            f"All {profile.n_missing:,} rows lack a value; expected rows without NaN or fill "
+            "values. Leave out features that are hardly ever there."
         )
         raise DataError(message)
     if profile.bad_weights:

@@ -16,14 +16,14 @@ from dask.delayed import Delayed
 from numpy.typing import NDArray
 
 from dgmm.engine import blas
+from dgmm.engine.block import Block, Missing, Rows
 from dgmm.engine.dataset import Dataset, is_real
 from dgmm.engine.execution import BlamedError, Execution
 from dgmm.errors import DataError, TemporaryError
 
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
-Rows = NDArray[np.generic]
-BlockFunction = Callable[[Argument, Rows, Rows | None, int], Outcome]
+BlockFunction = Callable[[Argument, Block], Outcome]
 
 _FAN_IN = 8
 _ROOTS = 32
@@ -43,8 +43,7 @@ def map_reduce(
     ----------
     dataset : Dataset
     function : callable
-        ``function(argument, rows, weights, start) -> outcome``, with ``start`` the index of the
-        block's first row; picklable. Outcomes have a ``+``.
+        ``function(argument, block) -> outcome``; picklable. Outcomes have a ``+``.
     argument : object
         What every block needs; it enters the graph once.
     execution : Execution
@@ -94,6 +93,7 @@ def _blocks(
         *arrays,
         shared=shared,
         function=function,
+        missing=dataset.missing,
         chunks=((1,) * dataset.n_blocks, (1,)),
         dtype=object,
         meta=np.empty((0, 0), dtype=object),
@@ -160,6 +160,7 @@ def _apply(
     *,
     shared: Any,
     function: BlockFunction[Any, Any],
+    missing: Missing,
     block_info: dict[int, dict[str, Any]],
 ) -> NDArray[np.object_]:
     """One block's outcome, in an array of one element because Dask's blocks are arrays."""
@@ -169,7 +170,8 @@ def _apply(
         _check_block(weights, (stop - start, 1), start)
     outcome = np.empty((1, 1), dtype=object)
     with blas.single_thread():
-        outcome[0, 0] = function(shared, rows, None if weights is None else weights[:, 0], start)
+        w = None if weights is None else weights[:, 0]
+        outcome[0, 0] = function(shared, Block.of(rows, w, start, missing))
     return outcome
 
 

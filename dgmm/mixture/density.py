@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from dgmm.errors import DataError
 from dgmm.mixture import centred
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.preparation import Preparation
 
 Array = NDArray[np.float64]
 
@@ -31,19 +32,41 @@ class Assignment:
 
     @property
     def labels(self) -> NDArray[np.intp]:
-        """The most probable component of each row, shape (T,); the first of equals."""
-        return self.responsibilities.argmax(axis=1)
+        """The most probable component of each row, shape (T,); the first of equals.
+
+        -1 for rows that are left out.
+        """
+        labels = self.responsibilities.argmax(axis=1)
+        labels[np.isnan(self.log_density)] = -1
+        return labels
+
+    def spread(self, complete: NDArray[np.bool_]) -> "Assignment":
+        """The same among rows that are left out, of which all is NaN.
+
+        Parameters
+        ----------
+        complete : ndarray of shape (n_rows,), bool
+            Where the T rows lie.
+        """
+        log_density = np.full(len(complete), np.nan)
+        responsibilities = np.full((len(complete), self.responsibilities.shape[1]), np.nan)
+        log_density[complete] = self.log_density
+        responsibilities[complete] = self.responsibilities
+        return Assignment(log_density, responsibilities)
 
 
-def assign(mixture: Parameters, rows: NDArray[np.generic]) -> Assignment:
+def assign(
+    mixture: Parameters, rows: NDArray[np.generic], preparation: Preparation | None = None
+) -> Assignment:
     """Densities and responsibilities of rows, by the centred form.
 
     Parameters
     ----------
     mixture : Parameters
-        In the units of the rows.
     rows : ndarray of shape (T, n_features)
         Any real or boolean dtype; widened to float64 tile by tile.
+    preparation : Preparation, or None
+        Of rows for the mixture; None if it is in their units.
 
     Returns
     -------
@@ -67,6 +90,8 @@ def assign(mixture: Parameters, rows: NDArray[np.generic]) -> Assignment:
                 "numbers. Remove or fill such rows."
             )
             raise DataError(message)
+        if preparation is not None:
+            x = preparation.apply(x)
         logits, _ = centred.log_densities(mixture, x)
         largest = logits.max(axis=0)
         logits -= largest

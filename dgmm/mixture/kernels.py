@@ -15,6 +15,7 @@ from dgmm.mixture.expanded import ExpandedGroup
 from dgmm.mixture.frame import Frame
 from dgmm.mixture.moments import Moments
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.statistics import SufficientStatistics
 from dgmm.mixture.structures import structure_of
 
@@ -35,12 +36,15 @@ class PackedModels:
     ----------
     origin : ndarray of shape (n_features,)
         Subtracted from every row.
+    preparation : Preparation, or None
+        What makes rows of the data into rows of these features.
     n_models : int
     groups : tuple of ExpandedGroup
     centred : tuple of CentredModel
     """
 
     origin: Array
+    preparation: Preparation | None
     n_models: int
     groups: tuple[ExpandedGroup, ...]
     centred: tuple[CentredModel, ...]
@@ -61,7 +65,9 @@ class PackedModels:
         return SufficientStatistics(np.zeros(self.n_models), np.zeros(self.n_models), tuple(sums))
 
 
-def pack(mixtures: Sequence[Parameters], origin: Array) -> PackedModels:
+def pack(
+    mixtures: Sequence[Parameters], origin: Array, preparation: Preparation | None = None
+) -> PackedModels:
     """Lay out mixtures for a pass, each with the kernel that keeps its digits.
 
     Parameters
@@ -69,6 +75,8 @@ def pack(mixtures: Sequence[Parameters], origin: Array) -> PackedModels:
     mixtures : sequence of Parameters
         Relative to ``origin``.
     origin : ndarray of shape (n_features,)
+    preparation : Preparation, or None
+        Of rows that come in other features than the mixtures'.
 
     Returns
     -------
@@ -85,9 +93,8 @@ def pack(mixtures: Sequence[Parameters], origin: Array) -> PackedModels:
         ExpandedGroup.pack(order, tuple(models), [mixtures[index] for index in models])
         for order, models in sorted(by_order.items())
     )
-    return PackedModels(
-        origin, len(mixtures), groups, tuple(CentredModel(index, mixtures[index]) for index in far)
-    )
+    models = tuple(CentredModel(index, mixtures[index]) for index in far)
+    return PackedModels(origin, preparation, len(mixtures), groups, models)
 
 
 def tile_rows(order: int, n_features: int) -> int:
@@ -108,7 +115,8 @@ def accumulate(
     ----------
     packed : PackedModels
     rows : ndarray of shape (n_rows, n_features)
-        Any real or boolean dtype, byte order and layout; widened to float64 tile by tile.
+        Rows of the data, before they are prepared. Any real or boolean dtype, byte order and
+        layout; widened to float64 tile by tile.
     weights : ndarray of shape (n_rows,), or None
         Sample weights, finite and not negative; they multiply the responsibilities.
 
@@ -117,7 +125,7 @@ def accumulate(
     SufficientStatistics
     """
     statistics = packed.zero()
-    n_rows, d = rows.shape
+    n_rows, d = len(rows), len(packed.origin)
     size = tile_rows(packed.order, d)
     phi = np.empty((feature_map.length(packed.order, d), size))
     logits = np.empty((packed.n_components, size))
@@ -127,7 +135,8 @@ def accumulate(
         # A short last tile gets arrays of its own, so that every product is contiguous.
         if width < size:
             phi, logits = np.empty((len(phi), width)), np.empty((len(logits), width))
-        np.subtract(tile.T, packed.origin[:, None], out=phi[1 : 1 + d])
+        columns = tile.T if packed.preparation is None else packed.preparation.apply(tile.T)
+        np.subtract(columns, packed.origin[:, None], out=phi[1 : 1 + d])
         feature_map.evaluate(phi, packed.order, d)
         w = None if weights is None else weights[start : start + size].astype(np.float64)
         _accumulate_tile(packed, phi, w, logits, statistics)

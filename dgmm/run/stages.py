@@ -24,7 +24,7 @@ from dgmm.io.reader import open_result
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.density import Assignment
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.result import FitResult, Sweep
+from dgmm.mixture.result import Sweep
 from dgmm.run.clusters import Capacity, expected_capacity, open_cluster, take_part
 from dgmm.run.configuration import Configuration, resolved
 from dgmm.run.preparation import Preparation, prepare
@@ -121,7 +121,7 @@ def _complete(
         )
         reader = Reader(prepared.dataset, cluster.execution, observer, fitted.profile.checksums)
         names = configuration.output.assignments
-        _assign(reader, fitted.sweep.best, names, prepared.chunk_rows, checkpoint, path)
+        _assign(reader, fitted, names, prepared.chunk_rows, checkpoint, path)
     attributes = _attributes(configuration, prepared, fitted)
     writer.commit_run(path, fitted.sweep, prepared.dataset.feature_names, attributes)
 
@@ -147,13 +147,14 @@ def _facts(prepared: Preparation) -> Facts:
 
 def _assign(
     reader: Reader,
-    best: FitResult,
+    fitted: Fit,
     names: tuple[str, ...],
     chunk_rows: int,
     checkpoint: Checkpoint,
     path: Path,
 ) -> None:
     """Write the assignments that are not there yet; read all rows in any case."""
+    best = fitted.sweep.best
     if best.status is Status.DEGENERATE:
         logger.warning("No candidate is sound. %s", best.status.sentence)
     n_rows, mixture, write = reader.dataset.n_rows, best.parameters, AssignmentWriter(path, names)
@@ -162,7 +163,7 @@ def _assign(
         k = mixture.n_components
         assignments.create_assignments(path, n_rows, k, names, chunk_rows)
         checkpoint.keep_assignments(model)
-    assigned = passes.assign_all(reader, mixture, write, chunk_rows, write.has)
+    assigned = passes.assign_all(reader, mixture, write, chunk_rows, write.has, fitted.preparation)
     if assigned.n_rows != n_rows:
         message = f"{assigned.n_rows} of {n_rows} rows were written to {path}; run it again."
         raise StorageError(message)

@@ -38,9 +38,9 @@ def nothing(done, total):
     del done, total
 
 
-def name_of(argument, rows, weights, start):
-    assert len(rows) == (0 if weights is None else len(weights))
-    return Term(f"{argument}{start}:{start + len(rows)}")
+def name_of(argument, block):
+    assert len(block.rows) == (0 if block.weights is None else len(block.weights))
+    return Term(f"{argument}{block.start}:{block.start + block.n_rows}")
 
 
 def sum_over(chunks, execution=SYNCHRONOUS, on_done=nothing):
@@ -101,11 +101,10 @@ class OddError(Exception):
     """One that only this module knows."""
 
 
-def fail_at(argument, rows, weights, start):
-    del rows, weights
+def fail_at(argument, block):
     place, kind = argument
-    if start == place:
-        raise kind(f"at {start}")
+    if block.start == place:
+        raise kind(f"at {block.start}")
     return Term("fine")
 
 
@@ -121,10 +120,10 @@ def test_an_error_in_a_block_surfaces_as_it_is(execution, kind):
 def test_rows_arrive_as_they_are_stored(execution):
     rows = np.arange(24, dtype=">i2").reshape(8, 3)
 
-    def see(argument, rows, weights, start):
+    def see(argument, block):
         del argument
-        assert weights is None
-        return [(start, rows.dtype.str, rows.tolist())]
+        assert block.weights is None
+        return [(block.start, block.rows.dtype.str, block.rows.tolist())]
 
     seen = map_reduce(dataset_of(rows, (3, 0, 5)), see, None, execution, nothing)
     assert seen == [
@@ -138,9 +137,9 @@ def test_weights_in_other_blocks_follow_the_rows():
     rows, weights = np.zeros((10, 2)), np.arange(10)
     dataset = Dataset.from_array(in_blocks(rows, (4, 6)), in_blocks(weights, (1, 9)))
 
-    def see(argument, rows, weights, start):
-        del argument, rows
-        return [(start, weights.tolist())]
+    def see(argument, block):
+        del argument
+        return [(block.start, block.weights.tolist())]
 
     seen = map_reduce(dataset, see, None, SYNCHRONOUS, nothing)
     assert seen == [(0, [0, 1, 2, 3]), (4, [4, 5, 6, 7, 8, 9])]

@@ -17,6 +17,7 @@ import dask.array as da
 import numpy as np
 import psutil
 
+from dgmm.engine.block import Block
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.reduce import map_reduce
@@ -106,11 +107,11 @@ class Task:
     seconds: float = 0.01
 
 
-def name_block(task: Task, rows: np.ndarray, weights: None, start: int) -> Term:
-    assert weights is None
+def name_block(task: Task, block: Block) -> Term:
+    assert block.weights is None
     time.sleep(task.seconds)
-    name = f"{start}:{start + len(rows)}"
-    if start != task.block * BLOCK_ROWS:
+    name = f"{block.start}:{block.start + block.n_rows}"
+    if block.start != task.block * BLOCK_ROWS:
         return Term(name)
     if task.in_tree:
         return TrappedTerm(name, task.trap)

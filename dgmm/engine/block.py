@@ -1,0 +1,82 @@
+"""What a task works on: the rows of one block, and what is known of them before any arithmetic."""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.engine.checksum import checksum
+
+Rows = NDArray[np.generic]
+Missing = Literal["error", "drop"]
+"""What a NaN means: that the data cannot be fitted, or that its row is left out."""
+
+_TILE_ROWS = 8192
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Consecutive rows of a dataset, without those that are left out.
+
+    Attributes
+    ----------
+    start : int
+        Index of the first row.
+    n_rows : int
+        Rows, those that are left out included.
+    rows : ndarray of shape (m, n_features)
+        The rows that count; all of them, unless some lack a value.
+    weights : ndarray of shape (m,), or None
+    complete : ndarray of shape (n_rows,), bool, or None
+        Which rows count; None if all do.
+    checksum : int
+        Of all rows and weights as they were read.
+    """
+
+    start: int
+    n_rows: int
+    rows: Rows
+    weights: Rows | None
+    complete: NDArray[np.bool_] | None
+    checksum: int
+
+    @classmethod
+    def of(
+        cls, rows: Rows, weights: Rows | None = None, start: int = 0, missing: Missing = "error"
+    ) -> Self:
+        """The block of these rows, of which those with a NaN are left out if that is the rule."""
+        complete = _complete(rows) if missing == "drop" else None
+        known = checksum(rows, weights)
+        if complete is None:
+            return cls(start, len(rows), rows, weights, None, known)
+        kept = None if weights is None else weights[complete]
+        return cls(start, len(rows), rows[complete], kept, complete, known)
+
+    @property
+    def n_missing(self) -> int:
+        """Rows that are left out."""
+        return self.n_rows - len(self.rows)
+
+    def part(self, first: int, last: int) -> tuple[Rows, NDArray[np.bool_] | None]:
+        """Of the rows ``first`` to ``last``: those that count, and which these are."""
+        if self.complete is None:
+            return self.rows[first:last], None
+        before, after = (int(np.count_nonzero(self.complete[:n])) for n in (first, last))
+        return self.rows[before:after], self.complete[first:last]
+
+    def index(self, row: int) -> int:
+        """The index in the dataset of one of the rows that count."""
+        if self.complete is None:
+            return self.start + row
+        return self.start + int(np.flatnonzero(self.complete)[row])
+
+
+def _complete(rows: Rows) -> NDArray[np.bool_] | None:
+    """Which rows have no NaN; None if all."""
+    if rows.dtype.kind != "f":
+        return None
+    tiles = range(0, len(rows), _TILE_ROWS)
+    missing = [np.isnan(rows[i : i + _TILE_ROWS]).any(axis=1) for i in tiles]
+    found = ~np.concatenate(missing) if missing else np.ones(0, dtype=bool)
+    return None if found.all() else found

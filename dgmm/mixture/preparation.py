@@ -1,0 +1,143 @@
+"""Changes of coordinates before a fit: standardised features, principal components."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.regularization import constant_features
+from dgmm.mixture.structures import structure_of
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparationRule:
+    """How to prepare data for a fit.
+
+    Attributes
+    ----------
+    standardize : bool
+        Whether every feature is divided by its standard deviation.
+    pca : int, float or None
+        How many principal components to keep, or, as a float in (0, 1], those that together have
+        at least this share of the variance.
+    """
+
+    standardize: bool = False
+    pca: int | float | None = None
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything is to be done."""
+        return self.standardize or self.pca is not None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Preparation:
+    """The map from a row x of the data to the row z = A (x - mean) / scale that is fitted.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_features,)
+    scale : ndarray of shape (n_features,)
+        Positive; ones where features are not standardised.
+    axes : ndarray of shape (n_axes, n_features), or None
+        A, with orthonormal rows: principal axes, largest variance first; None is the identity.
+    variances : ndarray of shape (n_axes,), or None
+        Of the principal components kept.
+    """
+
+    mean: Array
+    scale: Array
+    axes: Array | None = None
+    variances: Array | None = None
+
+    @classmethod
+    def fitted(cls, rule: PreparationRule, mean: Array, covariance: Array) -> Self:
+        """The preparation that a rule asks for, of data with this mean and covariance.
+
+        Features that do not vary keep their scale, as in scikit-learn. Of each principal axis the
+        largest entry is positive.
+
+        Parameters
+        ----------
+        rule : PreparationRule
+        mean : ndarray of shape (n_features,)
+        covariance : ndarray of shape (n_features, n_features)
+        """
+        scale = np.ones(len(mean))
+        if rule.standardize:
+            varying = ~constant_features(covariance, mean)
+            scale[varying] = np.sqrt(np.diagonal(covariance)[varying])
+        if rule.pca is None:
+            return cls(mean, scale)
+        variances, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
+        variances, axes = np.maximum(variances[::-1], 0.0), vectors.T[::-1]
+        largest = np.abs(axes).argmax(axis=1)
+        axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
+        n_axes = min(_n_axes(rule.pca, variances), len(axes))
+        return cls(mean, scale, np.ascontiguousarray(axes[:n_axes]), variances[:n_axes])
+
+    @property
+    def n_features(self) -> int:
+        """Features of the data."""
+        return len(self.mean)
+
+    @property
+    def n_axes(self) -> int:
+        """Features of what is fitted."""
+        return self.n_features if self.axes is None else len(self.axes)
+
+    def apply(self, columns: NDArray[np.generic]) -> Array:
+        """Prepared rows, feature-major.
+
+        Parameters
+        ----------
+        columns : ndarray of shape (n_features, T)
+            Of any real dtype.
+
+        Returns
+        -------
+        ndarray of shape (n_axes, T)
+        """
+        z = np.subtract(columns, self.mean[:, None], order="C")
+        z /= self.scale[:, None]
+        return z if self.axes is None else self.axes @ z
+
+    def scatter(self, scatter: Array) -> Array:
+        """A scatter or covariance matrix of the data in the coordinates that are fitted."""
+        scaled = scatter / np.outer(self.scale, self.scale)
+        return scaled if self.axes is None else self.axes @ scaled @ self.axes.T
+
+    def means_undone(self, mixture: Parameters) -> Array:
+        """Means in the units of the data, shape (n_components, n_features).
+
+        What principal components leave out is at the mean of the data.
+        """
+        means = mixture.means if self.axes is None else mixture.means @ self.axes
+        return self.mean + means * self.scale
+
+    def covariances_undone(self, mixture: Parameters) -> Array:
+        """Covariances in the units of the data, shape (n_components, n_features, n_features).
+
+        Of n_axes dimensions only: what principal components leave out has no variance here.
+        """
+        structure = structure_of(mixture.covariance_type)
+        matrices = structure.matrices(mixture.covariances, mixture.n_components, mixture.n_features)
+        if self.axes is not None:
+            matrices = self.axes.T @ matrices @ self.axes
+        return matrices * np.outer(self.scale, self.scale)
+
+
+def _n_axes(wanted: int | float, variances: Array) -> int:
+    """How many principal components to keep."""
+    if isinstance(wanted, int):
+        return wanted
+    total = variances.sum()
+    if not total > 0:
+        return 1
+    reached = np.cumsum(variances) / total >= wanted * (1 - 1e-12)
+    return int(reached.argmax()) + 1 if reached.any() else len(variances)
