@@ -90,6 +90,34 @@ def lazy_blocks(
     return blocks
 
 
+def lazy_weights(
+    read: Read, location: str, stored: Stored, grid: Grid, fingerprint: str
+) -> da.Array:
+    """Weights of the rows of `lazy_blocks`, in the same blocks; parameters as there.
+
+    Parameters
+    ----------
+    stored : Stored
+        Of the weights: one feature.
+
+    Returns
+    -------
+    dask.array.Array of shape (n_samples,)
+    """
+    weights: da.Array = da.map_blocks(
+        _load_weights,
+        read,
+        location,
+        stored.selection,
+        grid,
+        chunks=(grid.block_rows,),
+        dtype=stored.dtype,
+        meta=np.empty(0, stored.dtype),
+        name=f"dgmm-{sha256_of(fingerprint, location, grid.block_shape, 'weights')}",
+    )
+    return weights
+
+
 def _warn_of_rereading(location: str, rows: int, storage_rows: int, row_bytes: int) -> None:
     """Log where a chunk is so large that decoding it for several partitions is felt."""
     chunk_bytes = storage_rows * row_bytes
@@ -130,6 +158,13 @@ def _load_block(
             "it has been changed since it was opened."
         )
     return block
+
+
+def _load_weights(
+    read: Read, location: str, selection: Selection, grid: Grid, block_id: tuple[int]
+) -> NDArray[Any]:
+    """Read the weights of one partition; runs in a task."""
+    return _load_block(read, location, selection, grid, 1, (*block_id, 0))[:, 0]
 
 
 def _where(grid: Grid, region: Region) -> str:

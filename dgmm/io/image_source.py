@@ -1,6 +1,7 @@
 """PNG and JPEG images: a row for each pixel, a feature for each colour band."""
 
 import importlib
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from dgmm.errors import DataError, MissingExtraError
 from dgmm.io.location import Place
 from dgmm.io.selection import Region, Selection
-from dgmm.io.stored import Format, Stored, list_files, refuse_choices
+from dgmm.io.stored import Format, Stored, list_files, positions, refuse_choices
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 _BANDS = {
@@ -26,7 +27,7 @@ def _matches(path: Place) -> bool:
 
 
 def _describe(path: Place, selection: Selection) -> Stored:
-    refuse_choices(path, selection)
+    refuse_choices(path, replace(selection, columns=()))
     with _pillow(path).open(path) as image:
         width, height = image.size
         mode = image.mode
@@ -35,22 +36,25 @@ def _describe(path: Place, selection: Selection) -> Stored:
             f"{path} has colour mode {mode}, expected one of {', '.join(_BANDS)}. "
             'Convert it, for example with Pillow: image.convert("RGB").'
         )
+    bands = selection.columns or _BANDS[mode]
+    positions(path, bands, _BANDS[mode])
     return Stored(
-        shape=(width * height, len(_BANDS[mode])),
+        shape=(width * height, len(bands)),
         dtype=np.dtype(np.uint8),
         storage_chunks=(width,),
         files=list_files(path),
         description=f"image of {height} x {width} pixels, {mode}",
         selection=selection,
-        feature_names=_BANDS[mode],
+        feature_names=bands,
     )
 
 
-def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:  # noqa: ARG001 - the signature of all formats
+def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
     with _pillow(path).open(path) as image:
-        pixels = np.asarray(image)
+        pixels, bands = np.asarray(image), _BANDS[image.mode]
     height, width = pixels.shape[:2]
-    return np.array(pixels.reshape(height * width, -1)[region])
+    chosen = positions(path, selection.columns or bands, bands)
+    return np.array(pixels.reshape(height * width, -1)[region][:, chosen])
 
 
 def _pillow(path: Place) -> ModuleType:

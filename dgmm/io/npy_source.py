@@ -1,5 +1,6 @@
 """NumPy's ``.npy``, C or Fortran order."""
 
+import math
 from io import BufferedReader
 from typing import Any
 
@@ -51,7 +52,8 @@ def _header(file: BufferedReader, path: Place) -> tuple[tuple[int, ...], bool, n
 def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:  # noqa: ARG001 - the signature of all formats
     start, stop = region[0].start, region[0].stop
     with path.open("rb") as file:
-        (n_rows, n_columns), fortran_order, dtype = _header(file, path)
+        (n_rows, *columns_if_any), fortran_order, dtype = _header(file, path)
+        n_columns = math.prod(columns_if_any)
         begin, n_wanted = file.tell(), max(0, min(stop, n_rows) - start)
         if not fortran_order:
             rows = _values(file, begin, start * n_columns, n_wanted * n_columns, dtype)

@@ -8,6 +8,22 @@ Region = tuple[slice, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """Where the weight of every row is.
+
+    Attributes
+    ----------
+    variable : str, optional
+        A column, or an array beside the one that holds the rows; None where ``path`` is an array.
+    path : str, optional
+        Another dataset, of any format; None if they are in the dataset itself.
+    """
+
+    variable: str | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """What of a dataset is the table; a format refuses what it has no use for.
 
@@ -21,12 +37,15 @@ class Selection:
         Dimensions of labelled arrays that together are the samples; all others are features.
     missing_chunks : {"error", "fill"}
         Whether a chunk that is not there is an error or holds the fill value.
+    weights : Weights, optional
+        They are read beside the table and are no feature of it, unless ``columns`` names them.
     """
 
     variables: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     sample_dims: tuple[str, ...] = ()
     missing_chunks: Literal["error", "fill"] = "error"
+    weights: Weights | None = None
 
     @property
     def variable(self) -> str | None:

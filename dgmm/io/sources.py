@@ -9,10 +9,10 @@ import dask.array as da
 
 from dgmm.errors import ConfigurationError, DataError, DgmmError, StorageError
 from dgmm.io import image_source, npy_source, zarr_source
-from dgmm.io.blocks import lazy_blocks, partitioned, sha256_of
+from dgmm.io.blocks import lazy_blocks, lazy_weights, partitioned, sha256_of
 from dgmm.io.grid import Grid
 from dgmm.io.location import absolute_location, place_of
-from dgmm.io.selection import Selection
+from dgmm.io.selection import Selection, Weights
 from dgmm.io.stored import Format, Stored
 
 FORMATS = {
@@ -30,12 +30,15 @@ class Source:
     ----------
     blocks : dask.array.Array of shape (n_samples, n_features)
         In the dtype that is stored; known chunks, one chunk of columns.
+    weights : dask.array.Array of shape (n_samples,), or None
+        In the same blocks.
     grid : Grid
         How the samples lie in the dataset, and in which blocks.
     feature_names : tuple of str
         ``x0, x1, ...`` where the format has no names.
     fingerprint : str
-        SHA-256 (hex) of the metadata and of key, size and modification time of every stored file.
+        SHA-256 (hex) of the metadata and of key, size and modification time of every stored file,
+        those of weights included.
     n_bytes_stored : int
         Size of those files, in bytes.
     storage_chunks : tuple of int
@@ -47,6 +50,7 @@ class Source:
     """
 
     blocks: da.Array
+    weights: da.Array | None
     grid: Grid
     feature_names: tuple[str, ...]
     fingerprint: str
@@ -97,25 +101,67 @@ def open_source(
         If the file system refuses.
     """
     location = absolute_location(path)
-    file = place_of(location)
     chosen = _choose_format(location, format)
-    with _explained(location, chosen.name):
-        stored = chosen.describe(file, selection)
+    stored = _describe(chosen, location, selection)
     _check(stored, location)
-    if chosen.refuse_missing is not None:
-        chosen.refuse_missing(file, stored)
-    fingerprint = sha256_of(chosen.name, astuple(stored))
+    _refuse_missing(chosen, location, stored)
+    facts, files = [chosen.name, astuple(stored)], {*stored.files}
     grid = partitioned(location, stored, partition_size)
+    weights = None
+    if selection.weights is not None:
+        other = _open_weights(chosen, location, stored, selection.weights)
+        facts += [other.format.name, astuple(other.stored)]
+        files |= {*other.stored.files}
+        weights = lazy_weights(
+            other.format.read, other.location, other.stored, grid, sha256_of(*facts)
+        )
+    fingerprint = sha256_of(*facts)
     return Source(
         blocks=lazy_blocks(chosen.read, location, stored, grid, fingerprint),
+        weights=weights,
         grid=grid,
         feature_names=stored.feature_names or tuple(f"x{j}" for j in range(stored.n_features)),
         fingerprint=fingerprint,
-        n_bytes_stored=sum(file.size for file in stored.files),
+        n_bytes_stored=sum(file.size for file in files),
         storage_chunks=stored.storage_chunks,
         description=f"{stored.description}, {stored.dtype.name}",
         format=chosen.name,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    location: str
+    format: Format
+    stored: Stored
+
+
+def _describe(chosen: Format, location: str, selection: Selection) -> Stored:
+    """What a dataset says of itself; nothing of it is checked yet."""
+    with _explained(location, chosen.name):
+        return chosen.describe(place_of(location), selection)
+
+
+def _refuse_missing(chosen: Format, location: str, stored: Stored) -> None:
+    if chosen.refuse_missing is not None:
+        chosen.refuse_missing(place_of(location), stored)
+
+
+def _open_weights(chosen: Format, location: str, rows: Stored, weights: Weights) -> _Opened:
+    """What holds the weights: the dataset of the rows, or another one."""
+    selection = rows.selection
+    if weights.path is not None:
+        location = absolute_location(weights.path)
+        chosen, selection = _choose_format(location, "auto"), Selection()
+    stored = _describe(chosen, location, chosen.select_weights(selection, weights))
+    name = f"The weights {weights.variable or ''}".rstrip() + f" of {location}"
+    _check_dtype(stored, name)
+    if stored.shape not in ((rows.n_samples,), (rows.n_samples, 1)):
+        raise DataError(
+            f"{name} have shape {stored.shape}, expected ({rows.n_samples},): one for each row."
+        )
+    _refuse_missing(chosen, location, stored)
+    return _Opened(location, chosen, stored)
 
 
 def _choose_format(location: str, name: str) -> Format:
@@ -150,13 +196,18 @@ def _explained(location: str, format_name: str) -> Iterator[None]:
         ) from error
 
 
-def _check(stored: Stored, location: str) -> None:
-    """Refuse what is not a table of real numbers."""
+def _check_dtype(stored: Stored, location: str) -> None:
+    """Refuse what is not real numbers."""
     if stored.dtype.kind not in "biuf" or stored.dtype.itemsize > 8:
         raise DataError(
             f"{location} holds values of dtype {stored.dtype}, expected bool, integers or floats "
             "of up to 64 bits. Convert them, or choose another variable."
         )
+
+
+def _check(stored: Stored, location: str) -> None:
+    """Refuse what is not a table of real numbers."""
+    _check_dtype(stored, location)
     if len(stored.shape) == 1:
         raise DataError(
             f"{location} is one-dimensional, expected (rows, features). For one feature store it "

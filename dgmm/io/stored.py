@@ -2,8 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError
 from dgmm.io.location import Place
-from dgmm.io.selection import Region, Selection
+from dgmm.io.selection import Region, Selection, Weights
+
+_LISTED_AT_MOST = 50
 
 Read = Callable[[Place, Selection, Region], NDArray[Any]]
 
@@ -78,6 +80,12 @@ class Stored:
         return self.shape[-1]
 
 
+def named_variable(selection: Selection, weights: Weights) -> Selection:
+    """What to read as weights where arrays lie beside each other."""
+    variables = () if weights.variable is None else (weights.variable,)
+    return replace(selection, variables=variables, columns=(), weights=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """An input format: a few functions. A new format is one module with one of these.
@@ -97,6 +105,9 @@ class Format:
     refuse_missing : callable, optional
         ``refuse_missing(path, stored)`` raises if there are fewer files than parts, so that much
         that is declared and not there is refused before any of it is read.
+    select_weights : callable
+        ``select_weights(selection, weights) -> Selection``: for what it returns, ``describe`` and
+        ``read`` find the weights of the rows that they find for ``selection``, as one feature.
     """
 
     name: str
@@ -104,6 +115,7 @@ class Format:
     describe: Callable[[Place, Selection], Stored]
     read: Read
     refuse_missing: Callable[[Place, Stored], None] | None = None
+    select_weights: Callable[[Selection, Weights], Selection] = named_variable
 
 
 def list_files(path: Place) -> tuple[StoredFile, ...]:
@@ -141,9 +153,39 @@ def refuse_choices(path: Place, selection: Selection) -> None:
             f"{path} holds one array, but the variable {selection.variable!r} was asked for. "
             "Remove `variable`; it names an array inside a group."
         )
+    refuse_weights(path, selection)
     for name in ("columns", "sample_dims"):
         if getattr(selection, name):
             raise ConfigurationError(
                 f"{path} holds an array without names. Remove `{name}`; it is for formats that "
                 "have names for columns or dimensions."
             )
+
+
+def refuse_weights(path: Place, selection: Selection) -> None:
+    """Raise ConfigurationError if weights are expected in a dataset that has no place for them."""
+    if selection.weights is not None and selection.weights.path is None:
+        raise ConfigurationError(
+            f"{path} holds one array, and no weights {selection.weights.variable!r} beside it. "
+            "Name what holds them: weights: {path: PLACE}."
+        )
+
+
+def positions(path: Place, columns: Sequence[str], names: Sequence[str] | None) -> list[int]:
+    """Where columns of these names are.
+
+    Raises
+    ------
+    ConfigurationError
+        If the dataset has no names for columns, or not all of these.
+    """
+    if names is None:
+        raise ConfigurationError(f"{path} has no names for its columns. Remove `columns`.")
+    unknown = [name for name in columns if name not in names]
+    if unknown:
+        listed = ", ".join(names[:_LISTED_AT_MOST])
+        more = f" and {len(names) - _LISTED_AT_MOST} more" if len(names) > _LISTED_AT_MOST else ""
+        raise ConfigurationError(
+            f"{path} has no column {', '.join(map(repr, unknown))}. It has {listed}{more}."
+        )
+    return [names.index(name) for name in columns]

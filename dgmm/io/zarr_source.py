@@ -1,7 +1,7 @@
 """Zarr v2 and v3: an array, or an array inside a group."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,33 +12,57 @@ from numpy.typing import NDArray
 from dgmm.errors import ConfigurationError, DataError, StorageError
 from dgmm.io.location import Place
 from dgmm.io.selection import Region, Selection
-from dgmm.io.stored import Format, Stored, list_files
+from dgmm.io.stored import Format, Stored, list_files, positions, refuse_weights
 
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
 _LISTED_AT_MOST = 20
 
 
 def _matches(path: Place) -> bool:
-    return path.suffix == ".zarr" or any((path / name).is_file() for name in _METADATA)
+    return path.suffix == ".zarr" or _is_node(path)
 
 
 def _describe(path: Place, selection: Selection) -> Stored:
     array = _choose(path, selection)
     chunks = array.shards or array.chunks
+    shape, names = array.shape, _feature_names(path, array)
+    if selection.columns:
+        positions(path, selection.columns, names)
+        shape, names = (*shape[:1], len(selection.columns)), selection.columns
     return Stored(
-        shape=array.shape,
+        shape=shape,
         dtype=np.dtype(array.dtype),
         storage_chunks=chunks[:1] or (1,),
         files=list_files(path / array.path),
         description=f"Zarr v{array.metadata.zarr_format} in chunks of {chunks}",
         selection=replace(selection, variables=(array.path,) if array.path else ()),
+        feature_names=names,
     )
+
+
+def _feature_names(path: Place, array: zarr.Array[Any]) -> tuple[str, ...] | None:
+    """What a coordinate of the second dimension calls the columns, as xarray lays it out."""
+    dims = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    if array.ndim != 2 or not isinstance(dims, Sequence) or not isinstance(dims[-1], str):
+        return None
+    beside = path / array.path
+    coordinate = beside.parent / dims[-1]
+    if not array.path or coordinate == beside or not _is_node(coordinate):
+        return None
+    names = zarr.open(str(coordinate), mode="r")
+    if not isinstance(names, zarr.Array) or names.shape != array.shape[1:]:
+        return None
+    values = np.asarray(names[...]).tolist()
+    return tuple(values) if all(isinstance(value, str) for value in values) else None
 
 
 def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
     may_lack_chunks = selection.missing_chunks == "fill"
     array, (rows,) = _array(path, selection), region
-    return _rows(array, path, rows.start, rows.stop, may_lack_chunks=may_lack_chunks)
+    block = _rows(array, path, rows.start, rows.stop, may_lack_chunks=may_lack_chunks)
+    if not selection.columns:
+        return block
+    return block[:, positions(path, selection.columns, _feature_names(path, array))]
 
 
 def _refuse_missing(path: Place, stored: Stored) -> None:
@@ -63,7 +87,7 @@ def _rows(
     for chunk in _chunks(array, start, min(stop, array.shape[0])):
         _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=may_lack_chunks)
     try:
-        return np.asarray(array[start:stop])
+        rows = np.asarray(array[start:stop])
     except Exception as error:  # codecs and file systems raise what they like
         culprit = _first_unreadable(array, start, stop)
         if culprit is None:
@@ -73,6 +97,7 @@ def _rows(
             f"{culprit.rows.stop - 1}) cannot be read: {type(error).__name__}: {error}. "
             "It is damaged or cut off: write or copy it again."
         ) from error
+    return rows[:, None] if rows.ndim == 1 else rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +105,25 @@ class _Chunk:
     """One stored object: a chunk, or a shard of several, whose index says which it lacks."""
 
     key: str
-    rows: slice
-    columns: slice
+    region: Region
+
+    @property
+    def rows(self) -> slice:
+        return self.region[0]
 
 
 def _chunks(array: zarr.Array[Any], start: int, stop: int) -> Iterator[_Chunk]:
     """The stored objects that hold some rows."""
-    height, width = array.shards or array.chunks
+    height, *widths = array.shards or array.chunks
+    counts = [-(-extent // width) for extent, width in zip(array.shape[1:], widths, strict=True)]
     for i in range(start // height, -(-stop // height)):
         rows = slice(i * height, min((i + 1) * height, array.shape[0]))
-        for j in range(-(-array.shape[1] // width)):
-            key = array.metadata.encode_chunk_key((i, j))
-            yield _Chunk(key, rows, slice(j * width, (j + 1) * width))
+        for place in np.ndindex(*counts):
+            key = array.metadata.encode_chunk_key((i, *place))
+            across = (
+                slice(j * width, (j + 1) * width) for j, width in zip(place, widths, strict=True)
+            )
+            yield _Chunk(key, (rows, *across))
 
 
 def _check_file(file: Place, chunk: _Chunk, *, may_lack_chunks: bool) -> None:
@@ -114,15 +146,19 @@ def _check_file(file: Place, chunk: _Chunk, *, may_lack_chunks: bool) -> None:
 def _first_unreadable(array: zarr.Array[Any], start: int, stop: int) -> _Chunk | None:
     for chunk in _chunks(array, start, stop):
         try:
-            array[chunk.rows, chunk.columns]
+            array[chunk.region]
         except Exception:  # the one that is looked for
             return chunk
     return None
 
 
+def _is_node(path: Place) -> bool:
+    return any((path / name).is_file() for name in _METADATA)
+
+
 def _choose(path: Place, selection: Selection) -> zarr.Array[Any]:
     variable = selection.variable
-    if not any((path / name).is_file() for name in _METADATA):
+    if not _is_node(path):
         raise DataError(
             f"{path} is not a Zarr array or group: it has no {', '.join(_METADATA)}. "
             "If it is being written, wait until it is complete."
@@ -135,6 +171,7 @@ def _choose(path: Place, selection: Selection) -> zarr.Array[Any]:
             f"{path} is a Zarr array, but its variable {variable!r} was asked for. "
             "Remove `variable`; it names an array inside a group."
         )
+    refuse_weights(path, selection)
     return node
 
 

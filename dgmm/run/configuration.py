@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model
 from pydantic_core import PydanticCustomError
 
 from dgmm.errors import ConfigurationError, UsageError
+from dgmm.io.selection import Weights
 from dgmm.run.cluster_kinds import Cluster, LocalCluster
 from dgmm.run.fields import (
     MAX_CANDIDATES,
@@ -31,6 +32,32 @@ from dgmm.run.variables import Concealment, escaped, without_credentials
 from dgmm.run.yaml import MAX_BYTES
 
 
+def _with_variable(value: object) -> object:
+    return {"variable": value} if isinstance(value, str) else value
+
+
+class WeightsInput(Section):
+    """What holds a weight for every row."""
+
+    variable: Path | None = Field(
+        default=None, description="A column or an array; null where the path is an array."
+    )
+    path: Path | None = Field(
+        default=None, description="Another dataset; null if they are in the input itself."
+    )
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.variable is None and self.path is None:
+            text = "found no place, expected a variable, a path or both"
+            raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
+        return self
+
+    def selected(self) -> Weights:
+        """What the sources call it."""
+        return Weights(self.variable, self.path)
+
+
 class Input(Section):
     """What to read."""
 
@@ -40,6 +67,18 @@ class Input(Section):
     )
     variable: Path | None = Field(
         default=None, description="The array inside a Zarr group; null where the path is an array."
+    )
+    columns: Many[Path] | None = Field(
+        default=None,
+        description="Names of the features to fit, one or a list; null takes all there are.",
+    )
+    weights: Annotated[
+        WeightsInput | None,
+        BeforeValidator(_with_variable, json_schema_input_type=str | WeightsInput | None),
+    ] = Field(
+        default=None,
+        description="A weight for every row: a column, an array beside the input's, or, as "
+        "{path: ..., variable: ...}, an array elsewhere.",
     )
     partition_size: Size | None = Field(
         default=None,
@@ -227,7 +266,9 @@ def identity(configuration: Configuration) -> dict[str, Any]:
     from their values: this is to be hashed, never to be stored.
     """
     values = configuration.model_dump(mode="json")
-    values["input"]["path"] = without_credentials(_absolute(configuration.input.path))
+    for place in (values["input"], values["input"]["weights"] or {}):
+        if place.get("path"):
+            place["path"] = without_credentials(_absolute(place["path"]))
     return {
         "input": values["input"],
         "model": values["model"],

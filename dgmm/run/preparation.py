@@ -60,11 +60,13 @@ def prepare(configuration: Configuration) -> Preparation:
         wanted.format,
         Selection(
             variables=() if wanted.variable is None else (wanted.variable,),
+            columns=wanted.columns or (),
             missing_chunks=wanted.missing_chunks,
+            weights=None if wanted.weights is None else wanted.weights.selected(),
         ),
         wanted.partition_size,
     )
-    dataset = Dataset.from_array(source.blocks, feature_names=source.feature_names)
+    dataset = Dataset.from_array(source.blocks, source.weights, source.feature_names)
     options = _options(configuration.model, dataset)
     chunk_rows = _chunk_rows(dataset.block_rows, options.max_components)
     return Preparation(
