@@ -88,7 +88,18 @@ def read(kind: type, path: str | os.PathLike[str]) -> Any:
 
 
 def of_run(kind: type, result: Result, found: FitResult) -> Any:
-    """An estimator of class ``kind`` for one candidate of a run."""
+    """An estimator of class ``kind`` for one candidate of a run.
+
+    Raises
+    ------
+    OutputError
+        If the run prepared its rows, which an estimator does not.
+    """
+    if result.preparation is not None:
+        raise OutputError(
+            f"{result.path} fitted standardised features or principal components, which an "
+            "estimator does not make. Use dgmm.open_result(...).assign(X), or `dgmm score`."
+        )
     model: Mapping[str, Any] = result.attributes.get("configuration", {}).get("model", {})
     parameters = {name: _decoded(model[name]) for name in _OF_THE_RUN if name in model}
     estimator = kind(

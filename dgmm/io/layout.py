@@ -6,8 +6,9 @@
     OUTPUT/latest.zarr            a symbolic link to it
     OUTPUT/attempts/ID/           where an interrupted run goes on; gone when it is complete
     OUTPUT/runs/RUN_ID.zarr/      one immutable Zarr v3 group
-        feature, feature_2        names of the features, coordinates of everything below
+        feature, feature_2        names of what was fitted, coordinates of everything below
         sweep/                    a row for each candidate
+        prepare/                  what was done to rows before the fit, if anything
         model/                    parameters of the selected candidate
         models/TYPE-K/            parameters and trace of every candidate
         assignments/              labels, responsibilities, log_density: a row for each sample

@@ -11,8 +11,10 @@ import zarr
 from dgmm.errors import InputNotFoundError, OutputError
 from dgmm.io.arrays import open_complete, read_small, storage_failures
 from dgmm.io.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER, is_committed, run_path
+from dgmm.io.preparation_store import read_preparation
 from dgmm.io.sweep_store import read_sweep
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.result import Sweep
 
 
@@ -27,6 +29,9 @@ class Result:
     attributes : dict
         Configuration, versions, fingerprint of the input, time, selection.
     feature_names : tuple of str
+        Of the input.
+    preparation : Preparation, or None
+        Of the input for the mixtures; None if they are in its units.
     sweep : Sweep
         Every candidate as fitted; ``sweep.best`` is the selected one.
     assignments : dict of str to zarr.Array
@@ -37,6 +42,7 @@ class Result:
     path: Path
     attributes: dict[str, Any]
     feature_names: tuple[str, ...]
+    preparation: Preparation | None
     sweep: Sweep
     assignments: dict[str, zarr.Array[Any]]
 
@@ -76,10 +82,12 @@ def open_result(path: str | os.PathLike[str]) -> Result:
     if not all(name in attributes for name in names):
         raise OutputError(f"{run} lacks one of the attributes {', '.join(names)}.")
     sweep = read_sweep(run, *(attributes[name] for name in names))
+    preparation, feature_names = read_preparation(run)
     return Result(
         path=run,
         attributes=attributes,
-        feature_names=tuple(str(name) for name in read_small(run / "feature")),
+        feature_names=feature_names or tuple(str(name) for name in read_small(run / "feature")),
+        preparation=preparation,
         sweep=sweep,
         assignments=_assignments(run),
     )

@@ -29,7 +29,9 @@ from dgmm.io.layout import (
     is_committed,
     run_path,
 )
+from dgmm.io.preparation_store import write_preparation
 from dgmm.io.sweep_store import read_sweep, summary, write_sweep
+from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.result import FitResult, Sweep
 
 _logger = logging.getLogger(__name__)
@@ -95,7 +97,11 @@ def discard_run(output: str | os.PathLike[str], run_id: str) -> None:
 
 
 def commit_run(
-    run: Path, sweep: Sweep, feature_names: tuple[str, ...], attributes: Mapping[str, Any]
+    run: Path,
+    sweep: Sweep,
+    feature_names: tuple[str, ...],
+    attributes: Mapping[str, Any],
+    preparation: Preparation | None = None,
 ) -> None:
     """Write the sweep, verify everything, and make the run complete in one last step.
 
@@ -104,9 +110,12 @@ def commit_run(
     run : Path
     sweep : Sweep
     feature_names : tuple of str
+        Of the input.
     attributes : mapping
         What else the root says (configuration, versions, fingerprint of the input); JSON-able,
         finite numbers only. Format, time, criterion, passes and selection are added here.
+    preparation : Preparation, or None
+        Of the input for the mixtures.
 
     Raises
     ------
@@ -128,6 +137,9 @@ def commit_run(
     json.dumps(document, allow_nan=False)  # refused here rather than after the work is written
     with storage_failures(run):
         _clear(run)
+        if preparation is not None:
+            write_preparation(run, preparation, feature_names)
+            feature_names = preparation.feature_names(feature_names)
         write_sweep(run, sweep, feature_names)
         _verify(run, sweep)
         _write_groups(run, sweep)
@@ -179,7 +191,7 @@ def _write_groups(run: Path, sweep: Sweep) -> None:
     for result in sweep.results:
         zarr.create_group(str(run / "models" / result.candidate.name), attributes=summary(result))
     zarr.create_group(str(run / "model"), attributes=summary(sweep.best))
-    for name in ("models", "sweep", "assignments"):
+    for name in ("models", "sweep", "assignments", "prepare"):
         if (run / name).exists():
             zarr.create_group(str(run / name))
 

@@ -91,6 +91,12 @@ class Preparation:
         """Features of what is fitted."""
         return self.n_features if self.axes is None else len(self.axes)
 
+    def feature_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Names of what is fitted, given those of the data's features."""
+        if self.axes is None:
+            return names
+        return tuple(f"pc{j + 1}" for j in range(self.n_axes))
+
     def apply(self, columns: NDArray[np.generic]) -> Array:
         """Prepared rows, feature-major.
 

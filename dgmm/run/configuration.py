@@ -17,6 +17,7 @@ from dgmm.run.cluster_kinds import Cluster, LocalCluster
 from dgmm.run.fields import (
     MAX_CANDIDATES,
     Assignment,
+    Axes,
     Count,
     Counts,
     CovarianceType,
@@ -84,9 +85,28 @@ class Input(Section):
         default=None,
         description="Bytes of one partition, the unit of work, such as 64MiB; null chooses them.",
     )
+    missing: Literal["error", "drop"] = Field(
+        default="error",
+        description="What a NaN or a fill value means: an error, or that its row is left out of "
+        "the fit and labelled -1. Infinite values are always an error.",
+    )
     missing_chunks: Literal["error", "fill"] = Field(
         default="error",
         description="What a Zarr chunk that is not there means: an error, or the fill value.",
+    )
+
+
+class Prepare(Section):
+    """What is done to rows before they are fitted; found on the first read of the data."""
+
+    scale: Literal["none", "standardize"] = Field(
+        default="none",
+        description="standardize divides every feature by its standard deviation.",
+    )
+    pca: Axes | None = Field(
+        default=None,
+        description="Principal components to fit: their number, or, as a fraction such as 0.99, "
+        "those that have this share of the variance.",
     )
 
 
@@ -163,6 +183,7 @@ class Configuration(Section):
     """A run of dgmm; relative paths are relative to the current directory."""
 
     input: Input
+    prepare: Prepare = Field(default_factory=Prepare)
     model: Model = Field(default_factory=Model)
     output: Output
     cluster: Annotated[Cluster, Field(discriminator="kind"), BeforeValidator(_with_kind)] = Field(
@@ -271,6 +292,7 @@ def identity(configuration: Configuration) -> dict[str, Any]:
             place["path"] = without_credentials(_absolute(place["path"]))
     return {
         "input": values["input"],
+        "prepare": values["prepare"],
         "model": values["model"],
         "output": {"assignments": values["output"]["assignments"]},
     }

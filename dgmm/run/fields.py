@@ -141,6 +141,15 @@ def _is_scalar(value: object) -> object:
     return value
 
 
+def _is_axes(value: object) -> object:
+    is_count = type(value) is int and 1 <= value <= 10**9
+    is_share = isinstance(value, float) and 0 < value <= 1
+    if not (is_count or is_share):
+        expected = "expected a number of components, or a share of the variance such as 0.99"
+        raise PydanticCustomError("axes", expected)
+    return value
+
+
 Item = TypeVar("Item")
 Many = Annotated[tuple[Item, ...], AfterValidator(_distinct), _OneOrMany()]
 Path = Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
@@ -163,6 +172,18 @@ Size = Annotated[
     ),
 ]
 Count = Annotated[int, Field(ge=1, le=10**9)]
+Axes = Annotated[
+    Any,
+    AfterValidator(_is_axes),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+            ]
+        }
+    ),
+]
 Counts = Annotated[
     tuple[Count, ...],
     AfterValidator(_distinct),

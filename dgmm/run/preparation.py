@@ -9,10 +9,12 @@ from dgmm.engine import memory
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.memory import Projection
 from dgmm.engine.options import SAMPLE_ROWS, FitOptions
+from dgmm.errors import ConfigurationError
 from dgmm.io.layout import FORMAT_VERSION
 from dgmm.io.selection import Selection
 from dgmm.io.sources import Source, open_source
-from dgmm.run.configuration import Configuration, Model, candidates, identity
+from dgmm.mixture.preparation import PreparationRule
+from dgmm.run.configuration import Configuration, candidates, identity
 
 _SAMPLE_BYTES = 64 << 20
 _CHUNK_BYTES = 16 << 20
@@ -66,8 +68,10 @@ def prepare(configuration: Configuration) -> Preparation:
         ),
         wanted.partition_size,
     )
-    dataset = Dataset.from_array(source.blocks, source.weights, source.feature_names)
-    options = _options(configuration.model, dataset)
+    dataset = Dataset.from_array(
+        source.blocks, source.weights, source.feature_names, wanted.missing
+    )
+    options = _options(configuration, dataset)
     chunk_rows = _chunk_rows(dataset.block_rows, options.max_components)
     return Preparation(
         source,
@@ -80,7 +84,13 @@ def prepare(configuration: Configuration) -> Preparation:
     )
 
 
-def _options(model: Model, dataset: Dataset) -> FitOptions:
+def _options(configuration: Configuration, dataset: Dataset) -> FitOptions:
+    model, prepare = configuration.model, configuration.prepare
+    if isinstance(prepare.pca, int) and prepare.pca > dataset.n_features:
+        raise ConfigurationError(
+            f"prepare.pca asks for {prepare.pca} principal components of data with "
+            f"{dataset.n_features} features; expected at most as many."
+        )
     affordable = max(1, _SAMPLE_BYTES // (8 * dataset.n_features))
     return FitOptions(
         models=candidates(model),
@@ -93,6 +103,7 @@ def _options(model: Model, dataset: Dataset) -> FitOptions:
         seed=model.seed,
         sample_rows=model.sample_size or min(SAMPLE_ROWS, affordable),
         allow_degenerate=model.allow_degenerate,
+        prepare=PreparationRule(prepare.scale == "standardize", prepare.pca),
     )
 
 

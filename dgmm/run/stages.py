@@ -123,7 +123,8 @@ def _complete(
         names = configuration.output.assignments
         _assign(reader, fitted, names, prepared.chunk_rows, checkpoint, path)
     attributes = _attributes(configuration, prepared, fitted)
-    writer.commit_run(path, fitted.sweep, prepared.dataset.feature_names, attributes)
+    features = prepared.dataset.feature_names
+    writer.commit_run(path, fitted.sweep, features, attributes, fitted.preparation)
 
 
 def _discard(output: str | Path, run_ids: tuple[str, ...]) -> None:
@@ -211,6 +212,7 @@ def _attributes(configuration: Configuration, prepared: Preparation, fitted: Fit
         "fingerprint": prepared.source.fingerprint,
         "input": prepared.source.description,
         "n_samples": prepared.dataset.n_rows,
+        "n_missing": fitted.profile.n_missing,
         "n_features": prepared.dataset.n_features,
         "n_partitions": prepared.dataset.n_blocks,
         "status": fitted.sweep.best.status.value,

@@ -18,6 +18,7 @@ from dgmm.run.configuration import (
     Input,
     Model,
     Output,
+    Prepare,
     candidates,
     identity,
     load,
@@ -143,6 +144,10 @@ WRONG = [
     ("input.partition_size", "64 MiBs", "expected bytes"),
     ("input.partition_size", "0", "found 0, expected greater than 0"),
     ("input.partition_size", "1.5", "found 1.5, expected an integer"),
+    ("input.missing", "skip", "found \"skip\", expected 'error' or 'drop'"),
+    ("prepare", "7", "found 7, expected keys with values"),
+    ("prepare.scale", "yes", "found \"yes\", expected 'none' or 'standardize'"),
+    ("prepare.pca", "1.5", "found 1.5, expected a number of components, or a share of the"),
     ("input.missing_chunks", "zero", "found \"zero\", expected 'error' or 'fill'"),
     ("model", "null", "found null, expected keys with values"),
     ("model.n_components", "many", 'found "many", expected an integer, a list of integers, or a'),
@@ -201,7 +206,7 @@ def leaves(model: type[BaseModel], prefix: str = "") -> set[str]:
 
 
 def test_the_table_of_wrong_values_knows_every_key() -> None:
-    sections = {"input": Input, "model": Model, "output": Output}
+    sections = {"input": Input, "prepare": Prepare, "model": Model, "output": Output}
     keys = leaves(Configuration).union(*(leaves(s, f"{name}.") for name, s in sections.items()))
     keys |= leaves(LocalCluster, "cluster.")  # other kinds have a table of their own
     assert keys == {key for key, _, _ in WRONG}
@@ -217,7 +222,7 @@ def test_the_table_of_wrong_values_knows_every_key() -> None:
         ("n_components", "did you mean model.n_components?"),
         ("path", "did you mean input.path or input.weights.path or output.path?"),
         ("memory_limit", "did you mean cluster.memory_limit?"),
-        ("xyzzy", "expected one of input, model, output, cluster"),
+        ("xyzzy", "expected one of input, prepare, model, output, cluster"),
         ("input.xyzzy", "expected one of path, format, variable, columns, weights"),
         ("model.init_params", "expected 'kmeans'"),
     ],

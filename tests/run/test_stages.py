@@ -166,3 +166,41 @@ def test_events_are_plain_values(data, tmp_path):
     events = []
     run(configuration(path, tmp_path / "out"), events.append)
     assert json.dumps([asdict(event) for event in events])
+
+
+def test_a_prepared_run_with_holes_says_how_to_apply_its_mixture(data, tmp_path):
+    _, X, truth = data
+    rows = X * np.float32([1e3, 1]) + np.float32([5, -7])
+    rows[::7, 1] = np.nan
+    path = tmp_path / "holes.zarr"
+    zarr.create_array(path, data=rows, chunks=(350, 2))
+    run(
+        loads(
+            f"""
+            input: {{path: {path}, partition_size: 5600, missing: drop}}
+            prepare: {{scale: standardize, pca: 2}}
+            model: {{n_components: 3, covariance_type: full, n_init: 2}}
+            output: {{path: {tmp_path / "out"}, assignments: [{ALL}]}}
+            cluster: {{kind: threads}}
+            """
+        )
+    )
+    result = open_result(tmp_path / "out")
+    assert result.feature_names == ("x0", "x1")
+    assert result.attributes["n_missing"] == len(X[::7])
+    whole = ~np.isnan(rows).any(axis=1)
+    labels = result.assignments["labels"][:]
+    assert (labels[~whole] == -1).all()
+    assert np.isnan(result.assignments["responsibilities"][:][~whole]).all()
+    assert adjusted_rand_score(truth[whole], labels[whole]) > 0.98
+    again = assign(result.model, rows[whole], result.preparation)
+    assert np.array_equal(labels[whole], again.labels)
+    assert np.array_equal(result.assignments["log_density"][:][whole], again.log_density)
+    tree = xarray.open_datatree(result.path, engine="zarr")
+    assert tree["model/means"].coords["feature"].values.tolist() == ["pc1", "pc2"]
+    assert tree["prepare/axes"].dims == ("feature", "input_feature")
+    np.testing.assert_allclose(
+        result.preparation.means_undone(result.model).mean(axis=0),
+        np.array([[0, 0], [8, 0], [0, 8]]).mean(axis=0) * [1e3, 1] + [5, -7],
+        rtol=0.05,
+    )

@@ -1,0 +1,48 @@
+"""A preparation as arrays on disk, and back: ``prepare/``."""
+
+from pathlib import Path
+
+import numpy as np
+
+from dgmm.io.arrays import read_small, write_small
+from dgmm.mixture.preparation import Preparation
+
+_DIMENSIONS = {
+    "mean": ("input_feature",),
+    "scale": ("input_feature",),
+    "axes": ("feature", "input_feature"),
+    "variances": ("feature",),
+}
+
+
+def write_preparation(run: Path, preparation: Preparation, input_names: tuple[str, ...]) -> None:
+    """Write a preparation, and the names of the features that it takes; no group metadata.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses.
+    """
+    group = run / "prepare"
+    names = np.asarray(input_names, np.dtypes.StringDType())
+    write_small(group / "input_feature", names, ("input_feature",))
+    for name, dimensions in _DIMENSIONS.items():
+        values = getattr(preparation, name)
+        if values is not None:
+            write_small(group / name, values, dimensions)
+
+
+def read_preparation(run: Path) -> tuple[Preparation | None, tuple[str, ...]]:
+    """What `write_preparation` wrote; None and no names if nothing was prepared.
+
+    Raises
+    ------
+    StorageError
+        If an array is missing or damaged.
+    """
+    group = run / "prepare"
+    if not group.is_dir():
+        return None, ()
+    values = {name: read_small(group / name) for name in _DIMENSIONS if (group / name).is_dir()}
+    names = tuple(str(name) for name in read_small(group / "input_feature"))
+    return Preparation(**values), names
