@@ -4,16 +4,20 @@ import hashlib
 import json
 import logging
 import math
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
+from dask.delayed import Delayed
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError, DgmmError, InputChangedError, StorageError
 from dgmm.io.grid import Grid
 from dgmm.io.location import place_of
-from dgmm.io.partition import TARGET_BYTES, rows_per_partition
+from dgmm.io.partition import TARGET_BYTES, partition_bounds, rows_per_partition
 from dgmm.io.selection import Region, Selection
 from dgmm.io.stored import Read, Stored
 
@@ -41,8 +45,15 @@ def partitioned(location: str, stored: Stored, partition_size: int | None) -> Gr
     """
     n_rows, row_bytes = stored.n_samples, stored.n_features * stored.dtype.itemsize
     (storage_rows,) = stored.storage_chunks
-    rows = rows_per_partition(n_rows, row_bytes, storage_rows, partition_size)
-    if n_rows > rows * _MOST_PARTITIONS:
+    if stored.bounds:
+        bounds = partition_bounds(stored.bounds, row_bytes, partition_size, _MOST_PARTITIONS)
+        rows = max(stop - start for start, stop in pairwise(bounds))
+        too_many = len(bounds) > _MOST_PARTITIONS + 1
+    else:
+        bounds = ()
+        rows = rows_per_partition(n_rows, row_bytes, storage_rows, partition_size)
+        too_many = n_rows > rows * _MOST_PARTITIONS
+    if too_many:
         raise DataError(
             f"{location} declares {n_rows} rows, which is {n_rows // rows} partitions of {rows} "
             f"rows; at most {_MOST_PARTITIONS} are possible. Set a larger `partition_size`, unless "
@@ -50,7 +61,7 @@ def partitioned(location: str, stored: Stored, partition_size: int | None) -> Gr
         )
     if rows < storage_rows:
         _warn_of_rereading(location, rows, storage_rows, row_bytes)
-    return Grid(stored.dims, stored.shape[:-1], (rows,))
+    return Grid(stored.dims, stored.shape[:-1], (rows,), bounds)
 
 
 def lazy_blocks(
@@ -74,18 +85,16 @@ def lazy_blocks(
     -------
     dask.array.Array of shape (n_samples, n_features)
     """
+    n_features = stored.n_features
+    name = f"dgmm-{sha256_of(fingerprint, location, grid.block_shape)}"
     blocks: da.Array = da.map_blocks(
         _load_block,
-        read,
-        location,
-        stored.selection,
-        grid,
-        stored.n_features,
-        chunks=(grid.block_rows, (stored.n_features,)),
+        _shared(_Input(read, location, stored.selection, grid, n_features), name),
+        chunks=(grid.block_rows, (n_features,)),
         dtype=stored.dtype,
         meta=np.empty((0, 0), stored.dtype),
         # Dask knows blocks by name: equal names must mean equal values, and a changed file others.
-        name=f"dgmm-{sha256_of(fingerprint, location, grid.block_shape)}",
+        name=name,
     )
     return blocks
 
@@ -104,18 +113,32 @@ def lazy_weights(
     -------
     dask.array.Array of shape (n_samples,)
     """
+    name = f"dgmm-{sha256_of(fingerprint, location, grid.block_shape, 'weights')}"
     weights: da.Array = da.map_blocks(
         _load_weights,
-        read,
-        location,
-        stored.selection,
-        grid,
+        _shared(_Input(read, location, stored.selection, grid, 1), name),
         chunks=(grid.block_rows,),
         dtype=stored.dtype,
         meta=np.empty(0, stored.dtype),
-        name=f"dgmm-{sha256_of(fingerprint, location, grid.block_shape, 'weights')}",
+        name=name,
     )
     return weights
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """What every task of a dataset needs."""
+
+    read: Read
+    location: str
+    selection: Selection
+    grid: Grid
+    n_features: int
+
+
+def _shared(given: _Input, name: str) -> Delayed:
+    """It as the result of a task: a worker gets it once, however many blocks it reads."""
+    return dask.delayed(given, name=f"{name}-input", traverse=False)
 
 
 def _warn_of_rereading(location: str, rows: int, storage_rows: int, row_bytes: int) -> None:
@@ -132,19 +155,13 @@ def _warn_of_rereading(location: str, rows: int, storage_rows: int, row_bytes: i
         )
 
 
-def _load_block(
-    read: Read,
-    location: str,
-    selection: Selection,
-    grid: Grid,
-    n_features: int,
-    block_id: tuple[int, int],
-) -> NDArray[Any]:
+def _load_block(given: _Input, block_id: tuple[int, int]) -> NDArray[Any]:
     """Read one partition; runs in a task."""
+    location, grid = given.location, given.grid
     region = grid.region(block_id[0])
-    shape = math.prod(part.stop - part.start for part in region), n_features
+    shape = math.prod(part.stop - part.start for part in region), given.n_features
     try:
-        block = read(place_of(location), selection, region)
+        block = given.read(place_of(location), given.selection, region)
     except DgmmError:
         raise
     except Exception as error:  # codecs and file systems raise what they like
@@ -160,11 +177,9 @@ def _load_block(
     return block
 
 
-def _load_weights(
-    read: Read, location: str, selection: Selection, grid: Grid, block_id: tuple[int]
-) -> NDArray[Any]:
+def _load_weights(given: _Input, block_id: tuple[int]) -> NDArray[Any]:
     """Read the weights of one partition; runs in a task."""
-    return _load_block(read, location, selection, grid, 1, (*block_id, 0))[:, 0]
+    return _load_block(given, (*block_id, 0))[:, 0]
 
 
 def _where(grid: Grid, region: Region) -> str:

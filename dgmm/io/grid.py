@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -22,11 +22,15 @@ class Grid:
         Samples in each dimension.
     block_shape : tuple of int
         Of every block but the last ones of each dimension.
+    bounds : tuple of int
+        Of a table in blocks of different sizes: where each begins, and the number of rows;
+        ``block_shape`` is then that of the largest. Else empty.
     """
 
     dims: tuple[str, ...]
     shape: tuple[int, ...]
     block_shape: tuple[int, ...]
+    bounds: tuple[int, ...] = ()
 
     @property
     def n_samples(self) -> int:
@@ -36,12 +40,16 @@ class Grid:
     @property
     def counts(self) -> tuple[int, ...]:
         """Blocks along each dimension."""
+        if self.bounds:
+            return (len(self.bounds) - 1,)
         pairs = zip(self.shape, self.block_shape, strict=True)
         return tuple(-(-extent // size) for extent, size in pairs)
 
     @property
     def block_rows(self) -> tuple[int, ...]:
         """Samples of each block, in the order of the blocks."""
+        if self.bounds:
+            return tuple(stop - start for start, stop in pairwise(self.bounds))
         extents = [
             [min(size, extent - start) for start in range(0, extent, size)]
             for extent, size in zip(self.shape, self.block_shape, strict=True)
@@ -50,6 +58,8 @@ class Grid:
 
     def region(self, block: int) -> Region:
         """Where the samples of a block lie."""
+        if self.bounds:
+            return (slice(self.bounds[block], self.bounds[block + 1]),)
         place = np.unravel_index(block, self.counts)
         return tuple(
             slice(int(i) * size, min((int(i) + 1) * size, extent))

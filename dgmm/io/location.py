@@ -48,9 +48,14 @@ def place_of(location: str) -> Place:
         If nothing is there, or if the package is not installed.
     """
     path = _package_file(location) if location.startswith(_PACKAGE) else Path(location)
-    if not path.exists():
+    if not path.exists() and not is_pattern(path):
         raise InputNotFoundError(f"There is nothing at {location}. Check the path of the input.")
     return path
+
+
+def is_pattern(place: Place) -> bool:
+    """Whether this is no file but stands for all that match it: ``*``, ``?``, ``[...]``, ``**``."""
+    return any(sign in str(place) for sign in "*?[") and not place.exists()
 
 
 def _package_file(location: str) -> Path:

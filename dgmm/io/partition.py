@@ -5,6 +5,9 @@ results on other machines.
 """
 
 import math
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 TARGET_BYTES = 32 * 2**20  # a task then computes long enough to make Dask's 2 ms small
 LARGEST_BYTES = 256 * 2**20
@@ -12,6 +15,8 @@ _TASKS_WANTED_AT_MOST = 1_000
 _TASKS_WANTED_AT_LEAST = 16
 _ROWS_WORTH_A_TASK = 8_192
 _PARTS_TRIED = 1_000
+_LARGEST_UNIT = 2**18
+_UNITS = 8  # at least, in a usual partition
 
 
 def rows_per_partition(
@@ -46,6 +51,60 @@ def rows_per_partition(
     else:
         rows = storage_rows * _multiple(wanted, most, storage_rows)
     return min(rows, n_rows)
+
+
+def partition_bounds(
+    storage_bounds: Sequence[int],
+    row_bytes: int,
+    partition_size: int | None,
+    at_most: int,
+) -> tuple[int, ...]:
+    """Where partitions of a table begin that is stored in parts of different sizes.
+
+    Partitions are runs of whole parts, their bounds rounded up to a multiple of a power of two, so
+    that whatever is written for their rows can lie in chunks of equal size. The rows up to there
+    are read from the head of the next part. Parts more than twice as large as is wanted are split.
+
+    Parameters
+    ----------
+    storage_bounds : sequence of int
+        Where each part begins, and the number of rows.
+    row_bytes : int
+    partition_size : int, optional
+        As for `rows_per_partition`.
+    at_most : int
+        Partitions; the bounds of one more are found where there would be too many.
+
+    Returns
+    -------
+    tuple of int
+        The first is 0, the last, unless there are too many, the number of rows.
+    """
+    n_rows = storage_bounds[-1]
+    if partition_size is None:
+        wanted, most = _default_rows(n_rows, row_bytes)
+    else:
+        wanted = most = max(1, partition_size // row_bytes)
+    unit = 1 << max(1, min(wanted // _UNITS, _LARGEST_UNIT)).bit_length() - 1
+    rounded = sorted({min(-(-bound // unit) * unit, n_rows) for bound in storage_bounds})
+    return (0, *islice(_cuts(rounded, wanted, most, unit), at_most + 1))
+
+
+def _cuts(bounds: Sequence[int], wanted: int, most: int, unit: int) -> Iterator[int]:
+    """Where partitions end."""
+    start = 0
+    while start < bounds[-1]:
+        after = bisect_right(bounds, start + wanted)
+        end = bounds[after - 1]
+        if end < min(start + wanted, bounds[-1]) and bounds[after] <= start + most:
+            end = bounds[after]
+        if end <= start:
+            end = bounds[after]
+            if end - start > 2 * wanted:
+                part = _even_part(end - start, wanted)
+                end = start + -(-part // unit) * unit
+        yield end
+        start = end
 
 
 def _default_rows(n_rows: int, row_bytes: int) -> tuple[int, int]:

@@ -24,6 +24,24 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
+class PinnedFile:
+    """A file of a dataset of several, as it was when the dataset was opened.
+
+    Attributes
+    ----------
+    key : str
+        Path relative to the dataset.
+    size : int
+        Bytes.
+    n_rows : int
+    """
+
+    key: str
+    size: int
+    n_rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """What of a dataset is the table; a format refuses what it has no use for.
 
@@ -39,6 +57,9 @@ class Selection:
         Whether a chunk that is not there is an error or holds the fill value.
     weights : Weights, optional
         They are read beside the table and are no feature of it, unless ``columns`` names them.
+    files : tuple of PinnedFile
+        What a dataset of several files consists of, in the order of its rows; found, never asked
+        for.
     """
 
     variables: tuple[str, ...] = ()
@@ -46,6 +67,7 @@ class Selection:
     sample_dims: tuple[str, ...] = ()
     missing_chunks: Literal["error", "fill"] = "error"
     weights: Weights | None = None
+    files: tuple[PinnedFile, ...] = ()
 
     @property
     def variable(self) -> str | None:

@@ -8,16 +8,15 @@ from dataclasses import astuple, dataclass
 import dask.array as da
 
 from dgmm.errors import ConfigurationError, DataError, DgmmError, StorageError
-from dgmm.io import image_source, npy_source, zarr_source
+from dgmm.io import hdf5_source, image_source, npy_source, parquet_source, zarr_source
 from dgmm.io.blocks import lazy_blocks, lazy_weights, partitioned, sha256_of
 from dgmm.io.grid import Grid
 from dgmm.io.location import absolute_location, place_of
 from dgmm.io.selection import Selection, Weights
 from dgmm.io.stored import Format, Stored
 
-FORMATS = {
-    entry.name: entry for entry in (zarr_source.FORMAT, npy_source.FORMAT, image_source.FORMAT)
-}
+_MODULES = (zarr_source, npy_source, image_source, hdf5_source, parquet_source)
+FORMATS = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 
 _MOST_FEATURES = 100_000  # a covariance of so many takes 80 GB; more is a mistake in the metadata
 
@@ -75,7 +74,7 @@ def open_source(
         for a file that an installed package brings along.
     format : str
         ``"zarr"`` (v2 or v3), ``"npy"``, ``"image"`` (PNG or JPEG; a row for each pixel in
-        row-major order), or ``"auto"``: by the name of the file.
+        row-major order), ``"parquet"``, ``"hdf5"``, or ``"auto"``: by the name of the file.
     selection : Selection, optional
         What of it is the table; not needed if it holds one only.
     partition_size : int, optional

@@ -58,6 +58,9 @@ class Stored:
         None if the format has no names for columns.
     dims : tuple of str
         Names of the samples' dimensions.
+    bounds : tuple of int
+        For a table that is stored in parts of different sizes: where each begins, and the number of
+        rows; else empty.
     """
 
     shape: tuple[int, ...]
@@ -68,6 +71,7 @@ class Stored:
     selection: Selection
     feature_names: tuple[str, ...] | None = None
     dims: tuple[str, ...] = ("sample",)
+    bounds: tuple[int, ...] = ()
 
     @property
     def n_samples(self) -> int:
@@ -183,9 +187,13 @@ def positions(path: Place, columns: Sequence[str], names: Sequence[str] | None) 
         raise ConfigurationError(f"{path} has no names for its columns. Remove `columns`.")
     unknown = [name for name in columns if name not in names]
     if unknown:
-        listed = ", ".join(names[:_LISTED_AT_MOST])
-        more = f" and {len(names) - _LISTED_AT_MOST} more" if len(names) > _LISTED_AT_MOST else ""
         raise ConfigurationError(
-            f"{path} has no column {', '.join(map(repr, unknown))}. It has {listed}{more}."
+            f"{path} has no column {', '.join(map(repr, unknown))}. It has {listed(names)}."
         )
     return [names.index(name) for name in columns]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a person, the first of many."""
+    more = len(names) - _LISTED_AT_MOST
+    return ", ".join(names[:_LISTED_AT_MOST]) + (f" and {more} more" if more > 0 else "")

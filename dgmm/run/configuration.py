@@ -62,12 +62,16 @@ class WeightsInput(Section):
 class Input(Section):
     """What to read."""
 
-    path: Path = Field(description="A Zarr store, an .npy file or an image.")
-    format: Literal["auto", "zarr", "npy", "image"] = Field(
+    path: Path = Field(
+        description="A Zarr store, an .npy or HDF5 file, an image, or Parquet: a file, a "
+        "directory, or a pattern such as data/*.parquet."
+    )
+    format: Literal["auto", "zarr", "npy", "image", "parquet", "hdf5"] = Field(
         default="auto", description="How to read the path; auto goes by what is there."
     )
     variable: Path | None = Field(
-        default=None, description="The array inside a Zarr group; null where the path is an array."
+        default=None,
+        description="The array inside a Zarr group or an HDF5 file; null where there is only one.",
     )
     columns: Many[Path] | None = Field(
         default=None,

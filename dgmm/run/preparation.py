@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +74,7 @@ def prepare(configuration: Configuration) -> Preparation:
         source.blocks, source.weights, source.feature_names, wanted.missing
     )
     options = _options(configuration, dataset)
-    chunk_rows = _chunk_rows(dataset.block_rows, options.max_components)
+    chunk_rows = _chunk_rows(_common_rows(dataset.rows.chunks[0]), options.max_components)
     return Preparation(
         source,
         dataset,
@@ -120,6 +122,11 @@ def _run_id(configuration: Configuration, source: Source) -> str:
 def _digest(document: dict[str, Any]) -> str:
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _common_rows(block_rows: Sequence[int]) -> int:
+    """The most rows of which every block but the last is a multiple."""
+    return math.gcd(*block_rows[:-1]) or block_rows[0]
 
 
 def _chunk_rows(block_rows: int, n_components: int) -> int:

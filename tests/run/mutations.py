@@ -122,7 +122,7 @@ def bent(rng: random.Random) -> Case:
 
 _GOOD_AND_BAD: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "input.path": (("x.npy", "'5'", "${NOT_SET:-c}"), ("5", "''", "[a]", "null", "${A}")),
-    "input.format": (("auto", "zarr", "npy", "image"), ("csv", "null", "[zarr]", "Zarr")),
+    "input.format": (("auto", "zarr", "npy", "parquet", "hdf5"), ("csv", "null", "[zarr]")),
     "input.variable": (("a/b", "null"), ("''", "3", "{}")),
     "input.columns": (("a", "[a, b c]"), ("[]", "5", "''", "{}")),
     "input.weights": (("w", "null", "{path: w.npy}"), ("{}", "''", "[w]", "{name: w}")),

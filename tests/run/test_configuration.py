@@ -134,7 +134,11 @@ WRONG = [
     ("input.path", "5", "found 5, expected text"),
     ("input.path", "''", 'found "", expected text that is not empty'),
     ("input.path", '"a\\0b"', "expected a path without NUL characters"),
-    ("input.format", "csv", "found \"csv\", expected 'auto', 'zarr', 'npy' or 'image'"),
+    (
+        "input.format",
+        "csv",
+        "found \"csv\", expected 'auto', 'zarr', 'npy', 'image', 'parquet' or 'hdf5'",
+    ),
     ("input.variable", "[x]", 'found ["x"], expected text'),
     ("input.columns", "[]", "found [], expected at least one"),
     ("input.columns", "[x, 5]", "expected text"),

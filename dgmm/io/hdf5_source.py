@@ -1,0 +1,100 @@
+"""HDF5: a two-dimensional dataset of a file."""
+
+import importlib
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.errors import ConfigurationError, MissingExtraError
+from dgmm.io.location import Place
+from dgmm.io.selection import Region, Selection
+from dgmm.io.stored import Format, Stored, list_files, listed
+
+_SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
+_MISSING = ("_FillValue", "missing_value")  # attributes that name what stands for no value
+
+
+def _matches(path: Place) -> bool:
+    return path.suffix.lower() in _SUFFIXES
+
+
+def _describe(path: Place, selection: Selection) -> Stored:
+    if selection.columns or selection.sample_dims:
+        raise ConfigurationError(
+            f"{path} is HDF5, which has no names for columns or dimensions. Remove `columns` and "
+            "`sample_dims`."
+        )
+    with _library(path).File(str(path), "r", locking=False) as file:
+        name = _choose(path, file, selection.variable)
+        dataset = file[name]
+        chunks, missing = dataset.chunks, _missing(dataset)
+        layout = "contiguous" if chunks is None else f"in chunks of {chunks}"
+        return Stored(
+            shape=dataset.shape,
+            dtype=_widened(dataset.dtype) if missing else dataset.dtype,
+            storage_chunks=(1,) if chunks is None else chunks[:1],
+            files=list_files(path),
+            description=f"HDF5, {name} {layout}",
+            selection=replace(selection, variables=(name,)),
+        )
+
+
+def _choose(path: Place, file: Any, variable: str | None) -> str:
+    """The name of the dataset that is asked for, or of the only one that is a table."""
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def note(name: str, node: Any) -> None:
+        if hasattr(node, "dtype") and hasattr(node, "shape"):
+            shapes[name] = node.shape
+
+    file.visititems(note)
+    tables = sorted(name for name, shape in shapes.items() if shape is not None and len(shape) == 2)
+    if variable is None and len(tables) == 1:
+        return tables[0]
+    if variable is not None and variable.strip("/") in shapes:
+        return variable.strip("/")
+    wish = "and `variable` is not set" if variable is None else f"but none {variable!r}"
+    there = listed([f"{name} {shapes[name]}" for name in tables])
+    raise ConfigurationError(
+        f"{path} has {len(tables)} two-dimensional datasets, {wish}. "
+        f"Set `variable` to one of: {there or '(none: nothing here can be fitted)'}."
+    )
+
+
+def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
+    with _library(path).File(str(path), "r", locking=False) as file:
+        dataset = file[selection.variable]
+        values, missing = np.asarray(dataset[region]), _missing(dataset)
+    if missing:
+        absent = np.isin(values, missing)
+        values = values.astype(_widened(values.dtype))
+        values[absent] = np.nan
+    return values[:, None] if values.ndim == 1 else values
+
+
+def _missing(dataset: Any) -> list[Any]:
+    """The values that stand for none; NaN needs no mention."""
+    if dataset.dtype.kind not in "buif":
+        return []
+    named = [np.ravel(dataset.attrs[name]) for name in _MISSING if name in dataset.attrs]
+    return [value for values in named for value in values if not np.isnan(value)]
+
+
+def _widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The floats that hold every value and NaN; what is no number stays, to be refused."""
+    return np.result_type(dtype, np.float32) if dtype.kind in "buif" else dtype
+
+
+def _library(path: Place) -> ModuleType:
+    try:
+        return importlib.import_module("h5py")  # here, because h5py is optional
+    except ImportError as error:
+        raise MissingExtraError(
+            f'{path} is HDF5, and reading it needs h5py: pip install "dgmm[hdf5]"'
+        ) from error
+
+
+FORMAT = Format("hdf5", _matches, _describe, _read)

@@ -1,0 +1,266 @@
+"""Parquet: a file, a directory of files or a pattern of them; a feature for each column.
+
+Footers are read once, by the driver, and what tasks need to find their rows is pinned there: files
+that come later are not read, and files that change are noticed.
+"""
+
+import importlib
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.errors import DataError, DgmmError, InputChangedError, MissingExtraError, StorageError
+from dgmm.io.location import Place
+from dgmm.io.pattern import files_at, root_of
+from dgmm.io.selection import PinnedFile, Region, Selection, Weights
+from dgmm.io.stored import Format, Stored, StoredFile, listed, positions
+
+_SUFFIXES = (".parquet", ".parq", ".pq")
+_INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
+_FOOTERS_AT_A_TIME = 16
+_BATCH_ROWS = 65_536
+_BUFFER_BYTES = 16 << 20  # of all columns together, so that a file's layout cannot fill memory
+_SMALLEST_BUFFER = 1 << 16
+_MOST_ROWS = 2**53
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Footer:
+    """What a file says of itself."""
+
+    file: StoredFile
+    types: dict[str, Any]
+    group_rows: tuple[int, ...]
+
+
+def _matches(path: Place) -> bool:
+    if path.suffix.lower() in _SUFFIXES:
+        return True
+    return path.is_dir() and any(file.key.endswith(_SUFFIXES) for file in files_at(path))
+
+
+def _describe(path: Place, selection: Selection) -> Stored:
+    root, files = root_of(path), _table_files(path)
+    _library(path)
+    with ThreadPoolExecutor(_FOOTERS_AT_A_TIME) as pool:
+        footers = tuple(pool.map(lambda file: _footer(root, file), files))
+    types = footers[0].types
+    columns = _columns(path, selection, types)
+    for footer in footers[1:]:
+        _check_same_types(root, footers[0], footer, columns, every=not selection.columns)
+    group_rows = [rows for footer in footers for rows in footer.group_rows if rows]
+    largest = max(group_rows, default=0)
+    pinned = tuple(PinnedFile(f.file.key, f.file.size, sum(f.group_rows)) for f in footers)
+    return Stored(
+        shape=(sum(group_rows), len(columns)),
+        dtype=_dtype([types[name] for name in columns]),
+        storage_chunks=(largest,),
+        files=files,
+        description=f"Parquet, {len(files)} file(s) with row groups of up to {largest} rows",
+        selection=replace(selection, columns=columns, files=pinned),
+        feature_names=columns,
+        bounds=(0, *accumulate(group_rows)),
+    )
+
+
+def _table_files(path: Place) -> tuple[StoredFile, ...]:
+    """The files of a table; those that others hide from readers are none of it."""
+    shown = [
+        file
+        for file in files_at(path)
+        if not any(part.startswith((".", "_")) for part in file.key.split("/"))
+    ]
+    if path.is_dir():  # and whatever else lies there, unless nothing is called Parquet
+        shown = [file for file in shown if file.key.endswith(_SUFFIXES)] or shown
+    if not shown:
+        raise DataError(f"{path} holds no Parquet files. Check the path of the input.")
+    return tuple(shown)
+
+
+def _footer(root: Place, file: StoredFile) -> _Footer:
+    path = root / file.key
+    try:
+        with _opened(path, n_columns=1) as parquet:
+            schema, metadata = parquet.schema_arrow, parquet.metadata
+            group_rows = _group_rows(metadata)
+            n_rows = metadata.num_rows
+    except DgmmError:
+        raise
+    except OSError as error:
+        raise StorageError(f"{path} cannot be opened: {error}.") from error
+    except Exception as error:  # a damaged footer raises what it likes
+        raise DataError(
+            f"{path} cannot be opened as Parquet: {type(error).__name__}: {error}. It is damaged, "
+            "still being written, or of another format."
+        ) from error
+    if sum(group_rows) != n_rows or min(group_rows, default=0) < 0 or n_rows > _MOST_ROWS:
+        raise DataError(
+            f"{path} declares {n_rows} rows, and {sum(group_rows)} in its row groups. Its footer "
+            "is damaged; write the file again."
+        )
+    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"{path} has more than one column {twice[0]!r}; expected different names. Rename them."
+        )
+    return _Footer(file, dict(zip(schema.names, schema.types, strict=True)), group_rows)
+
+
+def _group_rows(metadata: Any) -> tuple[int, ...]:
+    """Rows of each row group."""
+    return tuple(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))
+
+
+def _check_same_types(
+    root: Place, first: _Footer, other: _Footer, columns: Sequence[str], *, every: bool
+) -> None:
+    """Refuse a file whose numbers are in other columns than those of the first."""
+    new = (name for name in other.types if _is_real(other.types[name]))
+    names = [*columns, *(name for name in new if every and not _is_real(first.types.get(name)))]
+    for name in names:
+        here, there = (str(footer.types.get(name, "not there")) for footer in (other, first))
+        if here != there:
+            raise DataError(
+                f"Column {name!r} is {here} in {root / other.file.key} and {there} in "
+                f"{root / first.file.key}; expected the same in all files. Choose columns that "
+                "are, with `columns`, or write the files anew."
+            )
+
+
+def _columns(path: Place, selection: Selection, types: dict[str, Any]) -> tuple[str, ...]:
+    """The columns to read: those asked for, or all numbers but the weights."""
+    if selection.columns:
+        positions(path, selection.columns, tuple(types))
+        wrong = [name for name in selection.columns if not _is_real(types[name])]
+        if wrong:
+            raise DataError(
+                f"Column {wrong[0]!r} of {path} is of type {types[wrong[0]]}, expected integers or "
+                "floats. Convert it, or choose others."
+            )
+        return selection.columns
+    weights = selection.weights
+    known = weights.variable if weights is not None and weights.path is None else None
+    chosen = tuple(
+        name for name in types if name != known and _is_real(types[name]) and not _is_index(name)
+    )
+    left = [f"{name} ({types[name]})" for name in types if name not in (*chosen, known)]
+    if not chosen:
+        raise DataError(
+            f"{path} has no columns of integers or floats; it has {listed(left)}. Convert them."
+        )
+    if left:
+        _logger.info("%s: no features, since they are no numbers: %s", path, listed(left))
+    return chosen
+
+
+def _is_index(name: str) -> bool:
+    return _INDEX.fullmatch(name) is not None
+
+
+def _is_real(type_: Any) -> bool:
+    types = importlib.import_module("pyarrow").types
+    return type_ is not None and bool(types.is_integer(type_) or types.is_floating(type_))
+
+
+def _dtype(types: Sequence[Any]) -> np.dtype[Any]:
+    """The floats that hold every value and NaN."""
+    found = [np.dtype(type_.to_pandas_dtype()) for type_ in types]
+    return np.result_type(np.float32, *found)
+
+
+def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
+    start, stop = region[0].start, region[0].stop
+    root, columns = root_of(path), list(selection.columns)
+    rows: NDArray[Any] | None = None
+    first = 0
+    for file in selection.files:
+        a, b = max(start - first, 0), min(stop - first, file.n_rows)
+        if a < b:
+            with _pinned(root, file, len(columns)) as parquet:
+                if rows is None:
+                    types = [parquet.schema_arrow.field(name).type for name in columns]
+                    rows = np.empty((stop - start, len(columns)), _dtype(types))
+                _fill(rows[max(first - start, 0) :][: b - a], parquet, columns, a)
+        first += file.n_rows
+    return np.empty((0, len(columns))) if rows is None else rows
+
+
+def _fill(rows: NDArray[Any], parquet: Any, columns: list[str], start: int) -> None:
+    """Read consecutive rows of one file, from ``start`` on."""
+    ends = list(accumulate(_group_rows(parquet.metadata)))
+    first = next(i for i, end in enumerate(ends) if end > start)
+    groups = [
+        i
+        for i, end in enumerate(ends)
+        if i >= first and (i == first or ends[i - 1] < start + len(rows))
+    ]
+    skipped = start - (ends[first - 1] if first else 0)
+    done = 0
+    for batch in parquet.iter_batches(_BATCH_ROWS, groups, columns, use_threads=False):
+        part = batch.slice(min(skipped, len(batch)), len(rows) - done)
+        skipped = max(0, skipped - len(batch))
+        for j, name in enumerate(columns):
+            values = part.column(part.schema.get_field_index(name))
+            rows[done : done + len(part), j] = values.to_numpy(zero_copy_only=False)
+        done += len(part)
+        if done == len(rows):
+            return
+    raise EOFError(f"{done} rows were found where {len(rows)} are declared")
+
+
+@contextmanager
+def _pinned(root: Place, file: PinnedFile, n_columns: int) -> Iterator[Any]:
+    """A file as it was when the dataset was opened."""
+    path = root / file.key
+    try:
+        size = path.stat().st_size
+        with _opened(path, n_columns) as parquet:
+            n_rows = parquet.metadata.num_rows
+            if (size, n_rows) != (file.size, file.n_rows):
+                raise InputChangedError(
+                    f"{path} has {n_rows} rows and {size} bytes, and had {file.n_rows} rows and "
+                    f"{file.size} bytes when it was opened. Find what writes to it."
+                )
+            yield parquet
+    except DgmmError:
+        raise
+    except Exception as error:  # codecs and file systems raise what they like
+        raise StorageError(
+            f"{path} cannot be read: {type(error).__name__}: {error}. Is it damaged or gone?"
+        ) from error
+
+
+@contextmanager
+def _opened(path: Place, n_columns: int) -> Iterator[Any]:
+    buffer = max(_SMALLEST_BUFFER, _BUFFER_BYTES // n_columns)
+    with path.open("rb") as file, _library(path).ParquetFile(file, buffer_size=buffer) as parquet:
+        yield parquet
+
+
+def _library(path: Place) -> ModuleType:
+    try:
+        return importlib.import_module("pyarrow.parquet")  # here, because pyarrow is optional
+    except ImportError as error:
+        raise MissingExtraError(
+            f'{path} is Parquet, and reading it needs pyarrow: pip install "dgmm[parquet]"'
+        ) from error
+
+
+def _select_weights(selection: Selection, weights: Weights) -> Selection:
+    if weights.variable is None:
+        return replace(selection, columns=(), weights=None)
+    return replace(selection, columns=(weights.variable,), weights=None)
+
+
+FORMAT = Format("parquet", _matches, _describe, _read, select_weights=_select_weights)
