@@ -1,9 +1,9 @@
 """The passes over data: the profile, the E-step of all running candidates, the assignments."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from dgmm.engine import held
 from dgmm.engine import profile as profiling
@@ -186,59 +186,55 @@ class Assigned:
         return Assigned(self.n_rows + other.n_rows, self.checksums + other.checksums)
 
 
-Write = Callable[[int, Assignment], None]
-IsWritten = Callable[[int, int], bool]
+class Writer(Protocol):
+    """Takes assignments on the workers that compute them, in parts of its choice; picklable."""
 
+    def parts(self, start: int, n_rows: int) -> Iterable[tuple[int, int]]:
+        """The first row of each part of a block, and one past its last.
 
-def nothing_is_written(start: int, stop: int) -> bool:
-    """What is known of a place that was empty before."""
-    del start, stop
-    return False
+        Parameters
+        ----------
+        start, n_rows : int
+            First row of the block, and how many it has.
+        """
+
+    def has(self, start: int, stop: int) -> bool:
+        """Whether an interrupted call has written this part, which is then not assigned."""
+
+    def __call__(self, start: int, assignment: Assignment) -> None:
+        """Write the part that begins with this row, again if a worker was lost meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Assigning:
     mixture: Parameters
     preparation: Preparation | None
-    write: Write
-    rows_per_write: int
-    is_written: IsWritten
+    writer: Writer
 
 
 def _assign_block(task: _Assigning, block: Block) -> Assigned:
-    for first in range(0, block.n_rows, task.rows_per_write):
-        last = min(first + task.rows_per_write, block.n_rows)
-        if not task.is_written(block.start + first, block.start + last):
-            rows, complete = block.part(first, last)
+    for start, stop in task.writer.parts(block.start, block.n_rows):
+        if not task.writer.has(start, stop):
+            rows, complete = block.part(start - block.start, stop - block.start)
             assignment = assign(task.mixture, rows, task.preparation)
             if complete is not None:
                 assignment = assignment.spread(complete)
-            task.write(block.start + first, assignment)
+            task.writer(start, assignment)
     return Assigned(block.n_rows, (block.checksum,))
 
 
 def assign_all(
-    reader: Reader,
-    mixture: Parameters,
-    write: Write,
-    rows_per_write: int,
-    is_written: IsWritten = nothing_is_written,
-    preparation: Preparation | None = None,
+    reader: Reader, mixture: Parameters, writer: Writer, preparation: Preparation | None = None
 ) -> Assigned:
-    """Assign every row and hand the assignments to ``write`` where they are computed.
+    """Assign every row and hand the assignments to ``writer`` where they are computed.
+
+    All blocks are read in any case, for the input's checksums.
 
     Parameters
     ----------
     reader : Reader
     mixture : Parameters
-    write : callable
-        ``write(start, assignment)`` on the worker that has the rows; picklable. It may be called
-        again with the same rows if a worker is lost.
-    rows_per_write : int
-        Rows handed over at a time, counted from the start of each block.
-    is_written : callable
-        ``is_written(start, stop)`` on the same worker: whether an interrupted call has written
-        these rows, which are then read, for the input's checksums, and not assigned.
+    writer : Writer
     preparation : Preparation, or None
         Of rows for the mixture; None if it is in their units.
 
@@ -246,7 +242,7 @@ def assign_all(
     -------
     Assigned
     """
-    task = _Assigning(mixture, preparation, write, rows_per_write, is_written)
+    task = _Assigning(mixture, preparation, writer)
     outcome, seconds = reader.read("assign", 0, _assign_block, task)
     reader.check(outcome.checksums)
     reader.observer(PassFinished("assign", 0, seconds, outcome.n_rows, 0, None))

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -158,13 +159,14 @@ def _assign(
     best = fitted.sweep.best
     if best.status is Status.DEGENERATE:
         logger.warning("No candidate is sound. %s", best.status.sentence)
-    n_rows, mixture, write = reader.dataset.n_rows, best.parameters, AssignmentWriter(path, names)
+    n_rows, mixture = reader.dataset.n_rows, best.parameters
     model = _digest(mixture)
     if not (checkpoint.has_assignments(model) and assignments.are_begun(path, names)):
         k = mixture.n_components
         assignments.create_assignments(path, n_rows, k, names, chunk_rows)
         checkpoint.keep_assignments(model)
-    assigned = passes.assign_all(reader, mixture, write, chunk_rows, write.has, fitted.preparation)
+    write = AssignmentWriter(path, names, chunk_rows)
+    assigned = passes.assign_all(reader, mixture, write, fitted.preparation)
     if assigned.n_rows != n_rows:
         message = f"{assigned.n_rows} of {n_rows} rows were written to {path}; run it again."
         raise StorageError(message)
@@ -187,10 +189,19 @@ class AssignmentWriter:
     run : Path
     names : tuple of str
         Which arrays to write.
+    chunk_rows : int
+        Rows of their chunks, of which a block has a whole number.
     """
 
     run: Path
     names: tuple[str, ...]
+    chunk_rows: int
+
+    def parts(self, start: int, n_rows: int) -> Iterator[tuple[int, int]]:
+        """The rows of each chunk of a block."""
+        stop = start + n_rows
+        for first in range(start, stop, self.chunk_rows):
+            yield first, min(first + self.chunk_rows, stop)
 
     def __call__(self, start: int, assignment: Assignment) -> None:
         """Write consecutive rows from ``start`` on; they cover whole chunks."""

@@ -13,6 +13,7 @@ from dgmm.errors import InputChangedError
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
+from tests.engine.pieces import Pieces
 from tests.engine.recording import (
     SYNCHRONOUS,
     RecordedRows,
@@ -84,7 +85,7 @@ def test_assigning_reads_every_block_once():
     source, chunks = RecordedRows(rows), (100, 1, 139)
     mixture = some_mixture(rows)
     reader = reader_of(Dataset.from_array(in_blocks(source, chunks)))
-    passes.assign_all(reader, mixture, ignore_assignment, 30)
+    passes.assign_all(reader, mixture, Pieces(ignore_assignment, 30))
     assert sorted(source.reads) == bounds_of(chunks)
 
 
@@ -190,7 +191,7 @@ def test_rows_that_changed_since_the_profile_are_not_assigned_in_silence():
     other[120] += 1
     reader = passes.Reader(dataset_of(other, (100, 140)), SYNCHRONOUS, events.ignore, checksums)
     with pytest.raises(InputChangedError, match=r"Rows 100 to 239"):
-        passes.assign_all(reader, some_mixture(rows), ignore_assignment, 30)
+        passes.assign_all(reader, some_mixture(rows), Pieces(ignore_assignment, 30))
 
 
 # --- assignments ------------------------------------------------------------------------------
@@ -213,8 +214,7 @@ def test_every_row_is_written_once_in_pieces_of_its_block(
     outcome = passes.assign_all(
         reader,
         mixture,
-        lambda start, assignment: written.append((start, assignment)),
-        rows_per_write,
+        Pieces(lambda *piece: written.append(piece), rows_per_write),
     )
     written.sort(key=lambda piece: piece[0])
     places = [(start, start + len(piece.log_density)) for start, piece in written]
@@ -239,8 +239,7 @@ def test_rows_far_from_every_component_are_still_assigned():
     passes.assign_all(
         reader_of(dataset_of(rows, (1, 2))),
         some_mixture(clumps()),
-        lambda _, assignment: written.append(assignment),
-        10,
+        Pieces(lambda _, assignment: written.append(assignment), 10),
     )
     responsibilities = np.concatenate([piece.responsibilities for piece in written])
     assert np.isfinite(responsibilities).all()
@@ -260,7 +259,7 @@ def test_a_write_that_fails_surfaces_as_it_is():
 
     reader = reader_of(dataset_of(clumps(), (100, 140)), execution=LocalExecution("threads", 2))
     with pytest.raises(FullDiskError, match="no space left"):
-        passes.assign_all(reader, some_mixture(clumps()), write, 50)
+        passes.assign_all(reader, some_mixture(clumps()), Pieces(write, 50))
 
 
 def test_a_read_that_fails_surfaces_as_it_is():

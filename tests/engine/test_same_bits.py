@@ -21,6 +21,7 @@ from dgmm.errors import DataError
 from dgmm.mixture import kernels
 from dgmm.run.cluster_kinds import AddressCluster
 from dgmm.run.clusters import open_cluster
+from tests.engine.pieces import Pieces
 from tests.engine.recording import SYNCHRONOUS, bounds_of, dataset_of
 from tests.engine.test_map_reduce import OddError, fail_at, leaves_of, nothing, sum_over
 from tests.strategies import COVARIANCE_TYPES
@@ -86,7 +87,7 @@ def everything(execution, folder):
     results["best"] = found.sweep.best.candidate
     reader = Reader(dataset, execution, ignore, found.profile.checksums)
     mixture = found.sweep.results[1].parameters
-    assigned = passes.assign_all(reader, mixture, partial(save, folder), 20)
+    assigned = passes.assign_all(reader, mixture, Pieces(partial(save, folder), 20))
     results["assigned"] = (assigned.n_rows, assigned.checksums)
     processes = set()
     for path in sorted(folder.iterdir()):

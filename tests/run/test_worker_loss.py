@@ -17,6 +17,7 @@ from dgmm.errors import DataError
 from dgmm.run.cluster_kinds import LocalCluster
 from dgmm.run.clusters import open_cluster
 from dgmm.run.resilience import SETTINGS
+from tests.engine.pieces import Pieces
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 from tests.engine.test_same_bits import bits
 from tests.run.faults import (
@@ -95,7 +96,7 @@ def digest(dataset: Dataset, execution, folder, observer=ignore) -> tuple[str, .
     found = fit(dataset, OPTIONS, execution, observer)
     reader = Reader(dataset, execution, observer, found.profile.checksums)
     mixture = found.sweep.best.parameters
-    passes.assign_all(reader, mixture, partial(save, folder), 40)
+    passes.assign_all(reader, mixture, Pieces(partial(save, folder), 40))
     values = [found.profile.mean, found.profile.scatter, found.profile.sample]
     for result in found.sweep.results:
         parameters = result.parameters
