@@ -58,12 +58,14 @@ class Block:
         """Rows that are left out."""
         return self.n_rows - len(self.rows)
 
-    def part(self, first: int, last: int) -> tuple[Rows, NDArray[np.bool_] | None]:
-        """Of the rows ``first`` to ``last``: those that count, and which these are."""
-        if self.complete is None:
-            return self.rows[first:last], None
-        before, after = (int(np.count_nonzero(self.complete[:n])) for n in (first, last))
-        return self.rows[before:after], self.complete[first:last]
+    def part(self, first: int, last: int) -> tuple[Rows, Rows | None, NDArray[np.bool_] | None]:
+        """Of the rows ``first`` to ``last``: those that count, their weights, and their places."""
+        complete = None
+        if self.complete is not None:
+            complete = self.complete[first:last]
+            first, last = (int(np.count_nonzero(self.complete[:n])) for n in (first, last))
+        weights = None if self.weights is None else self.weights[first:last]
+        return self.rows[first:last], weights, complete
 
     def index(self, row: int) -> int:
         """The index in the dataset of one of the rows that count."""

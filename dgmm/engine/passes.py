@@ -16,6 +16,7 @@ from dgmm.engine.profile import Profile, SampleRule
 from dgmm.engine.reduce import BlockFunction, map_reduce
 from dgmm.errors import InputChangedError
 from dgmm.mixture import em, kernels
+from dgmm.mixture.components import ComponentSums, pivots_of
 from dgmm.mixture.density import Assignment, assign
 from dgmm.mixture.em import FitState, Rules
 from dgmm.mixture.frame import Frame
@@ -177,13 +178,24 @@ class Assigned:
         Rows whose assignments are there.
     checksums : tuple of int
         Of the blocks, in order.
+    sums : ComponentSums
+        Over the rows that count.
+    log_likelihood : float
+        Weighted sum of their log densities.
     """
 
     n_rows: int
     checksums: tuple[int, ...]
+    sums: ComponentSums
+    log_likelihood: float
 
     def __add__(self, other: "Assigned") -> "Assigned":
-        return Assigned(self.n_rows + other.n_rows, self.checksums + other.checksums)
+        return Assigned(
+            self.n_rows + other.n_rows,
+            self.checksums + other.checksums,
+            self.sums + other.sums,
+            self.log_likelihood + other.log_likelihood,
+        )
 
 
 class Writer(Protocol):
@@ -199,7 +211,7 @@ class Writer(Protocol):
         """
 
     def has(self, start: int, stop: int) -> bool:
-        """Whether an interrupted call has written this part, which is then not assigned."""
+        """Whether an interrupted call has written this part, which is then not written again."""
 
     def __call__(self, start: int, assignment: Assignment) -> None:
         """Write the part that begins with this row, again if a worker was lost meanwhile."""
@@ -213,14 +225,16 @@ class _Assigning:
 
 
 def _assign_block(task: _Assigning, block: Block) -> Assigned:
+    pivots = pivots_of(task.mixture, task.preparation)
+    sums, log_likelihood = ComponentSums.zero(*pivots.shape), 0.0
     for start, stop in task.writer.parts(block.start, block.n_rows):
+        rows, weights, complete = block.part(start - block.start, stop - block.start)
+        assignment = assign(task.mixture, rows, task.preparation)
+        sums += ComponentSums.of(rows, weights, assignment, pivots)
+        log_likelihood += assignment.log_likelihood(weights)
         if not task.writer.has(start, stop):
-            rows, complete = block.part(start - block.start, stop - block.start)
-            assignment = assign(task.mixture, rows, task.preparation)
-            if complete is not None:
-                assignment = assignment.spread(complete)
-            task.writer(start, assignment)
-    return Assigned(block.n_rows, (block.checksum,))
+            task.writer(start, assignment if complete is None else assignment.spread(complete))
+    return Assigned(block.n_rows, (block.checksum,), sums, log_likelihood)
 
 
 def assign_all(

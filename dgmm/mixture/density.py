@@ -40,6 +40,23 @@ class Assignment:
         labels[np.isnan(self.log_density)] = -1
         return labels
 
+    @property
+    def uncertainty(self) -> Array:
+        """One minus the largest responsibility of each row, shape (T,)."""
+        return 1.0 - self.responsibilities.max(axis=1)
+
+    def most_probable(self, m: int) -> NDArray[np.intp]:
+        """The m most probable components of each row, largest first, shape (T, m)."""
+        order = np.argsort(-self.responsibilities, axis=1, kind="stable")[:, :m]
+        order[np.isnan(self.log_density)] = -1
+        return order
+
+    def log_likelihood(self, weights: NDArray[np.generic] | None) -> float:
+        """Weighted sum of the log densities."""
+        if weights is None:
+            return float(self.log_density.sum())
+        return float(weights.astype(np.float64) @ self.log_density)
+
     def spread(self, complete: NDArray[np.bool_]) -> "Assignment":
         """The same among rows that are left out, of which all is NaN.
 

@@ -13,6 +13,7 @@ from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.passes import Reader
 from dgmm.errors import DataError
 from dgmm.mixture.density import assign
+from tests.engine.pieces import Pieces
 from tests.engine.recording import SYNCHRONOUS, in_blocks
 from tests.engine.test_fit import clumps
 from tests.strategies import chunkings
@@ -73,7 +74,7 @@ def test_rows_that_are_left_out_keep_their_place_in_the_assignments():
 
     lazy = Dataset.from_array(in_blocks(rows, chunks), missing="drop")
     reader = Reader(lazy, SYNCHRONOUS, ignore, found.profile.checksums)
-    assert passes.assign_all(reader, mixture, write, 25).n_rows == len(rows)
+    assert passes.assign_all(reader, mixture, Pieces(write, 25)).n_rows == len(rows)
     whole = ~np.isnan(rows).any(axis=1)
     expected = assign(mixture, rows[whole])
     np.testing.assert_array_equal(labels[whole], expected.labels)
@@ -122,6 +123,7 @@ def test_a_block_with_holes_knows_its_rows_by_their_index():
     np.testing.assert_array_equal(block.rows, [[1], [3], [5]])
     np.testing.assert_array_equal(block.weights, [0, 2, 4])
     assert [block.index(i) for i in range(3)] == [100, 102, 104]
-    part, complete = block.part(1, 4)
+    part, weights, complete = block.part(1, 4)
     np.testing.assert_array_equal(part, [[3]])
+    np.testing.assert_array_equal(weights, [2])
     np.testing.assert_array_equal(complete, [False, True, False])
