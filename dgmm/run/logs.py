@@ -68,7 +68,7 @@ class _Json(logging.Formatter):
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
-            said["traceback"] = self.formatException(record.exc_info)
+            said["traceback"] = record.exc_text or self.formatException(record.exc_info)
         return json.dumps(self._plain(said), allow_nan=False)
 
     def _plain(self, value: object) -> object:

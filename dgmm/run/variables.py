@@ -148,12 +148,22 @@ class Concealment:
         return without_credentials(text)
 
 
+NO_SECRETS = Concealment()  # but for credentials in URLs
+
+
 def _spellings(value: str) -> set[str]:
     """A value as messages may show it: as it is, quoted by Python or JSON, on one line."""
+    quoted = _quoted(value)
     return {
         value,
-        repr(value)[1:-1],
+        *quoted,
+        *(twice for once in quoted for twice in _quoted(once)),  # errors that Dask's workers log
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
         " ".join(value.split()),
     }
+
+
+def _quoted(text: str) -> set[str]:
+    """What Python puts between quotes: by itself, and where there are quotes of both kinds."""
+    return {repr(text)[1:-1], repr(text + "'\"")[1:-4]}

@@ -133,12 +133,14 @@ def test_a_failure_is_one_line():
 
 
 WORKER = """
-import logging, warnings, distributed
+import logging, os, warnings, distributed
+from dgmm.run.discretion import Discretion
 from dgmm.run.worker import dask_setup, workers_write_in
 from dgmm.run.logs import Style
 from dgmm.run.variables import Concealment
-with workers_write_in(Style({as_json}, Concealment.of(["KEY"], {{}}))):
+with workers_write_in(Style({as_json})):
     dask_setup(None)
+Discretion(Concealment.of(["KEY"], os.environ)).setup(None)
 logging.getLogger("distributed.worker").error("Compute Failed: %s", {secret!r})
 logging.getLogger("dgmm.io").warning({secret!r})
 warnings.warn({secret!r})

@@ -168,5 +168,5 @@ def test_what_others_own_is_not_waited_for_in_vain(which, what, match, tmp_path)
             with pytest.raises(TemporaryError, match=match) as caught:
                 sum_of_names(opened.execution, Task(seconds=0.05), told)
         assert "\n" not in str(caught.value)
-        assert caught.value.__cause__ is not None
+        assert caught.value.__cause__ or caught.value.__context__  # for --debug
     assert len(sent) == 1

@@ -10,6 +10,7 @@ import zarr
 from click.testing import CliRunner
 
 from dgmm.cli import dgmm as command
+from tests.run.victim import interrupt
 
 CANARY = "c4n4ry-in-a-c0al-m1ne"
 
@@ -70,6 +71,14 @@ def test_what_is_said_before_a_run_tells_no_secret(config, name):
     result = invoke(name, config, "--debug")
     assert result.exit_code == 0
     assert_nothing_told(result.output)
+
+
+@pytest.mark.parametrize("stage", ["finalists", "fit", "assign"])
+def test_what_an_interrupted_run_leaves_tells_no_secret(config, tmp_path, stage):
+    interrupt(config.read_text(), stage)
+    files = outputs(tmp_path)
+    assert {"profile", "runs"} <= {path.name for path in files if "attempts" in path.parts}
+    assert_nothing_told(*map(str, files), *(path.read_bytes() for path in files))
 
 
 def damaged(config):

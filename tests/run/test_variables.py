@@ -164,13 +164,16 @@ def test_runs_are_told_apart_by_what_variables_stand_for(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "value", [SECRET, 'with "quotes"', "two\nlines", "back\\slash", "héhé 日本"]
+    "value", [SECRET, 'with "quotes"', "it's quoted", "two\nlines", "back\\slash", "héhé 日本"]
 )
 def test_a_concealed_value_is_told_by_its_name(value):
     conceal = Concealment.of(["A"], {"A": value})
     for spelled in (value, repr(value), json.dumps(value), " ".join(value.split())):
         told = conceal(f"found {spelled} here")
         assert re.fullmatch(r"found ['\"]?\$\{A\}['\"]? here", told)
+    for inner in ("{}", "'{}' \"", "{} '\""):
+        once = repr(ValueError(inner.format(value)))
+        assert conceal(repr(once)).count("${A}") == 1
 
 
 def test_longer_values_are_concealed_before_what_they_contain():

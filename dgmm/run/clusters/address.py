@@ -1,10 +1,12 @@
 """A Dask cluster that runs already."""
 
+import asyncio
 import json
 import os
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import dask
@@ -43,6 +45,8 @@ def connected(
         If no scheduler answers.
     """
     try:
+        with ThreadPoolExecutor(1) as thread:  # this one may have an event loop, as notebooks do
+            thread.submit(asyncio.run, _greet(address, security, timeout)).result()
         client = distributed.Client(
             address, security=security, timeout=timeout, set_as_default=False
         )
@@ -53,6 +57,17 @@ def connected(
         ) from error
     with client:
         yield client
+
+
+async def _greet(address: str, security: Security | None, timeout: float) -> None:
+    """Exchange greetings with a scheduler; a client waits for ever for one that stands still."""
+    options = {} if security is None else security.get_connection_args("client")
+    greeting = distributed.connect(address, timeout=timeout, **options)
+    try:
+        comm = await asyncio.wait_for(greeting, timeout)
+    except TimeoutError as error:
+        raise TimeoutError(f"no greeting within {timeout:.0f} s") from error
+    await comm.close()
 
 
 def _address(cluster: AddressCluster, deadline: float) -> str:

@@ -77,10 +77,10 @@ def of_threads(cluster: ThreadsCluster) -> Capacity:
 
 def of_workers(client: distributed.Client) -> Capacity:
     """The workers that are there."""
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()  # none, if just lost
     limits = [worker["memory_limit"] for worker in workers if worker["memory_limit"]]
     return Capacity(
         workers=len(workers),
-        threads_per_worker=max(worker["nthreads"] for worker in workers),
+        threads_per_worker=max((worker["nthreads"] for worker in workers), default=1),
         memory_limit=min(limits, default=None),
     )

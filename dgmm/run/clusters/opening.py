@@ -21,7 +21,9 @@ from dgmm.run.cluster_kinds import (
 )
 from dgmm.run.clusters import address, batch, gateway, kubernetes, local, mpi
 from dgmm.run.clusters.capacity import Capacity, of_processes, of_threads, of_workers
+from dgmm.run.discretion import discreet
 from dgmm.run.resilience import SETTINGS, lasting
+from dgmm.run.variables import NO_SECRETS, Concealment
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,14 @@ def take_part(cluster: Cluster) -> None:
 
 
 @contextmanager
-def open_cluster(cluster: Cluster) -> Iterator[OpenCluster]:
+def open_cluster(cluster: Cluster, conceal: Concealment = NO_SECRETS) -> Iterator[OpenCluster]:
     """Start or join a cluster for the length of a ``with``; nothing is left of it afterwards.
+
+    Parameters
+    ----------
+    cluster : Cluster
+    conceal : Concealment, optional
+        What its workers must not say in their logs.
 
     Raises
     ------
@@ -60,11 +68,17 @@ def open_cluster(cluster: Cluster) -> Iterator[OpenCluster]:
             capacity = of_threads(cluster)
             yield OpenCluster(LocalExecution("threads", capacity.threads_per_worker), capacity)
             return
-        with lasting(partial(_connection, cluster), cluster.progress_timeout) as execution:
+        with lasting(partial(_connection, cluster, conceal), cluster.progress_timeout) as execution:
             yield OpenCluster(execution, of_workers(execution.client))
 
 
-def _connection(cluster: DistributedCluster) -> AbstractContextManager[Client]:
+@contextmanager
+def _connection(cluster: DistributedCluster, conceal: Concealment) -> Iterator[Client]:
+    with _client(cluster) as client, discreet(client, conceal):
+        yield client
+
+
+def _client(cluster: DistributedCluster) -> AbstractContextManager[Client]:
     match cluster:
         case LocalCluster():
             return local.started(of_processes(cluster))

@@ -10,6 +10,7 @@ from dgmm.errors import TemporaryError
 AGAIN = "and run the same command again"
 
 _POLL = 0.1  # seconds
+_ANSWER = 30.0  # seconds in which a scheduler, however busy, says how many workers it has
 
 
 def wait_for_workers(
@@ -35,13 +36,20 @@ def wait_for_workers(
     Raises
     ------
     TemporaryError
-        If they are not there in time, or never will be.
+        If they are not there in time, or never will be, or the scheduler is lost.
     """
     began = time.monotonic()
-    while (found := len(client.nthreads())) < n_workers:
+    while (found := _n_workers(client)) < n_workers:
         waited = time.monotonic() - began
         if waited > timeout or is_hopeless():
             raise TemporaryError(
                 f"found {found} of {n_workers} workers after {waited:.0f} s; {reason()}"
             )
         time.sleep(_POLL)
+
+
+def _n_workers(client: distributed.Client) -> int:
+    try:
+        return len(client.sync(client.nthreads, callback_timeout=_ANSWER))
+    except OSError as error:  # timeouts and lost connections are such
+        raise TemporaryError(f"the scheduler does not answer ({error!r}); {AGAIN}") from error
