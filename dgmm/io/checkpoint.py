@@ -216,6 +216,9 @@ class Checkpoint:
             return None, 0
         except DamagedError as error:
             _logger.warning("%s is left out of account: %s", path, error)
+            if path.is_dir():  # which no file could take the place of
+                with storage_failures(path):
+                    shutil.rmtree(path)
             return None, 0
         except OSError as error:
             raise StorageError(f"{path} cannot be read: {error}.") from error

@@ -119,7 +119,7 @@ def _read_head(head: bytes) -> tuple[int, int, int]:
         crc, n_structure, n_bytes = (int(word, 16) for word in head[len(_MAGIC) :].split())
     except ValueError as error:
         raise DamagedError("its head is damaged") from error
-    if head != _head(crc, n_structure, n_bytes):
+    if head != _head(crc, n_structure, n_bytes) or n_structure > n_bytes:
         raise DamagedError("its head is damaged")
     return crc, n_structure, n_bytes
 

@@ -58,8 +58,11 @@ class _Filter(logging.Filter):
 
 
 @contextmanager
-def discreet(client: Client, conceal: Concealment) -> Iterator[Client]:
-    """Let the workers of a cluster, those to come included, log no secrets for a ``with``."""
+def discreet(client: Client, conceal: Concealment, *, is_shared: bool) -> Iterator[Client]:
+    """Let the workers of a cluster, those to come included, log no secrets for a ``with``.
+
+    Those of a cluster that is shared with others are then told to log as before.
+    """
     name = f"dgmm-{uuid4().hex}"
     # The scheduler remembers it first. A worker that dies or stands still then shall stop nobody.
     with suppress(OSError):
@@ -68,5 +71,6 @@ def discreet(client: Client, conceal: Concealment) -> Iterator[Client]:
     try:
         yield client
     finally:
-        with suppress(Exception):  # whatever has become of the cluster
-            client.sync(client.unregister_worker_plugin, name, callback_timeout=_SECONDS_TO_END)
+        if is_shared:
+            with suppress(Exception):  # whatever has become of the cluster
+                client.sync(client.unregister_worker_plugin, name, callback_timeout=_SECONDS_TO_END)

@@ -158,6 +158,15 @@ def test_what_is_no_file_of_ours_counts_as_not_there(kept, tmp_path, name):
         Checkpoint(directory, FACTS).discard()
 
 
+def test_a_length_that_is_wrong_is_seen_where_it_would_do_no_harm(tmp_path):
+    path = tmp_path / "facts"
+    write_sealed(path, FACTS)
+    head, _, rest = path.read_bytes().partition(b" 0000")
+    path.write_bytes(head + b" 1000" + rest)
+    with pytest.raises(DamagedError, match="head"):
+        read_sealed(path, [Facts])
+
+
 def test_states_of_another_profile_are_not_taken(kept, tmp_path):
     for name, versions in (("a", ("numpy 2.0",)), ("b", ("numpy 2.1",))):
         one = Checkpoint(tmp_path / name, dataclasses.replace(FACTS, versions=versions))

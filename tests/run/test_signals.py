@@ -97,7 +97,7 @@ def test_a_signal_ends_a_command_and_the_same_command_goes_on(
     said = process.stderr.read().splitlines()
     assert said[-1] == f"dgmm: stopped by {number.name}; the same command again goes on from here"
     assert [line for line in said if line.startswith("dgmm: ")] == said[-1:]
-    assert "Traceback" not in "".join(said)
+    assert "Traceback" not in "".join(said), "\n".join(said)
     _, alive = psutil.wait_procs(children, timeout=5)
     assert alive == []
     assert list((tmp_path / "scratch").iterdir()) == []

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 
 import dask
 import distributed
 
 from dgmm.run.clusters.capacity import Capacity
 from dgmm.run.clusters.waiting import wait_for_workers
+from dgmm.run.scratch import scratch_directory
 
 START_TIMEOUT = 120.0  # seconds for the workers of this machine, importing Python from a slow disk
 
@@ -18,9 +19,9 @@ START_TIMEOUT = 120.0  # seconds for the workers of this machine, importing Pyth
 def started(capacity: Capacity) -> Iterator[distributed.Client]:
     """Start workers of this capacity, and stop them."""
     with (
-        TemporaryDirectory(prefix="dgmm-", ignore_cleanup_errors=True) as scratch,
+        scratch_directory(gettempdir(), "dgmm-") as scratch,
         dask.config.set(
-            {"temporary-directory": scratch, "distributed.worker.preload": ["dgmm.run.worker"]}
+            {"temporary-directory": str(scratch), "distributed.worker.preload": ["dgmm.run.worker"]}
         ),
         distributed.LocalCluster(
             n_workers=0,  # so that the deadline below holds for their start too

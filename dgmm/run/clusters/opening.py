@@ -74,7 +74,8 @@ def open_cluster(cluster: Cluster, conceal: Concealment = NO_SECRETS) -> Iterato
 
 @contextmanager
 def _connection(cluster: DistributedCluster, conceal: Concealment) -> Iterator[Client]:
-    with _client(cluster) as client, discreet(client, conceal):
+    is_shared = isinstance(cluster, AddressCluster)
+    with _client(cluster) as client, discreet(client, conceal, is_shared=is_shared):
         yield client
 
 

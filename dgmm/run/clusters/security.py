@@ -1,9 +1,7 @@
 """Who may talk to a cluster: those with its credentials."""
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from tempfile import TemporaryDirectory
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from distributed.security import Security
@@ -12,6 +10,7 @@ from dgmm.errors import ConfigurationError
 from dgmm.run.addresses import is_exposed
 from dgmm.run.cluster_kinds import AddressCluster
 from dgmm.run.clusters.extras import require
+from dgmm.run.scratch import scratch_directory
 
 _ROLES = ("scheduler", "worker", "client")
 
@@ -40,23 +39,22 @@ def temporary_files(kind: str, extra: str, directory: str) -> Iterator[Security]
         If the package that makes them is not installed.
     """
     texts = temporary(kind, extra).get_tls_config_for_role("client")
-    try:
-        folder = TemporaryDirectory(prefix=".dgmm-", dir=os.path.abspath(directory))
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot write TLS credentials for the workers to {directory} ({error.strerror}); "
-            "expected in cluster.shared_directory a directory that every node can read"
-        ) from error
-    with folder as place:
+    with ExitStack() as stack:
+        try:
+            place = stack.enter_context(scratch_directory(directory, ".dgmm-"))
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot write TLS credentials for the workers to {directory} ({error.strerror}); "
+                "expected in cluster.shared_directory a directory that every node can read"
+            ) from error
         paths = {}
         for name in ("ca_file", "cert", "key"):
-            paths[name] = os.path.join(place, f"{name}.pem")
-            with open(paths[name], "w", encoding="ascii") as file:
-                file.write(texts[name])
+            paths[name] = place / f"{name}.pem"
+            paths[name].write_text(texts[name], encoding="ascii")
         yield Security(
             require_encryption=True,
-            tls_ca_file=paths["ca_file"],
-            **{f"tls_{role}_{name}": paths[name] for role in _ROLES for name in ("cert", "key")},
+            tls_ca_file=str(paths["ca_file"]),
+            **{f"tls_{role}_{n}": str(paths[n]) for role in _ROLES for n in ("cert", "key")},
         )
 
 
