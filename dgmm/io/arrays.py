@@ -3,7 +3,6 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,12 @@ from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from dgmm.errors import DgmmError, OutputError, StorageError
+from dgmm.io.location import Place
+from dgmm.io.zarr_stores import zarr_store
 
 
 def create_array(
-    path: Path,
+    path: Place,
     shape: tuple[int, ...],
     chunks: tuple[int, ...],
     dtype: Any,
@@ -28,7 +29,7 @@ def create_array(
 
     Parameters
     ----------
-    path : Path
+    path : Path or UPath
     shape, chunks : tuple of int
     dtype : dtype-like
         ``str`` for strings.
@@ -37,7 +38,7 @@ def create_array(
     fill_value : scalar
     """
     return zarr.create_array(
-        str(path),
+        zarr_store(path),
         shape=shape,
         chunks=chunks,
         dtype=dtype,
@@ -49,16 +50,16 @@ def create_array(
     )
 
 
-def open_for_writing(path: Path) -> zarr.Array[Any]:
+def open_for_writing(path: Place) -> zarr.Array[Any]:
     """Open an array that `create_array` made, to write whole chunks.
 
     A chunk full of the fill value is written too: left out, it could not be told from a lost one.
     """
-    array: zarr.Array[Any] = zarr.open_array(str(path), mode="r+")
+    array: zarr.Array[Any] = zarr.open_array(zarr_store(path), mode="r+")
     return array.with_config({"write_empty_chunks": True})  # zarr 3.1.6 ignores it in open_array
 
 
-def write_small(path: Path, values: NDArray[Any], dimensions: tuple[str, ...]) -> None:
+def write_small(path: Place, values: NDArray[Any], dimensions: tuple[str, ...]) -> None:
     """Write an array that fits in memory, in one chunk; strings as ``StringDType``."""
     is_text = values.dtype.kind == "T"
     array = create_array(
@@ -72,7 +73,7 @@ def write_small(path: Path, values: NDArray[Any], dimensions: tuple[str, ...]) -
     array[...] = values
 
 
-def read_small(path: Path) -> NDArray[Any]:
+def read_small(path: Place) -> NDArray[Any]:
     """Read an array whole.
 
     Raises
@@ -84,7 +85,7 @@ def read_small(path: Path) -> NDArray[Any]:
         return np.asarray(open_complete(path)[...])
 
 
-def open_complete(path: Path) -> zarr.Array[Any]:
+def open_complete(path: Place) -> zarr.Array[Any]:
     """Open an array for reading, of which every chunk is there; reads none.
 
     Raises
@@ -93,7 +94,7 @@ def open_complete(path: Path) -> zarr.Array[Any]:
         If a chunk is missing, which Zarr would read as the fill value.
     """
     with storage_failures(path):
-        array: zarr.Array[Any] = zarr.open_array(str(path), mode="r")
+        array: zarr.Array[Any] = zarr.open_array(zarr_store(path), mode="r")
         missing = array.nchunks - array.nchunks_initialized
     if missing:
         raise StorageError(
@@ -104,7 +105,7 @@ def open_complete(path: Path) -> zarr.Array[Any]:
 
 
 @contextmanager
-def storage_failures(path: Path) -> Iterator[None]:
+def storage_failures(path: Place | str) -> Iterator[None]:
     """Turn what Zarr, its codecs and the file system raise into a StorageError naming the path."""
     try:
         yield
@@ -118,7 +119,7 @@ def storage_failures(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def creation_failures(path: Path) -> Iterator[None]:
+def creation_failures(path: Place) -> Iterator[None]:
     """Turn what the file system raises into an OutputError naming the path; a full disk is none.
 
     Raises

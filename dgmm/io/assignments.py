@@ -5,7 +5,6 @@ rows silently.
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,16 +14,17 @@ from numpy.typing import NDArray
 from dgmm.errors import OutputError, StorageError
 from dgmm.io.arrays import create_array, open_for_writing, storage_failures
 from dgmm.io.layout import ROOT_METADATA, assignment_array
+from dgmm.io.location import Place
 
 
 def create_assignments(
-    run: Path, n_samples: int, n_components: int, names: Iterable[str], chunk_rows: int
+    run: Place, n_samples: int, n_components: int, names: Iterable[str], chunk_rows: int
 ) -> None:
     """Create the arrays of ``assignments``, all with chunks of the same rows.
 
     Parameters
     ----------
-    run : Path
+    run : Path or UPath
     n_samples, n_components : int
     names : iterable of str
         Among ``labels`` (int16, int32 above 32,768 components; -1 where missing),
@@ -55,19 +55,19 @@ def create_assignments(
             )
 
 
-def are_begun(run: Path, names: Iterable[str]) -> bool:
+def are_begun(run: Place, names: Iterable[str]) -> bool:
     """Whether `create_assignments` has created arrays of these names."""
     return all((run / "assignments" / name / ROOT_METADATA).is_file() for name in names)
 
 
-def write_rows(run: Path, name: str, start: int, rows: NDArray[Any]) -> int:
+def write_rows(run: Place, name: str, start: int, rows: NDArray[Any]) -> int:
     """Write assignments of consecutive samples; runs in tasks, any number of them at a time.
 
     A task that is repeated writes the same files again, each in one step.
 
     Parameters
     ----------
-    run : Path
+    run : Path or UPath
     name : str
     start : int
         Number of the first sample.
@@ -96,7 +96,7 @@ def write_rows(run: Path, name: str, start: int, rows: NDArray[Any]) -> int:
 
 
 def _check_rows(
-    path: Path, array: zarr.Array[Any], start: int, stop: int, rows: NDArray[Any]
+    path: Place, array: zarr.Array[Any], start: int, stop: int, rows: NDArray[Any]
 ) -> None:
     n_rows, chunk_rows = array.shape[0], array.chunks[0]
     ends_whole = stop % chunk_rows == 0 or stop == n_rows
@@ -112,12 +112,12 @@ def _check_rows(
         )
 
 
-def has_rows(run: Path, name: str, start: int, stop: int) -> bool:
+def has_rows(run: Place, name: str, start: int, stop: int) -> bool:
     """Whether an earlier task has written these rows, every chunk of which is then read.
 
     Parameters
     ----------
-    run : Path
+    run : Path or UPath
     name : str
     start, stop : int
         Whole chunks, as in `write_rows`.

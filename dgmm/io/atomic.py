@@ -1,4 +1,8 @@
-"""Replace a file, a link or a directory in one step, and bring a tree safely to disk."""
+"""Replace a file, a link or a directory in one step, and bring a tree safely to disk.
+
+An object store has neither directories nor links nor renames; what is written there in one request
+appears in one step, and is safe once the request is answered.
+"""
 
 import os
 import shutil
@@ -7,15 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dgmm.io.location import Place
+
 Buffer = bytes | memoryview
 
 
-def replace_file(path: Path, *content: Buffer) -> None:
+def replace_file(path: Place, *content: Buffer) -> None:
     """Write a file so that a reader, or the machine after a crash, sees the old or the new one.
 
     Parameters
     ----------
-    path : Path
+    path : Path or UPath
     *content : bytes or memoryview
         One after the other.
 
@@ -24,6 +30,9 @@ def replace_file(path: Path, *content: Buffer) -> None:
     OSError
         If the file system refuses; the old file is then untouched.
     """
+    if not isinstance(path, Path):
+        path.fs.pipe_file(path.path, b"".join(content))
+        return
     with _beside(path) as new:
         with new.open("xb") as file:
             file.writelines(content)
@@ -76,7 +85,45 @@ def new_directory(path: Path, *, replace: bool) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def sync_tree(directory: Path) -> None:
+def make_directory(directory: Place) -> None:
+    """Make a directory, and those above it, where there are directories.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses.
+    """
+    if isinstance(directory, Path):
+        directory.mkdir(parents=True, exist_ok=True)
+
+
+def remove_tree(directory: Place) -> None:
+    """Remove a directory and everything below it.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses.
+    """
+    if isinstance(directory, Path):
+        shutil.rmtree(directory)
+    else:
+        directory.fs.rm(directory.path, recursive=True)
+
+
+def remove_if_empty(directory: Place) -> None:
+    """Remove a directory in which nothing is; in a store there are no such.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses.
+    """
+    if isinstance(directory, Path) and directory.exists() and not any(directory.iterdir()):
+        directory.rmdir()
+
+
+def sync_tree(directory: Place) -> None:
     """Bring every file below a directory to disk; Zarr leaves that to the operating system.
 
     Raises
@@ -84,13 +131,15 @@ def sync_tree(directory: Path) -> None:
     OSError
         If the file system refuses, which is where a full or failing disk may show first.
     """
+    if not isinstance(directory, Path):
+        return
     for parent, _, names in os.walk(directory):
         for name in names:
             _sync(Path(parent, name))
         _sync(Path(parent))
 
 
-def remove_leftovers(path: Path) -> None:
+def remove_leftovers(path: Place) -> None:
     """Remove what processes that were killed while they replaced ``path`` have left beside it.
 
     For the only writer, who knows that nobody else is replacing it now.
@@ -100,6 +149,8 @@ def remove_leftovers(path: Path) -> None:
     OSError
         If the file system refuses.
     """
+    if not isinstance(path, Path):
+        return
     for left in path.parent.glob(f".{path.name}.*"):
         left.unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ import logging
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from dgmm.errors import DataError, DgmmError, InputChangedError, StorageError
 from dgmm.io.grid import Grid
-from dgmm.io.location import place_of
+from dgmm.io.location import Location, Place, place_at, place_of
 from dgmm.io.partition import TARGET_BYTES, partition_bounds, rows_per_partition
 from dgmm.io.selection import Region, Selection
 from dgmm.io.stored import Read, Stored
@@ -26,12 +27,12 @@ _MOST_PARTITIONS = 1_000_000
 _logger = logging.getLogger(__name__)
 
 
-def partitioned(location: str, stored: Stored, partition_size: int | None) -> Grid:
+def partitioned(location: Location, stored: Stored, partition_size: int | None) -> Grid:
     """The samples of a dataset in the blocks that tasks will read.
 
     Parameters
     ----------
-    location : str
+    location : Location
         For messages.
     stored : Stored
         Checked.
@@ -65,7 +66,7 @@ def partitioned(location: str, stored: Stored, partition_size: int | None) -> Gr
 
 
 def lazy_blocks(
-    read: Read, location: str, stored: Stored, grid: Grid, fingerprint: str
+    read: Read, location: Location, stored: Stored, grid: Grid, fingerprint: str
 ) -> da.Array:
     """Blocks of rows, read by one task each; the graph holds names and numbers only.
 
@@ -73,8 +74,8 @@ def lazy_blocks(
     ----------
     read : callable
         The reader of the format, see `dgmm.io.stored.Format`.
-    location : str
-        An absolute location, resolved anew in every task.
+    location : Location
+        Resolved anew in every task.
     stored : Stored
         Checked.
     grid : Grid
@@ -100,7 +101,7 @@ def lazy_blocks(
 
 
 def lazy_weights(
-    read: Read, location: str, stored: Stored, grid: Grid, fingerprint: str
+    read: Read, location: Location, stored: Stored, grid: Grid, fingerprint: str
 ) -> da.Array:
     """Weights of the rows of `lazy_blocks`, in the same blocks; parameters as there.
 
@@ -130,7 +131,7 @@ class _Input:
     """What every task of a dataset needs."""
 
     read: Read
-    location: str
+    location: Location
     selection: Selection
     grid: Grid
     n_features: int
@@ -141,7 +142,7 @@ def _shared(given: _Input, name: str) -> Delayed:
     return dask.delayed(given, name=f"{name}-input", traverse=False)
 
 
-def _warn_of_rereading(location: str, rows: int, storage_rows: int, row_bytes: int) -> None:
+def _warn_of_rereading(location: Location, rows: int, storage_rows: int, row_bytes: int) -> None:
     """Log where a chunk is so large that decoding it for several partitions is felt."""
     chunk_bytes = storage_rows * row_bytes
     if chunk_bytes > 2 * TARGET_BYTES:
@@ -161,7 +162,7 @@ def _load_block(given: _Input, block_id: tuple[int, int]) -> NDArray[Any]:
     region = grid.region(block_id[0])
     shape = math.prod(part.stop - part.start for part in region), given.n_features
     try:
-        block = given.read(place_of(location), given.selection, region)
+        block = given.read(_opened(location), given.selection, region)
     except DgmmError:
         raise
     except Exception as error:  # codecs and file systems raise what they like
@@ -180,6 +181,12 @@ def _load_block(given: _Input, block_id: tuple[int, int]) -> NDArray[Any]:
 def _load_weights(given: _Input, block_id: tuple[int]) -> NDArray[Any]:
     """Read the weights of one partition; runs in a task."""
     return _load_block(given, (*block_id, 0))[:, 0]
+
+
+def _opened(location: Location) -> Place:
+    """The place of a block; a store is not asked first whether anything is there."""
+    place = place_at(location)
+    return place_of(location) if isinstance(place, Path) else place
 
 
 def _where(grid: Grid, region: Region) -> str:

@@ -5,11 +5,9 @@ any case, and the run that begins anew ends in the same bits.
 """
 
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from dgmm.engine.profile import Profile
@@ -17,6 +15,8 @@ from dgmm.engine.progress import Progress
 from dgmm.engine.schedule import FIT, PROFILE
 from dgmm.errors import InputChangedError, StorageError
 from dgmm.io.arrays import creation_failures, storage_failures
+from dgmm.io.atomic import make_directory, remove_if_empty, remove_tree
+from dgmm.io.location import Place
 from dgmm.io.sealed import DamagedError, read_sealed, write_sealed
 from dgmm.mixture.acceleration import Search, Visit
 from dgmm.mixture.candidate import Candidate, Status
@@ -95,7 +95,7 @@ class Checkpoint:
 
     Parameters
     ----------
-    directory : Path
+    directory : Path or UPath
     facts : Facts
         Of the run as it is now.
     clock : callable
@@ -103,7 +103,7 @@ class Checkpoint:
     """
 
     def __init__(
-        self, directory: Path, facts: Facts, clock: Callable[[], float] = time.monotonic
+        self, directory: Place, facts: Facts, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._directory = directory
         self._facts = facts
@@ -144,8 +144,8 @@ class Checkpoint:
         if begun is None:
             with creation_failures(self._directory):
                 if self._directory.exists():
-                    shutil.rmtree(self._directory)
-                self._directory.mkdir(parents=True)
+                    remove_tree(self._directory)
+                make_directory(self._directory)
             return None
         self._check(begun.facts)
         self._profile = checksum
@@ -197,10 +197,8 @@ class Checkpoint:
         """
         with storage_failures(self._directory):
             if self._directory.exists():
-                shutil.rmtree(self._directory)
-            parent = self._directory.parent
-            if parent.exists() and not any(parent.iterdir()):
-                parent.rmdir()
+                remove_tree(self._directory)
+            remove_if_empty(self._directory.parent)
 
     def _write(self, name: str, value: object) -> int:
         path = self._directory / name
@@ -218,7 +216,7 @@ class Checkpoint:
             _logger.warning("%s is left out of account: %s", path, error)
             if path.is_dir():  # which no file could take the place of
                 with storage_failures(path):
-                    shutil.rmtree(path)
+                    remove_tree(path)
             return None, 0
         except OSError as error:
             raise StorageError(f"{path} cannot be read: {error}.") from error

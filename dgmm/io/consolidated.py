@@ -11,21 +11,21 @@ from zarr.buffer import cpu
 from zarr.storage import MemoryStore
 
 from dgmm.io.layout import ROOT_METADATA
+from dgmm.io.location import Place
 
 
-def consolidated(directory: Path, attributes: Mapping[str, Any]) -> bytes:
+def consolidated(directory: Place, attributes: Mapping[str, Any]) -> bytes:
     """Root metadata that hold those of everything below, made in memory to be written at once.
 
     Parameters
     ----------
-    directory : Path
+    directory : Path or UPath
         Of which everything but the root is written.
     attributes : mapping
         Of the root; JSON-able.
     """
     documents: dict[str, Buffer] = {
-        str(path.relative_to(directory)): cpu.Buffer.from_bytes(path.read_bytes())
-        for path in directory.rglob(ROOT_METADATA)
+        name: cpu.Buffer.from_bytes(content) for name, content in _documents(directory).items()
     }
     store = MemoryStore(documents)
     zarr.create_group(store, attributes=dict(attributes))
@@ -33,3 +33,13 @@ def consolidated(directory: Path, attributes: Mapping[str, Any]) -> bytes:
         warnings.filterwarnings("ignore", "Consolidated metadata")
         zarr.consolidate_metadata(store)
     return documents[ROOT_METADATA].to_bytes()
+
+
+def _documents(directory: Place) -> dict[str, bytes]:
+    """The metadata of everything below a directory; from a store in a few requests at a time."""
+    if isinstance(directory, Path):
+        paths = directory.rglob(ROOT_METADATA)
+        return {str(path.relative_to(directory)): path.read_bytes() for path in paths}
+    root = directory.path.rstrip("/") + "/"
+    keys = [key for key in directory.fs.find(root) if key.endswith(f"/{ROOT_METADATA}")]
+    return {key.removeprefix(root): octets for key, octets in directory.fs.cat(keys).items()}

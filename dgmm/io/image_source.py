@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError, MissingExtraError
-from dgmm.io.location import Place
+from dgmm.io.location import Place, open_binary
 from dgmm.io.selection import Region, Selection
 from dgmm.io.stored import Format, Stored, list_files, positions, refuse_choices
 
@@ -28,7 +28,7 @@ def _matches(path: Place) -> bool:
 
 def _describe(path: Place, selection: Selection) -> Stored:
     refuse_choices(path, replace(selection, columns=()))
-    with _pillow(path).open(path) as image:
+    with open_binary(path) as file, _pillow(path).open(file) as image:
         width, height = image.size
         mode = image.mode
     if mode not in _BANDS:
@@ -50,7 +50,7 @@ def _describe(path: Place, selection: Selection) -> Stored:
 
 
 def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
-    with _pillow(path).open(path) as image:
+    with open_binary(path) as file, _pillow(path).open(file) as image:
         pixels, bands = np.asarray(image), _BANDS[image.mode]
     height, width = pixels.shape[:2]
     chosen = positions(path, selection.columns or bands, bands)

@@ -3,7 +3,7 @@
 ::
 
     OUTPUT/latest.json            names the last complete run
-    OUTPUT/latest.zarr            a symbolic link to it
+    OUTPUT/latest.zarr            a symbolic link to it, on file systems
     OUTPUT/attempts/ID/           where an interrupted run goes on; gone when it is complete
     OUTPUT/runs/RUN_ID.zarr/      one immutable Zarr v3 group
         feature, feature_2        names of what was fitted, coordinates of everything below
@@ -16,11 +16,11 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from dgmm.errors import OutputError
+from dgmm.io.location import Place
 
 FORMAT = "dgmm"
 FORMAT_VERSION = 1
@@ -76,7 +76,7 @@ def assignment_array(name: str, n_components: int) -> AssignmentArray:
     return known[name]
 
 
-def run_path(output: Path, run_id: str) -> Path:
+def run_path(output: Place, run_id: str) -> Place:
     """Where the run of this name is.
 
     Raises
@@ -89,11 +89,11 @@ def run_path(output: Path, run_id: str) -> Path:
     return output / "runs" / f"{run_id}.zarr"
 
 
-def attempt_path(output: Path, attempt_id: str) -> Path:
+def attempt_path(output: Place, attempt_id: str) -> Place:
     """Where the checkpoint of this name is, a directory."""
     return output / "attempts" / attempt_id
 
 
-def is_committed(run: Path) -> bool:
+def is_committed(run: Place) -> bool:
     """Whether a run is complete: its root metadata, written last, are there."""
     return (run / ROOT_METADATA).is_file()

@@ -1,43 +1,145 @@
-"""Where a dataset is: a path, or a file that an installed package brings along."""
+"""Where a dataset or an output is: a file system, an installed package or an object store."""
 
 import importlib.util
 import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Union, cast
 
-from dgmm.errors import InputNotFoundError
+from dgmm.errors import ConfigurationError, InputNotFoundError, MissingExtraError, StorageError
+
+if TYPE_CHECKING:  # object stores are optional
+    from upath import UPath
 
 _PACKAGE = "package://"
+_FILE = "file://"
+_READ_AHEAD = 1 << 16  # bytes
 
-Place = Path
-"""Something that can be opened on this machine."""
+Place = Union[Path, "UPath"]
+"""Something that can be opened on this machine; in an object store, a path of universal_pathlib."""
 
 
-def absolute_location(location: str | os.PathLike[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class _Provider:
+    """How a kind of object store is reached.
+
+    Attributes
+    ----------
+    module : str
+        What fsspec needs for it.
+    extra : str
+        The extra of dgmm that installs it.
+    options : mapping
+        What is passed to it unless something else is asked for: no listings of an earlier moment,
+        and an end of waiting for an endpoint that does not answer.
+    """
+
+    module: str
+    extra: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_S3 = _Provider(
+    "s3fs",
+    "s3",
+    {
+        "use_listings_cache": False,
+        "config_kwargs": {
+            "connect_timeout": 5,
+            "read_timeout": 30,
+            "retries": {"mode": "standard", "total_max_attempts": 4},
+        },
+    },
+)
+_GCS = _Provider("gcsfs", "gcs", {"use_listings_cache": False})
+_AZURE = _Provider(
+    "adlfs", "azure", {"use_listings_cache": False, "connection_timeout": 5, "read_timeout": 30}
+)
+_PROVIDERS = {
+    "s3": _S3,
+    "gs": _GCS,
+    "gcs": _GCS,
+    "az": _AZURE,
+    "abfs": _AZURE,
+    "memory": _Provider("fsspec", "s3"),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Location:
+    """Where something is, in a form that means the same in every process.
+
+    Attributes
+    ----------
+    text : str
+        An absolute path, ``package://...`` or the URL of an object store.
+    options : mapping
+        How its store is reached, as fsspec takes it; never a secret.
+    """
+
+    text: str
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def absolute_location(
+    location: "str | os.PathLike[str] | Place", options: Mapping[str, Any] | None = None
+) -> Location:
     """The location in a form that means the same in every process.
 
     Parameters
     ----------
     location : str or path
-        A path, or ``package://PACKAGE[.SUBPACKAGE...]/FILE``.
+        A path, ``package://PACKAGE[.SUBPACKAGE...]/FILE``, or the URL of an object store:
+        ``s3://``, ``gs://``, ``az://``, ``abfs://``, ``memory://``.
+    options : mapping, optional
+        How the store is reached, such as ``endpoint_url``; those of a path of universal_pathlib are
+        its own.
 
     Raises
     ------
-    InputNotFoundError
-        If it is a URL; datasets are read from file systems.
+    ConfigurationError
+        If it is a URL of another kind, or has credentials in it.
     """
-    text = os.fspath(location)
+    text = os.fspath(location) if isinstance(location, os.PathLike) else str(location)
     if text.startswith(_PACKAGE):
-        return text
-    if "://" in text:
-        raise InputNotFoundError(
-            f"{text} is a URL. Give a path on a file system that every worker sees, "
-            "or package://PACKAGE/FILE."
+        return Location(text)
+    text = text.removeprefix(_FILE)
+    if "://" not in text:
+        return Location(os.path.abspath(os.path.expanduser(text)))
+    check_url(text)
+    given = getattr(location, "storage_options", {}) if options is None else options
+    return Location(text.rstrip("/"), {**given})
+
+
+def check_url(text: str) -> None:
+    """Refuse URLs that dgmm cannot open, or should not see.
+
+    Raises
+    ------
+    ConfigurationError
+        If its scheme is unknown, or if it names a user.
+    """
+    protocol, _, rest = text.partition("://")
+    if protocol not in _PROVIDERS:
+        known = ", ".join(f"{name}://" for name in _PROVIDERS)
+        raise ConfigurationError(
+            f"dgmm reads and writes no {protocol}:// URLs; expected a path, "
+            f"package://PACKAGE/FILE, or one of {known}."
         )
-    return os.path.abspath(os.path.expanduser(text))
+    if re.search("[@:]", rest.partition("/")[0]):
+        raise ConfigurationError(
+            f"A {protocol}:// URL names a user, and perhaps a password. Leave out all until the @: "
+            "credentials come from the environment or the provider's own files."
+        )
 
 
-def place_of(location: str) -> Place:
-    """Where the file of an absolute location lies on this machine.
+def place_at(location: Location) -> Place:
+    """What a location means on this machine; whether anything is there is not asked.
 
     ``package://`` is resolved on each machine for itself, and without importing the package: only
     its top-level name is looked up, the rest is a path below it, which must not lead out.
@@ -45,12 +147,82 @@ def place_of(location: str) -> Place:
     Raises
     ------
     InputNotFoundError
-        If nothing is there, or if the package is not installed.
+        If it lies in a package that is not installed.
+    MissingExtraError
+        If it lies in an object store for which no package is installed.
     """
-    path = _package_file(location) if location.startswith(_PACKAGE) else Path(location)
-    if not path.exists() and not is_pattern(path):
+    if location.text.startswith(_PACKAGE):
+        return _package_file(location.text)
+    protocol, separator, _ = location.text.partition("://")
+    if not separator:
+        return Path(location.text)
+    provider = _PROVIDERS[protocol]
+    for module in ("upath", provider.module):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtraError(
+                f"{location} is in an object store, and reaching it needs {module}: "
+                f'pip install "dgmm[{provider.extra}]"'
+            )
+    from upath import UPath  # here, because object stores are optional
+
+    return UPath(location.text, **_merged(provider.options, location.options))
+
+
+def output_place(
+    location: str | os.PathLike[str] | Place, options: Mapping[str, Any] | None = None
+) -> Place:
+    """The place of an output, which need not be there.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is in a package, or a URL that dgmm cannot open.
+    MissingExtraError
+        If it is in an object store for which no package is installed.
+    """
+    found = absolute_location(location, options)
+    if found.text.startswith(_PACKAGE):
+        raise ConfigurationError(f"{found} is in a package, where no results are kept.")
+    return place_at(found)
+
+
+def place_of(location: Location) -> Place:
+    """The place of an input.
+
+    Raises
+    ------
+    InputNotFoundError
+        If nothing is there, or if it lies in a package that is not installed.
+    StorageError
+        If its object store cannot be asked.
+    """
+    place = place_at(location)
+    try:
+        is_there = place.exists() or is_pattern(place)
+    except Exception as error:  # clients of object stores raise what they like
+        raise StorageError(
+            f"{location} cannot be reached: {type(error).__name__}: {error}. Check credentials and "
+            "permissions, the network, and storage_options."
+        ) from error
+    if not is_there:
         raise InputNotFoundError(f"There is nothing at {location}. Check the path of the input.")
-    return path
+    return place
+
+
+def open_binary(place: Place) -> BinaryIO:
+    """Open a file for reading; in a store, without reading much more than is asked for."""
+    if isinstance(place, Path):
+        return place.open("rb")
+    return cast(BinaryIO, place.fs.open(place.path, "rb", block_size=_READ_AHEAD))
+
+
+def _merged(defaults: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options over defaults, mapping by mapping."""
+    merged = {**defaults, **options}
+    for name, default in defaults.items():
+        if isinstance(default, Mapping) and isinstance(merged[name], Mapping):
+            merged[name] = _merged(default, merged[name])
+    return merged
 
 
 def is_pattern(place: Place) -> bool:

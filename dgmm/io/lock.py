@@ -10,16 +10,17 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from dgmm.errors import TemporaryError
+from dgmm.errors import OutputError, TemporaryError
 from dgmm.io.arrays import creation_failures, storage_failures
 from dgmm.io.atomic import remove_leftovers, replace_file
+from dgmm.io.location import Place
 
 LOCK = ".lock"
 OWNER = ".owner.json"
 
 
 @contextmanager
-def only_writer(output: Path) -> Iterator[None]:
+def only_writer(output: Place) -> Iterator[None]:
     """Hold an output, which is made if it is not there, for the length of a ``with``.
 
     The operating system lets go of the lock when its process dies, however it dies, so that there
@@ -34,6 +35,8 @@ def only_writer(output: Path) -> Iterator[None]:
     StorageError
         If the file system fails.
     """
+    if not isinstance(output, Path):
+        raise OutputError(f"{output} is in an object store; give a directory of a file system.")
     lock = FileLock(output / LOCK, timeout=0)
     with creation_failures(output):
         output.mkdir(parents=True, exist_ok=True)

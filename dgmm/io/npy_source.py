@@ -1,15 +1,14 @@
 """NumPy's ``.npy``, C or Fortran order."""
 
 import math
-from io import BufferedReader
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError
-from dgmm.io.location import Place
+from dgmm.io.location import Place, open_binary
 from dgmm.io.selection import Region, Selection
 from dgmm.io.stored import Format, Stored, list_files, refuse_choices
 
@@ -22,7 +21,7 @@ def _matches(path: Place) -> bool:
 
 def _describe(path: Place, selection: Selection) -> Stored:
     refuse_choices(path, selection)
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         shape, fortran_order, dtype = _header(file, path)
         stored_bytes = path.stat().st_size - file.tell()
     declared_bytes = dtype.itemsize
@@ -38,7 +37,7 @@ def _describe(path: Place, selection: Selection) -> Stored:
     return Stored(shape, dtype, (1,), list_files(path), description, selection)
 
 
-def _header(file: BufferedReader, path: Place) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(file: BinaryIO, path: Place) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, whether columns are stored one after the other, and dtype; the values come next."""
     version = npy.read_magic(file)
     if version not in _HEADER_READERS:
@@ -51,7 +50,7 @@ def _header(file: BufferedReader, path: Place) -> tuple[tuple[int, ...], bool, n
 
 def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:  # noqa: ARG001 - the signature of all formats
     start, stop = region[0].start, region[0].stop
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         (n_rows, *columns_if_any), fortran_order, dtype = _header(file, path)
         n_columns = math.prod(columns_if_any)
         begin, n_wanted = file.tell(), max(0, min(stop, n_rows) - start)
@@ -65,12 +64,12 @@ def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:  #
 
 
 def _values(
-    file: BufferedReader, begin: int, first: int, count: int, dtype: np.dtype[Any]
+    file: BinaryIO, begin: int, first: int, count: int, dtype: np.dtype[Any]
 ) -> NDArray[Any]:
     """Consecutive values, read and not mapped: a map of a file that is cut off ends the process."""
     file.seek(begin + first * dtype.itemsize)
     values = np.empty(count, dtype)
-    n_bytes = file.readinto(values.view(np.uint8).data) if count else 0
+    n_bytes = file.readinto(values.view(np.uint8).data) if count else 0  # type: ignore[attr-defined]
     if n_bytes < values.nbytes:
         raise EOFError(f"it ends {values.nbytes - n_bytes} bytes too early")
     return values

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError, DgmmError, InputChangedError, MissingExtraError, StorageError
-from dgmm.io.location import Place
+from dgmm.io.location import Place, open_binary
 from dgmm.io.pattern import files_at, root_of
 from dgmm.io.selection import PinnedFile, Region, Selection, Weights
 from dgmm.io.stored import Format, Stored, StoredFile, listed, positions
@@ -244,7 +244,7 @@ def _pinned(root: Place, file: PinnedFile, n_columns: int) -> Iterator[Any]:
 @contextmanager
 def _opened(path: Place, n_columns: int) -> Iterator[Any]:
     buffer = max(_SMALLEST_BUFFER, _BUFFER_BYTES // n_columns)
-    with path.open("rb") as file, _library(path).ParquetFile(file, buffer_size=buffer) as parquet:
+    with open_binary(path) as file, _library(path).ParquetFile(file, buffer_size=buffer) as parquet:
         yield parquet
 
 

@@ -1,5 +1,7 @@
 """The files that a path stands for: itself, those below it, or those that match it."""
 
+from dataclasses import replace
+
 from dgmm.io.location import Place, is_pattern
 from dgmm.io.stored import StoredFile, list_files
 
@@ -21,11 +23,14 @@ def files_at(path: Place) -> tuple[StoredFile, ...]:
     """
     if not is_pattern(path):
         return list_files(path)
-    root, found = root_of(path), set()
-    for match in root.glob(str(path.relative_to(root))):
-        directory = match if match.is_dir() else match.parent
-        prefix = directory.relative_to(root).as_posix()
-        for file in list_files(match):
-            key = file.key if prefix == "." else f"{prefix}/{file.key}"
-            found.add(StoredFile(key, file.size, file.mtime_ns))
+    root = root_of(path)
+    found: set[StoredFile] = set()
+    for match in root.glob(_below(root, path)):
+        prefix = _below(root, match if match.is_dir() else match.parent)
+        found |= {replace(f, key=f"{prefix}/{f.key}".lstrip("/")) for f in list_files(match)}
     return tuple(sorted(found))
+
+
+def _below(root: Place, path: Place) -> str:
+    """The path of something below a directory, relative to it."""
+    return str(path).removeprefix(str(root)).strip("/")

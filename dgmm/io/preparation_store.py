@@ -1,10 +1,9 @@
 """A preparation as arrays on disk, and back: ``prepare/``."""
 
-from pathlib import Path
-
 import numpy as np
 
 from dgmm.io.arrays import read_small, write_small
+from dgmm.io.location import Place
 from dgmm.mixture.preparation import Preparation
 
 _DIMENSIONS = {
@@ -15,7 +14,7 @@ _DIMENSIONS = {
 }
 
 
-def write_preparation(run: Path, preparation: Preparation, input_names: tuple[str, ...]) -> None:
+def write_preparation(run: Place, preparation: Preparation, input_names: tuple[str, ...]) -> None:
     """Write a preparation, and the names of the features that it takes; no group metadata.
 
     Raises
@@ -32,7 +31,7 @@ def write_preparation(run: Path, preparation: Preparation, input_names: tuple[st
             write_small(group / name, values, dimensions)
 
 
-def read_preparation(run: Path) -> tuple[Preparation | None, tuple[str, ...]]:
+def read_preparation(run: Place) -> tuple[Preparation | None, tuple[str, ...]]:
     """What `write_preparation` wrote; None and no names if nothing was prepared.
 
     Raises

@@ -2,8 +2,8 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import zarr
@@ -11,8 +11,10 @@ import zarr
 from dgmm.errors import InputNotFoundError, OutputError
 from dgmm.io.arrays import open_complete, read_small, storage_failures
 from dgmm.io.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER, is_committed, run_path
+from dgmm.io.location import Place, output_place
 from dgmm.io.preparation_store import read_preparation
 from dgmm.io.sweep_store import read_sweep
+from dgmm.io.zarr_stores import zarr_store
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.result import Sweep
@@ -24,7 +26,7 @@ class Result:
 
     Attributes
     ----------
-    path : Path
+    path : Path or UPath
         The run, a Zarr v3 group; ``xarray.open_datatree(path, engine="zarr")`` opens it too.
     attributes : dict
         Configuration, versions, fingerprint of the input, time, selection.
@@ -39,7 +41,7 @@ class Result:
         (n_samples,): those that the run was asked for, none of them read yet.
     """
 
-    path: Path
+    path: Place
     attributes: dict[str, Any]
     feature_names: tuple[str, ...]
     preparation: Preparation | None
@@ -52,13 +54,17 @@ class Result:
         return self.sweep.best.parameters
 
 
-def open_result(path: str | os.PathLike[str]) -> Result:
+def open_result(
+    path: str | os.PathLike[str] | Place, storage_options: Mapping[str, Any] | None = None
+) -> Result:
     """Open a result: the last complete run of an output directory, or one run of it.
 
     Parameters
     ----------
     path : str or path
-        ``OUTPUT`` or ``OUTPUT/runs/RUN_ID.zarr``.
+        ``OUTPUT`` or ``OUTPUT/runs/RUN_ID.zarr``; a path, or the URL of an object store.
+    storage_options : mapping, optional
+        How the store is reached, such as ``endpoint_url``.
 
     Raises
     ------
@@ -69,9 +75,11 @@ def open_result(path: str | os.PathLike[str]) -> Result:
     StorageError
         If an array is missing or damaged.
     """
-    run = _resolve(Path(os.path.abspath(path)))
+    place = output_place(path, storage_options)
+    with storage_failures(place):
+        run = _resolve(place)
     with storage_failures(run):
-        attributes: dict[str, Any] = dict(zarr.open_group(str(run), mode="r").attrs)
+        attributes: dict[str, Any] = dict(zarr.open_group(zarr_store(run), mode="r").attrs)
     found = (attributes.get("format"), attributes.get("format_version"))
     if found != (FORMAT, FORMAT_VERSION):
         raise OutputError(
@@ -93,14 +101,15 @@ def open_result(path: str | os.PathLike[str]) -> Result:
     )
 
 
-def _assignments(run: Path) -> dict[str, zarr.Array[Any]]:
+def _assignments(run: Place) -> dict[str, zarr.Array[Any]]:
     if not (run / "assignments").is_dir():
         return {}
     paths = (path for path in (run / "assignments").iterdir() if path.is_dir())
-    return {path.name: open_complete(path) for path in sorted(paths)}
+    by_name = sorted(paths, key=lambda path: path.name)
+    return {path.name: open_complete(path) for path in by_name}
 
 
-def _resolve(path: Path) -> Path:
+def _resolve(path: Place) -> Place:
     """The run that a path means."""
     if not path.exists():
         raise InputNotFoundError(f"There is nothing at {path}. Check the path of the result.")
@@ -118,7 +127,7 @@ def _resolve(path: Path) -> Path:
     )
 
 
-def _follow(output: Path) -> Path:
+def _follow(output: Place) -> Place:
     pointer = output / LATEST_POINTER
     try:
         run = run_path(output, json.loads(pointer.read_bytes())["run_id"])

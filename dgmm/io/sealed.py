@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from dgmm.engine.checksum import checksum
 from dgmm.io.atomic import replace_file
+from dgmm.io.location import Place
 
 _MAGIC = b"dgmm sealed 1"
 _HEAD_BYTES = len(_MAGIC) + 44  # a checksum and two lengths in hexadecimal follow, a line feed ends
@@ -26,12 +26,12 @@ class DamagedError(ValueError):
     """A file is not what was written, or was never written by `write_sealed`."""
 
 
-def write_sealed(path: Path, value: object) -> int:
+def write_sealed(path: Place, value: object) -> int:
     """Replace a file by one that holds ``value``, in one step.
 
     Parameters
     ----------
-    path : Path
+    path : Path or UPath
     value : object
         Made of None, booleans, numbers, text, tuples, numeric arrays in C order, members of
         enumerations, and dataclasses of all these.
@@ -72,12 +72,12 @@ def _plain(value: object, arrays: list[NDArray[Any]]) -> Any:
     raise TypeError(f"A {type(value).__name__} cannot be sealed; see write_sealed for what can.")
 
 
-def read_sealed(path: Path, classes: Iterable[type]) -> tuple[Any, int]:
+def read_sealed(path: Place, classes: Iterable[type]) -> tuple[Any, int]:
     """The value that `write_sealed` wrote, and its checksum.
 
     Parameters
     ----------
-    path : Path
+    path : Path or UPath
     classes : iterable of type
         The dataclasses and enumerations that may be in it.
 
@@ -96,7 +96,7 @@ def read_sealed(path: Path, classes: Iterable[type]) -> tuple[Any, int]:
         crc, n_structure, n_bytes = _read_head(file.read(_HEAD_BYTES))
         if path.stat().st_size != _HEAD_BYTES + n_bytes:  # before so much memory is asked for
             raise DamagedError(f"expected {_HEAD_BYTES + n_bytes} bytes in it")
-        body = np.fromfile(file, np.uint8, n_bytes)
+        body = np.frombuffer(file.read(n_bytes), np.uint8)
     if checksum(body) != crc:
         raise DamagedError("its checksum is wrong")
     try:

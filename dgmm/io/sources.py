@@ -1,9 +1,10 @@
 """A path becomes lazy blocks of rows; no value is read before a task asks for it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from typing import Any
 
 import dask.array as da
 
@@ -11,7 +12,7 @@ from dgmm.errors import ConfigurationError, DataError, DgmmError, StorageError
 from dgmm.io import hdf5_source, image_source, npy_source, parquet_source, zarr_source
 from dgmm.io.blocks import lazy_blocks, lazy_weights, partitioned, sha256_of
 from dgmm.io.grid import Grid
-from dgmm.io.location import absolute_location, place_of
+from dgmm.io.location import Location, absolute_location, place_of
 from dgmm.io.selection import Selection, Weights
 from dgmm.io.stored import Format, Stored
 
@@ -64,6 +65,7 @@ def open_source(
     format: str = "auto",  # noqa: A002 - the name in the configuration
     selection: Selection = Selection(),  # noqa: B008 - frozen
     partition_size: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Source:
     """Open a dataset by its metadata alone.
 
@@ -71,7 +73,7 @@ def open_source(
     ----------
     path : str or path
         A file or directory that every worker sees, or ``package://PACKAGE[.SUBPACKAGE...]/FILE``
-        for a file that an installed package brings along.
+        for a file that an installed package brings along, or the URL of an object store.
     format : str
         ``"zarr"`` (v2 or v3), ``"npy"``, ``"image"`` (PNG or JPEG; a row for each pixel in
         row-major order), ``"parquet"``, ``"hdf5"``, or ``"auto"``: by the name of the file.
@@ -80,6 +82,8 @@ def open_source(
     partition_size : int, optional
         Bytes that a task should read, as stored in memory; see `dgmm.io.partition`. Partitions
         depend on the dataset and on this number, never on the cluster.
+    storage_options : mapping, optional
+        How an object store is reached, as fsspec takes it; credentials come from the environment.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def open_source(
     StorageError
         If the file system refuses.
     """
-    location = absolute_location(path)
+    location = absolute_location(path, storage_options)
     chosen = _choose_format(location, format)
     stored = _describe(chosen, location, selection)
     _check(stored, location)
@@ -130,27 +134,27 @@ def open_source(
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    location: str
+    location: Location
     format: Format
     stored: Stored
 
 
-def _describe(chosen: Format, location: str, selection: Selection) -> Stored:
+def _describe(chosen: Format, location: Location, selection: Selection) -> Stored:
     """What a dataset says of itself; nothing of it is checked yet."""
     with _explained(location, chosen.name):
         return chosen.describe(place_of(location), selection)
 
 
-def _refuse_missing(chosen: Format, location: str, stored: Stored) -> None:
+def _refuse_missing(chosen: Format, location: Location, stored: Stored) -> None:
     if chosen.refuse_missing is not None:
         chosen.refuse_missing(place_of(location), stored)
 
 
-def _open_weights(chosen: Format, location: str, rows: Stored, weights: Weights) -> _Opened:
+def _open_weights(chosen: Format, location: Location, rows: Stored, weights: Weights) -> _Opened:
     """What holds the weights: the dataset of the rows, or another one."""
     selection = rows.selection
     if weights.path is not None:
-        location = absolute_location(weights.path)
+        location = absolute_location(weights.path, location.options)
         chosen, selection = _choose_format(location, "auto"), Selection()
     stored = _describe(chosen, location, chosen.select_weights(selection, weights))
     name = f"The weights {weights.variable or ''}".rstrip() + f" of {location}"
@@ -163,7 +167,7 @@ def _open_weights(chosen: Format, location: str, rows: Stored, weights: Weights)
     return _Opened(location, chosen, stored)
 
 
-def _choose_format(location: str, name: str) -> Format:
+def _choose_format(location: Location, name: str) -> Format:
     known = ", ".join(FORMATS)
     if name in FORMATS:
         return FORMATS[name]
@@ -180,7 +184,7 @@ def _choose_format(location: str, name: str) -> Format:
 
 
 @contextmanager
-def _explained(location: str, format_name: str) -> Iterator[None]:
+def _explained(location: Location, format_name: str) -> Iterator[None]:
     """Turn whatever a library raises on broken metadata into an error that names the dataset."""
     try:
         yield
@@ -195,18 +199,18 @@ def _explained(location: str, format_name: str) -> Iterator[None]:
         ) from error
 
 
-def _check_dtype(stored: Stored, location: str) -> None:
+def _check_dtype(stored: Stored, name: str) -> None:
     """Refuse what is not real numbers."""
     if stored.dtype.kind not in "biuf" or stored.dtype.itemsize > 8:
         raise DataError(
-            f"{location} holds values of dtype {stored.dtype}, expected bool, integers or floats "
+            f"{name} holds values of dtype {stored.dtype}, expected bool, integers or floats "
             "of up to 64 bits. Convert them, or choose another variable."
         )
 
 
-def _check(stored: Stored, location: str) -> None:
+def _check(stored: Stored, location: Location) -> None:
     """Refuse what is not a table of real numbers."""
-    _check_dtype(stored, location)
+    _check_dtype(stored, location.text)
     if len(stored.shape) == 1:
         raise DataError(
             f"{location} is one-dimensional, expected (rows, features). For one feature store it "

@@ -2,9 +2,10 @@
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,11 @@ from dgmm.errors import ConfigurationError
 from dgmm.io.location import Place
 from dgmm.io.selection import Region, Selection, Weights
 
+if TYPE_CHECKING:
+    from upath import UPath
+
 _LISTED_AT_MOST = 50
+_VERSIONS = ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime", "created")
 
 Read = Callable[[Place, Selection, Region], NDArray[Any]]
 
@@ -28,13 +33,14 @@ class StoredFile:
         Path relative to the dataset.
     size : int
         Bytes.
-    mtime_ns : int
-        Time of the last modification, nanoseconds since 1970.
+    version : int or str
+        Changes with the content: time of the last modification, nanoseconds since 1970; in an
+        object store, the entity tag where there is one.
     """
 
     key: str
     size: int
-    mtime_ns: int
+    version: int | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +136,23 @@ def list_files(path: Place) -> tuple[StoredFile, ...]:
     OSError
         If a directory cannot be listed.
     """
+    if not isinstance(path, Path):
+        return tuple(sorted(_listed(path)))
     if path.is_file():
         return (_stored_file(path.name, path.stat()),)
     return tuple(sorted(_walk(path, "")))
 
 
-def _walk(directory: Place, prefix: str) -> list[StoredFile]:
+def _listed(place: "UPath") -> Iterator[StoredFile]:
+    """Every object at or below a place in a store, in one listing."""
+    root = place.path.rstrip("/")
+    for key, facts in place.fs.find(root, detail=True).items():
+        versions = (str(facts[name]) for name in _VERSIONS if facts.get(name) is not None)
+        relative = key.removeprefix(root).lstrip("/") or place.name
+        yield StoredFile(relative, facts["size"] or 0, next(versions, ""))
+
+
+def _walk(directory: Path, prefix: str) -> list[StoredFile]:
     files: list[StoredFile] = []
     with os.scandir(directory) as entries:
         for entry in entries:

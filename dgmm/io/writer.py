@@ -6,8 +6,6 @@ can take it for one. Every function here may be called again after a crash in it
 
 import json
 import logging
-import os
-import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +16,14 @@ import zarr
 
 from dgmm.errors import OutputError, StorageError
 from dgmm.io.arrays import creation_failures, open_complete, storage_failures
-from dgmm.io.atomic import remove_leftovers, replace_file, replace_link, sync_tree
+from dgmm.io.atomic import (
+    make_directory,
+    remove_leftovers,
+    remove_tree,
+    replace_file,
+    replace_link,
+    sync_tree,
+)
 from dgmm.io.consolidated import consolidated
 from dgmm.io.layout import (
     FORMAT,
@@ -29,34 +34,36 @@ from dgmm.io.layout import (
     is_committed,
     run_path,
 )
+from dgmm.io.location import Place
 from dgmm.io.preparation_store import write_preparation
 from dgmm.io.sweep_store import read_sweep, summary, write_sweep
+from dgmm.io.zarr_stores import zarr_store
 from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.result import FitResult, Sweep
 
 _logger = logging.getLogger(__name__)
 
 
-def is_complete(output: str | os.PathLike[str], run_id: str) -> bool:
+def is_complete(output: Place, run_id: str) -> bool:
     """Whether a run of this name has been committed to the output."""
-    return is_committed(run_path(Path(output), run_id))
+    return is_committed(run_path(output, run_id))
 
 
-def is_published(output: str | os.PathLike[str], run_id: str) -> bool:
+def is_published(output: Place, run_id: str) -> bool:
     """Whether a run of this name is complete and the output's pointer names it."""
-    pointer = Path(output) / LATEST_POINTER
+    pointer = output / LATEST_POINTER
     try:
         return is_complete(output, run_id) and json.loads(pointer.read_bytes())["run_id"] == run_id
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def start_run(output: str | os.PathLike[str], run_id: str, *, resume: bool = False) -> Path:
+def start_run(output: Place, run_id: str, *, resume: bool = False) -> Place:
     """Make a place for a run.
 
     Parameters
     ----------
-    output : str or path
+    output : Path or UPath
         A directory; it need not exist.
     run_id : str
     resume : bool
@@ -64,25 +71,25 @@ def start_run(output: str | os.PathLike[str], run_id: str, *, resume: bool = Fal
 
     Returns
     -------
-    Path
-        Absolute; the ``run`` of all other functions here.
+    Path or UPath
+        The ``run`` of all other functions here.
 
     Raises
     ------
     OutputError
         If the run is complete already, or if the directory cannot be created or written to.
     """
-    run = run_path(Path(os.path.abspath(output)), run_id)
+    run = run_path(output, run_id)
     if is_committed(run):
         raise OutputError(f"{run} is complete and never rewritten. Open it, or delete it first.")
     with creation_failures(run):
         if run.exists() and not resume:
-            shutil.rmtree(run)
-        run.mkdir(parents=True, exist_ok=True)
+            remove_tree(run)
+        make_directory(run)
     return run
 
 
-def discard_run(output: str | os.PathLike[str], run_id: str) -> None:
+def discard_run(output: Place, run_id: str) -> None:
     """Remove what an interrupted attempt at a run left; a complete run stays.
 
     Raises
@@ -90,14 +97,14 @@ def discard_run(output: str | os.PathLike[str], run_id: str) -> None:
     StorageError
         If the file system refuses.
     """
-    run = run_path(Path(output), run_id)
+    run = run_path(output, run_id)
     with storage_failures(run):
         if run.exists() and not is_committed(run):
-            shutil.rmtree(run)
+            remove_tree(run)
 
 
 def commit_run(
-    run: Path,
+    run: Place,
     sweep: Sweep,
     feature_names: tuple[str, ...],
     attributes: Mapping[str, Any],
@@ -107,7 +114,7 @@ def commit_run(
 
     Parameters
     ----------
-    run : Path
+    run : Path or UPath
     sweep : Sweep
     feature_names : tuple of str
         Of the input.
@@ -147,18 +154,18 @@ def commit_run(
         replace_file(run / ROOT_METADATA, consolidated(run, document))
 
 
-def _clear(run: Path) -> None:
+def _clear(run: Place) -> None:
     """Leave nothing but the assignments, whatever an interrupted attempt had written."""
     assignments = run / "assignments"
     for path in run.iterdir():
         if path != assignments:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            remove_tree(path) if path.is_dir() else path.unlink()
     (assignments / ROOT_METADATA).unlink(missing_ok=True)
     for partial in assignments.rglob("*.partial"):  # of Zarr, killed while it wrote a chunk
         partial.unlink()
 
 
-def _verify(run: Path, sweep: Sweep) -> None:
+def _verify(run: Place, sweep: Sweep) -> None:
     if (run / "assignments").exists():
         for path in (run / "assignments").iterdir():
             open_complete(path)
@@ -186,17 +193,18 @@ def _bits(result: FitResult) -> list[bytes]:
     return [np.asarray(array, np.float64).tobytes() for array in arrays]
 
 
-def _write_groups(run: Path, sweep: Sweep) -> None:
+def _write_groups(run: Place, sweep: Sweep) -> None:
     """Metadata of all groups but the root, the deepest first."""
     for result in sweep.results:
-        zarr.create_group(str(run / "models" / result.candidate.name), attributes=summary(result))
-    zarr.create_group(str(run / "model"), attributes=summary(sweep.best))
+        group = zarr_store(run / "models" / result.candidate.name)
+        zarr.create_group(group, attributes=summary(result))
+    zarr.create_group(zarr_store(run / "model"), attributes=summary(sweep.best))
     for name in ("models", "sweep", "assignments", "prepare"):
         if (run / name).exists():
-            zarr.create_group(str(run / name))
+            zarr.create_group(zarr_store(run / name))
 
 
-def publish_run(output: str | os.PathLike[str], run_id: str) -> None:
+def publish_run(output: Place, run_id: str) -> None:
     """Let the output's pointer name this run, in one step.
 
     Raises
@@ -206,16 +214,21 @@ def publish_run(output: str | os.PathLike[str], run_id: str) -> None:
     StorageError
         If the file system refuses; the pointer then still names the earlier run.
     """
-    directory = Path(output)
-    run = run_path(directory, run_id)
+    run = run_path(output, run_id)
     if not is_committed(run):
         raise OutputError(f"{run} is not complete and cannot be published. Commit it first.")
     pointer = {"format": FORMAT, "format_version": FORMAT_VERSION, "run_id": run_id}
-    with storage_failures(directory / LATEST_POINTER):
+    with storage_failures(output / LATEST_POINTER):
         for name in (LATEST_POINTER, LATEST_LINK):
-            remove_leftovers(directory / name)
-        replace_file(directory / LATEST_POINTER, json.dumps(pointer, indent=2).encode() + b"\n")
+            remove_leftovers(output / name)
+        replace_file(output / LATEST_POINTER, json.dumps(pointer, indent=2).encode() + b"\n")
+    if isinstance(output, Path) and isinstance(run, Path):  # stores have no links
+        _link(output, run)
+
+
+def _link(output: Path, run: Path) -> None:
+    """Let a link name the run too, for programs that cannot read the pointer."""
     try:
-        replace_link(directory / LATEST_LINK, run.relative_to(directory))
+        replace_link(output / LATEST_LINK, run.relative_to(output))
     except OSError as error:  # a convenience that not every file system has
-        _logger.warning("%s could not be linked: %s", directory / LATEST_LINK, error)
+        _logger.warning("%s could not be linked: %s", output / LATEST_LINK, error)

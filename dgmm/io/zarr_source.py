@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from dgmm.errors import ConfigurationError, DataError, StorageError
 from dgmm.io.location import Place
 from dgmm.io.selection import Region, Selection
 from dgmm.io.stored import Format, Stored, list_files, positions, refuse_weights
+from dgmm.io.zarr_stores import was_absent, watched_store, zarr_store
 
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
 _LISTED_AT_MOST = 20
@@ -72,19 +74,22 @@ def _refuse_missing(path: Place, stored: Stored) -> None:
     array = _array(path, stored.selection)
     extents = zip(array.shape, array.shards or array.chunks, strict=True)
     if len(stored.files) < math.prod(-(-extent // size) for extent, size in extents):
+        found = {file.key for file in stored.files}
         for chunk in _chunks(array, 0, array.shape[0]):
-            _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=False)
+            if chunk.key not in found:
+                _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=False)
 
 
 def _array(path: Place, selection: Selection) -> zarr.Array[Any]:
-    return zarr.open_array(str(path), path=selection.variable or "", mode="r")
+    return zarr.open_array(watched_store(path), path=selection.variable or "", mode="r")
 
 
 def _rows(
     array: zarr.Array[Any], path: Place, start: int, stop: int, *, may_lack_chunks: bool
 ) -> NDArray[Any]:
     """Rows of an array, of which Zarr itself would not say that chunks are missing."""
-    for chunk in _chunks(array, start, min(stop, array.shape[0])):
+    chunks = tuple(_chunks(array, start, min(stop, array.shape[0])))
+    for chunk in chunks if isinstance(path, Path) else ():
         _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=may_lack_chunks)
     try:
         rows = np.asarray(array[start:stop])
@@ -97,6 +102,9 @@ def _rows(
             f"{culprit.rows.stop - 1}) cannot be read: {type(error).__name__}: {error}. "
             "It is damaged or cut off: write or copy it again."
         ) from error
+    for chunk in chunks:
+        if was_absent(array.store, f"{array.path}/{chunk.key}"):
+            _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=may_lack_chunks)
     return rows[:, None] if rows.ndim == 1 else rows
 
 
@@ -163,7 +171,7 @@ def _choose(path: Place, selection: Selection) -> zarr.Array[Any]:
             f"{path} is not a Zarr array or group: it has no {', '.join(_METADATA)}. "
             "If it is being written, wait until it is complete."
         )
-    node = zarr.open(str(path), mode="r")
+    node = zarr.open(zarr_store(path), mode="r")
     if isinstance(node, zarr.Group):
         return _choose_member(node, path, variable)
     if variable is not None:

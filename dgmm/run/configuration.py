@@ -29,8 +29,14 @@ from dgmm.run.fields import (
 )
 from dgmm.run.mistakes import CONFLICT, mistakes_of, report
 from dgmm.run.settings import Mistake, Settings, gather
+from dgmm.run.store_fields import Location, StorageOptions
 from dgmm.run.variables import Concealment, escaped, without_credentials
 from dgmm.run.yaml import MAX_BYTES
+
+_STORAGE_OPTIONS = (
+    "How an object store is reached, as fsspec takes it, such as {endpoint_url: https://host}; "
+    "credentials come from the environment."
+)
 
 
 def _with_variable(value: object) -> object:
@@ -43,7 +49,7 @@ class WeightsInput(Section):
     variable: Path | None = Field(
         default=None, description="A column or an array; null where the path is an array."
     )
-    path: Path | None = Field(
+    path: Location | None = Field(
         default=None, description="Another dataset; null if they are in the input itself."
     )
 
@@ -62,9 +68,9 @@ class WeightsInput(Section):
 class Input(Section):
     """What to read."""
 
-    path: Path = Field(
+    path: Location = Field(
         description="A Zarr store, an .npy or HDF5 file, an image, or Parquet: a file, a "
-        "directory, or a pattern such as data/*.parquet."
+        "directory, or a pattern such as data/*.parquet; a path, or the URL of an object store."
     )
     format: Literal["auto", "zarr", "npy", "image", "parquet", "hdf5"] = Field(
         default="auto", description="How to read the path; auto goes by what is there."
@@ -98,6 +104,7 @@ class Input(Section):
         default="error",
         description="What a Zarr chunk that is not there means: an error, or the fill value.",
     )
+    storage_options: StorageOptions = Field(default_factory=dict, description=_STORAGE_OPTIONS)
 
 
 class Prepare(Section):
@@ -173,7 +180,11 @@ class Model(Section):
 class Output(Section):
     """Where the results go, and which of them."""
 
-    path: Path = Field(description="A directory that keeps every run; made if it is not there.")
+    path: Location = Field(
+        description="A directory that keeps every run, made if it is not there; or the URL of one "
+        "in an object store."
+    )
+    storage_options: StorageOptions = Field(default_factory=dict, description=_STORAGE_OPTIONS)
     assignments: Many[Assignment] = Field(
         default=("labels",), description="What to write for each row, one or a list."
     )
@@ -199,6 +210,11 @@ class Configuration(Section):
     @model_validator(mode="after")
     def _apart(self) -> Self:
         source, target = _real(self.input.path), _real(self.output.path)
+        kind = self.cluster.kind
+        if kind != "threads" and "memory://" in (source[:9], target[:9]):
+            text = f"found memory:// and cluster.kind {kind}, expected kind threads: only the "
+            text += "process that keeps a memory:// store sees it"
+            raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
         if target == source or target.startswith(os.path.join(source, "")):
             text = f"found output.path in input.path ({source}), expected a place outside it"
             raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
@@ -291,6 +307,7 @@ def identity(configuration: Configuration) -> dict[str, Any]:
     from their values: this is to be hashed, never to be stored.
     """
     values = configuration.model_dump(mode="json")
+    del values["input"]["storage_options"]  # the way to the input says nothing about it
     for place in (values["input"], values["input"]["weights"] or {}):
         if place.get("path"):
             place["path"] = without_credentials(_absolute(place["path"]))
@@ -326,4 +343,4 @@ def _absolute(path: str) -> str:
 
 
 def _real(path: str) -> str:
-    return path if "://" in path else os.path.realpath(path)
+    return path.rstrip("/") if "://" in path else os.path.realpath(path)

@@ -69,6 +69,7 @@ def prepare(configuration: Configuration) -> Preparation:
             weights=None if wanted.weights is None else wanted.weights.selected(),
         ),
         wanted.partition_size,
+        wanted.storage_options,
     )
     dataset = Dataset.from_array(
         source.blocks, source.weights, source.feature_names, wanted.missing

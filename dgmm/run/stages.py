@@ -6,7 +6,6 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from dgmm.errors import StorageError
 from dgmm.io import assignments, writer
 from dgmm.io.checkpoint import Checkpoint, Facts
 from dgmm.io.layout import attempt_path, run_path
+from dgmm.io.location import Place, output_place
 from dgmm.io.lock import only_writer
 from dgmm.io.reader import open_result
 from dgmm.mixture.candidate import Status
@@ -75,7 +75,8 @@ def run(
     """
     take_part(configuration.cluster)
     prepared = prepare(configuration)
-    output, run_id = Path(configuration.output.path).absolute(), prepared.run_id
+    wanted, run_id = configuration.output, prepared.run_id
+    output = output_place(wanted.path, wanted.storage_options)
     path, attempt = run_path(output, run_id), attempt_path(output, prepared.attempt_id)
     already_complete = writer.is_complete(output, run_id)
     if not already_complete:  # better now than after the cluster has started
@@ -85,7 +86,7 @@ def run(
             already_complete = writer.is_complete(output, run_id)
             checkpoint = Checkpoint(attempt, _facts(prepared))
             if not already_complete:
-                _complete(configuration, prepared, checkpoint, observer, fresh=fresh)
+                _complete(configuration, prepared, output, checkpoint, observer, fresh=fresh)
             writer.publish_run(output, run_id)
             _discard(output, checkpoint.runs())
             checkpoint.discard()
@@ -95,13 +96,13 @@ def run(
 def _complete(
     configuration: Configuration,
     prepared: Preparation,
+    output: Place,
     checkpoint: Checkpoint,
     observer: Observer,
     *,
     fresh: bool,
 ) -> None:
     """Bring a run to its end."""
-    output = configuration.output.path
     begun = checkpoint.runs()
     if fresh:
         checkpoint.discard()
@@ -128,7 +129,7 @@ def _complete(
     writer.commit_run(path, fitted.sweep, features, attributes, fitted.preparation)
 
 
-def _discard(output: str | Path, run_ids: tuple[str, ...]) -> None:
+def _discard(output: Place, run_ids: tuple[str, ...]) -> None:
     """Remove those of these runs that are not complete."""
     for run_id in run_ids:
         writer.discard_run(output, run_id)
@@ -153,7 +154,7 @@ def _assign(
     names: tuple[str, ...],
     chunk_rows: int,
     checkpoint: Checkpoint,
-    path: Path,
+    path: Place,
 ) -> None:
     """Write the assignments that are not there yet; read all rows in any case."""
     best = fitted.sweep.best
@@ -186,14 +187,14 @@ class AssignmentWriter:
 
     Attributes
     ----------
-    run : Path
+    run : Path or UPath
     names : tuple of str
         Which arrays to write.
     chunk_rows : int
         Rows of their chunks, of which a block has a whole number.
     """
 
-    run: Path
+    run: Place
     names: tuple[str, ...]
     chunk_rows: int
 

@@ -2,6 +2,7 @@ import json
 import os
 import warnings
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -354,7 +355,7 @@ def test_complete_runs_are_never_rewritten(tmp_path):
 
 def test_output_that_cannot_be_created(tmp_path):
     (tmp_path / "file").write_text("")
-    for output in (tmp_path / "file", "/proc/output"):
+    for output in (tmp_path / "file", Path("/proc/output")):
         with pytest.raises(OutputError, match=r"cannot be created.*Choose an output"):
             start_run(output, "r")
 

@@ -119,13 +119,22 @@ def test_package_is_located_without_importing_it(tmp_path, monkeypatch):
         "package://../x.png",
         "package://sklearn.datasets.images/nothing.jpg",
         "package://sys/x.png",
-        "s3://bucket/x.zarr",
+        "memory://bucket/x.zarr",
         "/nowhere/x.zarr",
     ],
 )
 def test_nothing_there(location):
-    with pytest.raises(InputNotFoundError, match=r"nothing at|package|URL"):
+    with pytest.raises(InputNotFoundError, match=r"nothing at|package"):
         open_source(location)
+
+
+@pytest.mark.parametrize(
+    "location", ["ftp://host/x.zarr", "http://host/x.npy", "s3://user:c4n4ry@bucket/x.zarr"]
+)
+def test_urls_that_are_not_read(location):
+    with pytest.raises(ConfigurationError, match=r"expected a path|Leave out") as refused:
+        open_source(location)
+    assert "c4n4ry" not in str(refused.value)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])

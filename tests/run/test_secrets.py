@@ -94,8 +94,16 @@ def not_finite(config):
 URL = "s3://user:{secret}@bucket/x.zarr"
 FAILURES = {
     "nothing there": ((), ["input.path=${CANARY}/nothing.zarr"], 66),
-    "a secret in a URL": ((), [f"input.path={URL.format(secret='${CANARY}')}"], 66),
-    "a secret written in a URL": ((), [f"input.path={URL.format(secret=CANARY)}"], 66),
+    "a secret in a URL": ((), [f"input.path={URL.format(secret='${CANARY}')}"], 78),
+    "a secret written in a URL": ((), [f"input.path={URL.format(secret=CANARY)}"], 78),
+    "a secret in an option": ((), ["input.storage_options={secret: '${CANARY}'}"], 78),
+    "a secret written in an option": (
+        (),
+        [f"output.storage_options={{client_kwargs: {{aws_secret_access_key: {CANARY}}}}}"],
+        78,
+    ),
+    "a secret and a list in options": ((), [f"input.storage_options={{a: [1], b: {CANARY}}}"], 78),
+    "a secret for options": ((), [f"input.storage_options={CANARY}"], 78),
     "no such variable": ((), ["input.variable=${CANARY}/no"], 78),
     "of no format": ((), ["input.path=${CANARY}"], 66),
     "a damaged chunk": ((damaged,), [], 74),
