@@ -230,7 +230,8 @@ def test_a_valid_configuration_is_called_so(config: str) -> None:
 def test_the_schema_is_json() -> None:
     result = invoke("schema")
     assert result.exit_code == 0
-    assert set(json.loads(result.stdout)["properties"]) == {"input", "model", "output", "cluster"}
+    sections = {"input", "prepare", "model", "output", "cluster"}
+    assert set(json.loads(result.stdout)["properties"]) == sections
 
 
 def test_codes_are_the_same_below_another_group() -> None:

@@ -22,6 +22,7 @@ def create_array(
     dtype: Any,
     dimensions: tuple[str, ...],
     fill_value: Any,
+    codec: Any = ZstdCodec(level=3),  # noqa: B008 - frozen
 ) -> zarr.Array[Any]:
     """Create an array as its own root, so that no group above it comes into being.
 
@@ -36,6 +37,8 @@ def create_array(
     dimensions : tuple of str
         A name for each axis.
     fill_value : scalar
+    codec : zarr codec
+        What compresses the chunks.
     """
     return zarr.create_array(
         zarr_store(path),
@@ -44,7 +47,7 @@ def create_array(
         dtype=dtype,
         fill_value=fill_value,
         dimension_names=dimensions,
-        compressors=[ZstdCodec(level=3), Crc32cCodec()],
+        compressors=[codec, Crc32cCodec()],
         config={"write_empty_chunks": True},
         overwrite=True,
     )

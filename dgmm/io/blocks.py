@@ -87,7 +87,7 @@ def lazy_blocks(
     dask.array.Array of shape (n_samples, n_features)
     """
     n_features = stored.n_features
-    name = f"dgmm-{sha256_of(fingerprint, location, grid.block_shape)}"
+    name = f"dgmm-{sha256_of(fingerprint, location, grid.block_shape, grid.bounds)}"
     blocks: da.Array = da.map_blocks(
         _load_block,
         _shared(_Input(read, location, stored.selection, grid, n_features), name),
@@ -114,7 +114,7 @@ def lazy_weights(
     -------
     dask.array.Array of shape (n_samples,)
     """
-    name = f"dgmm-{sha256_of(fingerprint, location, grid.block_shape, 'weights')}"
+    name = f"dgmm-{sha256_of(fingerprint, location, grid.block_shape, grid.bounds, 'weights')}"
     weights: da.Array = da.map_blocks(
         _load_weights,
         _shared(_Input(read, location, stored.selection, grid, 1), name),

@@ -230,6 +230,13 @@ def is_pattern(place: Place) -> bool:
     return any(sign in str(place) for sign in "*?[") and not place.exists()
 
 
+def is_csv(location: str) -> bool:
+    """Whether this is the name of a CSV file, plain or compressed."""
+    return not {".csv", ".tsv"}.isdisjoint(
+        suffix.lower() for suffix in Path(location).suffixes[-2:]
+    )
+
+
 def _package_file(location: str) -> Path:
     dotted, _, name = location.removeprefix(_PACKAGE).partition("/")
     package, *subpackages = dotted.split(".")

@@ -12,7 +12,7 @@ from dgmm.errors import ConfigurationError, DataError, DgmmError, StorageError
 from dgmm.io import hdf5_source, image_source, npy_source, parquet_source, zarr_source
 from dgmm.io.blocks import lazy_blocks, lazy_weights, partitioned, sha256_of
 from dgmm.io.grid import Grid
-from dgmm.io.location import Location, absolute_location, place_of
+from dgmm.io.location import Location, absolute_location, is_csv, place_of
 from dgmm.io.selection import Selection, Weights
 from dgmm.io.stored import Format, Stored
 
@@ -175,6 +175,11 @@ def _choose_format(location: Location, name: str) -> Format:
         raise ConfigurationError(f"There is no input format {name!r}; known are auto, {known}.")
     path = place_of(location)
     matching = [entry for entry in FORMATS.values() if entry.matches(path)]
+    if not matching and is_csv(location.text):
+        raise DataError(
+            f"{location} is CSV, whose rows cannot be found without reading it all. Make a Zarr "
+            f"store of it, once: dgmm ingest {location} --output {path.stem}.zarr"
+        )
     if not matching:
         raise DataError(
             f"The format of {location} cannot be told from its name. "

@@ -21,17 +21,22 @@ class Stopped(KeyboardInterrupt):
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable(remedy: str = "the same command again goes on from here") -> Iterator[None]:
     """Leave a ``with`` through every ``finally`` when a signal comes; a second changes nothing.
 
     What takes too long to close, as a task in the middle of a block, is ended by force.
+
+    Parameters
+    ----------
+    remedy : str
+        What to do then, for the message.
 
     Raises
     ------
     TemporaryError
         When all is closed.
     """
-    ending = _Ending()
+    ending = _Ending(remedy)
     before = {number: signal.signal(number, ending.begin) for number in _SIGNALS}
     try:
         yield
@@ -49,15 +54,16 @@ def stoppable() -> Iterator[None]:
 class _Ending:
     """What the first signal sets off."""
 
-    def __init__(self) -> None:
+    def __init__(self, remedy: str) -> None:
         self.message = ""
+        self.remedy = remedy
         self.is_told = False
 
     def begin(self, number: int, _: FrameType | None) -> None:
         if self.message:
             return
         name = signal.Signals(number).name
-        self.message = f"stopped by {name}; the same command again goes on from here"
+        self.message = f"stopped by {name}; {self.remedy}"
         for each in _SIGNALS:  # ignored and not handled: the interpreter drops handlers as it ends
             signal.signal(each, signal.SIG_IGN)
         threading.Thread(target=self._insist, daemon=True).start()

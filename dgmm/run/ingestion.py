@@ -1,0 +1,88 @@
+"""``dgmm ingest``: from what the command line says to a Zarr store."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from dgmm.errors import ConfigurationError, UsageError
+from dgmm.io.csv_stream import open_csv
+from dgmm.io.ingest import Stream, ingest, stream_of
+from dgmm.io.location import absolute_location, is_csv, place_of
+from dgmm.io.selection import Selection, Weights
+from dgmm.io.sources import open_source
+from dgmm.run.fields import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Ingestion:
+    """What to ingest, and how.
+
+    Attributes
+    ----------
+    path : str
+    output : str
+    format : str
+        ``"csv"``, or as for `dgmm.io.sources.open_source`.
+    variable, weights : str, optional
+    columns : tuple of str
+    delimiter : str, optional
+        Of CSV.
+    dtype : str, optional
+        ``"float32"`` or ``"float64"``; None takes the smaller that holds the input.
+    chunk_size : str
+        Bytes, such as ``24MiB``.
+    overwrite : bool
+    """
+
+    path: str
+    output: str
+    format: str
+    variable: str | None
+    weights: str | None
+    columns: tuple[str, ...]
+    delimiter: str | None
+    dtype: str | None
+    chunk_size: str
+    overwrite: bool
+
+
+def run(wanted: Ingestion) -> tuple[int, int]:
+    """Write the store; its rows and features.
+
+    Raises
+    ------
+    DgmmError
+        With the exit code of the command.
+    """
+    chunk_bytes = _bytes(wanted.chunk_size)
+    stream = _stream(wanted)
+    if wanted.dtype is not None:
+        stream = Stream(
+            stream.feature_names, np.dtype(wanted.dtype), stream.blocks, stream.has_weights
+        )
+    output = Path(wanted.output).expanduser().absolute()
+    n_rows = ingest(stream, output, chunk_bytes, overwrite=wanted.overwrite)
+    return n_rows, len(stream.feature_names)
+
+
+def _stream(wanted: Ingestion) -> Stream:
+    if wanted.format == "csv" or (wanted.format == "auto" and is_csv(wanted.path)):
+        place = place_of(absolute_location(wanted.path))
+        return open_csv(place, wanted.delimiter, wanted.columns, wanted.weights or "")
+    if wanted.delimiter is not None:
+        raise ConfigurationError("--delimiter is for CSV. Leave it out, or set --format csv.")
+    selection = Selection(
+        variables=() if wanted.variable is None else (wanted.variable,),
+        columns=wanted.columns,
+        weights=None if wanted.weights is None else Weights(wanted.weights),
+    )
+    return stream_of(open_source(wanted.path, wanted.format, selection))
+
+
+def _bytes(text: str) -> int:
+    try:
+        return TypeAdapter[int](Size).validate_python(int(text) if text.isdigit() else text)
+    except ValidationError as error:
+        raise UsageError(f"--chunk-size is {text}, expected bytes such as 24MiB.") from error
