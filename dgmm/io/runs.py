@@ -1,0 +1,141 @@
+"""The runs that an output keeps: what they are, and doing away with old ones."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+from dgmm.errors import InputNotFoundError, OutputError
+from dgmm.io.arrays import storage_failures
+from dgmm.io.layout import FORMAT, LATEST_POINTER, ROOT_METADATA, run_path
+from dgmm.io.location import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is known of one run without opening its arrays.
+
+    Attributes
+    ----------
+    run_id : str
+    path : Place
+    attributes : dict
+        Those of the root; empty as long as the run is not complete.
+    is_latest : bool
+        Whether the output's pointer names it.
+    """
+
+    run_id: str
+    path: Place
+    attributes: dict[str, Any]
+    is_latest: bool
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether its root metadata, written last, are there."""
+        return bool(self.attributes)
+
+    @property
+    def created(self) -> str:
+        """When it was completed, ISO 8601 in UTC; empty if it was not."""
+        return str(self.attributes.get("created", ""))
+
+
+def list_runs(output: Place) -> tuple[Run, ...]:
+    """The runs of an output, newest first, those that are not complete at the end.
+
+    Raises
+    ------
+    InputNotFoundError
+        If the directory is no output.
+    StorageError
+        If it cannot be read.
+    """
+    folder = output / "runs"
+    if not folder.is_dir():
+        raise InputNotFoundError(
+            f"{output} holds no runs. Give the directory that is `output.path` of a run."
+        )
+    latest = _latest(output)
+    with storage_failures(folder):
+        paths = sorted(path for path in folder.iterdir() if path.name.endswith(".zarr"))
+        runs = [_run(path, latest) for path in paths]
+    return tuple(sorted(runs, key=lambda run: run.created, reverse=True))
+
+
+def find_run(output: Place, run_id: str) -> Run:
+    """One run of an output, by its name or by as much of its beginning as no other shares.
+
+    Raises
+    ------
+    InputNotFoundError
+        If there is none of this name, or more than one.
+    """
+    runs = list_runs(output)
+    found = [run for run in runs if run.run_id == run_id]
+    found = found or [run for run in runs if run.run_id.startswith(run_id)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(run.run_id for run in runs) or "none"
+    what = f"{len(found)} runs" if found else "no run"
+    raise InputNotFoundError(f"{output} has {what} {run_id!r}; there are {known}.")
+
+
+def superfluous(output: Place, keep: int) -> tuple[Run, ...]:
+    """The complete runs beyond the newest ``keep``; never the one that the pointer names.
+
+    Raises
+    ------
+    OutputError
+        If the pointer cannot be read, so that nobody knows which run must stay.
+    """
+    runs = list_runs(output)
+    if (output / LATEST_POINTER).exists() and _latest(output) is None:
+        raise OutputError(
+            f"{output / LATEST_POINTER} does not say which run is the latest. Run the command of "
+            "the latest result again, which writes it anew."
+        )
+    complete = [run for run in runs if run.is_complete]
+    return tuple(run for run in complete[keep:] if not run.is_latest)
+
+
+def remove_run(output: Place, run: Run) -> None:
+    """Remove a complete run that the pointer does not name; its root metadata first.
+
+    Readers then see no group, rather than one that lacks arrays. Its name is free again.
+
+    Raises
+    ------
+    OutputError
+        If the pointer names it.
+    StorageError
+        If the file system refuses.
+    """
+    if _latest(output) == run.run_id:
+        raise OutputError(f"{run.path} is the latest result of {output} and stays.")
+    path = run_path(output, run.run_id)
+    with storage_failures(path):
+        (path / ROOT_METADATA).unlink(missing_ok=True)
+        shutil.rmtree(path)
+
+
+def _run(path: Place, latest: str | None) -> Run:
+    run_id = path.name.removesuffix(".zarr")
+    return Run(run_id, path, _attributes(path), run_id == latest)
+
+
+def _attributes(path: Place) -> dict[str, Any]:
+    """Those of the root; none if it is not there, or is not what dgmm writes."""
+    try:
+        document = json.loads((path / ROOT_METADATA).read_bytes())
+        attributes = document["attributes"]
+        return dict(attributes) if attributes["format"] == FORMAT else {}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _latest(output: Place) -> str | None:
+    try:
+        return str(json.loads((output / LATEST_POINTER).read_bytes())["run_id"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,128 @@
+"""What to write of the assignment of each row: arrays, how they are stored, what is in them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.errors import OutputError
+from dgmm.mixture.density import Assignment
+
+MISSING = -1
+"""Label, component or mark of a row that could not be assigned."""
+
+_COMPONENTS_IN_INT16 = 2**15
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentArray:
+    """How one array of ``assignments`` is stored.
+
+    Attributes
+    ----------
+    dtype : str
+    fill_value : float
+        What stands for a row that could not be assigned.
+    dimensions : tuple of (str, int)
+        Name and extent of what follows the dimensions of the rows.
+    description : str
+        For a person, and for the axis of a plot.
+    """
+
+    dtype: str
+    fill_value: float
+    dimensions: tuple[tuple[str, int], ...]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to write for each row.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Among ``labels`` (int16, int32 above 32,768 components), ``responsibilities`` (float32),
+        ``log_density`` (float64, nats), ``uncertainty`` (float32; one minus the largest
+        responsibility) and ``outlier`` (int8; 1 below the threshold, else 0). Rows that could not
+        be assigned have -1 in integers, NaN in floats.
+    n_components : int
+    n_most_probable : int or None
+        Keep only so many responsibilities of each row, the largest, and with them
+        ``responsible``, their components.
+    outlier_threshold : float
+        Log density below which a row is an outlier.
+    """
+
+    names: tuple[str, ...]
+    n_components: int
+    n_most_probable: int | None = None
+    outlier_threshold: float = -np.inf
+
+    def arrays(self) -> dict[str, AssignmentArray]:
+        """The arrays to write, by name.
+
+        Raises
+        ------
+        OutputError
+            If there are no assignments of a name.
+        """
+        known = self._known()
+        for name in self.names:
+            if name not in known:
+                raise OutputError(
+                    f"There are no assignments {name!r}; known are {', '.join(known)}."
+                )
+        wanted = {name: known[name] for name in self.names}
+        if "responsibilities" in wanted and self.n_most_probable is not None:
+            wanted["responsible"] = known["responsible"]
+        return wanted
+
+    def values(self, assignment: Assignment) -> dict[str, NDArray[Any]]:
+        """What the arrays hold for some rows."""
+        found: dict[str, NDArray[Any]] = {}
+        for name in self.names:
+            match name:
+                case "responsibilities":
+                    found |= self._responsibilities(assignment)
+                case "uncertainty":
+                    found[name] = assignment.uncertainty.astype(np.float32)
+                case "outlier":
+                    found[name] = self._outlier(assignment)
+                case _:
+                    found[name] = getattr(assignment, name)
+        return found
+
+    def _known(self) -> dict[str, AssignmentArray]:
+        components: tuple[tuple[str, int], ...] = (("component", self.n_components),)
+        if self.n_most_probable is not None:
+            components = (("rank", min(self.n_most_probable, self.n_components)),)
+        integers = "int16" if self.n_components <= _COMPONENTS_IN_INT16 else "int32"
+        return {
+            "labels": AssignmentArray(integers, MISSING, (), "most probable component"),
+            "responsibilities": AssignmentArray(
+                "float32", np.nan, components, "probability of the component"
+            ),
+            "log_density": AssignmentArray("float64", np.nan, (), "log density, nats"),
+            "uncertainty": AssignmentArray(
+                "float32", np.nan, (), "one minus the largest responsibility"
+            ),
+            "outlier": AssignmentArray("int8", MISSING, (), "log density below the threshold"),
+            "responsible": AssignmentArray(
+                integers, MISSING, components, "component of the responsibility"
+            ),
+        }
+
+    def _responsibilities(self, assignment: Assignment) -> dict[str, NDArray[Any]]:
+        r = assignment.responsibilities
+        if self.n_most_probable is None:
+            return {"responsibilities": r.astype(np.float32)}
+        components = assignment.most_probable(self.n_most_probable)
+        largest = np.take_along_axis(r, components, axis=1)  # -1 takes a NaN where all are NaN
+        return {"responsibilities": largest.astype(np.float32), "responsible": components}
+
+    def _outlier(self, assignment: Assignment) -> NDArray[np.int8]:
+        outlier = (assignment.log_density < self.outlier_threshold).astype(np.int8)
+        outlier[np.isnan(assignment.log_density)] = MISSING
+        return outlier

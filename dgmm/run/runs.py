@@ -1,0 +1,74 @@
+"""The runs of an output for people: a line for each, one in full, and what is pruned."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dgmm.io.lock import only_writer
+from dgmm.io.runs import Run, list_runs, remove_run, superfluous
+
+_FACTS = ("created", "input", "n_samples", "n_missing", "n_features", "status", "machine")
+
+
+def lines_of(runs: Sequence[Run]) -> Iterator[str]:
+    """A line for each run, newest first; a star marks the one that readers of the output see."""
+    rows = [("", "run", "created", "kind", "selected", "rows", "status")]
+    for run in runs:
+        facts = run.attributes
+        rows.append(
+            (
+                "*" if run.is_latest else "",
+                run.run_id,
+                run.created or "-",
+                str(facts.get("kind", "fit")) if run.is_complete else "-",
+                str(facts.get("selected", "-")),
+                f"{facts['n_samples']:,}" if "n_samples" in facts else "-",
+                str(facts.get("status", "complete")) if run.is_complete else "not complete",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
+
+
+def facts_of(run: Run) -> Iterator[str]:
+    """What a complete run says of itself, without its candidates."""
+    yield f"{'run':10}  {run.run_id}{' (latest)' if run.is_latest else ''}"
+    for name in _FACTS:
+        if name in run.attributes:
+            yield f"{name:10}  {run.attributes[name]}"
+    versions = run.attributes.get("versions", {})
+    yield f"{'versions':10}  {', '.join(f'{name} {number}' for name, number in versions.items())}"
+    yield "configuration"
+    yield json.dumps(run.attributes.get("configuration", {}), indent=2)
+
+
+def prune(output: Path, keep: int, *, only_say: bool) -> tuple[Run, ...]:
+    """Remove all complete runs but the newest few and the latest result.
+
+    Parameters
+    ----------
+    output : Path
+    keep : int
+        How many stay.
+    only_say : bool
+        Whether nothing is removed.
+
+    Returns
+    -------
+    tuple of Run
+        Those that are gone, or would be.
+
+    Raises
+    ------
+    TemporaryError
+        If a run is being written there.
+    """
+    if only_say:
+        return superfluous(output, keep)
+    list_runs(output)  # refuses what is no output, where a lock would make it one
+    with only_writer(output):
+        gone = superfluous(output, keep)
+        for run in gone:
+            remove_run(output, run)
+    return gone

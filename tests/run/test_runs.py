@@ -1,0 +1,100 @@
+"""The runs of an output: listed, shown, pruned, and never the one that readers see."""
+
+import json
+
+import pytest
+
+from dgmm.errors import InputNotFoundError, OutputError, StorageError, TemporaryError
+from dgmm.io.layout import LATEST_POINTER, run_path
+from dgmm.io.lock import only_writer
+from dgmm.io.reader import open_result
+from dgmm.io.runs import find_run, list_runs, remove_run, superfluous
+from dgmm.io.writer import commit_run, publish_run, start_run
+from dgmm.run.runs import facts_of, lines_of, prune
+from tests.io.test_result_store import NAMES, a_sweep
+
+
+@pytest.fixture
+def output(tmp_path):
+    """Four complete runs, a to d in time, of which b is the latest result; and one begun."""
+    for number, name in enumerate("abcd"):
+        run = start_run(tmp_path, f"run-{name}")
+        attributes = {"n_samples": 1_000 * number, "status": "converged"}
+        commit_run(run, a_sweep(), NAMES, attributes)
+        root = json.loads((run / "zarr.json").read_text())
+        root["attributes"]["created"] = f"2026-01-0{number + 1}T00:00:00+00:00"
+        (run / "zarr.json").write_text(json.dumps(root))
+    publish_run(tmp_path, "run-b")
+    (start_run(tmp_path, "run-begun") / "sweep").mkdir()
+    return tmp_path
+
+
+def test_runs_are_listed_newest_first_with_what_they_are(output):
+    runs = list_runs(output)
+    assert [run.run_id for run in runs] == ["run-d", "run-c", "run-b", "run-a", "run-begun"]
+    assert [run.is_latest for run in runs] == [False, False, True, False, False]
+    assert [run.is_complete for run in runs] == [True] * 4 + [False]
+    lines = list(lines_of(runs))
+    assert len(lines) == 6
+    assert lines[3].startswith("*  run-b")
+    assert "1,000" in lines[3]
+    assert lines[5].endswith("not complete")
+
+
+def test_one_run_is_shown_by_the_beginning_of_its_name(output):
+    assert find_run(output, "run-be").run_id == "run-begun"
+    text = "\n".join(facts_of(find_run(output, "run-b")))
+    assert "run-b (latest)" in text
+    with pytest.raises(InputNotFoundError, match="has 5 runs 'run'"):
+        find_run(output, "run")
+    with pytest.raises(InputNotFoundError, match="no run 'x'; there are run-d, run-c"):
+        find_run(output, "x")
+
+
+def test_pruning_keeps_the_newest_and_the_latest_result(output):
+    assert [run.run_id for run in superfluous(output, 1)] == ["run-c", "run-a"]
+    assert [run.run_id for run in prune(output, 1, only_say=True)] == ["run-c", "run-a"]
+    assert len(list_runs(output)) == 5
+    assert [run.run_id for run in prune(output, 1, only_say=False)] == ["run-c", "run-a"]
+    assert [run.run_id for run in list_runs(output)] == ["run-d", "run-b", "run-begun"]
+    assert open_result(output).path == run_path(output, "run-b")
+    assert prune(output, 1, only_say=False) == ()
+
+
+def test_pruning_waits_for_nobody(output):
+    with only_writer(output), pytest.raises(TemporaryError, match="is being written to"):
+        prune(output, 0, only_say=False)
+    assert len(list_runs(output)) == 5
+
+
+def test_the_latest_result_is_never_removed(output):
+    with pytest.raises(OutputError, match="latest result"):
+        remove_run(output, find_run(output, "run-b"))
+
+
+def test_a_run_whose_removal_is_cut_short_is_no_run_any_more(output, monkeypatch):
+    def crash(path):
+        raise OSError(f"{path} is gone away")
+
+    monkeypatch.setattr("dgmm.io.runs.shutil.rmtree", crash)
+    with pytest.raises(StorageError, match="is gone away"):
+        remove_run(output, find_run(output, "run-c"))
+    assert not find_run(output, "run-c").is_complete
+
+
+def test_what_is_no_output_is_refused(tmp_path):
+    with pytest.raises(InputNotFoundError, match="holds no runs"):
+        list_runs(tmp_path)
+    with pytest.raises(InputNotFoundError, match="holds no runs"):
+        prune(tmp_path, 1, only_say=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"attributes": 3}', '{"attributes": {}}', ""])
+def test_damaged_metadata_make_a_run_that_is_not_complete(output, damage):
+    (run_path(output, "run-c") / "zarr.json").write_text(damage)
+    assert not find_run(output, "run-c").is_complete
+    (output / LATEST_POINTER).write_text(damage)
+    assert not any(run.is_latest for run in list_runs(output))
+    with pytest.raises(OutputError, match="which run is the latest"):
+        prune(output, 0, only_say=False)
