@@ -1,12 +1,12 @@
 """The runs that an output keeps: what they are, and doing away with old ones."""
 
 import json
-import shutil
 from dataclasses import dataclass
 from typing import Any
 
 from dgmm.errors import InputNotFoundError, OutputError
 from dgmm.io.arrays import storage_failures
+from dgmm.io.atomic import remove_tree
 from dgmm.io.layout import FORMAT, LATEST_POINTER, ROOT_METADATA, run_path
 from dgmm.io.location import Place
 
@@ -116,7 +116,7 @@ def remove_run(output: Place, run: Run) -> None:
     path = run_path(output, run.run_id)
     with storage_failures(path):
         (path / ROOT_METADATA).unlink(missing_ok=True)
-        shutil.rmtree(path)
+        remove_tree(path)
 
 
 def _run(path: Place, latest: str | None) -> Run:

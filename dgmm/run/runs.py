@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
+from dgmm.io.location import Place
 from dgmm.io.lock import only_writer
 from dgmm.io.runs import Run, list_runs, remove_run, superfluous
 
@@ -43,12 +43,12 @@ def facts_of(run: Run) -> Iterator[str]:
     yield json.dumps(run.attributes.get("configuration", {}), indent=2)
 
 
-def prune(output: Path, keep: int, *, only_say: bool) -> tuple[Run, ...]:
+def prune(output: Place, keep: int, *, only_say: bool) -> tuple[Run, ...]:
     """Remove all complete runs but the newest few and the latest result.
 
     Parameters
     ----------
-    output : Path
+    output : Place
     keep : int
         How many stay.
     only_say : bool

@@ -76,7 +76,7 @@ def test_a_run_whose_removal_is_cut_short_is_no_run_any_more(output, monkeypatch
     def crash(path):
         raise OSError(f"{path} is gone away")
 
-    monkeypatch.setattr("dgmm.io.runs.shutil.rmtree", crash)
+    monkeypatch.setattr("dgmm.io.runs.remove_tree", crash)
     with pytest.raises(StorageError, match="is gone away"):
         remove_run(output, find_run(output, "run-c"))
     assert not find_run(output, "run-c").is_complete
