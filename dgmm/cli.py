@@ -263,6 +263,20 @@ def ingest(path: str, format_: str, columns: tuple[str, ...], **options: Any) ->
 
 
 @dgmm.command()
+@click.argument("result")
+@click.option("--output", metavar="FILE", help="Where it goes; else among the output's reports.")
+def report(result: str, output: str | None) -> None:
+    """Draw the report of RESULT, an output directory or one run of it, as one HTML file."""
+    from dgmm.io.location import output_place
+    from dgmm.io.reader import open_result
+    from dgmm.report import publish_report, write_report
+
+    found = open_result(result)
+    place = None if output is None else output_place(output)
+    click.echo(publish_report(found.path) if place is None else write_report(found, place))
+
+
+@dgmm.command()
 def schema() -> None:
     """Print the JSON schema of a configuration."""
     from dgmm.run import configuration

@@ -249,7 +249,8 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["schema"], ["validate", "CONFIG"]]
+    "arguments",
+    [["--help"], ["run", "--help"], ["report", "--help"], ["schema"], ["validate", "CONFIG"]],
 )
 def test_light_commands_import_nothing_heavy(config: str, arguments: list[str]) -> None:
     code = (

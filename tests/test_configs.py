@@ -25,3 +25,6 @@ def test_the_quickstart_runs(tmp_path):
     finished = run(load(path, settings))
     assert finished.sweep.best.candidate.name == "full-3"
     assert len(finished.sweep.results) == 12
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "Its segments" in report
+    assert len(report) < 1_000_000

@@ -28,7 +28,7 @@ def _matches(path: Place) -> bool:
 
 def _describe(path: Place, selection: Selection) -> Stored:
     refuse_choices(path, replace(selection, columns=()))
-    with open_binary(path) as file, _pillow(path).open(file) as image:
+    with open_binary(path) as file, pillow(path).open(file) as image:
         width, height = image.size
         mode = image.mode
     if mode not in _BANDS:
@@ -50,14 +50,21 @@ def _describe(path: Place, selection: Selection) -> Stored:
 
 
 def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
-    with open_binary(path) as file, _pillow(path).open(file) as image:
+    with open_binary(path) as file, pillow(path).open(file) as image:
         pixels, bands = np.asarray(image), _BANDS[image.mode]
     height, width = pixels.shape[:2]
     chosen = positions(path, selection.columns or bands, bands)
     return np.array(pixels.reshape(height * width, -1)[region][:, chosen])
 
 
-def _pillow(path: Place) -> ModuleType:
+def pillow(path: Place) -> ModuleType:
+    """Pillow, with which the image at ``path`` is opened.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
     try:
         return importlib.import_module("PIL.Image")  # here, because Pillow is optional
     except ImportError as error:

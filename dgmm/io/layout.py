@@ -4,6 +4,8 @@
 
     OUTPUT/latest.json            names the last complete run
     OUTPUT/latest.zarr            a symbolic link to it, on file systems
+    OUTPUT/report.html            the report of the last complete run, for people
+    OUTPUT/reports/RUN_ID.html    the reports of all runs
     OUTPUT/attempts/ID/           where an interrupted run goes on; gone when it is complete
     OUTPUT/runs/RUN_ID.zarr/      one immutable Zarr v3 group
         feature, feature_2        names of what was fitted, coordinates of everything below
@@ -12,10 +14,12 @@
         model/                    parameters of the selected candidate
         models/TYPE-K/            parameters and trace of every candidate
         assignments/              labels, responsibilities, log_density: a row for each sample
+        record/                   how the run went, and a few rows of the input
 """
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -26,6 +30,7 @@ FORMAT = "dgmm"
 FORMAT_VERSION = 1
 LATEST_POINTER = "latest.json"
 LATEST_LINK = "latest.zarr"
+LATEST_REPORT = "report.html"
 ROOT_METADATA = "zarr.json"
 MISSING_LABEL = -1
 
@@ -87,6 +92,16 @@ def run_path(output: Place, run_id: str) -> Place:
     if not _NAME.fullmatch(run_id):
         raise OutputError(f"{run_id!r} is no name of a run: letters, digits, _, - and . only.")
     return output / "runs" / f"{run_id}.zarr"
+
+
+def report_path(output: Place, run_id: str) -> Place:
+    """Where the report of the run of this name is."""
+    return output / "reports" / f"{run_id}.html"
+
+
+def run_name(run: Place) -> str:
+    """The name of a run, wherever it is; of a link to one, that of the run."""
+    return (run.resolve() if isinstance(run, Path) else run).stem
 
 
 def attempt_path(output: Place, attempt_id: str) -> Place:

@@ -7,7 +7,7 @@ from typing import Any
 from dgmm.errors import InputNotFoundError, OutputError
 from dgmm.io.arrays import storage_failures
 from dgmm.io.atomic import remove_tree
-from dgmm.io.layout import FORMAT, LATEST_POINTER, ROOT_METADATA, run_path
+from dgmm.io.layout import FORMAT, LATEST_POINTER, ROOT_METADATA, report_path, run_path
 from dgmm.io.location import Place
 
 
@@ -100,7 +100,7 @@ def superfluous(output: Place, keep: int) -> tuple[Run, ...]:
 
 
 def remove_run(output: Place, run: Run) -> None:
-    """Remove a complete run that the pointer does not name; its root metadata first.
+    """Remove a complete run that the pointer does not name, and its report; root metadata first.
 
     Readers then see no group, rather than one that lacks arrays. Its name is free again.
 
@@ -117,6 +117,7 @@ def remove_run(output: Place, run: Run) -> None:
     with storage_failures(path):
         (path / ROOT_METADATA).unlink(missing_ok=True)
         remove_tree(path)
+        report_path(output, run.run_id).unlink(missing_ok=True)
 
 
 def _run(path: Place, latest: str | None) -> Run:

@@ -36,6 +36,7 @@ from dgmm.io.layout import (
 )
 from dgmm.io.location import Place
 from dgmm.io.preparation_store import write_preparation
+from dgmm.io.record import Record, write_record
 from dgmm.io.sweep_store import read_sweep, summary, write_sweep
 from dgmm.io.zarr_stores import zarr_store
 from dgmm.mixture.preparation import Preparation
@@ -109,6 +110,7 @@ def commit_run(
     feature_names: tuple[str, ...],
     attributes: Mapping[str, Any],
     preparation: Preparation | None = None,
+    record: Record | None = None,
 ) -> None:
     """Write the sweep, verify everything, and make the run complete in one last step.
 
@@ -123,6 +125,8 @@ def commit_run(
         finite numbers only. Format, time, criterion, passes and selection are added here.
     preparation : Preparation, or None
         Of the input for the mixtures.
+    record : Record, optional
+        How the run went.
 
     Raises
     ------
@@ -144,6 +148,8 @@ def commit_run(
     json.dumps(document, allow_nan=False)  # refused here rather than after the work is written
     with storage_failures(run):
         _clear(run)
+        if record is not None:
+            write_record(run / "record", record, feature_names)
         if preparation is not None:
             write_preparation(run, preparation, feature_names)
             feature_names = preparation.feature_names(feature_names)

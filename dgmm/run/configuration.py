@@ -188,6 +188,9 @@ class Output(Section):
     assignments: Many[Assignment] = Field(
         default=("labels",), description="What to write for each row, one or a list."
     )
+    report: bool = Field(
+        default=True, description="Whether to end with a report, one HTML file for people."
+    )
 
 
 def _with_kind(value: object) -> object:

@@ -15,19 +15,22 @@ from dgmm.engine import memory, passes
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.passes import Reader
-from dgmm.errors import StorageError
+from dgmm.errors import MissingExtraError, StorageError
 from dgmm.io import assignments, writer
 from dgmm.io.checkpoint import Checkpoint, Facts
 from dgmm.io.layout import attempt_path, run_path
 from dgmm.io.location import Place, output_place
 from dgmm.io.lock import only_writer
+from dgmm.io.picture import picture_of
 from dgmm.io.reader import open_result
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.density import Assignment
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.result import Sweep
+from dgmm.report import publish_report
 from dgmm.run.clusters import Capacity, expected_capacity, open_cluster, take_part
 from dgmm.run.configuration import Configuration, resolved
+from dgmm.run.ledger import Ledger
 from dgmm.run.preparation import Preparation, prepare
 
 logger = logging.getLogger(__name__)
@@ -74,6 +77,13 @@ def run(
         With the exit code of the command.
     """
     take_part(configuration.cluster)
+    ledger = Ledger(observer, configuration.concealment)
+    with ledger.listening():
+        return _run(configuration, ledger, fresh=fresh)
+
+
+def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finished:
+    """Do what is left to do."""
     prepared = prepare(configuration)
     wanted, run_id = configuration.output, prepared.run_id
     output = output_place(wanted.path, wanted.storage_options)
@@ -86,8 +96,10 @@ def run(
             already_complete = writer.is_complete(output, run_id)
             checkpoint = Checkpoint(attempt, _facts(prepared))
             if not already_complete:
-                _complete(configuration, prepared, output, checkpoint, observer, fresh=fresh)
+                _complete(configuration, prepared, output, checkpoint, ledger, fresh=fresh)
             writer.publish_run(output, run_id)
+            if configuration.output.report:
+                _report(path)
             _discard(output, checkpoint.runs())
             checkpoint.discard()
     return Finished(str(path), open_result(path).sweep, already_complete)
@@ -98,7 +110,7 @@ def _complete(
     prepared: Preparation,
     output: Place,
     checkpoint: Checkpoint,
-    observer: Observer,
+    ledger: Ledger,
     *,
     fresh: bool,
 ) -> None:
@@ -117,16 +129,35 @@ def _complete(
             prepared.dataset,
             prepared.options,
             cluster.execution,
-            observer,
+            ledger,
             progress,
             checkpoint.keep,
         )
-        reader = Reader(prepared.dataset, cluster.execution, observer, fitted.profile.checksums)
+        reader = Reader(prepared.dataset, cluster.execution, ledger, fitted.profile.checksums)
         names = configuration.output.assignments
         _assign(reader, fitted, names, prepared.chunk_rows, checkpoint, path)
     attributes = _attributes(configuration, prepared, fitted)
+    wanted, is_image = configuration.input, prepared.source.format == "image"
+    picture = picture_of(wanted.path, wanted.storage_options) if is_image else None
+    record = ledger.record(prepared.dataset, fitted.profile, picture)
     features = prepared.dataset.feature_names
-    writer.commit_run(path, fitted.sweep, features, attributes, fitted.preparation)
+    writer.commit_run(path, fitted.sweep, features, attributes, fitted.preparation, record)
+
+
+def _report(run: Place) -> None:
+    """Draw the report of a run, which is complete with or without it."""
+    try:
+        logger.info("report: %s", publish_report(run))
+    except MissingExtraError as error:
+        logger.info("no report: %s", error)
+    except Exception as error:  # whatever happens to a picture, the numbers are there
+        logger.warning(
+            "the report could not be made (%s: %s); try `dgmm report %s`",
+            type(error).__name__,
+            error,
+            run,
+            exc_info=logger.isEnabledFor(logging.DEBUG),
+        )
 
 
 def _discard(output: Place, run_ids: tuple[str, ...]) -> None:

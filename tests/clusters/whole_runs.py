@@ -9,7 +9,7 @@ import numpy as np
 CONFIGURATION = """
 input: {path: rows.npy, partition_size: 64KiB}
 model: {n_components: 1:3, covariance_type: [full, diag], tol: 1e-13, max_iter: 30}
-output: {path: out, assignments: [labels, responsibilities, log_density]}
+output: {path: out, assignments: [labels, responsibilities, log_density], report: false}
 """
 
 

@@ -193,7 +193,7 @@ def test_the_output_of_a_run_opens_as_a_mixture_and_as_a_sweep(tmp_path):
     text = f"""
         input: {{path: {tmp_path / "iris.npy"}}}
         model: {{n_components: "1:3", covariance_type: [full, diag], n_init: 2, tol: 1e-6, seed: 4}}
-        output: {{path: {tmp_path / "results"}}}
+        output: {{path: {tmp_path / "results"}, report: false}}
         cluster: {{kind: threads}}
         """
     run(loads(text))

@@ -38,7 +38,7 @@ def run(path, *, tmp_path, numbers="[1, 3]"):
     settings = {
         "input": {"path": str(path)},
         "model": {"n_components": json.loads(numbers), **model},
-        "output": {"path": str(tmp_path / path.suffix), "assignments": ALL},
+        "output": {"path": str(tmp_path / path.suffix), "assignments": ALL, "report": False},
         "cluster": {"kind": "threads", "threads": 1},
     }
     config = tmp_path / "run.yaml"

@@ -196,6 +196,7 @@ WRONG = [
     ("output.storage_options", "[]", "expected keys with values"),
     ("output.assignments", "[]", "expected at least one"),
     ("output.assignments", "label", "expected 'labels', 'responsibilities' or 'log_density'"),
+    ("output.report", "yes", 'found "yes", expected true or false'),
     ("cluster", "5", "found 5, expected keys with values"),
     ("cluster.kind", "slrum", "found \"slrum\", expected one of 'local', 'threads', 'address', 's"),
     ("cluster.kind", "[local]", "expected one of 'local', 'threads', 'address'"),

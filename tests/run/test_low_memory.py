@@ -55,7 +55,7 @@ def test_a_sweep_of_large_data_pauses_and_kills_no_worker(large, tmp_path, monke
     text = f"""
     input: {{path: {large}}}
     model: {{n_components: 2, covariance_type: [full, diag], n_init: 1, max_iter: 1}}
-    output: {{path: {tmp_path / "out"}}}
+    output: {{path: {tmp_path / "out"}, report: false}}
     cluster: {{workers: 2, memory_limit: {LIMIT}}}
     """
 

@@ -55,7 +55,11 @@ def test_pruning_keeps_the_newest_and_the_latest_result(output):
     assert [run.run_id for run in superfluous(output, 1)] == ["run-c", "run-a"]
     assert [run.run_id for run in prune(output, 1, only_say=True)] == ["run-c", "run-a"]
     assert len(list_runs(output)) == 5
+    (output / "reports").mkdir()
+    for run_id in ("run-b", "run-c"):
+        (output / "reports" / f"{run_id}.html").touch()
     assert [run.run_id for run in prune(output, 1, only_say=False)] == ["run-c", "run-a"]
+    assert [path.stem for path in (output / "reports").iterdir()] == ["run-b"]
     assert [run.run_id for run in list_runs(output)] == ["run-d", "run-b", "run-begun"]
     assert open_result(output).path == run_path(output, "run-b")
     assert prune(output, 1, only_say=False) == ()

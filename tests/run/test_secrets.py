@@ -57,6 +57,7 @@ def test_a_run_tells_no_secret(config, tmp_path, options):
     assert result.exit_code == 0, result.stderr
     files = outputs(tmp_path)
     assert len(files) > 20
+    assert "report.html" in {path.name for path in files}
     assert_nothing_told(result.output, *(path.read_bytes() for path in files))
     assert "/out/${CANARY}/runs/" in result.stdout
     root = next(

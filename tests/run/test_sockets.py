@@ -25,7 +25,7 @@ def test_a_default_run_listens_on_loopback_only(data, tmp_path):  # noqa: F811
     text = f"""
     input: {{path: {data[0]}}}
     model: {{n_components: 2, covariance_type: full, n_init: 1}}
-    output: {{path: {tmp_path}}}
+    output: {{path: {tmp_path}, report: false}}
     """
     before = listening()
     seen = {}

@@ -39,7 +39,7 @@ def configuration(path, output, cluster="kind: threads", extra=""):
         f"""
         input: {{path: {path}, partition_size: 5600}}
         model: {{n_components: "1:3", covariance_type: [full, tied], n_init: 2, tol: 1e-3 {extra}}}
-        output: {{path: {output}, assignments: [{ALL}]}}
+        output: {{path: {output}, assignments: [{ALL}], report: false}}
         cluster: {{{cluster}}}
         """
     )

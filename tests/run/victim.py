@@ -50,7 +50,7 @@ def configuration(data, output, extra="", cluster="kind: threads, threads: 1"):
         input: {{path: {data}, partition_size: 3200}}
         model: {{n_components: 3, covariance_type: [full, diag], n_init: 2, tol: 1e-4,
                  sample_size: 200{extra}}}
-        output: {{path: {output}, assignments: [labels, responsibilities]}}
+        output: {{path: {output}, assignments: [labels, responsibilities], report: false}}
         cluster: {{{cluster}}}
     """
 

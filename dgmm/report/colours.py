@@ -1,0 +1,46 @@
+"""Colours that are told apart with any colour vision, as far as there are such."""
+
+import colorsys
+
+STRUCTURES = {"full": "#004488", "tied": "#DDAA33", "diag": "#BB5566", "spherical": "#555555"}
+MARKERS = {"full": "o", "tied": "s", "diag": "^", "spherical": "D"}
+INK, PALE, GRID, ALARM = "#1f2933", "#7b8794", "#e4e7eb", "#b42318"
+
+# P. Tol's muted scheme, and three more.
+_COMPONENTS = (
+    "#332288",
+    "#cc6677",
+    "#44aa99",
+    "#ddcc77",
+    "#88ccee",
+    "#882255",
+    "#117733",
+    "#e08214",
+    "#aa4499",
+    "#999933",
+    "#4477cc",
+    "#777777",
+)
+_GOLDEN = 0.618034
+
+
+def component_colours(n_components: int) -> tuple[str, ...]:
+    """A colour for each component; of many, neighbours in number still differ.
+
+    Examples
+    --------
+    >>> component_colours(2)
+    ('#332288', '#cc6677')
+    >>> len(set(component_colours(100)))
+    100
+    """
+    if n_components <= len(_COMPONENTS):
+        return _COMPONENTS[:n_components]
+    more = range(n_components - len(_COMPONENTS))
+    return (*_COMPONENTS, *(_made(i) for i in more))
+
+
+def _made(i: int) -> str:
+    lightness = (0.35, 0.5, 0.65)[i % 3]
+    red, green, blue = colorsys.hls_to_rgb((0.05 + i * _GOLDEN) % 1, lightness, 0.55)
+    return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"

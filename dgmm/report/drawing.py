@@ -1,0 +1,115 @@
+"""Figures without a display, and pictures as text that a page can hold."""
+
+import base64
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from dgmm.report.colours import GRID, INK, PALE
+
+WIDTH = 5.3  # inches; 528 pixels of a page
+_DPI = 190  # sharp where a page's pixel is two of the screen's
+_COLOURS = 256
+
+_STYLE: Any = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": PALE,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9.5,
+    "axes.unicode_minus": True,
+    "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "text.color": INK,
+    "text.parse_math": False,  # names of features are no formulas
+    "xtick.color": PALE,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.color": PALE,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": 8.5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture in a page.
+
+    Attributes
+    ----------
+    title : str
+        What it shows.
+    caption : str
+        How to read it.
+    source : str
+        A data URI.
+    alternative : str
+        What it says, for those who do not see it.
+    is_wide : bool
+        Whether it needs the width of the page.
+    """
+
+    title: str
+    caption: str
+    source: str
+    alternative: str
+    is_wide: bool = False
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Figures that are made and drawn meanwhile look alike."""
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+def panel(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
+    """A figure of one panel, so many inches wide and high."""
+    figure = Figure(figsize=(width, height))
+    return figure, figure.add_subplot()
+
+
+def drawn(figure: Figure) -> str:
+    """A figure as a PNG in a data URI."""
+    figure.set_dpi(_DPI)
+    canvas: Any = FigureCanvasAgg(figure)  # of which Matplotlib tells no types
+    canvas.draw()
+    return as_png(np.asarray(canvas.buffer_rgba())[..., :3], _COLOURS)
+
+
+def as_png(pixels: NDArray[np.uint8], n_colours: int) -> str:
+    """Pixels (height, width, 3) as a PNG of few colours, in a data URI."""
+    image = Image.fromarray(np.ascontiguousarray(pixels)).quantize(
+        n_colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+    )
+    return _uri(image, "PNG")
+
+
+def as_jpeg(pixels: NDArray[np.uint8]) -> str:
+    """Pixels (height, width, 3) as a JPEG in a data URI."""
+    return _uri(Image.fromarray(np.ascontiguousarray(pixels)), "JPEG", quality=82)
+
+
+def _uri(image: Image.Image, kind: str, **options: Any) -> str:
+    content = io.BytesIO()
+    image.save(content, kind, **options)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(content.getvalue()).decode()}"

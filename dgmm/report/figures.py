@@ -1,0 +1,284 @@
+"""Figures of a sweep and of the mixture it chose."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from dgmm.mixture.candidate import Status
+from dgmm.mixture.result import FitResult, Sweep
+from dgmm.report.colours import (
+    ALARM,
+    INK,
+    MARKERS,
+    PALE,
+    STRUCTURES,
+    component_colours,
+)
+from dgmm.report.drawing import WIDTH, Picture, drawn, panel
+from dgmm.report.sample import Sample
+
+Array = NDArray[np.float64]
+
+_CRITERIA = ("bic", "aic", "icl")
+_MOST_TRACES = 60
+_MOST_COMPONENTS, _MOST_FEATURES = 40, 24
+_MOST_NUMBERS = 150
+_LARGEST_MEAN = 2.5  # standard deviations that the heat map tells apart
+
+
+def criteria(sweep: Sweep) -> tuple[Picture, ...]:
+    """The criterion that chose, and the others, against the number of components."""
+    name = sweep.criterion.upper()
+    figure, axes = panel(3.3)
+    _criterion(axes, sweep, sweep.criterion)
+    axes.set(xlabel="number of components K", ylabel=f"{name} - best")
+    best = sweep.best
+    axes.plot(
+        best.candidate.n_components, 0, "o", ms=13, mfc="none", mec=ALARM, mew=1.6, clip_on=False
+    )
+    axes.legend(loc="upper right")
+    others = [other for other in _CRITERIA if other != sweep.criterion]
+    second = Figure(figsize=(WIDTH, 3.3))
+    for column, other in enumerate(others, start=1):
+        axes = second.add_subplot(1, 2, column)
+        _criterion(axes, sweep, other)
+        axes.set(title=other.upper(), xlabel="K", ylabel="" if column > 1 else "above the best")
+    main = Picture(
+        f"{name} against K",
+        f"Every candidate, smaller is better; the ring marks the choice, {best.candidate.name}. "
+        "Open marks did not converge; crosses collapsed and cannot be chosen.",
+        drawn(figure),
+        f"{name} above the best of each candidate by number of components and structure.",
+    )
+    rest = Picture(
+        " and ".join(other.upper() for other in others),
+        "The same candidates by the other criteria. Where they agree, the choice is a safe one.",
+        drawn(second),
+        "The other criteria of each candidate by number of components and structure.",
+    )
+    return main, rest
+
+
+def _criterion(axes: Axes, sweep: Sweep, name: str) -> None:
+    """One line for each structure, as far above the best sound candidate as it is."""
+    sound = [r for r in sweep.results if r.status is not Status.DEGENERATE] or list(sweep.results)
+    values = np.array([getattr(r, name) for r in sound])
+    finite = values[np.isfinite(values)]
+    base = finite.min() if finite.size else 0.0
+    kinds = dict.fromkeys(r.candidate.covariance_type for r in sweep.results)
+    for kind in kinds:
+        own = sorted(
+            (r for r in sound if r.candidate.covariance_type == kind),
+            key=lambda r: r.candidate.n_components,
+        )
+        _line(axes, own, [getattr(r, name) - base for r in own], kind)
+    collapsed = [r for r in sweep.results if r not in sound]
+    top = max(float((finite - base).max()) if finite.size else 0.0, 1.0)
+    heights = [np.clip(np.nan_to_num(getattr(r, name) - base), 0.0, top) for r in collapsed]
+    for r, height in zip(collapsed, heights, strict=True):
+        colour = STRUCTURES[r.candidate.covariance_type]
+        axes.plot(r.candidate.n_components, height, "x", color=colour, ms=5, clip_on=False)
+    axes.set_ylim(-0.03 * top, 1.05 * top)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(lambda value, _: _briefly(value))
+
+
+def _line(axes: Axes, results: Sequence[FitResult], heights: Sequence[float], kind: str) -> None:
+    colour, marker = STRUCTURES[kind], MARKERS[kind]
+    counts = [r.candidate.n_components for r in results]
+    axes.plot(counts, heights, "-", color=colour, lw=1.4, marker=marker, ms=3.8, label=kind)
+    for r, height in zip(results, heights, strict=True):
+        if r.status is not Status.CONVERGED:
+            axes.plot(r.candidate.n_components, height, marker, color=colour, mfc="w", ms=4.2)
+
+
+def components(
+    weights: Array, means: Array, names: tuple[str, ...], mean: Array, deviations: Array
+) -> Picture:
+    """Weights as bars, and means as a heat map in standard deviations of the data.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_components,)
+    means : ndarray of shape (n_components, n_features)
+    names : tuple of str
+    mean, deviations : ndarray of shape (n_features,)
+        Of the data.
+    """
+    n_components, d = means.shape
+    k = min(n_components, _MOST_COMPONENTS)
+    standardised = (means - mean) / np.where(deviations > 0, deviations, 1.0)
+    differences = weights @ standardised**2
+    shown = np.sort(np.argsort(-differences, kind="stable")[:_MOST_FEATURES])
+    figure = Figure(figsize=(WIDTH, 1.25 + 0.24 * max(k, 4)))
+    bars, heat = figure.subplots(1, 2, sharey=True, width_ratios=(1, 2.2))
+    bars.barh(range(k), weights[:k], color=component_colours(n_components)[:k])
+    bars.set(title="weights", ylabel="component", yticks=range(k) if k <= 25 else range(0, k, 5))
+    bars.xaxis.set_major_locator(MaxNLocator(3))
+    bars.grid(visible=False, axis="y")
+    mesh = heat.imshow(
+        standardised[:k, shown],
+        cmap="RdBu_r",
+        vmin=-_LARGEST_MEAN,
+        vmax=_LARGEST_MEAN,
+        aspect="auto",
+        interpolation="nearest",
+    )
+    heat.set_title("means")
+    heat.set_xticks(range(len(shown)), [_short(names[j]) for j in shown])
+    if len(shown) > 4 or max(len(_short(names[j])) for j in shown) > 9:
+        heat.tick_params("x", rotation=60 if len(shown) < 12 else 90)
+    heat.grid(visible=False)
+    heat.spines[:].set_visible(False)
+    if k * len(shown) <= _MOST_NUMBERS and len(shown) <= 8:
+        _numbers(heat, means[:k, shown], standardised[:k, shown])
+    bars.set_ylim(k - 0.5, -0.5)
+    colours = figure.colorbar(mesh, ax=heat, pad=0.02, extend="both", aspect=30)
+    colours.set_label("standard deviations from the mean", size=8)
+    colours.outline.set_visible(False)
+    left_out = []
+    if n_components > k:
+        left_out.append(f"the {k} largest of {n_components} components")
+    if d > len(shown):
+        left_out.append(f"the {len(shown)} features, of {d}, that differ most")
+    only = f" Shown: {', '.join(left_out)}." if left_out else ""
+    return Picture(
+        "Components",
+        "Numbered as in the labels, largest first. Colours tell how far a component's mean is "
+        f"from that of all rows; numbers are in the units of the features.{only}",
+        drawn(figure),
+        "Weights of the components, and their means by feature.",
+    )
+
+
+def _numbers(axes: Axes, values: Array, standardised: Array) -> None:
+    for (i, j), value in np.ndenumerate(values):
+        is_dark = abs(standardised[i, j]) > 0.65 * _LARGEST_MEAN
+        style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5}
+        axes.text(j, i, f"{value:.4g}", color="white" if is_dark else INK, **style)
+
+
+def traces(sweep: Sweep, tol: float | None) -> Picture | None:
+    """What was still to gain at each pass over all rows; None if there was one pass only."""
+    ranked = [r for r in sweep.ranked()[:_MOST_TRACES] if len(r.trace) > 1]
+    if not ranked:
+        return None
+    figure, axes = panel(3.0)
+    for result in reversed(ranked):
+        gains = result.trace[-1] - np.asarray(result.trace[:-1])
+        gains = np.where(gains > 0, gains, np.nan)
+        is_best = result is sweep.best
+        axes.semilogy(
+            np.arange(1, len(result.trace)),
+            gains,
+            color=STRUCTURES[result.candidate.covariance_type],
+            lw=2.4 if is_best else 0.8,
+            alpha=1.0 if is_best else 0.45,
+            marker="o" if is_best or len(result.trace) < 4 else None,
+            ms=4 if is_best else 2,
+            zorder=3 if is_best else 2,
+        )
+    if tol is not None:
+        axes.axhline(tol, color=PALE, lw=1, ls=(0, (4, 3)))
+        axes.annotate(
+            "tol", (1, tol), (-2, 3), xycoords=("axes fraction", "data"),
+            textcoords="offset points", ha="right", color=PALE, fontsize=8.5,
+        )  # fmt: skip
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="pass over all rows", ylabel="log-likelihood still to gain,\nnats a row")
+    more = len(sweep.results) - len(ranked)
+    rest = f" {more} candidates, of one pass or far behind, are not drawn." if more else ""
+    return Picture(
+        "Convergence",
+        "How much log-likelihood each candidate gained after each pass over all rows; the choice "
+        f"is the thick line. EM on the sample went before.{rest}",
+        drawn(figure),
+        "Log-likelihood still to gain by pass, for each candidate.",
+    )
+
+
+def certainty(sample: Sample) -> Picture:
+    """How probable the most probable component of each sampled row is."""
+    figure, axes = panel(3.0)
+    k = sample.responsibilities.shape[1]
+    first = int(40 * sample.certainty.min())
+    bins = [i / 40 for i in range(min(first, 39), 41)]
+    labels = sample.labels
+    chosen = [labels == i for i in range(k)]
+    axes.hist(
+        [sample.certainty[own] for own in chosen],
+        bins=bins,
+        weights=[sample.weights[own] for own in chosen],
+        stacked=True,
+        color=component_colours(k),
+        rwidth=0.92,
+    )
+    axes.set(xlabel="probability of the most probable component", ylabel="share of rows")
+    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.grid(visible=False, axis="x")
+    mean = float(sample.weights @ sample.certainty)
+    sure = float(sample.weights[sample.certainty >= 0.95].sum())
+    return Picture(
+        "Certainty of the assignments",
+        f"On {len(sample.rows):,} sampled rows: {mean:.1%} on average; {sure:.0%} of the rows are "
+        "assigned with at least 95 %. Colours are those of the components.",
+        drawn(figure),
+        "Histogram of the probability of the most probable component.",
+    )
+
+
+def densities(sample: Sample) -> Picture:
+    """Log densities of the sampled rows, outliers apart."""
+    figure, axes = panel(3.0)
+    low, inner, high = (float(q) for q in np.quantile(sample.log_density, (0.0, 0.01, 1.0)))
+    low = max(low, inner - 2 * (high - inner))
+    width = (high - low) or max(1.0, abs(high)) * 1e-6
+    n = int(sample.is_outlier.sum())
+    parts = [~sample.is_outlier, sample.is_outlier] if n else [~sample.is_outlier]
+    axes.hist(
+        [np.clip(sample.log_density[part], low, None) for part in parts],
+        bins=[low + width * i / 50 for i in range(50)] + [low + width * (1 + 1e-9)],
+        weights=[sample.weights[part] for part in parts],
+        stacked=True,
+        color=["#b8c2cc", ALARM][: len(parts)],
+        label=["rows", "outliers"][: len(parts)],
+    )
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
+    axes.set(xlabel="log density, nats", ylabel="share of rows")
+    if n:
+        axes.legend(loc="upper left")
+    share = f"{n / len(sample.rows):.2%}"
+    rule = "farther from their component than one of its rows in 10,000 would be"
+    found = f"{n:,} of {len(sample.rows):,} sampled rows ({share}) are" if n else "None are"
+    return Picture(
+        "Outliers" if n else "Log density",
+        f"How much the mixture expects the sampled rows. {found} {rule}. "
+        "What is off the scale is counted at its left end.",
+        drawn(figure),
+        "Histogram of log densities, with outliers marked.",
+    )
+
+
+def _briefly(value: float) -> str:
+    """A large number with a letter for its thousands.
+
+    Examples
+    --------
+    >>> _briefly(2.5e6), _briefly(-1500.0), _briefly(20.0)
+    ('2.5M', '-1.5k', '20')
+    """
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
+
+
+def _short(name: str, most: int = 14) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"

@@ -1,0 +1,192 @@
+"""What a reader of a result should know before relying on it, in plain words."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dgmm.io.reader import Result
+from dgmm.io.record import Record
+from dgmm.mixture import criteria
+from dgmm.mixture.candidate import Status
+from dgmm.mixture.result import FitResult
+from dgmm.report.sample import OUTLIER_SHARE, Sample
+from dgmm.report.spread import relative_widths
+
+_MOST_NAMED = 6
+_NO_STRONG_EVIDENCE = 6.0  # in BIC (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, sec. 3.2)
+_ROWS_PER_PARAMETER = 5
+_NARROW = 1e-3
+_MANY_OUTLIERS = 10  # times as many as there should be
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to know.
+
+    Attributes
+    ----------
+    is_grave : bool
+        Whether it puts the result in question, rather than belonging to it.
+    text : str
+    """
+
+    is_grave: bool
+    text: str
+
+
+def findings_of(
+    result: Result, record: Record | None, sample: Sample | None
+) -> tuple[Finding, ...]:
+    """Everything found, grave things first."""
+    found = [
+        *_of_statuses(result),
+        *_of_the_choice(result),
+        *_of_components(result),
+        *_of_rows(result),
+        *_of_features(result, record),
+        *_of_outliers(sample),
+        *_of_the_record(record),
+    ]
+    return tuple(sorted(found, key=lambda finding: not finding.is_grave))
+
+
+def _of_statuses(result: Result) -> Iterator[Finding]:
+    best = result.sweep.best
+    if best.status is not Status.CONVERGED:
+        chosen = "No candidate is sound; the" if best.status is Status.DEGENERATE else "The"
+        yield Finding(True, f"{chosen} chosen one is {best.status.value}. {best.status.sentence}")
+    words = {
+        Status.DEGENERATE: "collapsed and were left out of the choice",
+        Status.MAX_ITER: "did not converge within max_iter; their criteria may still fall",
+    }
+    for status, what in words.items():
+        names = [r.candidate.name for r in result.sweep.results if r.status is status]
+        if names and names != [best.candidate.name]:
+            n_all = len(result.sweep.results)
+            yield Finding(False, f"{len(names)} of {n_all} candidates {what}: {_listed(names)}.")
+
+
+def _of_the_choice(result: Result) -> Iterator[Finding]:
+    sweep = result.sweep
+    best, criterion = sweep.best, sweep.criterion
+    sound = [r for r in sweep.ranked() if r.status is not Status.DEGENERATE]
+    counts = sorted({r.candidate.n_components for r in sweep.results})
+    k = best.candidate.n_components
+    if len(counts) > 1 and k == counts[-1]:
+        yield Finding(
+            True,
+            f"{criterion.upper()} is smallest at the largest number of components tried, K = {k}. "
+            "More may fit better still: raise model.n_components.",
+        )
+    elif len(counts) > 1 and k == counts[0] > 1:
+        yield Finding(
+            True,
+            f"{criterion.upper()} is smallest at the smallest number of components tried, "
+            f"K = {k}. Fewer may do: lower model.n_components.",
+        )
+    if criterion == "bic" and len(sound) > 1:
+        second, ahead = sound[1], sound[1].bic - best.bic
+        if ahead < _NO_STRONG_EVIDENCE:
+            yield Finding(
+                False,
+                f"{second.candidate.name} is only {ahead:.1f} behind in BIC. A difference of less "
+                f"than {_NO_STRONG_EVIDENCE:.0f} is no strong evidence for either.",
+            )
+
+
+def _of_components(result: Result) -> Iterator[Finding]:
+    best, n_rows = result.sweep.best, rows_fitted(result)
+    mixture = best.parameters
+    if n_rows and mixture.n_components > 1:
+        least = _ROWS_PER_PARAMETER * _parameters_of_a_component(best)
+        few = np.flatnonzero(mixture.weights * n_rows < least)
+        if few.size:
+            sizes = [f"{k} ({mixture.weights[k] * n_rows:,.0f} rows)" for k in few]
+            yield Finding(
+                False,
+                f"{_components(len(few))} on fewer than {least} rows, "
+                f"{_ROWS_PER_PARAMETER} for each of its parameters: {_listed(sizes)}. "
+                "Their means and covariances are uncertain.",
+            )
+    widths = relative_widths(mixture) if mixture.n_components > 1 else None
+    if widths is not None and (narrow := np.flatnonzero(widths < _NARROW)).size:
+        sizes = [f"{k} ({widths[k]:.0e})" for k in narrow]
+        yield Finding(
+            True,
+            f"{len(narrow)} of {len(widths)} components are nearly flat: in some direction they "
+            f"are less than a thousandth as wide as the data: {_listed(sizes)}. Repeated or "
+            "rounded values do that; such densities say little about where rows may lie.",
+        )
+
+
+def _of_rows(result: Result) -> Iterator[Finding]:
+    n_missing = result.attributes.get("n_missing")
+    if n_missing:
+        share = n_missing / result.attributes["n_samples"]
+        yield Finding(
+            False, f"{n_missing:,} rows ({share:.1%}) lack a value and were left out of everything."
+        )
+
+
+def rows_fitted(result: Result) -> int | None:
+    """How many rows entered the fit; None where it was not kept."""
+    n_samples: int | None = result.attributes.get("n_samples")
+    return None if n_samples is None else n_samples - int(result.attributes.get("n_missing", 0))
+
+
+def _of_features(result: Result, record: Record | None) -> Iterator[Finding]:
+    if record is None:
+        return
+    rounding = 4 * np.finfo(np.float64).eps * np.abs(record.mean)
+    constant = np.flatnonzero(record.standard_deviation <= rounding)
+    if constant.size:
+        names = [result.feature_names[j] for j in constant]
+        yield Finding(
+            False, f"Constant features add nothing and can be left out: {_listed(names)}."
+        )
+
+
+def _of_outliers(sample: Sample | None) -> Iterator[Finding]:
+    if sample is None:
+        return
+    share = float(sample.weights[sample.is_outlier].sum())
+    if share > _MANY_OUTLIERS * OUTLIER_SHARE:
+        yield Finding(
+            False,
+            f"{share:.1%} of the sampled rows lie farther from their component than one row in "
+            f"{1 / OUTLIER_SHARE:,.0f} would, were the mixture the whole truth: the data have "
+            "outliers, or heavier tails than Gaussians.",
+        )
+
+
+def _of_the_record(record: Record | None) -> Iterator[Finding]:
+    if record is None:
+        yield Finding(
+            False,
+            "This run kept no record, so that its times, and pictures of its rows, are left out.",
+        )
+    elif record.is_resumed:
+        yield Finding(
+            False,
+            "The run was interrupted and resumed. Its results are the same; times and passes are "
+            "those of the last attempt alone.",
+        )
+
+
+def _parameters_of_a_component(best: FitResult) -> int:
+    """How many numbers describe one component by itself."""
+    d = best.parameters.n_features
+    kind = best.candidate.covariance_type
+    return criteria.n_parameters(kind, 2, d) - criteria.n_parameters(kind, 1, d)
+
+
+def _components(n: int) -> str:
+    return "1 component rests" if n == 1 else f"{n} components rest"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first few names, and how many there are more."""
+    if len(names) <= _MOST_NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[:_MOST_NAMED])} and {len(names) - _MOST_NAMED} more"

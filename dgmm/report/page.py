@@ -1,0 +1,82 @@
+"""A result as one HTML page: facts, figures and tables, and nothing from outside it."""
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from dgmm.io.layout import run_name
+from dgmm.io.reader import Result
+from dgmm.io.record import read_record
+from dgmm.report import figures, summary
+from dgmm.report.drawing import Picture, styled
+from dgmm.report.findings import findings_of
+from dgmm.report.planes import planes
+from dgmm.report.sample import sample_of
+from dgmm.report.segments import segments
+from dgmm.report.spread import moments_of_data
+from dgmm.report.view import view_of
+
+
+def render(result: Result) -> str:
+    """The report of a result.
+
+    Parameters
+    ----------
+    result : Result
+        Of any age: what it did not keep is left out.
+
+    Returns
+    -------
+    str
+        HTML that is well-formed XML, all text escaped, pictures as data URIs, no script.
+
+    Raises
+    ------
+    StorageError
+        If an array of the result is missing or damaged.
+    """
+    record = read_record(result.path / "record")
+    mixture, names, preparation = result.model, result.feature_names, result.preparation
+    mean, deviations = moments_of_data(record, mixture, preparation)
+    means = mixture.means if preparation is None else preparation.means_undone(mixture)
+    sample = sample_of(record, mixture, preparation)
+    tol = result.attributes.get("configuration", {}).get("model", {}).get("tol")
+    with styled():
+        pictures: dict[str, list[Picture | None]] = {
+            "image": [] if record is None else [*segments(result, record)],
+            "components": [figures.components(mixture.weights, means, names, mean, deviations)],
+            "planes": [planes(view_of(mixture, names, deviations, sample, preparation))],
+            "candidates": [*figures.criteria(result.sweep), figures.traces(result.sweep, tol)],
+            "rows": [],
+        }
+        if sample is not None:
+            is_mixed = mixture.n_components > 1
+            pictures["rows"] = [
+                figures.certainty(sample) if is_mixed else None,
+                figures.densities(sample),
+            ]
+    return (
+        Environment(
+            loader=PackageLoader("dgmm.report", ""),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        .get_template("page.html")
+        .render(
+            title=f"{result.sweep.best.candidate.name} of {run_name(result.path)}",
+            sentence=summary.sentence(result),
+            numbers=summary.figures_of(result, record),
+            findings=findings_of(result, record, sample),
+            logged=() if record is None else record.warnings,
+            candidates=summary.candidates_of(result),
+            components=summary.components_of(result, sample),
+            stages=None if record is None else summary.stages_of(record),
+            outlying=None if sample is None else summary.outliers_of(result, sample),
+            facts=summary.facts_of(result),
+            configuration=summary.configuration_of(result),
+            pictures={
+                name: [picture for picture in some if picture is not None]
+                for name, some in pictures.items()
+            },
+        )
+    )

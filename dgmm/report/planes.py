@@ -1,0 +1,152 @@
+"""Ellipses of components over sampled rows, for every pair of coordinates."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
+from matplotlib.ticker import MaxNLocator, NullLocator
+from numpy.typing import NDArray
+
+from dgmm.report.colours import INK, component_colours
+from dgmm.report.drawing import WIDTH, Picture, drawn
+from dgmm.report.view import View
+
+Array = NDArray[np.float64]
+
+_MOST_ELLIPSES = 60
+_MOST_NUMBERED = 20
+_MOST_IN_ROWS = 3
+_N_DEVIATIONS = 2.0
+_TAIL = 0.002  # of the rows on each side that may lie outside a panel
+
+
+def planes(view: View) -> Picture:
+    """Every pair of coordinates as a panel, and the density along each."""
+    p = len(view.names)
+    figure, panels = _panels(p)
+    limits = [_limits(view, i) for i in range(p)]
+    for (x, y), axes in panels.items():
+        axes.set_xlim(limits[x])
+        if x == y:
+            _density(axes, view, x)
+        else:
+            axes.set_ylim(limits[y])
+            _pair(axes, view, x, y, n_panels=p)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_locator(MaxNLocator(5) if x != y else NullLocator())
+        is_bottom, is_left = p <= _MOST_IN_ROWS or y == p - 1, p <= _MOST_IN_ROWS or x == 0
+        axes.set_xlabel(view.names[x] if is_bottom else "")
+        axes.set_ylabel(view.names[y] if is_left and x != y else "")
+        axes.tick_params(labelbottom=is_bottom, labelleft=is_left)
+    what = "principal components of the standardised features" if view.is_projected else "features"
+    few = "; only the largest are drawn" if len(view.weights) > _MOST_ELLIPSES else ""
+    n = len(view.rows)
+    dots = f"{n:,} sampled rows in the colours of their components" if n else "No rows were kept"
+    if p == 1:
+        title, caption = "The density", "Sampled rows counted, each component, and the mixture."
+    else:
+        title = "Components in the plane"
+        caption = (
+            f"{dots}, and ellipses at two standard deviations, for pairs of {what}{few}. The other "
+            "panels count rows along each, under the density of each component and of the mixture."
+        )
+    alternative = f"Ellipses of the components over sampled rows, for pairs of {what}."
+    return Picture(title, caption, drawn(figure), alternative, is_wide=p > 1)
+
+
+def _panels(p: int) -> tuple[Figure, dict[tuple[int, int], Axes]]:
+    """Axes by the coordinates they show, across and up; the same one twice is a density.
+
+    Few coordinates have a row of densities above a row of pairs; more are a triangle, with the
+    densities on its edge.
+    """
+    pairs = [(x, y) for y in range(p) for x in range(y)]
+    if p <= _MOST_IN_ROWS:
+        if p == 1:
+            figure = Figure(figsize=(WIDTH, 3.0))
+            return figure, {(0, 0): figure.add_subplot()}
+        if p == 2:
+            figure = Figure(figsize=(2 * WIDTH, 4.3))
+            mosaic = figure.subplot_mosaic("ab;ac", width_ratios=(1.5, 1))
+            return figure, {(0, 1): mosaic["a"], (0, 0): mosaic["b"], (1, 1): mosaic["c"]}
+        figure = Figure(figsize=(2 * WIDTH, 5.6))
+        grid = figure.subplots(2, p, height_ratios=(1, 2))
+        densities = {(i, i): grid[0, i] for i in range(p)}
+        return figure, densities | dict(zip(pairs, grid[1], strict=True))
+    figure = Figure(figsize=(2 * WIDTH, 1.9 * WIDTH))
+    grid = figure.subplots(p, p)
+    for (row, column), axes in np.ndenumerate(grid):
+        if column > row:
+            axes.set_axis_off()
+    return figure, {(x, y): grid[y, x] for y in range(p) for x in range(y + 1)}
+
+
+def _limits(view: View, i: int) -> tuple[float, float]:
+    """Where the rows are, or the ellipses if there are no rows."""
+    if len(view.rows):
+        low, high = np.quantile(view.rows[:, i], (_TAIL, 1 - _TAIL))
+    else:
+        reach = _N_DEVIATIONS * np.sqrt(view.covariances[:, i, i])
+        low, high = (view.means[:, i] - reach).min(), (view.means[:, i] + reach).max()
+    width = float(high - low) or max(abs(float(low)), 1.0) * 1e-6
+    return float(low) - 0.06 * width, float(high) + 0.06 * width
+
+
+def _density(axes: Axes, view: View, i: int) -> None:
+    """How rows are spread along a coordinate, and what the mixture makes of it."""
+    low, high = axes.get_xlim()
+    top = None  # a component on a single value may be as high as it likes
+    if len(view.rows):
+        heights, _, _ = axes.hist(
+            view.rows[:, i],
+            bins=40,
+            range=(low, high),
+            weights=view.row_weights * 40 / (high - low),
+            color="#dfe5ea",
+        )
+        top = 1.3 * float(np.max(heights))
+    at = np.linspace(low, high, 300)
+    variances = np.maximum(view.covariances[:, i, i], ((high - low) / 300) ** 2)
+    squares = (at[:, None] - view.means[:, i]) ** 2 / variances
+    parts = view.weights * np.exp(-squares / 2) / np.sqrt(2 * np.pi * variances)
+    for k, colour in enumerate(component_colours(len(view.weights))[:_MOST_ELLIPSES]):
+        axes.plot(at, parts[:, k], color=colour, lw=0.9)
+    axes.plot(at, parts.sum(axis=1), color=INK, lw=1.4)
+    axes.set_ylim(0, top)
+    axes.grid(visible=False)
+    axes.spines["left"].set_visible(False)
+
+
+def _pair(axes: Axes, view: View, x: int, y: int, n_panels: int) -> None:
+    colours = np.array(component_colours(len(view.weights)))
+    if len(view.rows):
+        size = 5.0 if n_panels < 4 else 2.5
+        axes.scatter(
+            view.rows[:, x], view.rows[:, y], s=size, c=colours[view.labels], alpha=0.35, lw=0
+        )
+    chosen = [x, y]
+    for k in range(min(len(view.weights), _MOST_ELLIPSES)):
+        mean, covariance = view.means[k, chosen], view.covariances[k][np.ix_(chosen, chosen)]
+        for edge, width in (("white", 2.6), (colours[k], 1.4)):
+            axes.add_patch(_ellipse(mean, covariance, fill=False, ec=edge, lw=width))
+        _mark(axes, mean, k, colours[k], is_numbered=len(view.weights) <= _MOST_NUMBERED)
+
+
+def _mark(axes: Axes, mean: Array, k: int, colour: str, *, is_numbered: bool) -> None:
+    """The centre of a component, by its number where there are few."""
+    if not is_numbered:
+        axes.plot(*mean, "+", color=colour, ms=5, mew=1.4)
+        return
+    box = {"boxstyle": "circle,pad=0.16", "fc": colour, "ec": "white", "lw": 0.8}
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6.5, "clip_on": True}
+    axes.text(float(mean[0]), float(mean[1]), str(k), color="white", bbox=box, **style)
+
+
+def _ellipse(mean: Array, covariance: Array, **style: Any) -> Ellipse:
+    """Where a Gaussian in the plane has so many standard deviations; axes from eigenvectors."""
+    values, vectors = np.linalg.eigh(covariance)
+    short, long = 2 * _N_DEVIATIONS * np.sqrt(np.maximum(values, 0.0))
+    angle = float(np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1])))
+    return Ellipse((float(mean[0]), float(mean[1])), long, short, angle=angle, **style)

@@ -1,0 +1,84 @@
+"""Where a report goes."""
+
+import importlib
+import json
+
+from dgmm.errors import MissingExtraError, OutputError
+from dgmm.io.arrays import creation_failures
+from dgmm.io.atomic import make_directory, remove_leftovers, replace_file
+from dgmm.io.layout import LATEST_LINK, LATEST_POINTER, LATEST_REPORT, report_path, run_name
+from dgmm.io.location import Place
+from dgmm.io.reader import Result, open_result
+
+_PACKAGES = frozenset({"jinja2", "matplotlib", "PIL"})
+
+
+def publish_report(run: Place) -> Place:
+    """Draw the report of a run of an output directory and put it among the others.
+
+    If the output's pointer names the run, ``report.html`` becomes its report too.
+
+    Parameters
+    ----------
+    run : Path or UPath
+        ``OUTPUT/runs/RUN_ID.zarr``, or a run anywhere else, whose report is put beside it.
+
+    Returns
+    -------
+    Path or UPath
+        Where the report of this run is.
+
+    Raises
+    ------
+    MissingExtraError
+        If the packages that draw are not installed.
+    OutputError, StorageError
+        If it cannot be written.
+    """
+    content, run_id = _drawn(open_result(run)), run_name(run)
+    if run.name == LATEST_LINK:
+        output = run.parent
+    elif run.parent.name == "runs":
+        output = run.parent.parent
+    else:
+        return _written(run.with_suffix(".html"), content)
+    place = _written(report_path(output, run_id), content)
+    if _latest(output) == run_id:
+        _written(output / LATEST_REPORT, content)
+    return place
+
+
+def write_report(result: Result, path: Place) -> Place:
+    """Draw the report of a result into a file; the same errors."""
+    return _written(path, _drawn(result))
+
+
+def _drawn(result: Result) -> bytes:
+    try:
+        page = importlib.import_module("dgmm.report.page")  # here, for what it needs is optional
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in _PACKAGES:
+            raise
+        raise MissingExtraError(
+            f'a report is drawn with {error.name}: pip install "dgmm[report]"'
+        ) from error
+    content: str = page.render(result)
+    return content.encode()
+
+
+def _written(path: Place, content: bytes) -> Place:
+    if path.is_dir():
+        raise OutputError(f"{path} is a directory; expected the name of a file to write.")
+    with creation_failures(path):
+        make_directory(path.parent)
+        remove_leftovers(path)
+        replace_file(path, content)
+    return path
+
+
+def _latest(output: Place) -> str | None:
+    try:
+        found: str = json.loads((output / LATEST_POINTER).read_bytes())["run_id"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found

@@ -1,0 +1,89 @@
+"""What the chosen mixture says of the rows that a run kept."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from dgmm.io.record import Record
+from dgmm.mixture.density import assign
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.preparation import Preparation
+from dgmm.mixture.structures import structure_of
+
+Array = NDArray[np.float64]
+
+OUTLIER_SHARE = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Rows and what the mixture says of them.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (m, n_features)
+        Those of positive weight, in the units of the input.
+    fitted : ndarray of shape (m, n_axes)
+        The same in the coordinates of the mixture.
+    weights : ndarray of shape (m,)
+        They sum to 1.
+    responsibilities : ndarray of shape (m, n_components)
+    log_density : ndarray of shape (m,)
+        In nats.
+    is_outlier : ndarray of shape (m,), bool
+        Farther from the mean of the most probable component, in its own metric, than one of ten
+        thousand of its rows would be: the squared distance has a chi-squared distribution.
+    """
+
+    rows: Array
+    fitted: Array
+    weights: Array
+    responsibilities: Array
+    log_density: Array
+    is_outlier: NDArray[np.bool_]
+
+    @property
+    def labels(self) -> NDArray[np.intp]:
+        """The most probable component of each row."""
+        return self.responsibilities.argmax(axis=1)
+
+    @property
+    def certainty(self) -> Array:
+        """The probability of the most probable component of each row."""
+        return self.responsibilities.max(axis=1)
+
+
+def sample_of(
+    record: Record | None, mixture: Parameters, preparation: Preparation | None = None
+) -> Sample | None:
+    """The rows that a run kept under its mixture; None if it kept none."""
+    if record is None or not len(record.sample):
+        return None
+    rows, weights = record.sample, record.sample_weights
+    if weights is None or not weights.any():
+        weights = np.ones(len(rows))
+    rows, weights = rows[weights > 0], weights[weights > 0]
+    assigned = assign(mixture, rows, preparation)
+    fitted = rows if preparation is None else preparation.apply(rows.T).T
+    distances = _squared_distances(mixture, fitted, assigned.labels)
+    return Sample(
+        rows,
+        fitted,
+        weights / weights.sum(),
+        assigned.responsibilities,
+        assigned.log_density,
+        chi2.sf(distances, mixture.n_features) < OUTLIER_SHARE,
+    )
+
+
+def _squared_distances(mixture: Parameters, rows: Array, labels: NDArray[np.intp]) -> Array:
+    """Squared Mahalanobis distance of each row to the mean of its component."""
+    structure, distances = structure_of(mixture.covariance_type), np.empty(len(rows))
+    for k in np.unique(labels):
+        own = labels == k
+        deviations = (rows[own] - mixture.means[k]).T
+        whitened = structure.whitened(deviations, mixture.precisions_cholesky, int(k))
+        distances[own] = (whitened**2).sum(axis=0)
+    return distances

@@ -1,0 +1,65 @@
+"""An image and the components of its pixels."""
+
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from dgmm.io.layout import MISSING_LABEL
+from dgmm.io.picture import stride
+from dgmm.io.reader import Result
+from dgmm.io.record import Record
+from dgmm.report.colours import component_colours
+from dgmm.report.drawing import Picture, as_jpeg, as_png
+
+Pixels = NDArray[np.uint8]
+
+_LABELS_AT_A_TIME = 1 << 22
+
+
+def segments(result: Result, record: Record) -> tuple[Picture, ...]:
+    """The picture, and its pixels in the colours of their components; none if it is no image."""
+    if record.picture is None or record.picture_shape is None:
+        return ()
+    picture = Picture(
+        "The picture", "What was clustered.", as_jpeg(_rgb(record.picture)), "The input, an image."
+    )
+    labels = result.assignments.get("labels")
+    if labels is None:
+        return (picture,)
+    seen = _labels(labels, record.picture_shape)
+    k = result.sweep.best.candidate.n_components
+    palette = np.array([_parsed(colour) for colour in (*component_colours(k), "#ffffff")], np.uint8)
+    segmentation = Picture(
+        "Its segments",
+        "Each pixel in the colour of its most probable component, as in the other figures.",
+        as_png(palette[np.where(seen == MISSING_LABEL, k, seen)], min(256, k + 1)),
+        "The pixels in the colours of their components.",
+    )
+    return picture, segmentation
+
+
+def _labels(labels: zarr.Array[Any], shape: tuple[int, int]) -> NDArray[np.integer]:
+    """Labels of the pixels that the picture shows, read some lines at a time."""
+    step, (height, width) = stride(shape), shape
+    n_lines = step * max(1, _LABELS_AT_A_TIME // (step * width))
+    parts = []
+    for y in range(0, height, n_lines):
+        if labels.ndim == 2:
+            lines = np.asarray(labels[y : y + n_lines])
+        else:
+            lines = np.asarray(labels[y * width : (y + n_lines) * width]).reshape(-1, width)
+        parts.append(lines[::step, ::step])
+    return np.concatenate(parts)
+
+
+def _rgb(pixels: Pixels) -> Pixels:
+    """Grey, colour and transparent pixels as red, green and blue."""
+    n_bands = pixels.shape[2]
+    return pixels[..., :3] if n_bands >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
+
+
+def _parsed(colour: str) -> tuple[int, ...]:
+    """``#332288`` as three numbers."""
+    return tuple(bytes.fromhex(colour[1:]))

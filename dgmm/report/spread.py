@@ -1,0 +1,62 @@
+"""How wide components are beside the data."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.io.record import Record
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.preparation import Preparation
+from dgmm.mixture.structures import structure_of
+
+Array = NDArray[np.float64]
+
+_MOST_FEATURES = 300  # of which eigenvalues are asked for
+
+
+def moments_of_data(
+    record: Record | None, mixture: Parameters, preparation: Preparation | None = None
+) -> tuple[Array, Array]:
+    """Means and standard deviations of the data, shape (n_features,) each, in their units.
+
+    Without a record those of the mixture, which at a maximum of the likelihood are the same (for
+    spherical covariances, up to how the variance is shared out among the features).
+    """
+    if record is not None:
+        return record.mean, record.standard_deviation
+    if preparation is not None:
+        return preparation.mean, preparation.scale
+    mean = mixture.weights @ mixture.means
+    between = mixture.weights @ (mixture.means - mean) ** 2
+    return mean, np.sqrt(mixture.weights @ variances(mixture) + between)
+
+
+def variances(mixture: Parameters) -> Array:
+    """Variances of components, shape (n_components, n_features)."""
+    k, d = mixture.means.shape
+    structure = structure_of(mixture.covariance_type)
+    if structure.is_diagonal:
+        return np.broadcast_to(mixture.covariances.reshape(k, -1), (k, d))
+    return np.diagonal(structure.matrices(mixture.covariances, k, d), axis1=1, axis2=2)
+
+
+def relative_widths(mixture: Parameters) -> Array | None:
+    """How wide each component is where it is narrowest beside the data, shape (n_components,).
+
+    The square root of the smallest v'S_k v / v'S v, S_k being a component's covariance, S that of
+    the whole mixture. None for so many features that it would take long to say.
+    """
+    k, d = mixture.means.shape
+    if d > _MOST_FEATURES:
+        return None
+    _, deviations = moments_of_data(None, mixture)
+    scale = np.where(deviations > 0, deviations, 1.0)
+    structure = structure_of(mixture.covariance_type)
+    matrices = structure.matrices(mixture.covariances, k, d) / np.outer(scale, scale)
+    means = (mixture.means - mixture.weights @ mixture.means) / scale
+    whole = np.einsum("k,kij->ij", mixture.weights, matrices)
+    whole += np.einsum("k,ki,kj->ij", mixture.weights, means, means)
+    values, vectors = np.linalg.eigh(whole)
+    sound = values > 1e-12 * values[-1]  # where the data themselves are flat, so may components be
+    whitening = vectors[:, sound] / np.sqrt(values[sound])
+    within = np.einsum("ip,kij,jq->kpq", whitening, matrices, whitening, optimize=True)
+    return np.sqrt(np.maximum(np.linalg.eigvalsh(within)[:, 0], 0.0))

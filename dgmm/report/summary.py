@@ -1,0 +1,276 @@
+"""The run in words and tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dgmm.io.layout import run_name
+from dgmm.io.reader import Result
+from dgmm.io.record import Record
+from dgmm.mixture.result import FitResult
+from dgmm.report.colours import component_colours
+from dgmm.report.findings import rows_fitted
+from dgmm.report.sample import Sample
+
+MOST_CANDIDATES = 12
+MOST_COMPONENTS = 40
+
+_STAGES = {
+    "profile": "profile of the data",
+    "starts": "starts",
+    "finalists": "best starts",
+    "relocations": "moved components",
+    "relocated": "best of these",
+    "sample": "EM on the sample",
+    "fit": "EM on all rows",
+    "assign": "assignments",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells as text.
+
+    Attributes
+    ----------
+    header : tuple of str
+    rows : tuple of tuple of str
+    n_words : int
+        How many columns, from the left, are words and not numbers.
+    marked : int or None
+        The row to mark.
+    colours : tuple of str
+        Of the rows, or empty.
+    remark : str
+        What the table leaves out.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    n_words: int = 1
+    marked: int | None = None
+    colours: tuple[str, ...] = ()
+    remark: str = ""
+
+
+def sentence(result: Result) -> str:
+    """What was done, and what was found."""
+    sweep, attributes = result.sweep, result.attributes
+    chosen = sweep.best.candidate
+    counts = sorted({r.candidate.n_components for r in sweep.results})
+    kinds = list(dict.fromkeys(r.candidate.covariance_type for r in sweep.results))
+    span = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+    n_rows = rows_fitted(result)
+    rows = f"{n_rows:,} rows of " if n_rows else ""
+    what = _plural(len(result.feature_names), "feature")
+    source = attributes.get("configuration", {}).get("input", {}).get("path", "")
+    where = f" in {source}" if source else ""
+    where += _prepared(result)
+    mixture = f"{_plural(chosen.n_components, 'component')} with {_covariances(chosen)}"
+    if len(sweep.results) == 1:
+        return f"A mixture of {mixture} was fitted to {rows}{what}{where}."
+    return (
+        f"Of {len(sweep.results)} candidate mixtures ({', '.join(kinds)}; K = {span}), "
+        f"{sweep.criterion.upper()} chose {mixture} for the {rows}{what}{where}."
+    )
+
+
+def _prepared(result: Result) -> str:
+    """What was done to rows before the fit."""
+    preparation = result.preparation
+    if preparation is None:
+        return ""
+    steps = []
+    if (preparation.scale != 1).any():
+        steps.append("standardised")
+    if preparation.axes is not None:
+        steps.append(f"as {_plural(preparation.n_axes, 'principal component')}")
+    return f", {' and '.join(steps)}" if steps else ""
+
+
+def _covariances(chosen: Any) -> str:
+    words = {"full": "full", "tied": "one common", "diag": "diagonal", "spherical": "spherical"}
+    of = "covariance" if chosen.covariance_type == "tied" else "covariances"
+    return f"{words[chosen.covariance_type]} {of}"
+
+
+def figures_of(result: Result, record: Record | None) -> tuple[tuple[str, str], ...]:
+    """The few numbers that people look for first, each with its name."""
+    best, criterion = result.sweep.best, result.sweep.criterion
+    found = [
+        ("components", str(best.candidate.n_components)),
+        ("covariances", best.candidate.covariance_type),
+        (criterion.upper(), f"{getattr(best, criterion):,.1f}"),
+        ("status", best.status.value.replace("_", " ")),
+        ("passes over all rows", str(result.sweep.n_passes)),
+    ]
+    if record is not None:
+        found.append(("seconds", f"{record.seconds:,.1f}"))
+    return tuple(found)
+
+
+def candidates_of(result: Result) -> Table:
+    """The best candidates, best first."""
+    sweep = result.sweep
+    name, ranked = sweep.criterion, sweep.ranked()
+    best = getattr(sweep.best, name)
+
+    def row(found: FitResult) -> tuple[str, ...]:
+        value = getattr(found, name)
+        return (
+            found.candidate.covariance_type,
+            str(found.candidate.n_components),
+            f"{value:,.1f}",
+            f"{value - best:,.1f}",
+            f"{found.log_likelihood:,.1f}",
+            str(found.n_iter),
+            found.status.value.replace("_", " "),
+        )
+
+    title = name.upper()
+    header = (
+        "type",
+        "K",
+        title,
+        f"{title} - best",
+        "log-likelihood",
+        "iter",
+        "status",
+    )
+    left = len(ranked) - MOST_CANDIDATES
+    return Table(
+        header,
+        tuple(row(found) for found in ranked[:MOST_CANDIDATES]),
+        marked=ranked.index(sweep.best) if sweep.best in ranked[:MOST_CANDIDATES] else None,
+        remark=f"and {left} more" if left > 0 else "",
+    )
+
+
+def components_of(result: Result, sample: Sample | None) -> Table:
+    """The components: how large, and how sure of their rows."""
+    mixture, n_rows = result.sweep.best.parameters, rows_fitted(result)
+    k = mixture.n_components
+    shown = range(min(k, MOST_COMPONENTS))
+    header = ["component", "weight"]
+    columns = [[str(i) for i in shown], [f"{mixture.weights[i]:.2%}" for i in shown]]
+    if n_rows:
+        header.append("rows")
+        columns.append([f"{mixture.weights[i] * n_rows:,.0f}" for i in shown])
+    if sample is not None and k > 1:
+        header += ["certainty", "confused with"]
+        certainties = [_certainty(sample, i) for i in shown]
+        columns += [[sure for sure, _ in certainties], [other for _, other in certainties]]
+    left = k - MOST_COMPONENTS
+    return Table(
+        tuple(header),
+        tuple(zip(*columns, strict=True)),
+        colours=component_colours(k)[:MOST_COMPONENTS],
+        remark=f"and {left} smaller ones" if left > 0 else "",
+    )
+
+
+def _certainty(sample: Sample, k: int) -> tuple[str, str]:
+    """How probable a component is for its own rows on average, and which other one is next."""
+    own = sample.labels == k
+    if not own.any():
+        return "", ""
+    mean = np.average(sample.responsibilities[own], axis=0, weights=sample.weights[own])
+    others = np.delete(mean, k)
+    other = int(np.argsort(-np.where(np.arange(len(mean)) == k, -1.0, mean))[0])
+    return f"{mean[k]:.1%}", f"{other} ({others.max():.1%})" if others.max() >= 5e-4 else ""
+
+
+def stages_of(record: Record) -> Table:
+    """What each stage took."""
+    rows = [
+        (
+            _STAGES.get(stage.stage, stage.stage),
+            f"{stage.seconds:,.1f}",
+            str(stage.n_passes),
+            f"{stage.n_rows:,}",
+            in_bytes(stage.n_bytes) if stage.n_bytes else "",
+        )
+        for stage in record.stages
+    ]
+    rest = record.seconds - sum(stage.seconds for stage in record.stages)
+    rows.append(("all else", f"{max(rest, 0.0):,.1f}", "", "", ""))
+    return Table(("stage", "seconds", "passes", "rows a pass", "read in all"), tuple(rows))
+
+
+def outliers_of(result: Result, sample: Sample, most: int = 5) -> Table:
+    """The sampled rows that are least to be expected."""
+    order = np.argsort(sample.log_density)
+    places = [i for i in order if sample.is_outlier[i]][:most]
+    names = result.feature_names[:6]
+    return Table(
+        ("component", "log density", *names),
+        tuple(
+            (
+                str(sample.labels[i]),
+                f"{sample.log_density[i]:.1f}",
+                *(f"{value:.5g}" for value in sample.rows[i, : len(names)]),
+            )
+            for i in places
+        ),
+    )
+
+
+def facts_of(result: Result) -> tuple[tuple[str, str], ...]:
+    """Where the result comes from."""
+    attributes = result.attributes
+    versions = attributes.get("versions", {})
+    found = {
+        "run": run_name(result.path),
+        "created": attributes.get("created", ""),
+        "input": attributes.get("input", ""),
+        "machine": attributes.get("machine", ""),
+        "versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
+    }
+    return tuple((name, str(value)) for name, value in found.items() if value)
+
+
+def configuration_of(result: Result) -> str:
+    """The configuration as it was stored, as YAML."""
+    lines = []
+    for section, keys in result.attributes.get("configuration", {}).items():
+        lines.append(f"{section}:")
+        lines += [f"  {key}: {_scalar(value)}" for key, value in keys.items()]
+    return "\n".join(lines)
+
+
+def _scalar(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case list() | tuple():
+            return f"[{_run_together(value)}]"
+        case dict():
+            return "{" + ", ".join(f"{key}: {_scalar(v)}" for key, v in value.items()) + "}"
+    return str(value)
+
+
+def _run_together(values: Sequence[Any]) -> str:
+    return ", ".join(_scalar(value) for value in values)
+
+
+def _plural(n: int, name: str) -> str:
+    return f"{n:,} {name}" if n == 1 else f"{n:,} {name}s"
+
+
+def in_bytes(n: float) -> str:
+    """A number of bytes for people.
+
+    Examples
+    --------
+    >>> in_bytes(819_840), in_bytes(5 * 2**40)
+    ('801 KiB', '5.0 TiB')
+    """
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if n < 1024:
+            return f"{n:.0f} {unit}" if n >= 10 or unit == "B" else f"{n:.1f} {unit}"
+        n /= 1024
+    return f"{n:.1f} TiB"

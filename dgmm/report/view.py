@@ -1,0 +1,119 @@
+"""A mixture and rows in the few coordinates in which people can look at them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.preparation import Preparation
+from dgmm.mixture.structures import structure_of
+from dgmm.report.sample import Sample
+
+Array = NDArray[np.float64]
+
+MOST_FEATURES = 5
+_N_COMPONENTS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A mixture in p coordinates: features, or principal components.
+
+    Attributes
+    ----------
+    names : tuple of str
+        One for each coordinate.
+    weights : ndarray of shape (n_components,)
+    means : ndarray of shape (n_components, p)
+    covariances : ndarray of shape (n_components, p, p)
+    rows : ndarray of shape (m, p)
+        Sampled; m may be 0.
+    labels : ndarray of shape (m,)
+        The most probable component of each row.
+    row_weights : ndarray of shape (m,)
+        They sum to 1.
+    is_projected : bool
+        Whether the coordinates are principal components.
+    """
+
+    names: tuple[str, ...]
+    weights: Array
+    means: Array
+    covariances: Array
+    rows: Array
+    labels: NDArray[np.intp]
+    row_weights: Array
+    is_projected: bool
+
+
+def view_of(
+    mixture: Parameters,
+    names: tuple[str, ...],
+    deviations: Array,
+    sample: Sample | None,
+    preparation: Preparation | None = None,
+) -> View:
+    """All features in their units if there are few, else the first principal components.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    names : tuple of str
+        Of the features of the input.
+    deviations : ndarray of shape (n_features,)
+        Standard deviations of the data, by which features are made comparable; what was prepared
+        is so already.
+    sample : Sample or None
+        Without one, principal components are those of the components' means.
+    preparation : Preparation or None
+        Of the input for the mixture.
+    """
+    if len(names) <= MOST_FEATURES:
+        p = len(names)
+        rows, is_projected = np.empty((0, p)) if sample is None else sample.rows, False
+        if preparation is None:
+            means, covariances = mixture.means, _projected(mixture, np.eye(p))
+        else:
+            means = preparation.means_undone(mixture)
+            covariances = preparation.covariances_undone(mixture)
+    else:
+        rows = np.empty((0, mixture.n_features)) if sample is None else sample.fitted
+        weights, is_projected = mixture.weights if sample is None else sample.weights, True
+        guides = mixture.means if sample is None else rows
+        origin, scale = weights @ guides, np.ones(mixture.n_features)
+        if preparation is None:
+            scale = np.where(deviations > 0, deviations, 1.0)
+        directions, shares = _principal((guides - origin) / scale, weights)
+        directions = directions / scale[:, None]
+        names = tuple(f"PC {i + 1} ({share:.0%})" for i, share in enumerate(shares))
+        means, covariances = (mixture.means - origin) @ directions, _projected(mixture, directions)
+        rows = (rows - origin) @ directions
+    return View(
+        names=names,
+        weights=mixture.weights,
+        means=means,
+        covariances=covariances,
+        rows=rows,
+        labels=np.empty(0, np.intp) if sample is None else sample.labels,
+        row_weights=np.empty(0) if sample is None else sample.weights,
+        is_projected=is_projected,
+    )
+
+
+def _principal(deviations: Array, weights: Array) -> tuple[Array, Array]:
+    """The directions of largest variance (n_features, p), and their shares of it."""
+    _, values, vectors = np.linalg.svd(deviations * np.sqrt(weights)[:, None], full_matrices=False)
+    p = min(_N_COMPONENTS, max(1, int((values > 0).sum())))
+    return vectors[:p].T, values[:p] ** 2 / max((values**2).sum(), np.finfo(np.float64).tiny)
+
+
+def _projected(mixture: Parameters, directions: Array) -> Array:
+    """D' Sigma_k D for each component, shape (n_components, p, p)."""
+    k, d = mixture.means.shape
+    structure = structure_of(mixture.covariance_type)
+    if structure.is_diagonal:  # no matrices of many features, of which all but a line is zero
+        variances = np.broadcast_to(mixture.covariances.reshape(k, -1), (k, d))
+        return np.einsum("ip,ki,iq->kpq", directions, variances, directions)
+    matrices = structure.matrices(mixture.covariances, k, d)
+    return np.stack([directions.T @ matrix @ directions for matrix in matrices])

@@ -1,0 +1,108 @@
+"""Keeps account of a run while it goes: its passes, their time, and what was warned of."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+
+from dgmm.engine.dataset import Dataset
+from dgmm.engine.events import Event, Observer, PassFinished, Resumed
+from dgmm.engine.profile import Profile
+from dgmm.engine.schedule import FIT, PROFILE
+from dgmm.io.picture import Picture
+from dgmm.io.record import Record, StageRecord, thinned
+
+_READS_THE_INPUT = frozenset({PROFILE, FIT, "assign"})
+_MOST_WARNINGS = 50
+
+
+class Ledger:
+    """An observer between a run and whoever watches it.
+
+    Parameters
+    ----------
+    observer : callable
+        Told of every event.
+    conceal : callable
+        Makes a text fit to be seen.
+    clock : callable
+        Seconds since any moment.
+    """
+
+    def __init__(
+        self,
+        observer: Observer,
+        conceal: Callable[[str], str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._observer = observer
+        self._conceal = conceal
+        self._clock = clock
+        self._began = clock()
+        self._stages: dict[str, StageRecord] = {}
+        self._is_resumed = False
+        self._warnings: dict[str, None] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Take notice of an event, and pass it on."""
+        if isinstance(event, PassFinished):
+            before = self._stages.get(event.stage) or StageRecord(event.stage, 0, 0, 0, 0.0)
+            self._stages[event.stage] = replace(
+                before,
+                n_passes=before.n_passes + 1,
+                n_rows=event.n_rows,
+                seconds=before.seconds + event.seconds,
+            )
+        elif isinstance(event, Resumed):
+            self._is_resumed = True
+        self._observer(event)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Keep what dgmm logs as a warning meanwhile."""
+        listener = _Listener(self._heard)
+        own = logging.getLogger("dgmm")
+        own.addHandler(listener)
+        try:
+            yield
+        finally:
+            own.removeHandler(listener)
+
+    def _heard(self, message: str) -> None:
+        if len(self._warnings) < _MOST_WARNINGS:
+            self._warnings[self._conceal(message)] = None
+
+    def record(self, dataset: Dataset, profile: Profile, picture: Picture | None) -> Record:
+        """The account, and what a report shows of the data."""
+        pass_bytes = dataset.n_rows * dataset.n_features * dataset.rows.dtype.itemsize
+        few = thinned(*profile.sample.shape)
+        weights = profile.sample_weights
+        return Record(
+            stages=tuple(
+                replace(stage, n_bytes=stage.n_passes * pass_bytes * (name in _READS_THE_INPUT))
+                for name, stage in self._stages.items()
+            ),
+            seconds=self._clock() - self._began,
+            is_resumed=self._is_resumed,
+            warnings=tuple(self._warnings),
+            mean=profile.mean,
+            standard_deviation=np.sqrt(np.diagonal(profile.covariance)),
+            sample=profile.sample[few],
+            sample_weights=None if weights is None else weights[few],
+            picture=None if picture is None else picture.pixels,
+            picture_shape=None if picture is None else picture.shape,
+        )
+
+
+class _Listener(logging.Handler):
+    """Hands warnings on as text."""
+
+    def __init__(self, hear: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._hear = hear
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._hear(record.getMessage())
