@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 import math
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,13 +17,11 @@ from numpy.typing import NDArray
 from dgmm.errors import DataError, DgmmError, InputChangedError, StorageError
 from dgmm.io.grid import Grid
 from dgmm.io.location import Location, Place, place_at, place_of
-from dgmm.io.partition import TARGET_BYTES, partition_bounds, rows_per_partition
+from dgmm.io.partition import partition_bounds, rows_per_partition
 from dgmm.io.selection import Region, Selection
 from dgmm.io.stored import Read, Stored
 
 _MOST_PARTITIONS = 1_000_000
-
-_logger = logging.getLogger(__name__)
 
 
 def partitioned(location: Location, stored: Stored, partition_size: int | None) -> Grid:
@@ -60,8 +57,6 @@ def partitioned(location: Location, stored: Stored, partition_size: int | None) 
             f"rows; at most {_MOST_PARTITIONS} are possible. Set a larger `partition_size`, unless "
             "its metadata are damaged."
         )
-    if rows < storage_rows:
-        _warn_of_rereading(location, rows, storage_rows, row_bytes)
     return Grid(stored.dims, stored.shape[:-1], (rows,), bounds)
 
 
@@ -140,20 +135,6 @@ class _Input:
 def _shared(given: _Input, name: str) -> Delayed:
     """It as the result of a task: a worker gets it once, however many blocks it reads."""
     return dask.delayed(given, name=f"{name}-input", traverse=False)
-
-
-def _warn_of_rereading(location: Location, rows: int, storage_rows: int, row_bytes: int) -> None:
-    """Log where a chunk is so large that decoding it for several partitions is felt."""
-    chunk_bytes = storage_rows * row_bytes
-    if chunk_bytes > 2 * TARGET_BYTES:
-        _logger.warning(
-            "%s is stored in chunks of %d rows (%d MiB), each of which is read and decoded anew "
-            "for every partition of %d rows; chunks of 16 to 64 MiB are read faster",
-            location,
-            storage_rows,
-            chunk_bytes // 2**20,
-            rows,
-        )
 
 
 def _load_block(given: _Input, block_id: tuple[int, int]) -> NDArray[Any]:

@@ -70,6 +70,7 @@ def _describe(path: Place, selection: Selection) -> Stored:
         description=f"Parquet, {len(files)} file(s) with row groups of up to {largest} rows",
         selection=replace(selection, columns=columns, files=pinned),
         feature_names=columns,
+        n_pieces=len(group_rows) * len(columns),
         bounds=(0, *accumulate(group_rows)),
     )
 
@@ -263,4 +264,11 @@ def _select_weights(selection: Selection, weights: Weights) -> Selection:
     return replace(selection, columns=(weights.variable,), weights=None)
 
 
-FORMAT = Format("parquet", _matches, _describe, _read, select_weights=_select_weights)
+FORMAT = Format(
+    "parquet",
+    _matches,
+    _describe,
+    _read,
+    select_weights=_select_weights,
+    seconds_per_piece=24e-6,
+)

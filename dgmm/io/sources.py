@@ -10,6 +10,7 @@ import dask.array as da
 
 from dgmm.errors import ConfigurationError, DataError, DgmmError, StorageError
 from dgmm.io import hdf5_source, image_source, npy_source, parquet_source, zarr_source
+from dgmm.io.advice import advise
 from dgmm.io.blocks import lazy_blocks, lazy_weights, partitioned, sha256_of
 from dgmm.io.grid import Grid
 from dgmm.io.location import Location, absolute_location, is_csv, place_of
@@ -110,6 +111,7 @@ def open_source(
     _refuse_missing(chosen, location, stored)
     facts, files = [chosen.name, astuple(stored)], {*stored.files}
     grid = partitioned(location, stored, partition_size)
+    advise(chosen, location, stored, grid)
     weights = None
     if selection.weights is not None:
         other = _open_weights(chosen, location, stored, selection.weights)

@@ -64,6 +64,8 @@ class Stored:
         None if the format has no names for columns.
     dims : tuple of str
         Names of the samples' dimensions.
+    n_pieces : int
+        Chunks, or whatever else is found and decoded by itself in a pass; 0 if there are none.
     bounds : tuple of int
         For a table that is stored in parts of different sizes: where each begins, and the number of
         rows; else empty.
@@ -77,6 +79,7 @@ class Stored:
     selection: Selection
     feature_names: tuple[str, ...] | None = None
     dims: tuple[str, ...] = ("sample",)
+    n_pieces: int = 0
     bounds: tuple[int, ...] = ()
 
     @property
@@ -118,6 +121,8 @@ class Format:
     select_weights : callable
         ``select_weights(selection, weights) -> Selection``: for what it returns, ``describe`` and
         ``read`` find the weights of the rows that they find for ``selection``, as one feature.
+    seconds_per_piece : float
+        What each of a dataset's ``n_pieces`` costs a core, whatever its size.
     """
 
     name: str
@@ -126,6 +131,7 @@ class Format:
     read: Read
     refuse_missing: Callable[[Place, Stored], None] | None = None
     select_weights: Callable[[Selection, Weights], Selection] = named_variable
+    seconds_per_piece: float = 0.0
 
 
 def list_files(path: Place) -> tuple[StoredFile, ...]:
@@ -214,3 +220,8 @@ def listed(names: Sequence[str]) -> str:
     """Names for a person, the first of many."""
     more = len(names) - _LISTED_AT_MOST
     return ", ".join(names[:_LISTED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+def n_chunks(shape: Sequence[int], chunks: Sequence[int]) -> int:
+    """Chunks of an array; 0 where the one or the other is empty."""
+    return math.prod(-(-n // size) if size else 0 for n, size in zip(shape, chunks, strict=True))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dgmm.errors import ConfigurationError, DataError, StorageError
 from dgmm.io.location import Place
 from dgmm.io.selection import Region, Selection
-from dgmm.io.stored import Format, Stored, list_files, positions, refuse_weights
+from dgmm.io.stored import Format, Stored, list_files, n_chunks, positions, refuse_weights
 from dgmm.io.zarr_stores import was_absent, watched_store, zarr_store
 
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
@@ -39,6 +39,7 @@ def _describe(path: Place, selection: Selection) -> Stored:
         description=f"Zarr v{array.metadata.zarr_format} in chunks of {chunks}",
         selection=replace(selection, variables=(array.path,) if array.path else ()),
         feature_names=names,
+        n_pieces=n_chunks(array.shape, array.chunks),
     )
 
 
@@ -199,4 +200,4 @@ def _choose_member(group: zarr.Group, path: Place, variable: str | None) -> zarr
     )
 
 
-FORMAT = Format("zarr", _matches, _describe, _read, _refuse_missing)
+FORMAT = Format("zarr", _matches, _describe, _read, _refuse_missing, seconds_per_piece=2e-4)

@@ -373,6 +373,20 @@ def test_large_chunks_are_split_with_a_warning(tmp_path, caplog):
         source = open_source(tmp_path / "x.zarr", selection=Selection(missing_chunks="fill"))
     assert source.blocks.chunks[0][0] == 500_000
     assert "chunks of 4000000 rows (244 MiB)" in caplog.text
+    assert "dgmm ingest" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("chunks", "is_good"), [([100_000, 8], True), ([500, 8], False), ([4_000, 1], False)]
+)
+def test_small_chunks_are_read_in_multiples_with_a_warning(tmp_path, caplog, chunks, is_good):
+    (tmp_path / "x.zarr").mkdir()
+    (tmp_path / "x.zarr" / ".zarray").write_text(zarray(shape=[8_000_000, 8], chunks=chunks))
+    source = open_source(tmp_path / "x.zarr", selection=Selection(missing_chunks="fill"))
+    assert source.blocks.chunks[0][0] % chunks[0] == 0
+    assert source.blocks.chunks[0][0] >= 100_000
+    assert ("dgmm ingest" in caplog.text) is not is_good
+    assert caplog.text.count("WARNING") == (not is_good)
 
 
 def test_paths_are_absolute_in_the_graph(tmp_path, monkeypatch):

@@ -1,0 +1,53 @@
+"""What to say of a layout that costs more than twice what a good one would."""
+
+import logging
+
+from dgmm.io.grid import Grid
+from dgmm.io.location import Location
+from dgmm.io.partition import TARGET_BYTES
+from dgmm.io.stored import Format, Stored
+
+_DECODED_PER_SECOND = 500e6  # bytes, by one core, in a good layout of any format
+_WORTH_A_WORD = 64 << 20  # bytes; smaller datasets are read in no time
+
+_logger = logging.getLogger(__name__)
+
+
+def advise(chosen: Format, location: Location, stored: Stored, grid: Grid) -> None:
+    """Log a warning, one at most, that names what would be faster.
+
+    Pieces too small cost more to find than to decode; pieces too large are decoded anew for every
+    partition in them. That columns lie in pieces of their own shows in the number of pieces.
+
+    Parameters
+    ----------
+    chosen : Format
+        Which says what a piece costs, whatever its size.
+    location : Location
+        For the message.
+    stored : Stored
+    grid : Grid
+        The partitions.
+    """
+    row_bytes = stored.n_features * stored.dtype.itemsize
+    n_bytes = stored.n_samples * row_bytes
+    if len(grid.shape) == 1 and grid.block_shape[0] < stored.storage_chunks[0]:
+        chunk_bytes = stored.storage_chunks[0] * row_bytes
+        if chunk_bytes > 2 * TARGET_BYTES:
+            _logger.warning(
+                "%s is stored in chunks of %d rows (%d MiB), each of which is decoded anew for "
+                "every partition of %d rows; make a faster store of it with `dgmm ingest`",
+                location,
+                stored.storage_chunks[0],
+                chunk_bytes // 2**20,
+                grid.block_shape[0],
+            )
+    elif n_bytes > _WORTH_A_WORD and (
+        stored.n_pieces * chosen.seconds_per_piece > n_bytes / _DECODED_PER_SECOND
+    ):
+        _logger.warning(
+            "%s is stored in %d pieces, which take longer to find than to decode; make a faster "
+            "store of it with `dgmm ingest`",
+            location,
+            stored.n_pieces,
+        )
