@@ -40,6 +40,18 @@ def component_colours(n_components: int) -> tuple[str, ...]:
     return (*_COMPONENTS, *(_made(i) for i in more))
 
 
+def on(colour: str) -> str:
+    """The colour of text on this one, by its luma (ITU-R BT.601).
+
+    Examples
+    --------
+    >>> on("#332288"), on("#ddcc77")
+    ('#ffffff', '#1f2933')
+    """
+    red, green, blue = bytes.fromhex(colour[1:])
+    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 150 else "#ffffff"
+
+
 def _made(i: int) -> str:
     lightness = (0.35, 0.5, 0.65)[i % 3]
     red, green, blue = colorsys.hls_to_rgb((0.05 + i * _GOLDEN) % 1, lightness, 0.55)

@@ -28,6 +28,7 @@ _CRITERIA = ("bic", "aic", "icl")
 _MOST_TRACES = 60
 _MOST_COMPONENTS, _MOST_FEATURES = 40, 24
 _MOST_NUMBERS = 150
+_WIDTH_OF_NAMES = 45  # characters
 _LARGEST_MEAN = 2.5  # standard deviations that the heat map tells apart
 
 
@@ -131,11 +132,12 @@ def components(
     )
     heat.set_title("means")
     heat.set_xticks(range(len(shown)), [_short(names[j]) for j in shown])
-    if len(shown) > 4 or max(len(_short(names[j])) for j in shown) > 9:
+    if sum(len(_short(names[j])) + 2 for j in shown) > _WIDTH_OF_NAMES:
         heat.tick_params("x", rotation=60 if len(shown) < 12 else 90)
     heat.grid(visible=False)
     heat.spines[:].set_visible(False)
-    if k * len(shown) <= _MOST_NUMBERS and len(shown) <= 8:
+    has_numbers = k * len(shown) <= _MOST_NUMBERS and len(shown) <= 8
+    if has_numbers:
         _numbers(heat, means[:k, shown], standardised[:k, shown])
     bars.set_ylim(k - 0.5, -0.5)
     colours = figure.colorbar(mesh, ax=heat, pad=0.02, extend="both", aspect=30)
@@ -150,7 +152,7 @@ def components(
     return Picture(
         "Components",
         "Numbered as in the labels, largest first. Colours tell how far a component's mean is "
-        f"from that of all rows; numbers are in the units of the features.{only}",
+        f"from that of all rows{'; numbers are in its units' if has_numbers else ''}.{only}",
         drawn(figure),
         "Weights of the components, and their means by feature.",
     )
@@ -193,7 +195,7 @@ def traces(sweep: Sweep, tol: float | None) -> Picture | None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="pass over all rows", ylabel="log-likelihood still to gain,\nnats a row")
     more = len(sweep.results) - len(ranked)
-    rest = f" {more} candidates, of one pass or far behind, are not drawn." if more else ""
+    rest = f" Not drawn are {more} of one pass, or far behind." if more else ""
     return Picture(
         "Convergence",
         "How much log-likelihood each candidate gained after each pass over all rows; the choice "
@@ -208,7 +210,7 @@ def certainty(sample: Sample) -> Picture:
     figure, axes = panel(3.0)
     k = sample.responsibilities.shape[1]
     first = int(40 * sample.certainty.min())
-    bins = [i / 40 for i in range(min(first, 39), 41)]
+    bins = [i / 40 for i in range(min(first, 32), 41)]
     labels = sample.labels
     chosen = [labels == i for i in range(k)]
     axes.hist(

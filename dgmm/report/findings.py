@@ -17,6 +17,7 @@ _MOST_NAMED = 6
 _NO_STRONG_EVIDENCE = 6.0  # in BIC (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, sec. 3.2)
 _ROWS_PER_PARAMETER = 5
 _NARROW = 1e-3
+_SAID_ANYWAY = ("Constant features", "No candidate is sound")
 _MANY_OUTLIERS = 10  # times as many as there should be
 
 
@@ -49,6 +50,13 @@ def findings_of(
         *_of_the_record(record),
     ]
     return tuple(sorted(found, key=lambda finding: not finding.is_grave))
+
+
+def logged(record: Record | None) -> tuple[str, ...]:
+    """What was warned of while the run went, but for what the findings say anyway."""
+    if record is None:
+        return ()
+    return tuple(text for text in record.warnings if not text.startswith(_SAID_ANYWAY))
 
 
 def _of_statuses(result: Result) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from dgmm.io.reader import Result
 from dgmm.io.record import read_record
 from dgmm.report import figures, summary
 from dgmm.report.drawing import Picture, styled
-from dgmm.report.findings import findings_of
+from dgmm.report.findings import findings_of, logged
 from dgmm.report.planes import planes
 from dgmm.report.sample import sample_of
 from dgmm.report.segments import segments
@@ -67,7 +67,7 @@ def render(result: Result) -> str:
             sentence=summary.sentence(result),
             numbers=summary.figures_of(result, record),
             findings=findings_of(result, record, sample),
-            logged=() if record is None else record.warnings,
+            logged=logged(record),
             candidates=summary.candidates_of(result),
             components=summary.components_of(result, sample),
             stages=None if record is None else summary.stages_of(record),

@@ -9,7 +9,7 @@ from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from dgmm.report.colours import INK, component_colours
+from dgmm.report.colours import INK, component_colours, on
 from dgmm.report.drawing import WIDTH, Picture, drawn
 from dgmm.report.view import View
 
@@ -141,7 +141,7 @@ def _mark(axes: Axes, mean: Array, k: int, colour: str, *, is_numbered: bool) ->
         return
     box = {"boxstyle": "circle,pad=0.16", "fc": colour, "ec": "white", "lw": 0.8}
     style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6.5, "clip_on": True}
-    axes.text(float(mean[0]), float(mean[1]), str(k), color="white", bbox=box, **style)
+    axes.text(float(mean[0]), float(mean[1]), str(k), color=on(colour), bbox=box, **style)
 
 
 def _ellipse(mean: Array, covariance: Array, **style: Any) -> Ellipse:

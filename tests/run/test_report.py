@@ -55,7 +55,7 @@ def test_a_run_ends_with_its_report_and_keeps_what_it_is_drawn_from(data, tmp_pa
     (report,) = (tmp_path / "out" / "reports").iterdir()
     assert f"report: {report}" in caplog.text
     assert (tmp_path / "out" / "report.html").read_bytes() == report.read_bytes()
-    assert "Constant features add nothing and should be left out" in report.read_text()
+    assert "Constant features add nothing and can be left out: x2." in report.read_text()
     record = record_of(finished)
     passes = {stage.stage: stage.n_passes for stage in record.stages}
     assert passes["profile"] == passes["assign"] == 1
@@ -67,6 +67,7 @@ def test_a_run_ends_with_its_report_and_keeps_what_it_is_drawn_from(data, tmp_pa
     np.testing.assert_allclose(record.standard_deviation, rows.std(axis=0), rtol=1e-12)
     assert {tuple(row) for row in record.sample} <= {tuple(row) for row in rows}
     assert not record.is_resumed
+    assert record.warnings == ("Constant features add nothing and should be left out: ['x2'].",)
 
 
 def test_a_run_that_is_resumed_has_the_same_numbers_and_says_so(data, tmp_path):
