@@ -1,7 +1,10 @@
 """HDF5: a two-dimensional dataset of a file."""
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -9,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, MissingExtraError
-from dgmm.io.location import Place
+from dgmm.io.location import Place, open_binary
 from dgmm.io.selection import Region, Selection
 from dgmm.io.stored import Format, Stored, list_files, listed, n_chunks
 
@@ -27,7 +30,7 @@ def _describe(path: Place, selection: Selection) -> Stored:
             f"{path} is HDF5, which has no names for columns or dimensions. Remove `columns` and "
             "`sample_dims`."
         )
-    with _library(path).File(str(path), "r", locking=False) as file:
+    with _opened(path) as file:
         name = _choose(path, file, selection.variable)
         dataset = file[name]
         chunks, missing = dataset.chunks, _missing(dataset)
@@ -66,7 +69,7 @@ def _choose(path: Place, file: Any, variable: str | None) -> str:
 
 
 def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
-    with _library(path).File(str(path), "r", locking=False) as file:
+    with _opened(path) as file:
         dataset = file[selection.variable]
         values, missing = np.asarray(dataset[region]), _missing(dataset)
     if missing:
@@ -87,6 +90,18 @@ def _missing(dataset: Any) -> list[Any]:
 def _widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The floats that hold every value and NaN; what is no number stays, to be refused."""
     return np.result_type(dtype, np.float32) if dtype.kind in "buif" else dtype
+
+
+@contextmanager
+def _opened(path: Place) -> Iterator[Any]:
+    """The file, without the lock that some file systems lack."""
+    library = _library(path)
+    if isinstance(path, Path):
+        with library.File(str(path), "r", locking=False) as file:
+            yield file
+    else:
+        with open_binary(path) as content, library.File(content, "r") as file:
+            yield file
 
 
 def _library(path: Place) -> ModuleType:

@@ -2,6 +2,7 @@
 
 import sys
 
+import fsspec
 import h5py
 import numpy as np
 import pytest
@@ -98,3 +99,8 @@ def test_without_h5py_the_extra_is_named(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(MissingExtraError, match=r'pip install "dgmm\[hdf5\]"'):
         opened(file)
+
+
+def test_a_file_may_be_in_an_object_store(file, rows):
+    fsspec.filesystem("memory").pipe_file("/hdf5/x.h5", file.read_bytes())
+    np.testing.assert_array_equal(values(opened("memory://hdf5/x.h5").blocks), rows)

@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 
+import fsspec
 import h5py
 import numpy as np
 import pyarrow as pa
@@ -151,3 +152,12 @@ def test_csv_given_to_a_run_names_the_command(inputs, tmp_path):
     outcome = CliRunner().invoke(dgmm, arguments)
     assert outcome.exit_code == 65
     assert f"dgmm ingest {inputs / 't.csv'} --output t.zarr" in outcome.output
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_what_is_in_an_object_store_is_ingested_too(inputs, rows, tmp_path, kind):
+    content = (inputs / f"t.{kind}").read_bytes()
+    fsspec.filesystem("memory").pipe_file(f"/inputs/t.{kind}", content)
+    ingest(f"memory://inputs/t.{kind}", "--output", tmp_path / "out.zarr")
+    blocks = open_source(tmp_path / "out.zarr").blocks
+    np.testing.assert_array_equal(blocks.compute(scheduler="synchronous"), rows)

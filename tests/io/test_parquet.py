@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 import dask
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -252,3 +253,15 @@ def test_without_pyarrow_the_extra_is_named(mixed, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(MissingExtraError, match=r'pip install "dgmm\[parquet\]"'):
         opened(mixed)
+
+
+@pytest.mark.parametrize("place", ["", "/*.parquet", "/x0.parquet"])
+def test_a_table_may_be_in_an_object_store(rows, tmp_path, place):
+    store = fsspec.filesystem("memory")
+    for i in range(2):
+        path = write(tmp_path / f"x{i}.parquet", rows[100 * i :][:100])
+        store.pipe_file(f"/tables{len(place)}/{path.name}", path.read_bytes())
+    source = opened(f"memory://tables{len(place)}{place}")
+    np.testing.assert_array_equal(
+        values(source), rows[: 100 if place.endswith("0.parquet") else 200]
+    )
