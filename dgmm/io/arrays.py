@@ -30,7 +30,7 @@ def create_array(
 
     Parameters
     ----------
-    path : Path or UPath
+    path : Path or StorePath
     shape, chunks : tuple of int
     dtype : dtype-like
         ``str`` for strings.
@@ -139,6 +139,10 @@ def creation_failures(path: Place) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise StorageError(f"{path} cannot be written: {error}. Check free space.") from error
+        if isinstance(error, TimeoutError | ConnectionError):  # of an object store
+            raise StorageError(
+                f"{path} cannot be reached: {error!r}. Check the network."
+            ) from error
         raise OutputError(
             f"{path} cannot be created: {error}. Choose an output directory that can be written to."
         ) from error

@@ -24,7 +24,7 @@ def create_assignments(
 
     Parameters
     ----------
-    run : Path or UPath
+    run : Path or StorePath
     n_samples, n_components : int
     names : iterable of str
         Among ``labels`` (int16, int32 above 32,768 components; -1 where missing),
@@ -67,7 +67,7 @@ def write_rows(run: Place, name: str, start: int, rows: NDArray[Any]) -> int:
 
     Parameters
     ----------
-    run : Path or UPath
+    run : Path or StorePath
     name : str
     start : int
         Number of the first sample.
@@ -117,7 +117,7 @@ def has_rows(run: Place, name: str, start: int, stop: int) -> bool:
 
     Parameters
     ----------
-    run : Path or UPath
+    run : Path or StorePath
     name : str
     start, stop : int
         Whole chunks, as in `write_rows`.

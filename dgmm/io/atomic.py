@@ -21,7 +21,7 @@ def replace_file(path: Place, *content: Buffer) -> None:
 
     Parameters
     ----------
-    path : Path or UPath
+    path : Path or StorePath
     *content : bytes or memoryview
         One after the other.
 

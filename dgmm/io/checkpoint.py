@@ -95,16 +95,23 @@ class Checkpoint:
 
     Parameters
     ----------
-    directory : Path or UPath
+    directory : Path or StorePath
     facts : Facts
         Of the run as it is now.
     clock : callable
         Seconds since any moment.
+    confirm : callable
+        Called before anything is written: raises if the output is not held any more.
     """
 
     def __init__(
-        self, directory: Place, facts: Facts, clock: Callable[[], float] = time.monotonic
+        self,
+        directory: Place,
+        facts: Facts,
+        clock: Callable[[], float] = time.monotonic,
+        confirm: Callable[[], None] = lambda: None,
     ) -> None:
+        self.confirm = confirm
         self._directory = directory
         self._facts = facts
         self._clock = clock
@@ -202,6 +209,7 @@ class Checkpoint:
 
     def _write(self, name: str, value: object) -> int:
         path = self._directory / name
+        self.confirm()
         with storage_failures(path):
             return write_sealed(path, value)
 

@@ -19,7 +19,7 @@ def consolidated(directory: Place, attributes: Mapping[str, Any]) -> bytes:
 
     Parameters
     ----------
-    directory : Path or UPath
+    directory : Path or StorePath
         Of which everything but the root is written.
     attributes : mapping
         Of the root; JSON-able.

@@ -26,7 +26,7 @@ def open_csv(
 
     Parameters
     ----------
-    path : Path or UPath
+    path : Path or StorePath
     delimiter : str, optional
         Between values; None takes a tab for ``.tsv`` and a comma else.
     columns : tuple of str

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Union, cast
 from dgmm.errors import ConfigurationError, InputNotFoundError, MissingExtraError, StorageError
 
 if TYPE_CHECKING:  # object stores are optional
-    from upath import UPath
+    from dgmm.io.store_path import StorePath
 
 _PACKAGE = "package://"
 _FILE = "file://"
 _READ_AHEAD = 1 << 16  # bytes
 
-Place = Union[Path, "UPath"]
-"""Something that can be opened on this machine; in an object store, a path of universal_pathlib."""
+Place = Union[Path, "StorePath"]
+"""Something that can be opened on this machine: a file, a directory, or their like in a store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ _S3 = _Provider(
         "use_listings_cache": False,
         "config_kwargs": {
             "connect_timeout": 5,
-            "read_timeout": 30,
-            "retries": {"mode": "standard", "total_max_attempts": 4},
+            "read_timeout": 10,
+            "retries": {"mode": "standard", "total_max_attempts": 3},
         },
     },
 )
@@ -163,9 +163,9 @@ def place_at(location: Location) -> Place:
                 f"{location} is in an object store, and reaching it needs {module}: "
                 f'pip install "dgmm[{provider.extra}]"'
             )
-    from upath import UPath  # here, because object stores are optional
+    from dgmm.io.store_path import StorePath  # here, because object stores are optional
 
-    return UPath(location.text, **_merged(provider.options, location.options))
+    return StorePath(location.text, **_merged(provider.options, location.options))
 
 
 def output_place(

@@ -1,18 +1,19 @@
-"""One writer for an output: a lock on the file system, and the name of who holds it."""
+"""One writer for an output: a lock of the file system, or a lease in an object store."""
 
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from dgmm.errors import OutputError, TemporaryError
+from dgmm.errors import TemporaryError
 from dgmm.io.arrays import creation_failures, storage_failures
 from dgmm.io.atomic import remove_leftovers, replace_file
+from dgmm.io.lease import leased
 from dgmm.io.location import Place
 
 LOCK = ".lock"
@@ -20,23 +21,38 @@ OWNER = ".owner.json"
 
 
 @contextmanager
-def only_writer(output: Place) -> Iterator[None]:
+def only_writer(output: Place) -> Iterator[Callable[[], None]]:
     """Hold an output, which is made if it is not there, for the length of a ``with``.
 
-    The operating system lets go of the lock when its process dies, however it dies, so that there
-    are no stale ones. The file of the lock stays; that of the owner goes.
+    On a file system the operating system lets go of the lock when its process dies, however it
+    dies, so that there are no stale ones. The file of the lock stays; that of the owner goes. For
+    object stores see `dgmm.io.lease`.
+
+    Yields
+    ------
+    callable
+        To be called before anything of weight is written: raises if the output is not held any
+        more, which in a store may happen to a process that stood still.
 
     Raises
     ------
     TemporaryError
-        If another process holds it; at once, with its host, process and time.
+        If another process holds it, with its host, process and time.
     OutputError
         If the output cannot be created or written to.
     StorageError
         If the file system fails.
     """
-    if not isinstance(output, Path):
-        raise OutputError(f"{output} is in an object store; give a directory of a file system.")
+    if isinstance(output, Path):
+        with _locked(output):
+            yield lambda: None
+    else:
+        with leased(output) as confirm:
+            yield confirm
+
+
+@contextmanager
+def _locked(output: Path) -> Iterator[None]:
     lock = FileLock(output / LOCK, timeout=0)
     with creation_failures(output):
         output.mkdir(parents=True, exist_ok=True)

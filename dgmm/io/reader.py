@@ -26,7 +26,7 @@ class Result:
 
     Attributes
     ----------
-    path : Path or UPath
+    path : Path or StorePath
         The run, a Zarr v3 group; ``xarray.open_datatree(path, engine="zarr")`` opens it too.
     attributes : dict
         Configuration, versions, fingerprint of the input, time, selection.

@@ -31,7 +31,7 @@ def write_sealed(path: Place, value: object) -> int:
 
     Parameters
     ----------
-    path : Path or UPath
+    path : Path or StorePath
     value : object
         Made of None, booleans, numbers, text, tuples, numeric arrays in C order, members of
         enumerations, and dataclasses of all these.
@@ -77,7 +77,7 @@ def read_sealed(path: Place, classes: Iterable[type]) -> tuple[Any, int]:
 
     Parameters
     ----------
-    path : Path or UPath
+    path : Path or StorePath
     classes : iterable of type
         The dataclasses and enumerations that may be in it.
 

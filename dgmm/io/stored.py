@@ -15,7 +15,7 @@ from dgmm.io.location import Place
 from dgmm.io.selection import Region, Selection, Weights
 
 if TYPE_CHECKING:
-    from upath import UPath
+    from dgmm.io.store_path import StorePath
 
 _LISTED_AT_MOST = 50
 _VERSIONS = ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime", "created")
@@ -149,7 +149,7 @@ def list_files(path: Place) -> tuple[StoredFile, ...]:
     return tuple(sorted(_walk(path, "")))
 
 
-def _listed(place: "UPath") -> Iterator[StoredFile]:
+def _listed(place: "StorePath") -> Iterator[StoredFile]:
     """Every object at or below a place in a store, in one listing."""
     root = place.path.rstrip("/")
     for key, facts in place.fs.find(root, detail=True).items():

@@ -42,7 +42,7 @@ def read_sweep(run: Place, criterion: str, n_passes: int, selected: str) -> Swee
 
     Parameters
     ----------
-    run : Path or UPath
+    run : Path or StorePath
     criterion : str
     n_passes : int
     selected : str

@@ -64,7 +64,7 @@ def start_run(output: Place, run_id: str, *, resume: bool = False) -> Place:
 
     Parameters
     ----------
-    output : Path or UPath
+    output : Path or StorePath
         A directory; it need not exist.
     run_id : str
     resume : bool
@@ -72,7 +72,7 @@ def start_run(output: Place, run_id: str, *, resume: bool = False) -> Place:
 
     Returns
     -------
-    Path or UPath
+    Path or StorePath
         The ``run`` of all other functions here.
 
     Raises
@@ -116,7 +116,7 @@ def commit_run(
 
     Parameters
     ----------
-    run : Path or UPath
+    run : Path or StorePath
     sweep : Sweep
     feature_names : tuple of str
         Of the input.

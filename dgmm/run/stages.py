@@ -17,6 +17,7 @@ from dgmm.engine.fit import Fit, fit
 from dgmm.engine.passes import Reader
 from dgmm.errors import MissingExtraError, StorageError
 from dgmm.io import assignments, writer
+from dgmm.io.arrays import storage_failures
 from dgmm.io.checkpoint import Checkpoint, Facts
 from dgmm.io.layout import attempt_path, run_path
 from dgmm.io.location import Place, output_place
@@ -88,15 +89,18 @@ def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finish
     wanted, run_id = configuration.output, prepared.run_id
     output = output_place(wanted.path, wanted.storage_options)
     path, attempt = run_path(output, run_id), attempt_path(output, prepared.attempt_id)
-    already_complete = writer.is_complete(output, run_id)
+    with storage_failures(output):
+        already_complete = writer.is_complete(output, run_id)
+        is_done = writer.is_published(output, run_id) and not attempt.exists()
     if not already_complete:  # better now than after the cluster has started
         _check_memory(prepared, expected_capacity(configuration.cluster))
-    if attempt.exists() or not writer.is_published(output, run_id):
-        with only_writer(output):
+    if not is_done:
+        with only_writer(output) as confirm:
             already_complete = writer.is_complete(output, run_id)
-            checkpoint = Checkpoint(attempt, _facts(prepared))
+            checkpoint = Checkpoint(attempt, _facts(prepared), confirm=confirm)
             if not already_complete:
                 _complete(configuration, prepared, output, checkpoint, ledger, fresh=fresh)
+            confirm()
             writer.publish_run(output, run_id)
             if configuration.output.report:
                 _report(path)
@@ -141,6 +145,7 @@ def _complete(
     picture = picture_of(wanted.path, wanted.storage_options) if is_image else None
     record = ledger.record(prepared.dataset, fitted.profile, picture)
     features = prepared.dataset.feature_names
+    checkpoint.confirm()
     writer.commit_run(path, fitted.sweep, features, attributes, fitted.preparation, record)
 
 
@@ -218,7 +223,7 @@ class AssignmentWriter:
 
     Attributes
     ----------
-    run : Path or UPath
+    run : Path or StorePath
     names : tuple of str
         Which arrays to write.
     chunk_rows : int

@@ -55,10 +55,10 @@ def configuration(data, output, extra="", cluster="kind: threads, threads: 1"):
     """
 
 
-def digest(run_directory):
+def digest(run_directory, storage_options=None):
     """Every stored number of a run, as one hash."""
     found = hashlib.sha256()
-    root = zarr.open_group(run_directory, mode="r")
+    root = zarr.open_group(run_directory, mode="r", storage_options=storage_options)
     for name, member in sorted(root.members(max_depth=None)):
         if isinstance(member, zarr.Array):
             found.update(name.encode())

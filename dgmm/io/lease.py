@@ -1,0 +1,230 @@
+"""One writer for an output in an object store: a claim that is renewed while its holder lives.
+
+Stores know no locks, and clocks of different machines need not agree. What they do know is to write
+an object only if there is none of its name. So an output's lock is a row of numbered claims::
+
+    OUTPUT/.lock/00000007.json        who holds it, and how often the claim has been renewed
+
+Whoever writes the next number holds the output. That is allowed once the last claim has been given
+back, or has not changed for a minute by the clock of the one who watches it. A holder that was
+taken for dead finds the higher number before it writes anything of weight, and leaves.
+"""
+
+import json
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from dgmm.errors import TemporaryError
+from dgmm.io.arrays import creation_failures, storage_failures
+
+if TYPE_CHECKING:
+    from dgmm.io.store_path import StorePath
+
+CLAIMS = ".lock"
+RENEWAL_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0  # without a renewal, until a holder is taken for dead
+_POLL_SECONDS = 1.0
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What is written in a claim."""
+
+    holder: str
+    host: str
+    pid: int
+    since: str
+    n_renewals: int = 0
+    is_released: bool = False
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host} since {self.since}"
+
+
+@contextmanager
+def leased(output: "StorePath") -> Iterator[Callable[[], None]]:
+    """Hold an output in a store for the length of a ``with``.
+
+    Yields
+    ------
+    callable
+        Raises TemporaryError if another process has taken the output over in the meantime, and
+        StorageError if that cannot be asked and has not been for half a minute.
+
+    Raises
+    ------
+    TemporaryError
+        If another process holds it.
+    OutputError
+        If the output cannot be written to.
+    StorageError
+        If the store fails.
+    """
+    with storage_failures(output), creation_failures(output):
+        lease = _Lease(output)
+    stop = threading.Event()
+    renewing = threading.Thread(target=lease.keep_renewing, args=(stop,), daemon=True)
+    renewing.start()
+    try:
+        yield lease.confirm
+    finally:
+        stop.set()
+        renewing.join()
+        lease.release()
+
+
+class _Lease:
+    """A claim of this process; acquired by being made."""
+
+    def __init__(self, output: "StorePath") -> None:
+        self._output = output
+        self._directory = output / CLAIMS
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        self._claim = _Claim(uuid.uuid4().hex, socket.gethostname(), os.getpid(), since)
+        self._number = self._free_number()
+        self._create()
+        self._renewed = time.monotonic()
+        self._is_lost = False
+        if self._numbers()[-1:] != [self._number]:
+            raise self._held(self._read(self._numbers()[-1]))
+        for number in self._numbers()[:-1]:
+            self._path(number).unlink(missing_ok=True)
+
+    def keep_renewing(self, stop: threading.Event) -> None:
+        """Renew the claim until told to stop, or until it is lost."""
+        while not stop.wait(RENEWAL_SECONDS) and not self._is_lost:
+            try:
+                self._renew()
+            except Exception as error:  # `confirm` says so if it lasts
+                _logger.debug("the lock of %s could not be renewed: %s", self._output, error)
+
+    def confirm(self) -> None:
+        """Raise if the output is not held any more, or if that cannot be known."""
+        if time.monotonic() - self._renewed > PATIENCE_SECONDS / 2 and not self._is_lost:
+            with storage_failures(self._output):
+                self._renew()
+        if self._is_lost:
+            raise self._held(self._read(self._numbers()[-1]))
+
+    def release(self) -> None:
+        """Give the output back; if that fails, others find out by waiting."""
+        try:
+            self._renew(is_released=True)
+        except Exception as error:
+            _logger.warning(
+                "the lock of %s could not be released: %s; the next run there begins after %d s",
+                self._output,
+                error,
+                PATIENCE_SECONDS,
+            )
+
+    def _renew(self, *, is_released: bool = False) -> None:
+        if self._numbers()[-1:] != [self._number]:
+            self._is_lost = True
+            return
+        n_renewals = self._claim.n_renewals + 1
+        self._claim = replace(self._claim, n_renewals=n_renewals, is_released=is_released)
+        path = self._path(self._number)
+        path.fs.pipe_file(path.path, self._content())
+        self._renewed = time.monotonic()
+
+    def _free_number(self) -> int:
+        """The number after the last claim, once that one is given back or left behind."""
+        numbers = self._numbers()
+        if not numbers:
+            return 1
+        last = numbers[-1]
+        claim = self._read(last)
+        if claim is None or claim.is_released:
+            return last + 1
+        _logger.info("%s is held by %s; waiting for a sign of life", self._output, claim)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+            now = self._read(last)
+            if now is None or now.is_released:
+                return last + 1
+            if now != claim or self._numbers()[-1:] != [last]:
+                raise self._held(now)
+        _logger.warning(
+            "%s was held by %s, of whom nothing was heard for %d s; it is taken over",
+            self._output,
+            claim,
+            PATIENCE_SECONDS,
+        )
+        return last + 1
+
+    def _create(self) -> None:
+        """Write the claim, unless somebody else has written one of its number."""
+        path = self._path(self._number)
+        try:
+            self._put_new(path)
+        except FileExistsError as error:
+            there = self._read(self._number)
+            if there != self._claim:  # a request that was repeated meets its own claim
+                raise self._held(there) from error
+        except NotImplementedError:
+            path.fs.pipe_file(path.path, self._content())
+        try:
+            self._put_new(path)
+        except FileExistsError:
+            return
+        except NotImplementedError:
+            pass
+        _logger.warning(
+            "the store of %s knows no writes on condition: two runs that begin there in the same "
+            "moment would not notice each other",
+            self._output,
+        )
+
+    def _put_new(self, path: "StorePath") -> None:
+        """Write an object that is not there; FileExistsError if it is."""
+        try:
+            path.fs.pipe_file(path.path, self._content(), mode="create")
+        except FileExistsError:
+            raise
+        except Exception as error:  # clients of stores have no common word for it
+            said = str(error)
+            if any(sign in said for sign in ("PreconditionFailed", "pre-condition", "412")):
+                raise FileExistsError(said) from error
+            if "NotImplemented" in said or "501" in said:
+                raise NotImplementedError(said) from error
+            raise
+
+    def _numbers(self) -> list[int]:
+        """Numbers of all claims, the last one last."""
+        try:
+            names = [path.stem for path in self._directory.iterdir()]
+        except FileNotFoundError:
+            return []
+        return sorted(int(name) for name in names if name.isdecimal())
+
+    def _read(self, number: int) -> _Claim | None:
+        """A claim; None if it is gone, or is no claim."""
+        try:
+            return _Claim(**json.loads(self._path(number).read_bytes()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    def _path(self, number: int) -> "StorePath":
+        return self._directory / f"{number:08}.json"
+
+    def _content(self) -> bytes:
+        return json.dumps(asdict(self._claim)).encode() + b"\n"
+
+    def _held(self, claim: _Claim | None) -> TemporaryError:
+        return TemporaryError(
+            f"{self._output} is being written to by {claim or 'another process'}. "
+            "Wait until that run ends, or choose another output, and run it again."
+        )

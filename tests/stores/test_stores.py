@@ -1,0 +1,212 @@
+"""What lies in a store is fitted, and the result lies in a store, as on a file system."""
+
+import pickle
+
+import dask
+import numpy as np
+import pytest
+import xarray
+import zarr
+
+from dgmm import GaussianMixture
+from dgmm.errors import DataError, InputNotFoundError, OutputError, StorageError
+from dgmm.io.location import absolute_location, output_place
+from dgmm.io.reader import open_result
+from dgmm.io.selection import Selection
+from dgmm.io.sources import open_source
+from dgmm.run.configuration import loads
+from dgmm.run.stages import run
+from tests.run.victim import digest
+from tests.stores.runs import clumps, configuration, put, write_npy, write_zarr
+
+
+def rows_of(source):
+    return source.blocks.compute(scheduler="threads")
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """A run on a file system: its rows, its result and the hash of that."""
+    folder = tmp_path_factory.mktemp("local")
+    rows = clumps()
+    write_zarr(folder / "x.zarr", None, rows)
+    result = run(loads(configuration(folder / "x.zarr", folder / "out")))
+    return rows, open_result(result.path), digest(result.path)
+
+
+def test_a_run_from_and_to_a_store_has_the_bits_of_a_local_one(store, local):
+    url, options = store
+    rows, expected, expected_digest = local
+    write_zarr(f"{url}/x.zarr", options, rows)
+    text = configuration(f"{url}/x.zarr", f"{url}/out", options)
+    done = run(loads(text))
+    assert not done.already_complete
+    assert done.path.startswith(f"{url}/out/runs/")
+    assert digest(done.path, options or None) == expected_digest
+
+    result = open_result(f"{url}/out", options)
+    assert str(result.path) == done.path
+    labels = result.assignments["labels"][...]
+    np.testing.assert_array_equal(labels, expected.assignments["labels"][...])
+    in_memory = GaussianMixture(3, covariance_type="spherical", random_state=0).fit(rows)
+    order = np.argsort(in_memory.means_ @ [1, 2])
+    ranks = np.argsort(np.argsort(result.model.means @ [1, 2]))
+    np.testing.assert_array_equal(ranks[labels], np.argsort(order)[in_memory.predict(rows)])
+
+    tree = xarray.open_datatree(done.path, engine="zarr", storage_options=options or None)
+    np.testing.assert_array_equal(tree["assignments/labels"], labels)
+    assert "secret" not in str(result.attributes).lower()
+
+    left = output_place(f"{url}/out", options)
+    assert {path.name for path in left.iterdir()} == {".lock", "latest.json", "runs"}
+    assert run(loads(text)).already_complete
+
+
+def test_zarr_of_both_formats_in_a_store(store):
+    url, options = store
+    rows = clumps()
+    for zarr_format in (2, 3):
+        path = f"{url}/{zarr_format}.zarr"
+        write_zarr(path, options, rows, zarr_format=zarr_format)
+        source = open_source(path, storage_options=options)
+        np.testing.assert_array_equal(rows_of(source), rows)
+        assert source.n_bytes_stored > rows.nbytes // 2
+        assert options == {} or options["endpoint_url"].encode() in pickle.dumps(source.blocks)
+
+
+def test_a_member_of_a_sharded_group_in_a_store(memory):
+    url, _ = memory
+    rows = clumps()
+    zarr.create_array(f"{url}/g/a/b", data=rows, chunks=(50, 2), shards=(200, 2))
+    for group in (f"{url}/g", f"{url}/g/a"):
+        zarr.create_group(group)
+    source = open_source(f"{url}/g")
+    np.testing.assert_array_equal(rows_of(source), rows)
+    output_place(f"{url}/g/a/b/c/1/0").unlink()
+    with pytest.raises(DataError, match=r"no chunk .*/g/a/b/c/1/0 \(rows 200 to 399\)"):
+        rows_of(source)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_npy_in_a_store(store, order):
+    url, options = store
+    rows = np.asarray(clumps(), order=order)
+    write_npy(f"{url}/x.npy", options, rows)
+    np.testing.assert_array_equal(
+        rows_of(open_source(f"{url}/x.npy", storage_options=options)), rows
+    )
+
+
+def test_an_image_in_a_store(memory, tmp_path):
+    from PIL import Image
+
+    url, options = memory
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    put(f"{url}/x.png", options, (tmp_path / "x.png").read_bytes())
+    np.testing.assert_array_equal(rows_of(open_source(f"{url}/x.png")), pixels.reshape(20, 3))
+
+
+def test_parquet_in_a_store(store, tmp_path):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    url, options = store
+    rows = clumps()
+    for part, values in enumerate(np.split(rows, 2)):
+        table = pa.table({"a": values[:, 0], "b": values[:, 1]})
+        parquet.write_table(table, tmp_path / "x.parquet", row_group_size=100)
+        put(f"{url}/t/{part}.parquet", options, (tmp_path / "x.parquet").read_bytes())
+    for path in (f"{url}/t", f"{url}/t/*.parquet"):
+        source = open_source(path, storage_options=options)
+        np.testing.assert_array_equal(rows_of(source), rows)
+        assert source.feature_names == ("a", "b")
+
+
+def test_a_chunk_that_a_store_lost_is_named(store):
+    url, options = store
+    rows = clumps()
+    write_zarr(f"{url}/x.zarr", options, rows)
+    source = open_source(f"{url}/x.zarr", storage_options=options)
+    chunk = output_place(f"{url}/x.zarr/c/2/0", options)
+    chunk.unlink()
+    with pytest.raises(DataError, match=r"no chunk .*/x\.zarr/c/2/0 \(rows 200 to 299\)"):
+        rows_of(source)
+    filled = open_source(
+        f"{url}/x.zarr", selection=Selection(missing_chunks="fill"), storage_options=options
+    )
+    assert (rows_of(filled)[200:300] == 0).all()
+    chunk.fs.pipe_file(chunk.path, b"damaged")
+    with pytest.raises(StorageError, match=r"Chunk c/2/0 of .* \(rows 200 to 299\) cannot be read"):
+        rows_of(source)
+
+
+def test_the_fingerprint_knows_when_a_store_changed(store):
+    url, options = store
+    rows = clumps()
+
+    def fingerprint():
+        return open_source(f"{url}/x.zarr", storage_options=options).fingerprint
+
+    write_zarr(f"{url}/x.zarr", options, rows)
+    first = fingerprint()
+    assert fingerprint() == first
+    write_zarr(f"{url}/x.zarr", options, -rows, overwrite=True)
+    assert fingerprint() != first
+
+
+def test_blocks_of_a_store_are_read_without_looking_for_them(memory, monkeypatch):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    url, _ = memory
+    write_zarr(f"{url}/x.zarr", {}, clumps())
+    source = open_source(f"{url}/x.zarr", partition_size=3200)
+    asked = []
+    for name in ("info", "ls", "find", "cat_file"):
+        method = getattr(MemoryFileSystem, name)
+
+        def call(fs, path, *arguments, method=method, name=name, **options):
+            asked.append((name, path.rpartition("/")[2]))
+            return method(fs, path, *arguments, **options)
+
+        monkeypatch.setattr(MemoryFileSystem, name, call)
+    with dask.config.set(scheduler="synchronous"):
+        source.blocks.blocks[1].compute()
+    chunks = [name for name, key in asked if key == "0"]
+    assert chunks == ["cat_file"] * 2
+    assert {name for name, _ in asked} == {"cat_file"}
+
+
+def test_nothing_in_a_store(store):
+    url, options = store
+    with pytest.raises(InputNotFoundError, match=rf"nothing at {url}/x\.zarr"):
+        open_source(f"{url}/x.zarr", storage_options=options)
+    with pytest.raises(InputNotFoundError, match="nothing at"):
+        open_result(f"{url}/x.zarr", options)
+
+
+def test_no_bucket(s3):
+    _, options = s3
+    with pytest.raises(InputNotFoundError, match=r"nothing at s3://no-bucket/x\.zarr"):
+        open_source("s3://no-bucket/x.zarr", storage_options=options)
+    url = "s3://bucket/rows.npy"
+    write_npy(url, options, clumps())
+    with pytest.raises(OutputError, match=r"s3://no-bucket/out cannot be created: .*bucket"):
+        run(loads(configuration(url, "s3://no-bucket/out", options)))
+
+
+def test_no_credentials(s3, monkeypatch, tmp_path):
+    url, options = s3
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    with pytest.raises(StorageError, match="cannot be reached: NoCredentialsError"):
+        open_source(f"{url}/x.zarr", storage_options={**options, "use_ssl": False})
+
+
+def test_a_location_shows_no_options():
+    location = absolute_location("s3://bucket/x/", {"account": "c4n4ry"})
+    assert "c4n4ry" not in f"{location} {location!r}"
+    assert location.text == "s3://bucket/x"
