@@ -1,5 +1,7 @@
 """Any table as a Zarr store that is read fast: chunks of whole rows, through bounded memory."""
 
+import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,10 @@ TABLE, WEIGHTS = "data", "weights"
 SAMPLE, FEATURE = "sample", "feature"
 CHUNK_BYTES = 24 << 20
 
+_SECONDS_BETWEEN_WORDS = 10
 _NODES = (ROOT_METADATA, ".zgroup", ".zarray")
+
+_logger = logging.getLogger(__name__)
 
 Block = tuple[NDArray[Any], NDArray[Any] | None]
 """Consecutive rows of all features, and their weights if there are any."""
@@ -122,9 +127,14 @@ def _write(stream: Stream, directory: Path, chunk_bytes: int) -> int:
     outlets = [_Outlet(directory / TABLE, (chunk_rows, d), stream.dtype, (SAMPLE, FEATURE))]
     if stream.has_weights:
         outlets.append(_Outlet(directory / WEIGHTS, (chunk_rows,), np.dtype("f8"), (SAMPLE,)))
+    n_taken, last = 0, time.monotonic()
     for block in stream.blocks:
         for outlet, values in zip(outlets, block, strict=False):
             outlet.add(values)
+        n_taken += len(block[0])
+        if time.monotonic() > last + _SECONDS_BETWEEN_WORDS:
+            _logger.info("%d rows", n_taken)
+            last = time.monotonic()
     n_rows = [outlet.close() for outlet in outlets]
     return n_rows[0]
 

@@ -244,8 +244,11 @@ def _pinned(root: Place, file: PinnedFile, n_columns: int) -> Iterator[Any]:
 
 @contextmanager
 def _opened(path: Place, n_columns: int) -> Iterator[Any]:
-    buffer = max(_SMALLEST_BUFFER, _BUFFER_BYTES // n_columns)
-    with open_binary(path) as file, _library(path).ParquetFile(file, buffer_size=buffer) as parquet:
+    options = {
+        "buffer_size": max(_SMALLEST_BUFFER, _BUFFER_BYTES // n_columns),
+        "page_checksum_verification": True,  # of pages that have one
+    }
+    with open_binary(path) as file, _library(path).ParquetFile(file, **options) as parquet:
         yield parquet
 
 

@@ -237,6 +237,16 @@ def test_a_file_that_changes_after_it_was_opened_is_named(tmp_path, rows, change
         blocks.compute(scheduler="synchronous")
 
 
+def test_a_flipped_bit_is_found_where_pages_have_checksums(tmp_path, rows):
+    options = {"compression": "none", "use_dictionary": False, "write_page_checksum": True}
+    path = write(tmp_path / "x.parquet", rows, **options)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(StorageError, match=r"x\.parquet cannot be read: .*CRC"):
+        values(opened(path))
+
+
 def test_what_tasks_need_to_know_enters_the_graph_once(tmp_path, rows):
     write(tmp_path / "part000.parquet", rows, row_group_size=10)
     for i in range(1, 100):
