@@ -40,7 +40,7 @@ def planes(view: View) -> Picture:
         axes.set_xlabel(view.names[x] if is_bottom else "")
         axes.set_ylabel(view.names[y] if is_left and x != y else "")
         axes.tick_params(labelbottom=is_bottom, labelleft=is_left)
-    what = "principal components of the standardised features" if view.is_projected else "features"
+    what = "principal components" if view.is_projected else "features"
     few = "; only the largest are drawn" if len(view.weights) > _MOST_ELLIPSES else ""
     n = len(view.rows)
     dots = f"{n:,} sampled rows in the colours of their components" if n else "No rows were kept"

@@ -114,7 +114,7 @@ def test_a_result_without_a_record_has_a_report(tmp_path):
 
 @pytest.mark.parametrize(
     ("n_features", "n_components", "with_record"),
-    [(1, 2, True), (2, 2, False), (3, 14, True), (4, 1, True), (7, 2, False), (40, 45, True)],
+    [(1, 2, True), (3, 14, True), (4, 1, False), (7, 2, False), (40, 45, True)],
 )
 def test_any_shape_of_mixture_is_drawn(tmp_path, n_features, n_components, with_record):
     best = mixture(n_components, n_features)

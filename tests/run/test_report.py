@@ -11,7 +11,7 @@ from dgmm.cli import dgmm as command
 from dgmm.errors import MissingExtraError
 from dgmm.io.reader import open_result
 from dgmm.io.record import read_record
-from dgmm.report import drawing
+from dgmm.report import drawing, page
 from dgmm.run import stages
 from dgmm.run.configuration import loads
 from dgmm.run.stages import run
@@ -30,6 +30,12 @@ def data(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch):
     monkeypatch.setattr(drawing, "_DPI", 30)
+
+
+@pytest.fixture
+def blank(monkeypatch):
+    """A page that is quickly made."""
+    monkeypatch.setattr(page, "render", lambda result: f"of {len(result.sweep.results)}")
 
 
 def text_of(data, output):
@@ -98,6 +104,7 @@ def test_a_report_that_fails_is_said_and_costs_nothing(data, tmp_path, monkeypat
     assert not (tmp_path / "out" / "attempts").exists()
 
 
+@pytest.mark.usefixtures("blank")
 def test_a_run_that_dies_while_it_draws_draws_when_it_is_started_again(data, tmp_path):
     text = text_of(data, tmp_path / "out")
     with pytest.MonkeyPatch.context() as patch:
@@ -111,6 +118,7 @@ def test_a_run_that_dies_while_it_draws_draws_when_it_is_started_again(data, tmp
     assert names == {"runs", "latest.json", "latest.zarr", ".lock", "reports", "report.html"}
 
 
+@pytest.mark.usefixtures("blank")
 def test_the_command_draws_the_report_of_a_result(data, tmp_path):
     output = tmp_path / "out"
     run(loads(configuration(data, output)))
