@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass, replace
 
-from dgmm.engine import candidates, passes, schedule
+from dgmm.engine import blas, candidates, passes, schedule
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Observer, Resumed, ignore
 from dgmm.engine.execution import Execution, LocalExecution
@@ -34,6 +34,7 @@ class Fit:
     preparation: Preparation | None
 
 
+@blas.single_thread()
 def fit(
     dataset: Dataset,
     options: FitOptions,

@@ -5,6 +5,7 @@ Minutes, and Debian's packages slurm-wlm and munge; run with ``-m slow``.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import zarr
 
 from tests.clusters.slurm import Slurm, missing, running_slurm
 from tests.clusters.whole_runs import bits, command
@@ -85,7 +88,7 @@ def test_cancelled_jobs_are_replaced_and_the_bits_are_the_same(
         slurm.call("scancel", second)  # from here on, only a new job can go on
         _, said = driver.communicate(timeout=250)
     assert driver.returncode == 0, said
-    assert "Submitting 1 job(s) again" in said
+    assert re.search(r"Submitting \d job\(s\) again", said)
     assert bits(folder) == expected
     until(lambda: not slurm.jobs())
     logs = "".join(path.read_text() for path in (folder / "logs").glob("*.err"))
@@ -136,6 +139,26 @@ def test_no_job_outlives_its_driver(number: signal.Signals, slurm: Slurm, folder
         driver.communicate(timeout=60)
     assert driver.returncode == {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 75}[number]
     until(lambda: not slurm.jobs())
+
+
+def test_jobs_log_no_secret(slurm: Slurm, folder: Path) -> None:
+    secret = "c4n4ry-in-a-c0al-m1ne"
+    zarr.create_array(folder / secret / "x.zarr", data=np.ones((100, 2)), chunks=(20, 2))
+    (folder / secret / "x.zarr" / "c" / "3" / "0").write_bytes(b"damaged")
+    done = subprocess.run(
+        command("--set", "input.path=${CANARY}/x.zarr", "--set", JOBS),
+        cwd=folder,
+        env={**slurm.environment, "CANARY": secret},
+        capture_output=True,
+        text=True,
+        timeout=250,
+    )
+    assert done.returncode == 74, done.stderr
+    until(lambda: not slurm.jobs())
+    logs = "".join(path.read_text() for path in (folder / "logs").iterdir())
+    assert "Compute Failed" in logs
+    assert "${CANARY}/x.zarr (rows 60 to 79) cannot be read" in logs
+    assert secret not in logs + done.stderr
 
 
 def test_one_allocation_may_hold_it_all(
