@@ -103,7 +103,7 @@ def test_labels_are_those_of_a_fit_in_memory(tmp_path, rows, weights, write, nam
         f"""
         input: {{path: {path}, partition_size: 4kB {weighted} {columns}}}
         model: {{n_components: 3, covariance_type: full, n_init: 1}}
-        output: {{path: {tmp_path / "out"}, assignments: [labels, log_density]}}
+        output: {{path: {tmp_path / "out"}, assignments: [labels, log_density], report: false}}
         cluster: {{kind: threads}}
         """
     )

@@ -180,7 +180,7 @@ def test_a_prepared_run_with_holes_says_how_to_apply_its_mixture(data, tmp_path)
             input: {{path: {path}, partition_size: 5600, missing: drop}}
             prepare: {{scale: standardize, pca: 2}}
             model: {{n_components: 3, covariance_type: full, n_init: 2}}
-            output: {{path: {tmp_path / "out"}, assignments: [{ALL}]}}
+            output: {{path: {tmp_path / "out"}, assignments: [{ALL}], report: false}}
             cluster: {{kind: threads}}
             """
         )
