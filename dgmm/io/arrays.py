@@ -1,7 +1,7 @@
 """Zarr arrays as dgmm writes them: with names for dimensions, checksums, and no chunk left out."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ def create_array(
     dimensions: tuple[str, ...],
     fill_value: Any,
     codec: Any = ZstdCodec(level=3),  # noqa: B008 - frozen
+    attributes: Mapping[str, Any] | None = None,
 ) -> zarr.Array[Any]:
     """Create an array as its own root, so that no group above it comes into being.
 
@@ -39,6 +40,8 @@ def create_array(
     fill_value : scalar
     codec : zarr codec
         What compresses the chunks.
+    attributes : mapping, optional
+        JSON-able.
     """
     return zarr.create_array(
         zarr_store(path),
@@ -47,6 +50,7 @@ def create_array(
         dtype=dtype,
         fill_value=fill_value,
         dimension_names=dimensions,
+        attributes=dict(attributes or {}),
         compressors=[codec, Crc32cCodec()],
         config={"write_empty_chunks": True},
         overwrite=True,

@@ -1,10 +1,11 @@
-"""Assignments of a run, written and found again in whole chunks of rows.
+"""Assignments of a run, written and found again in whole chunks of the samples' grid.
 
 One task writes whole chunks, which is checked: two tasks that share a chunk would lose each other's
-rows silently.
+samples silently.
 """
 
 from collections.abc import Iterable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,24 +14,35 @@ from numpy.typing import NDArray
 
 from dgmm.errors import OutputError, StorageError
 from dgmm.io.arrays import create_array, open_for_writing, storage_failures
+from dgmm.io.grid import Grid
 from dgmm.io.layout import ROOT_METADATA, assignment_array
 from dgmm.io.location import Place
+from dgmm.io.selection import Region
 
 
 def create_assignments(
-    run: Place, n_samples: int, n_components: int, names: Iterable[str], chunk_rows: int
+    run: Place,
+    grid: Grid,
+    n_components: int,
+    names: Iterable[str],
+    chunk_shape: tuple[int, ...],
+    coordinates: Iterable[str] = (),
 ) -> None:
-    """Create the arrays of ``assignments``, all with chunks of the same rows.
+    """Create the arrays of ``assignments``, all with chunks of the same samples.
 
     Parameters
     ----------
     run : Path or StorePath
-    n_samples, n_components : int
+    grid : Grid
+        Of the samples.
+    n_components : int
     names : iterable of str
         Among ``labels`` (int16, int32 above 32,768 components; -1 where missing),
         ``responsibilities`` (float32) and ``log_density`` (float64, nats).
-    chunk_rows : int
-        Rows of a chunk; those of a partition, or a divisor.
+    chunk_shape : tuple of int
+        Extents of a chunk in the samples' dimensions; those of a block, or divisors.
+    coordinates : iterable of str
+        Names of coordinates that are not those of a dimension.
 
     Raises
     ------
@@ -39,19 +51,22 @@ def create_assignments(
     StorageError
         If the file system refuses.
     """
-    extents = {"sample": n_samples, "component": n_components}
-    chunks = {"sample": min(chunk_rows, n_samples), "component": n_components}
+    pairs = zip(chunk_shape, grid.shape, strict=True)
+    chunks = tuple(min(extent, whole) for extent, whole in pairs)
+    others = " ".join(coordinates)
     for name in names:
         array = assignment_array(name, n_components)
+        across = (n_components,) * len(array.across)
         path = run / "assignments" / name
         with storage_failures(path):
             create_array(
                 path,
-                shape=tuple(extents[dimension] for dimension in array.dimensions),
-                chunks=tuple(chunks[dimension] for dimension in array.dimensions),
+                shape=(*grid.shape, *across),
+                chunks=(*chunks, *across),
                 dtype=array.dtype,
-                dimensions=array.dimensions,
+                dimensions=(*grid.dims, *array.across),
                 fill_value=array.fill_value,
+                attributes={**array.attributes, **({"coordinates": others} if others else {})},
             )
 
 
@@ -60,8 +75,8 @@ def are_begun(run: Place, names: Iterable[str]) -> bool:
     return all((run / "assignments" / name / ROOT_METADATA).is_file() for name in names)
 
 
-def write_rows(run: Place, name: str, start: int, rows: NDArray[Any]) -> int:
-    """Write assignments of consecutive samples; runs in tasks, any number of them at a time.
+def write_part(run: Place, name: str, region: Region, rows: NDArray[Any]) -> None:
+    """Write assignments of the samples of a region; runs in tasks, any number of them at a time.
 
     A task that is repeated writes the same files again, each in one step.
 
@@ -69,58 +84,52 @@ def write_rows(run: Place, name: str, start: int, rows: NDArray[Any]) -> int:
     ----------
     run : Path or StorePath
     name : str
-    start : int
-        Number of the first sample.
+    region : tuple of slice
+        Whole chunks, so that no other task writes to the same file.
     rows : ndarray of shape (m,) or (m, n_components)
-        They cover whole chunks, so that no other task writes to the same file.
-
-    Returns
-    -------
-    int
-        m, the rows written.
+        A row for each sample of the region, in C order.
 
     Raises
     ------
     OutputError
-        If the rows do not cover whole chunks, or do not fit in shape or dtype.
+        If the region does not consist of whole chunks, or rows do not fit in shape or dtype.
     StorageError
         If the file system refuses.
     """
     path = run / "assignments" / name
     with storage_failures(path):
         array = open_for_writing(path)
-        stop = start + len(rows)
-        _check_rows(path, array, start, stop, rows)
-        array[start:stop] = rows
-    return stop - start
+        _check_region(path, array, region)
+        extents = tuple(part.stop - part.start for part in region)
+        shape = (*extents, *array.shape[len(region) :])
+        fits = rows.shape == (int(np.prod(extents)), *shape[len(region) :])
+        if not fits or not np.can_cast(rows.dtype, array.dtype, "same_kind"):
+            raise OutputError(
+                f"Rows of shape {rows.shape} and dtype {rows.dtype} do not fit {path}, which has "
+                f"shape {array.shape} and dtype {array.dtype}."
+            )
+        array[region] = rows.reshape(shape)
 
 
-def _check_rows(
-    path: Place, array: zarr.Array[Any], start: int, stop: int, rows: NDArray[Any]
-) -> None:
-    n_rows, chunk_rows = array.shape[0], array.chunks[0]
-    ends_whole = stop % chunk_rows == 0 or stop == n_rows
-    if start % chunk_rows or not ends_whole or not 0 <= start < stop <= n_rows:
-        raise OutputError(
-            f"Rows {start} to {stop} of {path} do not cover whole chunks of {chunk_rows} of its "
-            f"{n_rows} rows. Give partitions and chunks the same number of rows."
-        )
-    if rows.shape[1:] != array.shape[1:] or not np.can_cast(rows.dtype, array.dtype, "same_kind"):
-        raise OutputError(
-            f"Rows of shape {rows.shape} and dtype {rows.dtype} do not fit {path}, which has "
-            f"shape {array.shape} and dtype {array.dtype}."
-        )
+def _check_region(path: Place, array: zarr.Array[Any], region: Region) -> None:
+    for part, extent, size in zip(region, array.shape, array.chunks, strict=False):
+        ends_whole = part.stop % size == 0 or part.stop == extent
+        if part.start % size or not ends_whole or not 0 <= part.start < part.stop <= extent:
+            raise OutputError(
+                f"Samples {part.start} to {part.stop} of {path} do not cover whole chunks of "
+                f"{size} of its {extent}. Give partitions and chunks the same extents."
+            )
 
 
-def has_rows(run: Place, name: str, start: int, stop: int) -> bool:
-    """Whether an earlier task has written these rows, every chunk of which is then read.
+def has_part(run: Place, name: str, region: Region) -> bool:
+    """Whether an earlier task has written this region, every chunk of which is then read.
 
     Parameters
     ----------
     run : Path or StorePath
     name : str
-    start, stop : int
-        Whole chunks, as in `write_rows`.
+    region : tuple of slice
+        Whole chunks, as in `write_part`.
 
     Returns
     -------
@@ -135,14 +144,17 @@ def has_rows(run: Place, name: str, start: int, stop: int) -> bool:
     path = run / "assignments" / name
     with storage_failures(path):
         array = open_for_writing(path)
-    across = (0,) * (array.ndim - 1)
-    numbers = range(start // array.chunks[0], -(-stop // array.chunks[0]))
-    keys = (array.metadata.encode_chunk_key((number, *across)) for number in numbers)
+    numbers = (
+        range(part.start // size, -(-part.stop // size))
+        for part, size in zip(region, array.chunks, strict=False)
+    )
+    across = (0,) * (array.ndim - len(region))
+    keys = (array.metadata.encode_chunk_key((*place, *across)) for place in product(*numbers))
     if not all((path / key).is_file() for key in keys):
         return False
     try:
         with storage_failures(path):
-            array[start:stop]
+            array[region]
     except StorageError:
         return False
     return True

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dgmm.errors import DataError, DgmmError, InputChangedError, StorageError
 from dgmm.io.grid import Grid
 from dgmm.io.location import Location, Place, place_at, place_of
-from dgmm.io.partition import partition_bounds, rows_per_partition
+from dgmm.io.partition import block_shape, partition_bounds
 from dgmm.io.selection import Region, Selection
 from dgmm.io.stored import Read, Stored
 
@@ -34,7 +34,7 @@ def partitioned(location: Location, stored: Stored, partition_size: int | None) 
     stored : Stored
         Checked.
     partition_size : int, optional
-        Bytes, see `dgmm.io.partition.rows_per_partition`.
+        Bytes, see `dgmm.io.partition.block_shape`.
 
     Raises
     ------
@@ -42,22 +42,23 @@ def partitioned(location: Location, stored: Stored, partition_size: int | None) 
         If there would be more than a million partitions.
     """
     n_rows, row_bytes = stored.n_samples, stored.n_features * stored.dtype.itemsize
-    (storage_rows,) = stored.storage_chunks
+    shape = stored.shape[:-1]
+    bounds: tuple[int, ...] = ()
+    block: tuple[int, ...]
     if stored.bounds:
         bounds = partition_bounds(stored.bounds, row_bytes, partition_size, _MOST_PARTITIONS)
-        rows = max(stop - start for start, stop in pairwise(bounds))
-        too_many = len(bounds) > _MOST_PARTITIONS + 1
+        block = (max(stop - start for start, stop in pairwise(bounds)),)
     else:
-        bounds = ()
-        rows = rows_per_partition(n_rows, row_bytes, storage_rows, partition_size)
-        too_many = n_rows > rows * _MOST_PARTITIONS
-    if too_many:
+        block = block_shape(shape, row_bytes, stored.storage_chunks, partition_size)
+    grid = Grid(stored.dims, shape, block, bounds)
+    n_blocks, rows = math.prod(grid.counts), math.prod(block)
+    if n_blocks > _MOST_PARTITIONS:
         raise DataError(
-            f"{location} declares {n_rows} rows, which is {n_rows // rows} partitions of {rows} "
+            f"{location} declares {n_rows} rows, which is {n_blocks} partitions of {rows} "
             f"rows; at most {_MOST_PARTITIONS} are possible. Set a larger `partition_size`, unless "
             "its metadata are damaged."
         )
-    return Grid(stored.dims, stored.shape[:-1], (rows,), bounds)
+    return grid
 
 
 def lazy_blocks(

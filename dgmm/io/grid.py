@@ -1,6 +1,7 @@
 """How samples lie in the dimensions of their dataset, and the blocks in which they are read."""
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise, product
 
@@ -56,6 +57,14 @@ class Grid:
         ]
         return tuple(math.prod(sizes) for sizes in product(*extents))
 
+    @property
+    def common_shape(self) -> tuple[int, ...]:
+        """Extents of which those of every block but the last of a dimension are multiples."""
+        if self.bounds:
+            rows = self.block_rows
+            return (math.gcd(*rows[:-1]) or rows[0],)
+        return self.block_shape
+
     def region(self, block: int) -> Region:
         """Where the samples of a block lie."""
         if self.bounds:
@@ -65,3 +74,38 @@ class Grid:
             slice(int(i) * size, min((int(i) + 1) * size, extent))
             for i, size, extent in zip(place, self.block_shape, self.shape, strict=True)
         )
+
+    def part(self, start: int, extents: tuple[int, ...]) -> Region:
+        """Where the part of a block lies that begins with a sample.
+
+        Parameters
+        ----------
+        start : int
+            Number of the sample, as rows are counted.
+        extents : tuple of int
+            Of every part but the last ones of a block; those whose samples follow each other are
+            1 up to some dimension, and all of the block's after it.
+        """
+        if self.bounds:
+            end = self.bounds[bisect_right(self.bounds, start)]
+            return (slice(start, min(start + extents[0], end)),)
+        rest, height, inner = start, 1, self.n_samples
+        corner, ends = [], []
+        for extent, size in zip(self.shape, self.block_shape, strict=True):
+            inner //= extent
+            number, rest = divmod(rest, height * size * inner)
+            corner.append(number * size)
+            ends.append(min(corner[-1] + size, extent))
+            height *= ends[-1] - corner[-1]
+        sizes = [end - first for first, end in zip(corner, ends, strict=True)]
+        offsets = (int(i) for i in np.unravel_index(rest, sizes))
+        begins = [first + offset for first, offset in zip(corner, offsets, strict=True)]
+        return tuple(
+            slice(begin, min(begin + extent, end))
+            for begin, extent, end in zip(begins, extents, ends, strict=True)
+        )
+
+
+def n_samples_in(region: Region) -> int:
+    """How many samples lie in a region."""
+    return math.prod(part.stop - part.start for part in region)

@@ -2,6 +2,7 @@
 
 import importlib
 from dataclasses import replace
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from dgmm.errors import DataError, MissingExtraError
 from dgmm.io.location import Place, open_binary
 from dgmm.io.selection import Region, Selection
-from dgmm.io.stored import Format, Stored, list_files, positions, refuse_choices
+from dgmm.io.stored import Format, Stored, StoredFile, list_files, positions, refuse_choices
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 _BANDS = {
@@ -39,22 +40,30 @@ def _describe(path: Place, selection: Selection) -> Stored:
     bands = selection.columns or _BANDS[mode]
     positions(path, bands, _BANDS[mode])
     return Stored(
-        shape=(width * height, len(bands)),
+        shape=(height, width, len(bands)),
         dtype=np.dtype(np.uint8),
-        storage_chunks=(width,),
+        storage_chunks=(1, width),
         files=list_files(path),
         description=f"image of {height} x {width} pixels, {mode}",
         selection=selection,
         feature_names=bands,
+        dims=("y", "x"),
     )
 
 
 def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
+    pixels, mode = _decoded(path, list_files(path))
+    chosen = positions(path, selection.columns or _BANDS[mode], _BANDS[mode])
+    return pixels[region].reshape(-1, pixels.shape[2])[:, chosen]
+
+
+@lru_cache(maxsize=2)
+def _decoded(path: Place, files: tuple[StoredFile, ...]) -> tuple[NDArray[Any], str]:
+    """All pixels and the colour mode: an image has no parts that can be decoded alone."""
+    del files  # an image that has been replaced is decoded anew
     with open_binary(path) as file, pillow(path).open(file) as image:
-        pixels, bands = np.asarray(image), _BANDS[image.mode]
-    height, width = pixels.shape[:2]
-    chosen = positions(path, selection.columns or bands, bands)
-    return np.array(pixels.reshape(height * width, -1)[region][:, chosen])
+        pixels = np.asarray(image)
+        return pixels.reshape(*pixels.shape[:2], -1), image.mode
 
 
 def pillow(path: Place) -> ModuleType:

@@ -1,4 +1,4 @@
-"""How many rows a task reads: a function of the dataset alone, so that results are too.
+"""Which samples a task reads: a function of the dataset alone, so that results are too.
 
 Sums depend on the partitions in their last bits; a rule that knew the cluster would give other
 results on other machines.
@@ -18,39 +18,43 @@ _PARTS_TRIED = 1_000
 _LARGEST_UNIT = 2**18
 _UNITS = 8  # at least, in a usual partition
 
+Shape = tuple[int, ...]
 
-def rows_per_partition(
-    n_rows: int, row_bytes: int, storage_rows: int, partition_size: int | None = None
-) -> int:
-    """Rows in each partition but the last.
 
-    A multiple of the rows that storage keeps together, so that nothing is read twice; only where
-    these are more than twice what is wanted are they split.
+def block_shape(
+    shape: Shape, row_bytes: int, storage_chunks: Shape, partition_size: int | None = None
+) -> Shape:
+    """Extents of every partition but the last ones of each dimension.
+
+    Multiples of the extents that storage keeps together, so that nothing is read twice, of the
+    last dimensions first; only where these are more than twice what is wanted are they split, along
+    the first dimensions.
 
     Parameters
     ----------
-    n_rows, row_bytes : int
-        Size of the dataset, at least 1 each.
-    storage_rows : int
-        Rows that storage keeps together, at least 1.
+    shape : tuple of int
+        Samples in each of their dimensions, at least 1 each.
+    row_bytes : int
+        Of one sample, at least 1.
+    storage_chunks : tuple of int
+        Extents that storage keeps together, at least 1 each.
     partition_size : int, optional
         Bytes wanted. The default is 32 MiB; more, up to 256 MiB, where these would be more than
         1,000 tasks; less, down to 8,192 rows, where they would be fewer than 16.
 
     Returns
     -------
-    int
-        At least 1, at most ``n_rows``.
+    tuple of int
+        At least 1, at most ``shape``.
     """
     if partition_size is None:
-        wanted, most = _default_rows(n_rows, row_bytes)
+        wanted, most = _default_rows(math.prod(shape), row_bytes)
     else:
         wanted = most = max(1, partition_size // row_bytes)
-    if storage_rows > 2 * wanted:
-        rows = _even_part(storage_rows, wanted)
-    else:
-        rows = storage_rows * _multiple(wanted, most, storage_rows)
-    return min(rows, n_rows)
+    chunk = tuple(min(pair) for pair in zip(storage_chunks, shape, strict=True))
+    if math.prod(chunk) > 2 * wanted:
+        return _split(chunk, wanted)
+    return _joined(shape, chunk, wanted, most)
 
 
 def partition_bounds(
@@ -71,7 +75,7 @@ def partition_bounds(
         Where each part begins, and the number of rows.
     row_bytes : int
     partition_size : int, optional
-        As for `rows_per_partition`.
+        As for `block_shape`.
     at_most : int
         Partitions; the bounds of one more are found where there would be too many.
 
@@ -118,9 +122,33 @@ def _default_rows(n_rows: int, row_bytes: int) -> tuple[int, int]:
     return min(usual, shared), min(usual, shared)
 
 
+def _joined(shape: Shape, chunk: Shape, wanted: int, most: int) -> Shape:
+    """Chunks side by side, along the last dimension that they do not fill, then the one before."""
+    block = list(chunk)
+    for axis in reversed(range(len(shape))):
+        n_chunks = math.ceil(shape[axis] / chunk[axis])
+        n_joined = min(n_chunks, _multiple(wanted, most, math.prod(block)))
+        if axis > 0 and n_joined < n_chunks:  # the first dimension alone may end in a small rest
+            n_joined = math.ceil(n_chunks / math.ceil(n_chunks / n_joined))
+        block[axis] = min(n_joined * chunk[axis], shape[axis])
+        if block[axis] < shape[axis]:
+            break
+    return tuple(block)
+
+
 def _multiple(wanted: int, most: int, storage_rows: int) -> int:
     """How many storage units: rounded up if ``most`` allows it, else down, but at least one."""
     return max(1, min(math.ceil(wanted / storage_rows), most // storage_rows))
+
+
+def _split(chunk: Shape, wanted: int) -> Shape:
+    """Part of a chunk: along its first dimensions, as few of them as will do."""
+    inner = math.prod(chunk)
+    for axis, extent in enumerate(chunk):
+        inner //= extent
+        if inner <= wanted:
+            return (*(1,) * axis, _even_part(extent, wanted // inner), *chunk[axis + 1 :])
+    return chunk
 
 
 def _even_part(storage_rows: int, wanted: int) -> int:
@@ -132,3 +160,38 @@ def _even_part(storage_rows: int, wanted: int) -> int:
     candidates = range(fewest, min(2 * fewest, fewest + _PARTS_TRIED))
     parts = next((parts for parts in candidates if storage_rows % parts == 0), fewest)
     return math.ceil(storage_rows / parts)
+
+
+def chunk_shape(shape: Shape, block: Shape, most: int) -> Shape:
+    """Extents of the chunks in which samples of a block are stored, a whole number to a block.
+
+    They are parts of a block whose samples follow each other: cut along the first dimensions.
+
+    Parameters
+    ----------
+    shape, block : tuple of int
+        Extents of all samples, and of a block of them.
+    most : int
+        Samples of a chunk, exceeded only where a block has no nearly even parts.
+    """
+    inner = 1
+    for axis in reversed(range(len(block))):
+        extent = block[axis]
+        if inner * extent > most:
+            even = extent < shape[axis]
+            part = _even_divisor(extent, most // inner) if even else _level(extent, most // inner)
+            return (*(1,) * axis, part, *block[axis + 1 :])
+        inner *= extent
+    return block
+
+
+def _level(extent: int, most: int) -> int:
+    """An extent in parts that differ little; the last may be smaller."""
+    return math.ceil(extent / math.ceil(extent / most))
+
+
+def _even_divisor(extent: int, most: int) -> int:
+    """The largest divisor that is at most ``most`` and not much less; else the extent itself."""
+    fewest = math.ceil(extent / most)
+    parts = next((n for n in range(fewest, 2 * fewest + 1) if extent % n == 0), 1)
+    return extent // parts

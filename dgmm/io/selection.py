@@ -17,10 +17,13 @@ class Weights:
         A column, or an array beside the one that holds the rows; None where ``path`` is an array.
     path : str, optional
         Another dataset, of any format; None if they are in the dataset itself.
+    cell_area : str, optional
+        A coordinate of latitudes: the weights are the areas of the cells between their bounds.
     """
 
     variable: str | None = None
     path: str | None = None
+    cell_area: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Selection:
     files : tuple of PinnedFile
         What a dataset of several files consists of, in the order of its rows; found, never asked
         for.
+    cell_area : str, optional
+        The latitudes from which areas are to be found, in place of any variables.
     """
 
     variables: tuple[str, ...] = ()
@@ -68,6 +73,7 @@ class Selection:
     missing_chunks: Literal["error", "fill"] = "error"
     weights: Weights | None = None
     files: tuple[PinnedFile, ...] = ()
+    cell_area: str | None = None
 
     @property
     def variable(self) -> str | None:

@@ -7,20 +7,27 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 import dask.array as da
+from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, DataError, DgmmError, StorageError
-from dgmm.io import hdf5_source, image_source, npy_source, parquet_source, zarr_source
+from dgmm.io import (
+    hdf5_source,
+    image_source,
+    npy_source,
+    parquet_source,
+    xarray_source,
+    zarr_source,
+)
 from dgmm.io.advice import advise
 from dgmm.io.blocks import lazy_blocks, lazy_weights, partitioned, sha256_of
+from dgmm.io.coordinates import Coordinate
 from dgmm.io.grid import Grid
 from dgmm.io.location import Location, absolute_location, is_csv, place_of
-from dgmm.io.selection import Selection, Weights
-from dgmm.io.stored import Format, Stored
+from dgmm.io.selection import Region, Selection, Weights
+from dgmm.io.stored import MOST_FEATURES, Format, Stored
 
-_MODULES = (zarr_source, npy_source, image_source, hdf5_source, parquet_source)
+_MODULES = (zarr_source, npy_source, image_source, hdf5_source, parquet_source, xarray_source)
 FORMATS = {module.FORMAT.name: module.FORMAT for module in _MODULES}
-
-_MOST_FEATURES = 100_000  # a covariance of so many takes 80 GB; more is a mistake in the metadata
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +55,9 @@ class Source:
         Format, layout and dtype, for a person.
     format : str
         Name of the input format.
+    coordinates : tuple of Coordinate
+        Of the samples, in some of the grid's dimensions.
+    location : Location
     """
 
     blocks: da.Array
@@ -59,6 +69,16 @@ class Source:
     storage_chunks: tuple[int, ...]
     description: str
     format: str
+    coordinates: tuple[Coordinate, ...]
+    location: Location
+
+    def read_coordinate(self, coordinate: Coordinate, region: Region) -> NDArray[Any]:
+        """Values of a coordinate in a region of its own dimensions."""
+        read = FORMATS[self.format].read_coordinate
+        if read is None:
+            raise LookupError(f"{self.location} has no coordinates")
+        with _explained(self.location, self.format):
+            return read(place_of(self.location), coordinate, region)
 
 
 def open_source(
@@ -77,7 +97,8 @@ def open_source(
         for a file that an installed package brings along, or the URL of an object store.
     format : str
         ``"zarr"`` (v2 or v3), ``"npy"``, ``"image"`` (PNG or JPEG; a row for each pixel in
-        row-major order), ``"parquet"``, ``"hdf5"``, or ``"auto"``: by the name of the file.
+        row-major order), ``"parquet"``, ``"hdf5"``, ``"xarray"`` (NetCDF, and
+        Zarr groups with names for dimensions), or ``"auto"``: by the name of the file.
     selection : Selection, optional
         What of it is the table; not needed if it holds one only.
     partition_size : int, optional
@@ -105,7 +126,8 @@ def open_source(
         If the file system refuses.
     """
     location = absolute_location(path, storage_options)
-    chosen = _choose_format(location, format)
+    named_dims = bool(selection.sample_dims) or len(selection.variables) > 1
+    chosen = _choose_format(location, format, named_dims=named_dims)
     stored = _describe(chosen, location, selection)
     _check(stored, location)
     _refuse_missing(chosen, location, stored)
@@ -131,6 +153,8 @@ def open_source(
         storage_chunks=stored.storage_chunks,
         description=f"{stored.description}, {stored.dtype.name}",
         format=chosen.name,
+        coordinates=stored.coordinates,
+        location=location,
     )
 
 
@@ -157,19 +181,25 @@ def _open_weights(chosen: Format, location: Location, rows: Stored, weights: Wei
     selection = rows.selection
     if weights.path is not None:
         location = absolute_location(weights.path, location.options)
-        chosen, selection = _choose_format(location, "auto"), Selection()
+        chosen = _choose_format(location, "auto", named_dims=len(rows.dims) > 1)
+        if len(rows.dims) > 1 and not chosen.has_named_dims:
+            raise ConfigurationError(
+                f"{location} cannot hold weights on a grid of {' x '.join(rows.dims)}: its format, "
+                f"{chosen.name}, has no names for dimensions. Write them with xarray."
+            )
+        selection = Selection(sample_dims=rows.dims if chosen.has_named_dims else ())
     stored = _describe(chosen, location, chosen.select_weights(selection, weights))
     name = f"The weights {weights.variable or ''}".rstrip() + f" of {location}"
     _check_dtype(stored, name)
-    if stored.shape not in ((rows.n_samples,), (rows.n_samples, 1)):
-        raise DataError(
-            f"{name} have shape {stored.shape}, expected ({rows.n_samples},): one for each row."
-        )
+    samples = rows.shape[:-1]
+    if stored.shape not in (samples, (*samples, 1)):
+        raise DataError(f"{name} have shape {stored.shape}, expected {samples}: one for each row.")
     _refuse_missing(chosen, location, stored)
     return _Opened(location, chosen, stored)
 
 
-def _choose_format(location: Location, name: str) -> Format:
+def _choose_format(location: Location, name: str, *, named_dims: bool) -> Format:
+    """The format of this name, or the first that matches, if possible with names for dimensions."""
     known = ", ".join(FORMATS)
     if name in FORMATS:
         return FORMATS[name]
@@ -177,6 +207,7 @@ def _choose_format(location: Location, name: str) -> Format:
         raise ConfigurationError(f"There is no input format {name!r}; known are auto, {known}.")
     path = place_of(location)
     matching = [entry for entry in FORMATS.values() if entry.matches(path)]
+    matching.sort(key=lambda entry: named_dims and not entry.has_named_dims)
     if not matching and is_csv(location.text):
         raise DataError(
             f"{location} is CSV, whose rows cannot be found without reading it all. Make a Zarr "
@@ -230,8 +261,8 @@ def _check(stored: Stored, location: Location) -> None:
         )
     if 0 in stored.shape or 0 in stored.storage_chunks:
         raise DataError(f"{location} is empty: its shape is {stored.shape}.")
-    if stored.n_features > _MOST_FEATURES:
+    if stored.n_features > MOST_FEATURES:
         raise DataError(
-            f"{location} declares {stored.n_features} features; at most {_MOST_FEATURES} can be "
+            f"{location} declares {stored.n_features} features; at most {MOST_FEATURES} can be "
             "fitted. Are rows and columns exchanged, or its metadata damaged?"
         )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError
+from dgmm.io.coordinates import Coordinate
 from dgmm.io.location import Place
 from dgmm.io.selection import Region, Selection, Weights
 
@@ -21,6 +22,9 @@ _LISTED_AT_MOST = 50
 _VERSIONS = ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime", "created")
 
 Read = Callable[[Place, Selection, Region], NDArray[Any]]
+ReadCoordinate = Callable[[Place, Coordinate, Region], NDArray[Any]]
+
+MOST_FEATURES = 100_000  # a covariance of so many takes 80 GB; more is a mistake in the metadata
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -69,6 +73,8 @@ class Stored:
     bounds : tuple of int
         For a table that is stored in parts of different sizes: where each begins, and the number of
         rows; else empty.
+    coordinates : tuple of Coordinate
+        Of the samples.
     """
 
     shape: tuple[int, ...]
@@ -81,6 +87,7 @@ class Stored:
     dims: tuple[str, ...] = ("sample",)
     n_pieces: int = 0
     bounds: tuple[int, ...] = ()
+    coordinates: tuple[Coordinate, ...] = ()
 
     @property
     def n_samples(self) -> int:
@@ -123,6 +130,11 @@ class Format:
         ``read`` find the weights of the rows that they find for ``selection``, as one feature.
     seconds_per_piece : float
         What each of a dataset's ``n_pieces`` costs a core, whatever its size.
+    read_coordinate : callable, optional
+        ``read_coordinate(path, coordinate, region) -> ndarray`` of the region's shape, where
+        ``describe`` finds coordinates; the region is one of the coordinate's dimensions.
+    has_named_dims : bool
+        Whether it can tell dimensions by their names.
     """
 
     name: str
@@ -132,6 +144,8 @@ class Format:
     refuse_missing: Callable[[Place, Stored], None] | None = None
     select_weights: Callable[[Selection, Weights], Selection] = named_variable
     seconds_per_piece: float = 0.0
+    read_coordinate: ReadCoordinate | None = None
+    has_named_dims: bool = False
 
 
 def list_files(path: Place) -> tuple[StoredFile, ...]:

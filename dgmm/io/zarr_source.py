@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from dgmm.errors import ConfigurationError, DataError, StorageError
 from dgmm.io.location import Place
 from dgmm.io.selection import Region, Selection
-from dgmm.io.stored import Format, Stored, list_files, n_chunks, positions, refuse_weights
+from dgmm.io.stored import (
+    Format,
+    Stored,
+    StoredFile,
+    list_files,
+    n_chunks,
+    positions,
+    refuse_weights,
+)
 from dgmm.io.zarr_stores import was_absent, watched_store, zarr_store
 
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
@@ -69,14 +77,31 @@ def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
 
 
 def _refuse_missing(path: Place, stored: Stored) -> None:
-    """Name the first missing chunk of an array that has fewer files than chunks."""
-    if stored.selection.missing_chunks == "fill":
-        return
-    array = _array(path, stored.selection)
+    if stored.selection.missing_chunks == "error":
+        refuse_fewer_files(path, _array(path, stored.selection), stored.files)
+
+
+def refuse_fewer_files(path: Place, array: zarr.Array[Any], files: Sequence[StoredFile]) -> None:
+    """Name the first missing chunk of an array that has fewer files than chunks.
+
+    Parameters
+    ----------
+    path : Path or StorePath
+        Of the dataset.
+    array : zarr.Array
+    files : sequence of StoredFile
+        Those of the array, with keys relative to it.
+
+    Raises
+    ------
+    DataError, StorageError
+        As `check_chunks`.
+    """
     extents = zip(array.shape, array.shards or array.chunks, strict=True)
-    if len(stored.files) < math.prod(-(-extent // size) for extent, size in extents):
-        found = {file.key for file in stored.files}
-        for chunk in _chunks(array, 0, array.shape[0]):
+    if len(files) < math.prod(-(-extent // size) for extent, size in extents):
+        found = {file.key for file in files}
+        everything = tuple(slice(0, extent) for extent in array.shape)
+        for chunk in _chunks(array, everything):
             if chunk.key not in found:
                 _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=False)
 
@@ -89,13 +114,13 @@ def _rows(
     array: zarr.Array[Any], path: Place, start: int, stop: int, *, may_lack_chunks: bool
 ) -> NDArray[Any]:
     """Rows of an array, of which Zarr itself would not say that chunks are missing."""
-    chunks = tuple(_chunks(array, start, min(stop, array.shape[0])))
-    for chunk in chunks if isinstance(path, Path) else ():
-        _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=may_lack_chunks)
+    region = (slice(start, min(stop, array.shape[0])), *(slice(0, n) for n in array.shape[1:]))
+    if isinstance(path, Path):
+        check_chunks(path, array, region, may_lack_chunks=may_lack_chunks)
     try:
         rows = np.asarray(array[start:stop])
     except Exception as error:  # codecs and file systems raise what they like
-        culprit = _first_unreadable(array, start, stop)
+        culprit = _first_unreadable(array, region)
         if culprit is None:
             raise
         raise StorageError(
@@ -103,7 +128,7 @@ def _rows(
             f"{culprit.rows.stop - 1}) cannot be read: {type(error).__name__}: {error}. "
             "It is damaged or cut off: write or copy it again."
         ) from error
-    for chunk in chunks:
+    for chunk in _chunks(array, region):
         if was_absent(array.store, f"{array.path}/{chunk.key}"):
             _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=may_lack_chunks)
     return rows[:, None] if rows.ndim == 1 else rows
@@ -121,18 +146,43 @@ class _Chunk:
         return self.region[0]
 
 
-def _chunks(array: zarr.Array[Any], start: int, stop: int) -> Iterator[_Chunk]:
-    """The stored objects that hold some rows."""
-    height, *widths = array.shards or array.chunks
-    counts = [-(-extent // width) for extent, width in zip(array.shape[1:], widths, strict=True)]
-    for i in range(start // height, -(-stop // height)):
-        rows = slice(i * height, min((i + 1) * height, array.shape[0]))
-        for place in np.ndindex(*counts):
-            key = array.metadata.encode_chunk_key((i, *place))
-            across = (
-                slice(j * width, (j + 1) * width) for j, width in zip(place, widths, strict=True)
-            )
-            yield _Chunk(key, (rows, *across))
+def _chunks(array: zarr.Array[Any], region: Region) -> Iterator[_Chunk]:
+    """The stored objects that hold a region."""
+    sizes = array.shards or array.chunks
+    numbers = tuple(
+        range(part.start // size, -(-part.stop // size))
+        for part, size in zip(region, sizes, strict=True)
+    )
+    for place in _places(numbers):
+        extents = zip(place, sizes, array.shape, strict=True)
+        whole = (slice(i * size, min((i + 1) * size, extent)) for i, size, extent in extents)
+        yield _Chunk(array.metadata.encode_chunk_key(place), tuple(whole))
+
+
+def _places(numbers: tuple[range, ...]) -> Iterator[tuple[int, ...]]:
+    """As itertools.product, which would hold every range in memory, however long it is."""
+    if not numbers:
+        yield ()
+        return
+    for first in numbers[0]:
+        for rest in _places(numbers[1:]):
+            yield (first, *rest)
+
+
+def check_chunks(
+    path: Place, array: zarr.Array[Any], region: Region, *, may_lack_chunks: bool
+) -> None:
+    """Refuse what Zarr would read as the fill value without a word.
+
+    Raises
+    ------
+    DataError
+        If a chunk of the region is not there, unless one may be.
+    StorageError
+        If one is empty, or a directory.
+    """
+    for chunk in _chunks(array, region):
+        _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=may_lack_chunks)
 
 
 def _check_file(file: Place, chunk: _Chunk, *, may_lack_chunks: bool) -> None:
@@ -152,8 +202,8 @@ def _check_file(file: Place, chunk: _Chunk, *, may_lack_chunks: bool) -> None:
         )
 
 
-def _first_unreadable(array: zarr.Array[Any], start: int, stop: int) -> _Chunk | None:
-    for chunk in _chunks(array, start, stop):
+def _first_unreadable(array: zarr.Array[Any], region: Region) -> _Chunk | None:
+    for chunk in _chunks(array, region):
         try:
             array[chunk.region]
         except Exception:  # the one that is looked for

@@ -12,7 +12,6 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model
 from pydantic_core import PydanticCustomError
 
 from dgmm.errors import ConfigurationError, UsageError
-from dgmm.io.selection import Weights
 from dgmm.run.cluster_kinds import Cluster, LocalCluster
 from dgmm.run.fields import (
     MAX_CANDIDATES,
@@ -22,89 +21,15 @@ from dgmm.run.fields import (
     Counts,
     CovarianceType,
     Many,
-    Path,
     Section,
-    Size,
     Start,
 )
+from dgmm.run.inputs import STORAGE_OPTIONS, Input
 from dgmm.run.mistakes import CONFLICT, mistakes_of, report
 from dgmm.run.settings import Mistake, Settings, gather
 from dgmm.run.store_fields import Location, StorageOptions
 from dgmm.run.variables import Concealment, escaped, without_credentials
 from dgmm.run.yaml import MAX_BYTES
-
-_STORAGE_OPTIONS = (
-    "How an object store is reached, as fsspec takes it, such as {endpoint_url: https://host}; "
-    "credentials come from the environment."
-)
-
-
-def _with_variable(value: object) -> object:
-    return {"variable": value} if isinstance(value, str) else value
-
-
-class WeightsInput(Section):
-    """What holds a weight for every row."""
-
-    variable: Path | None = Field(
-        default=None, description="A column or an array; null where the path is an array."
-    )
-    path: Location | None = Field(
-        default=None, description="Another dataset; null if they are in the input itself."
-    )
-
-    @model_validator(mode="after")
-    def _somewhere(self) -> Self:
-        if self.variable is None and self.path is None:
-            text = "found no place, expected a variable, a path or both"
-            raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
-        return self
-
-    def selected(self) -> Weights:
-        """What the sources call it."""
-        return Weights(self.variable, self.path)
-
-
-class Input(Section):
-    """What to read."""
-
-    path: Location = Field(
-        description="A Zarr store, an .npy or HDF5 file, an image, or Parquet: a file, a "
-        "directory, or a pattern such as data/*.parquet; a path, or the URL of an object store."
-    )
-    format: Literal["auto", "zarr", "npy", "image", "parquet", "hdf5"] = Field(
-        default="auto", description="How to read the path; auto goes by what is there."
-    )
-    variable: Path | None = Field(
-        default=None,
-        description="The array inside a Zarr group or an HDF5 file; null where there is only one.",
-    )
-    columns: Many[Path] | None = Field(
-        default=None,
-        description="Names of the features to fit, one or a list; null takes all there are.",
-    )
-    weights: Annotated[
-        WeightsInput | None,
-        BeforeValidator(_with_variable, json_schema_input_type=str | WeightsInput | None),
-    ] = Field(
-        default=None,
-        description="A weight for every row: a column, an array beside the input's, or, as "
-        "{path: ..., variable: ...}, an array elsewhere.",
-    )
-    partition_size: Size | None = Field(
-        default=None,
-        description="Bytes of one partition, the unit of work, such as 64MiB; null chooses them.",
-    )
-    missing: Literal["error", "drop"] = Field(
-        default="error",
-        description="What a NaN or a fill value means: an error, or that its row is left out of "
-        "the fit and labelled -1. Infinite values are always an error.",
-    )
-    missing_chunks: Literal["error", "fill"] = Field(
-        default="error",
-        description="What a Zarr chunk that is not there means: an error, or the fill value.",
-    )
-    storage_options: StorageOptions = Field(default_factory=dict, description=_STORAGE_OPTIONS)
 
 
 class Prepare(Section):
@@ -184,7 +109,7 @@ class Output(Section):
         description="A directory that keeps every run, made if it is not there; or the URL of one "
         "in an object store."
     )
-    storage_options: StorageOptions = Field(default_factory=dict, description=_STORAGE_OPTIONS)
+    storage_options: StorageOptions = Field(default_factory=dict, description=STORAGE_OPTIONS)
     assignments: Many[Assignment] = Field(
         default=("labels",), description="What to write for each row, one or a list."
     )

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,9 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.memory import Projection
 from dgmm.engine.options import SAMPLE_ROWS, FitOptions
 from dgmm.errors import ConfigurationError
-from dgmm.io.layout import FORMAT_VERSION
-from dgmm.io.selection import Selection
+from dgmm.io.grid import Grid
+from dgmm.io.layout import FORMAT_VERSION, RESERVED
+from dgmm.io.partition import chunk_shape
 from dgmm.io.sources import Source, open_source
 from dgmm.mixture.preparation import PreparationRule
 from dgmm.run.configuration import Configuration, candidates, identity
@@ -36,8 +36,8 @@ class Preparation:
         The same for the same input, model and assignments, whatever computes them.
     attempt_id : str
         The same for the same configuration, whatever has become of its input.
-    chunk_rows : int
-        Rows of a stored chunk of assignments.
+    chunk_shape : tuple of int
+        Extents of a stored chunk of assignments in the samples' dimensions.
     projection : Projection
     """
 
@@ -46,7 +46,7 @@ class Preparation:
     options: FitOptions
     run_id: str
     attempt_id: str
-    chunk_rows: int
+    chunk_shape: tuple[int, ...]
     projection: Projection
 
 
@@ -62,29 +62,34 @@ def prepare(configuration: Configuration) -> Preparation:
     source = open_source(
         wanted.path,
         wanted.format,
-        Selection(
-            variables=() if wanted.variable is None else (wanted.variable,),
-            columns=wanted.columns or (),
-            missing_chunks=wanted.missing_chunks,
-            weights=None if wanted.weights is None else wanted.weights.selected(),
-        ),
+        wanted.selected(),
         wanted.partition_size,
         wanted.storage_options,
     )
+    _refuse_reserved(source.grid)
     dataset = Dataset.from_array(
         source.blocks, source.weights, source.feature_names, wanted.missing
     )
     options = _options(configuration, dataset)
-    chunk_rows = _chunk_rows(_common_rows(dataset.rows.chunks[0]), options.max_components)
+    chunks = _chunk_shape(source.grid, options.max_components)
     return Preparation(
         source,
         dataset,
         options,
         _run_id(configuration, source),
         _digest(identity(configuration)),
-        chunk_rows,
-        memory.project(dataset, options, chunk_rows),
+        chunks,
+        memory.project(dataset, options, math.prod(chunks)),
     )
+
+
+def _refuse_reserved(grid: Grid) -> None:
+    """Results have dimensions of their own beside those of the samples."""
+    if reserved := RESERVED.intersection(grid.dims):
+        raise ConfigurationError(
+            f"The dimension {', '.join(sorted(reserved))} of the input has a name that results use "
+            "for something else. Rename it in the dataset."
+        )
 
 
 def _options(configuration: Configuration, dataset: Dataset) -> FitOptions:
@@ -125,14 +130,7 @@ def _digest(document: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def _common_rows(block_rows: Sequence[int]) -> int:
-    """The most rows of which every block but the last is a multiple."""
-    return math.gcd(*block_rows[:-1]) or block_rows[0]
-
-
-def _chunk_rows(block_rows: int, n_components: int) -> int:
-    """The largest part of a block that divides it evenly and is small to hold with K columns."""
+def _chunk_shape(grid: Grid, n_components: int) -> tuple[int, ...]:
+    """Parts of blocks that are small to hold with K columns."""
     most = min(_CHUNK_ROWS, max(1, _CHUNK_BYTES // (8 * n_components)))
-    fewest = -(-block_rows // most)
-    parts = next((n for n in range(fewest, 2 * fewest + 1) if block_rows % n == 0), 1)
-    return block_rows // parts
+    return chunk_shape(grid.shape, grid.common_shape, most)

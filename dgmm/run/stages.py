@@ -5,6 +5,7 @@ import logging
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -19,11 +20,14 @@ from dgmm.errors import MissingExtraError, StorageError
 from dgmm.io import assignments, writer
 from dgmm.io.arrays import storage_failures
 from dgmm.io.checkpoint import Checkpoint, Facts
+from dgmm.io.coordinates import write_coordinate
+from dgmm.io.grid import Grid, n_samples_in
 from dgmm.io.layout import attempt_path, run_path
 from dgmm.io.location import Place, output_place
 from dgmm.io.lock import only_writer
 from dgmm.io.picture import picture_of
 from dgmm.io.reader import open_result
+from dgmm.io.selection import Region
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.density import Assignment
 from dgmm.mixture.parameters import Parameters
@@ -139,7 +143,7 @@ def _complete(
         )
         reader = Reader(prepared.dataset, cluster.execution, ledger, fitted.profile.checksums)
         names = configuration.output.assignments
-        _assign(reader, fitted, names, prepared.chunk_rows, checkpoint, path)
+        _assign(reader, fitted, names, prepared, checkpoint, path)
     attributes = _attributes(configuration, prepared, fitted)
     wanted, is_image = configuration.input, prepared.source.format == "image"
     picture = picture_of(wanted.path, wanted.storage_options) if is_image else None
@@ -188,7 +192,7 @@ def _assign(
     reader: Reader,
     fitted: Fit,
     names: tuple[str, ...],
-    chunk_rows: int,
+    prepared: Preparation,
     checkpoint: Checkpoint,
     path: Place,
 ) -> None:
@@ -196,17 +200,20 @@ def _assign(
     best = fitted.sweep.best
     if best.status is Status.DEGENERATE:
         logger.warning("No candidate is sound. %s", best.status.sentence)
-    n_rows, mixture = reader.dataset.n_rows, best.parameters
+    n_rows, mixture, source = reader.dataset.n_rows, best.parameters, prepared.source
     model = _digest(mixture)
     if not (checkpoint.has_assignments(model) and assignments.are_begun(path, names)):
-        k = mixture.n_components
-        assignments.create_assignments(path, n_rows, k, names, chunk_rows)
+        k, chunks = mixture.n_components, prepared.chunk_shape
+        beside = [found.name for found in source.coordinates if found.name not in source.grid.dims]
+        assignments.create_assignments(path, source.grid, k, names, chunks, beside)
         checkpoint.keep_assignments(model)
-    write = AssignmentWriter(path, names, chunk_rows)
+    write = AssignmentWriter(path, names, source.grid, prepared.chunk_shape)
     assigned = passes.assign_all(reader, mixture, write, fitted.preparation)
     if assigned.n_rows != n_rows:
         message = f"{assigned.n_rows} of {n_rows} rows were written to {path}; run it again."
         raise StorageError(message)
+    for coordinate in source.coordinates:
+        write_coordinate(path, coordinate, partial(source.read_coordinate, coordinate))
 
 
 def _digest(mixture: Parameters) -> str:
@@ -226,31 +233,41 @@ class AssignmentWriter:
     run : Path or StorePath
     names : tuple of str
         Which arrays to write.
-    chunk_rows : int
-        Rows of their chunks, of which a block has a whole number.
+    grid : Grid
+        Of the samples.
+    chunk_shape : tuple of int
+        Extents of a stored chunk in the samples' dimensions.
     """
 
     run: Place
     names: tuple[str, ...]
-    chunk_rows: int
+    grid: Grid
+    chunk_shape: tuple[int, ...]
 
     def parts(self, start: int, n_rows: int) -> Iterator[tuple[int, int]]:
-        """The rows of each chunk of a block."""
-        stop = start + n_rows
-        for first in range(start, stop, self.chunk_rows):
-            yield first, min(first + self.chunk_rows, stop)
+        """The samples of each chunk of a block."""
+        first, stop = start, start + n_rows
+        while first < stop:
+            last = first + n_samples_in(self._region(first))
+            yield first, last
+            first = last
+
+    def has(self, start: int, stop: int) -> bool:
+        """Whether the chunk with these samples has been written."""
+        del stop
+        region = self._region(start)
+        return all(assignments.has_part(self.run, name, region) for name in self.names)
 
     def __call__(self, start: int, assignment: Assignment) -> None:
-        """Write consecutive rows from ``start`` on; they cover whole chunks."""
+        """Write the chunk whose first sample this is."""
         for name in self.names:
             rows = getattr(assignment, name)
             if name == "responsibilities":
                 rows = rows.astype(np.float32)
-            assignments.write_rows(self.run, name, start, rows)
+            assignments.write_part(self.run, name, self._region(start), rows)
 
-    def has(self, start: int, stop: int) -> bool:
-        """Whether all of these rows have been written; they cover whole chunks."""
-        return all(assignments.has_rows(self.run, name, start, stop) for name in self.names)
+    def _region(self, start: int) -> Region:
+        return self.grid.part(start, self.chunk_shape)
 
 
 def _attributes(configuration: Configuration, prepared: Preparation, fitted: Fit) -> dict[str, Any]:

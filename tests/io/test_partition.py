@@ -1,11 +1,19 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgmm.io.partition import rows_per_partition
+from dgmm.io.partition import block_shape, chunk_shape
 
 MiB = 2**20
 sizes = st.integers(1, 10**12)
+
+
+def rows_per_partition(n_rows, row_bytes, storage_rows, partition_size=None):
+    """What is true of tables, which are grids of one dimension."""
+    (rows,) = block_shape((n_rows,), row_bytes, (storage_rows,), partition_size)
+    return rows
 
 
 @pytest.mark.parametrize(
@@ -46,3 +54,55 @@ def test_chunks_stay_whole_unless_they_are_more_than_twice_what_a_task_may_read(
 def test_without_chunks_no_partition_exceeds_its_size(n_rows, row_bytes, size):
     rows = rows_per_partition(n_rows, row_bytes, 1, size)
     assert rows == 1 or rows * row_bytes <= size
+
+
+@pytest.mark.parametrize(
+    ("shape", "row_bytes", "chunks", "wanted", "expected"),
+    [
+        ((100, 721, 1440), 4, (1, 721, 1440), 32, (8, 721, 1440)),  # whole maps: 31.7 MiB
+        ((100, 721, 1440), 4, (1, 1, 1), 32, (8, 721, 1440)),  # contiguous: the same
+        ((100, 721, 1440), 4, (100, 721, 1440), 32, (5, 721, 1440)),  # one chunk: 20 even parts
+        ((100, 720, 1440), 4, (100, 90, 180), 32, (100, 90, 720)),  # 4 of 8 chunks
+        ((10, 4, 6), 8, (1, 2, 2), 1, (10, 4, 6)),  # all of it is small
+        ((3, 10_000, 10_000), 8, (1, 10_000, 10_000), 1, (1, 10, 10_000)),  # maps in strips
+        ((2, 5, 10**9), 1, (1, 1, 1), 1, (1, 1, 1_048_219)),  # 954 level parts
+        ((5, 7), 1, (100, 100), 1, (5, 7)),  # chunks beyond the edge
+    ],
+)
+def test_blocks_of_a_grid(shape, row_bytes, chunks, wanted, expected):
+    assert block_shape(shape, row_bytes, chunks, wanted * MiB) == expected
+
+
+grids = st.integers(1, 4).flatmap(
+    lambda n: st.tuples(*[st.lists(st.integers(1, 400), min_size=n, max_size=n)] * 2)
+)
+
+
+@given(grid=grids, row_bytes=st.integers(1, 100), size=st.integers(1, 10**6) | st.none())
+def test_blocks_of_a_grid_keep_chunks_whole_or_lie_within_one(grid, row_bytes, size):
+    shape, chunks = (tuple(extents) for extents in grid)
+    block = block_shape(shape, row_bytes, chunks, size)
+    whole = [min(pair) for pair in zip(chunks, shape, strict=True)]
+    assert all(1 <= extent <= most for extent, most in zip(block, shape, strict=True))
+    multiple = all(
+        extent == most or extent % unit == 0
+        for extent, most, unit in zip(block, shape, whole, strict=True)
+    )
+    within = all(extent <= unit for extent, unit in zip(block, whole, strict=True))
+    assert multiple or within
+    if size is not None and multiple and math.prod(block) > math.prod(whole):
+        assert math.prod(block) * row_bytes <= size
+
+
+@given(grid=grids, most=st.integers(1, 10**6))
+def test_chunks_are_runs_of_samples_and_blocks_have_whole_numbers_of_them(grid, most):
+    shape, wanted = (tuple(extents) for extents in grid)
+    block = tuple(min(pair) for pair in zip(wanted, shape, strict=True))
+    chunk = chunk_shape(shape, block, most)
+    for extent, size, whole in zip(chunk, block, shape, strict=True):
+        assert size % extent == 0 or size == whole  # no other block follows
+    cut = [axis for axis, extent in enumerate(chunk) if extent < block[axis]]
+    if cut:
+        assert all(extent == 1 for extent in chunk[: cut[-1]])
+    elif math.prod(block) > most:  # a block without nearly even parts
+        assert max(block) > 2

@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import warnings
 from dataclasses import asdict, replace
@@ -12,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgmm.errors import InputNotFoundError, OutputError, StorageError
-from dgmm.io import atomic, writer
-from dgmm.io.assignments import create_assignments, write_rows
+from dgmm.io import assignments, atomic, writer
+from dgmm.io.grid import Grid
+from dgmm.io.partition import chunk_shape
 from dgmm.io.reader import open_result
 from dgmm.io.writer import (
     commit_run,
@@ -22,8 +24,10 @@ from dgmm.io.writer import (
     start_run,
 )
 from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.density import Assignment
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.result import FitResult, Sweep
+from dgmm.run.stages import AssignmentWriter
 
 NAMES = ("red", "grün")
 ATTRIBUTES = {"configuration": {"model": {"seed": 0}}, "versions": {"dgmm": "0.1.0"}}
@@ -62,6 +66,16 @@ def a_sweep(seed=0):
 def a_small_sweep(seed=0):
     result = fitted("diag", seed)
     return Sweep((result,), "aic", result, n_passes=5)
+
+
+def create_assignments(run, n_samples, n_components, names, chunk_rows):
+    grid = Grid(("sample",), (n_samples,), (n_samples,))
+    assignments.create_assignments(run, grid, n_components, names, (chunk_rows,))
+
+
+def write_rows(run, name, start, rows):
+    assignments.write_part(run, name, (slice(start, start + len(rows)),), rows)
+    return len(rows)
 
 
 def a_run(output, run_id="run-1", sweep=None):
@@ -411,3 +425,39 @@ def test_what_is_no_result(tmp_path):
     (tmp_path / "broken.zarr" / "zarr.json").write_text("{")
     with pytest.raises(StorageError, match=r"broken\.zarr cannot be read"):
         open_result(tmp_path / "broken.zarr")
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    shape=st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple),
+    block=st.lists(st.integers(1, 7), min_size=3, max_size=3),
+    most=st.integers(1, 40),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_parts_of_blocks_in_any_order_fill_a_grid(tmp_path_factory, shape, block, most, seed):
+    random = np.random.default_rng(seed)
+    block = tuple(min(pair) for pair in zip(shape, block, strict=False))
+    grid = Grid(tuple("tyx"[: len(shape)]), shape, block)
+    chunk = chunk_shape(shape, block, most)
+    run = start_run(tmp_path_factory.mktemp("output"), "r")
+    assignments.create_assignments(run, grid, 2, ["labels", "responsibilities"], chunk)
+    table = random.random((*shape, 2)).astype(np.float32)
+    writer_ = AssignmentWriter(run, ("labels", "responsibilities"), grid, chunk)
+    parts, start = [], 0
+    for number, n_rows in enumerate(grid.block_rows):
+        rows = table[grid.region(number)].reshape(-1, 2)
+        found = list(writer_.parts(start, n_rows))
+        assert [first for first, _ in found] == [start, *(stop for _, stop in found[:-1])]
+        assert found[-1][1] == start + n_rows
+        parts += [(first, rows[first - start : stop - start]) for first, stop in found]
+        start += n_rows
+    assert start == math.prod(shape)
+    for i in random.permutation(len(parts)):
+        first, rows = parts[i]
+        assert not writer_.has(first, first + len(rows))
+        writer_(first, Assignment(np.zeros(len(rows)), rows.astype(np.float64)))
+        assert writer_.has(first, first + len(rows))
+    stored = zarr.open_array(run / "assignments" / "responsibilities", mode="r")
+    np.testing.assert_array_equal(stored[...], table)
+    labels = zarr.open_array(run / "assignments" / "labels", mode="r")
+    np.testing.assert_array_equal(labels[...], table.argmax(axis=-1))

@@ -124,6 +124,8 @@ _GOOD_AND_BAD: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "input.path": (("x.npy", "'5'", "${NOT_SET:-c}"), ("5", "''", "[a]", "null", "${A}")),
     "input.format": (("auto", "zarr", "npy", "parquet", "hdf5"), ("csv", "null", "[zarr]")),
     "input.variable": (("a/b", "null"), ("''", "3", "{}")),
+    "input.variables": (("a/b", "[a, b]"), ("[]", "3", "{}")),
+    "input.sample_dims": (("a", "[a, b]"), ("[]", "3", "{}")),
     "input.columns": (("a", "[a, b c]"), ("[]", "5", "''", "{}")),
     "input.weights": (("w", "null", "{path: w.npy}"), ("{}", "''", "[w]", "{name: w}")),
     "input.partition_size": (("64MiB", "1", "null", "1.5GB"), ("0", "-1", "x", "1.5", "99999PB")),

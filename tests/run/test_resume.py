@@ -109,14 +109,14 @@ class Written:
     def __init__(self, monkeypatch, fail_after=10**9):
         self.starts = []
         self._fail_after = fail_after
-        self._write = assignments.write_rows
-        monkeypatch.setattr(assignments, "write_rows", self)
+        self._write = assignments.write_part
+        monkeypatch.setattr(assignments, "write_part", self)
 
-    def __call__(self, path, name, start, rows):
+    def __call__(self, path, name, region, rows):
         if len(self.starts) == self._fail_after:
             raise KeyboardInterrupt
-        self.starts.append((name, start))
-        return self._write(path, name, start, rows)
+        self.starts.append((name, region[0].start))
+        return self._write(path, name, region, rows)
 
 
 def interrupted_while_assigning(text, monkeypatch):

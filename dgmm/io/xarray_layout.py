@@ -1,0 +1,119 @@
+"""What of a labelled dataset are samples and what are features, by the names of dimensions."""
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import chain, product
+from typing import TYPE_CHECKING, Any
+
+from dgmm.errors import ConfigurationError, DataError
+from dgmm.io.location import Place
+from dgmm.io.selection import Selection
+from dgmm.io.stored import MOST_FEATURES, listed
+
+if TYPE_CHECKING:  # it is optional
+    import xarray
+
+
+def sample_dims(dataset: "xarray.Dataset", path: Place, selection: Selection) -> tuple[str, ...]:
+    """The samples' dimensions, which have to be named and to be there."""
+    dims = selection.sample_dims
+    if not dims:
+        raise ConfigurationError(
+            f"{path} has the dimensions {sizes(dataset, dataset.sizes)}. Say which of them "
+            "together are the samples: sample_dims: [NAME, ...]; all others will be features."
+        )
+    unknown = [dim for dim in dims if dim not in dataset.sizes]
+    if unknown:
+        raise ConfigurationError(
+            f"{path} has no dimension {', '.join(map(repr, unknown))}, which sample_dims names. "
+            f"It has {sizes(dataset, dataset.sizes)}."
+        )
+    return dims
+
+
+def chosen_variables(
+    dataset: "xarray.Dataset", path: Place, selection: Selection, dims: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The variables that are asked for, or the only one that has all dimensions of samples."""
+    candidates = [
+        str(name) for name, array in dataset.data_vars.items() if set(dims) <= set(array.dims)
+    ]
+    names = selection.variables or tuple(candidates)
+    unknown = [name for name in names if name not in dataset.variables]
+    if unknown or not names or (not selection.variables and len(names) > 1):
+        wish = (
+            f"no variable {', '.join(map(repr, unknown))}"
+            if unknown
+            else (f"{len(candidates)} variables with the dimensions {', '.join(dims)}")
+        )
+        there = listed(candidates) or f"those with all of the dimensions {', '.join(dims)}: none"
+        raise ConfigurationError(f"{path} has {wish}. Set `variables` to some of: {there}.")
+    for name in names:
+        _refuse_no_number(path, name, dataset.variables[name])
+    return names
+
+
+def _refuse_no_number(path: Place, name: str, variable: "xarray.Variable") -> None:
+    units = variable.attrs.get("units")
+    if variable.dtype.kind not in "biuf" or (isinstance(units, str) and " since " in units):
+        kind = f"times ({units})" if isinstance(units, str) else f"of dtype {variable.dtype}"
+        raise DataError(
+            f"The variable {name} of {path} is {kind}, expected real numbers. Choose others."
+        )
+
+
+def feature_dims(variable: "xarray.Variable", dims: tuple[str, ...]) -> tuple[str, ...]:
+    """The dimensions that are not the samples', as they are stored."""
+    return tuple(str(dim) for dim in variable.dims if dim not in dims)
+
+
+def feature_names(
+    dataset: "xarray.Dataset", names: Sequence[str], dims: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The variables, with their place in the dimensions that are not the samples'."""
+    variables = {name: dataset.variables[name] for name in names}
+    lying = {name: feature_dims(variable, dims) for name, variable in variables.items()}
+    n_features = sum(math.prod(dataset.sizes[dim] for dim in lying[name]) for name in names)
+    if n_features > MOST_FEATURES:
+        raise DataError(
+            f"{', '.join(names)} have {n_features} values for each sample; at most "
+            f"{MOST_FEATURES} features can be fitted. Are all dimensions of samples named?"
+        )
+    labels = {dim: _labels(dataset, dim) for dim in dict.fromkeys(chain(*lying.values()))}
+    return tuple(
+        f"{name}[{', '.join(place)}]" if place else name
+        for name in names
+        for place in product(*(labels[dim] for dim in lying[name]))
+    )
+
+
+def _labels(dataset: "xarray.Dataset", dim: str) -> tuple[str, ...]:
+    """What a dimension calls its places: their coordinates, or else their numbers."""
+    coordinate = dataset.variables.get(dim)
+    if coordinate is None or coordinate.dims != (dim,):
+        return tuple(map(str, range(dataset.sizes[dim])))
+    values = coordinate.to_numpy()
+    return tuple(
+        value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+        for value in values
+    )
+
+
+def storage_chunks(
+    dataset: "xarray.Dataset", names: Sequence[str], dims: tuple[str, ...]
+) -> tuple[int, ...]:
+    """The largest extents that any of the variables keeps together; 1 where nothing is known."""
+    extents = dict.fromkeys(dims, 1)
+    for name in names:
+        variable = dataset.variables[name]
+        sizes = variable.encoding.get("shards") or variable.encoding.get("chunksizes") or ()
+        sizes = sizes or variable.encoding.get("chunks") or ()
+        for dim, size in zip(variable.dims, sizes, strict=False):
+            if dim in extents:
+                extents[str(dim)] = max(extents[str(dim)], int(size))
+    return tuple(extents.values())
+
+
+def sizes(dataset: "xarray.Dataset", dims: Iterable[Any]) -> str:
+    """Dimensions with their extents, for a person."""
+    return ", ".join(f"{dim} {dataset.sizes[dim]}" for dim in dims) or "(none)"

@@ -1,0 +1,110 @@
+"""Open a labelled dataset through xarray, once a process as long as its file stays the same."""
+
+import importlib.util
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import zarr
+
+from dgmm.errors import DataError, MissingExtraError
+from dgmm.io.location import Place
+from dgmm.io.stored import StoredFile, list_files
+from dgmm.io.zarr_stores import zarr_store
+
+if TYPE_CHECKING:  # it is optional
+    import xarray
+
+_NETCDF_SUFFIXES = (".nc", ".nc4", ".netcdf", ".cdf")
+_ZARR_METADATA = ("zarr.json", ".zmetadata", ".zgroup", ".zattrs")
+_ENGINES = {  # by the first bytes of a file; of each, the first that is installed
+    b"\x89HDF": (("h5netcdf", "h5py"), ("netCDF4",)),
+    b"CDF\x01": (("scipy",),),
+    b"CDF\x02": (("scipy",),),
+    b"CDF\x05": (("netCDF4",),),
+}
+_MOST_OPEN = 8  # datasets a process
+
+
+def is_netcdf(path: Place) -> bool:
+    """Whether a path has a name as NetCDF files do."""
+    return path.suffix.lower() in _NETCDF_SUFFIXES
+
+
+def metadata_files(path: Place) -> list[Place]:
+    """The files of a Zarr group that say what is in it; none if there is no Zarr group."""
+    return [path / name for name in _ZARR_METADATA if (path / name).is_file()]
+
+
+def opened(path: Place) -> "xarray.Dataset":
+    """The dataset at a path, of which xarray has decoded everything but times, lazily.
+
+    It is kept open for the next block; a file that has been replaced is opened anew.
+
+    Raises
+    ------
+    DataError
+        If it is neither a NetCDF file nor a Zarr group.
+    MissingExtraError
+        If xarray, or the library for this kind of NetCDF, is not installed.
+    """
+    state = tuple(file for part in metadata_files(path) or [path] for file in list_files(part))
+    return _open(path, engine_of(path), state, os.getpid())
+
+
+def engine_of(path: Place) -> str:
+    """By which of xarray's engines a dataset is read.
+
+    Raises
+    ------
+    DataError, MissingExtraError
+        See `opened`.
+    """
+    if importlib.util.find_spec("xarray") is None:
+        raise MissingExtraError(
+            f'{path} is read through xarray, which is not installed: pip install "dgmm[xarray]"'
+        )
+    if metadata_files(path):
+        return "zarr"
+    if not isinstance(path, Path):
+        raise DataError(
+            f"{path} is no Zarr group; NetCDF is read from file systems only. Copy it, or write it "
+            "as Zarr with xarray."
+        )
+    if path.is_dir():
+        raise DataError(f"{path} is a directory without the metadata of a Zarr group.")
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic not in _ENGINES:
+        raise DataError(f"{path} begins with {magic!r}, as neither NetCDF nor HDF5 does.")
+    for modules in _ENGINES[magic]:
+        if all(importlib.util.find_spec(module) for module in modules):
+            return modules[0].lower()
+    raise MissingExtraError(
+        f"{path} is a kind of NetCDF that needs {_ENGINES[magic][-1][0]}, which is not installed: "
+        'pip install "dgmm[netcdf]"'
+    )
+
+
+@lru_cache(maxsize=_MOST_OPEN)
+def _open(
+    path: Place, engine: str, state: tuple[StoredFile, ...], process: int
+) -> "xarray.Dataset":
+    import xarray  # here, because it is optional
+
+    del state, process  # equal arguments mean the same dataset, opened in this process
+    options: dict[str, Any] = {}
+    if engine == "zarr":
+        metadata = zarr.open_group(zarr_store(path), mode="r").metadata
+        options["consolidated"] = metadata.consolidated_metadata is not None
+    store: Any = zarr_store(path, read_only=True) if engine == "zarr" else path
+    return xarray.open_dataset(
+        store,
+        engine=engine,
+        cache=False,
+        decode_times=False,
+        decode_timedelta=False,
+        create_default_indexes=False,  # or a long coordinate would be read whole by every process
+        backend_kwargs=options,
+    )

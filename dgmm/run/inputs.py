@@ -1,0 +1,121 @@
+"""The section of a configuration that says what to read."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from dgmm.io.selection import Selection, Weights
+from dgmm.run.fields import Many, Path, Section, Size
+from dgmm.run.mistakes import CONFLICT
+from dgmm.run.store_fields import Location, StorageOptions
+
+STORAGE_OPTIONS = (
+    "How an object store is reached, as fsspec takes it, such as {endpoint_url: https://host}; "
+    "credentials come from the environment."
+)
+
+
+def _with_variable(value: object) -> object:
+    return {"variable": value} if isinstance(value, str) else value
+
+
+class WeightsInput(Section):
+    """What holds a weight for every row."""
+
+    variable: Path | None = Field(
+        default=None, description="A column or an array; null where the path is an array."
+    )
+    path: Location | None = Field(
+        default=None, description="Another dataset; null if they are in the input itself."
+    )
+
+    cell_area: Path | None = Field(
+        default=None,
+        description="A coordinate of latitudes in degrees; the weights are the areas of its cells.",
+    )
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        text = None
+        if self.variable is None and self.path is None and self.cell_area is None:
+            text = "found no place, expected a variable, a path or both"
+        if self.cell_area is not None and not self.variable is self.path is None:
+            text = "found cell_area and a place, expected one of them"
+        if text is not None:
+            raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
+        return self
+
+    def selected(self) -> Weights:
+        """What the sources call it."""
+        return Weights(self.variable, self.path, self.cell_area)
+
+
+class Input(Section):
+    """What to read."""
+
+    path: Location = Field(
+        description="A Zarr store, an .npy, NetCDF or HDF5 file, an image, or Parquet: a "
+        "file, a directory, or a pattern such as data/*.parquet; a path, or the URL of an object "
+        "store."
+    )
+    format: Literal["auto", "zarr", "npy", "image", "parquet", "hdf5", "xarray"] = Field(
+        default="auto", description="How to read the path; auto goes by what is there."
+    )
+    variable: Path | None = Field(
+        default=None,
+        description="The array inside a Zarr group or an HDF5 file; null where there is only one.",
+    )
+    variables: Many[Path] | None = Field(
+        default=None,
+        description="Variables of a labelled dataset that together are the features, one or a "
+        "list; see sample_dims.",
+    )
+    sample_dims: Many[Path] | None = Field(
+        default=None,
+        description="Dimensions of a labelled dataset (NetCDF, or Zarr as xarray writes it) that "
+        "together are the samples, one or a list; along all others lie features.",
+    )
+    columns: Many[Path] | None = Field(
+        default=None,
+        description="Names of the features to fit, one or a list; null takes all there are.",
+    )
+    weights: Annotated[
+        WeightsInput | None,
+        BeforeValidator(_with_variable, json_schema_input_type=str | WeightsInput | None),
+    ] = Field(
+        default=None,
+        description="A weight for every row: a column, an array beside the input's, or, as "
+        "{path: ..., variable: ...}, an array elsewhere; {cell_area: lat} weighs by area.",
+    )
+    partition_size: Size | None = Field(
+        default=None,
+        description="Bytes of one partition, the unit of work, such as 64MiB; null chooses them.",
+    )
+    missing: Literal["error", "drop"] = Field(
+        default="error",
+        description="What a NaN or a fill value means: an error, or that its row is left out of "
+        "the fit and labelled -1. Infinite values are always an error.",
+    )
+    missing_chunks: Literal["error", "fill"] = Field(
+        default="error",
+        description="What a Zarr chunk that is not there means: an error, or the fill value.",
+    )
+    storage_options: StorageOptions = Field(default_factory=dict, description=STORAGE_OPTIONS)
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        if self.variable is not None and self.variables is not None:
+            text = "found variable and variables, expected one of them"
+            raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
+        return self
+
+    def selected(self) -> Selection:
+        """What the sources call it."""
+        return Selection(
+            variables=self.variables or (() if self.variable is None else (self.variable,)),
+            columns=self.columns or (),
+            sample_dims=self.sample_dims or (),
+            missing_chunks=self.missing_chunks,
+            weights=None if self.weights is None else self.weights.selected(),
+        )
