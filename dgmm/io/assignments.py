@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from dgmm.errors import OutputError, StorageError
 from dgmm.io.arrays import create_array, open_for_writing, storage_failures
 from dgmm.io.grid import Grid
-from dgmm.io.layout import ROOT_METADATA, assignment_array
+from dgmm.io.layout import ROOT_METADATA
 from dgmm.io.location import Place
 from dgmm.io.selection import Region
+from dgmm.io.wanted import Wanted
 
 
 def create_assignments(
     run: Place,
     grid: Grid,
-    n_components: int,
-    names: Iterable[str],
+    wanted: Wanted,
     chunk_shape: tuple[int, ...],
     coordinates: Iterable[str] = (),
 ) -> None:
@@ -35,10 +35,7 @@ def create_assignments(
     run : Path or StorePath
     grid : Grid
         Of the samples.
-    n_components : int
-    names : iterable of str
-        Among ``labels`` (int16, int32 above 32,768 components; -1 where missing),
-        ``responsibilities`` (float32) and ``log_density`` (float64, nats).
+    wanted : Wanted
     chunk_shape : tuple of int
         Extents of a chunk in the samples' dimensions; those of a block, or divisors.
     coordinates : iterable of str
@@ -54,9 +51,8 @@ def create_assignments(
     pairs = zip(chunk_shape, grid.shape, strict=True)
     chunks = tuple(min(extent, whole) for extent, whole in pairs)
     others = " ".join(coordinates)
-    for name in names:
-        array = assignment_array(name, n_components)
-        across = (n_components,) * len(array.across)
+    for name, array in wanted.arrays().items():
+        across = tuple(extent for _, extent in array.across)
         path = run / "assignments" / name
         with storage_failures(path):
             create_array(
@@ -64,15 +60,15 @@ def create_assignments(
                 shape=(*grid.shape, *across),
                 chunks=(*chunks, *across),
                 dtype=array.dtype,
-                dimensions=(*grid.dims, *array.across),
+                dimensions=(*grid.dims, *(name for name, _ in array.across)),
                 fill_value=array.fill_value,
                 attributes={**array.attributes, **({"coordinates": others} if others else {})},
             )
 
 
-def are_begun(run: Place, names: Iterable[str]) -> bool:
-    """Whether `create_assignments` has created arrays of these names."""
-    return all((run / "assignments" / name / ROOT_METADATA).is_file() for name in names)
+def are_begun(run: Place, wanted: Wanted) -> bool:
+    """Whether `create_assignments` has created what is wanted."""
+    return all((run / "assignments" / name / ROOT_METADATA).is_file() for name in wanted.arrays())
 
 
 def write_part(run: Place, name: str, region: Region, rows: NDArray[Any]) -> None:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from dgmm.io.arrays import create_array, storage_failures
 from dgmm.io.grid import Grid
-from dgmm.io.layout import RESERVED
 from dgmm.io.location import Place
 from dgmm.io.partition import chunk_shape
 from dgmm.io.selection import Region
+from dgmm.io.wanted import RESERVED
 
 if TYPE_CHECKING:  # it is optional
     import xarray

@@ -13,17 +13,14 @@
         prepare/                  what was done to rows before the fit, if anything
         model/                    parameters of the selected candidate
         models/TYPE-K/            parameters and trace of every candidate
-        assignments/              labels, responsibilities, log_density on the samples' grid, and
-                                  the coordinates of that grid
+        components/               what the rows of each component are like, in the input's units
+        assignments/              labels, responsibilities, ... on the samples' grid, and the
+                                  coordinates of that grid
         record/                   how the run went, and a few rows of the input
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from dgmm.errors import OutputError
 from dgmm.io.location import Place
@@ -34,7 +31,6 @@ LATEST_POINTER = "latest.json"
 LATEST_LINK = "latest.zarr"
 LATEST_REPORT = "report.html"
 ROOT_METADATA = "zarr.json"
-MISSING_LABEL = -1
 
 COVARIANCE_DIMENSIONS = {
     "full": ("component", "feature", "feature_2"),  # xarray refuses one name for two axes
@@ -43,59 +39,7 @@ COVARIANCE_DIMENSIONS = {
     "spherical": ("component",),
 }
 
-RESERVED = {"labels", "responsibilities", "log_density", "component", "feature", "feature_2"}
-"""What results call their own; no dimension or coordinate of samples can have such a name."""
-
-_LABELS = {
-    "long_name": "most probable component",
-    "flag_values": [MISSING_LABEL],
-    "flag_meanings": "missing",
-}
-_RESPONSIBILITIES = {"long_name": "posterior probability of the component", "units": "1"}
-_LOG_DENSITY = {"long_name": "natural logarithm of the probability density"}
-
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-_COMPONENTS_IN_INT16 = 2**15
-
-
-@dataclass(frozen=True, slots=True)
-class AssignmentArray:
-    """How one array of ``assignments`` is stored.
-
-    Attributes
-    ----------
-    dtype : str
-    fill_value : float
-        What stands for a sample that could not be assigned.
-    across : tuple of str
-        Dimensions beside those of the samples.
-    attributes : dict
-        By the CF conventions, which have no word for nats.
-    """
-
-    dtype: str
-    fill_value: float
-    across: tuple[str, ...]
-    attributes: dict[str, Any]
-
-
-def assignment_array(name: str, n_components: int) -> AssignmentArray:
-    """How assignments of this name are stored.
-
-    Raises
-    ------
-    OutputError
-        If there are none of this name.
-    """
-    label_dtype = "int16" if n_components <= _COMPONENTS_IN_INT16 else "int32"
-    known = {
-        "labels": AssignmentArray(label_dtype, MISSING_LABEL, (), _LABELS),
-        "responsibilities": AssignmentArray("float32", np.nan, ("component",), _RESPONSIBILITIES),
-        "log_density": AssignmentArray("float64", np.nan, (), _LOG_DENSITY),
-    }
-    if name not in known:
-        raise OutputError(f"There are no assignments {name!r}; known are {', '.join(known)}.")
-    return known[name]
 
 
 def run_path(output: Place, run_id: str) -> Place:

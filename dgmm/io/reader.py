@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import zarr
 
 from dgmm.errors import InputNotFoundError, OutputError
 from dgmm.io.arrays import open_complete, read_small, storage_failures
+from dgmm.io.components_store import read_components
 from dgmm.io.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER, is_committed, run_path
 from dgmm.io.location import Place, output_place
 from dgmm.io.preparation_store import read_preparation
 from dgmm.io.sweep_store import read_sweep
 from dgmm.io.zarr_stores import zarr_store
+from dgmm.mixture.components import Components
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.result import Sweep
@@ -36,6 +39,8 @@ class Result:
         Of the input for the mixtures; None if they are in its units.
     sweep : Sweep
         Every candidate as fitted; ``sweep.best`` is the selected one.
+    components : Components, or None
+        What the rows of each component of the model are like.
     assignments : dict of str to zarr.Array
         ``labels`` (n_samples,), ``responsibilities`` (n_samples, n_components), ``log_density``
         (n_samples,): those that the run was asked for, none of them read yet.
@@ -46,7 +51,13 @@ class Result:
     feature_names: tuple[str, ...]
     preparation: Preparation | None
     sweep: Sweep
+    components: Components | None
     assignments: dict[str, zarr.Array[Any]]
+
+    @property
+    def outlier_threshold(self) -> float:
+        """Log density below which a row is an outlier; minus infinity if none was found."""
+        return float(self.attributes.get("outlier_threshold", -np.inf))
 
     @property
     def model(self) -> Parameters:
@@ -97,6 +108,7 @@ def open_result(
         feature_names=feature_names or tuple(str(name) for name in read_small(run / "feature")),
         preparation=preparation,
         sweep=sweep,
+        components=read_components(run),
         assignments=_assignments(run),
     )
 

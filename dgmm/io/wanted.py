@@ -12,6 +12,22 @@ from dgmm.mixture.density import Assignment
 MISSING = -1
 """Label, component or mark of a row that could not be assigned."""
 
+_FLAGS = {"flag_values": [MISSING], "flag_meanings": "missing"}
+_ATTRIBUTES: dict[str, dict[str, Any]] = {
+    "labels": {"long_name": "most probable component", **_FLAGS},
+    "responsibilities": {"long_name": "posterior probability of the component", "units": "1"},
+    "log_density": {"long_name": "natural logarithm of the probability density"},
+    "uncertainty": {"long_name": "one minus the largest responsibility", "units": "1"},
+    "outlier": {
+        "long_name": "density below the threshold",
+        "flag_values": [MISSING, 0, 1],
+        "flag_meanings": "missing inlier outlier",
+    },
+    "responsible": {"long_name": "component of the responsibility", **_FLAGS},
+}
+RESERVED = {*_ATTRIBUTES, "component", "rank", "feature", "feature_2"}
+"""What assignments call their own; no dimension or coordinate of samples can have such a name."""
+
 _COMPONENTS_IN_INT16 = 2**15
 
 
@@ -24,16 +40,16 @@ class AssignmentArray:
     dtype : str
     fill_value : float
         What stands for a row that could not be assigned.
-    dimensions : tuple of (str, int)
-        Name and extent of what follows the dimensions of the rows.
-    description : str
-        For a person, and for the axis of a plot.
+    across : tuple of (str, int)
+        Dimensions beside those of the samples, and their extents.
+    attributes : dict
+        By the CF conventions, which have no word for nats.
     """
 
     dtype: str
     fill_value: float
-    dimensions: tuple[tuple[str, int], ...]
-    description: str
+    across: tuple[tuple[str, int], ...]
+    attributes: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +115,19 @@ class Wanted:
         if self.n_most_probable is not None:
             components = (("rank", min(self.n_most_probable, self.n_components)),)
         integers = "int16" if self.n_components <= _COMPONENTS_IN_INT16 else "int32"
+        numbers = {
+            "labels": (integers, ()),
+            "responsibilities": ("float32", components),
+            "log_density": ("float64", ()),
+            "uncertainty": ("float32", ()),
+            "outlier": ("int8", ()),
+            "responsible": (integers, components),
+        }
         return {
-            "labels": AssignmentArray(integers, MISSING, (), "most probable component"),
-            "responsibilities": AssignmentArray(
-                "float32", np.nan, components, "probability of the component"
-            ),
-            "log_density": AssignmentArray("float64", np.nan, (), "log density, nats"),
-            "uncertainty": AssignmentArray(
-                "float32", np.nan, (), "one minus the largest responsibility"
-            ),
-            "outlier": AssignmentArray("int8", MISSING, (), "log density below the threshold"),
-            "responsible": AssignmentArray(
-                integers, MISSING, components, "component of the responsibility"
-            ),
+            name: AssignmentArray(
+                dtype, MISSING if "int" in dtype else np.nan, across, _ATTRIBUTES[name]
+            )
+            for name, (dtype, across) in numbers.items()
         }
 
     def _responsibilities(self, assignment: Assignment) -> dict[str, NDArray[Any]]:

@@ -24,6 +24,7 @@ from dgmm.io.atomic import (
     replace_link,
     sync_tree,
 )
+from dgmm.io.components_store import write_components
 from dgmm.io.consolidated import consolidated
 from dgmm.io.layout import (
     FORMAT,
@@ -39,6 +40,7 @@ from dgmm.io.preparation_store import write_preparation
 from dgmm.io.record import Record, write_record
 from dgmm.io.sweep_store import read_sweep, summary, write_sweep
 from dgmm.io.zarr_stores import zarr_store
+from dgmm.mixture.components import Components
 from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.result import FitResult, Sweep
 
@@ -110,6 +112,7 @@ def commit_run(
     feature_names: tuple[str, ...],
     attributes: Mapping[str, Any],
     preparation: Preparation | None = None,
+    components: Components | None = None,
     record: Record | None = None,
 ) -> None:
     """Write the sweep, verify everything, and make the run complete in one last step.
@@ -125,6 +128,8 @@ def commit_run(
         finite numbers only. Format, time, criterion, passes and selection are added here.
     preparation : Preparation, or None
         Of the input for the mixtures.
+    components : Components, or None
+        What the rows of each component of the selected mixture are like.
     record : Record, optional
         How the run went.
 
@@ -148,6 +153,9 @@ def commit_run(
     json.dumps(document, allow_nan=False)  # refused here rather than after the work is written
     with storage_failures(run):
         _clear(run)
+        if components is not None:
+            mixture = sweep.best.parameters
+            write_components(run, components, feature_names, mixture, preparation)
         if record is not None:
             write_record(run / "record", record, feature_names)
         if preparation is not None:
@@ -205,7 +213,7 @@ def _write_groups(run: Place, sweep: Sweep) -> None:
         group = zarr_store(run / "models" / result.candidate.name)
         zarr.create_group(group, attributes=summary(result))
     zarr.create_group(zarr_store(run / "model"), attributes=summary(sweep.best))
-    for name in ("models", "sweep", "assignments", "prepare"):
+    for name in ("models", "sweep", "assignments", "prepare", "components"):
         if (run / name).exists():
             zarr.create_group(zarr_store(run / name))
 

@@ -22,6 +22,7 @@ from dgmm.run.fields import (
     CovarianceType,
     Many,
     Section,
+    Share,
     Start,
 )
 from dgmm.run.inputs import STORAGE_OPTIONS, Input
@@ -115,6 +116,19 @@ class Output(Section):
     )
     report: bool = Field(
         default=True, description="Whether to end with a report, one HTML file for people."
+    )
+    most_probable: Count | None = Field(
+        default=None,
+        description="Keep only so many responsibilities of each row, the largest, with their "
+        "components; null keeps all.",
+    )
+    outlier_quantile: Share = Field(
+        default=0.01,
+        description="Rows are outliers below this quantile of the log density, found on a sample.",
+    )
+    quantiles: Many[Share] = Field(
+        default=(0.05, 0.25, 0.5, 0.75, 0.95),
+        description="Of every feature in every component, found on a sample.",
     )
 
 
@@ -228,6 +242,9 @@ def resolved(configuration: Configuration) -> dict[str, Any]:
     return _each_text(values, without_credentials)
 
 
+_RESULTS = ("assignments", "most_probable", "outlier_quantile", "quantiles")
+
+
 def identity(configuration: Configuration) -> dict[str, Any]:
     """What makes two runs the same run: input, model and which assignments; not where or on what.
 
@@ -243,7 +260,7 @@ def identity(configuration: Configuration) -> dict[str, Any]:
         "input": values["input"],
         "prepare": values["prepare"],
         "model": values["model"],
-        "output": {"assignments": values["output"]["assignments"]},
+        "output": {name: values["output"][name] for name in _RESULTS},
     }
 
 

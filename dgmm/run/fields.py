@@ -26,7 +26,7 @@ MAX_CANDIDATES = 10_000
 
 CovarianceType = Literal["full", "tied", "diag", "spherical"]
 Start = Literal["kmeans", "k-means++", "random_from_data", "random", "agglomerative"]
-Assignment = Literal["labels", "responsibilities", "log_density"]
+Assignment = Literal["labels", "responsibilities", "log_density", "uncertainty", "outlier"]
 
 ADDRESS = r"^((tcp|tls|ws|wss)://)?[^\s/]+:[0-9]{1,5}$"  # of a Dask scheduler
 _URL = r"^https?://[^\s/]+[^\s]*$"
@@ -171,6 +171,7 @@ Size = Annotated[
         json_schema_input_type=Annotated[int, Field(gt=0)] | Annotated[str, Field(pattern=_SIZE)],
     ),
 ]
+Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Axes = Annotated[
     Any,

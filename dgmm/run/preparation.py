@@ -12,9 +12,10 @@ from dgmm.engine.memory import Projection
 from dgmm.engine.options import SAMPLE_ROWS, FitOptions
 from dgmm.errors import ConfigurationError
 from dgmm.io.grid import Grid
-from dgmm.io.layout import FORMAT_VERSION, RESERVED
+from dgmm.io.layout import FORMAT_VERSION
 from dgmm.io.partition import chunk_shape
 from dgmm.io.sources import Source, open_source
+from dgmm.io.wanted import RESERVED
 from dgmm.mixture.preparation import PreparationRule
 from dgmm.run.configuration import Configuration, candidates, identity
 

@@ -1,40 +1,33 @@
 """A run from its configuration to its published result."""
 
-import hashlib
 import logging
 import platform
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-
 from dgmm import __version__
-from dgmm.engine import memory, passes
+from dgmm.engine import memory
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.passes import Reader
-from dgmm.errors import MissingExtraError, StorageError
-from dgmm.io import assignments, writer
+from dgmm.errors import MissingExtraError
+from dgmm.io import writer
 from dgmm.io.arrays import storage_failures
 from dgmm.io.checkpoint import Checkpoint, Facts
-from dgmm.io.coordinates import write_coordinate
-from dgmm.io.grid import Grid, n_samples_in
 from dgmm.io.layout import attempt_path, run_path
 from dgmm.io.location import Place, output_place
 from dgmm.io.lock import only_writer
 from dgmm.io.picture import picture_of
 from dgmm.io.reader import open_result
-from dgmm.io.selection import Region
+from dgmm.io.wanted import Wanted
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.density import Assignment
-from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.components import Components, components_of, pivots_of
 from dgmm.mixture.result import Sweep
 from dgmm.report import publish_report
+from dgmm.run.assigning import assign_rows, sampled
 from dgmm.run.clusters import Capacity, expected_capacity, open_cluster, take_part
-from dgmm.run.configuration import Configuration, resolved
+from dgmm.run.configuration import Configuration, Output, resolved
 from dgmm.run.ledger import Ledger
 from dgmm.run.preparation import Preparation, prepare
 
@@ -142,15 +135,60 @@ def _complete(
             checkpoint.keep,
         )
         reader = Reader(prepared.dataset, cluster.execution, ledger, fitted.profile.checksums)
-        names = configuration.output.assignments
-        _assign(reader, fitted, names, prepared, checkpoint, path)
-    attributes = _attributes(configuration, prepared, fitted)
+        threshold, components = _assigned(
+            configuration.output, prepared, fitted, reader, checkpoint, path
+        )
+    attributes = {
+        **facts_of_run(configuration, prepared),
+        "n_missing": fitted.profile.n_missing,
+        "outlier_quantile": configuration.output.outlier_quantile,
+        "outlier_threshold": threshold,
+        "status": fitted.sweep.best.status.value,
+    }
     wanted, is_image = configuration.input, prepared.source.format == "image"
     picture = picture_of(wanted.path, wanted.storage_options) if is_image else None
-    record = ledger.record(prepared.dataset, fitted.profile, picture)
-    features = prepared.dataset.feature_names
     checkpoint.confirm()
-    writer.commit_run(path, fitted.sweep, features, attributes, fitted.preparation, record)
+    writer.commit_run(
+        path,
+        fitted.sweep,
+        prepared.dataset.feature_names,
+        attributes,
+        fitted.preparation,
+        components,
+        ledger.record(prepared.dataset, fitted.profile, picture),
+    )
+
+
+def _assigned(
+    output: Output,
+    prepared: Preparation,
+    fitted: Fit,
+    reader: Reader,
+    checkpoint: Checkpoint,
+    path: Place,
+) -> tuple[float, Components]:
+    """Write the assignments; the threshold of outliers, and what the components are like."""
+    best, preparation = fitted.sweep.best, fitted.preparation
+    if best.status is Status.DEGENERATE:
+        logger.warning("No candidate is sound. %s", best.status.sentence)
+    mixture = best.parameters
+    told = sampled(fitted.profile, mixture, preparation, output.outlier_quantile, output.quantiles)
+    wanted = Wanted(
+        output.assignments, mixture.n_components, output.most_probable, told.outlier_threshold
+    )
+    assigned = assign_rows(
+        reader,
+        mixture,
+        preparation,
+        prepared.source,
+        wanted,
+        prepared.chunk_shape,
+        checkpoint,
+        path,
+    )
+    pivots = pivots_of(mixture, preparation)
+    components = components_of(assigned.sums, pivots, output.quantiles, told.quantiles)
+    return told.outlier_threshold, components
 
 
 def _report(run: Place) -> None:
@@ -188,99 +226,16 @@ def _facts(prepared: Preparation) -> Facts:
     return Facts(prepared.run_id, *shape, versions)
 
 
-def _assign(
-    reader: Reader,
-    fitted: Fit,
-    names: tuple[str, ...],
-    prepared: Preparation,
-    checkpoint: Checkpoint,
-    path: Place,
-) -> None:
-    """Write the assignments that are not there yet; read all rows in any case."""
-    best = fitted.sweep.best
-    if best.status is Status.DEGENERATE:
-        logger.warning("No candidate is sound. %s", best.status.sentence)
-    n_rows, mixture, source = reader.dataset.n_rows, best.parameters, prepared.source
-    model = _digest(mixture)
-    if not (checkpoint.has_assignments(model) and assignments.are_begun(path, names)):
-        k, chunks = mixture.n_components, prepared.chunk_shape
-        beside = [found.name for found in source.coordinates if found.name not in source.grid.dims]
-        assignments.create_assignments(path, source.grid, k, names, chunks, beside)
-        checkpoint.keep_assignments(model)
-    write = AssignmentWriter(path, names, source.grid, prepared.chunk_shape)
-    assigned = passes.assign_all(reader, mixture, write, fitted.preparation)
-    if assigned.n_rows != n_rows:
-        message = f"{assigned.n_rows} of {n_rows} rows were written to {path}; run it again."
-        raise StorageError(message)
-    for coordinate in source.coordinates:
-        write_coordinate(path, coordinate, partial(source.read_coordinate, coordinate))
-
-
-def _digest(mixture: Parameters) -> str:
-    """A name for a mixture that no other has."""
-    found = hashlib.sha256(mixture.covariance_type.encode())
-    for array in (mixture.weights, mixture.means, mixture.precisions_cholesky):
-        found.update(array.tobytes())
-    return found.hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class AssignmentWriter:
-    """Writes assignments on the worker that computed them.
-
-    Attributes
-    ----------
-    run : Path or StorePath
-    names : tuple of str
-        Which arrays to write.
-    grid : Grid
-        Of the samples.
-    chunk_shape : tuple of int
-        Extents of a stored chunk in the samples' dimensions.
-    """
-
-    run: Place
-    names: tuple[str, ...]
-    grid: Grid
-    chunk_shape: tuple[int, ...]
-
-    def parts(self, start: int, n_rows: int) -> Iterator[tuple[int, int]]:
-        """The samples of each chunk of a block."""
-        first, stop = start, start + n_rows
-        while first < stop:
-            last = first + n_samples_in(self._region(first))
-            yield first, last
-            first = last
-
-    def has(self, start: int, stop: int) -> bool:
-        """Whether the chunk with these samples has been written."""
-        del stop
-        region = self._region(start)
-        return all(assignments.has_part(self.run, name, region) for name in self.names)
-
-    def __call__(self, start: int, assignment: Assignment) -> None:
-        """Write the chunk whose first sample this is."""
-        for name in self.names:
-            rows = getattr(assignment, name)
-            if name == "responsibilities":
-                rows = rows.astype(np.float32)
-            assignments.write_part(self.run, name, self._region(start), rows)
-
-    def _region(self, start: int) -> Region:
-        return self.grid.part(start, self.chunk_shape)
-
-
-def _attributes(configuration: Configuration, prepared: Preparation, fitted: Fit) -> dict[str, Any]:
+def facts_of_run(configuration: Configuration, prepared: Preparation) -> dict[str, Any]:
+    """What the root of a run says of where it comes from."""
     libraries = ("dask", "distributed", "numpy", "scipy", "zarr")
     return {
         "configuration": resolved(configuration),
         "fingerprint": prepared.source.fingerprint,
         "input": prepared.source.description,
         "n_samples": prepared.dataset.n_rows,
-        "n_missing": fitted.profile.n_missing,
         "n_features": prepared.dataset.n_features,
         "n_partitions": prepared.dataset.n_blocks,
-        "status": fitted.sweep.best.status.value,
         "versions": {
             "dgmm": __version__,
             "python": platform.python_version(),

@@ -17,6 +17,7 @@ from dgmm.io import assignments, atomic, writer
 from dgmm.io.grid import Grid
 from dgmm.io.partition import chunk_shape
 from dgmm.io.reader import open_result
+from dgmm.io.wanted import Wanted
 from dgmm.io.writer import (
     commit_run,
     is_complete,
@@ -27,7 +28,7 @@ from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import Assignment
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.result import FitResult, Sweep
-from dgmm.run.stages import AssignmentWriter
+from dgmm.run.assigning import AssignmentWriter
 
 NAMES = ("red", "grün")
 ATTRIBUTES = {"configuration": {"model": {"seed": 0}}, "versions": {"dgmm": "0.1.0"}}
@@ -70,7 +71,7 @@ def a_small_sweep(seed=0):
 
 def create_assignments(run, n_samples, n_components, names, chunk_rows):
     grid = Grid(("sample",), (n_samples,), (n_samples,))
-    assignments.create_assignments(run, grid, n_components, names, (chunk_rows,))
+    assignments.create_assignments(run, grid, Wanted(tuple(names), n_components), (chunk_rows,))
 
 
 def write_rows(run, name, start, rows):
@@ -440,9 +441,10 @@ def test_parts_of_blocks_in_any_order_fill_a_grid(tmp_path_factory, shape, block
     grid = Grid(tuple("tyx"[: len(shape)]), shape, block)
     chunk = chunk_shape(shape, block, most)
     run = start_run(tmp_path_factory.mktemp("output"), "r")
-    assignments.create_assignments(run, grid, 2, ["labels", "responsibilities"], chunk)
+    wanted = Wanted(("labels", "responsibilities"), 2)
+    assignments.create_assignments(run, grid, wanted, chunk)
     table = random.random((*shape, 2)).astype(np.float32)
-    writer_ = AssignmentWriter(run, ("labels", "responsibilities"), grid, chunk)
+    writer_ = AssignmentWriter(run, wanted, grid, chunk)
     parts, start = [], 0
     for number, n_rows in enumerate(grid.block_rows):
         rows = table[grid.region(number)].reshape(-1, 2)

@@ -204,3 +204,42 @@ def test_a_prepared_run_with_holes_says_how_to_apply_its_mixture(data, tmp_path)
         np.array([[0, 0], [8, 0], [0, 8]]).mean(axis=0) * [1e3, 1] + [5, -7],
         rtol=0.05,
     )
+
+
+def test_everything_that_can_be_said_of_a_row_is_written_and_agrees(data, tmp_path):
+    path, X, _ = data
+    run(
+        loads(
+            f"""
+            input: {{path: {path}, partition_size: 5600}}
+            model: {{n_components: 3, covariance_type: full, n_init: 2}}
+            output:
+              path: {tmp_path / "out"}
+              assignments: [labels, responsibilities, log_density, uncertainty, outlier]
+              most_probable: 2
+              outlier_quantile: 0.02
+            cluster: {{kind: threads}}
+            """
+        )
+    )
+    result = open_result(tmp_path / "out")
+    found = {name: array[:] for name, array in result.assignments.items()}
+    ours = assign(result.model, X)
+    order = np.argsort(-ours.responsibilities, axis=1)[:, :2]
+    np.testing.assert_array_equal(found["responsible"], order)
+    largest = np.take_along_axis(ours.responsibilities, order, axis=1)
+    np.testing.assert_array_equal(found["responsibilities"], largest.astype(np.float32))
+    np.testing.assert_allclose(found["uncertainty"], 1 - largest[:, 0], atol=1e-7)
+    # the sample is all of so few rows
+    assert result.outlier_threshold == np.quantile(ours.log_density, 0.02, method="inverted_cdf")
+    np.testing.assert_array_equal(found["outlier"], ours.log_density < result.outlier_threshold)
+    assert 0.01 < found["outlier"].mean() < 0.02
+    components = result.components
+    assert components.n_labelled.sum() == len(X)
+    np.testing.assert_allclose(components.size / len(X), result.model.weights, atol=1e-4)
+    np.testing.assert_allclose(components.mean, result.model.means, atol=1e-2)
+    np.testing.assert_allclose(components.quantiles[:, 2], components.mean, atol=0.1)
+    tree = xarray.open_datatree(result.path, engine="zarr")
+    assert tree["components/quantiles"].dims == ("component", "quantile", "input_feature")
+    assert tree["components"].coords["quantile"].values.tolist() == [0.05, 0.25, 0.5, 0.75, 0.95]
+    assert tree["assignments/responsible"].dims == ("sample", "rank")

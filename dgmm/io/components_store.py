@@ -1,0 +1,62 @@
+"""What the rows of each component are like, as arrays on disk, and back: ``components/``."""
+
+import numpy as np
+
+from dgmm.io.arrays import read_small, write_small
+from dgmm.io.location import Place
+from dgmm.mixture.components import Components
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.preparation import Preparation
+
+_DIMENSIONS = {
+    "n_labelled": ("component",),
+    "size": ("component",),
+    "mean": ("component", "input_feature"),
+    "standard_deviation": ("component", "input_feature"),
+    "quantile": ("quantile",),
+    "quantiles": ("component", "quantile", "input_feature"),
+}
+
+
+def write_components(
+    run: Place,
+    components: Components,
+    input_names: tuple[str, ...],
+    mixture: Parameters,
+    preparation: Preparation | None,
+) -> None:
+    """Write what components are like, by their rows and by the model; no group metadata.
+
+    ``mean`` and ``standard_deviation`` are those of the rows; ``model_mean`` and, where rows were
+    prepared, ``model_covariance`` those of the mixture, in the units of the input too.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses.
+    """
+    group = run / "components"
+    names = np.asarray(input_names, np.dtypes.StringDType())
+    write_small(group / "input_feature", names, ("input_feature",))
+    for name, dimensions in _DIMENSIONS.items():
+        write_small(group / name, getattr(components, name), dimensions)
+    if preparation is not None:
+        covariances = preparation.covariances_undone(mixture)
+        dimensions = ("component", "input_feature", "input_feature_2")
+        write_small(group / "input_feature_2", names, ("input_feature_2",))
+        write_small(group / "model_mean", preparation.means_undone(mixture), dimensions[:2])
+        write_small(group / "model_covariance", covariances, dimensions)
+
+
+def read_components(run: Place) -> Components | None:
+    """What `write_components` wrote; None if it is not there.
+
+    Raises
+    ------
+    StorageError
+        If an array is missing or damaged.
+    """
+    group = run / "components"
+    if not (group / "size").is_dir():
+        return None
+    return Components(**{name: read_small(group / name) for name in _DIMENSIONS})

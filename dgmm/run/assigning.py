@@ -1,0 +1,163 @@
+"""The last pass of a run: every row is assigned, and what the components are like is summed up."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.engine import passes
+from dgmm.engine.passes import Assigned, Reader
+from dgmm.engine.profile import Profile
+from dgmm.errors import StorageError
+from dgmm.io import assignments
+from dgmm.io.checkpoint import Checkpoint
+from dgmm.io.coordinates import write_coordinate
+from dgmm.io.grid import Grid, n_samples_in
+from dgmm.io.location import Place
+from dgmm.io.selection import Region
+from dgmm.io.sources import Source
+from dgmm.io.wanted import Wanted
+from dgmm.mixture.components import outlier_threshold, sample_quantiles
+from dgmm.mixture.density import Assignment, assign
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.preparation import Preparation
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampled:
+    """What a sample of the rows says of a mixture, in bounded memory.
+
+    Attributes
+    ----------
+    outlier_threshold : float
+        Log density below which the asked-for share of the rows lies.
+    quantiles : ndarray of shape (n_components, n_quantiles, n_features)
+        Of every feature in every component, in the units of the data.
+    """
+
+    outlier_threshold: float
+    quantiles: Array
+
+
+def sampled(
+    profile: Profile,
+    mixture: Parameters,
+    preparation: Preparation | None,
+    outlier_quantile: float,
+    quantile: tuple[float, ...],
+) -> Sampled:
+    """What the profile's sample says of a mixture."""
+    rows, weights = profile.sample, profile.sample_weights
+    if weights is not None:
+        weights = weights if weights.any() else None
+    found = assign(mixture, rows, preparation)
+    return Sampled(
+        outlier_threshold(found.log_density, weights, outlier_quantile),
+        sample_quantiles(rows, weights, found.responsibilities, quantile),
+    )
+
+
+def assign_rows(
+    reader: Reader,
+    mixture: Parameters,
+    preparation: Preparation | None,
+    source: Source,
+    wanted: Wanted,
+    chunk_shape: tuple[int, ...],
+    checkpoint: Checkpoint | None,
+    path: Place,
+) -> Assigned:
+    """Write the assignments that are not there yet, and the coordinates; all rows are read.
+
+    Parameters
+    ----------
+    reader : Reader
+    mixture : Parameters
+    preparation : Preparation, or None
+    source : Source
+        Of the reader's rows.
+    wanted : Wanted
+    chunk_shape : tuple of int
+        Extents of a stored chunk in the samples' dimensions.
+    checkpoint : Checkpoint, or None
+        Knows what an interrupted call has begun; None begins anew.
+    path : Path or UPath
+        The run.
+
+    Raises
+    ------
+    StorageError
+        If fewer rows were written than there are.
+    """
+    model = _digest(mixture)
+    is_begun = checkpoint is not None and checkpoint.has_assignments(model)
+    if not (is_begun and assignments.are_begun(path, wanted)):
+        beside = [found.name for found in source.coordinates if found.name not in source.grid.dims]
+        assignments.create_assignments(path, source.grid, wanted, chunk_shape, beside)
+        if checkpoint is not None:
+            checkpoint.keep_assignments(model)
+    write = AssignmentWriter(path, wanted, source.grid, chunk_shape)
+    assigned = passes.assign_all(reader, mixture, write, preparation)
+    n_rows = reader.dataset.n_rows
+    if assigned.n_rows != n_rows:
+        message = f"{assigned.n_rows} of {n_rows} rows were written to {path}; run it again."
+        raise StorageError(message)
+    for coordinate in source.coordinates:
+        write_coordinate(path, coordinate, partial(source.read_coordinate, coordinate))
+    return assigned
+
+
+def _digest(mixture: Parameters) -> str:
+    """A name for a mixture that no other has."""
+    found = hashlib.sha256(mixture.covariance_type.encode())
+    for array in (mixture.weights, mixture.means, mixture.precisions_cholesky):
+        found.update(array.tobytes())
+    return found.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentWriter:
+    """Writes assignments on the worker that computed them.
+
+    Attributes
+    ----------
+    run : Path or UPath
+    wanted : Wanted
+    grid : Grid
+        Of the samples.
+    chunk_shape : tuple of int
+        Extents of a stored chunk in the samples' dimensions.
+    """
+
+    run: Place
+    wanted: Wanted
+    grid: Grid
+    chunk_shape: tuple[int, ...]
+
+    def parts(self, start: int, n_rows: int) -> Iterator[tuple[int, int]]:
+        """The samples of each chunk of a block."""
+        first, stop = start, start + n_rows
+        while first < stop:
+            last = first + n_samples_in(self._region(first))
+            yield first, last
+            first = last
+
+    def has(self, start: int, stop: int) -> bool:
+        """Whether the chunk with these samples has been written."""
+        del stop
+        region = self._region(start)
+        return all(assignments.has_part(self.run, name, region) for name in self.wanted.arrays())
+
+    def __call__(self, start: int, assignment: Assignment) -> None:
+        """Write the chunk whose first sample this is."""
+        region = self._region(start)
+        for name, rows in self.wanted.values(assignment).items():
+            assignments.write_part(self.run, name, region, rows)
+
+    def _region(self, start: int) -> Region:
+        return self.grid.part(start, self.chunk_shape)
