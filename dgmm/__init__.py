@@ -4,14 +4,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dgmm.estimator import GaussianMixture, SweepResult, sweep
+    from dgmm.io.reader import Result, open_result
 
 __version__ = "0.1.0"
 
-__all__ = ["GaussianMixture", "SweepResult", "__version__", "sweep"]
+__all__ = ["GaussianMixture", "Result", "SweepResult", "__version__", "open_result", "sweep"]
+
+_OF_RESULTS = ("Result", "open_result")
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for, so that ``import dgmm`` and the command stay light."""
+    if name in _OF_RESULTS:
+        from dgmm.io import reader
+
+        return getattr(reader, name)
     if name in __all__:
         from dgmm import estimator
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from dgmm.errors import InputNotFoundError, OutputError
 from dgmm.io.arrays import open_complete, read_small, storage_failures
@@ -18,6 +19,7 @@ from dgmm.io.preparation_store import read_preparation
 from dgmm.io.sweep_store import read_sweep
 from dgmm.io.zarr_stores import zarr_store
 from dgmm.mixture.components import Components
+from dgmm.mixture.density import Assignment, assign
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.result import Sweep
@@ -58,6 +60,20 @@ class Result:
     def outlier_threshold(self) -> float:
         """Log density below which a row is an outlier; minus infinity if none was found."""
         return float(self.attributes.get("outlier_threshold", -np.inf))
+
+    def assign(self, rows: NDArray[np.generic]) -> Assignment:
+        """What the selected mixture says of rows in the units of the input, held in memory.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows, n_features)
+
+        Raises
+        ------
+        DataError
+            If a value is NaN or infinite.
+        """
+        return assign(self.model, np.asarray(rows), self.preparation)
 
     @property
     def model(self) -> Parameters:

@@ -6,10 +6,10 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dgmm.io.layout import MISSING_LABEL
 from dgmm.io.picture import stride
 from dgmm.io.reader import Result
 from dgmm.io.record import Record
+from dgmm.io.wanted import MISSING
 from dgmm.report.colours import component_colours
 from dgmm.report.drawing import Picture, as_jpeg, as_png
 
@@ -34,7 +34,7 @@ def segments(result: Result, record: Record) -> tuple[Picture, ...]:
     segmentation = Picture(
         "Its segments",
         "Each pixel in the colour of its most probable component, as in the other figures.",
-        as_png(palette[np.where(seen == MISSING_LABEL, k, seen)], min(256, k + 1)),
+        as_png(palette[np.where(seen == MISSING, k, seen)], min(256, k + 1)),
         "The pixels in the colours of their components.",
     )
     return picture, segmentation

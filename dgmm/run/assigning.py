@@ -94,7 +94,7 @@ def assign_rows(
     StorageError
         If fewer rows were written than there are.
     """
-    model = _digest(mixture)
+    model = digest_of(mixture)
     is_begun = checkpoint is not None and checkpoint.has_assignments(model)
     if not (is_begun and assignments.are_begun(path, wanted)):
         beside = [found.name for found in source.coordinates if found.name not in source.grid.dims]
@@ -112,7 +112,7 @@ def assign_rows(
     return assigned
 
 
-def _digest(mixture: Parameters) -> str:
+def digest_of(mixture: Parameters) -> str:
     """A name for a mixture that no other has."""
     found = hashlib.sha256(mixture.covariance_type.encode())
     for array in (mixture.weights, mixture.means, mixture.precisions_cholesky):

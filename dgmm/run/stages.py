@@ -90,11 +90,11 @@ def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finish
         already_complete = writer.is_complete(output, run_id)
         is_done = writer.is_published(output, run_id) and not attempt.exists()
     if not already_complete:  # better now than after the cluster has started
-        _check_memory(prepared, expected_capacity(configuration.cluster))
+        check_memory(prepared, expected_capacity(configuration.cluster))
     if not is_done:
         with only_writer(output) as confirm:
             already_complete = writer.is_complete(output, run_id)
-            checkpoint = Checkpoint(attempt, _facts(prepared), confirm=confirm)
+            checkpoint = Checkpoint(attempt, facts_for_checkpoint(prepared), confirm=confirm)
             if not already_complete:
                 _complete(configuration, prepared, output, checkpoint, ledger, fresh=fresh)
             confirm()
@@ -125,7 +125,7 @@ def _complete(
     checkpoint.begin()
     path = writer.start_run(output, prepared.run_id, resume=progress is not None)
     with open_cluster(configuration.cluster, configuration.concealment) as cluster:
-        _check_memory(prepared, cluster.capacity)
+        check_memory(prepared, cluster.capacity)
         fitted = fit(
             prepared.dataset,
             prepared.options,
@@ -213,12 +213,14 @@ def _discard(output: Place, run_ids: tuple[str, ...]) -> None:
         writer.discard_run(output, run_id)
 
 
-def _check_memory(prepared: Preparation, capacity: Capacity | None) -> None:
+def check_memory(prepared: Preparation, capacity: Capacity | None) -> None:
+    """Refuse a run that does not fit in its workers, as far as they are known."""
     if capacity is not None:
         memory.check(prepared.projection, capacity.threads_per_worker, capacity.memory_limit)
 
 
-def _facts(prepared: Preparation) -> Facts:
+def facts_for_checkpoint(prepared: Preparation) -> Facts:
+    """What an interrupted attempt must have in common with the one that goes on."""
     dataset = prepared.dataset
     libraries = (f"{name} {version(name)}" for name in ("numpy", "scipy"))
     versions = (platform.machine(), f"dgmm {__version__}", *libraries)

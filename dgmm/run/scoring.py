@@ -1,0 +1,193 @@
+"""A stored model applied to other data."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dgmm.engine.events import Observer, ignore
+from dgmm.engine.passes import Assigned, Reader
+from dgmm.errors import DataError
+from dgmm.io import writer
+from dgmm.io.checkpoint import Checkpoint
+from dgmm.io.layout import attempt_path, run_path
+from dgmm.io.location import Place, output_place
+from dgmm.io.lock import only_writer
+from dgmm.io.reader import Result, open_result
+from dgmm.io.wanted import Wanted
+from dgmm.mixture.components import components_of, pivots_of
+from dgmm.mixture.result import Sweep
+from dgmm.run.assigning import assign_rows, digest_of
+from dgmm.run.clusters import open_cluster
+from dgmm.run.configuration import Configuration, loads
+from dgmm.run.preparation import Preparation, prepare
+from dgmm.run.stages import check_memory, facts_for_checkpoint, facts_of_run
+from dgmm.run.variables import escaped
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Rows to which a model has been applied.
+
+    Attributes
+    ----------
+    path : str
+        The Zarr group that holds their assignments, the model, and what its components are like
+        in these rows.
+    n_rows, n_missing : int
+        Rows, and those of them that were left out.
+    mean_log_density : float
+        Weighted, nats.
+    already_complete : bool
+        Whether an earlier command had done it all.
+    """
+
+    path: str
+    n_rows: int
+    n_missing: int
+    mean_log_density: float
+    already_complete: bool
+
+
+def configuration_for(
+    result: Result, path: str, output: str, overrides: Sequence[str] = ()
+) -> Configuration:
+    """How to score: read and write as the run that found the model did, on this machine.
+
+    Parameters
+    ----------
+    result : Result
+    path, output : str
+        Of the data and of what is said of them.
+    overrides : sequence of str
+        ``KEY=VALUE``, of any section.
+
+    Raises
+    ------
+    ConfigurationError
+        If an override is wrong, or a variable that the run used is not set now.
+    """
+    stored: dict[str, Any] = result.attributes["configuration"]
+    document = {
+        **{name: section for name, section in stored.items() if name != "cluster"},
+        "input": {**stored["input"], "path": escaped(path)},
+        "output": {**stored["output"], "path": escaped(output)},
+    }
+    return loads(json.dumps(document), overrides, name=f"the configuration of {result.path}")
+
+
+def score(result: Result, configuration: Configuration, observer: Observer = ignore) -> Scored:
+    """Assign the rows of a dataset by a stored model, and publish what is found.
+
+    The same call again finds it complete; an interrupted one goes on.
+
+    Raises
+    ------
+    DataError
+        If the data have other features than the model.
+    DgmmError
+        As a run does.
+    """
+    prepared = prepare(configuration)
+    _check_features(result, prepared)
+    output = output_place(configuration.output.path, configuration.output.storage_options)
+    run_id = _named(prepared.run_id, result)
+    path = run_path(output, run_id)
+    attempt = attempt_path(output, _named(prepared.attempt_id, result))
+    was_complete = writer.is_complete(output, run_id)
+    if attempt.exists() or not writer.is_published(output, run_id):
+        with only_writer(output):
+            facts = replace(facts_for_checkpoint(prepared), run_id=run_id)
+            checkpoint = Checkpoint(attempt, facts)
+            if not writer.is_complete(output, run_id):
+                _complete(result, configuration, prepared, path, output, checkpoint, observer)
+            writer.publish_run(output, run_id)
+            checkpoint.discard()
+    found = open_result(path).attributes
+    return Scored(
+        str(path),
+        found["n_samples"],
+        found["n_missing"],
+        found["mean_log_density"],
+        was_complete,
+    )
+
+
+def _complete(
+    result: Result,
+    configuration: Configuration,
+    prepared: Preparation,
+    path: Place,
+    output: Place,
+    checkpoint: Checkpoint,
+    observer: Observer,
+) -> None:
+    best, settings = result.sweep.best, configuration.output
+    mixture, preparation = best.parameters, result.preparation
+    is_begun = checkpoint.has_assignments(digest_of(mixture))
+    if not is_begun:
+        for earlier in checkpoint.runs():  # of an input that has changed since
+            writer.discard_run(output, earlier)
+        checkpoint.load()  # which makes an empty directory
+        checkpoint.begin()
+    run = writer.start_run(output, path.name.removesuffix(".zarr"), resume=is_begun)
+    wanted = Wanted(
+        settings.assignments,
+        mixture.n_components,
+        settings.most_probable,
+        result.outlier_threshold,
+    )
+    with open_cluster(configuration.cluster, configuration.concealment) as cluster:
+        check_memory(prepared, cluster.capacity)
+        reader = Reader(prepared.dataset, cluster.execution, observer)
+        assigned = assign_rows(
+            reader,
+            mixture,
+            preparation,
+            prepared.source,
+            wanted,
+            prepared.chunk_shape,
+            checkpoint,
+            run,
+        )
+    pivots = pivots_of(mixture, preparation)
+    components = components_of(assigned.sums, pivots, (), pivots[:, None, :][:, :0])
+    attributes = {**facts_of_run(configuration, prepared), **_facts(result, assigned)}
+    sweep = Sweep((best,), result.sweep.criterion, best, n_passes=1)
+    writer.commit_run(run, sweep, result.feature_names, attributes, preparation, components)
+
+
+def _facts(result: Result, assigned: Assigned) -> dict[str, Any]:
+    weight = float(assigned.sums.sizes.sum())
+    return {
+        "kind": "score",
+        "model_run": result.path.name.removesuffix(".zarr"),
+        "model_fingerprint": result.attributes.get("fingerprint"),
+        "n_missing": assigned.n_rows - int(assigned.sums.n_labelled.sum()),
+        "mean_log_density": assigned.log_likelihood / weight if weight > 0 else 0.0,
+        "outlier_quantile": result.attributes.get("outlier_quantile"),
+        "outlier_threshold": result.attributes.get("outlier_threshold"),
+        "status": result.sweep.best.status.value,
+    }
+
+
+def _check_features(result: Result, prepared: Preparation) -> None:
+    expected, found = result.feature_names, prepared.dataset.feature_names
+    if found != expected:
+        raise DataError(
+            f"The data have the features {_listed(found)}; the model of {result.path} was fitted "
+            f"to {_listed(expected)}. Name the same ones in the same order, with --set "
+            "input.columns=[...] or input.variables=[...]."
+        )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:10])
+    return f"{shown}, ... ({len(names)} in all)" if len(names) > 10 else shown
+
+
+def _named(identifier: str, result: Result) -> str:
+    """A name that depends on what is scored and on the model."""
+    facts = f"score {identifier} {digest_of(result.model)}"
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]
