@@ -10,6 +10,7 @@ from dgmm.engine.events import Observer, ignore
 from dgmm.engine.passes import Assigned, Reader
 from dgmm.errors import DataError
 from dgmm.io import writer
+from dgmm.io.arrays import storage_failures
 from dgmm.io.checkpoint import Checkpoint
 from dgmm.io.layout import attempt_path, run_path
 from dgmm.io.location import Place, output_place
@@ -95,13 +96,16 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
     run_id = _named(prepared.run_id, result)
     path = run_path(output, run_id)
     attempt = attempt_path(output, _named(prepared.attempt_id, result))
-    was_complete = writer.is_complete(output, run_id)
-    if attempt.exists() or not writer.is_published(output, run_id):
-        with only_writer(output):
+    with storage_failures(output):
+        was_complete = writer.is_complete(output, run_id)
+        is_done = writer.is_published(output, run_id) and not attempt.exists()
+    if not is_done:
+        with only_writer(output) as confirm:
             facts = replace(facts_for_checkpoint(prepared), run_id=run_id)
-            checkpoint = Checkpoint(attempt, facts)
+            checkpoint = Checkpoint(attempt, facts, confirm=confirm)
             if not writer.is_complete(output, run_id):
                 _complete(result, configuration, prepared, path, output, checkpoint, observer)
+            confirm()
             writer.publish_run(output, run_id)
             checkpoint.discard()
     found = open_result(path).attributes
@@ -155,6 +159,7 @@ def _complete(
     components = components_of(assigned.sums, pivots, (), pivots[:, None, :][:, :0])
     attributes = {**facts_of_run(configuration, prepared), **_facts(result, assigned)}
     sweep = Sweep((best,), result.sweep.criterion, best, n_passes=1)
+    checkpoint.confirm()
     writer.commit_run(run, sweep, result.feature_names, attributes, preparation, components)
 
 

@@ -1,0 +1,28 @@
+"""The ``dgmm`` command.
+
+What a command needs is imported inside it, so that help, ``validate`` and ``schema`` answer at
+once. Results go to stdout; progress, logs and errors to stderr.
+"""
+
+import click
+
+from dgmm import __version__
+from dgmm.cli.exits import Group
+from dgmm.cli.ingesting import ingest
+from dgmm.cli.results import report, runs, score
+from dgmm.cli.running import plan, run, schema, validate
+
+
+@click.group(name="dgmm", cls=Group)
+@click.version_option(__version__, prog_name="dgmm")
+def dgmm() -> None:
+    """Fit Gaussian mixtures to datasets bigger than memory, and choose one."""
+
+
+for _command in (run, plan, validate, schema, score, report, runs, ingest):
+    dgmm.add_command(_command)
+
+
+def main() -> None:
+    """Run the command and exit with its code."""
+    dgmm.main(prog_name="dgmm")

@@ -1,0 +1,38 @@
+"""The command that makes a Zarr store of other data."""
+
+import logging
+from typing import Any
+
+import click
+
+from dgmm.cli.exits import style_of
+
+
+@click.command()
+@click.argument("path", metavar="INPUT")
+@click.option("--output", required=True, metavar="OUT.zarr", help="Where the Zarr store goes.")
+@click.option("--format", "format_", default="auto", help="As input.format, or csv.")
+@click.option("--variable", help="The array to take, where there are several.")
+@click.option("--columns", multiple=True, metavar="A,B,...", help="The features; without, all.")
+@click.option("--weights", help="What holds a weight for every row; it is no feature then.")
+@click.option("--delimiter", help="Between the values of CSV; a comma, or a tab for .tsv.")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Of what is stored.")
+@click.option("--chunk-size", default="24MiB", show_default=True, help="Bytes of one chunk.")
+@click.option("--overwrite", is_flag=True, help="Replace a Zarr store that is there.")
+def ingest(path: str, format_: str, columns: tuple[str, ...], **options: Any) -> None:
+    """Make a Zarr store that is read fast of INPUT: CSV, or whatever else dgmm reads."""
+    from rich.console import Console
+
+    from dgmm.run import ingestion
+    from dgmm.run.logs import logging_to_stderr
+    from dgmm.run.signals import stoppable
+
+    names = tuple(name for each in columns for name in each.split(","))
+    wanted = ingestion.Ingestion(path, format=format_, columns=names, **options)
+    style = style_of(click.get_current_context().meta)
+    with (
+        stoppable("nothing is left of it"),
+        logging_to_stderr(Console(stderr=True), style, logging.INFO),
+    ):
+        n_rows, n_features = ingestion.run(wanted)
+    click.echo(f"{click.format_filename(wanted.output)}: {n_rows:,} rows x {n_features} features")

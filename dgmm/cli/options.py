@@ -1,0 +1,63 @@
+"""The configuration file of a command, and the options that go with one."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from dgmm.cli.exits import AS_JSON, CONFIGURATION, DEBUG
+
+if TYPE_CHECKING:
+    from dgmm.run.configuration import Configuration
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def _remember_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.meta[DEBUG] = value
+
+
+def _remember_format(ctx: click.Context, _: click.Parameter, value: str) -> None:
+    ctx.meta[AS_JSON] = value == "json"
+
+
+def load(config: str, overrides: tuple[str, ...]) -> "Configuration":
+    """The configuration, and from now on nothing is said that it conceals."""
+    from dgmm.run import configuration as configurations
+
+    configuration = configurations.load(config, overrides)
+    click.get_current_context().meta[CONFIGURATION] = configuration
+    return configuration
+
+
+def configured(command: _Command) -> _Command:
+    """Give a command its configuration file and the options that go with one."""
+    decorators = (
+        click.argument("config", type=click.Path()),
+        click.option(
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Set a key of the configuration, such as model.n_components=1:12; repeatable.",
+        ),
+        click.option(
+            "--debug",
+            is_flag=True,
+            expose_value=False,
+            callback=_remember_debug,
+            help="Show the traceback of an error.",
+        ),
+        click.option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            is_eager=True,
+            expose_value=False,
+            callback=_remember_format,
+            help="What is said on stderr: lines for people, or a JSON object a line.",
+        ),
+    )
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command

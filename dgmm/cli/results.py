@@ -1,0 +1,91 @@
+"""The commands that take a result: apply it to other data, list and prune what is kept."""
+
+import logging
+
+import click
+
+from dgmm.cli.exits import CONFIGURATION, printable, style_of
+
+
+@click.command()
+@click.argument("result")
+@click.argument("path", metavar="INPUT")
+@click.option("--output", required=True, help="A directory that keeps what is found, as runs.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set a key of the configuration that found the model, such as output.assignments=labels.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
+def score(result: str, path: str, output: str, overrides: tuple[str, ...], quiet: bool) -> None:
+    """Assign the rows of INPUT by the model of RESULT, an output directory or one run of it."""
+    from rich.console import Console
+
+    from dgmm.engine.events import ignore
+    from dgmm.io.reader import open_result
+    from dgmm.run import scoring
+    from dgmm.run.logs import logging_to_stderr
+    from dgmm.run.progress import watch
+    from dgmm.run.signals import stoppable
+
+    found = open_result(result)
+    configuration = scoring.configuration_for(found, path, output, overrides)
+    click.get_current_context().meta[CONFIGURATION] = configuration
+    errors, style = Console(stderr=True), style_of(click.get_current_context().meta)
+    level = logging.WARNING if quiet else logging.INFO
+    with stoppable(), logging_to_stderr(errors, style, level):
+        if quiet:
+            scored = scoring.score(found, configuration, ignore)
+        else:
+            with watch(errors) as observer:
+                scored = scoring.score(found, configuration, observer)
+    if not quiet:
+        click.echo(
+            f"{scored.n_rows:,} rows, {scored.n_missing:,} of them missing; "
+            f"mean log density {scored.mean_log_density:.6g}"
+        )
+    place = style.conceal(scored.path)
+    click.echo(f"already complete: {place}" if scored.already_complete else place)
+
+
+@click.command()
+@click.argument("output")
+@click.option("--show", metavar="RUN", help="Say all that is known of one run.")
+@click.option("--prune", is_flag=True, help="Remove old runs; the latest result always stays.")
+@click.option("--keep", type=click.IntRange(0), help="How many of the newest runs stay.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+def runs(output: str, show: str | None, prune: bool, keep: int | None, dry_run: bool) -> None:
+    """List the runs that OUTPUT keeps, newest first; show one, or prune old ones."""
+    from dgmm.io.location import output_place
+    from dgmm.io.runs import find_run, list_runs
+    from dgmm.run import runs as kept
+
+    if prune != (keep is not None) or (dry_run and not prune):
+        raise click.UsageError("--prune needs --keep, and --keep and --dry-run need --prune")
+    place = output_place(output)
+    if show is not None:
+        lines = kept.facts_of(find_run(place, show))
+    elif keep is not None:
+        gone = kept.prune(place, keep, only_say=dry_run)
+        verb = "would be removed" if dry_run else "removed"
+        lines = iter([f"{run.run_id} {verb}" for run in gone] or ["nothing to remove"])
+    else:
+        lines = kept.lines_of(list_runs(place))
+    for line in lines:
+        click.echo(printable(line))
+
+
+@click.command()
+@click.argument("result")
+@click.option("--output", metavar="FILE", help="Where it goes; else among the output's reports.")
+def report(result: str, output: str | None) -> None:
+    """Draw the report of RESULT, an output directory or one run of it, as one HTML file."""
+    from dgmm.io.location import output_place
+    from dgmm.io.reader import open_result
+    from dgmm.report import publish_report, write_report
+
+    found = open_result(result)
+    place = None if output is None else output_place(output)
+    click.echo(publish_report(found.path) if place is None else write_report(found, place))

@@ -1,0 +1,93 @@
+"""The commands that take a configuration: run, plan, validate; and its schema."""
+
+import json
+import logging
+from typing import TYPE_CHECKING
+
+import click
+
+from dgmm.cli.exits import style_of
+from dgmm.cli.options import configured, load
+
+if TYPE_CHECKING:
+    from dgmm.run.configuration import Configuration
+
+
+@click.command()
+@configured
+@click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
+@click.option("-v", "--verbose", is_flag=True, help="Log details, for the search of a fault.")
+@click.option("--fresh", is_flag=True, help="Do not go on with an interrupted run; start anew.")
+def run(config: str, overrides: tuple[str, ...], quiet: bool, verbose: bool, fresh: bool) -> None:
+    """Fit all candidates that CONFIG names and keep the results.
+
+    The same command again goes on where it was interrupted, or finds its run complete.
+    """
+    from dgmm.run.signals import stoppable
+
+    with stoppable():
+        _run(load(config, overrides), quiet, verbose, fresh)
+
+
+def _run(configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool) -> None:
+    from rich.console import Console
+
+    from dgmm.engine.events import ignore
+    from dgmm.run import stages
+    from dgmm.run.logs import Records, logging_to_stderr
+    from dgmm.run.progress import watch
+    from dgmm.run.table import show_candidates
+    from dgmm.run.worker import workers_write_in
+
+    errors, style = Console(stderr=True), style_of(click.get_current_context().meta)
+    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+    with logging_to_stderr(errors, style, level), workers_write_in(style):
+        if style.as_json:
+            records = Records()
+            outcome = stages.run(configuration, observer=records, fresh=fresh)
+            records.finished(outcome.path, outcome.sweep, already_complete=outcome.already_complete)
+        elif quiet:
+            outcome = stages.run(configuration, observer=ignore, fresh=fresh)
+        else:
+            with watch(errors) as observer:
+                outcome = stages.run(configuration, observer=observer, fresh=fresh)
+    if not quiet:
+        show_candidates(outcome.sweep, Console())
+    path = style.conceal(outcome.path)
+    click.echo(f"already complete: {path}" if outcome.already_complete else path)
+
+
+@click.command()
+@configured
+def plan(config: str, overrides: tuple[str, ...]) -> None:
+    """Say what a run of CONFIG would read, fit and need, without running it."""
+    configuration = load(config, overrides)
+
+    from rich.console import Console
+
+    from dgmm.run import plan as planning
+    from dgmm.run.logs import logging_to_stderr
+
+    style = style_of(click.get_current_context().meta)
+    with logging_to_stderr(Console(stderr=True), style, logging.INFO):
+        lines = planning.plan(configuration).lines()
+    for line in lines:
+        click.echo(style.conceal(line))
+
+
+@click.command()
+@configured
+def validate(config: str, overrides: tuple[str, ...]) -> None:
+    """Read CONFIG and list every mistake in it."""
+    from dgmm.run.configuration import candidates
+
+    n_candidates = len(candidates(load(config, overrides).model))
+    click.echo(f"{click.format_filename(config)} is valid: {n_candidates:,} candidates")
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON schema of a configuration."""
+    from dgmm.run import configuration
+
+    click.echo(json.dumps(configuration.schema(), indent=2))
