@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from dgmm.io.assignments import create_assignments, write_rows
+from dgmm.io.assignments import create_assignments, write_part
+from dgmm.io.grid import Grid
 from dgmm.io.reader import open_result
 from dgmm.io.record import Record, StageRecord
+from dgmm.io.wanted import Wanted
 from dgmm.io.writer import commit_run, publish_run, start_run
 from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Candidate, Status
@@ -77,9 +79,13 @@ def stored(output, results, kept=None, names=None, attributes=ATTRIBUTES, labels
     """A complete run with these fits, the first of which is the best."""
     run = start_run(output, "run-1")
     if labels is not None:
-        create_assignments(run, len(labels), results[0].parameters.n_components, ["labels"], 64)
+        grid = Grid(("sample",), (len(labels),), (len(labels),))
+        create_assignments(
+            run, grid, Wanted(("labels",), results[0].parameters.n_components), (64,)
+        )
         for start in range(0, len(labels), 64):
-            write_rows(run, "labels", start, labels[start : start + 64])
+            rows = labels[start : start + 64]
+            write_part(run, "labels", (slice(start, start + len(rows)),), rows)
     names = names or tuple(f"x{j}" for j in range(results[0].parameters.n_features))
     commit_run(run, Sweep(tuple(results), "bic", results[0], 4), names, attributes, record=kept)
     publish_run(output, "run-1")

@@ -18,7 +18,7 @@ from tests.report.results import ATTRIBUTES, fitted, mixture, record, rows_of
 
 def found(results, kept, names=("a", "b"), attributes=ATTRIBUTES):
     sweep = Sweep(tuple(results), "bic", results[0], 4)
-    result = Result(Path("run-1.zarr"), attributes, names, None, sweep, {})
+    result = Result(Path("run-1.zarr"), attributes, names, None, sweep, None, {})
     return findings_of(result, kept, sample_of(kept, result.model))
 
 
