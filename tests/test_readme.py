@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dgmm.cli import dgmm
 from dgmm.run.configuration import load, loads
 from dgmm.run.stages import run
 
@@ -24,10 +25,15 @@ def test_the_configuration_can_be_read():
 
 
 def test_the_commands_name_what_is_there():
-    first, second = blocks("sh")
+    first, second, third = blocks("sh")
     assert "configs/quickstart.yaml" in first
     assert (ROOT / "configs" / "quickstart.yaml").is_file()
     assert second.split() == ["sh", "scripts/check.sh"]
+    for line in third.splitlines():
+        words = line.partition("#")[0].split()
+        options = {option for known in dgmm.commands[words[1]].params for option in known.opts}
+        assert words[0] == "dgmm"
+        assert {word for word in words if word.startswith("--")} <= options
     assert "sh scripts/check.sh" in (ROOT / ".ci" / "run").read_text()
 
 
