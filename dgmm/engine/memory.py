@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.options import FitOptions
 from dgmm.errors import MemoryLimitError
-from dgmm.mixture import feature_map, kernels
+from dgmm.mixture import feature_map, kernels, tiles
 from dgmm.mixture.structures import structure_of
 
 _PROCESS_BYTES = 320 << 20  # a worker with NumPy, SciPy, Zarr and distributed imported
@@ -62,19 +62,19 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     """
     d = dataset.n_features
     orders = [(structure_of(kind).order, k) for kind, k in options.models]
-    order = max(order for order, _ in orders)
-    tile = kernels.tile_rows(order, d)
-    n_components = sum(k for _, k in orders)
-    sums = sum(k * feature_map.length(order, d) for order, k in orders)
+    lengths = {order: feature_map.length(order, d) for order, _ in orders}
+    sums = sum(k * lengths[order] for order, k in orders)
+    together = [(sum(k for o, k in orders if o == order), p) for order, p in lengths.items()]
+    scratch = max(tiles.most_scratch(c, p) for c, p in together)
+    slab = (d + 1) * kernels.slab_rows(d)
     # the centred kernel, should every model need it, holds whitened tiles of one model at a time
-    whitened = options.max_components * d * kernels.tile_rows(feature_map.LINEAR, d)
-    features = feature_map.length(order, d) * tile + n_components * tile
+    whitened = options.max_components * (d + 1) * kernels.CENTRED_TILE_ROWS
     row = _READ_COPIES * d * dataset.rows.dtype.itemsize + _PROFILE_BYTES
     sample_rows = min(options.sample_rows, dataset.n_rows)
     return Projection(
         process=_PROCESS_BYTES,
         block=row * dataset.block_rows,
-        kernel=8 * (2 * features + whitened + 3 * sums),
+        kernel=8 * (scratch + slab + whitened + 3 * sums),
         statistics=8 * sums,
         sample=_SAMPLE_COPIES * 8 * d * sample_rows,
         assignment=_ASSIGNMENT_COPIES * 8 * options.max_components * rows_per_write,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.mixture import softmax
 from dgmm.mixture.frame import Frame
 from dgmm.mixture.moments import Moments, is_empty
 from dgmm.mixture.parameters import Parameters
@@ -40,26 +39,29 @@ class CentredModel:
         diagonal = structure_of(self.mixture.covariance_type).is_diagonal
         return np.zeros((n_components, 1 + d + (d if diagonal else d * d)))
 
-    def accumulate(self, x: Array, weights: Array | None, sums: Array) -> tuple[float, float]:
+    def accumulate(self, x: Array, weights: Array, sums: Array) -> tuple[float, float]:
         """Add a tile to ``sums``; the log-likelihood and log-classification of the model.
 
         Parameters
         ----------
         x : ndarray of shape (d, T)
             Rows relative to the frame's origin, feature-major.
-        weights : ndarray of shape (T,), or None
+        weights : ndarray of shape (T,)
         sums : ndarray of shape (K, 1 + d + d^2) or (K, 1 + 2d)
             Added to in place.
         """
+        from dgmm.mixture import compiled
+
         d = x.shape[0]
         logits, whitened = log_densities(self.mixture, x)
-        scores = softmax.responsibilities(logits, weights)
+        log_density, log_total, scale = np.empty((3, len(weights)))
+        compiled.softmax(logits, weights, log_density, log_total, scale)
         sums[:, 0] += logits.sum(axis=1)
         diagonal = sums.shape[1] == 1 + 2 * d
         for total, r, y in zip(sums, logits, whitened, strict=True):
             total[1 : 1 + d] += y @ r
             total[1 + d :] += (y * y) @ r if diagonal else ((y * r) @ y.T).ravel()
-        return scores
+        return float(weights @ log_density), -float(weights @ log_total)
 
 
 def log_densities(mixture: Parameters, x: Array) -> tuple[Array, Array]:

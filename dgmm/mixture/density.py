@@ -94,6 +94,8 @@ def assign(
     DataError
         If a value is NaN or infinite.
     """
+    from dgmm.mixture import compiled
+
     n_rows = len(rows)
     log_density = np.empty(n_rows)
     responsibilities = np.empty((n_rows, mixture.n_components))
@@ -110,10 +112,7 @@ def assign(
         if preparation is not None:
             x = preparation.apply(x)
         logits, _ = centred.log_densities(mixture, x)
-        largest = logits.max(axis=0)
-        logits -= largest
-        np.exp(logits, out=logits)
-        total = logits.sum(axis=0)
-        log_density[tile] = largest + np.log(total)
-        responsibilities[tile] = (logits / total).T
+        log_total, scale = np.empty((2, logits.shape[1]))
+        compiled.softmax(logits, np.ones_like(scale), log_density[tile], log_total, scale)
+        responsibilities[tile] = logits.T
     return Assignment(log_density, responsibilities)

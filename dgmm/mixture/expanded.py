@@ -1,7 +1,7 @@
 """The expanded kernel: all components of all models in one product with the feature map.
 
-Models are grouped by the prefix of the feature map they need, so that there is one product a group
-and tile: L = Theta phi, then S += R phi'.
+Models are grouped by the prefix of the feature map they need; for a group and a tile of rows,
+L = Theta Phi, then S += Phi R'.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.mixture import feature_map, softmax
+from dgmm.mixture import feature_map
 from dgmm.mixture.frame import Frame
 from dgmm.mixture.moments import Moments, is_empty
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
+from dgmm.mixture.tiles import TileShape
 
 Array = NDArray[np.float64]
 
@@ -58,26 +59,51 @@ class ExpandedGroup:
         """The sums over no rows, shape (p, C)."""
         return np.zeros(self.theta.shape[::-1])
 
+    @property
+    def shape(self) -> TileShape:
+        """How the work is cut."""
+        return TileShape.of(*self.theta.shape)
+
+    @property
+    def scratch_size(self) -> int:
+        """Numbers to work with beside the sums."""
+        return self.shape.scratch_size(*self.theta.shape)
+
     def accumulate(
-        self, phi: Array, weights: Array | None, logits: Array, sums: Array
-    ) -> list[tuple[float, float]]:
-        """Add a tile to ``sums``; the log-likelihood and log-classification of each model.
+        self, x: Array, origin: Array, weights: Array, sums: Array, scratch: Array
+    ) -> Array:
+        """Add rows to ``sums``; log-likelihoods and log-classifications, shape (2, n_models).
 
         Parameters
         ----------
-        phi : ndarray of shape (>= p, T)
-        weights : ndarray of shape (T,), or None
-        logits : ndarray of shape (>= C, T)
-            Scratch.
+        x : ndarray of shape (n_rows, d)
+        origin : ndarray of shape (d,)
+            Subtracted from every row.
+        weights : ndarray of shape (n_rows,)
         sums : ndarray of shape (p, C)
             Added to in place.
+        scratch : ndarray of shape (>= scratch_size,)
+            Overwritten.
         """
-        n_components, p = self.theta.shape
-        phi = phi[:p]
-        logits = logits[:n_components]
-        np.matmul(self.theta, phi, out=logits)
-        scores = [softmax.responsibilities(logits[rows], weights) for rows in self.slices]
-        sums += phi @ logits.T
+        from dgmm.mixture import compiled
+
+        scores = np.zeros((2, len(self.models)))
+        shape = self.shape
+        compiled.add(
+            x,
+            origin,
+            weights,
+            # what came over the network may be read-only and unaligned
+            np.require(self.theta, requirements=["C", "ALIGNED", "WRITEABLE"]),
+            np.array(self.stops, dtype=np.int64),
+            feature_map.factors(self.order, x.shape[1]),
+            shape.rows,
+            shape.components,
+            shape.transposed,
+            sums,
+            scores,
+            scratch,
+        )
         return scores
 
 

@@ -27,31 +27,14 @@ def length(order: int, n_features: int) -> int:
     return (1 + d, 1 + 2 * d, 1 + d + d * (d + 1) // 2)[order]
 
 
-def evaluate(phi: Array, order: int, n_features: int) -> None:
-    """Complete phi in place from its linear part.
-
-    Parameters
-    ----------
-    phi : ndarray of shape (p, T)
-        Feature-major tile of T rows; on entry rows 1..d hold x, on return all p rows are set.
-    order : int
-        ``LINEAR``, ``SQUARES`` or ``CROSSES``.
-    n_features : int
-        d.
-    """
-    d = n_features
-    phi[0] = 1.0
-    if order == LINEAR:
-        return
-    x = phi[1 : 1 + d]
-    np.multiply(x, x, out=phi[1 + d : 1 + 2 * d])
-    if order == SQUARES:
-        return
-    start = 1 + 2 * d
-    for i in range(d - 1):
-        stop = start + d - 1 - i
-        np.multiply(x[i], x[i + 1 :], out=phi[start:stop])
-        start = stop
+@cache
+def factors(order: int, n_features: int) -> NDArray[np.int64]:
+    """Which two entries of (1, x) each entry of phi is the product of, shape (2, p)."""
+    diagonal, rows, columns = _places(n_features)
+    one = np.zeros(1 + n_features, dtype=np.int64)
+    left = np.concatenate([one, 1 + diagonal, 1 + rows])
+    right = np.concatenate([np.arange(1 + n_features), 1 + diagonal, 1 + columns])
+    return np.ascontiguousarray(np.stack([left, right])[:, : length(order, n_features)], np.int64)
 
 
 def pack_symmetric(matrices: Array) -> Array:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.mixture import centred, expanded, feature_map
+from dgmm.mixture import centred, expanded
 from dgmm.mixture.centred import CentredModel
 from dgmm.mixture.expanded import ExpandedGroup
 from dgmm.mixture.frame import Frame
@@ -24,8 +24,9 @@ Array = NDArray[np.float64]
 MAX_RELATIVE_ERROR = 1e-9
 """Above this bound on the expanded kernel's error a model takes the centred one."""
 
-_TILE_BYTES = 3 << 19
-_TILE_ROWS = (128, 2048)
+_SLAB_BYTES = 1 << 19
+_SLAB_ROWS = (512, 8192)
+CENTRED_TILE_ROWS = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,14 +51,9 @@ class PackedModels:
     centred: tuple[CentredModel, ...]
 
     @property
-    def order(self) -> int:
-        """The longest prefix of the feature map that a group needs."""
-        return max((group.order for group in self.groups), default=feature_map.LINEAR)
-
-    @property
-    def n_components(self) -> int:
-        """Components of all expanded models, C."""
-        return sum(len(group.theta) for group in self.groups)
+    def scratch_size(self) -> int:
+        """Numbers that the expanded kernel works with beside its sums."""
+        return max((group.scratch_size for group in self.groups), default=0)
 
     def zero(self) -> SufficientStatistics:
         """The statistics of no rows."""
@@ -97,13 +93,9 @@ def pack(
     return PackedModels(origin, preparation, len(mixtures), groups, models)
 
 
-def tile_rows(order: int, n_features: int) -> int:
-    """Rows of a tile: a power of two for which the feature map stays in cache.
-
-    It depends on the shape of the models alone, never on the machine, so that results do not.
-    """
-    rows = _TILE_BYTES // (8 * feature_map.length(order, n_features))
-    return int(np.clip(1 << (rows.bit_length() - 1), *_TILE_ROWS))
+def slab_rows(n_features: int) -> int:
+    """Rows that are widened to float64 at a time; the kernels cut them into tiles."""
+    return int(np.clip(_SLAB_BYTES // (8 * n_features), *_SLAB_ROWS))
 
 
 def accumulate(
@@ -126,42 +118,35 @@ def accumulate(
     """
     statistics = packed.zero()
     n_rows, d = len(rows), len(packed.origin)
-    size = tile_rows(packed.order, d)
-    phi = np.empty((feature_map.length(packed.order, d), size))
-    logits = np.empty((packed.n_components, size))
-    for start in range(0, n_rows, size):
-        tile = rows[start : start + size]
-        width = len(tile)
-        # A short last tile gets arrays of its own, so that every product is contiguous.
-        if width < size:
-            phi, logits = np.empty((len(phi), width)), np.empty((len(logits), width))
-        columns = tile.T if packed.preparation is None else packed.preparation.apply(tile.T)
-        np.subtract(columns, packed.origin[:, None], out=phi[1 : 1 + d])
-        feature_map.evaluate(phi, packed.order, d)
-        w = None if weights is None else weights[start : start + size].astype(np.float64)
-        _accumulate_tile(packed, phi, w, logits, statistics)
+    size = min(slab_rows(d), n_rows)
+    slab, ones, scratch = np.empty((size, d)), np.ones(size), np.empty(packed.scratch_size)
+    for start in range(0, n_rows, size or 1):
+        part = rows[start : start + size]
+        x, w = slab[: len(part)], ones[: len(part)]
+        x[...] = part if packed.preparation is None else packed.preparation.apply(part.T).T
+        if weights is not None:
+            w[...] = weights[start : start + size]
+        _accumulate_slab(packed, x, w, statistics, scratch)
     return statistics
 
 
-def _accumulate_tile(
-    packed: PackedModels,
-    phi: Array,
-    weights: Array | None,
-    logits: Array,
-    statistics: SufficientStatistics,
+def _accumulate_slab(
+    packed: PackedModels, x: Array, weights: Array, statistics: SufficientStatistics, scratch: Array
 ) -> None:
-    """Add one tile to the statistics, in place."""
+    """Add some rows to the statistics, in place."""
     n_groups = len(packed.groups)
-    d = len(packed.origin)
     for group, sums in zip(packed.groups, statistics.sums[:n_groups], strict=True):
-        scores = group.accumulate(phi, weights, logits, sums)
-        for model, (log_likelihood, log_classification) in zip(group.models, scores, strict=True):
-            statistics.log_likelihood[model] += log_likelihood
-            statistics.log_classification[model] += log_classification
-    for entry, sums in zip(packed.centred, statistics.sums[n_groups:], strict=True):
-        log_likelihood, log_classification = entry.accumulate(phi[1 : 1 + d], weights, sums)
-        statistics.log_likelihood[entry.model] += log_likelihood
-        statistics.log_classification[entry.model] += log_classification
+        models = list(group.models)
+        scores = group.accumulate(x, packed.origin, weights, sums, scratch)
+        statistics.log_likelihood[models] += scores[0]
+        statistics.log_classification[models] += scores[1]
+    for start in range(0, len(x) if packed.centred else 0, CENTRED_TILE_ROWS):
+        tile = slice(start, start + CENTRED_TILE_ROWS)
+        columns = np.subtract(x[tile].T, packed.origin[:, None], order="C")
+        for entry, sums in zip(packed.centred, statistics.sums[n_groups:], strict=True):
+            log_likelihood, log_classification = entry.accumulate(columns, weights[tile], sums)
+            statistics.log_likelihood[entry.model] += log_likelihood
+            statistics.log_classification[entry.model] += log_classification
 
 
 def moments(

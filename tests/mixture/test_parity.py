@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from dgmm.mixture import em, kernels
 from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.tiles import TileShape
 from tests import reference
 from tests.mixture.one_step import (
     KERNELS,
@@ -134,7 +135,8 @@ def test_em_step_equals_scikit_learn(kernel, case, data):
 def test_blocks_of_several_tiles_equal_the_textbook(kernel, covariance_type):
     rng = np.random.default_rng(8)
     n_samples, n_features = 2500, 2
-    assert kernels.tile_rows(2, n_features) < n_samples
+    assert TileShape.of(1, 1).rows < n_samples
+    assert n_samples > kernels.CENTRED_TILE_ROWS
     X = rng.normal(size=(n_samples, n_features)) + 3 * rng.integers(0, 2, (n_samples, 1))
     start = random_mixture(rng, X, covariance_type, 2)
     ours = em_step(X, start, kernel=kernel)

@@ -1,0 +1,305 @@
+"""The loops over rows, compiled by Numba: the expanded kernel's tiles and the softmax.
+
+Importing this module imports Numba, which takes half a second: do it where rows are worked on.
+Every function releases the GIL. Machine code is kept beside this file, or in the user's cache;
+where neither can be written, each process compiles anew.
+
+All arrays are feature-major: rows of the data run along the last axis, so that loops are vectors.
+"""
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Loop = TypeVar("Loop", bound=Callable[..., object])
+
+# Products and sums may be fused, which is exact; nothing else may be rearranged.
+_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+
+_inlined = njit(**_OPTIONS)
+
+
+def _compiled(signature: str) -> Callable[[Loop], Loop]:
+    """Compile for one signature, or load what was compiled before."""
+
+    def compile_(function: Loop) -> Loop:
+        try:
+            return njit(signature, cache=True, **_OPTIONS)(function)
+        except Exception:  # the cache cannot be written, is damaged, or the disk is full
+            return njit(signature, **_OPTIONS)(function)
+
+    return compile_
+
+
+# --- exponential and logarithm, in a form that becomes vector instructions --------------------
+
+_NEGLIGIBLE = -600.0
+"""Responsibilities below exp(-600) count as nothing: they are far below rounding, and arithmetic is
+slow where they become subnormal."""
+
+_LOG2_E = 1 / math.log(2)
+_LN2_HIGH = float.fromhex("0x1.62e42fefap-1")  # 36 bits: products with |k| < 2^17 are exact
+_LN2_LOW = float.fromhex("0x1.cf79abc9e3b39p-40")
+_ROUND = 1.5 * 2.0**52  # a number this large has no bits behind the point
+_INVERSE_FACTORIALS = tuple(1 / math.factorial(n) for n in range(14))
+_ODD = tuple(1 / (2 * n + 1) for n in range(12))
+_SQRT_HALF = math.sqrt(0.5)
+_LN2 = math.log(2)
+
+
+@_inlined
+def _exp(x: float) -> float:
+    """exp(x) for x <= 0, to less than one unit in the last place; 0 below -600.
+
+    x = k log 2 + r with |r| <= log(2) / 2 (Cody & Waite 1980), and Taylor's series of exp(r) up to
+    r^13 / 13!, whose remainder is 4e-18.
+    """
+    is_negligible = x < _NEGLIGIBLE
+    x = _NEGLIGIBLE if is_negligible else x
+    shifted = x * _LOG2_E + _ROUND
+    k = shifted - _ROUND
+    r = (x - k * _LN2_HIGH) - k * _LN2_LOW
+    series = _INVERSE_FACTORIALS[13]
+    series = series * r + _INVERSE_FACTORIALS[12]
+    series = series * r + _INVERSE_FACTORIALS[11]
+    series = series * r + _INVERSE_FACTORIALS[10]
+    series = series * r + _INVERSE_FACTORIALS[9]
+    series = series * r + _INVERSE_FACTORIALS[8]
+    series = series * r + _INVERSE_FACTORIALS[7]
+    series = series * r + _INVERSE_FACTORIALS[6]
+    series = series * r + _INVERSE_FACTORIALS[5]
+    series = series * r + _INVERSE_FACTORIALS[4]
+    series = series * r + _INVERSE_FACTORIALS[3]
+    series = series * r + _INVERSE_FACTORIALS[2]
+    series = series * r + _INVERSE_FACTORIALS[1]
+    series = series * r + _INVERSE_FACTORIALS[0]
+    # the last bits of ``shifted`` are k, which belongs into the exponent
+    power = np.int64((np.float64(shifted).view(np.int64) + 1023) << 52).view(np.float64)
+    return 0.0 if is_negligible else series * power
+
+
+@_inlined
+def _log(x: float) -> float:
+    """log(x) for finite x >= 1, to two units in the last place of the result or of log 2.
+
+    x = 2^e m with m between the roots of 1/2 and 2, and
+    log m = 2 (f + f^3 / 3 + f^5 / 5 + ..), f = (m - 1) / (m + 1), |f| < 0.172.
+    """
+    bits = np.float64(x).view(np.int64)
+    exponent = (bits - np.float64(_SQRT_HALF).view(np.int64)) >> 52
+    m = np.int64(bits - (exponent << 52)).view(np.float64)
+    f = (m - 1.0) / (m + 1.0)
+    square = f * f
+    series = _ODD[11]
+    series = series * square + _ODD[10]
+    series = series * square + _ODD[9]
+    series = series * square + _ODD[8]
+    series = series * square + _ODD[7]
+    series = series * square + _ODD[6]
+    series = series * square + _ODD[5]
+    series = series * square + _ODD[4]
+    series = series * square + _ODD[3]
+    series = series * square + _ODD[2]
+    series = series * square + _ODD[1]
+    return exponent * _LN2 + 2.0 * (f + f * square * series)
+
+
+# --- loops over a row of T numbers ------------------------------------------------------------
+
+
+@_inlined
+def _fill(row: Array, value: float) -> None:
+    for t in range(row.size):
+        row[t] = value
+
+
+@_inlined
+def _copy(row: Array, other: Array) -> None:
+    for t in range(row.size):
+        other[t] = row[t]
+
+
+@_inlined
+def _raise_to(largest: Array, row: Array) -> None:
+    for t in range(row.size):
+        largest[t] = row[t] if row[t] > largest[t] else largest[t]
+
+
+@_inlined
+def _exponentiate(row: Array, largest: Array, total: Array) -> None:
+    for t in range(row.size):
+        value = _exp(row[t] - largest[t])
+        row[t] = value
+        total[t] += value
+
+
+@_inlined
+def _multiply(row: Array, factor: Array) -> None:
+    for t in range(row.size):
+        row[t] *= factor[t]
+
+
+@_inlined
+def _add_to(total: Array, row: Array) -> None:
+    for t in range(row.size):
+        total[t] += row[t]
+
+
+@_inlined
+def _evaluate(x: Array, origin: Array, factors: Indices, phi: Array) -> None:
+    """The feature map of rows x, transposed."""
+    linear = 1 + x.shape[1]
+    _fill(phi[0], 1.0)
+    for i in range(1, linear):
+        row, shift = phi[i], origin[i - 1]
+        for t in range(row.size):
+            row[t] = x[t, i - 1] - shift
+    for f in range(linear, len(phi)):
+        left, right, product = phi[factors[0, f]], phi[factors[1, f]], phi[f]
+        for t in range(product.size):
+            product[t] = left[t] * right[t]
+
+
+@_inlined
+def _transpose(matrix: Array, out: Array) -> None:
+    """In columns of eight, so that what is written to fills lines of the cache."""
+    n_rows, n_columns = matrix.shape
+    whole = n_columns - n_columns % 8
+    for start in range(0, whole, 8):
+        for i in range(n_rows):
+            for j in range(start, start + 8):
+                out[j, i] = matrix[i, j]
+    for i in range(n_rows):
+        for j in range(whole, n_columns):
+            out[j, i] = matrix[i, j]
+
+
+@_inlined
+def _dot(row: Array, other: Array) -> float:
+    total = 0.0
+    for t in range(row.size):
+        total += row[t] * other[t]
+    return total
+
+
+# --- what others call -------------------------------------------------------------------------
+
+
+@_compiled("void(float64[:, ::1], float64[::1], float64[::1], float64[::1], float64[::1])")
+def softmax(
+    logits: Array, weights: Array, log_density: Array, log_total: Array, scale: Array
+) -> None:
+    """Turn a tile of weighted log-densities into weighted responsibilities, in place.
+
+    Subtracting the largest logit keeps a row whose densities all underflow finite.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (K, T)
+        log(w_k N(x_t | mu_k, Sigma_k)), up to a constant for each row; overwritten by
+        weight_t r_kt, which sums over k to weight_t.
+    weights : ndarray of shape (T,)
+        Sample weights.
+    log_density : ndarray of shape (T,)
+        Set to log-sum-exp of the logits, in nats.
+    log_total : ndarray of shape (T,)
+        Set to -log of the largest responsibility, in nats.
+    scale : ndarray of shape (T,)
+        Overwritten.
+    """
+    largest, total = log_density, scale
+    _copy(logits[0], largest)
+    for k in range(1, len(logits)):
+        _raise_to(largest, logits[k])
+    _fill(total, 0.0)
+    for k in range(len(logits)):
+        _exponentiate(logits[k], largest, total)
+    for t in range(log_total.size):  # total >= 1, and the largest responsibility is 1 / total
+        log_total[t] = _log(total[t])
+    _add_to(log_density, log_total)
+    for t in range(scale.size):
+        scale[t] = weights[t] / total[t]
+    for k in range(len(logits)):
+        _multiply(logits[k], scale)
+
+
+@_compiled(
+    "void(float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], int64[::1],"
+    " int64[:, ::1], int64, int64, boolean, float64[:, ::1], float64[:, ::1], float64[::1])"
+)
+def add(
+    x: Array,
+    origin: Array,
+    weights: Array,
+    theta: Array,
+    stops: Indices,
+    factors: Indices,
+    tile_rows: int,
+    batch: int,
+    transposed: bool,
+    sums: Array,
+    scores: Array,
+    scratch: Array,
+) -> None:
+    """Add rows to the sums of the expanded kernel, tile by tile.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_rows, d)
+    origin : ndarray of shape (d,)
+        Subtracted from every row.
+    weights : ndarray of shape (n_rows,)
+    theta : ndarray of shape (C, p)
+        Natural parameters of the components of all models.
+    stops : ndarray of shape (n_models,)
+        Where each model's components end in ``theta``.
+    factors : ndarray of shape (2, p)
+        :func:`dgmm.mixture.feature_map.factors`.
+    tile_rows, batch, transposed
+        A :class:`dgmm.mixture.tiles.TileShape`.
+    sums : ndarray of shape (p, C)
+        Added to in place.
+    scores : ndarray of shape (2, n_models)
+        Log-likelihoods and log-classifications, in nats, added to in place.
+    scratch : ndarray of shape (TileShape.scratch_size,)
+        Overwritten.
+    """
+    n_components, length = theta.shape
+    for start in range(0, len(x), tile_rows):
+        n_rows = min(tile_rows, len(x) - start)
+        tile_weights = weights[start : start + n_rows]
+        a = length * n_rows
+        b = a + n_components * n_rows
+        c = b + batch * n_rows
+        phi = scratch[:a].reshape((length, n_rows))
+        logits = scratch[a:b].reshape((n_components, n_rows))
+        log_density = scratch[c : c + n_rows]
+        log_total = scratch[c + n_rows : c + 2 * n_rows]
+        scale = scratch[c + 2 * n_rows : c + 3 * n_rows]
+        rest = scratch[c + 3 * n_rows :]
+        _evaluate(x[start : start + n_rows], origin, factors, phi)
+        for k in range(0, n_components, batch):
+            np.dot(theta[k : k + batch], phi, logits[k : k + batch])
+        first = 0
+        for model in range(stops.size):
+            softmax(logits[first : stops[model]], tile_weights, log_density, log_total, scale)
+            scores[0, model] += _dot(tile_weights, log_density)
+            scores[1, model] -= _dot(tile_weights, log_total)
+            first = stops[model]
+        for k in range(0, n_components, batch):
+            r = logits[k : k + batch]
+            product = rest[: length * len(r)].reshape((length, len(r)))
+            if transposed:
+                r_transposed = scratch[b : b + len(r) * n_rows].reshape((n_rows, len(r)))
+                _transpose(r, r_transposed)
+                np.dot(phi, r_transposed, product)
+            else:
+                np.dot(phi, r.T, product)
+            for f in range(length):
+                _add_to(sums[f, k : k + batch], product[f])

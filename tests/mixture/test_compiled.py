@@ -1,0 +1,111 @@
+"""The compiled loops: exponential and logarithm to the last place, and where they are kept."""
+
+import subprocess
+import sys
+
+import mpmath
+import numba
+import numpy as np
+import pytest
+
+from dgmm.mixture import compiled
+
+
+def softmax(logits, weights=None):
+    """Responsibilities, log-density and -log of the largest responsibility of each row."""
+    r = np.ascontiguousarray(logits, dtype=np.float64)
+    n_rows = r.shape[1]
+    weights = np.ones(n_rows) if weights is None else weights
+    log_density, log_total, scale = np.empty((3, n_rows))
+    compiled.softmax(r, weights, log_density, log_total, scale)
+    return r, log_density, log_total
+
+
+def exponentials(x):
+    """exp(x) for x <= 0, as the softmax of (0, x) has it before it divides by the total."""
+    r, _, _ = softmax(np.stack([np.zeros_like(x), x]))
+    return r[1] / r[0]
+
+
+@pytest.fixture(scope="module")
+def logits():
+    rng = np.random.default_rng(0)
+    near_steps = np.log(2) * (np.arange(400) + 0.5)  # where the reduced argument is largest
+    magnitudes = np.concatenate(
+        [rng.uniform(0, 599, 1000), near_steps, 10 ** -rng.uniform(0, 17, 600)]
+    )
+    return -magnitudes
+
+
+def test_log_density_is_exact_to_the_last_places(logits):
+    """log(1 + exp(x)), against 40 digits."""
+    _, log_density, log_total = softmax(np.stack([np.zeros_like(logits), logits]))
+    with mpmath.workdps(40):
+        exact = [float(mpmath.log(1 + mpmath.exp(mpmath.mpf(x)))) for x in logits]
+    np.testing.assert_allclose(log_density, exact, rtol=0, atol=3e-16)
+    assert np.array_equal(log_density, log_total)
+
+
+def test_exponentials_are_within_one_place(logits):
+    """To 1 ulp, and 2 more for the two divisions by the total."""
+    with mpmath.workdps(40):
+        exact = np.array([float(mpmath.exp(mpmath.mpf(x))) for x in logits])
+    assert (np.abs(exponentials(logits) - exact) <= 3 * np.spacing(exact)).all()
+
+
+def test_negligible_responsibilities_are_zero_and_order_is_kept():
+    x = -np.sort(np.random.default_rng(1).uniform(590, 610, 500))
+    ours = exponentials(x)
+    assert (np.diff(ours) <= 0).all()
+    assert np.array_equal(ours == 0.0, x < -600)
+    assert exponentials(np.array([-1e308]))[0] == 0.0
+
+
+def test_logarithms_of_large_totals():
+    """Equal logits of K components: log K."""
+    for n_components in (1, 2, 3, 7, 1000, 4096):
+        _, log_density, _ = softmax(np.full((n_components, 3), -7.0))
+        np.testing.assert_allclose(log_density + 7.0, np.log(n_components), rtol=1e-15, atol=1e-15)
+
+
+def test_what_is_not_a_number_stays_visible():
+    _, log_density, _ = softmax(np.array([[0.0, np.nan], [1.0, 2.0]]))
+    assert np.isfinite(log_density[0])
+    assert np.isnan(log_density[1])
+
+
+@pytest.mark.parametrize("n_rows", [1, 7, 8, 9, 64])
+def test_responsibilities_sum_to_the_weights(n_rows):
+    rng = np.random.default_rng(n_rows)
+    weights = rng.uniform(0, 3, n_rows)
+    r, _, _ = softmax(rng.normal(size=(5, n_rows)) * 300, weights)
+    np.testing.assert_allclose(r.sum(axis=0), weights, rtol=1e-15)
+
+
+def test_nothing_but_rows_imports_the_compiler():
+    code = "import sys, dgmm.cli, dgmm.estimator, dgmm.run.stages; print('numba' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def double(x):
+    return x + x
+
+
+@pytest.mark.parametrize("content", [b"", b"damaged"])
+def test_a_damaged_cache_is_compiled_over(tmp_path, monkeypatch, content):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    assert compiled._compiled("float64(float64)")(double)(2.0) == 4.0
+    (index,) = tmp_path.rglob("*.nbi")
+    index.write_bytes(content)
+    assert compiled._compiled("float64(float64)")(double)(2.0) == 4.0
+
+
+def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(tmp_path, monkeypatch):
+    """As in a read-only container: no place will do."""
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "file"))
+    monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator")
+    with pytest.raises(RuntimeError, match="cannot cache"):
+        numba.njit("float64(float64)", cache=True)(double)
+    assert compiled._compiled("float64(float64)")(double)(2.0) == 4.0
