@@ -8,7 +8,7 @@ from dgmm.errors import MemoryLimitError
 from dgmm.mixture import feature_map, kernels, tiles
 from dgmm.mixture.structures import structure_of
 
-_PROCESS_BYTES = 320 << 20  # a worker with NumPy, SciPy, Zarr and distributed imported
+_PROCESS_BYTES = 352 << 20  # a worker with NumPy, SciPy, Numba, Zarr and distributed imported
 _READ_COPIES = 3  # a block, what it is decoded from, and what is decoded but not yet in place
 _PROFILE_BYTES = 20  # a row's weight, random word and marks
 _SAMPLE_COPIES = 3  # as drawn, as collected, about its mean

@@ -6,6 +6,7 @@ kernel; used where that one would lose digits.
 """
 
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,9 @@ class CentredModel:
         diagonal = structure_of(self.mixture.covariance_type).is_diagonal
         return np.zeros((n_components, 1 + d + (d if diagonal else d * d)))
 
-    def accumulate(self, x: Array, weights: Array, sums: Array) -> tuple[float, float]:
+    def accumulate(
+        self, x: Array, weights: Array, sums: Array, loops: ModuleType
+    ) -> tuple[float, float]:
         """Add a tile to ``sums``; the log-likelihood and log-classification of the model.
 
         Parameters
@@ -49,13 +52,13 @@ class CentredModel:
         weights : ndarray of shape (T,)
         sums : ndarray of shape (K, 1 + d + d^2) or (K, 1 + 2d)
             Added to in place.
+        loops : module
+            :func:`dgmm.mixture.loops.loops_for` the block.
         """
-        from dgmm.mixture import compiled
-
         d = x.shape[0]
         logits, whitened = log_densities(self.mixture, x)
         log_density, log_total, scale = np.empty((3, len(weights)))
-        compiled.softmax(logits, weights, log_density, log_total, scale)
+        loops.softmax(logits, weights, log_density, log_total, scale)
         sums[:, 0] += logits.sum(axis=1)
         diagonal = sums.shape[1] == 1 + 2 * d
         for total, r, y in zip(sums, logits, whitened, strict=True):

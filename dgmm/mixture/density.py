@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from dgmm.errors import DataError
 from dgmm.mixture import centred
+from dgmm.mixture.loops import loops_for
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.preparation import Preparation
 
@@ -94,9 +95,8 @@ def assign(
     DataError
         If a value is NaN or infinite.
     """
-    from dgmm.mixture import compiled
-
     n_rows = len(rows)
+    loops = loops_for(n_rows, mixture.n_components)
     log_density = np.empty(n_rows)
     responsibilities = np.empty((n_rows, mixture.n_components))
     for start in range(0, n_rows, _TILE_ROWS):
@@ -113,6 +113,6 @@ def assign(
             x = preparation.apply(x)
         logits, _ = centred.log_densities(mixture, x)
         log_total, scale = np.empty((2, logits.shape[1]))
-        compiled.softmax(logits, np.ones_like(scale), log_density[tile], log_total, scale)
+        loops.softmax(logits, np.ones_like(scale), log_density[tile], log_total, scale)
         responsibilities[tile] = logits.T
     return Assignment(log_density, responsibilities)

@@ -6,6 +6,7 @@ L = Theta Phi, then S += Phi R'.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Self
 
 import numpy as np
@@ -70,7 +71,13 @@ class ExpandedGroup:
         return self.shape.scratch_size(*self.theta.shape)
 
     def accumulate(
-        self, x: Array, origin: Array, weights: Array, sums: Array, scratch: Array
+        self,
+        x: Array,
+        origin: Array,
+        weights: Array,
+        sums: Array,
+        scratch: Array,
+        loops: ModuleType,
     ) -> Array:
         """Add rows to ``sums``; log-likelihoods and log-classifications, shape (2, n_models).
 
@@ -84,12 +91,12 @@ class ExpandedGroup:
             Added to in place.
         scratch : ndarray of shape (>= scratch_size,)
             Overwritten.
+        loops : module
+            :func:`dgmm.mixture.loops.loops_for` the block.
         """
-        from dgmm.mixture import compiled
-
         scores = np.zeros((2, len(self.models)))
         shape = self.shape
-        compiled.add(
+        loops.add(
             x,
             origin,
             weights,

@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from dgmm.mixture import centred, expanded
 from dgmm.mixture.centred import CentredModel
 from dgmm.mixture.expanded import ExpandedGroup
 from dgmm.mixture.frame import Frame
+from dgmm.mixture.loops import loops_for
 from dgmm.mixture.moments import Moments
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.preparation import Preparation
@@ -49,6 +51,12 @@ class PackedModels:
     n_models: int
     groups: tuple[ExpandedGroup, ...]
     centred: tuple[CentredModel, ...]
+
+    @property
+    def n_components(self) -> int:
+        """Components of all models."""
+        expanded_components = sum(len(group.theta) for group in self.groups)
+        return expanded_components + sum(model.mixture.n_components for model in self.centred)
 
     @property
     def scratch_size(self) -> int:
@@ -119,6 +127,7 @@ def accumulate(
     statistics = packed.zero()
     n_rows, d = len(rows), len(packed.origin)
     size = min(slab_rows(d), n_rows)
+    loops = loops_for(n_rows, packed.n_components)
     slab, ones, scratch = np.empty((size, d)), np.ones(size), np.empty(packed.scratch_size)
     for start in range(0, n_rows, size or 1):
         part = rows[start : start + size]
@@ -126,25 +135,32 @@ def accumulate(
         x[...] = part if packed.preparation is None else packed.preparation.apply(part.T).T
         if weights is not None:
             w[...] = weights[start : start + size]
-        _accumulate_slab(packed, x, w, statistics, scratch)
+        _accumulate_slab(packed, x, w, statistics, scratch, loops)
     return statistics
 
 
 def _accumulate_slab(
-    packed: PackedModels, x: Array, weights: Array, statistics: SufficientStatistics, scratch: Array
+    packed: PackedModels,
+    x: Array,
+    weights: Array,
+    statistics: SufficientStatistics,
+    scratch: Array,
+    loops: ModuleType,
 ) -> None:
     """Add some rows to the statistics, in place."""
     n_groups = len(packed.groups)
     for group, sums in zip(packed.groups, statistics.sums[:n_groups], strict=True):
         models = list(group.models)
-        scores = group.accumulate(x, packed.origin, weights, sums, scratch)
+        scores = group.accumulate(x, packed.origin, weights, sums, scratch, loops)
         statistics.log_likelihood[models] += scores[0]
         statistics.log_classification[models] += scores[1]
     for start in range(0, len(x) if packed.centred else 0, CENTRED_TILE_ROWS):
         tile = slice(start, start + CENTRED_TILE_ROWS)
         columns = np.subtract(x[tile].T, packed.origin[:, None], order="C")
         for entry, sums in zip(packed.centred, statistics.sums[n_groups:], strict=True):
-            log_likelihood, log_classification = entry.accumulate(columns, weights[tile], sums)
+            log_likelihood, log_classification = entry.accumulate(
+                columns, weights[tile], sums, loops
+            )
             statistics.log_likelihood[entry.model] += log_likelihood
             statistics.log_classification[entry.model] += log_classification
 

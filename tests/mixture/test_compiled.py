@@ -8,7 +8,9 @@ import numba
 import numpy as np
 import pytest
 
-from dgmm.mixture import compiled
+from dgmm.mixture import compiled, kernels, loops
+from tests.mixture.one_step import relative_to, using
+from tests.strategies import COVARIANCE_TYPES, random_mixture
 
 
 def softmax(logits, weights=None):
@@ -82,10 +84,49 @@ def test_responsibilities_sum_to_the_weights(n_rows):
     np.testing.assert_allclose(r.sum(axis=0), weights, rtol=1e-15)
 
 
-def test_nothing_but_rows_imports_the_compiler():
-    code = "import sys, dgmm.cli, dgmm.estimator, dgmm.run.stages; print('numba' in sys.modules)"
+@pytest.mark.parametrize("kind", COVARIANCE_TYPES)
+@pytest.mark.parametrize(
+    ("n_rows", "n_features", "n_components"),
+    [(300, 2, [1, 3]), (700, 5, [4, 9, 21]), (90, 16, [24]), (90, 33, [40]), (40, 64, [2, 60])],
+)
+def test_both_kinds_of_loops_give_the_same_sums(
+    kind, n_rows, n_features, n_components, monkeypatch
+):
+    """For every shape of tile: few entries, in batches, in one product."""
+    rng = np.random.default_rng(n_features)
+    X = rng.normal(size=(n_rows, n_features)) * 2
+    mixtures = [
+        relative_to(np.ones(n_features), random_mixture(rng, X, kind, k)) for k in n_components
+    ]
+    with using("expanded"):
+        packed = kernels.pack(mixtures, np.ones(n_features))
+    weights = rng.uniform(0, 2, n_rows)
+    found = []
+    for loops_from in (0, np.inf):
+        monkeypatch.setattr(loops, "COMPILED_FROM", loops_from)
+        found.append(kernels.accumulate(packed, X, weights))
+    ours, theirs = found
+    np.testing.assert_allclose(ours.log_likelihood, theirs.log_likelihood, rtol=1e-13)
+    np.testing.assert_allclose(
+        ours.log_classification, theirs.log_classification, rtol=1e-11, atol=1e-12
+    )
+    np.testing.assert_allclose(ours.sums[0], theirs.sums[0], rtol=1e-10, atol=1e-11)
+
+
+def test_small_fits_do_without_the_compiler():
+    code = """
+import sys, numpy as np
+import dgmm.cli, dgmm.estimator, dgmm.run.stages
+from dgmm.mixture import kernels
+from dgmm.mixture.parameters import Parameters
+mixture = Parameters.from_covariances("diag", np.full(4, 0.25), np.eye(4), np.ones((4, 4)))
+packed = kernels.pack([mixture], np.zeros(4))
+for n_rows in (2_000, 9_000):
+    kernels.accumulate(packed, np.ones((n_rows, 4)))
+    print("numba" in sys.modules)
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert done.stdout.split() == ["False", "True"]
 
 
 def double(x):

@@ -1,0 +1,12 @@
+"""The mathematics is tested in the compiled loops; the others are compared with them."""
+
+import pytest
+
+from dgmm.mixture import loops
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _compiled_loops():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loops, "COMPILED_FROM", 0)
+        yield
