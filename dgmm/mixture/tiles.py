@@ -39,7 +39,7 @@ class TileShape:
         Measured with OpenBLAS 0.3.31 by ``scripts/kernel_efficiency.py``.
         """
         if n_components * length <= _FEW_ENTRIES:
-            return cls(2 * _MOST_ROWS, n_components, False)
+            return cls(_MOST_ROWS, n_components, False)
         rows = _PRODUCT // (length * min(n_components, _BATCH))
         if rows >= _FEWEST_ROWS:
             rows = min(rows - rows % _LANES, _MOST_ROWS)
