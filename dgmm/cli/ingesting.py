@@ -12,14 +12,28 @@ from dgmm.cli.exits import style_of
 @click.argument("path", metavar="INPUT")
 @click.option("--output", required=True, metavar="OUT.zarr", help="Where the Zarr store goes.")
 @click.option("--format", "format_", default="auto", help="As input.format, or csv.")
-@click.option("--variable", help="The array to take, where there are several.")
+@click.option(
+    "--variable", "variables", multiple=True, help="The array to take; repeatable, as features."
+)
+@click.option(
+    "--sample-dims",
+    multiple=True,
+    metavar="A,B,...",
+    help="Dimensions of labelled arrays that are the samples; of several, rows go block by block.",
+)
 @click.option("--columns", multiple=True, metavar="A,B,...", help="The features; without, all.")
 @click.option("--weights", help="What holds a weight for every row; it is no feature then.")
 @click.option("--delimiter", help="Between the values of CSV; a comma, or a tab for .tsv.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Of what is stored.")
 @click.option("--chunk-size", default="24MiB", show_default=True, help="Bytes of one chunk.")
 @click.option("--overwrite", is_flag=True, help="Replace a Zarr store that is there.")
-def ingest(path: str, format_: str, columns: tuple[str, ...], **options: Any) -> None:
+def ingest(
+    path: str,
+    format_: str,
+    columns: tuple[str, ...],
+    sample_dims: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Make a Zarr store that is read fast of INPUT: CSV, or whatever else dgmm reads."""
     from rich.console import Console
 
@@ -27,8 +41,9 @@ def ingest(path: str, format_: str, columns: tuple[str, ...], **options: Any) ->
     from dgmm.run.logs import logging_to_stderr
     from dgmm.run.signals import stoppable
 
-    names = tuple(name for each in columns for name in each.split(","))
-    wanted = ingestion.Ingestion(path, format=format_, columns=names, **options)
+    wanted = ingestion.Ingestion(
+        path, format=format_, columns=_split(columns), sample_dims=_split(sample_dims), **options
+    )
     style = style_of(click.get_current_context().meta)
     with (
         stoppable("nothing is left of it"),
@@ -36,3 +51,8 @@ def ingest(path: str, format_: str, columns: tuple[str, ...], **options: Any) ->
     ):
         n_rows, n_features = ingestion.run(wanted)
     click.echo(f"{click.format_filename(wanted.output)}: {n_rows:,} rows x {n_features} features")
+
+
+def _split(lists: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of some lists with commas."""
+    return tuple(name for each in lists for name in each.split(","))

@@ -25,8 +25,8 @@ class Ingestion:
     output : str
     format : str
         ``"csv"``, or as for `dgmm.io.sources.open_source`.
-    variable, weights : str, optional
-    columns : tuple of str
+    variables, columns, sample_dims : tuple of str
+    weights : str, optional
     delimiter : str, optional
         Of CSV.
     dtype : str, optional
@@ -39,9 +39,10 @@ class Ingestion:
     path: str
     output: str
     format: str
-    variable: str | None
-    weights: str | None
+    variables: tuple[str, ...]
     columns: tuple[str, ...]
+    sample_dims: tuple[str, ...]
+    weights: str | None
     delimiter: str | None
     dtype: str | None
     chunk_size: str
@@ -69,13 +70,16 @@ def run(wanted: Ingestion) -> tuple[int, int]:
 
 def _stream(wanted: Ingestion) -> Stream:
     if wanted.format == "csv" or (wanted.format == "auto" and is_csv(wanted.path)):
+        if wanted.variables or wanted.sample_dims:
+            raise ConfigurationError("CSV has columns only. Leave out --variable, --sample-dims.")
         place = place_of(absolute_location(wanted.path))
         return open_csv(place, wanted.delimiter, wanted.columns, wanted.weights or "")
     if wanted.delimiter is not None:
         raise ConfigurationError("--delimiter is for CSV. Leave it out, or set --format csv.")
     selection = Selection(
-        variables=() if wanted.variable is None else (wanted.variable,),
+        variables=wanted.variables,
         columns=wanted.columns,
+        sample_dims=wanted.sample_dims,
         weights=None if wanted.weights is None else Weights(wanted.weights),
     )
     return stream_of(open_source(wanted.path, wanted.format, selection))

@@ -80,6 +80,20 @@ def test_columns_and_weights_are_chosen_by_name(inputs, rows, tmp_path, kind):
     np.testing.assert_array_equal(source.weights.compute(scheduler="synchronous"), rows[:, 2])
 
 
+@pytest.mark.parametrize("kind", ["nc", "zarr"])
+def test_variables_of_labelled_arrays_become_features(tmp_path, rows, kind):
+    variables = {name: (("time", "x"), rows[:, j].reshape(20, 50)) for j, name in enumerate("st")}
+    dataset = xarray.Dataset(variables)
+    path = tmp_path / f"t.{kind}"
+    dataset.to_netcdf(path) if kind == "nc" else dataset.to_zarr(path, consolidated=False)
+    options = ("--variable", "t", "--variable", "s", "--sample-dims", "time,x")
+    ingest(path, "--output", tmp_path / "out.zarr", *options)
+    source = open_source(tmp_path / "out.zarr")
+    assert source.feature_names == ("t", "s")
+    found = source.blocks.compute(scheduler="synchronous")
+    assert sorted(found.tolist()) == sorted(rows[:, [1, 0]].tolist())
+
+
 def test_what_is_missing_in_csv_is_missing_and_texts_are_left_out(tmp_path):
     (tmp_path / "t.csv").write_text("a;name;b\n1;x;\nNA;y;2.5\n3;z;nan\n")
     ingest(tmp_path / "t.csv", "--output", tmp_path / "out.zarr", "--delimiter", ";")
@@ -141,6 +155,7 @@ def test_a_store_that_is_there_is_replaced_only_if_that_is_asked_for(inputs, tmp
 def test_wrong_options_are_named(inputs, tmp_path):
     output = ("--output", tmp_path / "out.zarr")
     assert "expected bytes" in ingest(inputs / "t.npy", *output, "--chunk-size", "x", code=64)
+    assert "columns only" in ingest(inputs / "t.csv", *output, "--variable", "x", code=78)
     assert "for CSV" in ingest(inputs / "t.npy", *output, "--delimiter", ";", code=78)
     assert "nothing at" in ingest(tmp_path / "none.csv", *output, code=66)
 
