@@ -173,7 +173,8 @@ def _describe(chosen: Format, location: Location, selection: Selection) -> Store
 
 def _refuse_missing(chosen: Format, location: Location, stored: Stored) -> None:
     if chosen.refuse_missing is not None:
-        chosen.refuse_missing(place_of(location), stored)
+        with _explained(location, chosen.name):
+            chosen.refuse_missing(place_of(location), stored)
 
 
 def _open_weights(chosen: Format, location: Location, rows: Stored, weights: Weights) -> _Opened:

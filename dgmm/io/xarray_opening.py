@@ -98,6 +98,11 @@ def _open(
     if engine == "zarr":
         metadata = zarr.open_group(zarr_store(path), mode="r").metadata
         options["consolidated"] = metadata.consolidated_metadata is not None
+    if engine == "h5netcdf":
+        import h5py  # where it fails, h5netcdf leaves half a file, which complains when it ends
+
+        with h5py.File(path, "r") as file:
+            file.attrs.get("_nc3_strict")
     store: Any = zarr_store(path, read_only=True) if engine == "zarr" else path
     return xarray.open_dataset(
         store,
