@@ -5,6 +5,10 @@ set -eu
 cd "$(dirname "$0")/.."
 [ -x .venv/bin/python ] || "${PYTHON:-python3}" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+if [ ! -x .venv-moto/bin/moto_server ]; then # an S3 server to test against; it pins another botocore
+    .venv/bin/python -m venv .venv-moto
+    .venv-moto/bin/python -m pip install --quiet --disable-pip-version-check 'moto[server]>=5.2,<6'
+fi
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
 .venv/bin/mypy

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Union, cast
 
-from dgmm.errors import ConfigurationError, InputNotFoundError, MissingExtraError, StorageError
+from dgmm.errors import ConfigurationError, InputNotFoundError, MissingExtraError
 
 if TYPE_CHECKING:  # object stores are optional
     from dgmm.io.store_path import StorePath
@@ -197,14 +197,7 @@ def place_of(location: Location) -> Place:
         If its object store cannot be asked.
     """
     place = place_at(location)
-    try:
-        is_there = place.exists() or is_pattern(place)
-    except Exception as error:  # clients of object stores raise what they like
-        raise StorageError(
-            f"{location} cannot be reached: {type(error).__name__}: {error}. Check credentials and "
-            "permissions, the network, and storage_options."
-        ) from error
-    if not is_there:
+    if not place.exists() and not is_pattern(place):
         raise InputNotFoundError(f"There is nothing at {location}. Check the path of the input.")
     return place
 

@@ -54,6 +54,11 @@ def write_group(
         If the attributes are no JSON.
     """
     json.dumps(attributes, allow_nan=False)
+    if "://" in os.fspath(path):
+        raise OutputError(
+            f"{path} is in an object store, where a group of several objects cannot be replaced in "
+            "one step. Write it to a file system, and copy it."
+        )
     target = Path(path).resolve()
     _check_replaceable(target, attributes["format"], overwrite=overwrite)
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from dgmm.io import lease
 from dgmm.io.location import output_place
 
 BESIDE = Path(__file__).parents[2] / ".venv-moto" / "bin" / "moto_server"
@@ -86,3 +87,26 @@ def memory():
 def store(request):
     """One store after the other."""
     return request.getfixturevalue(request.param)
+
+
+class Clock:
+    """Time that passes where somebody sleeps, and what happens in the meantime."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.meanwhile = lambda: None
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+        self.meanwhile()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(lease, "time", clock)
+    monkeypatch.setattr(lease, "RENEWAL_SECONDS", 1e6)  # by the threads; tests renew themselves
+    return clock

@@ -13,28 +13,7 @@ from dgmm.io.lease import PATIENCE_SECONDS, leased
 from dgmm.io.location import output_place
 from dgmm.io.lock import only_writer
 
-
-class Clock:
-    """Time that passes where somebody sleeps, and what happens in the meantime."""
-
-    def __init__(self):
-        self.now = 0.0
-        self.meanwhile = lambda: None
-
-    def monotonic(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
-        self.meanwhile()
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(lease, "time", clock)
-    monkeypatch.setattr(lease, "RENEWAL_SECONDS", 1e6)  # by the threads; tests renew themselves
-    return clock
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

@@ -1,6 +1,11 @@
 """What lies in a store is fitted, and the result lies in a store, as on a file system."""
 
+import importlib.util
 import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import dask
 import numpy as np
@@ -9,7 +14,14 @@ import xarray
 import zarr
 
 from dgmm import GaussianMixture
-from dgmm.errors import DataError, InputNotFoundError, OutputError, StorageError
+from dgmm.errors import (
+    ConfigurationError,
+    DataError,
+    InputNotFoundError,
+    MissingExtraError,
+    OutputError,
+    StorageError,
+)
 from dgmm.io.location import absolute_location, output_place
 from dgmm.io.reader import open_result
 from dgmm.io.selection import Selection
@@ -210,3 +222,79 @@ def test_a_location_shows_no_options():
     location = absolute_location("s3://bucket/x/", {"account": "c4n4ry"})
     assert "c4n4ry" not in f"{location} {location!r}"
     assert location.text == "s3://bucket/x"
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "stores.md").read_text()
+
+
+def test_the_configuration_in_the_document_can_be_read():
+    (text,) = re.findall(r"```yaml\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+    configuration = loads(text)
+    assert configuration.input.storage_options == {"anon": True}
+    assert configuration.output.storage_options["endpoint_url"].startswith("https://")
+
+
+def test_a_store_of_one_process_is_refused_for_others():
+    text = "input: {path: 'memory://a/x.zarr'}\noutput: {path: out}"
+    with pytest.raises(ConfigurationError, match=r"memory:// and cluster\.kind local"):
+        loads(text)
+    with pytest.raises(ConfigurationError, match=r"memory:// and cluster\.kind address"):
+        loads("input: {path: x}\noutput: {path: 'memory://a'}\ncluster: {kind: address}")
+    assert loads(text, ["cluster.kind=threads"])
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "extra"),
+    [("s3://b/x", "s3fs", "s3"), ("gs://b/x", "gcsfs", "gcs"), ("abfs://b/x", "adlfs", "azure")],
+)
+def test_a_package_that_is_not_there_is_named_with_its_command(monkeypatch, url, module, extra):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == module else find_spec(name)
+    )
+    with pytest.raises(MissingExtraError, match=rf'needs {module}: pip install "dgmm\[{extra}\]"'):
+        output_place(url)
+
+
+def test_results_are_not_kept_in_packages():
+    with pytest.raises(ConfigurationError, match="where no results are kept"):
+        output_place("package://dgmm/out")
+
+
+def test_a_mixture_is_kept_on_file_systems(memory):
+    mixture = GaussianMixture(2).fit(clumps())
+    with pytest.raises(OutputError, match="object store"):
+        mixture.to_zarr(f"{memory[0]}/mixture.zarr")
+
+
+def test_files_have_urls_too(tmp_path):
+    write_zarr(tmp_path / "x.zarr", None, clumps())
+    assert open_source(f"file://{tmp_path}/x.zarr").grid.n_samples == 600
+
+
+def test_what_runs_in_stores_tells_no_secret(memory, monkeypatch, caplog):
+    url, _ = memory
+    monkeypatch.setenv("CANARY", "c4n4ry-in-a-c0al-m1ne")
+    write_zarr(f"{url}/x.zarr", {}, clumps())
+    text = configuration(f"{url}/x.zarr", f"{url}/out")
+    text = text.replace("storage_options: {}", "storage_options: {note: '${CANARY}'}")
+    done = run(loads(text))
+    found = output_place(f"{url}/out")
+    contents = found.fs.cat(found.fs.find(found.path))
+    assert len(contents) > 20
+    assert not any(b"c4n4ry" in content for content in contents.values())
+    assert "c4n4ry" not in caplog.text
+    stored = open_result(done.path).attributes["configuration"]
+    assert stored["input"]["storage_options"] == {"note": "${CANARY}"}
+
+
+def test_a_local_run_knows_nothing_of_stores(tmp_path):
+    write_zarr(tmp_path / "x.zarr", None, clumps())
+    (tmp_path / "run.yaml").write_text(configuration(tmp_path / "x.zarr", tmp_path / "out"))
+    code = (
+        "import sys; from dgmm.run.configuration import load; from dgmm.run.stages import run; "
+        f"run(load({str(tmp_path / 'run.yaml')!r})); print([name for name in sys.modules if "
+        "name.partition('.')[0] in ('upath', 's3fs', 'gcsfs', 'adlfs')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
