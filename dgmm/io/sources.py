@@ -29,6 +29,8 @@ from dgmm.io.stored import MOST_FEATURES, Format, Stored
 _MODULES = (zarr_source, npy_source, image_source, hdf5_source, parquet_source, xarray_source)
 FORMATS = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 
+_CLIENTS = ("aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google")  # of object stores
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
@@ -207,19 +209,18 @@ def _choose_format(location: Location, name: str, *, named_dims: bool) -> Format
     if name != "auto":
         raise ConfigurationError(f"There is no input format {name!r}; known are auto, {known}.")
     path = place_of(location)
-    matching = [entry for entry in FORMATS.values() if entry.matches(path)]
-    matching.sort(key=lambda entry: named_dims and not entry.has_named_dims)
-    if not matching and is_csv(location.text):
+    ordered = sorted(FORMATS.values(), key=lambda entry: named_dims and not entry.has_named_dims)
+    matching = next((entry for entry in ordered if entry.matches(path)), None)
+    if matching is not None:
+        return matching
+    if is_csv(location.text):
         raise DataError(
             f"{location} is CSV, whose rows cannot be found without reading it all. Make a Zarr "
             f"store of it, once: dgmm ingest {location} --output {path.stem}.zarr"
         )
-    if not matching:
-        raise DataError(
-            f"The format of {location} cannot be told from its name. "
-            f"Set `format` to one of: {known}."
-        )
-    return matching[0]
+    raise DataError(
+        f"The format of {location} cannot be told from its name. Set `format` to one of: {known}."
+    )
 
 
 @contextmanager
@@ -232,6 +233,8 @@ def _explained(location: Location, format_name: str) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"{location} cannot be opened: {error}.") from error
     except Exception as error:
+        if type(error).__module__.partition(".")[0] in _CLIENTS:
+            raise StorageError(f"{location} cannot be opened: {error}.") from error
         raise DataError(
             f"{location} cannot be opened as {format_name}: {type(error).__name__}: {error}. "
             "Its metadata are damaged, or it is of another format."

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, Self
 
 from upath.extensions import ProxyUPath
 
@@ -43,6 +43,11 @@ class StorePath(ProxyUPath):
         for key in keys:
             if key.rstrip("/") != here:  # some stores have objects that stand for directories
                 yield self / key.rstrip("/").rpartition("/")[2]
+
+    def objects(self) -> dict[str, dict[str, Any]]:
+        """All that is at or below this path, in one listing: what the store says of each key."""
+        with self._asking():
+            return dict(self.fs.find(self.path.rstrip("/"), detail=True))
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Remove the object.

@@ -166,7 +166,7 @@ def list_files(path: Place) -> tuple[StoredFile, ...]:
 def _listed(place: "StorePath") -> Iterator[StoredFile]:
     """Every object at or below a place in a store, in one listing."""
     root = place.path.rstrip("/")
-    for key, facts in place.fs.find(root, detail=True).items():
+    for key, facts in place.objects().items():
         versions = (str(facts[name]) for name in _VERSIONS if facts.get(name) is not None)
         relative = key.removeprefix(root).lstrip("/") or place.name
         yield StoredFile(relative, facts["size"] or 0, next(versions, ""))
