@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import xarray
+import zarr
 from matplotlib.figure import Figure
 
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.errors import ConfigurationError
+from dgmm.io import coordinates
 from dgmm.io.reader import open_result
 from dgmm.mixture.density import assign
 from dgmm.run.configuration import loads
@@ -123,6 +125,17 @@ def test_tasks_write_whole_chunks_that_fit_in_memory(data, tmp_path):
     prepared = prepare(configuration(data / "x.zarr", tmp_path, size=16 * 63))
     assert prepared.source.grid.block_shape == (1, 7, 9)
     assert prepared.chunk_shape == (1, 7, 9)
+
+
+def test_large_coordinates_are_copied_in_chunks(tmp_path, monkeypatch):
+    monkeypatch.setattr(coordinates, "_CHUNK_VALUES", 5)
+    floor = ocean()["depth_of_floor"].values
+    found = coordinates.Coordinate("floor", ("lat", "lon"), floor.shape, "float64", (("a", [1]),))
+    coordinates.write_coordinate(tmp_path, found, lambda region: floor[region])
+    array = zarr.open_array(tmp_path / "assignments" / "floor", mode="r")
+    assert array.chunks == (1, 5)
+    assert array.nchunks_initialized == array.nchunks == 14
+    np.testing.assert_array_equal(array[...], floor)
 
 
 def test_names_that_results_use_are_refused_for_dimensions(tmp_path):
