@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 import uuid
 from pathlib import Path
@@ -33,6 +34,8 @@ def wait_for(process, url):
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
+        except urllib.error.HTTPError:
+            return  # whatever it answers
         except OSError:
             time.sleep(0.05)
     raise AssertionError(f"nothing answers at {url}")
