@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 if [ ! -x .venv-moto/bin/moto_server ]; then # an S3 server to test against; it pins another botocore
     .venv/bin/python -m venv .venv-moto
-    .venv-moto/bin/python -m pip install --quiet --disable-pip-version-check 'moto[server]>=5.2,<6'
+    .venv-moto/bin/python -m pip install --quiet --disable-pip-version-check 'moto[s3]>=5.2,<6' flask flask-cors
 fi
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
