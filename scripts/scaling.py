@@ -1,0 +1,173 @@
+"""How the cost of a fit grows, and what it costs beside its arithmetic.
+
+    python scripts/scaling.py passes rows workers storage overhead
+
+passes    reads of all rows that a sweep takes, K = 1..20 with 3 starts, on data of five overlaps
+rows      seconds of a pass against the number of rows, and the exponent that fits them
+workers   a pass by one process of one thread, and by two
+storage   a pass over Zarr against one over the same rows in memory, C = 210
+overhead  a pass over 10,000 blocks of one row each, and what the driver holds after many
+
+Rows are drawn from twelve Gaussians with fixed seeds. What is said is the median of the passes.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import psutil
+import zarr
+from numpy.typing import NDArray
+
+from dgmm.engine.dataset import Dataset
+from dgmm.engine.events import Event, PassFinished, ignore
+from dgmm.engine.execution import Execution, LocalExecution
+from dgmm.engine.fit import fit
+from dgmm.engine.options import FitOptions
+from dgmm.io.sources import open_source
+from dgmm.run.cluster_kinds import LocalCluster
+from dgmm.run.clusters import open_cluster
+from dgmm.run.variables import Concealment
+
+N_CENTRES = 12
+SWEEP = tuple(("full", k) for k in range(1, 21))
+
+
+def drawn(n_rows: int, d: int, apart: float, seed: int = 0) -> NDArray[np.float32]:
+    """Rows of Gaussians whose centres are so many standard deviations from the mean of all."""
+    rng = np.random.default_rng([seed, d])
+    centres = rng.normal(size=(N_CENTRES, d))
+    centres *= apart / np.linalg.norm(centres, axis=1)[:, None]
+    rows = rng.standard_normal((n_rows, d), np.float32)
+    rows += centres[rng.integers(0, N_CENTRES, n_rows)].astype(np.float32)
+    return rows
+
+
+def dataset_of(rows: NDArray[np.float32], n_blocks: int = 32) -> Dataset:
+    """Rows in memory, in blocks."""
+    blocks = da.from_array(rows, chunks=(max(1, len(rows) // n_blocks), -1))
+    return Dataset.from_array(blocks)
+
+
+def pass_seconds(
+    dataset: Dataset, models: tuple[tuple[str, int], ...], execution: Execution
+) -> float:
+    """Median time of a pass over all rows; the first, in which workers start up, is left out."""
+    seconds: list[float] = []
+
+    def observe(event: Event) -> None:
+        if isinstance(event, PassFinished) and event.stage == "fit":
+            seconds.append(event.seconds)
+
+    options = FitOptions(models, n_init=1, max_iter=5, tol=1e-300, sample_rows=2_000)
+    fit(dataset, options, execution, observe)
+    return statistics.median(seconds[1:])
+
+
+def passes() -> None:
+    """Reads of all rows by a sweep, the profile and the assignment included."""
+    found = []
+    for apart in (1.0, 2.0, 3.0, 5.0, 9.0):
+        options = FitOptions(SWEEP, n_init=3)
+        sweep = fit(dataset_of(drawn(1_000_000, 8, apart)), options, LocalExecution(), ignore).sweep
+        found.append(sweep.n_passes + 1)
+        slowest = max(sweep.results, key=lambda result: len(result.trace))
+        kind = slowest.candidate.name
+        print(f"centres {apart:3.0f} sd from the mean: {found[-1]:3d} reads; the last for {kind}")
+    print(f"median {statistics.median(found):.0f}")
+
+
+def rows() -> None:
+    """Seconds of a pass over more and more rows."""
+    sizes = [100_000, 1_000_000, 10_000_000]
+    seconds = []
+    for n_rows in sizes:
+        dataset = dataset_of(drawn(n_rows, 8, 3.0))
+        seconds.append(pass_seconds(dataset, (("full", 16),), LocalExecution()))
+        print(f"{n_rows:>11,} rows: {seconds[-1]:.3f} s a pass")
+    slope = np.polyfit(np.log(sizes[-2:]), np.log(seconds[-2:]), 1)[0]
+    print(f"exponent over the last two: {slope:.3f}")
+
+
+def on_cluster(path: Path, workers: int, models: tuple[tuple[str, int], ...]) -> float:
+    """A pass over a Zarr array by processes of one thread."""
+    kind = LocalCluster(workers=workers, threads_per_worker=1)
+    with open_cluster(kind, Concealment()) as cluster:
+        dataset = Dataset.from_array(open_source(path).blocks)
+        return pass_seconds(dataset, models, cluster.execution)
+
+
+def workers() -> None:
+    """One process against two."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.zarr"
+        zarr.create_array(path, data=drawn(4_000_000, 16, 3.0), chunks=(125_000, 16))
+        ratios = []
+        for _ in range(3):
+            one, two = (on_cluster(path, n, (("full", 32),)) for n in (1, 2))
+            ratios.append(two / one)
+            print(f"one {one:.2f} s, two {two:.2f} s: {two / one:.3f}")
+        print(f"median ratio {statistics.median(ratios):.3f}")
+
+
+def storage() -> None:
+    """Out of core against in memory."""
+    values = drawn(1_000_000, 16, 3.0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.zarr"
+        zarr.create_array(path, data=values, chunks=(62_500, 16))
+        ratios = []
+        for _ in range(3):
+            held = pass_seconds(dataset_of(values, 16), SWEEP, LocalExecution())
+            stored = Dataset.from_array(open_source(path).blocks)
+            read = pass_seconds(stored, SWEEP, LocalExecution())
+            ratios.append(read / held)
+            print(f"in memory {held:.2f} s, from Zarr {read:.2f} s: {read / held:.3f}")
+        print(f"median ratio {statistics.median(ratios):.3f}")
+
+
+def overhead() -> None:
+    """Blocks of next to nothing, and the driver's memory from pass to pass."""
+    n_blocks = 10_000
+    dataset = Dataset.from_array(da.from_array(drawn(n_blocks, 2, 3.0), chunks=(1, -1)))
+    seconds = pass_seconds(dataset, (("full", 2),), LocalExecution())
+    print(f"{n_blocks:,} blocks of a row: {1e3 * seconds / n_blocks:.2f} ms each")
+    small, held = dataset_of(drawn(2_000, 2, 0.5), 50), []
+
+    def observe(event: Event) -> None:
+        if isinstance(event, PassFinished) and event.stage == "fit":
+            held.append(psutil.Process(os.getpid()).memory_info().rss / 2**20)
+
+    options = FitOptions((("full", 8),), n_init=1, max_iter=200, tol=1e-300, sample_rows=500)
+    fit(small, options, LocalExecution(), observe)
+    after = f"{held[20]:.0f} MiB after 20 passes, {held[-1]:.0f} MiB after {len(held)}"
+    print(f"the driver holds {after}")
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "passes": passes,
+    "rows": rows,
+    "workers": workers,
+    "storage": storage,
+    "overhead": overhead,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the parts that are asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="+", choices=PARTS)
+    for name in parser.parse_args(arguments).parts:
+        print(f"--- {name}")
+        PARTS[name]()
+
+
+if __name__ == "__main__":
+    main()
