@@ -193,7 +193,7 @@ class _Reader:
     def _scalar(self, event: Event) -> object:
         is_plain = event.implicit[0]
         if not is_plain:
-            return event.value
+            return _joined(event.value)
         try:
             return scalar(event.value)
         except ValueError as error:
@@ -233,7 +233,15 @@ class _Reader:
         self._refuse_references(event)
         if event.value == "<<":
             self.report("found the merge key <<, expected the keys themselves", event.start_mark)
-        return str(event.value)
+        return _joined(str(event.value))
+
+
+def _joined(text: str) -> str:
+    """Text in which two escapes stand for one character beyond 16 bits, as JSON writes it."""
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:  # half a pair
+        return text
 
 
 def named(text: str) -> str:
