@@ -20,6 +20,9 @@ _RELOCATIONS, _SPLITS, _MERGERS = 10, 3, 2
 
 MOST_MADE = _RELOCATIONS + _SPLITS + _MERGERS
 
+_NOISE = 1e-9
+"""Relative: likelihoods that differ by less are the same."""
+
 
 def from_scratch(
     rows: Array, weights: Array, origin: Array, options: FitOptions, rules: Rules
@@ -76,6 +79,45 @@ def relocated(
         for number, mixture in enumerate(mixtures, start=options.n_init):
             made.append(FitState(Candidate(covariance_type, n_components, number), mixture))
     return tuple(made)
+
+
+def lawful(states: Sequence[FitState], options: FitOptions, rules: Rules) -> tuple[FitState, ...]:
+    """Starts for models that do worse than they can, as the same with fewer components shows.
+
+    The best likelihood never falls with the number of components. Where that of a model does,
+    components of the smaller one are split in its place, the heaviest first.
+
+    Parameters
+    ----------
+    states : sequence of FitState
+        One of each model, final, on the same rows.
+    options : FitOptions
+    rules : Rules
+    """
+    by_model = {model_of(state): state for state in states}
+    made = []
+    for (covariance_type, n_components), state in by_model.items():
+        smaller = by_model.get((covariance_type, n_components - 1))
+        if smaller is None or not _breaks_the_law(state, smaller):
+            continue
+        rng = np.random.default_rng([options.seed, n_components, _SPLITS])
+        heaviest = np.argsort(-smaller.parameters.weights, kind="stable")[:_SPLITS]
+        for number, k in enumerate(heaviest, start=options.n_init + MOST_MADE):
+            mixture = relocation.split(smaller.parameters, int(k), rules.regularization, rng)
+            made.append(FitState(Candidate(covariance_type, n_components, number), mixture))
+    return tuple(made)
+
+
+def is_repair(state: FitState, options: FitOptions) -> bool:
+    """Whether a candidate was made by :func:`lawful`."""
+    return state.candidate.start >= options.n_init + MOST_MADE
+
+
+def _breaks_the_law(state: FitState, smaller: FitState) -> bool:
+    if Status.DEGENERATE in (state.status, smaller.status):
+        return False  # a likelihood without a bound has no law
+    most = smaller.log_likelihood
+    return state.log_likelihood < most - _NOISE * abs(most)
 
 
 def _made_from(

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+READ_ALL_ROWS = frozenset({"profile", "fit", "repair", "assign"})
+"""Stages whose passes read the dataset; all others work on rows that the driver holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class PassStarted:
@@ -11,8 +14,8 @@ class PassStarted:
     Attributes
     ----------
     stage : str
-        ``"profile"``, ``"starts"``, ``"finalists"`` (the best starts), ``"sample"``, ``"fit"`` or
-        ``"assign"``.
+        ``"profile"``, ``"starts"``, ``"finalists"`` (the best starts), ``"sample"``, ``"fit"``,
+        ``"repair"`` (models that fell behind smaller ones) or ``"assign"``, among others.
     index : int
         Passes of this stage before this one.
     n_running, n_candidates : int

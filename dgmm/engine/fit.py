@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from dgmm.engine import blas, candidates, passes, schedule
 from dgmm.engine.dataset import Dataset
-from dgmm.engine.events import Observer, Resumed, ignore
+from dgmm.engine.events import READ_ALL_ROWS, Observer, Resumed, ignore
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.options import FitOptions
 from dgmm.engine.passes import Reader
@@ -79,8 +79,9 @@ def fit(
     profile = progress.profile.prepared(preparation)
     rules = _rules(options, profile)
     frame = replace(profile.frame, preparation=preparation)
-    states = _fitted(reader, frame, profile, options, rules, progress, keep)
-    n_passes = 1 + max(len(state.trace) for state in states)
+    tried = _fitted(reader, frame, profile, options, rules, progress, keep)
+    states = schedule.handed_on(schedule.REPAIR, tried, options, rules)
+    n_passes = 1 + _n_passes(tried, options)
     results = tuple(_result(state, profile, options.given) for state in states)
     best = min(results, key=lambda result: rank(result, options.criterion))
     return Fit(Sweep(results, options.criterion, best, n_passes), progress.profile, preparation)
@@ -126,7 +127,7 @@ def _fitted(
     progress: Progress,
     keep: Keep,
 ) -> tuple[FitState, ...]:
-    """EM through all stages, from wherever the progress stands."""
+    """EM through all stages, from wherever the progress stands; all that was tried at the end."""
     n_passes, states = progress.n_passes, progress.states
     left = schedule.stages(profile, options)
     if progress.stage in left:
@@ -135,13 +136,21 @@ def _fitted(
         n_passes, states = 0, _from_scratch(profile, options, rules)
     for name in left:
         stage = Stage(reader, frame, rules)
-        if name != schedule.FIT:
+        if name not in READ_ALL_ROWS:
             stage = schedule.on_sample(name, profile, options, rules, reader.observer)
         em = passes.run_em(stage.reader, name, states, stage.frame, stage.rules, n_passes)
         for n_passes, states in em:
             keep(replace(progress, stage=name, n_passes=n_passes, states=states))
-        n_passes, states = 0, schedule.handed_on(name, states, options, rules)
+        if name != left[-1]:
+            n_passes, states = 0, schedule.handed_on(name, states, options, rules)
     return states
+
+
+def _n_passes(states: tuple[FitState, ...], options: FitOptions) -> int:
+    """Reads of all rows: of the fit, and of what was tried because a model broke the law."""
+    fits = [len(s.trace) for s in states if not candidates.is_repair(s, options)]
+    repairs = [len(s.trace) for s in states if candidates.is_repair(s, options)]
+    return max(fits) + max(repairs, default=0)
 
 
 def _from_scratch(profile: Profile, options: FitOptions, rules: Rules) -> tuple[FitState, ...]:

@@ -20,7 +20,7 @@ from dgmm.mixture.frame import Frame
 
 Array = NDArray[np.float64]
 
-PROFILE, SAMPLE, FIT = "profile", "sample", "fit"
+PROFILE, SAMPLE, FIT, REPAIR = "profile", "sample", "fit", "repair"
 
 _START_ROWS = 1 << 13
 _MEMORY_OF_WAYS = 1 << 28  # bytes of the driver, for a round of candidates that are accelerated
@@ -69,11 +69,12 @@ class Stage:
 
 
 def stages(profile: Profile, options: FitOptions) -> tuple[str, ...]:
-    """Names of the stages of EM, in their order; ``"fit"``, on all rows, is the last."""
+    """Names of the stages of EM, in their order; ``"fit"`` and what follows are on all rows."""
     has_choice = any(n_components > 1 for _, n_components in options.models) and options.n_init > 1
     rounds = tuple(_ROUNDS) if has_choice else ()
     sample = () if profile.is_sample_complete else (SAMPLE,)
-    return (*rounds, *sample, FIT)
+    repair = (REPAIR,) if has_choice and options.max_iter else ()
+    return (*rounds, *sample, FIT, *repair)
 
 
 def on_sample(
@@ -110,9 +111,15 @@ def _is_light(options: FitOptions, rows: Array) -> bool:
 def handed_on(
     stage: str, states: Sequence[FitState], options: FitOptions, rules: Rules
 ) -> tuple[FitState, ...]:
-    """With what the next stage begins: the best of each model, and what may be better yet."""
+    """With what the next stage begins: the best of each model, and what may be better yet.
+
+    After the fit to all rows, only models that break the law of likelihoods get another start.
+    """
     if stage == FIT:
-        return tuple(states)
+        repairs = candidates.lawful(states, options, rules) if options.n_init > 1 else ()
+        return candidates.in_order((*states, *repairs), options)
+    if stage == REPAIR:
+        return tuple(_best_starts(states, 1))
     chosen = _best_starts(states, _ROUNDS[stage].n_kept) if stage in _ROUNDS else states
     others = candidates.relocated(chosen, options, rules) if stage == _LAST_FROM_SCRATCH else ()
     carried = tuple(

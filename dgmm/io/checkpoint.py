@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from dgmm.engine.events import READ_ALL_ROWS
 from dgmm.engine.profile import Profile
 from dgmm.engine.progress import Progress
-from dgmm.engine.schedule import FIT, PROFILE
+from dgmm.engine.schedule import PROFILE
 from dgmm.errors import InputChangedError, StorageError
 from dgmm.io.arrays import creation_failures, storage_failures
 from dgmm.io.atomic import make_directory, remove_if_empty, remove_tree
@@ -169,7 +170,7 @@ class Checkpoint:
         StorageError
             If the file system refuses; what was kept before is then there still.
         """
-        is_stage = progress.n_passes == 0 or progress.stage in (PROFILE, FIT)
+        is_stage = progress.n_passes == 0 or progress.stage in READ_ALL_ROWS
         if not is_stage and self._clock() < self._due:
             return
         if self._profile is None:

@@ -25,6 +25,7 @@ _STAGES = {
     "relocated": "best of these",
     "sample": "EM on the sample",
     "fit": "EM on all rows",
+    "repair": "EM for models that fell behind",
     "assign": "assignments",
 }
 

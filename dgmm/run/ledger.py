@@ -9,13 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from dgmm.engine.dataset import Dataset
-from dgmm.engine.events import Event, Observer, PassFinished, Resumed
+from dgmm.engine.events import READ_ALL_ROWS, Event, Observer, PassFinished, Resumed
 from dgmm.engine.profile import Profile
-from dgmm.engine.schedule import FIT, PROFILE
 from dgmm.io.picture import Picture
 from dgmm.io.record import Record, StageRecord, thinned
 
-_READS_THE_INPUT = frozenset({PROFILE, FIT, "assign"})
 _MOST_WARNINGS = 50
 
 
@@ -82,7 +80,7 @@ class Ledger:
         weights = profile.sample_weights
         return Record(
             stages=tuple(
-                replace(stage, n_bytes=stage.n_passes * pass_bytes * (name in _READS_THE_INPUT))
+                replace(stage, n_bytes=stage.n_passes * pass_bytes * (name in READ_ALL_ROWS))
                 for name, stage in self._stages.items()
             ),
             seconds=self._clock() - self._began,

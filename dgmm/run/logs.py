@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.logging import RichHandler
 
-from dgmm.engine.events import BlocksDone, Event, PassFinished, PassStarted
+from dgmm.engine.events import READ_ALL_ROWS, BlocksDone, Event, PassFinished, PassStarted
 from dgmm.run.variables import Concealment
 
 if TYPE_CHECKING:  # it brings NumPy along, which a message does not need
@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # it brings NumPy along, which a message does not need
 
 logger = logging.getLogger(__name__)
 
-_IN_MEMORY = frozenset({"starts", "finalists", "sample"})  # stages that read no data
 _TEXT = "%(asctime)s %(levelname)s %(message)s"
 
 
@@ -160,7 +159,7 @@ class Records:
         if isinstance(event, BlocksDone):
             return
         if not isinstance(event, PassStarted):
-            is_in_memory = isinstance(event, PassFinished) and event.stage in _IN_MEMORY
+            is_in_memory = isinstance(event, PassFinished) and event.stage not in READ_ALL_ROWS
             level = logging.DEBUG if is_in_memory else logging.INFO
             _log(level, _words(type(event).__name__), asdict(event))
         elif event.stage != self._stage:
