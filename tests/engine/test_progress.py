@@ -51,13 +51,13 @@ def test_progress_is_given_after_the_profile_before_each_stage_and_after_each_pa
     _, kept = whole
     places = [(progress.stage, progress.n_passes) for progress in kept]
     choice = ("starts", "finalists", "relocations", "relocated")
-    stages = ("profile", *choice, "sample", "fit")
+    stages = ("profile", *choice, "sample", "fit", "repair")
     assert list(dict.fromkeys(stage for stage, _ in places)) == list(stages)
     assert places[0] == ("profile", 1)
     for stage in stages[1:]:
         passes = [n_passes for name, n_passes in places if name == stage]
         assert passes == list(range(len(passes)))
-        assert len(passes) > 2
+        assert len(passes) > 2 or stage == "repair"  # which has nothing to do here
 
 
 @pytest.mark.parametrize("share", np.linspace(0, 1, 7))
