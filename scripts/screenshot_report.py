@@ -141,7 +141,7 @@ def main() -> int:
     for report in arguments.reports:
         wrong = [f"it refers to {what}" for what in outside(report.read_text())]
         for name, width in WIDTHS.items():
-            target = arguments.folder / f"{report.stem}-{name}.png"
+            target = arguments.folder / f"{report.resolve().parent.name}-{report.stem}-{name}.png"
             requests = screenshot(chromium, report.resolve(), width, target)
             wrong += [f"at {width} pixels the browser asked for {address}" for address in requests]
             print(target)
