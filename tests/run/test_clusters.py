@@ -115,7 +115,7 @@ def scheduler() -> Iterator[distributed.LocalCluster]:
         threads_per_worker=2,
         processes=False,
         protocol="tcp://",
-        memory_limit=GIB,
+        memory_limit=16 * GIB,  # of a process that has run other tests before
         dashboard_address="127.0.0.1:0",
     ) as cluster:
         yield cluster
@@ -127,7 +127,7 @@ def test_a_running_cluster_is_joined_and_left_running(
     cluster = AddressCluster(kind="address", address=scheduler.scheduler_address)
     for _ in range(2):
         with open_cluster(cluster) as opened:
-            assert opened.capacity == Capacity(6, 2, GIB)
+            assert opened.capacity == Capacity(6, 2, 16 * GIB)
             assert opened.execution.compute(
                 lambda: [dask.delayed(sum)([1, 2])], lambda _: None
             ) == [3]
