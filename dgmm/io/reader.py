@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from dgmm.io.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER, is_committed,
 from dgmm.io.location import Place, output_place
 from dgmm.io.preparation_store import read_preparation
 from dgmm.io.sweep_store import read_sweep
+from dgmm.io.wanted import ASSIGNMENTS
 from dgmm.io.zarr_stores import zarr_store
 from dgmm.mixture.components import Components
 from dgmm.mixture.density import Assignment, assign
@@ -46,6 +47,8 @@ class Result:
     assignments : dict of str to zarr.Array
         ``labels`` (n_samples,), ``responsibilities`` (n_samples, n_components), ``log_density``
         (n_samples,): those that the run was asked for, none of them read yet.
+    coordinates : dict of str to zarr.Array
+        Of the samples' grid, where the input had them.
     """
 
     path: Place
@@ -55,6 +58,7 @@ class Result:
     sweep: Sweep
     components: Components | None
     assignments: dict[str, zarr.Array[Any]]
+    coordinates: dict[str, zarr.Array[Any]] = field(default_factory=dict)
 
     @property
     def outlier_threshold(self) -> float:
@@ -118,6 +122,7 @@ def open_result(
         raise OutputError(f"{run} lacks one of the attributes {', '.join(names)}.")
     sweep = read_sweep(run, *(attributes[name] for name in names))
     preparation, feature_names = read_preparation(run)
+    arrays = _beside_samples(run)
     return Result(
         path=run,
         attributes=attributes,
@@ -125,11 +130,13 @@ def open_result(
         preparation=preparation,
         sweep=sweep,
         components=read_components(run),
-        assignments=_assignments(run),
+        assignments={name: array for name, array in arrays.items() if name in ASSIGNMENTS},
+        coordinates={name: array for name, array in arrays.items() if name not in ASSIGNMENTS},
     )
 
 
-def _assignments(run: Place) -> dict[str, zarr.Array[Any]]:
+def _beside_samples(run: Place) -> dict[str, zarr.Array[Any]]:
+    """Assignments, and the coordinates of the samples' grid."""
     if not (run / "assignments").is_dir():
         return {}
     paths = (path for path in (run / "assignments").iterdir() if path.is_dir())

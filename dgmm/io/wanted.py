@@ -25,7 +25,10 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
     },
     "responsible": {"long_name": "component of the responsibility", **_FLAGS},
 }
-RESERVED = {*_ATTRIBUTES, "component", "rank", "feature", "feature_2"}
+ASSIGNMENTS = frozenset(_ATTRIBUTES)
+"""Names of what can be written of each row."""
+
+RESERVED = {*ASSIGNMENTS, "component", "rank", "feature", "feature_2"}
 """What assignments call their own; no dimension or coordinate of samples can have such a name."""
 
 _COMPONENTS_IN_INT16 = 2**15

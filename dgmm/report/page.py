@@ -8,6 +8,7 @@ from dgmm.io.record import read_record
 from dgmm.report import figures, summary
 from dgmm.report.drawing import Picture, styled
 from dgmm.report.findings import findings_of, logged
+from dgmm.report.maps import label_map
 from dgmm.report.planes import planes
 from dgmm.report.sample import sample_of
 from dgmm.report.segments import segments
@@ -42,11 +43,14 @@ def render(result: Result) -> str:
     with styled():
         pictures: dict[str, list[Picture | None]] = {
             "image": [] if record is None else [*segments(result, record)],
+            "map": [],
             "components": [figures.components(mixture.weights, means, names, mean, deviations)],
             "planes": [planes(view_of(mixture, names, deviations, sample, preparation))],
             "candidates": [*figures.criteria(result.sweep), figures.traces(result.sweep, tol)],
             "rows": [],
         }
+        if not pictures["image"]:
+            pictures["map"] = [label_map(result)]
         if sample is not None:
             is_mixed = mixture.n_components > 1
             pictures["rows"] = [

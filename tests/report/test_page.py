@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 
 from dgmm.errors import MissingExtraError, OutputError
+from dgmm.io.arrays import write_small
+from dgmm.io.assignments import create_assignments, write_part
+from dgmm.io.grid import Grid
+from dgmm.io.reader import open_result
+from dgmm.io.wanted import Wanted
+from dgmm.io.writer import commit_run, start_run
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.result import Sweep
 from dgmm.report import drawing, publication, publish_report, write_report
 from dgmm.report import page as page_module
+from dgmm.report.maps import label_map
 from dgmm.report.page import render
 from dgmm.report.sample import sample_of
 from dgmm.report.view import view_of
@@ -170,6 +178,27 @@ def test_an_image_stands_beside_its_segments(tmp_path):
     page = parsed(render(result))
     titles = [title.text for title in page.iter("h3")]
     assert titles[:2] == ["The picture", "Its segments"]
+
+
+def test_labels_on_a_grid_are_drawn_as_a_map(tmp_path):
+    run = start_run(tmp_path, "run-1")
+    grid = Grid(("time", "lat", "lon"), (2, 4, 6), (2, 4, 6))
+    create_assignments(run, grid, Wanted(("labels",), 2), (2, 4, 6))
+    labels = np.arange(48).reshape(2, 4, 6) % 3 - 1
+    write_part(run, "labels", (slice(0, 2), slice(0, 4), slice(0, 6)), labels.ravel())
+    write_small(run / "assignments" / "lat", np.array([-30.0, 0, 30, 60]), ("lat",))
+    best = mixture(2)
+    commit_run(
+        run, Sweep((fitted(best, 1.0),), "bic", fitted(best, 1.0), 3), ("a", "b"), ATTRIBUTES
+    )
+    result = open_result(run)
+    assert list(result.assignments) == ["labels"]
+    assert list(result.coordinates) == ["lat"]
+    drawn = label_map(result)
+    assert drawn is not None
+    assert "at the first time" in drawn.caption
+    titles = [title.text for title in parsed(render(result)).iter("h3")]
+    assert "Labels over lat and lon" in titles
 
 
 @pytest.mark.usefixtures("blank")

@@ -429,7 +429,7 @@ KEYS = [(section, key) for section, keys in FULL.items() for key in keys]
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(KEYS), JSON), max_size=4), st.booleans())
-@example([(("output", "storage_options"), {"\U00010000": None})], as_sections=False)
+@example([(("output", "storage_options"), {"\U00010000": None})], False)
 def test_a_configuration_with_any_values_is_accepted_or_refused(
     changes: list[tuple[tuple[str, str], object]], as_sections: bool
 ) -> None:
