@@ -195,7 +195,8 @@ class _Lease:
         except FileExistsError:
             raise
         except Exception as error:  # clients of stores have no common word for it
-            said = str(error)
+            # which s3fs leaves to the cause of its error where the server sends no sentence
+            said = f"{error} {error.__cause__}"
             if any(sign in said for sign in ("PreconditionFailed", "pre-condition", "412")):
                 raise FileExistsError(said) from error
             if "NotImplemented" in said or "501" in said:
