@@ -84,7 +84,7 @@ def relocated(
 def lawful(states: Sequence[FitState], options: FitOptions, rules: Rules) -> tuple[FitState, ...]:
     """Starts for models that do worse than they can, as the same with fewer components shows.
 
-    The best likelihood never falls with the number of components. Where that of a model does,
+    The best likelihood never falls with the number of components. Where that of a converged one does,
     components of the smaller one are split in its place, the heaviest first.
 
     Parameters
@@ -114,8 +114,8 @@ def is_repair(state: FitState, options: FitOptions) -> bool:
 
 
 def _breaks_the_law(state: FitState, smaller: FitState) -> bool:
-    if Status.DEGENERATE in (state.status, smaller.status):
-        return False  # a likelihood without a bound has no law
+    if {state.status, smaller.status} != {Status.CONVERGED}:
+        return False  # what collapsed has no bound, what was stopped is not done
     most = smaller.log_likelihood
     return state.log_likelihood < most - _NOISE * abs(most)
 
