@@ -60,7 +60,7 @@ def list_runs(output: Place) -> tuple[Run, ...]:
     with storage_failures(folder):
         paths = sorted(path for path in folder.iterdir() if path.name.endswith(".zarr"))
         runs = [_run(path, latest) for path in paths]
-    return tuple(sorted(runs, key=lambda run: run.created, reverse=True))
+    return tuple(sorted(runs, key=lambda run: (run.created, run.is_latest), reverse=True))
 
 
 def find_run(output: Place, run_id: str) -> Run:

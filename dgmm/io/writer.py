@@ -145,7 +145,7 @@ def commit_run(
         **attributes,
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "criterion": sweep.criterion,
         "n_passes": sweep.n_passes,
         "selected": sweep.best.candidate.name,
