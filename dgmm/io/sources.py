@@ -9,7 +9,13 @@ from typing import Any
 import dask.array as da
 from numpy.typing import NDArray
 
-from dgmm.errors import ConfigurationError, DataError, DgmmError, StorageError
+from dgmm.errors import (
+    ConfigurationError,
+    DataError,
+    DgmmError,
+    InputNotFoundError,
+    StorageError,
+)
 from dgmm.io import (
     hdf5_source,
     image_source,
@@ -230,6 +236,11 @@ def _explained(location: Location, format_name: str) -> Iterator[None]:
         yield
     except DgmmError:
         raise
+    except FileNotFoundError as error:
+        raise InputNotFoundError(
+            f"There is nothing at {location}, or a part of it is gone: {error}. "
+            "Check the path of the input; a pattern is for Parquet."
+        ) from error
     except OSError as error:
         raise StorageError(f"{location} cannot be opened: {error}.") from error
     except Exception as error:
