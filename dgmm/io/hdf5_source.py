@@ -80,10 +80,13 @@ def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
 
 
 def _missing(dataset: Any) -> list[Any]:
-    """The values that stand for none; NaN needs no mention."""
+    """The values that stand for none, as the dataset's dtype holds them; NaN needs no mention."""
     if dataset.dtype.kind not in "buif":
         return []
     named = [np.ravel(dataset.attrs[name]) for name in _MISSING if name in dataset.attrs]
+    if dataset.dtype.kind == "f":  # the 1e20 of a float64 attribute is another number in float32
+        with np.errstate(over="ignore"):
+            named = [values.astype(dataset.dtype) for values in named]
     return [value for values in named for value in values if not np.isnan(value)]
 
 

@@ -104,3 +104,12 @@ def test_without_h5py_the_extra_is_named(file, monkeypatch):
 def test_a_file_may_be_in_an_object_store(file, rows):
     fsspec.filesystem("memory").pipe_file("/hdf5/x.h5", file.read_bytes())
     np.testing.assert_array_equal(values(opened("memory://hdf5/x.h5").blocks), rows)
+
+
+def test_fill_values_are_known_whatever_dtype_their_attribute_has(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as new:
+        new["x"] = np.array([[1, 1e20], [np.pi, 7]], "f4")
+        new["x"].attrs["_FillValue"] = 1e20
+        new["x"].attrs["missing_value"] = [-1e300, np.float64(np.float32(np.pi))]
+    found = values(opened(tmp_path / "x.h5").blocks)
+    np.testing.assert_array_equal(found, np.array([[1, np.nan], [np.nan, 7]], "f4"))
