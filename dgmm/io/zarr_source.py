@@ -60,7 +60,7 @@ def _feature_names(path: Place, array: zarr.Array[Any]) -> tuple[str, ...] | Non
     coordinate = beside.parent / dims[-1]
     if not array.path or coordinate == beside or not _is_node(coordinate):
         return None
-    names = zarr.open(str(coordinate), mode="r")
+    names = zarr.open(zarr_store(coordinate), mode="r")
     if not isinstance(names, zarr.Array) or names.shape != array.shape[1:]:
         return None
     values = np.asarray(names[...]).tolist()

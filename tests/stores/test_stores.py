@@ -26,6 +26,7 @@ from dgmm.io.location import absolute_location, output_place
 from dgmm.io.reader import open_result
 from dgmm.io.selection import Selection
 from dgmm.io.sources import open_source
+from dgmm.io.zarr_stores import zarr_store
 from dgmm.run.configuration import loads
 from dgmm.run.stages import run
 from tests.run.victim import digest
@@ -298,3 +299,17 @@ def test_a_local_run_knows_nothing_of_stores(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_names_of_columns_in_a_store_are_found(store):
+    url, options = store
+    rows = clumps()
+    group = zarr.open_group(zarr_store(output_place(f"{url}/g.zarr", options)), mode="w")
+    group.create_array("data", data=rows, dimension_names=("sample", "feature"))
+    names = np.array(["a", "b"], np.dtypes.StringDType())
+    group.create_array("feature", data=names, dimension_names=("feature",))
+    source = open_source(
+        f"{url}/g.zarr", "zarr", Selection(columns=("b",)), storage_options=options
+    )
+    assert source.feature_names == ("b",)
+    np.testing.assert_array_equal(rows_of(source), rows[:, 1:])
