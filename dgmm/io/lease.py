@@ -115,7 +115,8 @@ class _Lease:
             with storage_failures(self._output):
                 self._renew()
         if self._is_lost:
-            raise self._held(self._read(self._numbers()[-1]))
+            numbers = self._numbers()  # none if somebody has removed them all
+            raise self._held(self._read(numbers[-1]) if numbers else None)
 
     def release(self) -> None:
         """Give the output back; if that fails, others find out by waiting."""

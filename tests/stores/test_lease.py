@@ -182,3 +182,11 @@ def test_two_writers_of_a_bucket(s3, clock):
             leased(output).__enter__()
     with leased(output):
         assert claims(output) == ["00000002.json"]
+
+
+def test_a_holder_whose_claims_were_all_removed_leaves(output):
+    with leased(output) as confirm:
+        output.fs.rm((output / ".lock").path, recursive=True)
+        confirm.__self__._renew()
+        with pytest.raises(TemporaryError, match="written to by another process"):
+            confirm()
