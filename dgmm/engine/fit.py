@@ -103,7 +103,14 @@ def _profile(dataset: Dataset, reader: Reader, options: FitOptions) -> Profile:
 def _preparation(profile: Profile, rule: PreparationRule) -> Preparation | None:
     if not rule.is_needed:
         return None
-    return Preparation.fitted(rule, profile.mean, profile.covariance)
+    preparation = Preparation.fitted(rule, profile.mean, profile.covariance)
+    if isinstance(rule.pca, int) and preparation.n_axes < rule.pca:
+        logger.warning(
+            "The data vary in %d directions only; so many principal components are fitted, not %d.",
+            preparation.n_axes,
+            rule.pca,
+        )
+    return preparation
 
 
 def _rules(options: FitOptions, profile: Profile) -> Rules:

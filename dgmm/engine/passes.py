@@ -6,18 +6,23 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dgmm.engine import held
 from dgmm.engine import profile as profiling
-from dgmm.engine.block import Block, Rows
+from dgmm.engine.block import Block
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import BlocksDone, Observer, PassFinished, PassStarted
 from dgmm.engine.execution import Execution
 from dgmm.engine.held import HeldRows
 from dgmm.engine.profile import Profile, SampleRule
 from dgmm.engine.reduce import BlockFunction, map_reduce
-from dgmm.errors import DataError, InputChangedError
+from dgmm.engine.refusals import (
+    bad_weights_of,
+    refuse_bad_weights,
+    refuse_non_finite,
+    refuse_too_far,
+)
+from dgmm.errors import InputChangedError
 from dgmm.mixture import em, kernels
 from dgmm.mixture.components import ComponentSums, pivots_of
 from dgmm.mixture.density import Assignment, assign
@@ -228,33 +233,20 @@ class _Assigning:
 
 
 def _assign_block(task: _Assigning, block: Block) -> Assigned:
+    refuse_bad_weights(bad_weights_of(block))
     pivots = pivots_of(task.mixture, task.preparation)
     sums, log_likelihood = ComponentSums.zero(*pivots.shape), 0.0
     for start, stop in task.writer.parts(block.start, block.n_rows):
         rows, weights, complete = block.part(start - block.start, stop - block.start)
-        _refuse_non_finite(block, start - block.start, rows, complete)
-        assignment = assign(task.mixture, rows, task.preparation)
+        refuse_non_finite(block, start - block.start, rows, complete)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+            assignment = assign(task.mixture, rows, task.preparation)
+        refuse_too_far(block, start - block.start, assignment, complete)
         sums += ComponentSums.of(rows, weights, assignment, pivots)
         log_likelihood += assignment.log_likelihood(weights)
         if not task.writer.has(start, stop):
             task.writer(start, assignment if complete is None else assignment.spread(complete))
     return Assigned(block.n_rows, (block.checksum,), sums, log_likelihood)
-
-
-def _refuse_non_finite(
-    block: Block, first: int, rows: Rows, complete: NDArray[np.bool_] | None
-) -> None:
-    """Name the first row, and how many, that no mixture can assign."""
-    if rows.dtype.kind != "f" or np.isfinite(rows).all():
-        return
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    places = bad if complete is None else np.flatnonzero(complete)[bad]
-    message = (
-        f"Row {block.start + first + int(places[0])} has a value that is NaN or infinite, as have "
-        f"{len(bad) - 1:,} more of the next {len(rows):,}; expected finite numbers. Remove or fill "
-        "these rows; `missing: drop` leaves out those with NaN."
-    )
-    raise DataError(message)
 
 
 def assign_all(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.engine.block import Block, Rows
+from dgmm.engine.refusals import LARGEST, PLACES, bad_weights_of, refuse_bad_weights
 from dgmm.engine.sampling import sampled
 from dgmm.errors import DataError
 from dgmm.mixture.frame import Frame
@@ -14,8 +15,6 @@ from dgmm.mixture.preparation import Preparation
 Array = NDArray[np.float64]
 
 _TILE_ROWS = 8192
-_PLACES = 5
-_LARGEST = 1e140
 _SMALLEST = 1e-140
 _LARGEST_RATIO = 1e120
 
@@ -114,8 +113,8 @@ class Profile:
             minimum=np.fmin(self.minimum, other.minimum),
             maximum=np.fmax(self.maximum, other.maximum),
             n_non_finite=self.n_non_finite + other.n_non_finite,
-            non_finite=(self.non_finite + other.non_finite)[:_PLACES],
-            bad_weights=(self.bad_weights + other.bad_weights)[:_PLACES],
+            non_finite=(self.non_finite + other.non_finite)[:PLACES],
+            bad_weights=(self.bad_weights + other.bad_weights)[:PLACES],
             checksums=self.checksums + other.checksums,
             sample=np.concatenate([self.sample, other.sample]),
             sample_weights=weights,
@@ -156,7 +155,7 @@ def profile_block(rule: SampleRule, block: Block) -> Profile:
     tiles = [slice(i, i + _TILE_ROWS) for i in range(0, len(rows), _TILE_ROWS)]
     w = np.ones(len(rows)) if weights is None else weights.astype(np.float64)
     n_non_finite, non_finite = _non_finite(block, tiles)
-    bad_weights = _bad_weights(w, block)
+    bad_weights = bad_weights_of(block)
     usable = not non_finite and not bad_weights and w.sum() > 0
     zeros = np.zeros(d)
     mean, mean_low, scatter = zeros, zeros, np.zeros((d, d))
@@ -216,15 +215,10 @@ def _non_finite(block: Block, tiles: list[slice]) -> tuple[int, tuple[tuple[int,
     for tile in tiles:
         bad = np.argwhere(~np.isfinite(rows[tile]))
         n += len(bad)
-        for i, j in bad[: _PLACES - len(places)]:
+        for i, j in bad[: PLACES - len(places)]:
             row = tile.start + int(i)
             places.append((block.index(row), int(j), float(rows[row, j])))
     return n, tuple(places)
-
-
-def _bad_weights(weights: Array, block: Block) -> tuple[tuple[int, float], ...]:
-    bad = np.flatnonzero(~((weights >= 0) & (weights <= _LARGEST)))[:_PLACES]
-    return tuple((block.index(int(i)), float(weights[i])) for i in bad)
 
 
 def checked(profile: Profile, feature_names: tuple[str, ...], n_components: int) -> Profile:
@@ -252,13 +246,7 @@ def checked(profile: Profile, feature_names: tuple[str, ...], n_components: int)
             "values. Leave out features that are hardly ever there."
         )
         raise DataError(message)
-    if profile.bad_weights:
-        places = ", ".join(f"row {row} ({value})" for row, value in profile.bad_weights)
-        message = (
-            f"Weights must be finite, not negative and at most {_LARGEST:.0e}; "
-            f"the first that are not: {places}."
-        )
-        raise DataError(message)
+    refuse_bad_weights(profile.bad_weights)
     if not profile.total_weight > 0:
         message = "All weights are zero; expected at least one row of positive weight."
         raise DataError(message)
@@ -266,6 +254,14 @@ def checked(profile: Profile, feature_names: tuple[str, ...], n_components: int)
         message = (
             f"The data have {profile.n_rows} rows (n_samples = {profile.n_rows}); expected at "
             f"least as many as components, n_components = {n_components}. Use fewer components."
+        )
+        raise DataError(message)
+    if profile.n_missing and not len(profile.sample):
+        message = (
+            f"Only {profile.n_rows:,} of {profile.n_rows + profile.n_missing:,} rows have all "
+            "values, and none of them is in the sample that starts are made from. Set a larger "
+            "model.sample_size, leave out features that are hardly ever there, or write the "
+            "complete rows to a store of their own."
         )
         raise DataError(message)
     _check_range(profile, feature_names)
@@ -277,10 +273,10 @@ def _check_range(profile: Profile, feature_names: tuple[str, ...]) -> None:
     largest = np.maximum(np.abs(profile.minimum), np.abs(profile.maximum))
     spread = profile.maximum - profile.minimum
     for name, value, width in zip(feature_names, largest, spread, strict=True):
-        if value > _LARGEST or 0 < width < _SMALLEST:
+        if value > LARGEST or 0 < width < _SMALLEST:
             message = (
                 f"Feature {name!r} has values up to {value:.3g} and a spread of {width:.3g}; "
-                f"expected at most {_LARGEST:.0e} and at least {_SMALLEST:.0e}, so that squares "
+                f"expected at most {LARGEST:.0e} and at least {_SMALLEST:.0e}, so that squares "
                 "stay inside float64. Use another unit."
             )
             raise DataError(message)

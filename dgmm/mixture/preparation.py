@@ -23,7 +23,7 @@ class PreparationRule:
         Whether every feature is divided by its standard deviation.
     pca : int, float or None
         How many principal components to keep, or, as a float in (0, 1], those that together have
-        at least this share of the variance.
+        at least this share of the variance; none in which the data vary by rounding alone.
     """
 
     standardize: bool = False
@@ -78,7 +78,7 @@ class Preparation:
         variances, axes = np.maximum(variances[::-1], 0.0), vectors.T[::-1]
         largest = np.abs(axes).argmax(axis=1)
         axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
-        n_axes = min(_n_axes(rule.pca, variances), len(axes))
+        n_axes = min(_n_axes(rule.pca, variances), _rank(variances))
         return cls(mean, scale, np.ascontiguousarray(axes[:n_axes]), variances[:n_axes])
 
     @property
@@ -136,6 +136,12 @@ class Preparation:
         if self.axes is not None:
             matrices = self.axes.T @ matrices @ self.axes
         return matrices * np.outer(self.scale, self.scale)
+
+
+def _rank(variances: Array) -> int:
+    """In how many principal components data vary beyond rounding; at least one."""
+    rounding = len(variances) * np.finfo(np.float64).eps * variances[0]
+    return max(1, int(np.count_nonzero(variances > rounding)))
 
 
 def _n_axes(wanted: int | float, variances: Array) -> int:

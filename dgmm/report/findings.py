@@ -138,7 +138,9 @@ def _of_rows(result: Result) -> Iterator[Finding]:
 
 
 def rows_fitted(result: Result) -> int | None:
-    """How many rows entered the fit; None where it was not kept."""
+    """How many rows entered the fit; None where it was not kept, as in a score of other rows."""
+    if result.attributes.get("kind") == "score":
+        return None
     n_samples: int | None = result.attributes.get("n_samples")
     return None if n_samples is None else n_samples - int(result.attributes.get("n_missing", 0))
 

@@ -70,6 +70,12 @@ def sentence(result: Result) -> str:
     where = f" in {source}" if source else ""
     where += _prepared(result)
     mixture = f"{_plural(chosen.n_components, 'component')} with {_covariances(chosen)}"
+    if attributes.get("kind") == "score":
+        n_scored = attributes["n_samples"] - attributes["n_missing"]
+        return (
+            f"A mixture of {mixture}, which the run {attributes['model_run']} had fitted, was "
+            f"applied to {n_scored:,} rows of {what}{where}."
+        )
     if len(sweep.results) == 1:
         return f"A mixture of {mixture} was fitted to {rows}{what}{where}."
     return (

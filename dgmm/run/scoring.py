@@ -20,7 +20,7 @@ from dgmm.io.wanted import Wanted
 from dgmm.mixture.components import components_of, pivots_of
 from dgmm.mixture.result import Sweep
 from dgmm.run.assigning import assign_rows, digest_of
-from dgmm.run.clusters import open_cluster
+from dgmm.run.clusters import open_cluster, take_part
 from dgmm.run.configuration import Configuration, loads
 from dgmm.run.preparation import Preparation, prepare
 from dgmm.run.stages import check_memory, facts_for_checkpoint, facts_of_run
@@ -90,6 +90,7 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
     DgmmError
         As a run does.
     """
+    take_part(configuration.cluster)
     prepared = prepare(configuration)
     _check_features(result, prepared)
     output = output_place(configuration.output.path, configuration.output.storage_options)
@@ -194,5 +195,9 @@ def _listed(names: tuple[str, ...]) -> str:
 
 def _named(identifier: str, result: Result) -> str:
     """A name that depends on what is scored and on the model."""
-    facts = f"score {identifier} {digest_of(result.model)}"
-    return hashlib.sha256(facts.encode()).hexdigest()[:16]
+    facts = f"score {identifier} {digest_of(result.model)} {result.outlier_threshold!r}"
+    found = hashlib.sha256(facts.encode())
+    if result.preparation is not None:  # equal mixtures of prepared rows may mean different things
+        for array in (result.preparation.mean, result.preparation.scale, result.preparation.axes):
+            found.update(b"" if array is None else array.tobytes())
+    return found.hexdigest()[:16]

@@ -127,3 +127,11 @@ def test_a_block_with_holes_knows_its_rows_by_their_index():
     np.testing.assert_array_equal(part, [[3]])
     np.testing.assert_array_equal(weights, [2])
     np.testing.assert_array_equal(complete, [False, True, False])
+
+
+def test_a_sample_without_a_whole_row_is_refused_in_a_sentence():
+    rows = np.full((20_000, 2), np.nan)
+    rows[[7_000, 12_000]] = [[0, 1], [1, 0]]
+    lazy = Dataset.from_array(in_blocks(rows, (20_000,)), missing="drop")
+    with pytest.raises(DataError, match=r"Only 2 of 20,000 rows .* larger model\.sample_size"):
+        fit(lazy, FitOptions((("full", 1),), sample_rows=1), SYNCHRONOUS)

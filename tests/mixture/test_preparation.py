@@ -135,3 +135,21 @@ def test_full_mixtures_of_standardised_and_of_rotated_data_are_those_of_the_data
             assign(mixture, rows, preparation).log_density - log_scale,
             rtol=1e-6,
         )
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_principal_components_of_rounding_alone_are_left_out(standardize, caplog):
+    rows = clumps(n_features=2)
+    flat = np.column_stack([rows, rows @ [1.0, 2.0]])
+    models = (("full", 1), ("full", 3))
+    found, direct = (
+        fit(
+            Dataset.from_array(in_blocks(flat, (len(flat),))),
+            FitOptions(models, n_init=2, prepare=PreparationRule(standardize, n_axes)),
+            SYNCHRONOUS,
+        )
+        for n_axes in (3, 2)
+    )
+    assert found.preparation.n_axes == 2
+    assert found.sweep.best.bic == direct.sweep.best.bic
+    assert "vary in 2 directions only" in caplog.text

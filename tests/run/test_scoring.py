@@ -1,5 +1,7 @@
 """A stored model applied to other data, by the command and from Python."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray
@@ -12,7 +14,11 @@ from dgmm.errors import DataError
 from dgmm.io.reader import open_result
 from dgmm.io.runs import list_runs
 from dgmm.mixture.density import assign
+from dgmm.mixture.preparation import Preparation
+from dgmm.report import summary
 from dgmm.run.configuration import loads
+from dgmm.run.scoring import configuration_for
+from dgmm.run.scoring import score as apply_model
 from dgmm.run.stages import run
 
 MODEL = "model: {n_components: 3, covariance_type: full, n_init: 2}"
@@ -76,6 +82,9 @@ def test_other_rows_are_assigned_by_the_stored_model_alone(found, tmp_path):
     np.testing.assert_allclose(scored.components.mean.mean(axis=0), [8 / 3, 8 / 3], atol=0.2)
     np.testing.assert_array_equal(scored.model.means, model.model.means)
     assert xarray.open_datatree(scored.path, engine="zarr")["assignments/labels"].size == 3_000
+    told = summary.sentence(scored)
+    assert f"which the run {facts['model_run']} had fitted, was applied to 2,999 rows of" in told
+    assert "rows" not in summary.components_of(scored, None).header
     direct = model.assign(rows[whole])
     np.testing.assert_array_equal(direct.labels, ours.labels)
 
@@ -145,3 +154,50 @@ def test_one_run_is_shown_with_its_configuration(found):
     assert outcome.exit_code == 0
     assert run_id in outcome.output
     assert '"covariance_type"' in outcome.output
+
+
+def test_rows_too_far_for_float64_are_named(found, tmp_path):
+    rows = clumps(6)
+    rows[100] = np.nan
+    rows[2_345, 1] = np.finfo(np.float64).max
+    outcome = score(found, store(tmp_path / "x.zarr", rows), "--output", tmp_path / "scores")
+    assert outcome.exit_code == DataError.exit_code
+    assert "Row 2345 is so far from all components" in outcome.output
+
+
+@pytest.mark.parametrize("weight", [np.nan, -1.0])
+def test_weights_that_are_none_are_named_by_their_row(found, tmp_path, weight):
+    weights = np.ones(3_000)
+    weights[1_234] = weight
+    np.save(tmp_path / "w.npy", weights)
+    path = store(tmp_path / "x.zarr", clumps(7))
+    named = ["--set", f"input.weights={{path: {tmp_path / 'w.npy'}}}"]
+    outcome = score(found, path, "--output", tmp_path / "scores", *named)
+    assert outcome.exit_code == DataError.exit_code
+    assert f"not: row 1234 ({weight})" in outcome.output
+
+
+def test_equal_mixtures_of_rows_prepared_otherwise_are_other_models(found, tmp_path):
+    result = open_result(found)
+    path = store(tmp_path / "x.zarr", clumps(8))
+    configuration = configuration_for(
+        result, str(path), str(tmp_path / "scores"), ["cluster.kind=threads"]
+    )
+    preparation = Preparation(np.zeros(2), np.full(2, 2.0))
+    first = apply_model(result, configuration)
+    second = apply_model(replace(result, preparation=preparation), configuration)
+    assert not second.already_complete
+    assert first.mean_log_density != second.mean_log_density
+
+
+def test_in_an_mpi_job_one_process_goes_on(found, tmp_path, monkeypatch):
+    def leave(cluster):
+        raise SystemExit(cluster.kind)
+
+    monkeypatch.setattr("dgmm.run.scoring.take_part", leave)
+    result = open_result(found)
+    configuration = configuration_for(
+        result, "there.zarr", str(tmp_path / "scores"), ["cluster.kind=threads"]
+    )
+    with pytest.raises(SystemExit, match="threads"):
+        apply_model(result, configuration)

@@ -1,0 +1,66 @@
+"""What cannot be fitted or assigned, refused by the number of its row."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.engine.block import Block, Rows
+from dgmm.errors import DataError
+from dgmm.mixture.density import Assignment
+
+LARGEST = 1e140
+"""Of values and weights, so that squares stay inside float64."""
+
+PLACES = 5
+"""Offending places that are named."""
+
+
+def bad_weights_of(block: Block) -> tuple[tuple[int, float], ...]:
+    """Row and value of the first weights that are negative, NaN, infinite or huge."""
+    if block.weights is None:
+        return ()
+    weights = block.weights.astype(np.float64)
+    bad = np.flatnonzero(~((weights >= 0) & (weights <= LARGEST)))[:PLACES]
+    return tuple((block.index(int(i)), float(weights[i])) for i in bad)
+
+
+def refuse_bad_weights(found: tuple[tuple[int, float], ...]) -> None:
+    """Raise DataError that names these weights, if there are any."""
+    if found:
+        places = ", ".join(f"row {row} ({value})" for row, value in found)
+        message = (
+            f"Weights must be finite, not negative and at most {LARGEST:.0e}; "
+            f"the first that are not: {places}."
+        )
+        raise DataError(message)
+
+
+def refuse_non_finite(
+    block: Block, first: int, rows: Rows, complete: NDArray[np.bool_] | None
+) -> None:
+    """Name the first row, and how many, that no mixture can assign."""
+    if rows.dtype.kind != "f" or np.isfinite(rows).all():
+        return
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    places = bad if complete is None else np.flatnonzero(complete)[bad]
+    message = (
+        f"Row {block.start + first + int(places[0])} has a value that is NaN or infinite, as have "
+        f"{len(bad) - 1:,} more of the next {len(rows):,}; expected finite numbers. Remove or fill "
+        "these rows; `missing: drop` leaves out those with NaN."
+    )
+    raise DataError(message)
+
+
+def refuse_too_far(
+    block: Block, first: int, assignment: Assignment, complete: NDArray[np.bool_] | None
+) -> None:
+    """Name the first row whose distances from the components overflow float64."""
+    bad = np.flatnonzero(~np.isfinite(assignment.log_density))
+    if len(bad) == 0:
+        return
+    places = bad if complete is None else np.flatnonzero(complete)[bad]
+    message = (
+        f"Row {block.start + first + int(places[0])} is so far from all components that the "
+        "squares of its distances do not fit into float64. Is one of its values a mark of what is "
+        "missing? Write NaN in its place, and set `missing: drop`."
+    )
+    raise DataError(message)
