@@ -68,4 +68,4 @@ def test_500_mutated_configurations_are_answered(tmp_path: Path) -> None:
 def test_10_000_mutated_configurations_are_answered(tmp_path: Path) -> None:
     counts = answers(10_000, tmp_path / "run.yaml")
     assert min(counts["validate", 0], counts["validate", 78]) > 1000
-    assert min(counts["plan", code] for code in (0, 65, 66, 78)) > 0
+    assert min(counts["plan", code] for code in (0, 66, 78)) > 0
