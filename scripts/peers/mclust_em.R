@@ -15,7 +15,7 @@ parameters <- list(
 sigma <- array(numbers("covariances.bin", k * d * d), c(d, d, k))
 parameters$variance$sigma <- sigma
 parameters$variance$cholsigma <- array(apply(sigma, 3, chol), c(d, d, k))
-fit <- function(n) em("VVV", rows, parameters, control = emControl(itmax = n, tol = c(0, 0)))
+fit <- function(n) em(modelName = "VVV", data = rows, parameters = parameters, control = emControl(itmax = n, tol = c(0, 0)))
 seconds <- sapply(c(1, 1 + iterations), function(n) system.time(fit(n))[["elapsed"]])
 cat(sprintf(
   '{"version": "%s", "seconds": %.9g, "note": "one thread"}\n',
