@@ -58,7 +58,11 @@ class Peer:
 DGMM = Peer("dgmm", "dgmm_em.py", (), types=("full", "tied"))
 PEERS = (
     Peer("scikit-learn", "scikit_learn_em.py", ("scikit-learn",), 0.2, ("full", "tied")),
-    Peer("daal4py", "daal4py_em.py", ("daal4py==2024.7.0", "scikit-learn<1.6", "numpy<2", "packaging")),
+    Peer(
+        "daal4py",
+        "daal4py_em.py",
+        ("daal4py==2024.7.0", "scikit-learn<1.6", "numpy<2", "packaging"),
+    ),
     Peer("spark", "spark_em.py", ("pyspark[sql]>=4", "numpy", "pandas<3", "setuptools"), 0.2),
     Peer("pomegranate", "pomegranate_em.py", ("torch==2.13.0", "pomegranate>=1.1"), 0.2),
     Peer("gmmx", "gmmx_em.py", ("gmmx>=0.7",), 0.2),

@@ -56,6 +56,8 @@ def configuration_for(
 ) -> Configuration:
     """How to score: read and write as the run that found the model did, on this machine.
 
+    Weights that lie in a dataset of their own are left behind: they belong to other rows.
+
     Parameters
     ----------
     result : Result
@@ -70,9 +72,12 @@ def configuration_for(
         If an override is wrong, or a variable that the run used is not set now.
     """
     stored: dict[str, Any] = result.attributes["configuration"]
+    weights = stored["input"].get("weights")
+    if weights and weights.get("path"):
+        weights = None  # of other rows
     document = {
         **{name: section for name, section in stored.items() if name != "cluster"},
-        "input": {**stored["input"], "path": escaped(path)},
+        "input": {**stored["input"], "path": escaped(path), "weights": weights},
         "output": {**stored["output"], "path": escaped(output)},
     }
     return loads(json.dumps(document), overrides, name=f"the configuration of {result.path}")
