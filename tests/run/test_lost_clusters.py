@@ -34,6 +34,7 @@ class Impatient:
 
     def reopen(self):
         self.n_reopened += 1
+        self.stopped = [p for p in worker_processes() if p.status() == psutil.STATUS_STOPPED]
         self.execution.patience = self._later
         return self._reopen()
 
@@ -48,18 +49,11 @@ def execution():
 def test_workers_that_stand_still_are_replaced(execution, tmp_path, caplog):
     impatient = Impatient(execution)
     trap = Trap(tmp_path, 1, freeze)
-    stopped = []
-
-    def told(done, total):
-        del total
-        if done > 3 and not stopped:
-            stopped.extend(p for p in worker_processes() if p.status() == psutil.STATUS_STOPPED)
-
-    assert sum_of_names(execution, Task(0, trap), told) == expected_sum()
+    assert sum_of_names(execution, Task(0, trap)) == expected_sum()
     assert trap.n_caught == 1
-    assert len(stopped) == 1
     assert impatient.n_reopened == 1
-    assert not stopped[0].is_running()
+    assert len(impatient.stopped) == 1
+    assert not impatient.stopped[0].is_running()
     assert "no task began or ended for 3 s" in caplog.text
     assert caplog.text.index("trying new ones") < caplog.text.index("opening the cluster anew")
 
