@@ -3,6 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+STAGE_NAMES = {
+    "profile": "profile of the data",
+    "starts": "starts",
+    "finalists": "best starts",
+    "relocations": "moved components",
+    "relocated": "best of these",
+    "sample": "EM on the sample",
+    "fit": "EM on all rows",
+    "repair": "EM for models that fell behind",
+    "assign": "assignments",
+}
+"""What people call the stages."""
+
 READ_ALL_ROWS = frozenset({"profile", "fit", "repair", "assign"})
 """Stages whose passes read the dataset; all others work on rows that the driver holds."""
 

@@ -27,8 +27,8 @@ def write_components(
 ) -> None:
     """Write what components are like, by their rows and by the model; no group metadata.
 
-    ``mean`` and ``standard_deviation`` are those of the rows; ``model_mean`` and, where rows were
-    prepared, ``model_covariance`` those of the mixture, in the units of the input too.
+    ``mean`` and ``standard_deviation`` are those of the rows. Where rows were prepared,
+    ``model_mean`` and ``model_covariance`` are those of the mixture in the units of the input.
 
     Raises
     ------

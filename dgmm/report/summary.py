@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dgmm.engine.events import STAGE_NAMES
 from dgmm.io.layout import run_name
 from dgmm.io.reader import Result
 from dgmm.io.record import Record
@@ -16,18 +17,6 @@ from dgmm.report.sample import Sample
 
 MOST_CANDIDATES = 12
 MOST_COMPONENTS = 40
-
-_STAGES = {
-    "profile": "profile of the data",
-    "starts": "starts",
-    "finalists": "best starts",
-    "relocations": "moved components",
-    "relocated": "best of these",
-    "sample": "EM on the sample",
-    "fit": "EM on all rows",
-    "repair": "EM for models that fell behind",
-    "assign": "assignments",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +182,7 @@ def stages_of(record: Record) -> Table:
     """What each stage took."""
     rows = [
         (
-            _STAGES.get(stage.stage, stage.stage),
+            STAGE_NAMES.get(stage.stage, stage.stage),
             f"{stage.seconds:,.1f}",
             str(stage.n_passes),
             f"{stage.n_rows:,}",

@@ -69,7 +69,7 @@ def assign_rows(
     source: Source,
     wanted: Wanted,
     chunk_shape: tuple[int, ...],
-    checkpoint: Checkpoint | None,
+    checkpoint: Checkpoint,
     path: Place,
 ) -> Assigned:
     """Write the assignments that are not there yet, and the coordinates; all rows are read.
@@ -84,8 +84,8 @@ def assign_rows(
     wanted : Wanted
     chunk_shape : tuple of int
         Extents of a stored chunk in the samples' dimensions.
-    checkpoint : Checkpoint, or None
-        Knows what an interrupted call has begun; None begins anew.
+    checkpoint : Checkpoint
+        Knows what an interrupted call has begun.
     path : Path or UPath
         The run.
 
@@ -95,12 +95,10 @@ def assign_rows(
         If fewer rows were written than there are.
     """
     model = digest_of(mixture)
-    is_begun = checkpoint is not None and checkpoint.has_assignments(model)
-    if not (is_begun and assignments.are_begun(path, wanted)):
+    if not (checkpoint.has_assignments(model) and assignments.are_begun(path, wanted)):
         beside = [found.name for found in source.coordinates if found.name not in source.grid.dims]
         assignments.create_assignments(path, source.grid, wanted, chunk_shape, beside)
-        if checkpoint is not None:
-            checkpoint.keep_assignments(model)
+        checkpoint.keep_assignments(model)
     write = AssignmentWriter(path, wanted, source.grid, chunk_shape)
     assigned = passes.assign_all(reader, mixture, write, preparation)
     n_rows = reader.dataset.n_rows

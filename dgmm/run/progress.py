@@ -9,7 +9,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from dgmm.engine.events import BlocksDone, Event, Observer, PassFinished, PassStarted, Resumed
+from dgmm.engine.events import (
+    STAGE_NAMES,
+    BlocksDone,
+    Event,
+    Observer,
+    PassFinished,
+    PassStarted,
+    Resumed,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -17,18 +25,6 @@ Clock = Callable[[], float]
 
 SECONDS_BETWEEN_LINES = 1.0
 FRACTION_BETWEEN_LINES = 0.02  # of the time so far, once that is longer
-
-_STAGES = {
-    "profile": "profile of the data",
-    "starts": "starts",
-    "finalists": "best starts",
-    "relocations": "moved components",
-    "relocated": "best of these",
-    "sample": "EM on the sample",
-    "fit": "EM on all rows",
-    "repair": "EM for models that fell behind",
-    "assign": "assignments",
-}
 
 
 @contextmanager
@@ -186,7 +182,7 @@ class _Elapsed(ProgressColumn):
 
 
 def _stage(name: str) -> str:
-    return _STAGES.get(name, name)
+    return STAGE_NAMES.get(name, name)
 
 
 def _resumed(event: Resumed) -> str:
