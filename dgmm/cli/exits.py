@@ -1,19 +1,15 @@
 """How commands end: one line that says why, and the exit codes of :mod:`dgmm.errors`."""
 
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from dgmm.errors import ConfigurationError, DgmmError, UsageError
+from dgmm.errors import UsageError
 
 if TYPE_CHECKING:
     from dgmm.run.logs import Style
-
-UNEXPECTED = 70
-INTERRUPTED = 130
 
 DEBUG = "dgmm.debug"  # keys of what click remembers for the length of a command
 AS_JSON = "dgmm.as_json"
@@ -53,37 +49,20 @@ def _exit_codes(meta: dict[str, Any]) -> Iterator[None]:
     except click.UsageError as error:
         what = " ".join(error.format_message().split()).rstrip(".")
         command = error.ctx.command_path if error.ctx else "dgmm"
-        _end(meta, error, f"{what}. See {command} --help.", UsageError.exit_code)
+        _end(meta, UsageError(f"{what}. See {command} --help."), error)
     except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
         raise
-    except KeyboardInterrupt as error:
-        _end(meta, error, "interrupted", INTERRUPTED)
-    except ConfigurationError as error:
-        _end(meta, error, str(error), error.exit_code)  # a line for each mistake
-    except DgmmError as error:
-        _end(meta, error, " ".join(str(error).split()), error.exit_code)
-    except Exception as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        _end(meta, error, f"unexpected {what}; use --debug for the traceback", UNEXPECTED)
+    except (KeyboardInterrupt, Exception) as error:
+        _end(meta, error, error)
 
 
-def _end(meta: dict[str, Any], error: BaseException, message: str, exit_code: int) -> NoReturn:
+def _end(meta: dict[str, Any], error: BaseException, cause: BaseException) -> NoReturn:
     """Say why a command did not succeed, and leave it."""
-    from dgmm.run.logs import failure
+    from dgmm.run import ending
 
-    style = style_of(meta)
-    facts: dict[str, object] = {"error": type(error).__name__, "exit_code": exit_code}
-    if meta.get(DEBUG):
-        facts["traceback"] = "".join(traceback.format_exception(error))
-        if not style.as_json:
-            click.echo(style.conceal(f"{facts['traceback']}"), err=True)
-    click.echo(failure(style, printable(message), facts), err=True)
-    raise click.exceptions.Exit(exit_code) from error
-
-
-def printable(message: str) -> str:
-    """The message with what would steer a terminal spelled out."""
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in message)
+    end = ending(error, style_of(meta), with_traceback=bool(meta.get(DEBUG)))
+    click.echo(end.text, err=True)
+    raise click.exceptions.Exit(end.exit_code) from cause
 
 
 def style_of(meta: dict[str, Any]) -> "Style":

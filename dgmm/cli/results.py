@@ -4,7 +4,7 @@ import logging
 
 import click
 
-from dgmm.cli.exits import CONFIGURATION, printable, style_of
+from dgmm.cli.exits import CONFIGURATION, style_of
 
 
 @click.command()
@@ -21,26 +21,18 @@ from dgmm.cli.exits import CONFIGURATION, printable, style_of
 @click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
 def score(result: str, path: str, output: str, overrides: tuple[str, ...], quiet: bool) -> None:
     """Assign the rows of INPUT by the model of RESULT, an output directory or one run of it."""
-    from rich.console import Console
-
-    from dgmm.engine.events import ignore
     from dgmm.io.reader import open_result
     from dgmm.run import scoring
-    from dgmm.run.logs import logging_to_stderr
-    from dgmm.run.progress import watch
     from dgmm.run.signals import stoppable
+    from dgmm.run.speech import speaking
 
     found = open_result(result)
     configuration = scoring.configuration_for(found, path, output, overrides)
     click.get_current_context().meta[CONFIGURATION] = configuration
-    errors, style = Console(stderr=True), style_of(click.get_current_context().meta)
+    style = style_of(click.get_current_context().meta)
     level = logging.WARNING if quiet else logging.INFO
-    with stoppable(), logging_to_stderr(errors, style, level):
-        if quiet:
-            scored = scoring.score(found, configuration, ignore)
-        else:
-            with watch(errors) as observer:
-                scored = scoring.score(found, configuration, observer)
+    with stoppable(), speaking(style, level) as observer:
+        scored = scoring.score(found, configuration, observer)
     if not quiet:
         click.echo(
             f"{scored.n_rows:,} rows, {scored.n_missing:,} of them missing; "
@@ -61,6 +53,7 @@ def runs(output: str, show: str | None, prune: bool, keep: int | None, dry_run: 
     from dgmm.io.location import output_place
     from dgmm.io.runs import find_run, list_runs
     from dgmm.run import runs as kept
+    from dgmm.run.endings import printable
 
     if prune != (keep is not None) or (dry_run and not prune):
         raise click.UsageError("--prune needs --keep, and --keep and --dry-run need --prune")

@@ -32,25 +32,19 @@ def run(config: str, overrides: tuple[str, ...], quiet: bool, verbose: bool, fre
 def _run(configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool) -> None:
     from rich.console import Console
 
-    from dgmm.engine.events import ignore
     from dgmm.run import stages
-    from dgmm.run.logs import Records, logging_to_stderr
-    from dgmm.run.progress import watch
+    from dgmm.run.logs import Records
+    from dgmm.run.speech import speaking
     from dgmm.run.table import show_candidates
-    from dgmm.run.worker import workers_write_in
 
-    errors, style = Console(stderr=True), style_of(click.get_current_context().meta)
+    style = style_of(click.get_current_context().meta)
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
-    with logging_to_stderr(errors, style, level), workers_write_in(style):
-        if style.as_json:
-            records = Records()
-            outcome = stages.run(configuration, observer=records, fresh=fresh)
-            records.finished(outcome.path, outcome.sweep, already_complete=outcome.already_complete)
-        elif quiet:
-            outcome = stages.run(configuration, observer=ignore, fresh=fresh)
-        else:
-            with watch(errors) as observer:
-                outcome = stages.run(configuration, observer=observer, fresh=fresh)
+    with speaking(style, level) as observer:
+        outcome = stages.run(configuration, observer=observer, fresh=fresh)
+        if isinstance(observer, Records):
+            observer.finished(
+                outcome.path, outcome.sweep, already_complete=outcome.already_complete
+            )
     if not quiet:
         show_candidates(outcome.sweep, Console())
     path = style.conceal(outcome.path)

@@ -5,13 +5,11 @@ Relative paths are relative to the current directory, as in a shell command.
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
-from dgmm.errors import ConfigurationError, UsageError
 from dgmm.run.cluster_kinds import Cluster, LocalCluster
 from dgmm.run.fields import (
     MAX_CANDIDATES,
@@ -26,11 +24,10 @@ from dgmm.run.fields import (
     Start,
 )
 from dgmm.run.inputs import STORAGE_OPTIONS, Input
-from dgmm.run.mistakes import CONFLICT, mistakes_of, report
-from dgmm.run.settings import Mistake, Settings, gather
+from dgmm.run.mistakes import CONFLICT
+from dgmm.run.reading import SectionT, checked, text_of
 from dgmm.run.store_fields import Location, StorageOptions
 from dgmm.run.variables import Concealment, escaped, without_credentials
-from dgmm.run.yaml import MAX_BYTES
 
 
 class Prepare(Section):
@@ -171,6 +168,12 @@ class Configuration(Section):
 def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Configuration:
     """Read a configuration file and lay ``KEY=VALUE`` overrides over it.
 
+    Parameters
+    ----------
+    path : str or path
+    overrides : sequence of str, optional
+        Keys are dotted, values YAML: ``"model.n_components=1:12"``.
+
     Raises
     ------
     UsageError
@@ -178,44 +181,51 @@ def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Configu
     ConfigurationError
         If anything in it is wrong; the message lists every mistake.
     """
-    try:
-        with open(path, "rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        if len(content) <= MAX_BYTES:
-            raise ConfigurationError(f"{path}: found {error.reason}, expected UTF-8") from error
-        text = content.decode(errors="replace")
-    return loads(text, overrides, name=os.fspath(path))
+    return load_as(Configuration, path, overrides)
 
 
 def loads(
     text: str, overrides: Sequence[str] = (), *, name: str = "configuration"
 ) -> Configuration:
     """The same for a text; ``name`` stands for it in the message of an error."""
-    settings = gather(text, overrides, os.environ)
-    concealment = Concealment.of(settings.variables, os.environ)
-    mistakes = list(settings.mistakes)
-    if settings.is_readable:
-        try:
-            configuration = Configuration.model_validate(settings.values)
-        except ValidationError as error:
-            known = {mistake.path[:2] for mistake in mistakes if mistake.path}
-            found = (
-                _placed(m, settings) for m in mistakes_of(error, Configuration, settings.shown)
-            )
-            mistakes += [mistake for mistake in found if mistake.path[:2] not in known]
-        else:
-            if not mistakes:
-                configuration._concealment = concealment
-                configuration._written = {
-                    path[:2]: settings.shown(path[:2]) for path in settings.expanded
-                }
-                return configuration
-    raise ConfigurationError(concealment(report(name, mistakes)))
+    return _loads_as(Configuration, text, overrides, name)
+
+
+def load_as(
+    section: type[SectionT], path: str | os.PathLike[str], overrides: Sequence[str] = ()
+) -> SectionT:
+    """Read the file of a program that runs dgmm: keys of its own, and whole configurations.
+
+    Parameters
+    ----------
+    section : type
+        A subclass of :class:`Section`: its keys with their types. Those of type
+        :class:`Configuration` hold everything that a file of dgmm's may.
+    path, overrides
+        As for :func:`load`.
+
+    Raises
+    ------
+    UsageError, ConfigurationError
+        As :func:`load` does.
+
+    Examples
+    --------
+    >>> class Nightly(Section):
+    ...     run: Configuration
+    ...     keep: int = 7
+    """
+    return _loads_as(section, text_of(path), overrides, os.fspath(path))
+
+
+def _loads_as(section: type[SectionT], text: str, overrides: Sequence[str], name: str) -> SectionT:
+    found = checked(section, text, overrides, name)
+    parts: dict[tuple[str, ...], object] = {(key,): value for key, value in found.section}
+    for place, part in ((), found.section), *parts.items():
+        if isinstance(part, Configuration):
+            part._written = found.references(place)
+            part._concealment = found.concealment
+    return found.section
 
 
 def candidates(model: Model) -> tuple[tuple[str, int], ...]:
@@ -262,13 +272,6 @@ def identity(configuration: Configuration) -> dict[str, Any]:
         "model": values["model"],
         "output": {name: values["output"][name] for name in _RESULTS},
     }
-
-
-def _placed(mistake: Mistake, settings: Settings) -> Mistake:
-    path = mistake.path
-    if path and isinstance(path[-1], int) and path not in settings.places:
-        path = path[:-1]  # the only item of a list that is written without brackets
-    return replace(mistake, path=path, place=settings.place(path))
 
 
 def _each_text(value: Any, change: Callable[[str], str]) -> Any:

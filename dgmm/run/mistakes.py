@@ -79,8 +79,11 @@ def _expected(detail: ErrorDetails) -> str:
 
 
 def _written(path: Path) -> Path:
-    """A path of pydantic's without the kind of a cluster."""
-    return (*path[:1], *path[2:]) if path[:1] == (_TAGGED,) else path
+    """A path of pydantic's without the kind of a cluster, of whichever configuration in a file."""
+    for place in (1, 2):
+        if path[place - 1 : place] == (_TAGGED,):
+            return (*path[:place], *path[place + 1 :])
+    return path
 
 
 def _keys(model: type[BaseModel], prefix: Path) -> Iterator[Path]:
@@ -97,8 +100,9 @@ def _remedy(path: Path, keys: Sequence[Path]) -> str:
     """What to write in place of an unknown key."""
     *section, name = path
     siblings = [str(key[-1]) for key in keys if [*key[:-1]] == section]
-    if len(section) == 2 and any(_written(path) == _written(key) for key in keys if len(key) == 3):
-        return f"it belongs to another kind of cluster, {section[1]} has {', '.join(siblings)}"
+    alike = (key for key in keys if len(key) == len(path))
+    if any(_written(path) == _written(key) for key in alike):
+        return f"it belongs to another kind of cluster, {section[-1]} has {', '.join(siblings)}"
     close = get_close_matches(str(name), siblings, n=1)
     if close:
         return f"did you mean {_dotted((*_written(tuple(section)), close[0]))}?"

@@ -1,9 +1,11 @@
 """The runs of an output for people: a line for each, one in full, and what is pruned."""
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from dgmm.io.location import Place
+from dgmm.io.location import Place, output_place
 from dgmm.io.lock import only_writer
 from dgmm.io.runs import Run, list_runs, remove_run, superfluous
 
@@ -43,15 +45,24 @@ def facts_of(run: Run) -> Iterator[str]:
     yield json.dumps(run.attributes.get("configuration", {}), indent=2)
 
 
-def prune(output: Place, keep: int, *, only_say: bool) -> tuple[Run, ...]:
+def prune(
+    output: str | os.PathLike[str] | Place,
+    keep: int,
+    storage_options: Mapping[str, Any] | None = None,
+    *,
+    only_say: bool = False,
+) -> tuple[Run, ...]:
     """Remove all complete runs but the newest few and the latest result.
 
     Parameters
     ----------
-    output : Place
+    output : str or path
+        The directory that keeps them, or the URL of one in an object store.
     keep : int
         How many stay.
-    only_say : bool
+    storage_options : mapping, optional
+        How the store is reached.
+    only_say : bool, optional
         Whether nothing is removed.
 
     Returns
@@ -64,11 +75,12 @@ def prune(output: Place, keep: int, *, only_say: bool) -> tuple[Run, ...]:
     TemporaryError
         If a run is being written there.
     """
+    place = output_place(output, storage_options)
     if only_say:
-        return superfluous(output, keep)
-    list_runs(output)  # refuses what is no output, where a lock would make it one
-    with only_writer(output):
-        gone = superfluous(output, keep)
+        return superfluous(place, keep)
+    list_runs(place)  # refuses what is no output, where a lock would make it one
+    with only_writer(place):
+        gone = superfluous(place, keep)
         for run in gone:
-            remove_run(output, run)
+            remove_run(place, run)
     return gone

@@ -1,0 +1,60 @@
+"""How a program that ends with an error says why, and with which code."""
+
+import traceback
+from dataclasses import dataclass
+
+from dgmm.errors import ConfigurationError, DgmmError
+from dgmm.run.logs import Style, failure
+
+UNEXPECTED = 70
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The last words of a program, for stderr, and its exit code."""
+
+    text: str
+    exit_code: int
+
+
+def ending(error: BaseException, style: Style, *, with_traceback: bool = False) -> Ending:
+    """What a program that ``error`` ends says: one line; one a mistake for a configuration.
+
+    Parameters
+    ----------
+    error : BaseException
+        Of :mod:`dgmm.errors`, which know their exit codes; any other is unexpected (70).
+    style : Style
+    with_traceback : bool, optional
+        Whether it is told where the error was raised.
+
+    Examples
+    --------
+    >>> from dgmm.errors import TemporaryError
+    >>> ending(TemporaryError("The output is in use."), Style())
+    Ending(text='dgmm: The output is in use.', exit_code=75)
+    """
+    what = " ".join(str(error).split())
+    match error:
+        case KeyboardInterrupt():
+            message, exit_code = "interrupted", INTERRUPTED
+        case ConfigurationError():
+            message, exit_code = str(error), error.exit_code
+        case DgmmError():
+            message, exit_code = what, error.exit_code
+        case _:
+            kind = type(error).__name__
+            message = f"unexpected {kind}: {what}; use --debug for the traceback"
+            exit_code = UNEXPECTED
+    facts: dict[str, object] = {"error": type(error).__name__, "exit_code": exit_code}
+    before = ""
+    if with_traceback:
+        facts["traceback"] = "".join(traceback.format_exception(error))
+        before = "" if style.as_json else style.conceal(f"{facts['traceback']}\n")
+    return Ending(before + failure(style, printable(message), facts), exit_code)
+
+
+def printable(message: str) -> str:
+    """The message with what would steer a terminal spelled out."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in message)

@@ -1,0 +1,102 @@
+"""A file becomes a checked section, or a list of every mistake in it with its line."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from pydantic import ValidationError
+
+from dgmm.errors import ConfigurationError, UsageError
+from dgmm.run.fields import Section
+from dgmm.run.mistakes import mistakes_of, report
+from dgmm.run.settings import Mistake, Settings, gather
+from dgmm.run.variables import Concealment
+from dgmm.run.yaml import MAX_BYTES, Path
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked(Generic[SectionT]):
+    """What a text says, how it is written, and what must not be shown of it."""
+
+    section: SectionT
+    settings: Settings
+    concealment: Concealment
+
+    def references(self, place: Path) -> dict[Path, object]:
+        """What is written at and below ``place`` where variables stand for values.
+
+        Keys are relative to the place and at most two levels deep, as sections of sections are.
+        """
+        inside = (path for path in self.settings.expanded if path[: len(place)] == place)
+        keys = {path[len(place) :][:2] for path in inside}
+        return {key: self.settings.shown((*place, *key)) for key in keys}
+
+
+def text_of(path: str | os.PathLike[str]) -> str:
+    """The text of a configuration file; what is too long is cut, for the reader to refuse.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file, or it cannot be read.
+    ConfigurationError
+        If it is not UTF-8.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if len(content) <= MAX_BYTES:
+            raise ConfigurationError(f"{path}: found {error.reason}, expected UTF-8") from error
+        return content.decode(errors="replace")
+
+
+def checked(
+    model: type[SectionT], text: str, overrides: Sequence[str], name: str
+) -> Checked[SectionT]:
+    """What a text and the overrides over it say, if nothing is wrong with it.
+
+    Parameters
+    ----------
+    model : type
+        A section with everything that may be written.
+    text : str
+        YAML.
+    overrides : sequence of str
+        ``KEY=VALUE``.
+    name : str
+        Stands for the text in the message of an error.
+
+    Raises
+    ------
+    ConfigurationError
+        If anything is wrong; the message lists every mistake.
+    """
+    settings = gather(text, overrides, os.environ)
+    concealment = Concealment.of(settings.variables, os.environ)
+    mistakes = list(settings.mistakes)
+    if settings.is_readable:
+        try:
+            section = model.model_validate(settings.values)
+        except ValidationError as error:
+            known = {mistake.path[:2] for mistake in mistakes if mistake.path}
+            found = (_placed(m, settings) for m in mistakes_of(error, model, settings.shown))
+            mistakes += [mistake for mistake in found if mistake.path[:2] not in known]
+        else:
+            if not mistakes:
+                return Checked(section, settings, concealment)
+    raise ConfigurationError(concealment(report(name, mistakes)))
+
+
+def _placed(mistake: Mistake, settings: Settings) -> Mistake:
+    path = mistake.path
+    if path and isinstance(path[-1], int) and path not in settings.places:
+        path = path[:-1]  # the only item of a list that is written without brackets
+    return replace(mistake, path=path, place=settings.place(path))

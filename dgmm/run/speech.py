@@ -1,0 +1,41 @@
+"""What is said on stderr while something runs, by this process and by its workers."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from dgmm.engine.events import Observer, ignore
+from dgmm.run.logs import Records, Style, logging_to_stderr
+from dgmm.run.progress import watch
+from dgmm.run.worker import workers_write_in
+
+
+@contextmanager
+def speaking(style: Style, level: int = logging.INFO) -> Iterator[Observer]:
+    """Write logs to stderr, and give whoever computes an observer that tells of its passes.
+
+    Passes are shown as a live line on a terminal, logged as a line or a JSON record elsewhere, and
+    passed over where only warnings are asked for.
+
+    Parameters
+    ----------
+    style : Style
+    level : int, optional
+        The least that dgmm's own messages must have.
+
+    Yields
+    ------
+    callable
+        For :func:`dgmm.run.run` and :func:`dgmm.run.score`.
+    """
+    console = Console(stderr=True)
+    with logging_to_stderr(console, style, level), workers_write_in(style):
+        if style.as_json:
+            yield Records()
+        elif level > logging.INFO:
+            yield ignore
+        else:
+            with watch(console) as observer:
+                yield observer

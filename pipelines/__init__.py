@@ -1,0 +1,1 @@
+"""Jobs of several runs of dgmm, for schedulers: ``python -m pipelines.NAME CONFIG``."""

@@ -1,0 +1,141 @@
+"""What every pipeline is: settings out of a YAML file, a job, and an exit code for schedulers.
+
+A pipeline is a subclass of :class:`Settings`, a function ``job(settings, observer) -> Outcome``,
+which any program may call, and ``main``, which hands both to :func:`execute`.
+"""
+
+import argparse
+import inspect
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import Field
+
+from dgmm.errors import DgmmError, UsageError
+from dgmm.run import Configuration, Section, Style, ending, load_as, speaking, stoppable
+
+Observer = Callable[[Any], None]
+
+
+class HeldBackError(DgmmError):
+    """The job is complete, and its result is not published: a person has to look at it (65)."""
+
+    exit_code = 65
+
+
+class Settings(Section):
+    """The keys that every pipeline has."""
+
+    run: Configuration = Field(description="What `dgmm run` does, with all its keys.")
+    skipped_exit_code: int = Field(
+        default=0,
+        ge=0,
+        le=255,
+        description="The exit code where nothing is new; 99 is how Airflow knows a skipped task.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended that did what it should.
+
+    Attributes
+    ----------
+    lines : tuple of str
+        What was found, for a person; they go to stdout.
+    is_new : bool
+        Whether it did anything: not, if an earlier call had done it all.
+    """
+
+    lines: tuple[str, ...]
+    is_new: bool = True
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+Job = Callable[[SettingsT, Observer], Outcome]
+
+
+def execute(
+    job: Job[SettingsT], settings: type[SettingsT], arguments: Sequence[str] | None = None
+) -> int:
+    """Do a job as a command does it: with options, logs on stderr, and signals.
+
+    Parameters
+    ----------
+    job : callable
+        ``job(settings, observer)``.
+    settings : type
+        What its configuration file holds.
+    arguments : sequence of str, optional
+        Of the command line; of this process unless given.
+
+    Returns
+    -------
+    int
+        The exit code: 0, ``skipped_exit_code``, 75 after a signal, or that of an error.
+    """
+    style, debug = Style(), False
+    try:
+        options = _parser(job).parse_args(arguments)
+        style, debug = Style(options.log_format == "json"), options.debug
+        with _stoppable():
+            wanted = load_as(settings, options.config, options.overrides)
+            style = Style(style.as_json, wanted.run.concealment)
+            with speaking(style, _level(style, verbose=options.verbose)) as observer:
+                outcome = job(wanted, observer)
+    except (KeyboardInterrupt, Exception) as error:
+        end = ending(error, style, with_traceback=debug)
+        sys.stderr.write(f"{end.text}\n")
+        return end.exit_code
+    sys.stdout.writelines(f"{style.conceal(line)}\n" for line in outcome.lines)
+    return 0 if outcome.is_new else wanted.skipped_exit_code
+
+
+def _level(style: Style, *, verbose: bool) -> int:
+    """Schedulers mail what is said, so that only warnings are, unless somebody listens."""
+    is_heard = verbose or style.as_json or sys.stderr.isatty()
+    return logging.INFO if is_heard else logging.WARNING
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """End in order when a signal comes; only a process's main thread hears of one."""
+    is_main = threading.current_thread() is threading.main_thread()
+    with stoppable() if is_main else nullcontext():
+        yield
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors end as dgmm's do."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse a command line."""
+        raise UsageError(f"{message}. See {self.prog} --help.")
+
+
+def _parser(job: Callable[..., Outcome]) -> _Parser:
+    parser = _Parser(
+        prog=f"python -m pipelines.{Path(inspect.getfile(job)).stem}",
+        description=(job.__doc__ or "").partition("\n")[0],
+    )
+    parser.add_argument("config", metavar="CONFIG", help="Its settings, a YAML file.")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="Set a key of them, such as run.model.n_components=1:12; repeatable.",
+    )
+    parser.add_argument("--log-format", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="Tell of passes without a terminal too."
+    )
+    parser.add_argument("--debug", action="store_true", help="Show the traceback of an error.")
+    return parser
