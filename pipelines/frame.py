@@ -5,20 +5,20 @@ which any program may call, and ``main``, which hands both to :func:`execute`.
 """
 
 import argparse
-import inspect
 import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import Field
 
 from dgmm.errors import DgmmError, UsageError
 from dgmm.run import Configuration, Section, Style, ending, load_as, speaking, stoppable
+
+logger = logging.getLogger("dgmm.pipelines")  # a part of dgmm to those who choose what to hear
 
 Observer = Callable[[Any], None]
 
@@ -62,12 +62,17 @@ Job = Callable[[SettingsT, Observer], Outcome]
 
 
 def execute(
-    job: Job[SettingsT], settings: type[SettingsT], arguments: Sequence[str] | None = None
+    name: str,
+    job: Job[SettingsT],
+    settings: type[SettingsT],
+    arguments: Sequence[str] | None = None,
 ) -> int:
     """Do a job as a command does it: with options, logs on stderr, and signals.
 
     Parameters
     ----------
+    name : str
+        Of the pipeline, for its help.
     job : callable
         ``job(settings, observer)``.
     settings : type
@@ -82,19 +87,26 @@ def execute(
     """
     style, debug = Style(), False
     try:
-        options = _parser(job).parse_args(arguments)
+        options = _parser(name, job).parse_args(arguments)
         style, debug = Style(options.log_format == "json"), options.debug
         with _stoppable():
             wanted = load_as(settings, options.config, options.overrides)
             style = Style(style.as_json, wanted.run.concealment)
             with speaking(style, _level(style, verbose=options.verbose)) as observer:
                 outcome = job(wanted, observer)
+                if style.as_json:
+                    _log_end(name, outcome)
     except (KeyboardInterrupt, Exception) as error:
         end = ending(error, style, with_traceback=debug)
         sys.stderr.write(f"{end.text}\n")
         return end.exit_code
     sys.stdout.writelines(f"{style.conceal(line)}\n" for line in outcome.lines)
     return 0 if outcome.is_new else wanted.skipped_exit_code
+
+
+def _log_end(name: str, outcome: Outcome) -> None:
+    fields = {"event": f"{name}_finished", "is_new": outcome.is_new, "found": outcome.lines}
+    logger.info("%s finished", name, extra={"fields": fields})
 
 
 def _level(style: Style, *, verbose: bool) -> int:
@@ -119,11 +131,9 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}. See {self.prog} --help.")
 
 
-def _parser(job: Callable[..., Outcome]) -> _Parser:
-    parser = _Parser(
-        prog=f"python -m pipelines.{Path(inspect.getfile(job)).stem}",
-        description=(job.__doc__ or "").partition("\n")[0],
-    )
+def _parser(name: str, job: Callable[..., Outcome]) -> _Parser:
+    about = (job.__doc__ or "").partition("\n")[0]
+    parser = _Parser(prog=f"python -m pipelines.{name}", description=about)
     parser.add_argument("config", metavar="CONFIG", help="Its settings, a YAML file.")
     parser.add_argument(
         "--set",

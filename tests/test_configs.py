@@ -1,13 +1,18 @@
 """Every configuration that ships can be read; the small ones run."""
 
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
-from dgmm.run.configuration import load
+import pipelines
+from dgmm.run import load, load_as
 from dgmm.run.stages import run
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+
+PIPELINES = {found.name for found in iter_modules(pipelines.__path__)} - {"frame"}
 
 
 def test_there_are_configurations():
@@ -16,7 +21,15 @@ def test_there_are_configurations():
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_a_configuration_can_be_read(path):
-    assert load(path).input.path
+    if path.stem in PIPELINES:
+        settings = import_module(f"pipelines.{path.stem}").Settings
+        assert load_as(settings, path).run.input.path
+    else:
+        assert load(path).input.path
+
+
+def test_every_pipeline_has_one():
+    assert {path.stem for path in CONFIGS} >= PIPELINES
 
 
 def test_the_quickstart_runs(tmp_path):

@@ -2,7 +2,8 @@
 
 A program that runs dgmm reads its configuration by :func:`load` (or :func:`load_as`, if it has keys
 of its own), and calls :func:`run`, :func:`score` and :func:`prune`; what they found is opened by
-:func:`dgmm.open_result`. Everything that can go wrong is of :mod:`dgmm.errors`. The package's
+:func:`dgmm.open_result`. What it finds itself in the blocks of :func:`open_input` it keeps by
+:func:`write_group`. Everything that can go wrong is of :mod:`dgmm.errors`. The package's
 modules are not for import from outside.
 """
 
@@ -10,11 +11,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dgmm.run.configuration import Configuration, load, load_as, loads
+    from dgmm.io.lock import only_writer
+    from dgmm.io.small_group import Variable, read_group, write_group
+    from dgmm.run.configuration import Configuration, load, load_as, loads, resolved
     from dgmm.run.endings import Ending, ending
     from dgmm.run.fields import Section
     from dgmm.run.logs import Style
-    from dgmm.run.rows import OpenInput, open_input
+    from dgmm.run.mistakes import conflict
+    from dgmm.run.rows import FittedBlocks, OpenInput, open_input
     from dgmm.run.runs import prune
     from dgmm.run.scoring import Scored, configuration_for, score
     from dgmm.run.signals import stoppable
@@ -25,34 +29,44 @@ __all__ = [
     "Configuration",
     "Ending",
     "Finished",
+    "FittedBlocks",
     "OpenInput",
     "Scored",
     "Section",
     "Style",
+    "Variable",
     "configuration_for",
+    "conflict",
     "ending",
     "load",
     "load_as",
     "loads",
+    "only_writer",
     "open_input",
     "prune",
+    "read_group",
+    "resolved",
     "run",
     "score",
     "speaking",
     "stoppable",
+    "write_group",
 ]
 
 _HOMES = {
-    "configuration": ("Configuration", "load", "load_as", "loads"),
-    "endings": ("Ending", "ending"),
-    "fields": ("Section",),
-    "logs": ("Style",),
-    "rows": ("OpenInput", "open_input"),
-    "runs": ("prune",),
-    "scoring": ("Scored", "configuration_for", "score"),
-    "signals": ("stoppable",),
-    "speech": ("speaking",),
-    "stages": ("Finished", "run"),
+    "dgmm.io.lock": ("only_writer",),
+    "dgmm.io.small_group": ("Variable", "read_group", "write_group"),
+    "dgmm.run.configuration": ("Configuration", "load", "load_as", "loads", "resolved"),
+    "dgmm.run.endings": ("Ending", "ending"),
+    "dgmm.run.fields": ("Section",),
+    "dgmm.run.logs": ("Style",),
+    "dgmm.run.mistakes": ("conflict",),
+    "dgmm.run.rows": ("FittedBlocks", "OpenInput", "open_input"),
+    "dgmm.run.runs": ("prune",),
+    "dgmm.run.scoring": ("Scored", "configuration_for", "score"),
+    "dgmm.run.signals": ("stoppable",),
+    "dgmm.run.speech": ("speaking",),
+    "dgmm.run.stages": ("Finished", "run"),
 }
 
 
@@ -60,7 +74,7 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for, so that commands answer at once."""
     for home, names in _HOMES.items():
         if name in names:
-            return getattr(import_module(f"{__name__}.{home}"), name)
+            return getattr(import_module(home), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

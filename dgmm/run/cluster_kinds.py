@@ -7,11 +7,10 @@ from Dask's own configuration files, where the kind has one (``jobqueue.yaml``, 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from dgmm.run.addresses import is_exposed
 from dgmm.run.fields import Address, Count, Line, Lines, Path, Scalar, Section, Size, Url, Walltime
-from dgmm.run.mistakes import CONFLICT
+from dgmm.run.mistakes import conflict
 
 _INSECURE = "Whether to go without TLS where others may read and write along."
 _Patience = Annotated[
@@ -23,10 +22,6 @@ _Patience = Annotated[
     ),
 ]
 _PATIENCE = 600.0
-
-
-def _conflict(text: str) -> PydanticCustomError:
-    return PydanticCustomError(CONFLICT, "{text}", {"text": text})
 
 
 class LocalCluster(Section):
@@ -82,13 +77,13 @@ class AddressCluster(Section):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.address is not None and self.scheduler_file is not None:
-            raise _conflict("found both address and scheduler_file, expected one of them")
+            raise conflict("found both address and scheduler_file, expected one of them")
         if (self.tls_ca_file is None) != (self.tls_cert is None):
-            raise _conflict("found one of tls_ca_file and tls_cert, expected both")
+            raise conflict("found one of tls_ca_file and tls_cert, expected both")
         if self.tls_key is not None and self.tls_cert is None:
-            raise _conflict("found tls_key without tls_cert, expected both")
+            raise conflict("found tls_key without tls_cert, expected both")
         if self.address is not None and is_exposed(self.address) and not self.insecure:
-            raise _conflict(
+            raise conflict(
                 f"found {self.address}, where anyone on the way may read and write, "
                 'expected "tls://...", or insecure: true'
             )
@@ -136,7 +131,7 @@ class _BatchCluster(Section):
     def _shared(self) -> Self:
         if self.cores is not None and self.processes is not None and self.processes > self.cores:
             text = f"found {self.processes} processes in a job of {self.cores} cores"
-            raise _conflict(f"{text}, expected at most one for each core")
+            raise conflict(f"{text}, expected at most one for each core")
         return self
 
 
@@ -195,9 +190,9 @@ class KubernetesCluster(Section):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if (self.image is None) == (self.manifest is None):
-            raise _conflict("expected one of image and manifest")
+            raise conflict("expected one of image and manifest")
         if not self.insecure:
-            raise _conflict(
+            raise conflict(
                 "the pods of dask-kubernetes talk without TLS, expected insecure: true "
                 "where the network of the pods is guarded, or a DaskCluster with TLS "
                 "that is joined by its address"

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
-from pydantic_core import PydanticCustomError
 
 from dgmm.run.cluster_kinds import Cluster, LocalCluster
 from dgmm.run.fields import (
@@ -24,7 +23,7 @@ from dgmm.run.fields import (
     Start,
 )
 from dgmm.run.inputs import STORAGE_OPTIONS, Input
-from dgmm.run.mistakes import CONFLICT
+from dgmm.run.mistakes import conflict
 from dgmm.run.reading import SectionT, checked, text_of
 from dgmm.run.store_fields import Location, StorageOptions
 from dgmm.run.variables import Concealment, escaped, without_credentials
@@ -96,7 +95,7 @@ class Model(Section):
         n_candidates = len(self.covariance_type) * len(self.n_components)
         if n_candidates > MAX_CANDIDATES:
             text = f"found {n_candidates:,} candidates, expected at most {MAX_CANDIDATES:,}"
-            raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
+            raise conflict(text)
         return self
 
 
@@ -153,10 +152,10 @@ class Configuration(Section):
         if kind != "threads" and "memory://" in (source[:9], target[:9]):
             text = f"found memory:// and cluster.kind {kind}, expected kind threads: only the "
             text += "process that keeps a memory:// store sees it"
-            raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
+            raise conflict(text)
         if target == source or target.startswith(os.path.join(source, "")):
             text = f"found output.path in input.path ({source}), expected a place outside it"
-            raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
+            raise conflict(text)
         return self
 
     @property

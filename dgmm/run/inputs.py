@@ -3,11 +3,10 @@
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from dgmm.io.selection import Selection, Weights
 from dgmm.run.fields import Many, Path, Section, Size
-from dgmm.run.mistakes import CONFLICT
+from dgmm.run.mistakes import conflict
 from dgmm.run.store_fields import Location, StorageOptions
 
 STORAGE_OPTIONS = (
@@ -43,7 +42,7 @@ class WeightsInput(Section):
         if self.cell_area is not None and not self.variable is self.path is None:
             text = "found cell_area and a place, expected one of them"
         if text is not None:
-            raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
+            raise conflict(text)
         return self
 
     def selected(self) -> Weights:
@@ -107,7 +106,7 @@ class Input(Section):
     def _named_once(self) -> Self:
         if self.variable is not None and self.variables is not None:
             text = "found variable and variables, expected one of them"
-            raise PydanticCustomError(CONFLICT, "{text}", {"text": text})
+            raise conflict(text)
         return self
 
     def selected(self) -> Selection:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from dgmm.run.fields import EXPECTED_BY_PATTERN
 from dgmm.run.settings import Mistake
@@ -29,6 +29,11 @@ _EXPECTED = {
     "float_type": "expected a number",
     "bool_type": "expected true or false",
 }
+
+
+def conflict(text: str) -> PydanticCustomError:
+    """What a validator raises that says in its own words what was found and what was expected."""
+    return PydanticCustomError(CONFLICT, "{text}", {"text": text})
 
 
 def report(name: str, mistakes: Sequence[Mistake]) -> str:

@@ -10,12 +10,44 @@ from numpy.typing import NDArray
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.execution import Execution
-from dgmm.engine.fit import Fit, fit
+from dgmm.engine.fit import fit
 from dgmm.engine.options import FitOptions
+from dgmm.mixture.density import Assignment, assign
+from dgmm.mixture.preparation import Preparation
+from dgmm.mixture.result import FitResult, Sweep
 from dgmm.run.clusters import open_cluster, take_part
 from dgmm.run.configuration import Configuration
 from dgmm.run.preparation import prepare
 from dgmm.run.stages import check_memory
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedBlocks:
+    """What was found in some blocks of an input.
+
+    Attributes
+    ----------
+    sweep : Sweep
+        Every candidate of the configuration.
+    preparation : Preparation, or None
+        Of these blocks; None if they were fitted as they are.
+    total_weight : float
+        The number of rows, or the sum of their weights.
+    """
+
+    sweep: Sweep
+    preparation: Preparation | None
+    total_weight: float
+
+    def assign(self, candidate: FitResult, rows: NDArray[np.generic]) -> Assignment:
+        """What a candidate of the sweep says of rows in the units of the input, in memory.
+
+        Parameters
+        ----------
+        candidate : FitResult
+        rows : ndarray of shape (n_rows, n_features)
+        """
+        return assign(candidate.parameters, np.asarray(rows), self.preparation)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +69,7 @@ class OpenInput:
     _execution: Execution
     _observer: Observer
 
-    def fit(self, blocks: Sequence[int], seed: int | None = None) -> Fit:
+    def fit(self, blocks: Sequence[int], seed: int | None = None) -> FittedBlocks:
         """Fit the configuration's models to some blocks, as a run fits them to all.
 
         Parameters
@@ -49,8 +81,7 @@ class OpenInput:
 
         Returns
         -------
-        Fit
-            ``sweep``, the models; ``preparation``, found on these blocks.
+        FittedBlocks
 
         Raises
         ------
@@ -58,7 +89,8 @@ class OpenInput:
             As a run does.
         """
         options = self._options if seed is None else replace(self._options, seed=seed)
-        return fit(self._part(blocks), options, self._execution, self._observer)
+        found = fit(self._part(blocks), options, self._execution, self._observer)
+        return FittedBlocks(found.sweep, found.preparation, found.profile.total_weight)
 
     def read(self, block: int) -> NDArray[np.float64]:
         """The complete rows of one block."""

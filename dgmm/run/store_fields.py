@@ -5,20 +5,14 @@ import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
-from pydantic_core import PydanticCustomError
 
 from dgmm.errors import ConfigurationError
 from dgmm.io.location import check_url
 from dgmm.run.fields import Path
-from dgmm.run.mistakes import CONFLICT
+from dgmm.run.mistakes import conflict
 
 _SECRET = re.compile("key|secret|token|passw|credential|connection_?string|sas|sign", re.I)
 _NO_SECRETS = (("token", "anon"), ("token", "cloud"), ("token", "google_default"))  # ways to log in
-
-
-def _conflict(text: str) -> PydanticCustomError:
-    """An error that does not show the value, which may be a secret."""
-    return PydanticCustomError(CONFLICT, "{text}", {"text": text})
 
 
 def _known_url(location: str) -> str:
@@ -28,7 +22,7 @@ def _known_url(location: str) -> str:
     try:
         check_url(location)
     except ConfigurationError as error:
-        raise _conflict(str(error)) from error
+        raise conflict(str(error)) from error
     return location
 
 
@@ -45,12 +39,12 @@ def _plain_options(options: object) -> object:
             return options
         case float() if math.isfinite(options):
             return options
-    raise _conflict("found a list or no number, expected keys with text, numbers, true or false")
+    raise conflict("found a list or no number, expected keys with text, numbers, true or false")
 
 
 def _refuse_secret(name: str, value: object) -> None:
     if _SECRET.search(name) and (name, value) not in _NO_SECRETS:
-        raise _conflict(
+        raise conflict(
             f"found {name!r}, which may be a secret, expected none here: credentials come from the "
             "environment, such as AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS or "
             "AZURE_STORAGE_ACCOUNT_KEY, or from the provider's own files"
@@ -59,7 +53,7 @@ def _refuse_secret(name: str, value: object) -> None:
 
 def _mapping(options: object) -> object:
     if not isinstance(options, dict):
-        raise _conflict("expected keys with values, such as {endpoint_url: https://host}")
+        raise conflict("expected keys with values, such as {endpoint_url: https://host}")
     return _plain_options(options)
 
 

@@ -62,7 +62,7 @@ def executed(job: Recorder, folder: Path, text: str = CONFIG, options: Sequence[
         del observer
         return job.do(settings)
 
-    return execute(called, Kept, [str(folder / "job.yaml"), *options])
+    return execute("some", called, Kept, [str(folder / "job.yaml"), *options])
 
 
 def test_a_job_gets_its_keys_and_the_configuration_of_a_run(job, tmp_path, capsys):
@@ -147,12 +147,12 @@ def test_an_error_is_one_line_and_its_code(job, tmp_path, capsys, error, code):
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["a", "--what"]])
 def test_a_wrong_command_line_ends_with_64(arguments, capsys):
-    assert execute(lambda *_: Outcome(()), Settings, arguments) == 64
-    assert "See python -m pipelines.test_frame --help." in capsys.readouterr().err
+    assert execute("some", lambda *_: Outcome(()), Settings, arguments) == 64
+    assert "See python -m pipelines.some --help." in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_ends_with_64(tmp_path, capsys):
-    assert execute(lambda *_: Outcome(()), Settings, [str(tmp_path / "none.yaml")]) == 64
+    assert execute("some", lambda *_: Outcome(()), Settings, [str(tmp_path / "none.yaml")]) == 64
     assert "cannot read the configuration" in capsys.readouterr().err
 
 
@@ -181,7 +181,7 @@ def test_a_signal_ends_a_job_with_75(tmp_path):
         "def job(settings, observer):\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "    return Outcome(())\n"
-        "sys.exit(execute(job, Settings, sys.argv[1:]))\n"
+        "sys.exit(execute('some', job, Settings, sys.argv[1:]))\n"
     )
     (tmp_path / "job.py").write_text(program)
     done = subprocess.run(

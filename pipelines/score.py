@@ -1,0 +1,67 @@
+"""Assign data by the published model of an output: ``python -m pipelines.score CONFIG``."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+from pydantic import Field, field_validator
+
+import dgmm
+from dgmm.run import Configuration, configuration_for, conflict, prune, resolved, score
+from pipelines import frame
+from pipelines.frame import Observer, Outcome
+
+_OWN = ("input", "output", "cluster")
+
+
+class Settings(frame.Settings):
+    """What is scored, by what, and how many scores are kept."""
+
+    model: str = Field(
+        min_length=1,
+        description="The output whose published model is applied, or one run of it; in an object "
+        "store, reached by run.output.storage_options.",
+    )
+    keep: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many of the newest scores stay in run.output.path; null keeps all.",
+    )
+
+    @field_validator("run")
+    @classmethod
+    def _without_model(cls, run: Configuration) -> Configuration:
+        if found := sorted(run.model_fields_set - {*_OWN}):
+            raise conflict(f"found {', '.join(found)}, expected none: they are those of the model")
+        return run
+
+
+def job(settings: Settings, observer: Observer) -> Outcome:
+    """Assign the rows of an input by a published model, publish that, and remove old scores."""
+    wanted = settings.run.output
+    found = dgmm.open_result(settings.model, wanted.storage_options)
+    written = resolved(settings.run)
+    sections = [f"{name}={json.dumps(written[name])}" for name in _OWN]
+    configuration = configuration_for(found, settings.run.input.path, wanted.path, sections)
+    scored = score(found, configuration, observer)
+    gone = 0
+    if settings.keep is not None:
+        gone = len(prune(wanted.path, settings.keep, wanted.storage_options))
+    if scored.already_complete:
+        return Outcome((f"already complete: {scored.path}",), is_new=False)
+    return Outcome(
+        (
+            f"{scored.n_rows:,} rows, {scored.n_missing:,} of them missing; "
+            f"mean log density {scored.mean_log_density:.6g}; {gone} old scores removed",
+            scored.path,
+        )
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return frame.execute("score", job, Settings, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
