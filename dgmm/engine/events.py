@@ -12,6 +12,7 @@ STAGE_NAMES = {
     "sample": "EM on the sample",
     "fit": "EM on all rows",
     "repair": "EM for models that fell behind",
+    "comparison": "comparison with the earlier result",
     "assign": "assignments",
 }
 """What people call the stages."""

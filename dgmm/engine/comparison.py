@@ -1,0 +1,133 @@
+"""An older mixture beside a newer one, on the rows of the newer that the driver holds."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.engine import blas, passes
+from dgmm.engine.events import Observer, ignore
+from dgmm.engine.execution import LocalExecution
+from dgmm.engine.held import HeldRows
+from dgmm.engine.passes import Reader
+from dgmm.mixture import criteria, prediction
+from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.density import assign
+from dgmm.mixture.drift import Labels, component_drift
+from dgmm.mixture.em import FitState, Rules
+from dgmm.mixture.frame import Frame
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.verdict import Drift, Limits, judged
+
+Array = NDArray[np.float64]
+
+COMPARISON = "comparison"
+
+_TOL = 1e-5
+_MOST_STEPS = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One of two mixtures that are compared.
+
+    Attributes
+    ----------
+    mixture : Parameters
+    labels : tuple of int
+        Of its components; equal labels mean the same component.
+    status : Status
+    """
+
+    mixture: Parameters
+    labels: Labels
+    status: Status = Status.CONVERGED
+
+
+@blas.single_thread()
+def compare(
+    older: Side,
+    newer: Side,
+    n_older_rows: int,
+    rows: Array,
+    weights: Array | None,
+    rules: Rules,
+    limits: Limits,
+    observer: Observer = ignore,
+) -> Drift:
+    """What has changed from an older mixture to a newer one, and whether that is too much.
+
+    Parameters
+    ----------
+    older, newer : Side
+        In the coordinates of the rows.
+    n_older_rows : int
+        Rows that the older mixture was fitted to.
+    rows : ndarray of shape (m, n_features), float64
+        A sample of the newer rows, in the order of the data, about an origin near their mean.
+    weights : ndarray of shape (m,), or None
+        Positive.
+    rules : Rules
+        Of the fit that found the newer mixture.
+    limits : Limits
+    observer : callable
+        Told of passes of the stage ``"comparison"``.
+
+    Returns
+    -------
+    Drift
+        A function of the arguments alone, bit by bit.
+    """
+    log_older, log_newer = (assign(side.mixture, rows).log_density for side in (older, newer))
+    stretch = prediction.stretches(len(rows))
+    held_out = prediction.is_held_out(stretch)
+    seen, unseen = (None if weights is None else weights[few] for few in (~held_out, held_out))
+    refit = refitted(newer.mixture, rows[~held_out], seen, rules, observer)
+    of = older.mixture
+    n_parameters = criteria.n_parameters(of.covariance_type, of.n_components, of.n_features)
+    test = prediction.held_out_test(
+        log_older[held_out],
+        assign(refit, rows[held_out]).log_density,
+        unseen,
+        stretch[held_out],
+        prediction.chance_loss(n_parameters, n_older_rows),
+    )
+    became_unsound = newer.status is Status.DEGENERATE is not older.status
+    return judged(
+        component_drift(of, newer.mixture, older.labels, newer.labels),
+        prediction.predicted(log_older, log_newer, weights),
+        test,
+        limits,
+        newer.status.sentence if became_unsound else "",
+    )
+
+
+@blas.single_thread()
+def refitted(
+    mixture: Parameters,
+    rows: Array,
+    weights: Array | None,
+    rules: Rules,
+    observer: Observer = ignore,
+) -> Parameters:
+    """The optimum for these rows that EM reaches from a mixture.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    rows : ndarray of shape (m, n_features), float64
+        About an origin near their mean.
+    weights : ndarray of shape (m,), or None
+        Positive.
+    rules : Rules
+        The tolerance is 1e-5 or wider, and after 100 steps EM ends wherever it is.
+    observer : callable
+        Told of passes of the stage ``"comparison"``.
+    """
+    w = np.ones(len(rows)) if weights is None else weights
+    frame = Frame(np.zeros(rows.shape[1]), float(w.sum()), (rows.T * w) @ rows)
+    rules = replace(rules, tol=max(rules.tol, _TOL), max_iter=_MOST_STEPS)
+    reader = Reader(HeldRows(rows, weights), LocalExecution(), observer)
+    start = FitState(Candidate(mixture.covariance_type, mixture.n_components), mixture)
+    *_, (_, (state,)) = passes.run_em(reader, COMPARISON, (start,), frame, rules)
+    return state.parameters
