@@ -7,17 +7,14 @@ from functools import reduce
 from operator import add
 from typing import TypeVar
 
-import numpy as np
 from dask.system import CPU_COUNT
-from numpy.typing import NDArray
 
 from dgmm.engine import blas
-from dgmm.engine.block import Block
+from dgmm.engine.block import Block, Rows
 from dgmm.engine.reduce import BlockFunction
 
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
-Array = NDArray[np.float64]
 
 _FEWEST_ROWS, _MOST_ROWS, _BLOCKS_WANTED = 1 << 10, 1 << 13, 8
 
@@ -28,12 +25,13 @@ class HeldRows:
 
     Attributes
     ----------
-    rows : ndarray of shape (n_rows, n_features), float64
+    rows : ndarray of shape (n_rows, n_features)
+        Of any real dtype.
     weights : ndarray of shape (n_rows,), or None
     """
 
-    rows: Array
-    weights: Array | None = None
+    rows: Rows
+    weights: Rows | None = None
 
     @property
     def n_rows(self) -> int:

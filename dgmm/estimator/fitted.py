@@ -6,17 +6,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.errors import ConfigurationError
 from dgmm.mixture import convergence
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.moments import is_empty
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import RELATIVE_FLOOR
 from dgmm.mixture.result import FitResult
+from dgmm.mixture.stepwise import StepwiseState
 from dgmm.mixture.structures import structure_of
 
 Array = NDArray[np.float64]
 
-_SAME = 1e-12  # relative: the same likelihood but for rounding
+ONLINE = "online"
+"""The status of a mixture that has taken steps since its fit."""
+
+_SAME = 1e-12  # relative: the same likelihood, or sum of weights, but for rounding
+_OF_THE_FIT = ("lower_bound_", "lower_bounds_", "bic_", "aic_", "icl_")
 
 
 def adopt(estimator: Any, result: FitResult, tol: float, before: Sequence[float] = ()) -> None:
@@ -44,6 +50,61 @@ def adopt(estimator: Any, result: FitResult, tol: float, before: Sequence[float]
     estimator.lower_bounds_ = list(result.trace[1:])
     estimator.bic_, estimator.aic_, estimator.icl_ = result.bic, result.aic, result.icl
     estimator._trace = list(trace)
+    estimator.n_samples_fitted_ = estimator.n_samples_seen_ = _number(result.total_weight)
+    estimator.n_steps_ = 0
+    vars(estimator).pop("predictive_score_", None)
+
+
+def follow(
+    estimator: Any, state: StepwiseState, origin: Array, log_likelihood: float, is_collapsed: bool
+) -> None:
+    """Set the attributes of an estimator that has taken steps; what only a fit knows goes.
+
+    Parameters
+    ----------
+    estimator : GaussianMixture
+    state : StepwiseState
+    origin : ndarray of shape (n_features,)
+        Of its means.
+    log_likelihood : float
+        Of the rows folded in, before they were, in nats per unit of weight.
+    is_collapsed : bool
+    """
+    set_parameters(estimator, state.parameters.translated(origin))
+    for name in _OF_THE_FIT:
+        vars(estimator).pop(name, None)
+    estimator._trace = []
+    estimator.converged_ = False
+    estimator.status_ = Status.DEGENERATE.value if is_collapsed else ONLINE
+    estimator.n_samples_fitted_ = _number(state.fitted_weight)
+    estimator.n_samples_seen_ = _number(state.total_weight)
+    estimator.n_steps_ = state.n_steps
+    estimator.predictive_score_ = log_likelihood
+
+
+def seen(estimator: Any) -> tuple[float, float, int]:
+    """Weight that was fitted, weight seen in all, and steps since the fit.
+
+    Raises
+    ------
+    ConfigurationError
+        If nobody has said how many rows the mixture stands for.
+    """
+    n_seen = getattr(estimator, "n_samples_seen_", None)
+    if n_seen is None or not 0 < n_seen < np.inf:
+        message = (
+            f"n_samples_seen_ is {n_seen}; expected the number of rows that the mixture stands "
+            "for, by which new ones are weighed. Set it, or call fit() first."
+        )
+        raise ConfigurationError(message)
+    n_fitted = getattr(estimator, "n_samples_fitted_", n_seen)
+    return float(n_fitted), float(n_seen), getattr(estimator, "n_steps_", 0)
+
+
+def _number(weight: float) -> int | float:
+    """A sum of weights as the number of rows that it is, but for rounding, if there are none."""
+    nearest = np.rint(weight)
+    return int(nearest) if abs(weight - nearest) <= _SAME * abs(weight) else weight
 
 
 def _continued(before: Sequence[float], trace: tuple[float, ...]) -> tuple[float, ...]:

@@ -12,8 +12,8 @@ from dgmm.errors import DataError
 from dgmm.estimator import fitted, given, options, stored
 from dgmm.estimator.kinds import table_of
 from dgmm.estimator.narration import narrator
+from dgmm.estimator.online import OnlineMixture
 from dgmm.estimator.quantities import LABEL
-from dgmm.estimator.scoring import ScoringMixture
 from dgmm.estimator.tables import Table
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.given import Given
@@ -29,7 +29,7 @@ _ILL_DEFINED = (
 )
 
 
-class GaussianMixture(ScoringMixture):
+class GaussianMixture(OnlineMixture):
     """A Gaussian mixture, fitted exactly by EM to data in memory or much larger.
 
     Parameters and attributes are scikit-learn's; data may be anything array-like, a Dask array in
@@ -68,6 +68,9 @@ class GaussianMixture(ScoringMixture):
         Rows of the sample on which starts are tried; None chooses it.
     feature_dim : str or None, default=None
         Dimension of a DataArray that holds the features; None means the last.
+    learning_decay : float or None, default=None
+        How fast steps of ``partial_fit`` get smaller, above 0.5 and at most 1: with 1 all rows
+        count alike, with less those seen lately count more (Cappe & Moulines 2009); None is 0.7.
 
     Attributes
     ----------
@@ -79,7 +82,9 @@ class GaussianMixture(ScoringMixture):
         (n_components, n_features) for "diag", (n_components,) for "spherical"; float64.
     converged_ : bool
     status_ : str
-        "converged", "max_iter", or "degenerate" where a component collapsed.
+        "converged", "max_iter", "degenerate" where a component collapsed, or "online" after
+        ``partial_fit``, which keeps the order of components and unsets what only a fit knows:
+        ``lower_bound_``, ``lower_bounds_`` and the criteria.
     n_iter_ : int
         EM iterations over all rows.
     lower_bound_ : float
@@ -89,6 +94,13 @@ class GaussianMixture(ScoringMixture):
     bic_, aic_, icl_ : float
         Criteria on the data of the fit; smaller is better. The sum of ``sample_weight`` is their
         number of rows.
+    n_samples_seen_, n_samples_fitted_ : int or float
+        Rows that the mixture stands for, and those of its last exact fit; sums of weights, where
+        there are weights.
+    n_steps_ : int
+        Of ``partial_fit`` since.
+    predictive_score_ : float
+        Mean log-density of the rows of the last ``partial_fit``, under the mixture that met them.
     classes_ : ndarray of shape (n_components,)
         0 to K - 1: the labels, and the columns of ``predict_proba``.
     n_features_in_ : int
@@ -127,6 +139,7 @@ class GaussianMixture(ScoringMixture):
         verbose_interval: int = 10,
         sample_size: int | None = None,
         feature_dim: str | None = None,
+        learning_decay: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -144,6 +157,7 @@ class GaussianMixture(ScoringMixture):
         self.verbose_interval = verbose_interval
         self.sample_size = sample_size
         self.feature_dim = feature_dim
+        self.learning_decay = learning_decay
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the mixture to all rows of X.

@@ -15,6 +15,7 @@ from dgmm.errors import ConfigurationError
 from dgmm.mixture.criteria import CRITERIA
 from dgmm.mixture.given import Given
 from dgmm.mixture.starts import METHODS
+from dgmm.mixture.stepwise import DECAY
 from dgmm.mixture.structures import STRUCTURES
 
 
@@ -78,6 +79,24 @@ def fit_options(
         allow_degenerate=reg_covar is not None,
         given=given or Given(),
     )
+
+
+def decay(learning_decay: Any) -> float:
+    """The exponent of step sizes, of which None leaves the choice.
+
+    Step sizes must sum to infinity and their squares must not (Robbins & Monro 1951).
+
+    Raises
+    ------
+    ConfigurationError
+        If they do not; it is a ``ValueError``.
+    """
+    if learning_decay is None:
+        return DECAY
+    if not isinstance(learning_decay, Real) or not 0.5 < float(learning_decay) <= 1.0:
+        message = f"learning_decay is {learning_decay!r}; expected more than 0.5 and at most 1."
+        raise ConfigurationError(message)
+    return float(learning_decay)
 
 
 def execution(*, is_lazy: bool) -> Execution:

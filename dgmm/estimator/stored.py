@@ -20,7 +20,10 @@ from dgmm.mixture.result import FitResult
 FORMAT = "dgmm-mixture"
 FORMAT_VERSION = 1
 
-_NUMBERS = ("lower_bound_", "bic_", "aic_", "icl_", "converged_", "n_iter_", "n_features_in_")
+_NUMBERS = (
+    *("lower_bound_", "bic_", "aic_", "icl_", "converged_", "n_iter_", "n_features_in_"),
+    *("n_samples_fitted_", "n_samples_seen_", "n_steps_", "predictive_score_"),
+)
 _LISTS = {"lower_bounds_": "iteration", "_trace": "evaluation"}
 _COVARIANCES = ("covariances_", "precisions_", "precisions_cholesky_")
 _STARTS = ("weights_init", "means_init", "precisions_init")

@@ -1,6 +1,7 @@
 """Where the origin of the arithmetic lies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 from dgmm.mixture.preparation import Preparation
 
 Array = NDArray[np.float64]
+
+_TILE_ROWS = 8192
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,3 +37,30 @@ class Frame:
     total_weight: float
     scatter: Array
     preparation: Preparation | None = None
+
+    @classmethod
+    def of(
+        cls, rows: NDArray[np.generic], weights: NDArray[np.generic] | None, origin: Array
+    ) -> Self:
+        """Rows about an origin.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows, n_features)
+        weights : ndarray of shape (n_rows,), or None
+        origin : ndarray of shape (n_features,)
+        """
+        scatter = np.zeros((len(origin), len(origin)))
+        for start in range(0, len(rows), _TILE_ROWS):
+            tile = slice(start, start + _TILE_ROWS)
+            # in C order whatever the rows' own, because BLAS adds in the order of the layout
+            deviations = np.subtract(rows[tile], origin, order="C")
+            weighted = deviations if weights is None else deviations * weights[tile][:, None]
+            scatter += weighted.T @ deviations
+        total = len(rows) if weights is None else weights.sum(dtype=np.float64)
+        return cls(origin, float(total), scatter)
+
+    def __add__(self, other: "Frame") -> "Frame":
+        """The frame of a union of rows about the same origin."""
+        total_weight = self.total_weight + other.total_weight
+        return replace(self, total_weight=total_weight, scatter=self.scatter + other.scatter)

@@ -1,5 +1,6 @@
 """What a sweep found."""
 
+import math
 from dataclasses import dataclass
 
 from dgmm.mixture.candidate import Candidate, Status
@@ -40,6 +41,12 @@ class FitResult:
     bic: float
     aic: float
     icl: float
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the rows' weights, to rounding; NaN where that cannot be told."""
+        mean = self.trace[-1]
+        return self.log_likelihood / mean if mean else math.nan
 
 
 @dataclass(frozen=True, slots=True, eq=False)

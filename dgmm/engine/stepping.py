@@ -1,0 +1,137 @@
+"""Stepwise EM over a dataset: rows are folded into a mixture in their order, in one read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dgmm.engine import blas
+from dgmm.engine.block import Block
+from dgmm.engine.dataset import Dataset
+from dgmm.engine.events import PassFinished
+from dgmm.engine.held import HeldRows
+from dgmm.engine.passes import Reader
+from dgmm.engine.refusals import (
+    bad_weights_of,
+    refuse_bad_weights,
+    refuse_non_finite,
+    refuse_too_far,
+)
+from dgmm.mixture import kernels, stepwise
+from dgmm.mixture.density import assign
+from dgmm.mixture.frame import Frame
+from dgmm.mixture.kernels import PackedModels
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.statistics import SufficientStatistics
+from dgmm.mixture.stepwise import StepRules, StepwiseState
+
+_STRETCH_BLOCKS = 32
+_STRETCH_ROWS = 1 << 18
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Folded:
+    """Where rows have led a mixture.
+
+    Attributes
+    ----------
+    state : StepwiseState
+    log_likelihood : float
+        Of these rows, each under the parameters before it was folded in, in nats per unit of
+        weight (the prequential score of Dawid 1984, J. R. Stat. Soc. A 147); NaN if none has
+        weight.
+    """
+
+    state: StepwiseState
+    log_likelihood: float
+
+
+@blas.single_thread()
+def fold(reader: Reader, state: StepwiseState, rules: StepRules) -> Folded:
+    """Fold all rows into a mixture, stretch by stretch.
+
+    What a stretch says depends on the parameters that the one before has led to. So that there is
+    something to do for many workers at a time, a stretch is of many blocks, and of a number that
+    does not depend on the workers.
+
+    Parameters
+    ----------
+    reader : Reader
+    state : StepwiseState
+    rules : StepRules
+
+    Raises
+    ------
+    DataError
+        If a value cannot be fitted, or a weight is none.
+    """
+    total, weight = 0.0, 0.0
+    for index, (start, stretch) in enumerate(_stretches(reader.dataset)):
+        mixture = state.parameters
+        packed = kernels.pack([mixture], rules.origin)
+        task = _Task(packed, mixture.translated(rules.origin), start)
+        part = replace(reader, dataset=stretch)
+        seen, seconds = part.read("fold", index, _see_block, task, (1, 1))
+        if seen.frame.total_weight > 0:
+            (moments,) = kernels.moments(packed, [mixture], seen.statistics, seen.frame)
+            state = stepwise.step(state, moments, rules)
+            total, weight = total + moments.log_likelihood, weight + moments.total_weight
+        mean = total / weight if weight > 0 else np.nan
+        reader.observer(PassFinished("fold", index, seconds, stretch.n_rows, 1, mean))
+    return Folded(state, total / weight if weight > 0 else np.nan)
+
+
+def _stretches(dataset: Dataset | HeldRows) -> Iterator[tuple[int, Dataset | HeldRows]]:
+    """Consecutive blocks, and the first row of each lot."""
+    if isinstance(dataset, HeldRows):
+        for start in range(0, dataset.n_rows, _STRETCH_ROWS):
+            rows = slice(start, start + _STRETCH_ROWS)
+            weights = None if dataset.weights is None else dataset.weights[rows]
+            yield start, HeldRows(dataset.rows[rows], weights)
+        return
+    for block in range(0, dataset.n_blocks, _STRETCH_BLOCKS):
+        blocks = slice(block, block + _STRETCH_BLOCKS)
+        weights = None if dataset.weights is None else dataset.weights.blocks[blocks]
+        rows = dataset.rows.blocks[blocks]
+        yield dataset.bounds(block)[0], replace(dataset, rows=rows, weights=weights)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    """What every block of a stretch needs.
+
+    Attributes
+    ----------
+    packed : PackedModels
+    mixture : Parameters
+        The same mixture in the units of the data.
+    start : int
+        First row of the stretch.
+    """
+
+    packed: PackedModels
+    mixture: Parameters
+    start: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What some blocks say."""
+
+    statistics: SufficientStatistics
+    frame: Frame
+
+    def __add__(self, other: "_Seen") -> "_Seen":
+        return _Seen(self.statistics + other.statistics, self.frame + other.frame)
+
+
+def _see_block(task: _Task, block: Block) -> _Seen:
+    block = replace(block, start=task.start + block.start)
+    refuse_bad_weights(bad_weights_of(block))
+    refuse_non_finite(block, 0, block.rows, block.complete)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+        statistics = kernels.accumulate(task.packed, block.rows, block.weights)
+        frame = Frame.of(block.rows, block.weights, task.packed.origin)
+        if not (np.isfinite(statistics.log_likelihood).all() and np.isfinite(frame.scatter).all()):
+            refuse_too_far(block, 0, assign(task.mixture, block.rows), block.complete)
+    return _Seen(statistics, frame)
