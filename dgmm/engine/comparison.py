@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 COMPARISON = "comparison"
 
 _TOL = 1e-5
+_LEAST = -1e200
 _MOST_STEPS = 100
 
 
@@ -78,7 +79,7 @@ def compare(
     Drift
         A function of the arguments alone, bit by bit.
     """
-    log_older, log_newer = (assign(side.mixture, rows).log_density for side in (older, newer))
+    log_older, log_newer = (_log_densities(side.mixture, rows) for side in (older, newer))
     stretch = prediction.stretches(len(rows))
     held_out = prediction.is_held_out(stretch)
     seen, unseen = (None if weights is None else weights[few] for few in (~held_out, held_out))
@@ -87,7 +88,7 @@ def compare(
     n_parameters = criteria.n_parameters(of.covariance_type, of.n_components, of.n_features)
     test = prediction.held_out_test(
         log_older[held_out],
-        assign(refit, rows[held_out]).log_density,
+        _log_densities(refit, rows[held_out]),
         unseen,
         stretch[held_out],
         prediction.chance_loss(n_parameters, n_older_rows),
@@ -131,3 +132,9 @@ def refitted(
     start = FitState(Candidate(mixture.covariance_type, mixture.n_components), mixture)
     *_, (_, (state,)) = passes.run_em(reader, COMPARISON, (start,), frame, rules)
     return state.parameters
+
+
+def _log_densities(mixture: Parameters, rows: Array) -> Array:
+    """Log densities, with a floor under those that float64 cannot hold."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.fmax(assign(mixture, rows).log_density, _LEAST)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dgmm.errors import InputNotFoundError, OutputError
 from dgmm.io.arrays import open_complete, read_small, storage_failures
 from dgmm.io.components_store import read_components
+from dgmm.io.drift_store import read_drift
 from dgmm.io.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER, is_committed, run_path
 from dgmm.io.location import Place, output_place
 from dgmm.io.preparation_store import read_preparation
@@ -24,6 +25,7 @@ from dgmm.mixture.density import Assignment, assign
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.result import Sweep
+from dgmm.mixture.verdict import Drift
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +51,8 @@ class Result:
         (n_samples,): those that the run was asked for, none of them read yet.
     coordinates : dict of str to zarr.Array
         Of the samples' grid, where the input had them.
+    drift : Drift, or None
+        What changed since the result that the run started from; None if it started from none.
     """
 
     path: Place
@@ -59,6 +63,7 @@ class Result:
     components: Components | None
     assignments: dict[str, zarr.Array[Any]]
     coordinates: dict[str, zarr.Array[Any]] = field(default_factory=dict)
+    drift: Drift | None = None
 
     @property
     def outlier_threshold(self) -> float:
@@ -132,6 +137,7 @@ def open_result(
         components=read_components(run),
         assignments={name: array for name, array in arrays.items() if name in ASSIGNMENTS},
         coordinates={name: array for name, array in arrays.items() if name not in ASSIGNMENTS},
+        drift=read_drift(run),
     )
 
 

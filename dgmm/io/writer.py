@@ -26,6 +26,7 @@ from dgmm.io.atomic import (
 )
 from dgmm.io.components_store import write_components
 from dgmm.io.consolidated import consolidated
+from dgmm.io.drift_store import write_drift
 from dgmm.io.layout import (
     FORMAT,
     FORMAT_VERSION,
@@ -43,6 +44,7 @@ from dgmm.io.zarr_stores import zarr_store
 from dgmm.mixture.components import Components
 from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.result import FitResult, Sweep
+from dgmm.mixture.verdict import Drift
 
 _logger = logging.getLogger(__name__)
 
@@ -114,6 +116,7 @@ def commit_run(
     preparation: Preparation | None = None,
     components: Components | None = None,
     record: Record | None = None,
+    drift: Drift | None = None,
 ) -> None:
     """Write the sweep, verify everything, and make the run complete in one last step.
 
@@ -132,6 +135,8 @@ def commit_run(
         What the rows of each component of the selected mixture are like.
     record : Record, optional
         How the run went.
+    drift : Drift, or None
+        What changed since the result that the run started from.
 
     Raises
     ------
@@ -158,6 +163,8 @@ def commit_run(
             write_components(run, components, feature_names, mixture, preparation)
         if record is not None:
             write_record(run / "record", record, feature_names)
+        if drift is not None:
+            write_drift(run, drift)
         if preparation is not None:
             write_preparation(run, preparation, feature_names)
             feature_names = preparation.feature_names(feature_names)

@@ -123,7 +123,7 @@ def _exceeding(of: ComponentDrift, prediction: Prediction, limits: Limits) -> It
     if far.any():
         found = [f"{of.labels[i]} by {of.mean_shifts[i]:.3g}" for i in np.flatnonzero(far)]
         yield (
-            f"Means moved by more than {limits.mean_shift:g} standard deviations "
+            f"Means of components moved by more than {limits.mean_shift:g} standard deviations "
             f"(max_mean_shift): {_listed(found)}."
         )
     heavy = _beyond(np.abs(of.weight_changes), limits.weight_change)
@@ -133,15 +133,15 @@ def _exceeding(of: ComponentDrift, prediction: Prediction, limits: Limits) -> It
             for i in np.flatnonzero(heavy)
         ]
         yield (
-            f"Weights changed by more than {limits.weight_change:g} (max_weight_change): "
-            f"{_listed(found)}."
+            f"Weights of components changed by more than {limits.weight_change:g} "
+            f"(max_weight_change): {_listed(found)}."
         )
     loss = prediction.loss.mean
     if _exceeds(loss, limits.loss):
         yield (
-            f"On these rows the older mixture loses {loss:.3g} nats per row, of at most "
-            f"{-np.log(SKEW):.3g}, and more than {limits.loss:g} (max_loss); without a bound "
-            f"{prediction.difference.mean:.4g}."
+            f"The older mixture loses {loss:.3g} nats per row on these data, where "
+            f"{-np.log(SKEW):.3g} is the most that counts, and more than {limits.loss:g} "
+            f"(max_loss); without that bound {prediction.difference.mean:.4g}."
         )
 
 
@@ -156,7 +156,7 @@ def _come_and_gone(of: ComponentDrift, limits: Limits) -> Iterator[str]:
 def _significant(test: HeldOutTest | None, level: float) -> Iterator[str]:
     if test is not None and test.p_value < level:
         yield (
-            f"Rows held out are better described by what the others say than by the older mixture, "
+            f"Rows held out are described better by a fit to the others than by the older mixture: "
             f"by {test.gain.mean:.3g} +- {test.gain.standard_error:.2g} nats per row "
             f"(p = {test.p_value:.1e}, level {level:g})."
         )

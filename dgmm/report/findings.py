@@ -10,6 +10,7 @@ from dgmm.io.record import Record
 from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.result import FitResult
+from dgmm.mixture.verdict import Verdict
 from dgmm.report.sample import OUTLIER_SHARE, Sample
 from dgmm.report.spread import relative_widths
 
@@ -41,6 +42,7 @@ def findings_of(
 ) -> tuple[Finding, ...]:
     """Everything found, grave things first."""
     found = [
+        *_of_changes(result),
         *_of_statuses(result),
         *_of_the_choice(result),
         *_of_components(result),
@@ -57,6 +59,14 @@ def logged(record: Record | None) -> tuple[str, ...]:
     if record is None:
         return ()
     return tuple(text for text in record.warnings if not text.startswith(_SAID_ANYWAY))
+
+
+def _of_changes(result: Result) -> Iterator[Finding]:
+    drift = result.drift
+    if drift is not None and drift.verdict is Verdict.BROKEN:
+        yield Finding(
+            True, f"This is too far from the last result to be trusted unseen. {drift.reasons[0]}"
+        )
 
 
 def _of_statuses(result: Result) -> Iterator[Finding]:

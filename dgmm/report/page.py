@@ -6,6 +6,7 @@ from dgmm.io.layout import run_name
 from dgmm.io.reader import Result
 from dgmm.io.record import read_record
 from dgmm.report import figures, summary
+from dgmm.report.changes import changes_of
 from dgmm.report.drawing import Picture, styled
 from dgmm.report.findings import findings_of, logged
 from dgmm.report.maps import label_map
@@ -72,6 +73,7 @@ def render(result: Result) -> str:
             numbers=summary.figures_of(result, record),
             findings=findings_of(result, record, sample),
             logged=logged(record),
+            changes=changes_of(result),
             candidates=summary.candidates_of(result),
             components=summary.components_of(result, sample),
             stages=None if record is None else summary.stages_of(record),

@@ -146,6 +146,18 @@ def test_few_rows_are_no_reason_to_fail(n_rows):
     assert found.verdict is Verdict.STEADY
 
 
+def test_rows_beyond_every_density_are_broken_in_finite_numbers():
+    rows = rows_of(TRUTH, 1_000, seed=12)
+    far = Side(TRUTH.translated(np.array([1e170, 0.0])), (7, 8, 9))
+    found = compare(far, Side(TRUTH, LABELS), 100, rows, None, rules_for(rows), LIMITS)
+    assert found.verdict is Verdict.BROKEN
+    assert np.isfinite(
+        [found.prediction.older.mean, found.prediction.difference.standard_error]
+    ).all()
+    assert found.prediction.loss.mean == pytest.approx(np.log(100))
+    assert found.test.p_value < 1e-9
+
+
 def test_threads_do_not_matter(monkeypatch):
     rows = rows_of(TRUTH, 30_000, seed=11)
     weights = np.random.default_rng(11).uniform(0.5, 2.0, len(rows))

@@ -75,7 +75,7 @@ def record(rows, **changes):
     )
 
 
-def stored(output, results, kept=None, names=None, attributes=ATTRIBUTES, labels=None):
+def stored(output, results, kept=None, names=None, attributes=ATTRIBUTES, labels=None, drift=None):
     """A complete run with these fits, the first of which is the best."""
     run = start_run(output, "run-1")
     if labels is not None:
@@ -87,7 +87,8 @@ def stored(output, results, kept=None, names=None, attributes=ATTRIBUTES, labels
             rows = labels[start : start + 64]
             write_part(run, "labels", (slice(start, start + len(rows)),), rows)
     names = names or tuple(f"x{j}" for j in range(results[0].parameters.n_features))
-    commit_run(run, Sweep(tuple(results), "bic", results[0], 4), names, attributes, record=kept)
+    sweep = Sweep(tuple(results), "bic", results[0], 4)
+    commit_run(run, sweep, names, attributes, record=kept, drift=drift)
     publish_run(output, "run-1")
     return open_result(run)
 

@@ -1,0 +1,109 @@
+"""What changed since the result that a run started from, in words and a table."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dgmm.io.reader import Result
+from dgmm.mixture.drift import ComponentDrift
+from dgmm.mixture.prediction import SKEW, Estimate
+from dgmm.mixture.verdict import Drift, Verdict
+from dgmm.report.colours import component_colours
+from dgmm.report.summary import MOST_COMPONENTS, Table
+
+_GONE = "#cbd2d9"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """A comparison for people.
+
+    Attributes
+    ----------
+    is_grave : bool
+    sentence : str
+        The verdict.
+    reasons : tuple of str
+    facts : tuple of (str, str)
+        Names and numbers.
+    components : Table
+        By label.
+    """
+
+    is_grave: bool
+    sentence: str
+    reasons: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    components: Table
+
+
+def changes_of(result: Result) -> Changes | None:
+    """What is said of a result beside the one that it started from; None if there is none."""
+    drift = result.drift
+    if drift is None:
+        return None
+    earlier = result.attributes.get("started_from", {}).get("run_id")
+    beside = f", the run {earlier}" if earlier else ""
+    return Changes(
+        is_grave=drift.verdict is Verdict.BROKEN,
+        sentence=f"Beside the last result{beside}: {drift.verdict.value}. {drift.verdict.sentence}",
+        reasons=drift.reasons,
+        facts=tuple(_facts_of(drift)),
+        components=_table_of(drift.components),
+    )
+
+
+def _facts_of(drift: Drift) -> list[tuple[str, str]]:
+    """How likely a sample of the rows is, before and after."""
+    found, nats = drift.prediction, "nats per row"
+    facts = [
+        ("sampled rows", f"{found.n_rows:,}"),
+        ("log-likelihood, last mixture", f"{_text(found.older)} {nats}"),
+        ("log-likelihood, this mixture", f"{_text(found.newer)} {nats}"),
+        ("difference", f"{_text(found.difference)} {nats}"),
+        ("loss with a bound", f"{_text(found.loss)} {nats}, at most {-np.log(SKEW):.2f}"),
+    ]
+    test = drift.test
+    if test is not None:
+        gain = f"{_text(test.gain)} {nats}"
+        facts.append(("gain on rows held out", f"{gain}, p = {test.p_value:.2g}"))
+    return facts
+
+
+def _text(estimate: Estimate) -> str:
+    """A number to the digits that its error leaves."""
+    mean, error = estimate.mean, estimate.standard_error
+    if not error > 1e-6 or abs(mean) >= 1e6:
+        return f"{mean:.4g}"
+    digits = int(np.clip(1 - np.floor(np.log10(error)), 0, 6))
+    return f"{mean:,.{digits}f} ± {error:,.{digits}f}"
+
+
+def _table_of(drift: ComponentDrift) -> Table:
+    """Every component of the last mixture and of this one."""
+    n_labels = len(drift.labels)
+    own = iter(component_colours(int((~drift.has_vanished).sum())))
+    colours = [_GONE if gone else next(own) for gone in drift.has_vanished]
+    columns = [
+        [str(label) for label in drift.labels],
+        [_cell(x, ".2%") for x in drift.older_weights],
+        [_cell(x, ".2%") for x in drift.newer_weights],
+        [_cell(x, "+.2%") for x in drift.weight_changes],
+        [_cell(x, ".3f") for x in drift.mean_shifts],
+        [_cell(x, ".3g") for x in drift.divergences],
+        [
+            "appeared" if new else "vanished" if gone else ""
+            for new, gone in zip(drift.has_appeared, drift.has_vanished, strict=True)
+        ],
+    ]
+    left = n_labels - MOST_COMPONENTS
+    return Table(
+        ("component", "weight then", "now", "change", "mean moved, sd", "divergence, nats", ""),
+        tuple(zip(*columns, strict=True))[:MOST_COMPONENTS],
+        colours=tuple(colours)[:MOST_COMPONENTS],
+        remark=f"and {left} more" if left > 0 else "",
+    )
+
+
+def _cell(value: float, form: str) -> str:
+    return "" if np.isnan(value) else format(value, form)

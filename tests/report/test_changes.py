@@ -1,0 +1,88 @@
+"""What a report says of a result beside the last one."""
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dgmm.mixture.drift import component_drift
+from dgmm.mixture.prediction import Estimate, HeldOutTest, predicted
+from dgmm.mixture.verdict import Limits, Verdict, judged
+from dgmm.report import drawing
+from dgmm.report.changes import changes_of
+from dgmm.report.findings import findings_of
+from dgmm.report.page import render
+from tests.report.results import ATTRIBUTES, a_result, mixture
+
+LIMITS = Limits(1.5, 0.3, 1.0, 0.3, 0.3, 0.01)
+STARTED = {**ATTRIBUTES, "started_from": {"run_id": "abcd0123", "path": "results/cells"}}
+
+
+def drift(loss=0.1, p_value=1e-4, n_older=3, limits=LIMITS):
+    """From components 2, 5 and 6 to 2 and 9."""
+    older, newer = mixture(n_older), mixture(2)
+    log_older = np.random.default_rng(0).normal(-3, 1, 500)
+    return judged(
+        component_drift(older, newer, tuple(range(2, 2 + n_older)), (2, 99)),
+        predicted(log_older, log_older + loss, None),
+        HeldOutTest(10, Estimate(0.0523, 0.0041), p_value),
+        limits,
+    )
+
+
+@pytest.fixture
+def coarse(monkeypatch):
+    """Pictures of few dots: what is tested is not how sharp they are."""
+    monkeypatch.setattr(drawing, "_DPI", 30)
+
+
+def test_a_run_without_a_predecessor_says_nothing_of_changes(tmp_path):
+    assert changes_of(a_result(tmp_path)) is None
+
+
+def test_every_label_has_its_row(tmp_path):
+    found = changes_of(a_result(tmp_path, drift=drift(), attributes=STARTED))
+    rows = found.components.rows
+    assert [row[0] for row in rows] == ["2", "3", "4", "99"]
+    assert rows[0][1:] == ("50.00%", "66.67%", "+16.67%", "0.000", "0", "")
+    assert rows[1][1:] == ("33.33%", "", "", "", "", "vanished")
+    assert rows[3][1:] == ("", "33.33%", "", "", "", "appeared")
+    assert found.components.colours[1] == found.components.colours[2]
+    assert len(set(found.components.colours)) == 3
+    assert "abcd0123: broken." in found.sentence
+    facts = dict(found.facts)
+    assert facts["gain on rows held out"] == "0.0523 ± 0.0041 nats per row, p = 0.0001"
+    assert facts["difference"] == "0.1 nats per row"
+
+
+def test_many_components_are_cut(tmp_path):
+    found = changes_of(a_result(tmp_path, drift=drift(n_older=60)))
+    assert len(found.components.rows) == 40
+    assert found.components.remark == "and 21 more"
+
+
+def test_what_is_broken_is_a_grave_finding_and_what_changed_is_none(tmp_path):
+    result = a_result(tmp_path, drift=drift())
+    first = findings_of(result, None, None)[0]
+    assert first.is_grave
+    assert "0.5 of the weight vanished" in first.text
+    unlimited = Limits(None, None, None, None, None, 0.01)
+    changed = replace(result, drift=drift(limits=unlimited))
+    assert changed.drift.verdict is Verdict.CHANGED
+    assert not any("last result" in finding.text for finding in findings_of(changed, None, None))
+    assert not changes_of(changed).is_grave
+
+
+@pytest.mark.usefixtures("coarse")
+def test_the_page_has_a_section_of_it(tmp_path):
+    text = render(a_result(tmp_path, drift=drift(), attributes=STARTED))
+    page = ET.fromstring(text.partition("\n")[2])
+    assert [e.text for e in page.iter("h2") if e.get("id") == "changes"] == [
+        "Compared with the last result"
+    ]
+    tables = {e.get("aria-label") for e in page.iter("table")}
+    assert {"changes", "likelihoods"} <= tables
+    words = " ".join("".join(page.itertext()).split())
+    assert "the run abcd0123: broken." in words
+    assert "2 components vanished" not in words  # said once, as a limit that is exceeded
