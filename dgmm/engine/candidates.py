@@ -1,14 +1,16 @@
 """The candidates of a sweep: made from the data, and made from the fits of others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.engine.options import FitOptions
-from dgmm.mixture import relocation, starts
+from dgmm.mixture import criteria, relocation, starts
+from dgmm.mixture.alignment import align
 from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.density import assign
 from dgmm.mixture.em import FitState, Rules
 from dgmm.mixture.parameters import Parameters
 
@@ -25,7 +27,12 @@ _NOISE = 1e-9
 
 
 def from_scratch(
-    rows: Array, weights: Array, origin: Array, options: FitOptions, rules: Rules
+    rows: Array,
+    weights: Array,
+    origin: Array,
+    options: FitOptions,
+    rules: Rules,
+    earlier: Mapping[Model, Parameters],
 ) -> tuple[FitState, ...]:
     """All starts of all models; covariance types share the guesses of who belongs together.
 
@@ -38,11 +45,19 @@ def from_scratch(
     origin : ndarray of shape (n_features,)
     options : FitOptions
     rules : Rules
+    earlier : mapping of model to Parameters
+        What an earlier fit found, relative to ``origin``.
     """
     given = options.given.relative_to(origin)
-    states = []
+    states = [
+        FitState(Candidate(*model, options.n_init), mixture) for model, mixture in earlier.items()
+    ]
     for n_components in sorted({n_components for _, n_components in options.models}):
-        covariance_types = [kind for kind, k in options.models if k == n_components]
+        covariance_types = [
+            kind
+            for kind, k in options.models
+            if k == n_components and not (options.n_init == 1 and (kind, k) in earlier)
+        ]
         for index in range(options.n_init if n_components > 1 else 1):
             method = options.methods[index % len(options.methods)]
             rng = np.random.default_rng([options.seed, n_components, index])
@@ -76,7 +91,7 @@ def relocated(
     for (covariance_type, n_components), state in by_model.items():
         smaller, larger = (by_model.get((covariance_type, n_components + n)) for n in (-1, 1))
         mixtures = _made_from(state, smaller, larger, options.seed, rules)
-        for number, mixture in enumerate(mixtures, start=options.n_init):
+        for number, mixture in enumerate(mixtures, start=options.n_starts):
             made.append(FitState(Candidate(covariance_type, n_components, number), mixture))
     return tuple(made)
 
@@ -102,15 +117,69 @@ def lawful(states: Sequence[FitState], options: FitOptions, rules: Rules) -> tup
             continue
         rng = np.random.default_rng([options.seed, n_components, _SPLITS])
         heaviest = np.argsort(-smaller.parameters.weights, kind="stable")[:_SPLITS]
-        for number, k in enumerate(heaviest, start=options.n_init + MOST_MADE):
+        for number, k in enumerate(heaviest, start=options.n_starts + MOST_MADE):
             mixture = relocation.split(smaller.parameters, int(k), rules.regularization, rng)
             made.append(FitState(Candidate(covariance_type, n_components, number), mixture))
     return tuple(made)
 
 
+def going_on(
+    states: Sequence[FitState],
+    earlier: Mapping[Model, Parameters],
+    rows: Array,
+    weights: Array | None,
+    *,
+    is_sample: bool,
+) -> tuple[FitState, ...]:
+    """The states, or what an earlier fit found where the sample has nothing better.
+
+    The optimum of a sample gains half the number of its parameters on that sample by chance, and
+    is as far from the optimum of all rows; the earlier one, of as many rows or more, may be nearer.
+    It is left if its Akaike criterion on the sample is worse (Akaike 1974, IEEE Trans. Autom.
+    Control 19). What the way to the sample's optimum taught of the curvature is kept.
+
+    Parameters
+    ----------
+    states : sequence of FitState
+        About to be fitted to all rows.
+    earlier : mapping of model to Parameters
+        In the same coordinates.
+    rows : ndarray of shape (m, n_features)
+        Of the sample, in the same coordinates.
+    weights : ndarray of shape (m,), or None
+    is_sample : bool
+        Whether there are more rows than these.
+    """
+    chosen = []
+    for state in states:
+        mixture = earlier.get(model_of(state))
+        if mixture is not None:
+            gain = _mean_log_density(state.parameters, rows, weights)
+            gain -= _mean_log_density(mixture, rows, weights)
+            d = rows.shape[1]
+            n_parameters = criteria.n_parameters(*model_of(state), d) if is_sample else 0
+            if not len(rows) * gain > n_parameters:
+                state = _instead(state, mixture)
+        chosen.append(state)
+    return tuple(chosen)
+
+
+def _instead(state: FitState, mixture: Parameters) -> FitState:
+    """The earlier mixture in place of a state, whose curvature serves if components correspond."""
+    pairs = align(state.parameters, mixture, farthest=1.0).pairs
+    if len(pairs) < mixture.n_components:
+        return FitState(state.candidate, mixture)
+    order = np.array([newer for _, newer in pairs])
+    return FitState(state.candidate, mixture.permuted(order), search=state.search)
+
+
+def _mean_log_density(mixture: Parameters, rows: Array, weights: Array | None) -> float:
+    return float(np.average(assign(mixture, rows).log_density, weights=weights))
+
+
 def is_repair(state: FitState, options: FitOptions) -> bool:
     """Whether a candidate was made by :func:`lawful`."""
-    return state.candidate.start >= options.n_init + MOST_MADE
+    return state.candidate.start >= options.n_starts + MOST_MADE
 
 
 def _breaks_the_law(state: FitState, smaller: FitState) -> bool:

@@ -1,9 +1,11 @@
 """A whole sweep: profile the data, choose starts on a sample, finish on all rows."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dgmm.engine import blas, candidates, passes, schedule
+from dgmm.engine.candidates import Model
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import READ_ALL_ROWS, Observer, Resumed, ignore
 from dgmm.engine.execution import Execution, LocalExecution
@@ -16,9 +18,11 @@ from dgmm.mixture import criteria
 from dgmm.mixture.em import FitState, Rules
 from dgmm.mixture.frame import Frame
 from dgmm.mixture.given import Given
+from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.preparation import Preparation, PreparationRule
 from dgmm.mixture.regularization import Regularization, constant_features
 from dgmm.mixture.result import FitResult, Sweep, rank
+from dgmm.mixture.transfer import transferred
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +83,8 @@ def fit(
     profile = progress.profile.prepared(preparation)
     rules = _rules(options, profile)
     frame = replace(profile.frame, preparation=preparation)
-    tried = _fitted(reader, frame, profile, options, rules, progress, keep)
+    earlier = _earlier(options, preparation, profile, rules)
+    tried = _fitted(reader, frame, profile, options, rules, earlier, progress, keep)
     states = schedule.handed_on(schedule.REPAIR, tried, options, rules)
     n_passes = 1 + _n_passes(tried, options)
     results = tuple(_result(state, profile, options.given) for state in states)
@@ -131,6 +136,7 @@ def _fitted(
     profile: Profile,
     options: FitOptions,
     rules: Rules,
+    earlier: Mapping[Model, Parameters],
     progress: Progress,
     keep: Keep,
 ) -> tuple[FitState, ...]:
@@ -140,17 +146,48 @@ def _fitted(
     if progress.stage in left:
         left = left[left.index(progress.stage) :]
     else:
-        n_passes, states = 0, _from_scratch(profile, options, rules)
-    for name in left:
+        n_passes, states = 0, _from_scratch(profile, options, rules, earlier)
+        states = _entering(left[0], states, profile, earlier)
+    for name, following in zip(left, (*left[1:], None), strict=True):
         stage = Stage(reader, frame, rules)
         if name not in READ_ALL_ROWS:
             stage = schedule.on_sample(name, profile, options, rules, reader.observer)
         em = passes.run_em(stage.reader, name, states, stage.frame, stage.rules, n_passes)
         for n_passes, states in em:
             keep(replace(progress, stage=name, n_passes=n_passes, states=states))
-        if name != left[-1]:
+        if following is not None:
             n_passes, states = 0, schedule.handed_on(name, states, options, rules)
+            states = _entering(following, states, profile, earlier)
     return states
+
+
+def _entering(
+    stage: str,
+    states: tuple[FitState, ...],
+    profile: Profile,
+    earlier: Mapping[Model, Parameters],
+) -> tuple[FitState, ...]:
+    """What a stage begins with."""
+    if stage != schedule.FIT or not earlier:
+        return states
+    rows, weights = schedule.weighty(profile)
+    is_sample = not profile.is_sample_complete
+    return candidates.going_on(states, earlier, rows - profile.mean, weights, is_sample=is_sample)
+
+
+def _earlier(
+    options: FitOptions, preparation: Preparation | None, profile: Profile, rules: Rules
+) -> dict[Model, Parameters]:
+    """What an earlier fit found of the models that are asked for, relative to the rows' mean."""
+    known = {(m.covariance_type, m.n_components): m for m in options.earlier.mixtures}
+    before, covariance = options.earlier.preparation, profile.covariance
+    return {
+        model: transferred(
+            known[model], before, preparation, covariance, rules.regularization
+        ).translated(-profile.mean)
+        for model in options.models
+        if model in known
+    }
 
 
 def _n_passes(states: tuple[FitState, ...], options: FitOptions) -> int:
@@ -160,9 +197,11 @@ def _n_passes(states: tuple[FitState, ...], options: FitOptions) -> int:
     return max(fits) + max(repairs, default=0)
 
 
-def _from_scratch(profile: Profile, options: FitOptions, rules: Rules) -> tuple[FitState, ...]:
+def _from_scratch(
+    profile: Profile, options: FitOptions, rules: Rules, earlier: Mapping[Model, Parameters]
+) -> tuple[FitState, ...]:
     rows, weights = schedule.few(profile)
-    return candidates.from_scratch(rows, weights, profile.mean, options, rules)
+    return candidates.from_scratch(rows, weights, profile.mean, options, rules, earlier)
 
 
 def _result(state: FitState, profile: Profile, given: Given) -> FitResult:

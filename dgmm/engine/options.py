@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from dgmm.mixture import starts
 from dgmm.mixture.given import Given
 from dgmm.mixture.preparation import PreparationRule
+from dgmm.mixture.transfer import Earlier
 
 SAMPLE_ROWS = 1 << 17
 
@@ -41,6 +42,9 @@ class FitOptions:
         How rows are changed before they are fitted.
     given : Given
         Parts of the first parameters that the caller knows, for models they fit.
+    earlier : Earlier
+        What a fit to other data of the same kind found: one more start of each such model, and the
+        only one where ``n_init`` is 1.
     """
 
     models: tuple[tuple[str, int], ...]
@@ -56,11 +60,17 @@ class FitOptions:
     accelerate: bool = True
     prepare: PreparationRule = field(default_factory=PreparationRule)
     given: Given = field(default_factory=Given)
+    earlier: Earlier = field(default_factory=Earlier)
 
     @property
     def max_components(self) -> int:
         """The largest number of components of any model."""
         return max(n_components for _, n_components in self.models)
+
+    @property
+    def n_starts(self) -> int:
+        """Starts of each model before any are made from fits; their numbers are below this."""
+        return self.n_init + bool(self.earlier.mixtures)
 
     @property
     def methods(self) -> tuple[str, ...]:

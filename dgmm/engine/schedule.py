@@ -82,7 +82,7 @@ def on_sample(
 ) -> Stage:
     """A stage whose rows the driver holds; threads of this process work on it."""
     if stage == SAMPLE:
-        rows, weights = _weighty(profile)
+        rows, weights = weighty(profile)
         rows = rows - profile.mean
         rules = replace(rules, tol=max(rules.tol, _SAMPLE_TOL))
     else:
@@ -129,8 +129,8 @@ def handed_on(
     return candidates.in_order((*carried, *others), options)
 
 
-def _weighty(profile: Profile) -> tuple[Array, Array | None]:
-    """The sample's rows that have weight; all, as equals, if none has."""
+def weighty(profile: Profile) -> tuple[Array, Array | None]:
+    """The sample's rows that have weight, and the weights; all, as equals, if none has."""
     rows, weights = profile.sample, profile.sample_weights
     if weights is None or not weights.any():
         return rows, None
@@ -143,7 +143,7 @@ def few(profile: Profile) -> tuple[Array, Array]:
     Equal rows are taken together, in an order of their own, so that a weight means as much as
     repeated rows, and the order of the rows means nothing.
     """
-    rows, weights = _weighty(profile)
+    rows, weights = weighty(profile)
     step = slice(None, None, max(1, len(rows) // _START_ROWS))
     distinct, places = np.unique(rows[step], axis=0, return_inverse=True)
     counts = np.bincount(

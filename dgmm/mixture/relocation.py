@@ -46,7 +46,7 @@ def split(
     shift = np.sqrt(2 / np.pi) * radius
     kept = np.delete(np.arange(mixture.n_components), k)
     weight = 0.5 * mixture.weights[k]
-    return _assembled(
+    return assembled(
         mixture.covariance_type,
         np.append(mixture.weights[kept], [weight, weight]),
         np.vstack([mixture.means[kept], mixture.means[k] - shift, mixture.means[k] + shift]),
@@ -58,7 +58,7 @@ def split(
 def without(mixture: Parameters, k: int, regularization: Regularization) -> Parameters:
     """The mixture without component k; the others share its weight in proportion to theirs."""
     kept = np.delete(np.arange(mixture.n_components), k)
-    return _assembled(
+    return assembled(
         mixture.covariance_type,
         mixture.weights[kept],
         mixture.means[kept],
@@ -71,7 +71,7 @@ def merged(mixture: Parameters, i: int, j: int, regularization: Regularization) 
     """The mixture with components i and j as one, the last, that has their common moments."""
     kept = np.delete(np.arange(mixture.n_components), [i, j])
     weight, mean, matrix = _union(mixture, i, j)
-    return _assembled(
+    return assembled(
         mixture.covariance_type,
         np.append(mixture.weights[kept], weight),
         np.vstack([mixture.means[kept], mean]),
@@ -161,14 +161,25 @@ def _union(mixture: Parameters, i: int, j: int) -> tuple[float, Array, Array]:
     return weight, mean, within + share * (1 - share) * np.outer(apart, apart)
 
 
-def _assembled(
+def assembled(
     covariance_type: str,
     weights: Array,
     means: Array,
     matrices: Array,
     regularization: Regularization,
 ) -> Parameters:
-    """The mixture of a structure that is nearest to these components."""
+    """The mixture of a structure that is nearest to these components.
+
+    Parameters
+    ----------
+    covariance_type : str
+    weights : ndarray of shape (n_components,)
+        In proportion.
+    means : ndarray of shape (n_components, n_features)
+    matrices : ndarray of shape (n_components, n_features, n_features)
+        Covariances.
+    regularization : Regularization
+    """
     structure = structure_of(covariance_type)
     weights = np.maximum(weights, np.finfo(np.float64).eps)
     weights = weights / weights.sum()
