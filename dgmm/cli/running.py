@@ -73,7 +73,7 @@ def plan(config: str, overrides: tuple[str, ...]) -> None:
 @configured
 def validate(config: str, overrides: tuple[str, ...]) -> None:
     """Read CONFIG and list every mistake in it."""
-    from dgmm.run.configuration import candidates
+    from dgmm.run.model import candidates
 
     n_candidates = len(candidates(load(config, overrides).model))
     click.echo(f"{click.format_filename(config)} is valid: {n_candidates:,} candidates")

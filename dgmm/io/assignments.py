@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dgmm.errors import OutputError, StorageError
 from dgmm.io.arrays import create_array, open_for_writing, storage_failures
 from dgmm.io.grid import Grid
+from dgmm.io.labels_store import COMPONENT, write_labels
 from dgmm.io.layout import ROOT_METADATA
 from dgmm.io.location import Place
 from dgmm.io.selection import Region
@@ -64,6 +65,8 @@ def create_assignments(
                 fill_value=array.fill_value,
                 attributes={**array.attributes, **({"coordinates": others} if others else {})},
             )
+            if COMPONENT in dict(array.across):
+                write_labels(run / "assignments", wanted.components)
 
 
 def are_begun(run: Place, wanted: Wanted) -> bool:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dgmm.io.arrays import read_small, write_small
+from dgmm.io.labels_store import write_labels
 from dgmm.io.location import Place
 from dgmm.mixture.components import Components
 from dgmm.mixture.parameters import Parameters
@@ -24,6 +25,7 @@ def write_components(
     input_names: tuple[str, ...],
     mixture: Parameters,
     preparation: Preparation | None,
+    labels: tuple[int, ...],
 ) -> None:
     """Write what components are like, by their rows and by the model; no group metadata.
 
@@ -38,6 +40,7 @@ def write_components(
     group = run / "components"
     names = np.asarray(input_names, np.dtypes.StringDType())
     write_small(group / "input_feature", names, ("input_feature",))
+    write_labels(group, labels)
     for name, dimensions in _DIMENSIONS.items():
         write_small(group / name, getattr(components, name), dimensions)
     if preparation is not None:

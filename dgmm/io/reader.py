@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,14 @@ from dgmm.errors import InputNotFoundError, OutputError
 from dgmm.io.arrays import open_complete, read_small, storage_failures
 from dgmm.io.components_store import read_components
 from dgmm.io.drift_store import read_drift
+from dgmm.io.labels_store import COMPONENT, read_labelling
 from dgmm.io.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER, is_committed, run_path
 from dgmm.io.location import Place, output_place
 from dgmm.io.preparation_store import read_preparation
 from dgmm.io.sweep_store import read_sweep
 from dgmm.io.wanted import ASSIGNMENTS
 from dgmm.io.zarr_stores import zarr_store
+from dgmm.mixture.alignment import Labelling
 from dgmm.mixture.components import Components
 from dgmm.mixture.density import Assignment, assign
 from dgmm.mixture.parameters import Parameters
@@ -44,6 +46,8 @@ class Result:
         Of the input for the mixtures; None if they are in its units.
     sweep : Sweep
         Every candidate as fitted; ``sweep.best`` is the selected one.
+    labelling : Labelling
+        What the components of the selected candidate are called.
     components : Components, or None
         What the rows of each component of the model are like.
     assignments : dict of str to zarr.Array
@@ -60,6 +64,7 @@ class Result:
     feature_names: tuple[str, ...]
     preparation: Preparation | None
     sweep: Sweep
+    labelling: Labelling
     components: Components | None
     assignments: dict[str, zarr.Array[Any]]
     coordinates: dict[str, zarr.Array[Any]] = field(default_factory=dict)
@@ -82,7 +87,8 @@ class Result:
         DataError
             If a value is NaN or infinite.
         """
-        return assign(self.model, np.asarray(rows), self.preparation)
+        assignment = assign(self.model, np.asarray(rows), self.preparation)
+        return replace(assignment, components=self.labelling.labels)
 
     @property
     def model(self) -> Parameters:
@@ -126,6 +132,7 @@ def open_result(
     if not all(name in attributes for name in names):
         raise OutputError(f"{run} lacks one of the attributes {', '.join(names)}.")
     sweep = read_sweep(run, *(attributes[name] for name in names))
+    n_components = sweep.best.candidate.n_components
     preparation, feature_names = read_preparation(run)
     arrays = _beside_samples(run)
     return Result(
@@ -134,9 +141,14 @@ def open_result(
         feature_names=feature_names or tuple(str(name) for name in read_small(run / "feature")),
         preparation=preparation,
         sweep=sweep,
+        labelling=read_labelling(run / "model", n_components, attributes.get("next_label")),
         components=read_components(run),
         assignments={name: array for name, array in arrays.items() if name in ASSIGNMENTS},
-        coordinates={name: array for name, array in arrays.items() if name not in ASSIGNMENTS},
+        coordinates={
+            name: array
+            for name, array in arrays.items()
+            if name not in ASSIGNMENTS and name != COMPONENT
+        },
         drift=read_drift(run),
     )
 

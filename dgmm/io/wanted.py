@@ -1,6 +1,6 @@
 """What to write of the assignment of each row: arrays, how they are stored, what is in them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ ASSIGNMENTS = frozenset(_ATTRIBUTES)
 RESERVED = {*ASSIGNMENTS, "component", "rank", "feature", "feature_2"}
 """What assignments call their own; no dimension or coordinate of samples can have such a name."""
 
-_COMPONENTS_IN_INT16 = 2**15
+_LABELS_IN_INT16 = 2**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,12 @@ class Wanted:
     Attributes
     ----------
     names : tuple of str
-        Among ``labels`` (int16, int32 above 32,768 components), ``responsibilities`` (float32),
+        Among ``labels`` (int16; int32 for labels above 32,767), ``responsibilities`` (float32),
         ``log_density`` (float64, nats), ``uncertainty`` (float32; one minus the largest
         responsibility) and ``outlier`` (int8; 1 below the threshold, else 0). Rows that could not
         be assigned have -1 in integers, NaN in floats.
-    n_components : int
+    components : tuple of int
+        What each component is called.
     n_most_probable : int or None
         Keep only so many responsibilities of each row, the largest, and with them
         ``responsible``, their components.
@@ -75,7 +76,7 @@ class Wanted:
     """
 
     names: tuple[str, ...]
-    n_components: int
+    components: tuple[int, ...]
     n_most_probable: int | None = None
     outlier_threshold: float = -np.inf
 
@@ -100,6 +101,7 @@ class Wanted:
 
     def values(self, assignment: Assignment) -> dict[str, NDArray[Any]]:
         """What the arrays hold for some rows."""
+        assignment = replace(assignment, components=self.components)
         found: dict[str, NDArray[Any]] = {}
         for name in self.names:
             match name:
@@ -114,10 +116,11 @@ class Wanted:
         return found
 
     def _known(self) -> dict[str, AssignmentArray]:
-        components: tuple[tuple[str, int], ...] = (("component", self.n_components),)
+        n_components = len(self.components)
+        components: tuple[tuple[str, int], ...] = (("component", n_components),)
         if self.n_most_probable is not None:
-            components = (("rank", min(self.n_most_probable, self.n_components)),)
-        integers = "int16" if self.n_components <= _COMPONENTS_IN_INT16 else "int32"
+            components = (("rank", min(self.n_most_probable, n_components)),)
+        integers = "int16" if max(self.components) < _LABELS_IN_INT16 else "int32"
         numbers = {
             "labels": (integers, ()),
             "responsibilities": ("float32", components),
@@ -137,9 +140,12 @@ class Wanted:
         r = assignment.responsibilities
         if self.n_most_probable is None:
             return {"responsibilities": r.astype(np.float32)}
-        components = assignment.most_probable(self.n_most_probable)
-        largest = np.take_along_axis(r, components, axis=1)  # -1 takes a NaN where all are NaN
-        return {"responsibilities": largest.astype(np.float32), "responsible": components}
+        places = assignment.most_probable(self.n_most_probable)
+        largest = np.take_along_axis(r, places, axis=1)  # -1 takes a NaN where all are NaN
+        return {
+            "responsibilities": largest.astype(np.float32),
+            "responsible": assignment.called(places),
+        }
 
     def _outlier(self, assignment: Assignment) -> NDArray[np.int8]:
         outlier = (assignment.log_density < self.outlier_threshold).astype(np.int8)

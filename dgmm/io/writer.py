@@ -27,6 +27,7 @@ from dgmm.io.atomic import (
 from dgmm.io.components_store import write_components
 from dgmm.io.consolidated import consolidated
 from dgmm.io.drift_store import write_drift
+from dgmm.io.labels_store import write_labels
 from dgmm.io.layout import (
     FORMAT,
     FORMAT_VERSION,
@@ -41,6 +42,7 @@ from dgmm.io.preparation_store import write_preparation
 from dgmm.io.record import Record, write_record
 from dgmm.io.sweep_store import read_sweep, summary, write_sweep
 from dgmm.io.zarr_stores import zarr_store
+from dgmm.mixture.alignment import Labelling
 from dgmm.mixture.components import Components
 from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.result import FitResult, Sweep
@@ -116,6 +118,7 @@ def commit_run(
     preparation: Preparation | None = None,
     components: Components | None = None,
     record: Record | None = None,
+    labelling: Labelling | None = None,
     drift: Drift | None = None,
 ) -> None:
     """Write the sweep, verify everything, and make the run complete in one last step.
@@ -135,6 +138,8 @@ def commit_run(
         What the rows of each component of the selected mixture are like.
     record : Record, optional
         How the run went.
+    labelling : Labelling, optional
+        What the components of the selected mixture are called; by their places unless given.
     drift : Drift, or None
         What changed since the result that the run started from.
 
@@ -146,6 +151,8 @@ def commit_run(
     ValueError, TypeError
         If the attributes are no JSON.
     """
+    mixture = sweep.best.parameters
+    labelling = labelling or Labelling.first(mixture.n_components)
     document = {
         **attributes,
         "format": FORMAT,
@@ -154,13 +161,14 @@ def commit_run(
         "criterion": sweep.criterion,
         "n_passes": sweep.n_passes,
         "selected": sweep.best.candidate.name,
+        "next_label": labelling.next_label,
     }
     json.dumps(document, allow_nan=False)  # refused here rather than after the work is written
     with storage_failures(run):
         _clear(run)
         if components is not None:
-            mixture = sweep.best.parameters
-            write_components(run, components, feature_names, mixture, preparation)
+            labels = labelling.labels
+            write_components(run, components, feature_names, mixture, preparation, labels)
         if record is not None:
             write_record(run / "record", record, feature_names)
         if drift is not None:
@@ -169,6 +177,7 @@ def commit_run(
             write_preparation(run, preparation, feature_names)
             feature_names = preparation.feature_names(feature_names)
         write_sweep(run, sweep, feature_names)
+        write_labels(run / "model", labelling.labels)
         _verify(run, sweep)
         _write_groups(run, sweep)
         sync_tree(run)  # or a crash could keep the root and lose what it stands for

@@ -1,6 +1,7 @@
 """Which component of one mixture is which of another, so that labels keep their meaning."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,20 +38,41 @@ class Alignment:
     vanished: tuple[int, ...]
     appeared: tuple[int, ...]
 
-    def labels(self, older: tuple[int, ...], next_label: int) -> tuple[int, ...]:
-        """The labels of the newer components.
 
-        Parameters
-        ----------
-        older : tuple of int
-            Labels of the older components.
-        next_label : int
-            The first that has never been used; components that appeared count from there, since
-            a label that meant something else once would lie about it.
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """What the components of a mixture are called, from one mixture to the next.
+
+    Attributes
+    ----------
+    labels : tuple of int
+        Of each component.
+    next_label : int
+        The first that has never been used.
+    """
+
+    labels: tuple[int, ...]
+    next_label: int
+
+    @classmethod
+    def first(cls, n_components: int) -> Self:
+        """That of a mixture without a predecessor: components are called by their places."""
+        return cls(tuple(range(n_components)), n_components)
+
+    def followed(self, alignment: Alignment) -> Self:
+        """That of the newer mixture of an alignment whose older one is called so.
+
+        Components that appeared get labels that were never used, since one that meant something
+        else once would lie about it.
         """
-        given = {new: older[old] for old, new in self.pairs}
-        given |= {new: next_label + i for i, new in enumerate(self.appeared)}
-        return tuple(given[k] for k in range(len(given)))
+        given = {new: self.labels[old] for old, new in alignment.pairs}
+        given |= {new: self.next_label + i for i, new in enumerate(alignment.appeared)}
+        labels = tuple(given[k] for k in range(len(given)))
+        return type(self)(labels, self.next_label + len(alignment.appeared))
+
+    def ordered(self) -> Self:
+        """The same for components in the order of their labels."""
+        return type(self)(tuple(sorted(self.labels)), self.next_label)
 
 
 def align(older: Parameters, newer: Parameters, farthest: float = FARTHEST) -> Alignment:

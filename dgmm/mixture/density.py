@@ -26,28 +26,37 @@ class Assignment:
         log p(x), in nats.
     responsibilities : ndarray of shape (T, n_components), float64
         Posterior probability of each component; rows sum to 1.
+    components : tuple of int, or None
+        What each component is called, not negative; None calls them by their places.
     """
 
     log_density: Array
     responsibilities: Array
+    components: tuple[int, ...] | None = None
 
     @property
     def labels(self) -> NDArray[np.intp]:
-        """The most probable component of each row, shape (T,); the first of equals.
+        """What the most probable component of each row is called, shape (T,); the first of equals.
 
         -1 for rows that are left out.
         """
-        labels = self.responsibilities.argmax(axis=1)
-        labels[np.isnan(self.log_density)] = -1
-        return labels
+        places = self.responsibilities.argmax(axis=1)
+        places[np.isnan(self.log_density)] = -1
+        return self.called(places)
 
     @property
     def uncertainty(self) -> Array:
         """One minus the largest responsibility of each row, shape (T,)."""
         return 1.0 - self.responsibilities.max(axis=1)
 
+    def called(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
+        """What the components at some places are called; -1 stays."""
+        if self.components is None:
+            return places
+        return np.array((*self.components, -1))[places]
+
     def most_probable(self, m: int) -> NDArray[np.intp]:
-        """The m most probable components of each row, largest first, shape (T, m)."""
+        """The places of each row's m most probable components, largest first, shape (T, m)."""
         order = np.argsort(-self.responsibilities, axis=1, kind="stable")[:, :m]
         order[np.isnan(self.log_density)] = -1
         return order
@@ -70,7 +79,7 @@ class Assignment:
         responsibilities = np.full((len(complete), self.responsibilities.shape[1]), np.nan)
         log_density[complete] = self.log_density
         responsibilities[complete] = self.responsibilities
-        return Assignment(log_density, responsibilities)
+        return Assignment(log_density, responsibilities, self.components)
 
 
 def assign(

@@ -32,6 +32,8 @@ class Plan:
     capacity : Capacity or None
         Of the cluster; None if only its scheduler can say.
     run_id : str
+    started_from : str or None
+        The run that this one would start from.
     """
 
     description: str
@@ -47,6 +49,7 @@ class Plan:
     projection: Projection
     capacity: Capacity | None
     run_id: str
+    started_from: str | None
 
     def lines(self) -> Iterator[str]:
         """The plan for a person."""
@@ -63,6 +66,8 @@ class Plan:
         )
         yield f"memory      {self._memory()}"
         yield f"run         {self.run_id}"
+        if self.started_from is not None:
+            yield f"starts from {self.started_from}"
 
     def _memory(self) -> str:
         if self.capacity is None:
@@ -102,4 +107,5 @@ def plan(configuration: Configuration) -> Plan:
         projection=prepared.projection,
         capacity=expected_capacity(configuration.cluster),
         run_id=prepared.run_id,
+        started_from=None if prepared.earlier is None else str(prepared.earlier.path),
     )

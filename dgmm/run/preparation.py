@@ -12,12 +12,21 @@ from dgmm.engine.memory import Projection
 from dgmm.engine.options import SAMPLE_ROWS, FitOptions
 from dgmm.errors import ConfigurationError
 from dgmm.io.grid import Grid
-from dgmm.io.layout import FORMAT_VERSION
+from dgmm.io.layout import FORMAT_VERSION, run_name
 from dgmm.io.partition import chunk_shape
+from dgmm.io.reader import Result
 from dgmm.io.sources import Source, open_source
 from dgmm.io.wanted import RESERVED
 from dgmm.mixture.preparation import PreparationRule
-from dgmm.run.configuration import Configuration, candidates, identity
+from dgmm.run.configuration import Configuration, identity
+from dgmm.run.earlier import (
+    check_features,
+    earlier_result,
+    narrowed,
+    run_of_request,
+    starting_from,
+)
+from dgmm.run.model import candidates
 
 _SAMPLE_BYTES = 64 << 20
 _CHUNK_BYTES = 16 << 20
@@ -33,8 +42,13 @@ class Preparation:
     source : Source
     dataset : Dataset
     options : FitOptions
-    run_id : str
+    request : str
         The same for the same input, model and assignments, whatever computes them.
+    earlier : Result, or None
+        What the run starts from.
+    run_id : str
+        The same for the same request and the same earlier result; that of a complete run which was
+        made for this request, whatever it had started from.
     attempt_id : str
         The same for the same configuration, whatever has become of its input.
     chunk_shape : tuple of int
@@ -45,6 +59,8 @@ class Preparation:
     source: Source
     dataset: Dataset
     options: FitOptions
+    request: str
+    earlier: Result | None
     run_id: str
     attempt_id: str
     chunk_shape: tuple[int, ...]
@@ -71,13 +87,19 @@ def prepare(configuration: Configuration) -> Preparation:
     dataset = Dataset.from_array(
         source.blocks, source.weights, source.feature_names, wanted.missing
     )
-    options = _options(configuration, dataset)
+    earlier = earlier_result(configuration)
+    if earlier is not None:
+        check_features(earlier, dataset.feature_names)
+    options = _options(configuration, dataset, earlier)
+    request = _request(configuration, source)
     chunks = _chunk_shape(source.grid, options.max_components)
     return Preparation(
         source,
         dataset,
         options,
-        _run_id(configuration, source),
+        request,
+        earlier,
+        _run_id(configuration, request, earlier),
         _digest(identity(configuration)),
         chunks,
         memory.project(dataset, options, math.prod(chunks)),
@@ -93,7 +115,7 @@ def _refuse_reserved(grid: Grid) -> None:
         )
 
 
-def _options(configuration: Configuration, dataset: Dataset) -> FitOptions:
+def _options(configuration: Configuration, dataset: Dataset, earlier: Result | None) -> FitOptions:
     model, prepare = configuration.model, configuration.prepare
     if isinstance(prepare.pca, int) and prepare.pca > dataset.n_features:
         raise ConfigurationError(
@@ -102,7 +124,7 @@ def _options(configuration: Configuration, dataset: Dataset) -> FitOptions:
         )
     affordable = max(1, _SAMPLE_BYTES // (8 * dataset.n_features))
     return FitOptions(
-        models=candidates(model),
+        models=narrowed(candidates(model), earlier, whole=model.whole_sweep),
         criterion=model.criterion,
         n_init=model.n_init,
         init_params=model.init_params,
@@ -113,10 +135,20 @@ def _options(configuration: Configuration, dataset: Dataset) -> FitOptions:
         sample_rows=model.sample_size or min(SAMPLE_ROWS, affordable),
         allow_degenerate=model.allow_degenerate,
         prepare=PreparationRule(prepare.scale == "standardize", prepare.pca),
+        earlier=starting_from(earlier),
     )
 
 
-def _run_id(configuration: Configuration, source: Source) -> str:
+def _run_id(configuration: Configuration, request: str, earlier: Result | None) -> str:
+    if configuration.model.start_from is None:
+        return request
+    known = run_of_request(configuration.output, request)
+    if known is not None or earlier is None:
+        return known or request
+    return _digest({"request": request, "started_from": run_name(earlier.path)})
+
+
+def _request(configuration: Configuration, source: Source) -> str:
     return _digest(
         {
             "configuration": identity(configuration),

@@ -8,7 +8,6 @@ from typing import Any
 
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.passes import Assigned, Reader
-from dgmm.errors import DataError
 from dgmm.io import writer
 from dgmm.io.arrays import storage_failures
 from dgmm.io.checkpoint import Checkpoint
@@ -22,6 +21,7 @@ from dgmm.mixture.result import Sweep
 from dgmm.run.assigning import assign_rows, digest_of
 from dgmm.run.clusters import open_cluster, take_part
 from dgmm.run.configuration import Configuration, loads
+from dgmm.run.earlier import check_features
 from dgmm.run.preparation import Preparation, prepare
 from dgmm.run.stages import check_memory, facts_for_checkpoint, facts_of_run
 from dgmm.run.variables import escaped
@@ -77,6 +77,7 @@ def configuration_for(
         weights = None  # of other rows
     document = {
         **{name: section for name, section in stored.items() if name != "cluster"},
+        "model": {**stored["model"], "start_from": None},
         "input": {**stored["input"], "path": escaped(path), "weights": weights},
         "output": {**stored["output"], "path": escaped(output)},
     }
@@ -97,7 +98,7 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
     """
     take_part(configuration.cluster)
     prepared = prepare(configuration)
-    _check_features(result, prepared)
+    check_features(result, prepared.dataset.feature_names)
     output = output_place(configuration.output.path, configuration.output.storage_options)
     run_id = _named(prepared.run_id, result)
     path = run_path(output, run_id)
@@ -144,7 +145,7 @@ def _complete(
     run = writer.start_run(output, path.name.removesuffix(".zarr"), resume=is_begun)
     wanted = Wanted(
         settings.assignments,
-        mixture.n_components,
+        result.labelling.labels,
         settings.most_probable,
         result.outlier_threshold,
     )
@@ -166,7 +167,15 @@ def _complete(
     attributes = {**facts_of_run(configuration, prepared), **_facts(result, assigned)}
     sweep = Sweep((best,), result.sweep.criterion, best, n_passes=1)
     checkpoint.confirm()
-    writer.commit_run(run, sweep, result.feature_names, attributes, preparation, components)
+    writer.commit_run(
+        run,
+        sweep,
+        result.feature_names,
+        attributes,
+        preparation,
+        components,
+        labelling=result.labelling,
+    )
 
 
 def _facts(result: Result, assigned: Assigned) -> dict[str, Any]:
@@ -183,24 +192,10 @@ def _facts(result: Result, assigned: Assigned) -> dict[str, Any]:
     }
 
 
-def _check_features(result: Result, prepared: Preparation) -> None:
-    expected, found = result.feature_names, prepared.dataset.feature_names
-    if found != expected:
-        raise DataError(
-            f"The data have the features {_listed(found)}; the model of {result.path} was fitted "
-            f"to {_listed(expected)}. Name the same ones in the same order, with --set "
-            "input.columns=[...] or input.variables=[...]."
-        )
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:10])
-    return f"{shown}, ... ({len(names)} in all)" if len(names) > 10 else shown
-
-
 def _named(identifier: str, result: Result) -> str:
     """A name that depends on what is scored and on the model."""
-    facts = f"score {identifier} {digest_of(result.model)} {result.outlier_threshold!r}"
+    model = f"{digest_of(result.model)} {result.labelling.labels}"
+    facts = f"score {identifier} {model} {result.outlier_threshold!r}"
     found = hashlib.sha256(facts.encode())
     if result.preparation is not None:  # equal mixtures of prepared rows may mean different things
         for array in (result.preparation.mean, result.preparation.scale, result.preparation.axes):

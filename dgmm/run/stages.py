@@ -28,6 +28,7 @@ from dgmm.report import publish_report
 from dgmm.run.assigning import assign_rows, sampled
 from dgmm.run.clusters import Capacity, expected_capacity, open_cluster, take_part
 from dgmm.run.configuration import Configuration, Output, resolved
+from dgmm.run.earlier import Continued, continued, origin_of
 from dgmm.run.ledger import Ledger
 from dgmm.run.preparation import Preparation, prepare
 
@@ -88,7 +89,9 @@ def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finish
     path, attempt = run_path(output, run_id), attempt_path(output, prepared.attempt_id)
     with storage_failures(output):
         already_complete = writer.is_complete(output, run_id)
-        is_done = writer.is_published(output, run_id) and not attempt.exists()
+        goes_on = configuration.model.start_from is not None
+        is_published = already_complete if goes_on else writer.is_published(output, run_id)
+        is_done = is_published and not attempt.exists()
     if not already_complete:  # better now than after the cluster has started
         check_memory(prepared, expected_capacity(configuration.cluster))
     if not is_done:
@@ -134,28 +137,32 @@ def _complete(
             progress,
             checkpoint.keep,
         )
+        goes_on = continued(fitted, prepared.earlier)
         reader = Reader(prepared.dataset, cluster.execution, ledger, fitted.profile.checksums)
         threshold, components = _assigned(
-            configuration.output, prepared, fitted, reader, checkpoint, path
+            configuration.output, prepared, fitted, goes_on, reader, checkpoint, path
         )
     attributes = {
         **facts_of_run(configuration, prepared),
+        "request": prepared.request,
+        **origin_of(prepared.earlier),
         "n_missing": fitted.profile.n_missing,
         "outlier_quantile": configuration.output.outlier_quantile,
         "outlier_threshold": threshold,
-        "status": fitted.sweep.best.status.value,
+        "status": goes_on.sweep.best.status.value,
     }
     wanted, is_image = configuration.input, prepared.source.format == "image"
     picture = picture_of(wanted.path, wanted.storage_options) if is_image else None
     checkpoint.confirm()
     writer.commit_run(
         path,
-        fitted.sweep,
+        goes_on.sweep,
         prepared.dataset.feature_names,
         attributes,
         fitted.preparation,
         components,
         ledger.record(prepared.dataset, fitted.profile, picture),
+        labelling=goes_on.labelling,
     )
 
 
@@ -163,18 +170,19 @@ def _assigned(
     output: Output,
     prepared: Preparation,
     fitted: Fit,
+    goes_on: Continued,
     reader: Reader,
     checkpoint: Checkpoint,
     path: Place,
 ) -> tuple[float, Components]:
     """Write the assignments; the threshold of outliers, and what the components are like."""
-    best, preparation = fitted.sweep.best, fitted.preparation
+    best, preparation = goes_on.sweep.best, fitted.preparation
     if best.status is Status.DEGENERATE:
         logger.warning("No candidate is sound. %s", best.status.sentence)
     mixture = best.parameters
     told = sampled(fitted.profile, mixture, preparation, output.outlier_quantile, output.quantiles)
     wanted = Wanted(
-        output.assignments, mixture.n_components, output.most_probable, told.outlier_threshold
+        output.assignments, goes_on.labelling.labels, output.most_probable, told.outlier_threshold
     )
     assigned = assign_rows(
         reader,

@@ -103,8 +103,8 @@ def test_a_sweep_that_breaks_the_law_is_mended_before_it_is_done(monkeypatch):
 
     original = candidates.from_scratch
 
-    def bad(rows, weights, origin, options, rules):
-        made = original(rows, weights, origin, options, rules)
+    def bad(*arguments):
+        made = original(*arguments)
         return tuple(
             replace(state, parameters=stuck(state.parameters))
             if state.candidate.n_components == 3

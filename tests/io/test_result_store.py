@@ -71,7 +71,9 @@ def a_small_sweep(seed=0):
 
 def create_assignments(run, n_samples, n_components, names, chunk_rows):
     grid = Grid(("sample",), (n_samples,), (n_samples,))
-    assignments.create_assignments(run, grid, Wanted(tuple(names), n_components), (chunk_rows,))
+    assignments.create_assignments(
+        run, grid, Wanted(tuple(names), tuple(range(n_components))), (chunk_rows,)
+    )
 
 
 def write_rows(run, name, start, rows):
@@ -143,7 +145,7 @@ def test_every_array_names_its_dimensions_and_carries_checksums(tmp_path):
     run = a_run(tmp_path)
     documents = [json.loads(path.read_bytes()) for path in run.rglob("zarr.json")]
     arrays = [document for document in documents if document["node_type"] == "array"]
-    assert len(arrays) == 2 + 11 + 4 + 4 * 5 + 3
+    assert len(arrays) == 2 + 11 + 5 + 4 * 5 + 4
     for array in arrays:
         assert len(array["dimension_names"]) == len(array["shape"])
         assert [codec["name"] for codec in array["codecs"]][-2:] == ["zstd", "crc32c"]
@@ -441,7 +443,7 @@ def test_parts_of_blocks_in_any_order_fill_a_grid(tmp_path_factory, shape, block
     grid = Grid(tuple("tyx"[: len(shape)]), shape, block)
     chunk = chunk_shape(shape, block, most)
     run = start_run(tmp_path_factory.mktemp("output"), "r")
-    wanted = Wanted(("labels", "responsibilities"), 2)
+    wanted = Wanted(("labels", "responsibilities"), (0, 1))
     assignments.create_assignments(run, grid, wanted, chunk)
     table = random.random((*shape, 2)).astype(np.float32)
     writer_ = AssignmentWriter(run, wanted, grid, chunk)

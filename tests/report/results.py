@@ -81,7 +81,7 @@ def stored(output, results, kept=None, names=None, attributes=ATTRIBUTES, labels
     if labels is not None:
         grid = Grid(("sample",), (len(labels),), (len(labels),))
         create_assignments(
-            run, grid, Wanted(("labels",), results[0].parameters.n_components), (64,)
+            run, grid, Wanted(("labels",), tuple(range(results[0].parameters.n_components))), (64,)
         )
         for start in range(0, len(labels), 64):
             rows = labels[start : start + 64]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dgmm.io.reader import Result
+from dgmm.mixture.alignment import Labelling
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.result import Sweep
@@ -18,7 +19,16 @@ from tests.report.results import ATTRIBUTES, fitted, mixture, record, rows_of
 
 def found(results, kept, names=("a", "b"), attributes=ATTRIBUTES):
     sweep = Sweep(tuple(results), "bic", results[0], 4)
-    result = Result(Path("run-1.zarr"), attributes, names, None, sweep, None, {})
+    result = Result(
+        Path("run-1.zarr"),
+        attributes,
+        names,
+        None,
+        sweep,
+        Labelling.first(results[0].parameters.n_components),
+        None,
+        {},
+    )
     return findings_of(result, kept, sample_of(kept, result.model))
 
 

@@ -183,7 +183,7 @@ def test_an_image_stands_beside_its_segments(tmp_path):
 def test_labels_on_a_grid_are_drawn_as_a_map(tmp_path):
     run = start_run(tmp_path, "run-1")
     grid = Grid(("time", "lat", "lon"), (2, 4, 6), (2, 4, 6))
-    create_assignments(run, grid, Wanted(("labels",), 2), (2, 4, 6))
+    create_assignments(run, grid, Wanted(("labels",), (0, 1)), (2, 4, 6))
     labels = np.arange(48).reshape(2, 4, 6) % 3 - 1
     write_part(run, "labels", (slice(0, 2), slice(0, 4), slice(0, 6)), labels.ravel())
     write_small(run / "assignments" / "lat", np.array([-30.0, 0, 30, 60]), ("lat",))

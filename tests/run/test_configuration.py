@@ -19,13 +19,13 @@ from dgmm.run.configuration import (
     Model,
     Output,
     Prepare,
-    candidates,
     identity,
     load,
     loads,
     resolved,
     schema,
 )
+from dgmm.run.model import candidates
 
 MINIMAL = "input: {path: data.zarr}\noutput: {path: results}\n"
 TYPES = ("full", "tied", "diag", "spherical")
@@ -195,6 +195,8 @@ WRONG = [
     ("model.sample_size", "0", "expected greater than or equal to 1"),
     ("model.allow_degenerate", "yes", 'found "yes", expected true or false'),
     ("model.allow_degenerate", "1", "found 1, expected true or false"),
+    ("model.start_from", "ftp://host/results", "ftp://"),
+    ("model.whole_sweep", "all", 'found "all", expected true or false'),
     ("output", "results", 'found "results", expected keys with values'),
     ("output.path", "null", "found null, expected text"),
     ("output.path", "s3://user@bucket/x", "credentials come from the environment"),

@@ -1,0 +1,33 @@
+"""What components are called, as the coordinate of arrays that have one number for each."""
+
+import numpy as np
+
+from dgmm.io.arrays import read_small, write_small
+from dgmm.io.location import Place
+from dgmm.mixture.alignment import Labelling
+
+COMPONENT = "component"
+
+
+def write_labels(group: Place, labels: tuple[int, ...]) -> None:
+    """Write the coordinate into a group whose arrays have the dimension ``component``.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses.
+    """
+    write_small(group / COMPONENT, np.asarray(labels, np.int64), (COMPONENT,))
+
+
+def read_labelling(group: Place, n_components: int, next_label: int | None) -> Labelling:
+    """The labels in a group, or those of a mixture without a predecessor if there are none.
+
+    Raises
+    ------
+    StorageError
+        If the array is damaged.
+    """
+    if next_label is None or not (group / COMPONENT).is_dir():
+        return Labelling.first(n_components)
+    return Labelling(tuple(read_small(group / COMPONENT).tolist()), next_label)

@@ -1,0 +1,169 @@
+"""The result that a run starts from: which it is, what of a sweep is left to do, and its labels."""
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dgmm.engine.fit import Fit
+from dgmm.errors import DataError, InputNotFoundError
+from dgmm.io.arrays import storage_failures
+from dgmm.io.layout import LATEST_POINTER, run_name
+from dgmm.io.location import absolute_location, output_place
+from dgmm.io.reader import Result, open_result
+from dgmm.io.runs import list_runs
+from dgmm.mixture.alignment import Alignment, Labelling, align
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.regularization import Regularization
+from dgmm.mixture.result import Sweep
+from dgmm.mixture.transfer import Earlier, transferred
+from dgmm.run.configuration import Configuration, Output
+
+logger = logging.getLogger(__name__)
+
+Models = tuple[tuple[str, int], ...]
+
+
+def earlier_result(configuration: Configuration) -> Result | None:
+    """The result that ``model.start_from`` names; None if it names none, or none is there yet.
+
+    The first run of an output that starts from its own last one has nothing to start from.
+
+    Raises
+    ------
+    InputNotFoundError
+        If nothing is at another place.
+    OutputError, StorageError
+        If it cannot be read.
+    """
+    path, output = configuration.model.start_from, configuration.output
+    if path is None:
+        return None
+    try:
+        return open_result(path, output.storage_options if "://" in path else None)
+    except InputNotFoundError:
+        if _is_new(path, output):
+            logger.info("nothing to start from yet: this is the first run of %s", output.path)
+            return None
+        raise
+
+
+def run_of_request(output: Output, request: str) -> str | None:
+    """The name of a complete run that was asked for in these very words; the newest of several."""
+    place = output_place(output.path, output.storage_options)
+    with storage_failures(place):
+        runs = list_runs(place) if (place / "runs").is_dir() else ()
+    return next((run.run_id for run in runs if run.attributes.get("request") == request), None)
+
+
+def narrowed(models: Models, earlier: Result | None, *, whole: bool) -> Models:
+    """Of these models, those within one component of the earlier choice, of its structure.
+
+    All of them if there is nothing to go by, or if none is left.
+    """
+    if earlier is None or whole:
+        return models
+    chosen = earlier.sweep.best.candidate
+    near = [(kind, k) for kind, k in models if abs(k - chosen.n_components) <= 1]
+    return tuple(model for model in near if model[0] == chosen.covariance_type) or models
+
+
+def starting_from(earlier: Result | None) -> Earlier:
+    """What the engine needs of it."""
+    if earlier is None:
+        return Earlier()
+    mixtures = tuple(result.parameters for result in earlier.sweep.results)
+    return Earlier(mixtures, earlier.preparation)
+
+
+def check_features(result: Result, feature_names: tuple[str, ...]) -> None:
+    """Refuse data with other features than those that a model was fitted to.
+
+    Raises
+    ------
+    DataError
+    """
+    if feature_names != result.feature_names:
+        raise DataError(
+            f"The data have the features {_listed(feature_names)}; the model of {result.path} was "
+            f"fitted to {_listed(result.feature_names)}. Name the same ones in the same order, "
+            "with --set input.columns=[...] or input.variables=[...]."
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Continued:
+    """A sweep whose chosen mixture goes on with the labels of an earlier one.
+
+    Attributes
+    ----------
+    sweep : Sweep
+        The components of the best are in the order of their labels.
+    labelling : Labelling
+        Of these.
+    older : Parameters, or None
+        The earlier mixture in the coordinates of the newer, in the order of its own labels; None
+        without a predecessor.
+    alignment : Alignment, or None
+        Of the older and the newer.
+    """
+
+    sweep: Sweep
+    labelling: Labelling
+    older: Parameters | None = None
+    alignment: Alignment | None = None
+
+
+def continued(fitted: Fit, earlier: Result | None) -> Continued:
+    """What was fitted, with the labels of the earlier result.
+
+    Parameters
+    ----------
+    fitted : Fit
+    earlier : Result, or None
+        Of the same features.
+    """
+    sweep = fitted.sweep
+    mixture = sweep.best.parameters
+    if earlier is None:
+        return Continued(sweep, Labelling.first(mixture.n_components))
+    profile = fitted.profile.prepared(fitted.preparation)
+    older = transferred(
+        earlier.model,
+        earlier.preparation,
+        fitted.preparation,
+        profile.covariance,
+        Regularization.for_data(profile.covariance, profile.mean),
+    )
+    labelling = earlier.labelling.followed(align(older, mixture))
+    order = np.argsort(labelling.labels)
+    best = replace(sweep.best, parameters=mixture.permuted(order))
+    results = tuple(best if result is sweep.best else result for result in sweep.results)
+    return Continued(
+        replace(sweep, results=results, best=best),
+        labelling.ordered(),
+        older,
+        align(older, best.parameters),
+    )
+
+
+def origin_of(earlier: Result | None) -> dict[str, Any]:
+    """What a run says of the result that it started from."""
+    if earlier is None:
+        return {}
+    return {"started_from": {"run_id": run_name(earlier.path), "path": str(earlier.path)}}
+
+
+def _is_new(path: str, output: Output) -> bool:
+    """Whether a path is that of an output in which nothing has been published."""
+    if absolute_location(path).text != absolute_location(output.path).text:
+        return False
+    place = output_place(output.path, output.storage_options)
+    with storage_failures(place):
+        return not (place / LATEST_POINTER).exists()
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:10])
+    return f"{shown}, ... ({len(names)} in all)" if len(names) > 10 else shown

@@ -1,0 +1,104 @@
+"""The sections of a configuration that say which mixtures to fit, how, and to what of the rows."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from dgmm.run.fields import (
+    MAX_CANDIDATES,
+    Axes,
+    Count,
+    Counts,
+    CovarianceType,
+    Many,
+    Section,
+    Start,
+)
+from dgmm.run.mistakes import conflict
+from dgmm.run.store_fields import Location
+
+
+class Prepare(Section):
+    """What is done to rows before they are fitted; found on the first read of the data."""
+
+    scale: Literal["none", "standardize"] = Field(
+        default="none",
+        description="standardize divides every feature by its standard deviation.",
+    )
+    pca: Axes | None = Field(
+        default=None,
+        description="Principal components to fit: their number, or, as a fraction such as 0.99, "
+        "those that have this share of the variance.",
+    )
+
+
+class Model(Section):
+    """Which mixtures to fit, and how."""
+
+    n_components: Counts = Field(
+        default=tuple(range(1, 11)),
+        description="Numbers of components: one, a list, or an inclusive range such as 1:20.",
+    )
+    covariance_type: Many[CovarianceType] = Field(
+        default=("full", "tied", "diag", "spherical"),
+        description="Covariance structures, one or a list; each with each number of components.",
+    )
+    criterion: Literal["bic", "aic", "icl"] = Field(
+        default="bic", description="The criterion that chooses; the smallest value wins."
+    )
+    n_init: Count = Field(
+        default=5, description="Starts of each candidate, of which the best are followed."
+    )
+    init_params: Many[Start] | None = Field(
+        default=None,
+        description="Methods of starting, in turn; null takes a hierarchy, then varied ones.",
+    )
+    tol: float = Field(
+        default=1e-5,
+        gt=0,
+        allow_inf_nan=False,
+        description="Stop when less log-likelihood per row than this, in nats, is left to gain.",
+    )
+    max_iter: int = Field(
+        default=1000, ge=0, le=10**9, description="At most this many EM iterations over all rows."
+    )
+    reg_covar: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Added to the diagonal of covariances, in squared units of the data; "
+        "null goes by the variance of each feature.",
+    )
+    seed: int = Field(
+        default=0, ge=0, le=2**63 - 1, description="The same seed draws the same sample and starts."
+    )
+    sample_size: Count | None = Field(
+        default=None, description="Rows of the sample that starts are tried on; null chooses it."
+    )
+    allow_degenerate: bool = Field(
+        default=False, description="Whether a candidate with a collapsed component may be chosen."
+    )
+    start_from: Location | None = Field(
+        default=None,
+        description="An earlier result, an output or one of its runs: its mixtures are starts "
+        "among others, and components keep their labels. Where it is this run's own output, its "
+        "first run has nothing to start from.",
+    )
+    whole_sweep: bool = Field(
+        default=False,
+        description="Whether to fit all candidates even with start_from; else those of the earlier "
+        "structure with as many components as were chosen, one less and one more.",
+    )
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        n_candidates = len(self.covariance_type) * len(self.n_components)
+        if n_candidates > MAX_CANDIDATES:
+            text = f"found {n_candidates:,} candidates, expected at most {MAX_CANDIDATES:,}"
+            raise conflict(text)
+        return self
+
+
+def candidates(model: Model) -> tuple[tuple[str, int], ...]:
+    """Every covariance type with every number of components, in the order they are named."""
+    return tuple((kind, count) for kind in model.covariance_type for count in model.n_components)

@@ -1,0 +1,73 @@
+"""Fits that start from what an earlier fit found."""
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from dgmm.engine.dataset import Dataset
+from dgmm.engine.events import PassFinished
+from dgmm.engine.fit import fit
+from dgmm.engine.options import FitOptions
+from dgmm.mixture.candidate import Status
+from dgmm.mixture.transfer import Earlier
+
+CENTRES = np.random.default_rng(3).normal(size=(5, 3)) * 2.5
+
+
+def dataset(seed, shift=0.0, n_rows=20_000):
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(5, n_rows, p=[0.1, 0.15, 0.2, 0.25, 0.3])
+    rows = CENTRES[labels] + rng.normal(size=(n_rows, 3)) * 0.9 + shift
+    return Dataset.from_array(da.from_array(rows, chunks=(4_000, 3)))
+
+
+def options(earlier=(), n_init=3, **others):
+    return FitOptions(
+        (("full", 5),), n_init=n_init, sample_rows=4_000, earlier=Earlier(tuple(earlier)), **others
+    )
+
+
+@pytest.fixture(scope="module")
+def before():
+    return fit(dataset(0), options(n_init=10)).sweep.best
+
+
+def test_the_earlier_mixture_begins_and_the_optimum_is_the_same(before):
+    cold = fit(dataset(1, 0.02), options(n_init=10)).sweep
+    warm = fit(dataset(1, 0.02), options([before.parameters])).sweep
+    assert warm.best.status is cold.best.status is Status.CONVERGED
+    assert warm.best.log_likelihood == pytest.approx(cold.best.log_likelihood, abs=20_000 * 1e-5)
+    assert warm.n_passes <= cold.n_passes
+    # the first entry of the trace is the earlier mixture's own likelihood
+    same = fit(dataset(1, 0.02), options([before.parameters], max_iter=0)).sweep.best
+    assert warm.best.trace[0] == pytest.approx(same.trace[0], rel=1e-12)
+
+
+def test_one_start_alone_is_the_earlier_mixture(before):
+    events = []
+    found = fit(dataset(1), options([before.parameters], n_init=1), observer=events.append)
+    stages = {event.stage for event in events if isinstance(event, PassFinished)}
+    assert stages == {"profile", "sample", "fit"}
+    assert found.sweep.best.candidate.start == 1  # 0 would be the start that was left out
+
+
+def test_a_better_optimum_of_the_sample_is_not_given_up(before):
+    poor = before.parameters
+    poor = poor.translated(np.full(3, 4.0))  # of other data
+    found = fit(dataset(1), options([poor], n_init=10)).sweep.best
+    cold = fit(dataset(1), options(n_init=10)).sweep.best
+    assert found.log_likelihood == pytest.approx(cold.log_likelihood, abs=20_000 * 1e-5)
+
+
+def test_a_mixture_of_another_model_is_no_start(before):
+    others = FitOptions((("full", 4), ("diag", 5)), n_init=2, sample_rows=4_000)
+    with_earlier = FitOptions(
+        others.models, n_init=2, sample_rows=4_000, earlier=Earlier((before.parameters,))
+    )
+    pairs = zip(
+        fit(dataset(1), others).sweep.results,
+        fit(dataset(1), with_earlier).sweep.results,
+        strict=True,
+    )
+    for cold, warm in pairs:
+        np.testing.assert_array_equal(warm.parameters.means, cold.parameters.means)

@@ -1,0 +1,163 @@
+"""Runs that start from an earlier result: fewer passes, the same labels, the same run again."""
+
+import numpy as np
+import pytest
+import xarray
+import zarr
+
+import dgmm
+from dgmm.errors import DataError, InputNotFoundError
+from dgmm.io.runs import list_runs
+from dgmm.run.configuration import loads
+from dgmm.run.plan import plan
+from dgmm.run.scoring import configuration_for, score
+from dgmm.run.stages import run
+
+CENTRES = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0], [9.0, 9.0]])
+
+
+def rows_of(seed, centres, shares, n_rows=2_000):
+    """Rows of clumps; which are there, and how many rows each has, is a matter of the night."""
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(len(shares), n_rows, p=np.asarray(shares) / np.sum(shares))
+    return CENTRES[centres][labels] + rng.normal(size=(n_rows, 2)), np.asarray(centres)[labels]
+
+
+def night(folder, number, rows, more="", names=("labels", "responsibilities", "log_density")):
+    path = folder / f"night{number}.zarr"
+    if not path.exists():
+        zarr.create_array(path, data=rows, chunks=(500, 2))
+    text = f"""
+        input: {{path: {path}}}
+        model: {{n_components: 2:4, covariance_type: full, n_init: 2, start_from: {folder / "out"}}}
+        output: {{path: {folder / "out"}, assignments: {list(names)}, report: false}}
+        cluster: {{kind: threads}}
+        """
+    return loads(text, [more] if more else [])
+
+
+def truth_by_label(result, truth):
+    """Of which clump the rows of each label are; every one of a single clump."""
+    labels = result.assignments["labels"][:]
+    found = {}
+    for label in np.unique(labels):
+        counts = np.bincount(truth[labels == label])
+        assert counts.max() > 0.98 * counts.sum()
+        found[int(label)] = int(counts.argmax())
+    return found
+
+
+def test_labels_keep_their_meaning_while_components_come_and_go(tmp_path):
+    meaning = {}
+    nights = [
+        ([0, 1, 2], [5, 3, 2], {0, 1, 2}),
+        ([0, 1, 2], [2, 3, 5], {0, 1, 2}),  # the order by weight turns round
+        ([0, 1, 2, 3], [2, 3, 5, 1], {0, 1, 2, 3}),  # one appears
+        ([0, 2, 3], [4, 5, 2], None),  # one dies
+        ([0, 1, 2, 3], [4, 2, 5, 2], None),  # another is born where it had been
+    ]
+    for number, (centres, shares, labels) in enumerate(nights):
+        rows, truth = rows_of(number, centres, shares)
+        result = dgmm.open_result(run(night(tmp_path, number, rows)).path)
+        found = truth_by_label(result, truth)
+        assert set(found) == set(result.labelling.labels)
+        assert labels is None or set(found) == labels
+        for label, clump in found.items():
+            assert meaning.setdefault(label, clump) == clump, "a label means what it meant"
+    vanished = next(label for label, clump in meaning.items() if clump == 1)
+    assert vanished not in found, "a label that has gone is never used again"
+    assert result.labelling.next_label == 5
+    tree = xarray.open_datatree(tmp_path / "out" / "latest.zarr", engine="zarr", consolidated=True)
+    for group in ("model", "components", "assignments"):
+        assert tree[group]["component"].values.tolist() == list(result.labelling.labels)
+    r = tree["assignments/responsibilities"]
+    labels = tree["assignments/labels"].values
+    np.testing.assert_array_equal(r.component.values[r.values.argmax(axis=1)], labels)
+
+
+def test_the_sweep_is_narrowed_around_the_last_choice(tmp_path):
+    rows, _ = rows_of(0, [0, 1, 2], [1, 1, 1])
+    more = (
+        "model={n_components: 1:5, covariance_type: [spherical, diag], n_init: 2, start_from: %s}"
+    )
+    more %= tmp_path / "out"
+    first = run(night(tmp_path, 0, rows, more)).sweep
+    assert len(first.results) == 10
+    again, _ = rows_of(1, [0, 1, 2], [1, 1, 1])
+    configuration = night(tmp_path, 1, again, more)
+    assert plan(configuration).started_from == str(dgmm.open_result(tmp_path / "out").path)
+    narrow = run(configuration).sweep
+    kind = first.best.candidate.covariance_type
+    names = [result.candidate.name for result in narrow.results]
+    assert names == [f"{kind}-{k}" for k in (2, 3, 4)]
+    whole = run(night(tmp_path, 1, again, "model.whole_sweep=true"))
+    assert len(whole.sweep.results) == 3
+    other = "model={n_components: 6, covariance_type: [full, tied], n_init: 2, start_from: %s}"
+    alone = run(night(tmp_path, 1, again, other % (tmp_path / "out"))).sweep
+    assert [result.candidate.name for result in alone.results] == ["full-6", "tied-6"]
+
+
+def test_the_same_night_again_is_complete_and_the_last_result_stays(tmp_path):
+    paths, configurations = [], []
+    for number in range(3):
+        rows, _ = rows_of(number, [0, 1, 2], [1, 1, 1])
+        configurations.append(night(tmp_path, number, rows))
+        paths.append(run(configurations[-1]).path)
+    assert len(set(paths)) == 3
+    for path, configuration in zip(paths, configurations, strict=True):
+        again = run(configuration)
+        assert (again.path, again.already_complete) == (path, True)
+    assert str(dgmm.open_result(tmp_path / "out").path) == paths[-1]
+    assert len(list_runs(tmp_path / "out")) == 3
+    started = [dgmm.open_result(path).attributes.get("started_from") for path in paths]
+    assert started[0] is None
+    assert [facts["path"] for facts in started[1:]] == paths[:-1]
+
+
+def test_an_earlier_result_that_is_not_there_is_an_error_elsewhere(tmp_path):
+    rows, _ = rows_of(0, [0, 1], [1, 1])
+    configuration = night(tmp_path, 0, rows, f"model.start_from={tmp_path / 'elsewhere'}")
+    with pytest.raises(InputNotFoundError, match=r"nothing at .*elsewhere"):
+        run(configuration)
+
+
+def test_data_with_other_features_do_not_start_from_it(tmp_path):
+    rows, _ = rows_of(0, [0, 1], [1, 1])
+    run(night(tmp_path, 0, rows))
+    with pytest.raises(DataError, match=r"features x0, x1, x2; the model .* x0, x1"):
+        run(night(tmp_path, 1, np.column_stack([rows, rows[:, 0]])))
+
+
+@pytest.mark.parametrize("prepare", ["{scale: standardize}", "{scale: standardize, pca: 2}"])
+def test_prepared_rows_keep_their_labels_though_their_units_change(tmp_path, prepare):
+    meaning = None
+    for number, stretch in enumerate([1.0, 1.3]):
+        rows, truth = rows_of(number, [0, 1, 2], [5 - 3 * number, 3, 2 + 3 * number])
+        configuration = night(tmp_path, number, rows * [1.0, stretch], f"prepare={prepare}")
+        found = truth_by_label(dgmm.open_result(run(configuration).path), truth)
+        assert meaning is None or found == meaning
+        meaning = found
+
+
+def test_scores_speak_of_components_by_their_labels(tmp_path):
+    for number, (centres, shares) in enumerate([([0, 1, 2], [5, 3, 2]), ([1, 2, 3], [2, 3, 5])]):
+        rows, truth = rows_of(number, centres, shares)
+        run(night(tmp_path, number, rows))
+    result = dgmm.open_result(tmp_path / "out")
+    assert result.labelling.labels != (0, 1, 2)
+    config = configuration_for(
+        result,
+        str(tmp_path / "night0.zarr"),
+        str(tmp_path / "scores"),
+        ["cluster.kind=threads", "output.most_probable=2"],
+    )
+    scored = dgmm.open_result(score(result, config).path)
+    assert scored.labelling == result.labelling
+    rows = zarr.open_array(tmp_path / "night0.zarr", mode="r")[:]
+    said = result.assign(rows)
+    labels = scored.assignments["labels"][:]
+    np.testing.assert_array_equal(labels, said.labels)
+    np.testing.assert_array_equal(scored.assignments["responsible"][:, 0], labels)
+    rows, truth = rows_of(1, [1, 2, 3], [2, 3, 5])
+    by_label = truth_by_label(result, truth)
+    np.testing.assert_array_equal(np.vectorize(by_label.get)(result.assign(rows).labels), truth)
