@@ -29,6 +29,12 @@ class InputChangedError(DataError):
     """A block no longer has the checksum that the profile pass saw (65)."""
 
 
+class HeldBackError(DgmmError):
+    """The run is complete, but too far from the last result, which readers go on seeing (65)."""
+
+    exit_code = 65
+
+
 class InputNotFoundError(DgmmError, FileNotFoundError):
     """There is no dataset where the configuration says (66)."""
 

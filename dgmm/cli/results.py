@@ -1,4 +1,4 @@
-"""The commands that take a result: apply it to other data, list and prune what is kept."""
+"""The commands that take a result: apply it to other data, list, publish and prune runs."""
 
 import logging
 
@@ -45,11 +45,19 @@ def score(result: str, path: str, output: str, overrides: tuple[str, ...], quiet
 @click.command()
 @click.argument("output")
 @click.option("--show", metavar="RUN", help="Say all that is known of one run.")
+@click.option("--publish", metavar="RUN", help="Let readers see RUN, though it was held back.")
 @click.option("--prune", is_flag=True, help="Remove old runs; the latest result always stays.")
 @click.option("--keep", type=click.IntRange(0), help="How many of the newest runs stay.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-def runs(output: str, show: str | None, prune: bool, keep: int | None, dry_run: bool) -> None:
-    """List the runs that OUTPUT keeps, newest first; show one, or prune old ones."""
+def runs(
+    output: str,
+    show: str | None,
+    publish: str | None,
+    prune: bool,
+    keep: int | None,
+    dry_run: bool,
+) -> None:
+    """List the runs that OUTPUT keeps, newest first; show or publish one, or prune old ones."""
     from dgmm.io.location import output_place
     from dgmm.io.runs import find_run, list_runs
     from dgmm.run import runs as kept
@@ -57,8 +65,12 @@ def runs(output: str, show: str | None, prune: bool, keep: int | None, dry_run: 
 
     if prune != (keep is not None) or (dry_run and not prune):
         raise click.UsageError("--prune needs --keep, and --keep and --dry-run need --prune")
+    if [show is not None, publish is not None, prune].count(True) > 1:
+        raise click.UsageError("--show, --publish and --prune are for one at a time")
     place = output_place(output)
-    if show is not None:
+    if publish is not None:
+        lines = iter([f"{kept.publish(place, publish).run_id} is the latest result"])
+    elif show is not None:
         lines = kept.facts_of(find_run(place, show))
     elif keep is not None:
         gone = kept.prune(place, keep, only_say=dry_run)

@@ -1,6 +1,7 @@
 """The runs that an output keeps: what they are, and doing away with old ones."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +80,16 @@ def find_run(output: Place, run_id: str) -> Run:
     known = ", ".join(run.run_id for run in runs) or "none"
     what = f"{len(found)} runs" if found else "no run"
     raise InputNotFoundError(f"{output} has {what} {run_id!r}; there are {known}.")
+
+
+def held_back(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """Those of an output's runs that were too far from their predecessors, and wait for a word.
+
+    One that the pointer names, or that a later run has started from, was accepted.
+    """
+    accepted = {run.attributes.get("started_from", {}).get("run_id") for run in runs}
+    waiting = (run for run in runs if run.attributes.get("held_back") and not run.is_latest)
+    return tuple(run for run in waiting if run.run_id not in accepted)
 
 
 def superfluous(output: Place, keep: int) -> tuple[Run, ...]:

@@ -1,22 +1,39 @@
-"""The runs of an output for people: a line for each, one in full, and what is pruned."""
+"""The runs of an output for people: listed, shown, published, pruned."""
 
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dgmm.errors import OutputError
+from dgmm.io.layout import LATEST_REPORT, report_path
 from dgmm.io.location import Place, output_place
 from dgmm.io.lock import only_writer
-from dgmm.io.runs import Run, list_runs, remove_run, superfluous
+from dgmm.io.runs import Run, find_run, held_back, list_runs, remove_run, superfluous
+from dgmm.io.writer import publish_run
+from dgmm.run.reporting import report_on
 
-_FACTS = ("created", "input", "n_samples", "n_missing", "n_features", "status", "machine")
+_FACTS = (
+    "created",
+    "input",
+    "n_samples",
+    "n_missing",
+    "n_features",
+    "status",
+    "verdict",
+    "machine",
+)
 
 
 def lines_of(runs: Sequence[Run]) -> Iterator[str]:
     """A line for each run, newest first; a star marks the one that readers of the output see."""
     rows = [("", "run", "created", "kind", "selected", "rows", "status")]
+    waiting = {run.run_id for run in held_back(runs)}
     for run in runs:
-        facts = run.attributes
+        facts, status = run.attributes, "not complete"
+        if run.is_complete:
+            status = str(facts.get("status", "complete"))
+            status += ", held back" * (run.run_id in waiting)
         rows.append(
             (
                 "*" if run.is_latest else "",
@@ -25,7 +42,7 @@ def lines_of(runs: Sequence[Run]) -> Iterator[str]:
                 str(facts.get("kind", "fit")) if run.is_complete else "-",
                 str(facts.get("selected", "-")),
                 f"{facts['n_samples']:,}" if "n_samples" in facts else "-",
-                str(facts.get("status", "complete")) if run.is_complete else "not complete",
+                status,
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -43,6 +60,46 @@ def facts_of(run: Run) -> Iterator[str]:
     yield f"{'versions':10}  {', '.join(f'{name} {number}' for name, number in versions.items())}"
     yield "configuration"
     yield json.dumps(run.attributes.get("configuration", {}), indent=2)
+
+
+def publish(
+    output: str | os.PathLike[str] | Place,
+    run_id: str,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Run:
+    """Let readers of an output see this run from now on, whatever was said of it.
+
+    Parameters
+    ----------
+    output : str or path
+        The directory that keeps it, or the URL of one in an object store.
+    run_id : str
+        Its name, or as much of the beginning as no other shares.
+    storage_options : mapping, optional
+        How the store is reached.
+
+    Raises
+    ------
+    InputNotFoundError
+        If there is no such run.
+    OutputError
+        If it is not complete.
+    TemporaryError
+        If a run is being written there.
+    """
+    place = output_place(output, storage_options)
+    list_runs(place)  # refuses what is no output, where a lock would make it one
+    with only_writer(place) as confirm:
+        run = find_run(place, run_id)
+        if not run.is_complete:
+            raise OutputError(
+                f"{run.path} is not complete and cannot be published. Run its command again first."
+            )
+        confirm()
+        publish_run(place, run.run_id)
+        if report_path(place, run.run_id).exists() or (place / LATEST_REPORT).exists():
+            report_on(run.path)
+    return run
 
 
 def prune(
