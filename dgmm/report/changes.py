@@ -82,8 +82,10 @@ def _text(estimate: Estimate) -> str:
 def _table_of(drift: ComponentDrift) -> Table:
     """Every component of the last mixture and of this one."""
     n_labels = len(drift.labels)
-    own = iter(component_colours(int((~drift.has_vanished).sum())))
-    colours = [_GONE if gone else next(own) for gone in drift.has_vanished]
+    own = component_colours(int(label) for label in drift.labels)
+    colours = [
+        _GONE if gone else colour for gone, colour in zip(drift.has_vanished, own, strict=True)
+    ]
     columns = [
         [str(label) for label in drift.labels],
         [_cell(x, ".2%") for x in drift.older_weights],

@@ -1,6 +1,7 @@
 """Colours that are told apart with any colour vision, as far as there are such."""
 
 import colorsys
+from collections.abc import Iterable
 
 STRUCTURES = {"full": "#004488", "tied": "#DDAA33", "diag": "#BB5566", "spherical": "#555555"}
 MARKERS = {"full": "o", "tied": "s", "diag": "^", "spherical": "D"}
@@ -24,20 +25,18 @@ _COMPONENTS = (
 _GOLDEN = 0.618034
 
 
-def component_colours(n_components: int) -> tuple[str, ...]:
-    """A colour for each component; of many, neighbours in number still differ.
+def component_colours(labels: Iterable[int]) -> tuple[str, ...]:
+    """The colour of each component, by its label; of many, neighbours in number still differ.
 
     Examples
     --------
-    >>> component_colours(2)
-    ('#332288', '#cc6677')
-    >>> len(set(component_colours(100)))
+    >>> component_colours([0, 1]), component_colours([1])
+    (('#332288', '#cc6677'), ('#cc6677',))
+    >>> len(set(component_colours(range(100))))
     100
     """
-    if n_components <= len(_COMPONENTS):
-        return _COMPONENTS[:n_components]
-    more = range(n_components - len(_COMPONENTS))
-    return (*_COMPONENTS, *(_made(i) for i in more))
+    n = len(_COMPONENTS)
+    return tuple(_COMPONENTS[i] if i < n else _made(i - n) for i in labels)
 
 
 def on(colour: str) -> str:

@@ -99,12 +99,19 @@ def _line(axes: Axes, results: Sequence[FitResult], heights: Sequence[float], ki
 
 
 def components(
-    weights: Array, means: Array, names: tuple[str, ...], mean: Array, deviations: Array
+    labels: tuple[int, ...],
+    weights: Array,
+    means: Array,
+    names: tuple[str, ...],
+    mean: Array,
+    deviations: Array,
 ) -> Picture:
     """Weights as bars, and means as a heat map in standard deviations of the data.
 
     Parameters
     ----------
+    labels : tuple of int
+        What the components are called.
     weights : ndarray of shape (n_components,)
     means : ndarray of shape (n_components, n_features)
     names : tuple of str
@@ -118,8 +125,10 @@ def components(
     shown = np.sort(np.argsort(-differences, kind="stable")[:_MOST_FEATURES])
     figure = Figure(figsize=(WIDTH, 1.25 + 0.24 * max(k, 4)))
     bars, heat = figure.subplots(1, 2, sharey=True, width_ratios=(1, 2.2))
-    bars.barh(range(k), weights[:k], color=component_colours(n_components)[:k])
-    bars.set(title="weights", ylabel="component", yticks=range(k) if k <= 25 else range(0, k, 5))
+    bars.barh(range(k), weights[:k], color=component_colours(labels[:k]))
+    bars.set(title="weights", ylabel="component")
+    shown_labels = range(k) if k <= 25 else range(0, k, 5)
+    bars.set_yticks(shown_labels, [str(labels[i]) for i in shown_labels])
     bars.xaxis.set_major_locator(MaxNLocator(3))
     bars.grid(visible=False, axis="y")
     mesh = heat.imshow(
@@ -145,13 +154,13 @@ def components(
     colours.outline.set_visible(False)
     left_out = []
     if n_components > k:
-        left_out.append(f"the {k} largest of {n_components} components")
+        left_out.append(f"the first {k} of {n_components} components")
     if d > len(shown):
         left_out.append(f"the {len(shown)} features, of {d}, that differ most")
     only = f" Shown: {', '.join(left_out)}." if left_out else ""
     return Picture(
         "Components",
-        "Numbered as in the labels, largest first. Colours tell how far a component's mean is "
+        "Called as in the labels. Colours tell how far a component's mean is "
         f"from that of all rows{'; numbers are in its units' if has_numbers else ''}.{only}",
         drawn(figure),
         "Weights of the components, and their means by feature.",
@@ -205,20 +214,19 @@ def traces(sweep: Sweep, tol: float | None) -> Picture | None:
     )
 
 
-def certainty(sample: Sample) -> Picture:
-    """How probable the most probable component of each sampled row is."""
+def certainty(sample: Sample, labels: tuple[int, ...]) -> Picture:
+    """How probable the most probable component of each sampled row is; labels of components."""
     figure, axes = panel(3.0)
     k = sample.responsibilities.shape[1]
     first = int(40 * sample.certainty.min())
     bins = [i / 40 for i in range(min(first, 32), 41)]
-    labels = sample.labels
-    chosen = [labels == i for i in range(k)]
+    chosen = [sample.labels == i for i in range(k)]
     axes.hist(
         [sample.certainty[own] for own in chosen],
         bins=bins,
         weights=[sample.weights[own] for own in chosen],
         stacked=True,
-        color=component_colours(k),
+        color=component_colours(labels),
         rwidth=0.92,
     )
     axes.set(xlabel="probability of the most probable component", ylabel="share of rows")

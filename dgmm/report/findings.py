@@ -115,12 +115,12 @@ def _of_the_choice(result: Result) -> Iterator[Finding]:
 
 def _of_components(result: Result) -> Iterator[Finding]:
     best, n_rows = result.sweep.best, rows_fitted(result)
-    mixture = best.parameters
+    mixture, labels = best.parameters, result.labelling.labels
     if n_rows and mixture.n_components > 1:
         least = _ROWS_PER_PARAMETER * _parameters_of_a_component(best)
         few = np.flatnonzero(mixture.weights * n_rows < least)
         if few.size:
-            sizes = [f"{k} ({mixture.weights[k] * n_rows:,.0f} rows)" for k in few]
+            sizes = [f"{labels[k]} ({mixture.weights[k] * n_rows:,.0f} rows)" for k in few]
             yield Finding(
                 False,
                 f"{_components(len(few))} on fewer than {least} rows, "
@@ -129,7 +129,7 @@ def _of_components(result: Result) -> Iterator[Finding]:
             )
     widths = relative_widths(mixture) if mixture.n_components > 1 else None
     if widths is not None and (narrow := np.flatnonzero(widths < _NARROW)).size:
-        sizes = [f"{k} ({widths[k]:.0e})" for k in narrow]
+        sizes = [f"{labels[k]} ({widths[k]:.0e})" for k in narrow]
         yield Finding(
             True,
             f"{len(narrow)} of {len(widths)} components are nearly flat: in some direction they "

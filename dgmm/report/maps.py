@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from dgmm.io.picture import stride
 from dgmm.io.reader import Result
+from dgmm.io.wanted import MISSING
+from dgmm.mixture.alignment import Labelling
 from dgmm.report.colours import PALE, component_colours
 from dgmm.report.drawing import WIDTH, Picture, drawn, panel
 
@@ -25,15 +27,16 @@ def label_map(result: Result) -> Picture | None:
     if labels is None or labels.ndim < 2:
         return None
     *others, down, across = _dims(labels)
-    seen = _thinned(labels)
+    components = result.labelling
+    seen = places_of(_thinned(labels), components)
     coordinates = (result.coordinates.get(name) for name in (down, across))
     pairs = zip(coordinates, labels.shape[-2:], strict=True)
     y, x = (_ends(coordinate, extent) for coordinate, extent in pairs)
-    k = result.sweep.best.candidate.n_components
+    k = len(components.labels)
     figure, axes = panel(min(_TALLEST, 0.25 + seen.shape[0] / seen.shape[1]) * WIDTH)
     axes.imshow(
         seen,
-        cmap=ListedColormap([PALE, *component_colours(k)]),
+        cmap=ListedColormap([PALE, *component_colours(components.labels)]),
         vmin=-1.5,
         vmax=k - 0.5,
         extent=(*x, y[1], y[0]),
@@ -52,6 +55,13 @@ def label_map(result: Result) -> Picture | None:
         drawn(figure),
         f"The labels over {down} and {across}.",
     )
+
+
+def places_of(labels: NDArray[np.integer], components: Labelling) -> NDArray[np.integer]:
+    """Labels as the places of their components; -1 stays."""
+    places = np.full(components.next_label + 1, MISSING)
+    places[list(components.labels)] = np.arange(len(components.labels))
+    return places[labels]
 
 
 def _thinned(labels: zarr.Array[Any]) -> NDArray[np.integer]:

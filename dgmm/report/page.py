@@ -37,6 +37,7 @@ def render(result: Result) -> str:
     """
     record = read_record(result.path / "record")
     mixture, names, preparation = result.model, result.feature_names, result.preparation
+    labels = result.labelling.labels
     mean, deviations = moments_of_data(record, mixture, preparation)
     means = mixture.means if preparation is None else preparation.means_undone(mixture)
     sample = sample_of(record, mixture, preparation)
@@ -45,8 +46,10 @@ def render(result: Result) -> str:
         pictures: dict[str, list[Picture | None]] = {
             "image": [] if record is None else [*segments(result, record)],
             "map": [],
-            "components": [figures.components(mixture.weights, means, names, mean, deviations)],
-            "planes": [planes(view_of(mixture, names, deviations, sample, preparation))],
+            "components": [
+                figures.components(labels, mixture.weights, means, names, mean, deviations)
+            ],
+            "planes": [planes(view_of(mixture, names, deviations, sample, preparation, labels))],
             "candidates": [*figures.criteria(result.sweep), figures.traces(result.sweep, tol)],
             "rows": [],
         }
@@ -55,7 +58,7 @@ def render(result: Result) -> str:
         if sample is not None:
             is_mixed = mixture.n_components > 1
             pictures["rows"] = [
-                figures.certainty(sample) if is_mixed else None,
+                figures.certainty(sample, labels) if is_mixed else None,
                 figures.densities(sample),
             ]
     return (

@@ -111,7 +111,7 @@ def _density(axes: Axes, view: View, i: int) -> None:
     variances = np.maximum(view.covariances[:, i, i], ((high - low) / 300) ** 2)
     squares = (at[:, None] - view.means[:, i]) ** 2 / variances
     parts = view.weights * np.exp(-squares / 2) / np.sqrt(2 * np.pi * variances)
-    for k, colour in enumerate(component_colours(len(view.weights))[:_MOST_ELLIPSES]):
+    for k, colour in enumerate(component_colours(view.components[:_MOST_ELLIPSES])):
         axes.plot(at, parts[:, k], color=colour, lw=0.9)
     axes.plot(at, parts.sum(axis=1), color=INK, lw=1.4)
     axes.set_ylim(0, top)
@@ -120,7 +120,7 @@ def _density(axes: Axes, view: View, i: int) -> None:
 
 
 def _pair(axes: Axes, view: View, x: int, y: int, n_panels: int) -> None:
-    colours = np.array(component_colours(len(view.weights)))
+    colours = np.array(component_colours(view.components))
     if len(view.rows):
         size = 5.0 if n_panels < 4 else 2.5
         axes.scatter(
@@ -131,7 +131,13 @@ def _pair(axes: Axes, view: View, x: int, y: int, n_panels: int) -> None:
         mean, covariance = view.means[k, chosen], view.covariances[k][np.ix_(chosen, chosen)]
         for edge, width in (("white", 2.6), (colours[k], 1.4)):
             axes.add_patch(_ellipse(mean, covariance, fill=False, ec=edge, lw=width))
-        _mark(axes, mean, k, colours[k], is_numbered=len(view.weights) <= _MOST_NUMBERED)
+        _mark(
+            axes,
+            mean,
+            view.components[k],
+            colours[k],
+            is_numbered=len(view.weights) <= _MOST_NUMBERED,
+        )
 
 
 def _mark(axes: Axes, mean: Array, k: int, colour: str, *, is_numbered: bool) -> None:

@@ -12,6 +12,7 @@ from dgmm.io.record import Record
 from dgmm.io.wanted import MISSING
 from dgmm.report.colours import component_colours
 from dgmm.report.drawing import Picture, as_jpeg, as_png
+from dgmm.report.maps import places_of
 
 Pixels = NDArray[np.uint8]
 
@@ -28,9 +29,11 @@ def segments(result: Result, record: Record) -> tuple[Picture, ...]:
     labels = result.assignments.get("labels")
     if labels is None:
         return (picture,)
-    seen = _labels(labels, record.picture_shape)
-    k = result.sweep.best.candidate.n_components
-    palette = np.array([_parsed(colour) for colour in (*component_colours(k), "#ffffff")], np.uint8)
+    components = result.labelling
+    seen = places_of(_labels(labels, record.picture_shape), components)
+    k = len(components.labels)
+    colours = (*component_colours(components.labels), "#ffffff")
+    palette = np.array([_parsed(colour) for colour in colours], np.uint8)
     segmentation = Picture(
         "Its segments",
         "Each pixel in the colour of its most probable component, as in the other figures.",

@@ -150,24 +150,25 @@ def components_of(result: Result, sample: Sample | None) -> Table:
     k = mixture.n_components
     shown = range(min(k, MOST_COMPONENTS))
     header = ["component", "weight"]
-    columns = [[str(i) for i in shown], [f"{mixture.weights[i]:.2%}" for i in shown]]
+    labels = result.labelling.labels
+    columns = [[str(labels[i]) for i in shown], [f"{mixture.weights[i]:.2%}" for i in shown]]
     if n_rows:
         header.append("rows")
         columns.append([f"{mixture.weights[i] * n_rows:,.0f}" for i in shown])
     if sample is not None and k > 1:
         header += ["certainty", "confused with"]
-        certainties = [_certainty(sample, i) for i in shown]
+        certainties = [_certainty(sample, i, labels) for i in shown]
         columns += [[sure for sure, _ in certainties], [other for _, other in certainties]]
     left = k - MOST_COMPONENTS
     return Table(
         tuple(header),
         tuple(zip(*columns, strict=True)),
-        colours=component_colours(k)[:MOST_COMPONENTS],
-        remark=f"and {left} smaller ones" if left > 0 else "",
+        colours=component_colours(labels[:MOST_COMPONENTS]),
+        remark=f"and {left} more" if left > 0 else "",
     )
 
 
-def _certainty(sample: Sample, k: int) -> tuple[str, str]:
+def _certainty(sample: Sample, k: int, labels: tuple[int, ...]) -> tuple[str, str]:
     """How probable a component is for its own rows on average, and which other one is next."""
     own = sample.labels == k
     if not own.any():
@@ -175,7 +176,7 @@ def _certainty(sample: Sample, k: int) -> tuple[str, str]:
     mean = np.average(sample.responsibilities[own], axis=0, weights=sample.weights[own])
     others = np.delete(mean, k)
     other = int(np.argsort(-np.where(np.arange(len(mean)) == k, -1.0, mean))[0])
-    return f"{mean[k]:.1%}", f"{other} ({others.max():.1%})" if others.max() >= 5e-4 else ""
+    return f"{mean[k]:.1%}", f"{labels[other]} ({others.max():.1%})" if others.max() >= 5e-4 else ""
 
 
 def stages_of(record: Record) -> Table:
@@ -204,7 +205,7 @@ def outliers_of(result: Result, sample: Sample, most: int = 5) -> Table:
         ("component", "log density", *names),
         tuple(
             (
-                str(sample.labels[i]),
+                str(result.labelling.labels[sample.labels[i]]),
                 f"{sample.log_density[i]:.1f}",
                 *(f"{value:.5g}" for value in sample.rows[i, : len(names)]),
             )

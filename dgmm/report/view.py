@@ -24,13 +24,15 @@ class View:
     ----------
     names : tuple of str
         One for each coordinate.
+    components : tuple of int
+        What the components are called.
     weights : ndarray of shape (n_components,)
     means : ndarray of shape (n_components, p)
     covariances : ndarray of shape (n_components, p, p)
     rows : ndarray of shape (m, p)
         Sampled; m may be 0.
     labels : ndarray of shape (m,)
-        The most probable component of each row.
+        The place of the most probable component of each row.
     row_weights : ndarray of shape (m,)
         They sum to 1.
     is_projected : bool
@@ -38,6 +40,7 @@ class View:
     """
 
     names: tuple[str, ...]
+    components: tuple[int, ...]
     weights: Array
     means: Array
     covariances: Array
@@ -53,6 +56,7 @@ def view_of(
     deviations: Array,
     sample: Sample | None,
     preparation: Preparation | None = None,
+    components: tuple[int, ...] | None = None,
 ) -> View:
     """All features in their units if there are few, else the first principal components.
 
@@ -68,6 +72,8 @@ def view_of(
         Without one, principal components are those of the components' means.
     preparation : Preparation or None
         Of the input for the mixture.
+    components : tuple of int, optional
+        What the components are called; by their places unless given.
     """
     if len(names) <= MOST_FEATURES:
         p = len(names)
@@ -91,6 +97,7 @@ def view_of(
         rows = (rows - origin) @ directions
     return View(
         names=names,
+        components=components or tuple(range(mixture.n_components)),
         weights=mixture.weights,
         means=means,
         covariances=covariances,
