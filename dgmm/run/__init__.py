@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dgmm.run.fields import Section
     from dgmm.run.logs import Style
     from dgmm.run.mistakes import conflict
-    from dgmm.run.rows import FittedBlocks, OpenInput, open_input
+    from dgmm.run.rows import Blocks, FittedBlocks, OpenInput, open_input
     from dgmm.run.runs import prune
     from dgmm.run.scoring import Scored, configuration_for, score
     from dgmm.run.signals import stoppable
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dgmm.run.stages import Finished, run
 
 __all__ = [
+    "Blocks",
     "Configuration",
     "Ending",
     "Finished",
@@ -61,7 +62,7 @@ _HOMES = {
     "dgmm.run.fields": ("Section",),
     "dgmm.run.logs": ("Style",),
     "dgmm.run.mistakes": ("conflict",),
-    "dgmm.run.rows": ("FittedBlocks", "OpenInput", "open_input"),
+    "dgmm.run.rows": ("Blocks", "FittedBlocks", "OpenInput", "open_input"),
     "dgmm.run.runs": ("prune",),
     "dgmm.run.scoring": ("Scored", "configuration_for", "score"),
     "dgmm.run.signals": ("stoppable",),

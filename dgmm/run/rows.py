@@ -1,4 +1,4 @@
-"""The rows of a configuration's input, lazy, for programs that fit parts of them."""
+"""The blocks of a configuration's input, lazy, for programs that fit some of them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.result import FitResult, Sweep
 from dgmm.run.clusters import open_cluster, take_part
 from dgmm.run.configuration import Configuration
+from dgmm.run.preparation import Preparation as PreparedRun
 from dgmm.run.preparation import prepare
 from dgmm.run.stages import check_memory
 
@@ -51,25 +52,15 @@ class FittedBlocks:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OpenInput:
-    """An input whose blocks of rows can be fitted and read, each on the configuration's cluster.
+class Blocks:
+    """The blocks of an input, with a cluster to compute on."""
 
-    Attributes
-    ----------
-    dataset : Dataset
-        ``rows``, a Dask array of shape (n_rows, n_features); ``weights``; ``feature_names``;
-        ``n_rows``, ``n_features``, ``n_blocks``.
-    fingerprint : str
-        Of the input's metadata and files: another one means other data.
-    """
-
-    dataset: Dataset
-    fingerprint: str
+    _dataset: Dataset
     _options: FitOptions
     _execution: Execution
     _observer: Observer
 
-    def fit(self, blocks: Sequence[int], seed: int | None = None) -> FittedBlocks:
+    def fit(self, blocks: Sequence[int], *, seed: int | None = None) -> FittedBlocks:
         """Fit the configuration's models to some blocks, as a run fits them to all.
 
         Parameters
@@ -78,10 +69,6 @@ class OpenInput:
             Distinct, of ``range(n_blocks)``.
         seed : int, optional
             In place of the configuration's.
-
-        Returns
-        -------
-        FittedBlocks
 
         Raises
         ------
@@ -93,44 +80,92 @@ class OpenInput:
         return FittedBlocks(found.sweep, found.preparation, found.profile.total_weight)
 
     def read(self, block: int) -> NDArray[np.float64]:
-        """The complete rows of one block."""
-        (rows,) = self._execution.compute(
-            lambda: list(self._part([block]).rows.to_delayed().ravel()), lambda _: None
-        )
-        wide = np.asarray(rows, dtype=np.float64)
+        """The complete rows of one block, shape (n_rows, n_features)."""
+        rows = self._part([block]).rows
+        (found,) = self._execution.compute(lambda: [*rows.to_delayed().ravel()], lambda _: None)
+        wide = np.asarray(found, dtype=np.float64)
         return wide[np.isfinite(wide).all(axis=1)]
 
     def _part(self, blocks: Sequence[int]) -> Dataset:
-        whole, chosen = self.dataset, list(blocks)
+        whole, chosen = self._dataset, list(blocks)
         weights = None if whole.weights is None else whole.weights.blocks[chosen]
         return replace(whole, rows=whole.rows.blocks[chosen], weights=weights)
 
 
-@contextmanager
-def open_input(configuration: Configuration, observer: Observer = ignore) -> Iterator[OpenInput]:
-    """Open the input of a configuration and its cluster for the length of a ``with``.
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenInput:
+    """An input of which the metadata are known.
 
-    Only metadata are read, until blocks are asked for.
-
-    Parameters
+    Attributes
     ----------
-    configuration : Configuration
-    observer : callable, optional
-        Told of every pass.
+    fingerprint : str
+        Of its metadata and files: another one means other data.
+    description : str
+        Format, layout and dtype, for a person.
+    feature_names : tuple of str
+    n_rows, n_blocks, block_rows : int
+        ``block_rows`` are those of the largest block.
+    """
+
+    fingerprint: str
+    description: str
+    feature_names: tuple[str, ...]
+    n_rows: int
+    n_blocks: int
+    block_rows: int
+    _configuration: Configuration
+    _prepared: PreparedRun
+
+    @contextmanager
+    def on_cluster(self, observer: Observer = ignore) -> Iterator[Blocks]:
+        """Open the configuration's cluster for the length of a ``with``.
+
+        Parameters
+        ----------
+        observer : callable, optional
+            Told of every pass.
+
+        Raises
+        ------
+        DgmmError
+            As a run does that gets no cluster, or too small a one.
+        """
+        configuration, prepared = self._configuration, self._prepared
+        with open_cluster(configuration.cluster, configuration.concealment) as cluster:
+            check_memory(prepared, cluster.capacity)
+            yield Blocks(prepared.dataset, prepared.options, cluster.execution, observer)
+
+
+def open_input(configuration: Configuration) -> OpenInput:
+    """Open the input of a configuration by its metadata alone.
 
     Raises
     ------
     DgmmError
-        As a run does that cannot open its input or its cluster.
+        As a run does that cannot open it.
+
+    Examples
+    --------
+    >>> from dgmm.run import loads, open_input
+    >>> opened = open_input(loads('''
+    ...     input: {path: "package://sklearn.datasets.images/china.jpg", partition_size: 64kB}
+    ...     model: {n_components: 2, covariance_type: tied}
+    ...     output: {path: unused}
+    ...     cluster: {kind: threads}
+    ...     '''))
+    >>> opened.n_rows, opened.n_blocks, opened.feature_names
+    (273280, 13, ('red', 'green', 'blue'))
     """
     take_part(configuration.cluster)
     prepared = prepare(configuration)
-    with open_cluster(configuration.cluster, configuration.concealment) as cluster:
-        check_memory(prepared, cluster.capacity)
-        yield OpenInput(
-            prepared.dataset,
-            prepared.source.fingerprint,
-            prepared.options,
-            cluster.execution,
-            observer,
-        )
+    dataset = prepared.dataset
+    return OpenInput(
+        prepared.source.fingerprint,
+        prepared.source.description,
+        dataset.feature_names,
+        dataset.n_rows,
+        dataset.n_blocks,
+        dataset.block_rows,
+        configuration,
+        prepared,
+    )

@@ -47,19 +47,22 @@ def test_another_name_is_not():
 
 
 def test_some_blocks_are_fitted_as_a_run_fits_all(configuration):
-    with open_input(configuration) as data:
-        assert data.dataset.n_blocks == 4
-        whole = data.fit(range(4)).sweep
-        part = data.fit([0, 2]).sweep
+    opened = open_input(configuration)
+    assert (opened.n_rows, opened.n_blocks, opened.block_rows) == (400, 4, 100)
+    with opened.on_cluster() as blocks:
+        whole = blocks.fit(range(4))
+        part = blocks.fit([0, 2])
     ran = run(configuration).sweep
-    assert [r.bic for r in whole.results] == [r.bic for r in ran.results]
-    assert part.best.candidate.name == "full-2"
-    assert part.best.parameters.weights == pytest.approx([0.5, 0.5])
+    assert [r.bic for r in whole.sweep.results] == [r.bic for r in ran.results]
+    assert (whole.total_weight, part.total_weight) == (399, 200)
+    assert part.sweep.best.candidate.name == "full-2"
+    labels = part.assign(part.sweep.best, np.array([[6.0, 6.0], [0, 0], [6, 6]])).labels
+    assert labels[0] == labels[2] != labels[1]
 
 
 def test_a_block_is_read_without_the_rows_that_lack_a_value(configuration):
-    with open_input(configuration) as data:
-        rows = data.read(1)
+    with open_input(configuration).on_cluster() as blocks:
+        rows = blocks.read(1)
     assert rows.shape == (99, 2)
     assert rows.dtype == np.float64
     assert np.isfinite(rows).all()

@@ -1,0 +1,129 @@
+"""How sure the number of components is: ``python -m pipelines.stability CONFIG``.
+
+The criterion of every candidate is found in many random subsets of blocks, as oceanographers choose
+the number of profile classes (Maze et al. 2017, Prog. Oceanogr. 151; Jones et al. 2019, J. Geophys.
+Res. Oceans 124): its mean and spread for each K, how well labels from different subsets agree on
+rows that none of them saw, and what to make of it in words.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+import dgmm
+from dgmm.errors import MissingExtraError
+from dgmm.run import (
+    Configuration,
+    OpenInput,
+    conflict,
+    only_writer,
+    open_input,
+    resolved,
+)
+from pipelines import frame
+from pipelines.frame import Observer, Outcome
+from pipelines.stability.drawing import draw
+from pipelines.stability.fits import axes_of, fit_subsets
+from pipelines.stability.kept import FORMAT, FitStore, read_study, write_study
+from pipelines.stability.subsets import Design, design
+from pipelines.stability.table import table
+from pipelines.stability.values import Study
+from pipelines.stability.verdict import judge
+
+
+class Settings(frame.Settings):
+    """How many subsets, how large, and what is held out."""
+
+    n_subsets: int = Field(default=20, ge=2, le=1_000, description="Random subsets of blocks.")
+    subset_blocks: int | None = Field(
+        default=None,
+        ge=1,
+        description="Blocks of each; null takes a quarter of those that are not held out.",
+    )
+    held_out_blocks: int = Field(
+        default=1, ge=1, description="Blocks that no subset has, on whose rows labels are compared."
+    )
+    held_out_rows: int = Field(
+        default=2_000, ge=10, le=100_000, description="Rows of those blocks, at most."
+    )
+
+    @field_validator("run")
+    @classmethod
+    def _on_a_disk(cls, run: Configuration) -> Configuration:
+        if "://" in run.output.path:
+            raise conflict(f"found output.path {run.output.path}, expected a directory")
+        return run
+
+
+def job(settings: Settings, observer: Observer) -> Outcome:
+    """Fit every candidate to many subsets of blocks, and say which number of components holds."""
+    run = settings.run
+    opened = open_input(run)
+    plan = design(
+        opened.n_blocks,
+        settings.n_subsets,
+        settings.subset_blocks,
+        settings.held_out_blocks,
+        run.model.seed,
+    )
+    name = _name(settings, opened)
+    folder = Path(run.output.path) / "stability"
+    path, store = folder / f"{name}.zarr", FitStore(folder / f".{name}")
+    is_new = not path.exists()
+    if is_new:
+        with only_writer(folder):
+            fits = fit_subsets(opened, run, plan, settings.held_out_rows, store, observer)
+            if not path.exists():
+                _write(path, Study.of(fits), plan, run, opened)
+            store.remove()
+    lines = (*_shown(path, run), str(path) if is_new else f"already complete: {path}")
+    return Outcome(lines, is_new=is_new)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return frame.execute("stability", job, Settings, arguments)
+
+
+def _write(path: Path, study: Study, plan: Design, run: Configuration, opened: OpenInput) -> None:
+    """Write down what was found, what it means, and where it comes from."""
+    verdict = judge(study, axes_of(run), run.model.criterion)
+    facts = {
+        **asdict(verdict),
+        "criterion": run.model.criterion,
+        "configuration": resolved(run),
+        "fingerprint": opened.fingerprint,
+        "input": opened.description,
+        "versions": {"dgmm": dgmm.__version__},
+    }
+    write_study(path, study, plan, axes_of(run), facts)
+
+
+def _shown(path: Path, run: Configuration) -> list[str]:
+    """The study as lines, and as a figure beside it if it can be drawn."""
+    study, attributes = read_study(path)
+    axes, criterion = axes_of(run), run.model.criterion
+    lines = [*table(study, axes, criterion), *attributes["sentences"]]
+    figure = path.with_suffix(".png")
+    if not figure.exists():
+        try:
+            draw(figure, study, axes, criterion)
+        except MissingExtraError as error:
+            lines.append(f"no figure: {error}")
+    return lines
+
+
+def _name(settings: Settings, opened: OpenInput) -> str:
+    """The same for the same study of the same data, wherever it is computed."""
+    run = resolved(settings.run)
+    facts = {
+        "format": FORMAT,
+        "fingerprint": opened.fingerprint,
+        **{key: run[key] for key in ("input", "prepare", "model")},
+        **settings.model_dump(mode="json", exclude={"run", "skipped_exit_code"}),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
