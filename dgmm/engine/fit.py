@@ -14,6 +14,7 @@ from dgmm.engine.passes import Reader
 from dgmm.engine.profile import Profile, SampleRule, checked
 from dgmm.engine.progress import Keep, Progress, keep_nothing
 from dgmm.engine.schedule import Stage
+from dgmm.errors import DataError
 from dgmm.mixture import criteria
 from dgmm.mixture.em import FitState, Rules
 from dgmm.mixture.frame import Frame
@@ -22,7 +23,7 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.preparation import Preparation, PreparationRule
 from dgmm.mixture.regularization import Regularization, constant_features
 from dgmm.mixture.result import FitResult, Sweep, rank
-from dgmm.mixture.transfer import transferred
+from dgmm.mixture.transfer import Earlier, transferred
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ def fit(
     profile = progress.profile.prepared(preparation)
     rules = _rules(options, profile)
     frame = replace(profile.frame, preparation=preparation)
+    _check_features(options.earlier, dataset.n_features)
     earlier = _earlier(options, preparation, profile, rules)
     tried = _fitted(reader, frame, profile, options, rules, earlier, progress, keep)
     states = schedule.handed_on(schedule.REPAIR, tried, options, rules)
@@ -173,6 +175,19 @@ def _entering(
     rows, weights = schedule.weighty(profile)
     is_sample = not profile.is_sample_complete
     return candidates.going_on(states, earlier, rows - profile.mean, weights, is_sample=is_sample)
+
+
+def _check_features(earlier: Earlier, n_features: int) -> None:
+    before = earlier.preparation
+    for mixture in earlier.mixtures:
+        known = (
+            mixture.n_features if earlier.preparation is None else earlier.preparation.n_features
+        )
+        if known != n_features:
+            raise DataError(
+                f"The data have {n_features} features; the mixture to start from has {known}. "
+                "Start from one that was fitted to the same features."
+            )
 
 
 def _earlier(

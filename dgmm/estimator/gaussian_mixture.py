@@ -51,9 +51,12 @@ class GaussianMixture(OnlineMixture):
         Most EM iterations.
     n_init : int, default=5
         Starts; short runs on a sample choose the one to go on with.
-    init_params : str, sequence of str, or None, default=None
+    init_params : str, sequence of str, mixture, or None, default=None
         Kinds of start, taken in turn: "kmeans", "k-means++", "random", "random_from_data",
         "agglomerative". None takes one hierarchy and a mix of the others, without "random".
+        Or a fitted mixture, what :func:`dgmm.sweep` returned or :func:`dgmm.open_result` opened:
+        it is one start among others, and the only one if ``n_init`` is 1. A mixture goes into a
+        ``sklearn.frozen.FrozenEstimator`` where the estimator is cloned.
     weights_init : array-like of shape (n_components,), default=None
     means_init : array-like of shape (n_components, n_features), default=None
     precisions_init : array-like, default=None

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from dgmm.engine.execution import ClusterExecution, Execution, LocalExecution
 from dgmm.engine.options import SAMPLE_ROWS, FitOptions
 from dgmm.errors import ConfigurationError
+from dgmm.estimator.starting import earlier_of
 from dgmm.mixture.criteria import CRITERIA
 from dgmm.mixture.given import Given
 from dgmm.mixture.starts import METHODS
@@ -64,12 +65,13 @@ def fit_options(
         _not_negative("reg_covar", reg_covar)
     if sample_size is not None:
         _whole("sample_size", sample_size, 1)
-    methods = None if init_params is None else _methods(init_params)
+    earlier = earlier_of(init_params)
+    is_named = init_params is not None and not earlier.mixtures
     return FitOptions(
         models=models,
         criterion=criterion,
         n_init=int(n_init),
-        init_params=methods,
+        init_params=_methods(init_params) if is_named else None,
         tol=float(tol),
         max_iter=int(max_iter),
         reg_covar=reg_covar,
@@ -78,6 +80,7 @@ def fit_options(
         # Whoever sets the ridge wants what it makes of components that collapse.
         allow_degenerate=reg_covar is not None,
         given=given or Given(),
+        earlier=earlier,
     )
 
 
@@ -110,7 +113,8 @@ def execution(*, is_lazy: bool) -> Execution:
 
 
 def _methods(init_params: Any) -> tuple[str, ...]:
-    methods = (init_params,) if isinstance(init_params, str) else tuple(init_params)
+    is_list = isinstance(init_params, list | tuple)
+    methods = tuple(init_params) if is_list else (init_params,)
     for method in methods or ("",):
         _one_of("init_params", method, METHODS)
     return methods
