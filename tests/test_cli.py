@@ -230,7 +230,7 @@ def test_a_valid_configuration_is_called_so(config: str) -> None:
 def test_the_schema_is_json() -> None:
     result = invoke("schema")
     assert result.exit_code == 0
-    sections = {"input", "prepare", "model", "output", "cluster"}
+    sections = {"input", "prepare", "model", "output", "drift", "cluster"}
     assert set(json.loads(result.stdout)["properties"]) == sections
 
 

@@ -17,6 +17,7 @@ from dgmm.mixture.drift import Labels, component_drift
 from dgmm.mixture.em import FitState, Rules
 from dgmm.mixture.frame import Frame
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.prediction import Estimate
 from dgmm.mixture.verdict import Drift, Limits, judged
 
 Array = NDArray[np.float64]
@@ -25,6 +26,7 @@ COMPARISON = "comparison"
 
 _TOL = 1e-5
 _LEAST = -1e200
+_ROWS_AT_ONCE = 1 << 13
 _MOST_STEPS = 100
 
 
@@ -37,19 +39,28 @@ class Side:
     mixture : Parameters
     labels : tuple of int
         Of its components; equal labels mean the same component.
+    n_rows : int
+        That it was fitted to.
     status : Status
     """
 
     mixture: Parameters
     labels: Labels
+    n_rows: int
     status: Status = Status.CONVERGED
+
+    @property
+    def chance_loss(self) -> Estimate:
+        """What it loses by having been fitted to so many rows."""
+        of = self.mixture
+        n = criteria.n_parameters(of.covariance_type, of.n_components, of.n_features)
+        return prediction.chance_loss(n, self.n_rows)
 
 
 @blas.single_thread()
 def compare(
     older: Side,
     newer: Side,
-    n_older_rows: int,
     rows: Array,
     weights: Array | None,
     rules: Rules,
@@ -62,8 +73,6 @@ def compare(
     ----------
     older, newer : Side
         In the coordinates of the rows.
-    n_older_rows : int
-        Rows that the older mixture was fitted to.
     rows : ndarray of shape (m, n_features), float64
         A sample of the newer rows, in the order of the data, about an origin near their mean.
     weights : ndarray of shape (m,), or None
@@ -84,20 +93,19 @@ def compare(
     held_out = prediction.is_held_out(stretch)
     seen, unseen = (None if weights is None else weights[few] for few in (~held_out, held_out))
     refit = refitted(newer.mixture, rows[~held_out], seen, rules, observer)
-    of = older.mixture
-    n_parameters = criteria.n_parameters(of.covariance_type, of.n_components, of.n_features)
     test = prediction.held_out_test(
         log_older[held_out],
         _log_densities(refit, rows[held_out]),
         unseen,
         stretch[held_out],
-        prediction.chance_loss(n_parameters, n_older_rows),
+        older.chance_loss,
     )
     became_unsound = newer.status is Status.DEGENERATE is not older.status
     return judged(
-        component_drift(of, newer.mixture, older.labels, newer.labels),
+        component_drift(older.mixture, newer.mixture, older.labels, newer.labels),
         prediction.predicted(log_older, log_newer, weights),
         test,
+        older.chance_loss.mean + newer.chance_loss.mean,
         limits,
         newer.status.sentence if became_unsound else "",
     )
@@ -136,5 +144,9 @@ def refitted(
 
 def _log_densities(mixture: Parameters, rows: Array) -> Array:
     """Log densities, with a floor under those that float64 cannot hold."""
+    found = np.empty(len(rows))
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.fmax(assign(mixture, rows).log_density, _LEAST)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):  # each has a responsibility for each k
+            part = slice(start, start + _ROWS_AT_ONCE)
+            found[part] = np.fmax(assign(mixture, rows[part]).log_density, _LEAST)
+    return found

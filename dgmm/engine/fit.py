@@ -82,7 +82,7 @@ def fit(
     reader = replace(reader, checksums=progress.profile.checksums)
     preparation = _preparation(progress.profile, options.prepare)
     profile = progress.profile.prepared(preparation)
-    rules = _rules(options, profile)
+    rules = rules_for(options, profile)
     frame = replace(profile.frame, preparation=preparation)
     _check_features(options.earlier, dataset.n_features)
     earlier = _earlier(options, preparation, profile, rules)
@@ -120,7 +120,8 @@ def _preparation(profile: Profile, rule: PreparationRule) -> Preparation | None:
     return preparation
 
 
-def _rules(options: FitOptions, profile: Profile) -> Rules:
+def rules_for(options: FitOptions, profile: Profile) -> Rules:
+    """The rules of a fit to data of this profile, in the coordinates that are fitted."""
     regularization = Regularization.for_data(profile.covariance, profile.mean, options.reg_covar)
     return Rules(
         options.tol,
@@ -178,7 +179,6 @@ def _entering(
 
 
 def _check_features(earlier: Earlier, n_features: int) -> None:
-    before = earlier.preparation
     for mixture in earlier.mixtures:
         known = (
             mixture.n_features if earlier.preparation is None else earlier.preparation.n_features

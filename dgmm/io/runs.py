@@ -92,6 +92,13 @@ def held_back(runs: Sequence[Run]) -> tuple[Run, ...]:
     return tuple(run for run in waiting if run.run_id not in accepted)
 
 
+def is_held_back(output: Place, run_id: str) -> bool:
+    """Whether a complete run is one of those (:func:`held_back`)."""
+    if not _attributes(run_path(output, run_id)).get("held_back"):
+        return False  # which saves a look at all others
+    return any(run.run_id == run_id for run in held_back(list_runs(output)))
+
+
 def superfluous(output: Place, keep: int) -> tuple[Run, ...]:
     """The complete runs beyond the newest ``keep``; never the one that the pointer names.
 

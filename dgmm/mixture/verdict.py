@@ -47,7 +47,7 @@ class Limits:
         Of any component's weight, either way.
     loss : float or None
         Skew divergence of the rows from the older mixture
-        (:func:`dgmm.mixture.prediction.skew_losses`), in nats per unit of weight.
+        (:func:`dgmm.mixture.prediction.skew_losses`) beyond chance, in nats per unit of weight.
     vanished, appeared : float or None
         Weight of all components that vanished, and of all that appeared.
     level : float
@@ -89,6 +89,7 @@ def judged(
     components: ComponentDrift,
     prediction: Prediction,
     test: HeldOutTest | None,
+    by_chance: float,
     limits: Limits,
     unsound: str = "",
 ) -> Drift:
@@ -99,20 +100,25 @@ def judged(
     components : ComponentDrift
     prediction : Prediction
     test : HeldOutTest, or None
+    by_chance : float
+        What of the loss is to be expected without a change, in nats: neither mixture is the truth
+        (:func:`dgmm.mixture.prediction.chance_loss`).
     limits : Limits
     unsound : str
         Why the newer mixture is unsound where the older one was sound; empty if it is not.
     """
     too_much = [
         *([f"No candidate is sound. {unsound}"] if unsound else []),
-        *_exceeding(components, prediction, limits),
+        *_exceeding(components, prediction, by_chance, limits),
     ]
     changes = [*_come_and_gone(components, limits), *_significant(test, limits.level)]
     verdict = Verdict.BROKEN if too_much else Verdict.CHANGED if changes else Verdict.STEADY
     return Drift(components, prediction, test, verdict, (*too_much, *changes))
 
 
-def _exceeding(of: ComponentDrift, prediction: Prediction, limits: Limits) -> Iterator[str]:
+def _exceeding(
+    of: ComponentDrift, prediction: Prediction, by_chance: float, limits: Limits
+) -> Iterator[str]:
     for what, which, weights, limit in _shares(of, limits):
         if _exceeds(weights[which].sum(), limit):
             yield (
@@ -137,11 +143,11 @@ def _exceeding(of: ComponentDrift, prediction: Prediction, limits: Limits) -> It
             f"(max_weight_change): {_listed(found)}."
         )
     loss = prediction.loss.mean
-    if _exceeds(loss, limits.loss):
+    if _exceeds(loss - by_chance, limits.loss):
         yield (
-            f"The older mixture loses {loss:.3g} nats per row on these data, where "
-            f"{-np.log(SKEW):.3g} is the most that counts, and more than {limits.loss:g} "
-            f"(max_loss); without that bound {prediction.difference.mean:.4g}."
+            f"The older mixture loses {loss:.3g} nats per row on these data, {by_chance:.2g} of it "
+            f"by chance, where {-np.log(SKEW):.3g} is the most that counts and {limits.loss:g} the "
+            f"limit (max_loss); without that bound {prediction.difference.mean:.4g}."
         )
 
 

@@ -1,10 +1,10 @@
 """Runs for programs: what the ``dgmm`` command does, as functions.
 
 A program that runs dgmm reads its configuration by :func:`load` (or :func:`load_as`, if it has keys
-of its own), and calls :func:`run`, :func:`score` and :func:`prune`; what they found is opened by
-:func:`dgmm.open_result`. What it finds itself in the blocks of :func:`open_input` it keeps by
-:func:`write_group`. Everything that can go wrong is of :mod:`dgmm.errors`. The package's
-modules are not for import from outside.
+of its own), and calls :func:`run`, :func:`score`, :func:`publish` and :func:`prune`; what they
+found is opened by :func:`dgmm.open_result`. What it finds itself in the blocks of
+:func:`open_input` it keeps by :func:`write_group`. Everything that can go wrong is of
+:mod:`dgmm.errors`. The package's modules are not for import from outside.
 """
 
 from importlib import import_module
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dgmm.run.logs import Style
     from dgmm.run.mistakes import conflict
     from dgmm.run.rows import Blocks, FittedBlocks, OpenInput, open_input
-    from dgmm.run.runs import prune
+    from dgmm.run.runs import prune, publish
     from dgmm.run.scoring import Scored, configuration_for, score
     from dgmm.run.signals import stoppable
     from dgmm.run.speech import speaking
@@ -45,6 +45,7 @@ __all__ = [
     "only_writer",
     "open_input",
     "prune",
+    "publish",
     "read_group",
     "resolved",
     "run",
@@ -63,7 +64,7 @@ _HOMES = {
     "dgmm.run.logs": ("Style",),
     "dgmm.run.mistakes": ("conflict",),
     "dgmm.run.rows": ("Blocks", "FittedBlocks", "OpenInput", "open_input"),
-    "dgmm.run.runs": ("prune",),
+    "dgmm.run.runs": ("prune", "publish"),
     "dgmm.run.scoring": ("Scored", "configuration_for", "score"),
     "dgmm.run.signals": ("stoppable",),
     "dgmm.run.speech": ("speaking",),

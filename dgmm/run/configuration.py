@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from dgmm.run.cluster_kinds import Cluster, LocalCluster
+from dgmm.run.drift_limits import DriftLimits
 from dgmm.run.fields import (
     Assignment,
     Count,
@@ -65,6 +66,7 @@ class Configuration(Section):
     prepare: Prepare = Field(default_factory=Prepare)
     model: Model = Field(default_factory=Model)
     output: Output
+    drift: DriftLimits = Field(default_factory=DriftLimits)
     cluster: Annotated[Cluster, Field(discriminator="kind"), BeforeValidator(_with_kind)] = Field(
         default_factory=LocalCluster, description="What computes; local where no kind is named."
     )
@@ -178,16 +180,18 @@ _RESULTS = ("assignments", "most_probable", "outlier_quantile", "quantiles")
 def identity(configuration: Configuration) -> dict[str, Any]:
     """What makes two runs the same run: input, model and which assignments; not where or on what.
 
-    The path of the input is absolute and normalised. Variables are expanded, because results follow
-    from their values: this is to be hashed, never to be stored.
+    Where a run starts from another, how far it may be from that belongs to it too. The path of the
+    input is absolute and normalised. Variables are expanded, because results follow from their
+    values: this is to be hashed, never to be stored.
     """
     values = configuration.model_dump(mode="json")
     del values["input"]["storage_options"]  # the way to the input says nothing about it
     for place in (values["input"], values["input"]["weights"] or {}):
         if place.get("path"):
             place["path"] = without_credentials(_absolute(place["path"]))
-    del values["model"]["start_from"]  # a run's name holds that of the run it started from
+    start_from = values["model"].pop("start_from")  # a run's name holds that of its predecessor
     return {
+        **({"drift": values["drift"]} if start_from else {}),
         "input": values["input"],
         "prepare": values["prepare"],
         "model": values["model"],

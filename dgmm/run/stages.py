@@ -11,7 +11,6 @@ from dgmm.engine import memory
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.passes import Reader
-from dgmm.errors import MissingExtraError
 from dgmm.io import writer
 from dgmm.io.arrays import storage_failures
 from dgmm.io.checkpoint import Checkpoint, Facts
@@ -20,17 +19,19 @@ from dgmm.io.location import Place, output_place
 from dgmm.io.lock import only_writer
 from dgmm.io.picture import picture_of
 from dgmm.io.reader import open_result
+from dgmm.io.runs import is_held_back
 from dgmm.io.wanted import Wanted
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.components import Components, components_of, pivots_of
 from dgmm.mixture.result import Sweep
-from dgmm.report import publish_report
 from dgmm.run.assigning import assign_rows, sampled
 from dgmm.run.clusters import Capacity, expected_capacity, open_cluster, take_part
+from dgmm.run.comparing import compared, refuse_held_back, verdict_of
 from dgmm.run.configuration import Configuration, Output, resolved
 from dgmm.run.earlier import Continued, continued, origin_of
 from dgmm.run.ledger import Ledger
 from dgmm.run.preparation import Preparation, prepare
+from dgmm.run.reporting import report_on
 
 logger = logging.getLogger(__name__)
 
@@ -101,11 +102,13 @@ def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finish
             if not already_complete:
                 _complete(configuration, prepared, output, checkpoint, ledger, fresh=fresh)
             confirm()
-            writer.publish_run(output, run_id)
+            if not is_held_back(output, run_id):
+                writer.publish_run(output, run_id)
             if configuration.output.report:
-                _report(path)
+                report_on(path)
             _discard(output, checkpoint.runs())
             checkpoint.discard()
+    refuse_held_back(output, run_id)
     return Finished(str(path), open_result(path).sweep, already_complete)
 
 
@@ -142,10 +145,14 @@ def _complete(
         threshold, components = _assigned(
             configuration.output, prepared, fitted, goes_on, reader, checkpoint, path
         )
+    drift = compared(
+        prepared.earlier, goes_on, fitted, prepared.options, configuration.drift, ledger
+    )
     attributes = {
         **facts_of_run(configuration, prepared),
         "request": prepared.request,
         **origin_of(prepared.earlier),
+        **verdict_of(drift, configuration.drift),
         "n_missing": fitted.profile.n_missing,
         "outlier_quantile": configuration.output.outlier_quantile,
         "outlier_threshold": threshold,
@@ -163,6 +170,7 @@ def _complete(
         components,
         ledger.record(prepared.dataset, fitted.profile, picture),
         labelling=goes_on.labelling,
+        drift=drift,
     )
 
 
@@ -197,22 +205,6 @@ def _assigned(
     pivots = pivots_of(mixture, preparation)
     components = components_of(assigned.sums, pivots, output.quantiles, told.quantiles)
     return told.outlier_threshold, components
-
-
-def _report(run: Place) -> None:
-    """Draw the report of a run, which is complete with or without it."""
-    try:
-        logger.info("report: %s", publish_report(run))
-    except MissingExtraError as error:
-        logger.info("no report: %s", error)
-    except Exception as error:  # whatever happens to a picture, the numbers are there
-        logger.warning(
-            "the report could not be made (%s: %s); try `dgmm report %s`",
-            type(error).__name__,
-            error,
-            run,
-            exc_info=logger.isEnabledFor(logging.DEBUG),
-        )
 
 
 def _discard(output: Place, run_ids: tuple[str, ...]) -> None:

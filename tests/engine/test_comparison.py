@@ -39,8 +39,8 @@ def night(rows, weights=None, status=Status.CONVERGED, older_status=Status.CONVE
     """A comparison of the truth with the optimum near it."""
     rules = rules_for(rows)
     newer = refitted(TRUTH, rows, weights, rules)
-    older = Side(TRUTH, LABELS, older_status)
-    return compare(older, Side(newer, LABELS, status), 10**6, rows, weights, rules, LIMITS)
+    older = Side(TRUTH, LABELS, 10**6, older_status)
+    return compare(older, Side(newer, LABELS, len(rows), status), rows, weights, rules, LIMITS)
 
 
 def test_a_refit_is_the_optimum_of_the_rows_it_is_given():
@@ -69,7 +69,7 @@ def test_a_refit_never_sees_the_rows_it_is_tested_on(monkeypatch):
         return refitted(mixture, rows, *arguments)
 
     monkeypatch.setattr(comparison, "refitted", watched)
-    compare(*[Side(TRUTH, LABELS)] * 2, 1_000, rows, None, rules_for(rows), LIMITS)
+    compare(*[Side(TRUTH, LABELS, 1_000)] * 2, rows, None, rules_for(rows), LIMITS)
     np.testing.assert_array_equal(seen[0], rows[~is_held_out(stretches(1_000))])
     assert len(seen[0]) == 800
 
@@ -111,8 +111,8 @@ def test_a_few_rows_of_a_new_kind_are_let_through_however_far_they_are():
             np.vstack([TRUTH.means, [far, far + 1]]),
             np.concatenate([TRUTH.covariances, 9 * np.eye(2)[None]]),
         )
-        sides = Side(TRUTH, LABELS), Side(newer, (*LABELS, 3))
-        found = compare(*sides, 10**6, rows, None, rules_for(rows), LIMITS)
+        sides = Side(TRUTH, LABELS, 10**6), Side(newer, (*LABELS, 3), 5_000)
+        found = compare(*sides, rows, None, rules_for(rows), LIMITS)
         assert found.verdict is Verdict.CHANGED
         assert any("appeared: 3 (0.05)" in reason for reason in found.reasons)
         losses.append(found.prediction.loss.mean)
@@ -134,9 +134,8 @@ def test_a_mixture_that_became_unsound_is_broken_and_one_that_always_was_is_not(
 def test_few_rows_are_no_reason_to_fail(n_rows):
     rows = rows_of(TRUTH, n_rows, seed=10)
     found = compare(
-        Side(TRUTH, LABELS),
-        Side(TRUTH, LABELS),
-        100,
+        Side(TRUTH, LABELS, 100),
+        Side(TRUTH, LABELS, n_rows),
         rows,
         None,
         rules_for(rows_of(TRUTH, 99, 1)),
@@ -148,8 +147,8 @@ def test_few_rows_are_no_reason_to_fail(n_rows):
 
 def test_rows_beyond_every_density_are_broken_in_finite_numbers():
     rows = rows_of(TRUTH, 1_000, seed=12)
-    far = Side(TRUTH.translated(np.array([1e170, 0.0])), (7, 8, 9))
-    found = compare(far, Side(TRUTH, LABELS), 100, rows, None, rules_for(rows), LIMITS)
+    far = Side(TRUTH.translated(np.array([1e170, 0.0])), (7, 8, 9), 100)
+    found = compare(far, Side(TRUTH, LABELS, 1_000), rows, None, rules_for(rows), LIMITS)
     assert found.verdict is Verdict.BROKEN
     assert np.isfinite(
         [found.prediction.older.mean, found.prediction.difference.standard_error]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import mahalanobis
 
-from dgmm.mixture.alignment import align, jeffreys
+from dgmm.mixture.alignment import Labelling, align, jeffreys
 from dgmm.mixture.drift import component_drift, mean_shifts
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.prediction import (
@@ -98,7 +98,7 @@ def test_neither_order_nor_a_change_of_units_is_a_drift(seed, kind, order):
 
 def test_mixtures_without_a_common_component_have_nothing_to_compare():
     older, newer = spherical([1.0], [[0.0]]), spherical([1.0], [[50.0]])
-    labels = align(older, newer).labels((0,), 1)
+    labels = Labelling.first(1).followed(align(older, newer)).labels
     found = component_drift(older, newer, (0,), labels)
     assert found.labels.tolist() == [0, 1]
     assert np.isnan([found.mean_shifts, found.divergences, found.weight_changes]).all()
@@ -223,7 +223,9 @@ def test_few_stretches_say_nothing_and_equal_ones_everything():
 # Verdicts
 
 
-def drift_of(older, newer, labels, *, loss=0.0, p_value=0.5, limits=LIMITS, unsound=""):
+def drift_of(
+    older, newer, labels, *, loss=0.0, by_chance=0.0, p_value=0.5, limits=LIMITS, unsound=""
+):
     """A verdict on components, with these measurements beside them."""
     log_newer = np.zeros(100)
     log_older = np.full(100, np.log((np.exp(-loss) - SKEW) / (1 - SKEW)))
@@ -231,6 +233,7 @@ def drift_of(older, newer, labels, *, loss=0.0, p_value=0.5, limits=LIMITS, unso
         component_drift(older, newer, *labels),
         predicted(log_older, log_newer, None),
         HeldOutTest(10, Estimate(0.02, 0.001), p_value),
+        by_chance,
         limits,
         unsound,
     )
@@ -268,6 +271,11 @@ def test_what_exceeds_a_limit_is_broken_and_named(newer, labels, measured, words
     if "unsound" not in measured:
         without = drift_of(TWO, newer, labels, **measured, limits=UNLIMITED)
         assert without.verdict is not Verdict.BROKEN
+
+
+def test_a_loss_that_chance_explains_is_none():
+    assert drift_of(TWO, TWO, SAME, loss=1.2, by_chance=0.3).verdict is Verdict.STEADY
+    assert "0.1 of it by chance" in drift_of(TWO, TWO, SAME, loss=1.2, by_chance=0.1).reasons[0]
 
 
 def test_what_comes_and_goes_within_the_limits_has_changed():

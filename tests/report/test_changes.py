@@ -27,6 +27,7 @@ def drift(loss=0.1, p_value=1e-4, n_older=3, limits=LIMITS):
         component_drift(older, newer, tuple(range(2, 2 + n_older)), (2, 99)),
         predicted(log_older, log_older + loss, None),
         HeldOutTest(10, Estimate(0.0523, 0.0041), p_value),
+        0.0,
         limits,
     )
 

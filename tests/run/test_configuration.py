@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from dgmm.errors import ConfigurationError, UsageError
 from dgmm.run.cluster_kinds import AddressCluster, LocalCluster, ThreadsCluster
+from dgmm.run.comparing import limits_of
 from dgmm.run.configuration import (
     Configuration,
     Input,
@@ -25,6 +26,7 @@ from dgmm.run.configuration import (
     resolved,
     schema,
 )
+from dgmm.run.drift_limits import DriftLimits
 from dgmm.run.model import candidates
 
 MINIMAL = "input: {path: data.zarr}\noutput: {path: results}\n"
@@ -207,6 +209,14 @@ WRONG = [
     ("output.outlier_quantile", "1", "found 1, expected less than 1"),
     ("output.quantiles", "1.5", "found 1.5, expected less than 1"),
     ("output.report", "yes", 'found "yes", expected true or false'),
+    ("drift", "5", "found 5, expected keys with values"),
+    ("drift.max_mean_shift", "0", "found 0, expected greater than 0"),
+    ("drift.max_weight_change", "-1", "found -1, expected greater than 0"),
+    ("drift.max_vanished", "much", 'found "much", expected a number'),
+    ("drift.max_appeared", ".inf", "found Infinity, expected a finite number"),
+    ("drift.max_loss", "[1]", "expected a number"),
+    ("drift.significance_level", "1", "found 1, expected less than 1"),
+    ("drift.hold_back", "yes", 'found "yes", expected true or false'),
     ("cluster", "5", "found 5, expected keys with values"),
     ("cluster.kind", "slrum", "found \"slrum\", expected one of 'local', 'threads', 'address', 's"),
     ("cluster.kind", "[local]", "expected one of 'local', 'threads', 'address'"),
@@ -230,7 +240,13 @@ def leaves(model: type[BaseModel], prefix: str = "") -> set[str]:
 
 
 def test_the_table_of_wrong_values_knows_every_key() -> None:
-    sections = {"input": Input, "prepare": Prepare, "model": Model, "output": Output}
+    sections = {
+        "input": Input,
+        "prepare": Prepare,
+        "model": Model,
+        "output": Output,
+        "drift": DriftLimits,
+    }
     keys = leaves(Configuration).union(*(leaves(s, f"{name}.") for name, s in sections.items()))
     keys |= leaves(LocalCluster, "cluster.")  # other kinds have a table of their own
     assert keys == {key for key, _, _ in WRONG}
@@ -246,7 +262,7 @@ def test_the_table_of_wrong_values_knows_every_key() -> None:
         ("n_components", "did you mean model.n_components?"),
         ("path", "did you mean input.path or input.weights.path or output.path?"),
         ("memory_limit", "did you mean cluster.memory_limit?"),
-        ("xyzzy", "expected one of input, prepare, model, output, cluster"),
+        ("xyzzy", "expected one of input, prepare, model, output, drift, cluster"),
         ("input.xyzzy", "expected one of path, format, variable, variables, sample_dims"),
         ("model.init_params", "expected 'kmeans'"),
     ],
@@ -384,6 +400,23 @@ def test_the_identity_of_a_run_is_input_model_and_assignments(
     for override in ("model.seed=1", "output.assignments=log_density", "input.partition_size=1"):
         assert identity(changed(override)) != one
     assert identity(changed("input.path=s3://bucket//x"))["input"]["path"] == "s3://bucket//x"
+
+
+def test_limits_belong_to_the_identity_where_there_is_something_to_be_far_from() -> None:
+    assert identity(changed("drift.max_loss=2")) == identity(changed())
+    last = "model.start_from=results"
+    assert identity(changed(last, "drift.max_loss=2")) != identity(changed(last))
+    assert identity(changed(last, "drift.max_loss=1")) == identity(changed(last))
+
+
+def test_a_limit_that_is_null_is_none() -> None:
+    limits = limits_of(changed("drift={max_loss: null, max_mean_shift: 3}").drift)
+    assert (limits.loss, limits.mean_shift, limits.weight_change, limits.level) == (
+        None,
+        3.0,
+        0.3,
+        0.01,
+    )
 
 
 def test_what_is_resolved_is_json_and_reads_back() -> None:

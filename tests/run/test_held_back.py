@@ -1,19 +1,27 @@
 """Results that are too far from the last one: kept from readers until somebody accepts them."""
 
 import json
+import shutil
+import signal
 
+import numpy as np
 import pytest
+import zarr
 from click.testing import CliRunner
 
 from dgmm.cli import dgmm as command
-from dgmm.errors import InputNotFoundError, OutputError, TemporaryError
+from dgmm.errors import HeldBackError, InputNotFoundError, OutputError, TemporaryError
 from dgmm.io.layout import LATEST_LINK
 from dgmm.io.lock import only_writer
 from dgmm.io.reader import open_result
 from dgmm.io.runs import held_back, list_runs
 from dgmm.io.writer import commit_run, publish_run, start_run
+from dgmm.mixture.verdict import Verdict
+from dgmm.run.configuration import loads, resolved
 from dgmm.run.runs import facts_of, lines_of, publish
+from dgmm.run.stages import run
 from tests.io.test_result_store import NAMES, a_sweep
+from tests.run.victim import attempt, digest
 
 BAD = {"verdict": "broken", "held_back": True}
 
@@ -88,3 +96,193 @@ def test_the_command_publishes_by_the_beginning_of_a_name(output):
     assert CliRunner().invoke(command, ["runs", str(output)]).output.count("held back") == 1
     both = CliRunner().invoke(command, ["runs", str(output), "--publish", "a", "--show", "b"])
     assert both.exit_code == 64
+
+
+# Whole runs
+
+CENTRES = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])
+
+
+def write_night(folder, number, change=lambda rows: rows, n_rows=1_500):
+    rng = np.random.default_rng(number)
+    rows = CENTRES[rng.choice(3, n_rows, p=[0.5, 0.3, 0.2])] + rng.normal(size=(n_rows, 2))
+    zarr.create_array(folder / f"night{number}.zarr", data=change(rows), chunks=(500, 2))
+
+
+def night(folder, number, *overrides, output="out", start_from=None):
+    """The text of a nightly run, of rows that are written unless they are there."""
+    if not (folder / f"night{number}.zarr").exists():
+        write_night(folder, number)
+    start_from = start_from or folder / output
+    return loads(
+        f"""
+        input: {{path: {folder / f"night{number}.zarr"}, partition_size: 8000}}
+        model: {{n_components: 3, covariance_type: full, n_init: 2, tol: 1e-4,
+                 start_from: {start_from}}}
+        output: {{path: {folder / output}, report: false}}
+        cluster: {{kind: threads, threads: 1}}
+        """,
+        overrides,
+    )
+
+
+def ten_times(rows):
+    return rows * [10.0, 1.0]
+
+
+def latest(folder, output="out"):
+    return open_result(folder / output).path.name
+
+
+@pytest.fixture(scope="module")
+def a_bad_night(tmp_path_factory):
+    """Two good nights, and a bad one that is held back; with what was said of it."""
+    folder = tmp_path_factory.mktemp("nights")
+    paths = [run(night(folder, number)).path for number in (1, 2)]
+    write_night(folder, 3, ten_times)
+    with pytest.raises(HeldBackError) as caught:
+        run(night(folder, 3))
+    return folder, paths, str(caught.value)
+
+
+def test_good_nights_are_compared_and_published(a_bad_night):
+    _, paths, _ = a_bad_night
+    first, second = (open_result(path) for path in paths)
+    assert first.drift is None
+    assert "verdict" not in first.attributes
+    assert second.drift.verdict in (Verdict.STEADY, Verdict.CHANGED)
+    assert second.attributes["verdict"] == second.drift.verdict.value
+    assert second.attributes["held_back"] is False
+    assert second.drift.components.labels.tolist() == [0, 1, 2]
+    assert np.abs(second.drift.components.weight_changes).max() < 0.1
+    rows = zarr.open_array(second.attributes["configuration"]["input"]["path"], mode="r")[:]
+    by_hand = first.assign(rows).log_density
+    assert second.drift.prediction.n_rows == len(by_hand)
+    assert second.drift.prediction.older.mean == pytest.approx(by_hand.mean(), rel=1e-9)
+
+
+def test_a_bad_night_is_complete_and_readers_do_not_see_it(a_bad_night):
+    folder, paths, said = a_bad_night
+    assert latest(folder) == paths[1].rpartition("/")[2]
+    (waiting,) = held_back(list_runs(folder / "out"))
+    assert waiting.is_complete
+    assert open_result(waiting.path).drift.verdict is Verdict.BROKEN
+    assert waiting.run_id in said
+    assert f"dgmm runs {folder / 'out'} --publish {waiting.run_id}" in said
+    assert "max_loss" in said
+    assert HeldBackError.exit_code == 65
+
+
+def test_the_same_night_again_computes_nothing_and_says_the_same(a_bad_night):
+    folder, paths, said = a_bad_night
+    events = []
+    with pytest.raises(HeldBackError) as caught:
+        run(night(folder, 3), events.append)
+    assert str(caught.value) == said
+    assert events == []
+    assert latest(folder) == paths[1].rpartition("/")[2]
+
+
+def test_the_night_after_starts_from_the_last_good_one(a_bad_night):
+    folder, paths, _ = a_bad_night
+    finished = run(night(folder, 4, output="out4", start_from=folder / "out"))
+    found = open_result(finished.path)
+    assert found.attributes["started_from"]["path"] == paths[1]
+    assert found.labelling.labels == (0, 1, 2)
+
+
+def test_a_bad_night_that_was_accepted_is_a_good_one(tmp_path):
+    run(night(tmp_path, 1))
+    write_night(tmp_path, 2, ten_times)
+    bad = night(tmp_path, 2)
+    with pytest.raises(HeldBackError):
+        run(bad)
+    (waiting,) = held_back(list_runs(tmp_path / "out"))
+    publish(tmp_path / "out", waiting.run_id)
+    again = run(bad)
+    assert (again.already_complete, again.path) == (True, str(waiting.path))
+    write_night(tmp_path, 3, ten_times)
+    after = run(night(tmp_path, 3))
+    assert open_result(after.path).attributes["started_from"]["run_id"] == waiting.run_id
+    assert run(bad).already_complete  # though readers have moved on
+    assert latest(tmp_path) == after.path.rpartition("/")[2]
+
+
+def test_what_is_allowed_is_published_and_called_broken_all_the_same(tmp_path):
+    run(night(tmp_path, 1))
+    write_night(tmp_path, 2, ten_times)
+    found = open_result(run(night(tmp_path, 2, "drift.hold_back=false")).path)
+    assert found.drift.verdict is Verdict.BROKEN
+    assert latest(tmp_path) == found.path.name
+    assert held_back(list_runs(tmp_path / "out")) == ()
+
+
+def test_without_limits_a_change_is_a_change(tmp_path):
+    run(night(tmp_path, 1))
+    write_night(tmp_path, 2, lambda rows: rows + 30.0)
+    limits = "drift={max_mean_shift: null, max_weight_change: null, max_vanished: null, "
+    limits += "max_appeared: null, max_loss: null}"
+    found = open_result(run(night(tmp_path, 2, limits)).path)
+    assert found.drift.verdict is Verdict.CHANGED
+    assert found.drift.components.has_vanished.any()
+
+
+def test_the_command_ends_with_65_and_one_line(tmp_path):
+    run(night(tmp_path, 1))
+    write_night(tmp_path, 2, ten_times)
+    path = tmp_path / "run.yaml"
+    path.write_text(json.dumps(resolved(night(tmp_path, 2))))
+    done = CliRunner().invoke(command, ["run", str(path), "--quiet"])
+    assert done.exit_code == 65
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("dgmm: ")
+    assert "is complete, but held back" in last
+    assert done.stdout == ""
+
+
+def test_rows_that_were_prepared_are_compared_where_they_are_fitted(tmp_path):
+    prepare = "prepare={scale: standardize}"
+    run(night(tmp_path, 1, prepare))
+    write_night(tmp_path, 2, lambda rows: rows * [1.05, 1.0])
+    good = open_result(run(night(tmp_path, 2, prepare)).path)
+    assert good.drift.verdict in (Verdict.STEADY, Verdict.CHANGED)
+    assert np.nanmax(good.drift.components.mean_shifts) < 0.6
+    write_night(tmp_path, 3, ten_times)
+    with pytest.raises(HeldBackError):
+        run(night(tmp_path, 3, prepare))
+
+
+@pytest.mark.parametrize("n_kills", [2, pytest.param(60, marks=pytest.mark.slow)])
+def test_a_bad_night_that_is_killed_is_held_back_with_the_same_bits(tmp_path, n_kills):
+    write_night(tmp_path, 1, n_rows=300)
+    write_night(tmp_path, 2, ten_times, n_rows=300)
+    for output in ("clean", "killed"):
+        run(night(tmp_path, 1, output=output))
+    clean, killed = (
+        json.dumps(resolved(night(tmp_path, 2, output=output))) for output in ("clean", "killed")
+    )
+    before = latest(tmp_path, "killed")
+    exit_code, n_effects = attempt(clean)
+    assert exit_code == 65
+    (expected,) = held_back(list_runs(tmp_path / "clean"))
+    n_complete = 0
+    for kill_at in range(max(1, n_effects - n_kills), n_effects + 1):
+        shutil.rmtree(expected_in(tmp_path / "killed", expected), ignore_errors=True)
+        assert attempt(killed, kill_at=kill_at)[0] == -signal.SIGKILL
+        assert latest(tmp_path, "killed") == before
+        n_complete += (expected_in(tmp_path / "killed", expected) / "zarr.json").exists()
+        assert attempt(killed)[0] == 65
+        assert latest(tmp_path, "killed") == before
+        assert not list((tmp_path / "killed").glob("attempts/*"))
+    assert n_complete, "some were killed between the commit and the end"
+    (found,) = held_back(list_runs(tmp_path / "killed"))
+    assert digest(str(found.path)) == digest(str(expected.path))
+    assert _said(found) == _said(expected)
+
+
+def expected_in(output, run):
+    return output / "runs" / run.path.name
+
+
+def _said(run):
+    return json.loads((run.path / "drift" / "zarr.json").read_text())["attributes"]

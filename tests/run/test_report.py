@@ -12,7 +12,7 @@ from dgmm.errors import MissingExtraError
 from dgmm.io.reader import open_result
 from dgmm.io.record import read_record
 from dgmm.report import drawing, page
-from dgmm.run import stages
+from dgmm.run import reporting
 from dgmm.run.configuration import loads
 from dgmm.run.stages import run
 from tests.run.victim import Crash, configuration, digest, interrupt, write_clumps
@@ -52,7 +52,7 @@ def replaced(monkeypatch, error):
     def publish_report(_):
         raise error
 
-    monkeypatch.setattr(stages, "publish_report", publish_report)
+    monkeypatch.setattr(reporting, "publish_report", publish_report)
 
 
 def test_a_run_ends_with_its_report_and_keeps_what_it_is_drawn_from(data, tmp_path, caplog):

@@ -31,6 +31,7 @@ def night(folder, number, rows, more="", names=("labels", "responsibilities", "l
         input: {{path: {path}}}
         model: {{n_components: 2:4, covariance_type: full, n_init: 2, start_from: {folder / "out"}}}
         output: {{path: {folder / "out"}, assignments: {list(names)}, report: false}}
+        drift: {{hold_back: false}}
         cluster: {{kind: threads}}
         """
     return loads(text, [more] if more else [])

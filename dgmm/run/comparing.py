@@ -1,0 +1,106 @@
+"""The result of a run beside the one that it started from, and what is held back."""
+
+from typing import Any
+
+from dgmm.engine.comparison import Side, compare
+from dgmm.engine.events import Observer
+from dgmm.engine.fit import Fit, rules_for
+from dgmm.engine.options import FitOptions
+from dgmm.engine.schedule import weighty
+from dgmm.errors import HeldBackError
+from dgmm.io.drift_store import read_drift
+from dgmm.io.layout import run_path
+from dgmm.io.location import Place
+from dgmm.io.reader import Result
+from dgmm.io.runs import is_held_back
+from dgmm.mixture.verdict import Drift, Limits, Verdict
+from dgmm.run.drift_limits import DriftLimits
+from dgmm.run.earlier import Continued
+
+
+def compared(
+    earlier: Result | None,
+    goes_on: Continued,
+    fitted: Fit,
+    options: FitOptions,
+    allowed: DriftLimits,
+    observer: Observer,
+) -> Drift | None:
+    """What has changed since an earlier result; None without one.
+
+    Parameters
+    ----------
+    earlier : Result, or None
+    goes_on : Continued
+        What was fitted, with the labels of the earlier one.
+    fitted : Fit
+    options : FitOptions
+    allowed : DriftLimits
+    observer : callable
+        Told of the passes over the sample.
+    """
+    if earlier is None or goes_on.older is None:
+        return None
+    profile = fitted.profile.prepared(fitted.preparation)
+    rows, weights = weighty(profile)
+    newer, origin = goes_on.sweep.best, profile.mean
+    n_older = earlier.attributes["n_samples"] - earlier.attributes.get("n_missing", 0)
+    return compare(
+        Side(
+            goes_on.older.translated(-origin),
+            earlier.labelling.labels,
+            max(1, n_older),
+            earlier.sweep.best.status,
+        ),
+        Side(
+            newer.parameters.translated(-origin),
+            goes_on.labelling.labels,
+            profile.n_rows,
+            newer.status,
+        ),
+        rows - origin,
+        weights,
+        rules_for(options, profile),
+        limits_of(allowed),
+        observer,
+    )
+
+
+def limits_of(section: DriftLimits) -> Limits:
+    """What a configuration allows to change."""
+    return Limits(
+        mean_shift=section.max_mean_shift,
+        weight_change=section.max_weight_change,
+        loss=section.max_loss,
+        vanished=section.max_vanished,
+        appeared=section.max_appeared,
+        level=section.significance_level,
+    )
+
+
+def verdict_of(drift: Drift | None, allowed: DriftLimits) -> dict[str, Any]:
+    """What the root of a run says of the comparison, for whoever lists runs."""
+    if drift is None:
+        return {}
+    is_broken = drift.verdict is Verdict.BROKEN
+    return {"verdict": drift.verdict.value, "held_back": is_broken and allowed.hold_back}
+
+
+def refuse_held_back(output: Place, run_id: str) -> None:
+    """End a command whose run is complete and must not be read yet.
+
+    Raises
+    ------
+    HeldBackError
+        With the reasons, and what to do.
+    """
+    if not is_held_back(output, run_id):
+        return
+    path = run_path(output, run_id)
+    drift = read_drift(path)
+    reasons = "" if drift is None else " ".join(drift.reasons)
+    raise HeldBackError(
+        f"{path} is complete, but held back: readers of {output} go on seeing the last result. "
+        f"{reasons} Look at its report; accept it by `dgmm runs {output} --publish {run_id}`, or "
+        "mend the data and run again."
+    )
