@@ -1,6 +1,7 @@
 """The rows to fit, as blocks that are read when needed."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import dask.array as da
@@ -89,6 +90,22 @@ class Dataset:
         """First row of a block, and one past its last."""
         start = int(sum(self.rows.chunks[0][:block]))
         return start, start + int(self.rows.chunks[0][block])
+
+    def part(self, blocks: slice | Sequence[int]) -> Self:
+        """Some of the blocks."""
+        weights = None if self.weights is None else self.weights.blocks[blocks]
+        return replace(self, rows=self.rows.blocks[blocks], weights=weights)
+
+    def between(self, start: int, stop: int | None = None) -> Self:
+        """Consecutive rows, to the last one unless told."""
+        some = slice(start, stop)
+        weights = None if self.weights is None else self.weights[some]
+        return replace(self, rows=self.rows[some], weights=weights)
+
+    def in_one_block(self) -> Self:
+        """The same rows, however they are stored."""
+        weights = None if self.weights is None else self.weights.rechunk(-1)
+        return replace(self, rows=self.rows.rechunk(-1), weights=weights)
 
 
 def is_real(dtype: np.dtype[Any]) -> bool:

@@ -12,12 +12,13 @@ STAGE_NAMES = {
     "sample": "EM on the sample",
     "fit": "EM on all rows",
     "repair": "EM for models that fell behind",
+    "fold": "stepwise EM on new rows",
     "comparison": "comparison with the earlier result",
     "assign": "assignments",
 }
 """What people call the stages."""
 
-READ_ALL_ROWS = frozenset({"profile", "fit", "repair", "assign"})
+READ_ALL_ROWS = frozenset({"profile", "fit", "repair", "fold", "assign"})
 """Stages whose passes read the dataset; all others work on rows that the driver holds."""
 
 

@@ -47,8 +47,8 @@ class Folded:
 
 
 @blas.single_thread()
-def fold(reader: Reader, state: StepwiseState, rules: StepRules) -> Folded:
-    """Fold all rows into a mixture, stretch by stretch.
+def fold(reader: Reader, state: StepwiseState, rules: StepRules, start: int = 0) -> Folded:
+    """Fold all rows from one on into a mixture, stretch by stretch.
 
     What a stretch says depends on the parameters that the one before has led to. So that there is
     something to do for many workers at a time, a stretch is of many blocks, and of a number that
@@ -59,6 +59,8 @@ def fold(reader: Reader, state: StepwiseState, rules: StepRules) -> Folded:
     reader : Reader
     state : StepwiseState
     rules : StepRules
+    start : int, optional
+        The first row.
 
     Raises
     ------
@@ -66,10 +68,10 @@ def fold(reader: Reader, state: StepwiseState, rules: StepRules) -> Folded:
         If a value cannot be fitted, or a weight is none.
     """
     total, weight = 0.0, 0.0
-    for index, (start, stretch) in enumerate(_stretches(reader.dataset)):
+    for index, (first, stretch) in enumerate(_stretches(reader.dataset, start)):
         mixture = state.parameters
         packed = kernels.pack([mixture], rules.origin)
-        task = _Task(packed, mixture.translated(rules.origin), start)
+        task = _Task(packed, mixture.translated(rules.origin), first)
         part = replace(reader, dataset=stretch)
         seen, seconds = part.read("fold", index, _see_block, task, (1, 1))
         if seen.frame.total_weight > 0:
@@ -81,19 +83,17 @@ def fold(reader: Reader, state: StepwiseState, rules: StepRules) -> Folded:
     return Folded(state, total / weight if weight > 0 else np.nan)
 
 
-def _stretches(dataset: Dataset | HeldRows) -> Iterator[tuple[int, Dataset | HeldRows]]:
+def _stretches(dataset: Dataset | HeldRows, start: int) -> Iterator[tuple[int, Dataset | HeldRows]]:
     """Consecutive blocks, and the first row of each lot."""
     if isinstance(dataset, HeldRows):
-        for start in range(0, dataset.n_rows, _STRETCH_ROWS):
-            rows = slice(start, start + _STRETCH_ROWS)
+        for first in range(start, dataset.n_rows, _STRETCH_ROWS):
+            rows = slice(first, first + _STRETCH_ROWS)
             weights = None if dataset.weights is None else dataset.weights[rows]
-            yield start, HeldRows(dataset.rows[rows], weights)
+            yield first, HeldRows(dataset.rows[rows], weights)
         return
-    for block in range(0, dataset.n_blocks, _STRETCH_BLOCKS):
-        blocks = slice(block, block + _STRETCH_BLOCKS)
-        weights = None if dataset.weights is None else dataset.weights.blocks[blocks]
-        rows = dataset.rows.blocks[blocks]
-        yield dataset.bounds(block)[0], replace(dataset, rows=rows, weights=weights)
+    left = dataset.between(start)
+    for block in range(0, left.n_blocks, _STRETCH_BLOCKS):
+        yield start + left.bounds(block)[0], left.part(slice(block, block + _STRETCH_BLOCKS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,9 +8,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 from dgmm.engine import stepping
 from dgmm.engine.dataset import Dataset
+from dgmm.engine.events import Observer
+from dgmm.engine.execution import Execution
 from dgmm.engine.held import HeldRows
 from dgmm.engine.passes import Reader
-from dgmm.errors import ConfigurationError
+from dgmm.errors import ConfigurationError, DataError
 from dgmm.estimator import fitted, given, options
 from dgmm.estimator.arrays import NumpyTable
 from dgmm.estimator.narration import narrator
@@ -27,6 +29,8 @@ class OnlineMixture(ScoringMixture):
     n_components: int
     reg_covar: float | None
     learning_decay: float | None
+    n_features_in_: int
+    status_: str
     verbose: int
     verbose_interval: int
 
@@ -71,29 +75,30 @@ class OnlineMixture(ScoringMixture):
             parameters ask for; it is then what it was before.
         """
         del y
-        decay = options.decay(self.learning_decay)
-        if hasattr(self, "weights_"):
-            self._fold(*self._checked(X), sample_weight, decay)
-        else:
+        options.decay(self.learning_decay)
+        if not hasattr(self, "weights_"):
             self._fit(self._table(X, reset=True), sample_weight)
-        return self
-
-    def _fold(self, table: Table, mixture: Parameters, sample_weight: Any, decay: float) -> None:
-        self._check_shape(mixture)
-        origin = mixture.weights @ mixture.means
-        rules = StepRules(decay, self.reg_covar, origin)
-        relative = mixture.translated(-origin)
-        state = StepwiseState.of(relative, rules, *fitted.seen(self))
+            return self
+        table, _ = self._checked(X)
         execution = options.execution(is_lazy=table.is_lazy)
         observer = narrator(self.verbose, self.verbose_interval)
-        reader = Reader(_rows(table, sample_weight), execution, observer)
-        folded = stepping.fold(reader, state, rules)
-        if folded.state.n_steps == state.n_steps:  # no row has weight
-            return
-        is_collapsed = folded.state.is_degenerate(rules)
-        fitted.follow(self, folded.state, origin, folded.log_likelihood, is_collapsed)
-        if is_collapsed and not self.reg_covar:
-            warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=3)
+        self._fold(Reader(_rows(table, sample_weight), execution, observer))
+        if self.status_ == Status.DEGENERATE.value and not self.reg_covar:
+            warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=2)
+        return self
+
+    def _fold(self, reader: Reader, start: int = 0) -> None:
+        """Fold in the rows of a reader from one on."""
+        mixture = self._mixture()
+        self._check_shape(mixture)
+        origin = mixture.weights @ mixture.means
+        rules = StepRules(options.decay(self.learning_decay), self.reg_covar, origin)
+        relative = mixture.translated(-origin)
+        state = StepwiseState.of(relative, rules, *fitted.seen(self))
+        folded = stepping.fold(reader, state, rules, start)
+        if folded.state.n_steps > state.n_steps:  # some row has weight
+            is_collapsed = folded.state.is_degenerate(rules)
+            fitted.follow(self, folded.state, origin, folded.log_likelihood, is_collapsed)
 
     def _check_shape(self, mixture: Parameters) -> None:
         shape = given.precisions_shape(self.covariance_type, self.n_components, mixture.n_features)
@@ -116,3 +121,27 @@ def _rows(table: Table, sample_weight: Any) -> Dataset | HeldRows:
     return HeldRows(
         table.values, None if weights is None else weights.compute(scheduler="synchronous")
     )
+
+
+def fold_in(
+    mixture: OnlineMixture, dataset: Dataset, execution: Execution, observer: Observer, start: int
+) -> None:
+    """Fold the rows of a dataset, from ``start`` on, into a fitted mixture.
+
+    Raises
+    ------
+    DataError
+        If a value cannot be folded in, or rows have other features than the mixture.
+    ConfigurationError
+        If the mixture has another shape than its parameters ask for.
+    """
+    names = dataset.feature_names
+    expected = tuple(getattr(mixture, "feature_names_in_", names))
+    if names != expected or len(names) != mixture.n_features_in_:
+        message = (
+            f"The data have {len(names)} features, {', '.join(names[:10])}; the mixture was fitted "
+            f"to {mixture.n_features_in_}, {', '.join(expected[:10])}. Name the same ones in the "
+            "same order."
+        )
+        raise DataError(message)
+    mixture._fold(Reader(dataset, execution, observer), start)

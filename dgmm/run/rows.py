@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.engine.block import Block
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.execution import Execution
 from dgmm.engine.fit import fit
 from dgmm.engine.options import FitOptions
+from dgmm.engine.reduce import map_reduce
+from dgmm.estimator.gaussian_mixture import GaussianMixture
+from dgmm.estimator.online import fold_in
 from dgmm.mixture.density import Assignment, assign
 from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.result import FitResult, Sweep
@@ -86,10 +90,37 @@ class Blocks:
         wide = np.asarray(found, dtype=np.float64)
         return wide[np.isfinite(wide).all(axis=1)]
 
+    def fold(self, mixture: GaussianMixture, start: int) -> None:
+        """Fold the rows from one on into a fitted mixture, as its ``partial_fit`` does.
+
+        Parameters
+        ----------
+        mixture : GaussianMixture
+            Of rows as they are, not prepared; changed in place.
+        start : int
+            The first row.
+
+        Raises
+        ------
+        DgmmError
+            If the rows cannot be folded in; the mixture is then what it was.
+        """
+        fold_in(mixture, self._dataset, self._execution, self._observer, start)
+
+    def checksum(self, start: int, stop: int) -> int:
+        """CRC-32C of consecutive rows and their weights as they are stored.
+
+        It is the same however the input is cut in blocks, which changes as it grows.
+        """
+        some = self._dataset.between(start, stop).in_one_block()
+        return map_reduce(some, _checksum, None, self._execution, lambda _, __: None)
+
     def _part(self, blocks: Sequence[int]) -> Dataset:
-        whole, chosen = self._dataset, list(blocks)
-        weights = None if whole.weights is None else whole.weights.blocks[chosen]
-        return replace(whole, rows=whole.rows.blocks[chosen], weights=weights)
+        return self._dataset.part(list(blocks))
+
+
+def _checksum(_: None, block: Block) -> int:
+    return block.checksum
 
 
 @dataclass(frozen=True, slots=True, eq=False)

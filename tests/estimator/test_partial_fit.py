@@ -1,5 +1,8 @@
 """``partial_fit`` folds rows in: how near it comes to the exact fit, and what it never does."""
 
+from copy import deepcopy
+from functools import cache
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -12,20 +15,29 @@ from dgmm.run.configuration import loads
 from dgmm.run.stages import run
 from tests.strategies import COVARIANCE_TYPES
 
-N_FIRST = 2_000
+N_FIRST, N_ALL = 2_000, 12_000
 
 
-def rows(separation=4.0, n=12_000, seed=0):
-    """Three clumps in two dimensions, in no particular order."""
-    rng = np.random.default_rng(seed)
+def rows(separation=4.0, n=N_ALL):
+    """The first rows of three clumps in two dimensions, in no particular order."""
+    rng = np.random.default_rng(0)
     centres = separation * np.array([[0.0, 0.0], [1.0, 0.3], [-0.4, 1.0]])
     scales = np.array([1.0, 0.7, 1.4])
-    z = rng.choice(3, n, p=[0.5, 0.3, 0.2])
-    return centres[z] + scales[z][:, None] * rng.normal(size=(n, 2))
+    z = rng.choice(3, N_ALL, p=[0.5, 0.3, 0.2])
+    return (centres[z] + scales[z][:, None] * rng.normal(size=(N_ALL, 2)))[:n]
 
 
-def begun(X, **parameters):
-    return GaussianMixture(3, random_state=0, **parameters).fit(X[:N_FIRST])
+@cache
+def fitted(separation, covariance_type, reg_covar):
+    mixture = GaussianMixture(
+        3, covariance_type=covariance_type, reg_covar=reg_covar, n_init=1, random_state=0
+    )
+    return mixture.fit(rows(separation, N_FIRST))
+
+
+def begun(separation=4.0, covariance_type="full", reg_covar=None):
+    """A mixture fitted to the first rows."""
+    return deepcopy(fitted(separation, covariance_type, reg_covar))
 
 
 def exact_from(mixture, X):
@@ -64,7 +76,7 @@ def test_it_misses_the_exact_fit_by_no_more_than_that_one_misses_the_truth(
 ):
     """Twice the gap of an exact fit is about chi-squared, one for each parameter (Wilks 1938)."""
     X = rows(separation)
-    mixture = begun(X, covariance_type=covariance_type)
+    mixture = begun(separation, covariance_type)
     exact = exact_from(mixture, X)
     before = exact.lower_bound_ - mixture.score(X)
     for block in np.array_split(X[N_FIRST:], 20):
@@ -76,8 +88,8 @@ def test_it_misses_the_exact_fit_by_no_more_than_that_one_misses_the_truth(
 
 def test_what_is_counted():
     X = rows(n=3_000)
-    mixture = begun(X).partial_fit(X[2_000:2_500])
-    expected = begun(X).score(X[2_000:2_500])
+    mixture = begun().partial_fit(X[2_000:2_500])
+    expected = begun().score(X[2_000:2_500])
     assert mixture.predictive_score_ == pytest.approx(expected, rel=1e-12)
     mixture.partial_fit(X[2_500:])
     counted = (mixture.n_samples_fitted_, mixture.n_samples_seen_, mixture.n_steps_)
@@ -88,8 +100,7 @@ def test_what_is_counted():
 
 
 def test_components_keep_their_places():
-    X = rows(n=3_000)
-    mixture = begun(X)
+    mixture = begun()
     last = mixture.means_[2]
     only_last = last + 0.1 * np.random.default_rng(1).normal(size=(20_000, 2))
     mixture.partial_fit(only_last)
@@ -100,15 +111,15 @@ def test_components_keep_their_places():
 def test_lazy_rows_move_it_as_far_as_the_same_in_memory():
     X = rows(n=4_000)
     lazy = da.from_array(X[N_FIRST:], chunks=(300, 1))
-    assert_close(begun(X).partial_fit(lazy), begun(X).partial_fit(X[N_FIRST:]))
+    assert_close(begun().partial_fit(lazy), begun().partial_fit(X[N_FIRST:]))
 
 
 def test_stretches_of_lazy_rows_are_folded_in_one_after_the_other(monkeypatch):
     monkeypatch.setattr(stepping, "_STRETCH_BLOCKS", 2)
     X = rows(n=4_000)
-    at_once = begun(X).partial_fit(da.from_array(X[N_FIRST:], chunks=(400, 2)))
+    at_once = begun().partial_fit(da.from_array(X[N_FIRST:], chunks=(400, 2)))
     assert at_once.n_steps_ == 3
-    bit_by_bit = begun(X)
+    bit_by_bit = begun()
     for start, stop in [(2_000, 2_800), (2_800, 3_600), (3_600, 4_000)]:
         bit_by_bit.partial_fit(X[start:stop])
     assert_close(at_once, bit_by_bit)
@@ -118,9 +129,9 @@ def test_long_arrays_in_memory_are_cut_as_well(monkeypatch):
     monkeypatch.setattr(stepping, "_STRETCH_ROWS", 500)
     X = rows(n=3_200)
     weights = np.random.default_rng(2).uniform(0.5, 1.5, len(X))
-    at_once = begun(X).partial_fit(X[N_FIRST:], sample_weight=weights[N_FIRST:])
+    at_once = begun().partial_fit(X[N_FIRST:], sample_weight=weights[N_FIRST:])
     assert at_once.n_steps_ == 3
-    bit_by_bit = begun(X)
+    bit_by_bit = begun()
     for start, stop in [(2_000, 2_500), (2_500, 3_000), (3_000, 3_200)]:
         bit_by_bit.partial_fit(X[start:stop], sample_weight=weights[start:stop])
     assert_close(at_once, bit_by_bit)
@@ -129,7 +140,7 @@ def test_long_arrays_in_memory_are_cut_as_well(monkeypatch):
 def test_bits_are_the_same_on_a_cluster():
     X = rows(n=4_000)
     lazy = da.from_array(X[N_FIRST:], chunks=(100, 2))
-    by_threads = begun(X).partial_fit(lazy)
+    by_threads = begun().partial_fit(lazy)
     with Client(
         processes=False,
         n_workers=2,
@@ -137,32 +148,32 @@ def test_bits_are_the_same_on_a_cluster():
         dashboard_address=None,
         protocol="inproc",
     ):
-        assert_same_bits(begun(X).partial_fit(lazy), by_threads)
+        assert_same_bits(begun().partial_fit(lazy), by_threads)
 
 
 def test_a_weight_of_two_is_a_row_that_occurs_twice():
     X = rows(n=2_600)
     new = X[N_FIRST:]
-    weighted = begun(X).partial_fit(new, sample_weight=np.full(600, 2.0))
-    assert_close(weighted, begun(X).partial_fit(np.repeat(new, 2, axis=0)))
+    weighted = begun().partial_fit(new, sample_weight=np.full(600, 2.0))
+    assert_close(weighted, begun().partial_fit(np.repeat(new, 2, axis=0)))
     assert weighted.n_samples_seen_ == 3_200
 
 
 def test_rows_without_weight_change_nothing():
     X = rows(n=2_600)
-    mixture = begun(X).partial_fit(X[N_FIRST:], sample_weight=np.zeros(600))
-    assert_same_bits(mixture, begun(X))
+    mixture = begun().partial_fit(X[N_FIRST:], sample_weight=np.zeros(600))
+    assert_same_bits(mixture, begun())
     assert (mixture.n_steps_, mixture.status_) == (0, "converged")
 
 
 def test_a_fit_starts_anew_and_a_warm_one_from_where_the_mixture_stands():
-    X = rows(1.5, n=4_000)
-    mixture = begun(X).partial_fit(X[N_FIRST:])
+    X = rows(n=4_000)
+    mixture = begun().partial_fit(X[N_FIRST:])
     stands = {"weights_init": mixture.weights_, "means_init": mixture.means_}
-    assert_same_bits(mixture.fit(X), GaussianMixture(3, random_state=0).fit(X))
+    assert_same_bits(mixture.fit(X), GaussianMixture(3, n_init=1, random_state=0).fit(X))
     assert (mixture.n_samples_seen_, mixture.n_steps_) == (4_000, 0)
     assert not hasattr(mixture, "predictive_score_")
-    again = begun(X).partial_fit(X[N_FIRST:]).set_params(warm_start=True)
+    again = begun().partial_fit(X[N_FIRST:]).set_params(warm_start=True)
     stands["precisions_init"] = again.precisions_
     warm = again.fit(X)
     assert_same_bits(warm, GaussianMixture(3, **stands).fit(X))
@@ -171,7 +182,7 @@ def test_a_fit_starts_anew_and_a_warm_one_from_where_the_mixture_stands():
 
 def test_a_stored_mixture_goes_on_with_the_same_bits(tmp_path):
     X = rows(n=4_000)
-    mixture = begun(X, reg_covar=1e-3, learning_decay=0.9).partial_fit(X[2_000:3_000])
+    mixture = begun(reg_covar=1e-3).set_params(learning_decay=0.9).partial_fit(X[2_000:3_000])
     mixture.to_zarr(tmp_path / "online.zarr")
     stored = GaussianMixture.from_zarr(tmp_path / "online.zarr").partial_fit(X[3_000:])
     assert_same_bits(stored, mixture.partial_fit(X[3_000:]))
@@ -200,7 +211,7 @@ cluster: {{kind: threads}}
 def test_what_cannot_be_folded_in_is_named_by_its_row_and_changes_nothing(monkeypatch):
     monkeypatch.setattr(stepping, "_STRETCH_BLOCKS", 1)
     X = rows(n=3_000)
-    mixture = begun(X)
+    mixture = begun()
     for value, message in [(np.nan, "Row 777 .* NaN or infinite"), (1e200, "Row 777 is so far")]:
         new = X[N_FIRST:].copy()
         new[777, 1] = value
@@ -210,14 +221,14 @@ def test_what_cannot_be_folded_in_is_named_by_its_row_and_changes_nothing(monkey
     weights[777] = -1
     with pytest.raises(ValueError, match="row 777"):
         mixture.partial_fit(da.from_array(X[N_FIRST:], chunks=(250, 2)), sample_weight=weights)
-    assert_same_bits(mixture, begun(X))
+    assert_same_bits(mixture, begun())
     assert mixture.n_samples_seen_ == N_FIRST
 
 
 def test_other_features_are_refused():
     X = rows(n=3_000)
     with pytest.raises(ValueError, match="X has 1 features, but GaussianMixture is expecting 2"):
-        begun(X).partial_fit(X[:, :1])
+        begun().partial_fit(X[:, :1])
 
 
 @pytest.mark.parametrize("decay", [0.5, 1.1, 0, -1, np.nan, "slow"])
@@ -230,7 +241,7 @@ def test_a_mixture_of_another_shape_is_not_gone_on_from():
     X = rows(n=3_000)
     for other in ({"n_components": 2}, {"covariance_type": "tied"}):
         with pytest.raises(ValueError, match=r"expected what it was fitted with. Use fit\(\)"):
-            begun(X).set_params(**other).partial_fit(X[N_FIRST:])
+            begun().set_params(**other).partial_fit(X[N_FIRST:])
 
 
 def test_a_mixture_set_by_hand_needs_to_know_how_many_rows_it_stands_for():
@@ -248,7 +259,7 @@ def test_a_mixture_set_by_hand_needs_to_know_how_many_rows_it_stands_for():
 
 def test_a_component_that_collapses_is_said():
     X = rows(n=2_500)
-    mixture = begun(X, covariance_type="diag", learning_decay=0.51)
+    mixture = begun(covariance_type="diag").set_params(learning_decay=0.51)
     one_value = np.repeat(mixture.means_[:1], 100_000, axis=0)
 
     def collapse():
@@ -263,5 +274,5 @@ def test_a_component_that_collapses_is_said():
 
 def test_steps_are_told_of(capsys):
     X = rows(n=2_500)
-    begun(X).set_params(verbose=2).partial_fit(X[N_FIRST:])
+    begun().set_params(verbose=2).partial_fit(X[N_FIRST:])
     assert capsys.readouterr().out.startswith("fold: pass 0, 1 running, log-likelihood a sample -")

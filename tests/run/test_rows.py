@@ -3,11 +3,14 @@
 import json
 from importlib import import_module
 
+import google_crc32c
 import numpy as np
 import pytest
 import zarr
 
 import dgmm.run
+from dgmm import GaussianMixture
+from dgmm.errors import DataError
 from dgmm.run import Configuration, loads, open_input, run
 
 
@@ -66,3 +69,33 @@ def test_a_block_is_read_without_the_rows_that_lack_a_value(configuration):
     assert rows.shape == (99, 2)
     assert rows.dtype == np.float64
     assert np.isfinite(rows).all()
+
+
+def test_a_checksum_is_of_rows_and_not_of_blocks(configuration, tmp_path):
+    rows = zarr.open_array(tmp_path / "x.zarr", mode="r")[:]
+    with open_input(configuration).on_cluster() as blocks:
+        found = blocks.checksum(50, 350)
+        assert blocks.checksum(51, 351) != found
+    assert found == google_crc32c.value(np.ascontiguousarray(rows[50:350]).tobytes())
+
+
+def test_rows_are_folded_in_from_one_on(configuration):
+    mixture = GaussianMixture.from_zarr(run(configuration).path)
+    with open_input(configuration).on_cluster() as blocks:
+        blocks.fold(mixture, 350)
+        assert (mixture.n_samples_seen_, mixture.n_steps_) == (399 + 50, 1)
+        blocks.fold(mixture, 100)
+        assert mixture.n_samples_seen_ == 449 + 299
+
+
+def test_rows_that_cannot_be_folded_in_are_named_by_their_place_in_the_input(
+    configuration, tmp_path
+):
+    mixture = GaussianMixture.from_zarr(run(configuration).path)
+    zarr.open_array(tmp_path / "x.zarr", mode="r+")[390, 0] = np.inf
+    with open_input(configuration).on_cluster() as blocks:
+        with pytest.raises(DataError, match="Row 390 has a value that is NaN or infinite"):
+            blocks.fold(mixture, 350)
+        other = GaussianMixture(1).fit(np.random.default_rng(1).normal(size=(10, 3)))
+        with pytest.raises(DataError, match="The data have 2 features, x0, x1; the mixture was"):
+            blocks.fold(other, 0)

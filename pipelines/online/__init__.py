@@ -1,0 +1,152 @@
+"""Follow growing data with a mixture that goes on: ``python -m pipelines.online CONFIG``."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+import dgmm
+from dgmm import GaussianMixture
+from dgmm.errors import InputChangedError, TemporaryError
+from dgmm.run import Blocks, Configuration, conflict, only_writer, open_input, run
+from pipelines import frame
+from pipelines.frame import Observer, Outcome
+from pipelines.online.judgement import Facts, Folded, Limits, reason_to_refit, remembered
+from pipelines.online.kept import Kept, Store
+
+_WITNESSES = 4096  # the last rows seen, by whose checksum it is known that data have grown
+
+
+class Settings(frame.Settings):
+    """What is followed, and when it is fitted anew."""
+
+    refit_every: int = Field(
+        default=7, ge=1, description="Every so many calls with new rows fit all rows anew."
+    )
+    tolerance: float = Field(
+        default=0.05,
+        ge=0,
+        allow_inf_nan=False,
+        description="All rows are fitted anew when the mean log density of new ones, before they "
+        "are folded in, is lower than usual by more than this, in nats, and more than chance.",
+    )
+    learning_decay: float | None = Field(
+        default=None,
+        gt=0.5,
+        le=1,
+        description="The exponent of the steps: with 1 all rows count alike, with less those seen "
+        "lately count more; null is 0.7.",
+    )
+
+    @field_validator("run")
+    @classmethod
+    def _can_be_followed(cls, run: Configuration) -> Configuration:
+        if "://" in run.output.path:
+            raise conflict(f"found output.path {run.output.path}, expected a directory")
+        if run.prepare.scale != "none" or run.prepare.pca is not None:
+            raise conflict("found prepare, expected none: rows are folded in as they are")
+        return run
+
+    @property
+    def limits(self) -> Limits:
+        """When to fit anew."""
+        return Limits(self.refit_every, self.tolerance)
+
+
+def job(settings: Settings, observer: Observer) -> Outcome:
+    """Fold new rows into the mixture of earlier calls, or fit all rows anew where that is due."""
+    store = Store(Path(settings.run.output.path) / "online")
+    with only_writer(store.folder):
+        kept = store.load()
+        opened = open_input(settings.run)
+        if kept is not None and kept.facts.fingerprint == opened.fingerprint:
+            return _nothing_new(store)
+        n_rows, folded = opened.n_rows, None
+        with opened.on_cluster(observer) as blocks:
+            if kept is not None:
+                _check_grown(kept.facts, n_rows, blocks)
+                if n_rows == kept.facts.n_rows:
+                    return _nothing_new(store)
+                folded = _fold(kept, settings.learning_decay, blocks)
+            checksum = blocks.checksum(max(0, n_rows - _WITNESSES), n_rows)
+        n_new = n_rows if kept is None else n_rows - kept.facts.n_rows
+        following, line = _follow(kept, folded, n_rows, settings, observer)
+        seen = replace(
+            following.facts, n_rows=n_rows, checksum=checksum, fingerprint=opened.fingerprint
+        )
+        store.keep(Kept(following.mixture, seen))
+    return Outcome((f"{n_new:,} new rows{_told(folded)}", line, str(store.latest)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return frame.execute("online", job, Settings, arguments)
+
+
+def _nothing_new(store: Store) -> Outcome:
+    return Outcome((f"nothing new: {store.latest}",), is_new=False)
+
+
+def _check_grown(facts: Facts, n_rows: int, blocks: Blocks) -> None:
+    """Refuse an input whose first rows are not those that the mixture has seen."""
+    first, last = max(0, facts.n_rows - _WITNESSES), facts.n_rows
+    if n_rows < last:
+        found = f"The input has {n_rows:,} rows, and had {last:,}"
+    elif blocks.checksum(first, last) != facts.checksum:
+        found = f"Rows {first} to {last - 1} are not what they were"
+    else:
+        return
+    raise InputChangedError(
+        f"{found}; expected data that grow at their end. Put back what was there, or remove the "
+        "directory `online` of the output to start anew."
+    )
+
+
+def _fold(kept: Kept, learning_decay: float | None, blocks: Blocks) -> Folded:
+    """Fold new rows into the mixture, which changes."""
+    mixture = kept.mixture.set_params(learning_decay=learning_decay)
+    before, n_steps = mixture.n_samples_seen_, mixture.n_steps_
+    blocks.fold(mixture, kept.facts.n_rows)
+    weight = mixture.n_samples_seen_ - before
+    counts = mixture.n_steps_ > n_steps
+    log_density = mixture.predictive_score_ if counts else None
+    is_collapsed = mixture.status_ == "degenerate"
+    return Folded(weight, mixture.n_features_in_, log_density, is_collapsed)
+
+
+def _follow(
+    kept: Kept | None, folded: Folded | None, n_rows: int, settings: Settings, observer: Observer
+) -> tuple[Kept, str]:
+    """What is to be kept but for what is known of the rows, and a sentence on it."""
+    if kept is None or folded is None:
+        mixture, path = _fitted(settings, n_rows, observer)
+        facts = Facts(log_densities=(mixture.lower_bound_,), run=path)
+        return Kept(mixture, facts), f"fitted to all {n_rows:,} rows: {path}"
+    log_densities = remembered(folded, kept.facts, settings.limits)
+    reason = reason_to_refit(folded, kept.facts, settings.limits)
+    if reason is None:
+        n_folds = kept.facts.n_folds + 1
+        facts = replace(kept.facts, n_folds=n_folds, log_densities=log_densities)
+        return Kept(kept.mixture, facts), f"folded in, {n_folds} since the exact fit"
+    mixture, path = _fitted(settings, n_rows, observer)
+    facts = Facts(log_densities=log_densities, run=path)
+    return Kept(mixture, facts), f"fitted anew to all {n_rows:,} rows ({reason}): {path}"
+
+
+def _fitted(settings: Settings, n_rows: int, observer: Observer) -> tuple[GaussianMixture, str]:
+    """The mixture that a run chooses, and the path of the run."""
+    finished = run(settings.run, observer)
+    found = dgmm.open_result(finished.path).attributes["n_samples"]
+    if found != n_rows:
+        raise TemporaryError(
+            f"The input grew from {n_rows:,} to {found:,} rows while it was read. Run the same "
+            "command again."
+        )
+    return GaussianMixture.from_zarr(finished.path), finished.path
+
+
+def _told(folded: Folded | None) -> str:
+    if folded is None or folded.log_density is None:
+        return ""
+    return f", mean log density {folded.log_density:.6g} before they were folded in"

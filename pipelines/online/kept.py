@@ -1,0 +1,100 @@
+"""What calls leave for the next one: a mixture, and what is known of it; old or new, never half.
+
+Both are Zarr groups that appear whole: ``N.facts.zarr``, and after it ``N.mixture.zarr``, by which
+they become the state. A call that ends before that leaves the state of the one before.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dgmm import GaussianMixture
+from dgmm.errors import OutputError
+from dgmm.run import Variable, read_group, write_group
+from pipelines.online.judgement import Facts
+
+FORMAT = "dgmm-online"
+FORMAT_VERSION = 1
+
+_PLAIN = ("run", "n_folds", "n_rows", "checksum", "fingerprint")
+_KEPT = 2  # so that who has just followed the link finds what it names
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A mixture and what is known of it."""
+
+    mixture: GaussianMixture
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A directory of states, of which the one with the highest number counts; for one writer."""
+
+    folder: Path
+
+    @property
+    def latest(self) -> Path:
+        """A link to the mixture of the state."""
+        return self.folder / "latest.zarr"
+
+    def load(self) -> Kept | None:
+        """The state; None if there is none.
+
+        Raises
+        ------
+        OutputError, StorageError
+            If it cannot be read.
+        """
+        numbers = self._numbers()
+        if not numbers:
+            return None
+        arrays, attributes = read_group(self._path(numbers[-1], "facts"))
+        found = (attributes["format"], attributes.get("format_version"))
+        if found != (FORMAT, FORMAT_VERSION):
+            raise OutputError(
+                f"{self.folder} has format {found[0]} {found[1]}, expected {FORMAT} "
+                f"{FORMAT_VERSION}. Remove it to start anew."
+            )
+        plain = {name: attributes[name] for name in _PLAIN}
+        facts = Facts(log_densities=tuple(arrays["log_densities"].tolist()), **plain)
+        return Kept(GaussianMixture.from_zarr(self._path(numbers[-1], "mixture")), facts)
+
+    def keep(self, kept: Kept) -> None:
+        """Make this the state, and remove old ones.
+
+        Raises
+        ------
+        OutputError, StorageError
+            If it cannot be written; the state is then what it was.
+        """
+        numbers = self._numbers()
+        number = numbers[-1] + 1 if numbers else 1
+        plain = {name: getattr(kept.facts, name) for name in _PLAIN}
+        attributes = {"format": FORMAT, "format_version": FORMAT_VERSION, **plain}
+        log_densities = np.asarray(kept.facts.log_densities, np.float64)
+        variables = {"log_densities": Variable(("call",), log_densities)}
+        write_group(self._path(number, "facts"), variables, attributes, overwrite=True)
+        kept.mixture.to_zarr(self._path(number, "mixture"))
+        self._link(self._path(number, "mixture").name)
+        for old in (*numbers, number)[:-_KEPT]:
+            for kind in ("mixture", "facts"):  # in this order, or a mixture would lack its facts
+                shutil.rmtree(self._path(old, kind), ignore_errors=True)
+
+    def _numbers(self) -> list[int]:
+        return sorted(
+            int(path.name.split(".")[0]) for path in self.folder.glob("[0-9]*.mixture.zarr")
+        )
+
+    def _path(self, number: int, kind: str) -> Path:
+        return self.folder / f"{number:06}.{kind}.zarr"
+
+    def _link(self, name: str) -> None:
+        new = self.folder / ".latest.zarr"
+        new.unlink(missing_ok=True)
+        new.symlink_to(name)
+        os.replace(new, self.latest)
