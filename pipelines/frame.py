@@ -15,18 +15,12 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import Field
 
-from dgmm.errors import DgmmError, UsageError
+from dgmm.errors import UsageError
 from dgmm.run import Configuration, Section, Style, ending, load_as, speaking, stoppable
 
 logger = logging.getLogger("dgmm.pipelines")  # a part of dgmm to those who choose what to hear
 
 Observer = Callable[[Any], None]
-
-
-class HeldBackError(DgmmError):
-    """The job is complete, and its result is not published: a person has to look at it (65)."""
-
-    exit_code = 65
 
 
 class Settings(Section):

@@ -15,12 +15,13 @@ from dgmm.errors import (
     ConfigurationError,
     DataError,
     DgmmError,
+    HeldBackError,
     OutputError,
     StorageError,
     TemporaryError,
 )
 from dgmm.run.configuration import resolved
-from pipelines.frame import HeldBackError, Observer, Outcome, Settings, execute
+from pipelines.frame import Observer, Outcome, Settings, execute
 
 CONFIG = """\
 keep: 3
