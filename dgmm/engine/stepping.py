@@ -17,6 +17,7 @@ from dgmm.engine.refusals import (
     refuse_non_finite,
     refuse_too_far,
 )
+from dgmm.errors import DataError
 from dgmm.mixture import kernels, stepwise
 from dgmm.mixture.density import assign
 from dgmm.mixture.frame import Frame
@@ -134,4 +135,8 @@ def _see_block(task: _Task, block: Block) -> _Seen:
         frame = Frame.of(block.rows, block.weights, task.packed.origin)
         if not (np.isfinite(statistics.log_likelihood).all() and np.isfinite(frame.scatter).all()):
             refuse_too_far(block, 0, assign(task.mixture, block.rows), block.complete)
+            raise DataError(
+                f"Rows {block.start} to {block.start + block.n_rows - 1} have weights by which the "
+                "squares of their values do not fit into float64. Use smaller weights."
+            )
     return _Seen(statistics, frame)

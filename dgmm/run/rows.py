@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.engine.block import Block
+from dgmm.engine.block import checksum_of
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.execution import Execution
@@ -113,14 +113,10 @@ class Blocks:
         It is the same however the input is cut in blocks, which changes as it grows.
         """
         some = self._dataset.between(start, stop).in_one_block()
-        return map_reduce(some, _checksum, None, self._execution, lambda _, __: None)
+        return map_reduce(some, checksum_of, None, self._execution, lambda _, __: None)
 
     def _part(self, blocks: Sequence[int]) -> Dataset:
         return self._dataset.part(list(blocks))
-
-
-def _checksum(_: None, block: Block) -> int:
-    return block.checksum
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -53,6 +53,7 @@ class Store:
         numbers = self._numbers()
         if not numbers:
             return None
+        mixture = self._path(numbers[-1], "mixture")
         arrays, attributes = read_group(self._path(numbers[-1], "facts"))
         found = (attributes["format"], attributes.get("format_version"))
         if found != (FORMAT, FORMAT_VERSION):
@@ -62,7 +63,9 @@ class Store:
             )
         plain = {name: attributes[name] for name in _PLAIN}
         facts = Facts(log_densities=tuple(arrays["log_densities"].tolist()), **plain)
-        return Kept(GaussianMixture.from_zarr(self._path(numbers[-1], "mixture")), facts)
+        if not self.latest.is_symlink() or self.latest.readlink() != Path(mixture.name):
+            self._link(mixture)  # as a call that was killed should have
+        return Kept(GaussianMixture.from_zarr(mixture), facts)
 
     def keep(self, kept: Kept) -> None:
         """Make this the state, and remove old ones.
@@ -79,22 +82,31 @@ class Store:
         log_densities = np.asarray(kept.facts.log_densities, np.float64)
         variables = {"log_densities": Variable(("call",), log_densities)}
         write_group(self._path(number, "facts"), variables, attributes, overwrite=True)
-        kept.mixture.to_zarr(self._path(number, "mixture"))
-        self._link(self._path(number, "mixture").name)
-        for old in (*numbers, number)[:-_KEPT]:
-            for kind in ("mixture", "facts"):  # in this order, or a mixture would lack its facts
-                shutil.rmtree(self._path(old, kind), ignore_errors=True)
+        mixture = self._path(number, "mixture")
+        kept.mixture.to_zarr(mixture)
+        self._link(mixture)
+        self._clean(number - _KEPT)
 
     def _numbers(self) -> list[int]:
-        return sorted(
-            int(path.name.split(".")[0]) for path in self.folder.glob("[0-9]*.mixture.zarr")
-        )
+        return sorted(_number(path) for path in self.folder.glob("[0-9]*.mixture.zarr"))
 
     def _path(self, number: int, kind: str) -> Path:
         return self.folder / f"{number:06}.{kind}.zarr"
 
-    def _link(self, name: str) -> None:
+    def _link(self, mixture: Path) -> None:
+        """Let the link name a mixture, in one step."""
         new = self.folder / ".latest.zarr"
         new.unlink(missing_ok=True)
-        new.symlink_to(name)
+        new.symlink_to(mixture.name)
         os.replace(new, self.latest)
+
+    def _clean(self, number: int) -> None:
+        """Remove states up to this one, and what calls that were killed have left."""
+        old = [path for path in self.folder.glob("[0-9]*.zarr") if _number(path) <= number]
+        # the mixture before its facts, without which it would be a state that cannot be read
+        for path in (*sorted(old, reverse=True), *self.folder.glob(".[0-9]*.zarr.*")):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _number(path: Path) -> int:
+    return int(path.name.split(".")[0])

@@ -221,6 +221,8 @@ def test_what_cannot_be_folded_in_is_named_by_its_row_and_changes_nothing(monkey
     weights[777] = -1
     with pytest.raises(ValueError, match="row 777"):
         mixture.partial_fit(da.from_array(X[N_FIRST:], chunks=(250, 2)), sample_weight=weights)
+    with pytest.raises(ValueError, match="Rows 0 to 1 have weights by which the squares"):
+        mixture.partial_fit(1e100 * X[:2], sample_weight=1e130)
     assert_same_bits(mixture, begun())
     assert mixture.n_samples_seen_ == N_FIRST
 

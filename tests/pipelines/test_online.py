@@ -1,6 +1,7 @@
 """The pipeline that follows growing data: folds in what is new, and fits anew when that is due."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import zarr
 
 import dgmm
 from dgmm import GaussianMixture
-from dgmm.errors import StorageError
+from dgmm.io.runs import list_runs
+from dgmm.run.runs import publish
 from pipelines.online import main
 from pipelines.online.judgement import Facts, Folded, Limits, is_worse, reason_to_refit, remembered
 from pipelines.online.kept import Store
@@ -123,6 +125,18 @@ def test_rows_that_fit_worse_than_usual_have_all_fitted_anew(capsys):
     assert counted() == (1000, 1000, "converged")
 
 
+def test_an_exact_fit_that_is_held_back_is_adopted_when_a_person_has_published_it(capsys):
+    grow(night(1, n=2_000) + 20.0)
+    for _ in range(2):
+        assert main(["online.yaml"]) == 65
+        assert "held back" in capsys.readouterr().err
+        assert counted() == (500, 500, "converged")
+    (waiting,) = {run.run_id for run in list_runs(Path("out")) if not run.is_latest}
+    publish("out", waiting)
+    assert main(["online.yaml"]) == 0
+    assert counted() == (2_500, 2_500, "converged")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -139,39 +153,48 @@ def test_data_that_have_not_grown_are_refused(folder, capsys, change, message):
     assert state(folder) == before
 
 
-def test_a_call_that_fails_leaves_the_state_before_and_the_next_one_does_it_all(
-    folder, monkeypatch
-):
-    before = state(folder)
+STAGES = {
+    "folding": ("dgmm.run.rows.fold_in", ()),
+    "the exact fit": ("pipelines.online.run", ("--set", "refit_every=1")),
+    "its facts": ("pipelines.online.kept.write_group", ()),
+    "its mixture": ("dgmm.GaussianMixture.to_zarr", ()),
+    "the link": ("pipelines.online.kept.Store._link", ()),
+    "cleaning up": ("pipelines.online.kept.Store._clean", ()),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_call_that_is_stopped_leaves_the_old_state_or_the_new_one(stage, folder, monkeypatch):
+    (target, options), stopped = STAGES[stage], []
+
+    def stop(*arguments, **_):
+        stopped.append(arguments)
+        raise KeyboardInterrupt
+
+    old = counted()
     grow(night(1))
-    failures = []
-
-    def full(*arguments):
-        failures.append(arguments)
-        raise StorageError("No space left on device")
-
+    calls = ["online.yaml", *options]
     with monkeypatch.context() as context:
-        context.setattr(GaussianMixture, "to_zarr", full)
-        assert main(["online.yaml"]) == 74
-    assert len(failures) == 1
-    assert {path: state(folder)[path] for path in before} == before
-    assert counted() == (500, 500, "converged")
-    assert main(["online.yaml"]) == 0
-    assert counted() == (500, 1000, "online")
+        context.setattr(target, stop)
+        assert main(calls) == 130
+    assert len(stopped) == 1
+    new = (1000, 1000, "converged") if options else (500, 1000, "online")
+    assert counted() in (old, new)
+    is_done = Store(folder / "out" / "online").load().facts.n_rows == 1000
+    assert is_done == (stage in ("the link", "cleaning up"))
+    assert main(calls) == (99 if is_done else 0)
+    assert counted() == new
 
 
-def test_a_refit_that_fails_is_done_by_the_next_call(monkeypatch):
-    grow(night(1))
-
-    def lost(*_):
-        raise StorageError("gone")
-
-    with monkeypatch.context() as context:
-        context.setattr("pipelines.online.run", lost)
-        assert main(["online.yaml", "--set", "refit_every=1"]) == 74
-    assert counted() == (500, 500, "converged")
-    assert main(["online.yaml", "--set", "refit_every=1"]) == 0
-    assert counted() == (1000, 1000, "converged")
+def test_what_killed_calls_have_left_is_removed(folder):
+    store = Store(folder / "out" / "online")
+    (store.folder / ".000002.mixture.zarr.0123abcd" / "means").mkdir(parents=True)
+    before = counted()
+    store.latest.unlink()
+    assert store.load().facts.n_rows == 500
+    assert counted() == before
+    store.keep(store.load())
+    assert not list(store.folder.glob(".0*"))
 
 
 def test_only_the_last_two_states_stay(folder):
