@@ -180,6 +180,15 @@ def test_a_fit_starts_anew_and_a_warm_one_from_where_the_mixture_stands():
     assert warm.lower_bound_ == pytest.approx(mixture.lower_bound_, abs=1e-6)
 
 
+def test_it_is_one_start_among_others_of_an_exact_fit():
+    X = rows(n=4_000)
+    mixture = begun().partial_fit(X[N_FIRST:])
+    exact = GaussianMixture(3, n_init=1, init_params=mixture).fit(X)
+    assert exact.status_ == "converged"
+    assert exact.lower_bound_ >= mixture.score(X)
+    np.testing.assert_allclose(exact.means_, mixture.means_, atol=0.1)
+
+
 def test_a_stored_mixture_goes_on_with_the_same_bits(tmp_path):
     X = rows(n=4_000)
     mixture = begun(reg_covar=1e-3).set_params(learning_decay=0.9).partial_fit(X[2_000:3_000])
