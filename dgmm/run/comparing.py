@@ -1,5 +1,6 @@
 """The result of a run beside the one that it started from, and what is held back."""
 
+import logging
 from typing import Any
 
 from dgmm.engine.comparison import Side, compare
@@ -9,13 +10,15 @@ from dgmm.engine.options import FitOptions
 from dgmm.engine.schedule import weighty
 from dgmm.errors import HeldBackError
 from dgmm.io.drift_store import read_drift
-from dgmm.io.layout import run_path
+from dgmm.io.layout import run_name, run_path
 from dgmm.io.location import Place
 from dgmm.io.reader import Result
 from dgmm.io.runs import is_held_back
 from dgmm.mixture.verdict import Drift, Limits, Verdict
 from dgmm.run.drift_limits import DriftLimits
 from dgmm.run.earlier import Continued
+
+logger = logging.getLogger(__name__)
 
 
 def compared(
@@ -45,7 +48,7 @@ def compared(
     rows, weights = weighty(profile)
     newer, origin = goes_on.sweep.best, profile.mean
     n_older = earlier.attributes["n_samples"] - earlier.attributes.get("n_missing", 0)
-    return compare(
+    drift = compare(
         Side(
             goes_on.older.translated(-origin),
             earlier.labelling.labels,
@@ -64,6 +67,9 @@ def compared(
         limits_of(allowed),
         observer,
     )
+    said = " ".join((drift.verdict.sentence, *drift.reasons))
+    logger.info("beside %s: %s. %s", run_name(earlier.path), drift.verdict.value, said)
+    return drift
 
 
 def limits_of(section: DriftLimits) -> Limits:
