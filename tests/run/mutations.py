@@ -10,8 +10,12 @@ from typing import Any
 
 from dgmm.run.yaml import read_mapping
 
+_ROOT = Path(__file__).parents[2]
+_OF_PIPELINES = {path.stem for path in (_ROOT / "pipelines").iterdir()}  # which have other keys
 BASES = tuple(
-    path.read_text() for path in sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+    path.read_text()
+    for path in sorted((_ROOT / "configs").glob("*.yaml"))
+    if path.stem not in _OF_PIPELINES
 )
 
 _TOKENS = [
