@@ -23,12 +23,13 @@ def table(study: Study, axes: Axes, criterion: str) -> Iterator[str]:
         return
     least = np.unravel_index(np.nanargmin(mean), mean.shape)
     differences = values - values[:, least[0], least[1]][:, None, None]
+    several = np.array(axes.n_components) > 1  # one component agrees with any other
     columns = {
         f"{criterion.upper()} per row": (mean, 5),
         "deviation": (deviation_of(values), 5),
         "- least": (mean_of(differences), 5),
         "std. error": (error_of(differences), 5),
-        "agreement": (mean_of(study.agreement), 2),
+        "agreement": (np.where(several, mean_of(study.agreement), np.nan), 2),
     }
     rows = [("type", "K", *columns)]
     for kind in np.argsort(np.where(np.isnan(mean), np.inf, mean).min(axis=1), kind="stable"):

@@ -8,6 +8,7 @@ import xarray
 import zarr
 
 from dgmm.errors import ConfigurationError
+from dgmm.run import only_writer
 from dgmm.run.rows import Blocks
 from pipelines.stability import main
 from pipelines.stability.subsets import design
@@ -21,7 +22,7 @@ subset_blocks: 3
 skipped_exit_code: 99
 run:
   input: {path: x.zarr, partition_size: 3200}
-  model: {n_components: 1:4, covariance_type: [spherical, diag], n_init: 1}
+  model: {n_components: 1:4, covariance_type: [spherical, diag], n_init: 1, tol: 1e-3}
   output: {path: out}
   cluster: {kind: threads}
 """
@@ -187,6 +188,13 @@ def test_fits_that_are_kept_are_not_fitted_again(folder, capsys, monkeypatch):
     first, second = (zarr.open_group(lines[-1], mode="r") for lines in (whole, resumed))
     for name in ("criterion", "log_likelihood", "agreement"):
         np.testing.assert_array_equal(first[name][:], second[name][:])
+
+
+def test_a_second_study_leaves_the_first_alone(folder, capsys):
+    with only_writer(folder / "out" / "stability"):
+        assert main([str(folder / "stability.yaml")]) == 75
+    assert "is being written to by process" in capsys.readouterr().err
+    assert not list((folder / "out" / "stability").glob("*.zarr"))
 
 
 def test_an_object_store_is_refused_with_its_line(folder, capsys):
