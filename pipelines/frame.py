@@ -6,16 +6,17 @@ which any program may call, and ``main``, which hands both to :func:`execute`.
 
 import argparse
 import logging
+import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import Field
 
-from dgmm.errors import UsageError
+from dgmm.errors import StorageError, UsageError
 from dgmm.run import Configuration, Section, Style, ending, load_as, speaking, stoppable
 
 logger = logging.getLogger("dgmm.pipelines")  # a part of dgmm to those who choose what to hear
@@ -90,12 +91,23 @@ def execute(
                 outcome = job(wanted, observer)
                 if style.as_json:
                     _log_end(name, outcome)
+        _tell(style.conceal(line) for line in outcome.lines)
     except (KeyboardInterrupt, Exception) as error:
         end = ending(error, style, with_traceback=debug)
         sys.stderr.write(f"{end.text}\n")
         return end.exit_code
-    sys.stdout.writelines(f"{style.conceal(line)}\n" for line in outcome.lines)
     return 0 if outcome.is_new else wanted.skipped_exit_code
+
+
+def _tell(lines: Iterable[str]) -> None:
+    try:
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again
+        raise StorageError(
+            f"all is done, but stdout cannot be written to: {error.strerror}"
+        ) from error
 
 
 def _log_end(name: str, outcome: Outcome) -> None:

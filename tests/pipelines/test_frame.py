@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import pytest
 from pydantic import Field
@@ -174,25 +175,45 @@ def test_what_variables_stand_for_is_used_and_never_told(job, tmp_path, capsys, 
     assert capsys.readouterr().out == "read ${DATA}\n"
 
 
-def test_a_signal_ends_a_job_with_75(tmp_path):
-    (tmp_path / "job.yaml").write_text(CONFIG.replace("keep: 3\n", ""))
-    program = (
-        "import os, signal, sys\n"
-        "from pipelines.frame import Outcome, Settings, execute\n"
-        "def job(settings, observer):\n"
-        "    os.kill(os.getpid(), signal.SIGTERM)\n"
-        "    return Outcome(())\n"
-        "sys.exit(execute('some', job, Settings, sys.argv[1:]))\n"
-    )
-    (tmp_path / "job.py").write_text(program)
-    done = subprocess.run(
-        [sys.executable, str(tmp_path / "job.py"), str(tmp_path / "job.yaml")],
+PROGRAM = """
+import os, signal, sys
+from pipelines.frame import Outcome, Settings, execute
+
+def job(settings, observer):
+    {act}
+    return Outcome(("found it",))
+
+sys.exit(execute("some", job, Settings, sys.argv[1:]))
+"""
+
+
+def run_alone(folder: Path, act: str, stdout: int | IO[str]) -> subprocess.CompletedProcess[str]:
+    """A job in a process of its own."""
+    (folder / "job.yaml").write_text(CONFIG.replace("keep: 3\n", ""))
+    (folder / "job.py").write_text(PROGRAM.format(act=act))
+    return subprocess.run(
+        [sys.executable, str(folder / "job.py"), str(folder / "job.yaml")],
         env={"PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=60,
+        check=False,
     )
-    assert done.returncode == 75
+
+
+def test_a_signal_ends_a_job_with_75(tmp_path):
+    done = run_alone(tmp_path, "os.kill(os.getpid(), signal.SIGTERM)", subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (75, "")
     assert done.stderr == (
         f"dgmm: stopped by {signal.SIGTERM.name}; the same command again goes on from here\n"
+    )
+
+
+def test_a_log_on_a_full_disk_is_one_line_and_74(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = run_alone(tmp_path, "pass", full)
+    assert done.returncode == 74
+    assert done.stderr == (
+        "dgmm: all is done, but stdout cannot be written to: No space left on device\n"
     )
