@@ -40,6 +40,8 @@ class Facts:
         Of the input.
     versions : tuple of str
         Of what computes, such as ``"numpy 2.3.0"``.
+    started_from : str
+        The name of the run whose mixtures are starts; empty if there is none.
     """
 
     run_id: str
@@ -47,6 +49,7 @@ class Facts:
     n_features: int
     block_rows: int
     versions: tuple[str, ...]
+    started_from: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +124,7 @@ class Checkpoint:
 
     def runs(self) -> tuple[str, ...]:
         """Names under which this run has begun: a new one each time that its input was touched."""
-        found, _ = self._read("runs", _Runs)
+        found, _ = _read(self._directory, "runs", _Runs)
         return () if found is None else found.run_ids
 
     def begin(self) -> None:
@@ -139,6 +142,8 @@ class Checkpoint:
     def load(self) -> Progress | None:
         """How far an interrupted run has come; None, and an empty directory, if there was none.
 
+        One that had started from another result is none: that of now leads elsewhere.
+
         Raises
         ------
         InputChangedError
@@ -148,7 +153,14 @@ class Checkpoint:
         StorageError
             If the file system fails.
         """
-        begun, checksum = self._read("profile", _Begun)
+        begun, checksum = _read(self._directory, "profile", _Begun)
+        if begun is not None and begun.facts.started_from != self._facts.started_from:
+            _logger.warning(
+                "the interrupted run had started from %s; it begins anew from %s",
+                begun.facts.started_from or "no result",
+                self._facts.started_from or "no result",
+            )
+            begun = None
         if begun is None:
             with creation_failures(self._directory):
                 if self._directory.exists():
@@ -157,7 +169,7 @@ class Checkpoint:
             return None
         self._check(begun.facts)
         self._profile = checksum
-        reached, _ = self._read("states", _Reached)
+        reached, _ = _read(self._directory, "states", _Reached)
         if reached is None or reached.profile != checksum:
             return Progress(begun.profile, PROFILE, 1, ())
         return Progress(begun.profile, reached.stage, reached.n_passes, reached.states)
@@ -182,7 +194,7 @@ class Checkpoint:
 
     def has_assignments(self, model: str) -> bool:
         """Whether assignments of this run by this model, named by its digest, were begun."""
-        found, _ = self._read("assignments", _Assigning)
+        found, _ = _read(self._directory, "assignments", _Assigning)
         return found == _Assigning(self._facts.run_id, model)
 
     def keep_assignments(self, model: str) -> None:
@@ -214,26 +226,6 @@ class Checkpoint:
         with storage_failures(path):
             return write_sealed(path, value)
 
-    def _read(self, name: str, kind: type[_File]) -> tuple[_File | None, int]:
-        """What a file holds and its checksum; None if it is not there or of no use."""
-        path = self._directory / name
-        try:
-            value, checksum = read_sealed(path, _CLASSES)
-        except (FileNotFoundError, NotADirectoryError):
-            return None, 0
-        except DamagedError as error:
-            _logger.warning("%s is left out of account: %s", path, error)
-            if path.is_dir():  # which no file could take the place of
-                with storage_failures(path):
-                    remove_tree(path)
-            return None, 0
-        except OSError as error:
-            raise StorageError(f"{path} cannot be read: {error}.") from error
-        if not isinstance(value, kind):
-            _logger.warning("%s is left out of account: it holds something else", path)
-            return None, 0
-        return value, checksum
-
     def _check(self, before: Facts) -> None:
         now = self._facts
         if before.versions != now.versions:
@@ -252,6 +244,35 @@ class Checkpoint:
             f"with {_shape(before)}. {rows if first < last else ''}"
             "Put the input back as it was, or start anew with `dgmm run --fresh`."
         )
+
+
+def begun_runs(attempts: Place) -> frozenset[str]:
+    """Names of the runs that some attempt in this directory goes on with."""
+    with storage_failures(attempts):
+        folders = [*attempts.iterdir()] if attempts.is_dir() else []
+    found = (_read(folder, "runs", _Runs)[0] for folder in folders)
+    return frozenset(run_id for runs in found if runs is not None for run_id in runs.run_ids)
+
+
+def _read(directory: Place, name: str, kind: type[_File]) -> tuple[_File | None, int]:
+    """What a file holds and its checksum; None if it is not there or of no use."""
+    path = directory / name
+    try:
+        value, checksum = read_sealed(path, _CLASSES)
+    except (FileNotFoundError, NotADirectoryError):
+        return None, 0
+    except DamagedError as error:
+        _logger.warning("%s is left out of account: %s", path, error)
+        if path.is_dir():  # which no file could take the place of
+            with storage_failures(path):
+                remove_tree(path)
+        return None, 0
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(value, kind):
+        _logger.warning("%s is left out of account: it holds something else", path)
+        return None, 0
+    return value, checksum
 
 
 def _shape(facts: Facts) -> str:

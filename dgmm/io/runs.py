@@ -8,7 +8,15 @@ from typing import Any
 from dgmm.errors import InputNotFoundError, OutputError
 from dgmm.io.arrays import storage_failures
 from dgmm.io.atomic import remove_tree
-from dgmm.io.layout import FORMAT, LATEST_POINTER, ROOT_METADATA, report_path, run_path
+from dgmm.io.checkpoint import begun_runs
+from dgmm.io.layout import (
+    FORMAT,
+    LATEST_POINTER,
+    ROOT_METADATA,
+    is_committed,
+    report_path,
+    run_path,
+)
 from dgmm.io.location import Place
 
 
@@ -99,8 +107,20 @@ def is_held_back(output: Place, run_id: str) -> bool:
     return any(run.run_id == run_id for run in held_back(list_runs(output)))
 
 
+def is_overtaken(output: Place, run_id: str) -> bool:
+    """Whether the pointer names a run that was completed later than this one."""
+    latest = _latest(output)
+    if latest is None:
+        return False
+    of_this, of_latest = (_run(run_path(output, name), latest) for name in (run_id, latest))
+    return of_this.created < of_latest.created
+
+
 def superfluous(output: Place, keep: int) -> tuple[Run, ...]:
-    """The complete runs beyond the newest ``keep``; never the one that the pointer names.
+    """What nobody needs: complete runs beyond the newest ``keep``, and what is left of others.
+
+    The one that the pointer names always stays, and so does one that an attempt goes on with.
+    Without root metadata, any other was being removed, or its attempt is gone.
 
     Raises
     ------
@@ -114,11 +134,13 @@ def superfluous(output: Place, keep: int) -> tuple[Run, ...]:
             "the latest result again, which writes it anew."
         )
     complete = [run for run in runs if run.is_complete]
-    return tuple(run for run in complete[keep:] if not run.is_latest)
+    begun = begun_runs(output / "attempts")
+    left = (run for run in runs if not is_committed(run.path) and run.run_id not in begun)
+    return (*(run for run in complete[keep:] if not run.is_latest), *left)
 
 
 def remove_run(output: Place, run: Run) -> None:
-    """Remove a complete run that the pointer does not name, and its report; root metadata first.
+    """Remove a run that the pointer does not name, and its report; root metadata first.
 
     Readers then see no group, rather than one that lacks arrays. Its name is free again.
 
@@ -134,8 +156,8 @@ def remove_run(output: Place, run: Run) -> None:
     path = run_path(output, run.run_id)
     with storage_failures(path):
         (path / ROOT_METADATA).unlink(missing_ok=True)
-        remove_tree(path)
         report_path(output, run.run_id).unlink(missing_ok=True)
+        remove_tree(path)
 
 
 def _run(path: Place, latest: str | None) -> Run:

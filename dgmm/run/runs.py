@@ -109,7 +109,9 @@ def prune(
     *,
     only_say: bool = False,
 ) -> tuple[Run, ...]:
-    """Remove all complete runs but the newest few and the latest result.
+    """Remove all complete runs but the newest few and the latest result, and remains of others.
+
+    Where there is nothing to remove, nobody else need have ended.
 
     Parameters
     ----------
@@ -133,9 +135,9 @@ def prune(
         If a run is being written there.
     """
     place = output_place(output, storage_options)
-    if only_say:
-        return superfluous(place, keep)
-    list_runs(place)  # refuses what is no output, where a lock would make it one
+    found = superfluous(place, keep)  # refuses what is no output, where a lock would make it one
+    if only_say or not found:
+        return found
     with only_writer(place):
         gone = superfluous(place, keep)
         for run in gone:

@@ -14,12 +14,12 @@ from dgmm.engine.passes import Reader
 from dgmm.io import writer
 from dgmm.io.arrays import storage_failures
 from dgmm.io.checkpoint import Checkpoint, Facts
-from dgmm.io.layout import attempt_path, run_path
+from dgmm.io.layout import attempt_path, run_name, run_path
 from dgmm.io.location import Place, output_place
 from dgmm.io.lock import only_writer
 from dgmm.io.picture import picture_of
 from dgmm.io.reader import open_result
-from dgmm.io.runs import is_held_back
+from dgmm.io.runs import is_held_back, is_overtaken
 from dgmm.io.wanted import Wanted
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.components import Components, components_of, pivots_of
@@ -101,8 +101,11 @@ def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finish
             checkpoint = Checkpoint(attempt, facts_for_checkpoint(prepared), confirm=confirm)
             if not already_complete:
                 _complete(configuration, prepared, output, checkpoint, ledger, fresh=fresh)
+            elif attempt.exists():  # of a call that did not come to its end
+                already_complete = False
             confirm()
-            if not is_held_back(output, run_id):
+            is_old = goes_on and is_overtaken(output, run_id)
+            if not is_old and not is_held_back(output, run_id):
                 writer.publish_run(output, run_id)
             if configuration.output.report:
                 report_on(path)
@@ -225,7 +228,8 @@ def facts_for_checkpoint(prepared: Preparation) -> Facts:
     libraries = (f"{name} {version(name)}" for name in ("numpy", "scipy"))
     versions = (platform.machine(), f"dgmm {__version__}", *libraries)
     shape = (dataset.n_rows, dataset.n_features, dataset.block_rows)
-    return Facts(prepared.run_id, *shape, versions)
+    origin = "" if prepared.earlier is None else run_name(prepared.earlier.path)
+    return Facts(prepared.run_id, *shape, versions, origin)
 
 
 def facts_of_run(configuration: Configuration, prepared: Preparation) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from dgmm.errors import InputNotFoundError, OutputError, StorageError, TemporaryError
+from dgmm.io.checkpoint import Checkpoint, Facts
 from dgmm.io.layout import LATEST_POINTER, run_path
 from dgmm.io.lock import only_writer
 from dgmm.io.reader import open_result
@@ -51,23 +52,34 @@ def test_one_run_is_shown_by_the_beginning_of_its_name(output):
         find_run(output, "x")
 
 
+def begin(output, run_id):
+    """As a run does, before it makes its group."""
+    attempt = Checkpoint(output / "attempts" / "x", Facts(run_id, 300, 2, 100, ()))
+    attempt.load()
+    attempt.begin()
+
+
 def test_pruning_keeps_the_newest_and_the_latest_result(output):
+    begin(output, "run-begun")
     assert [run.run_id for run in superfluous(output, 1)] == ["run-c", "run-a"]
     assert [run.run_id for run in prune(output, 1, only_say=True)] == ["run-c", "run-a"]
     assert len(list_runs(output)) == 5
     (output / "reports").mkdir()
     for run_id in ("run-b", "run-c"):
         (output / "reports" / f"{run_id}.html").touch()
-    assert [run.run_id for run in prune(output, 1, only_say=False)] == ["run-c", "run-a"]
+    assert [run.run_id for run in prune(output, 1)] == ["run-c", "run-a"]
     assert [path.stem for path in (output / "reports").iterdir()] == ["run-b"]
     assert [run.run_id for run in list_runs(output)] == ["run-d", "run-b", "run-begun"]
     assert open_result(output).path == run_path(output, "run-b")
-    assert prune(output, 1, only_say=False) == ()
+    assert prune(output, 1) == ()
 
 
 def test_pruning_waits_for_nobody(output):
-    with only_writer(output), pytest.raises(TemporaryError, match="is being written to"):
-        prune(output, 0, only_say=False)
+    begin(output, "run-begun")
+    with only_writer(output):
+        assert prune(output, 4) == ()
+        with pytest.raises(TemporaryError, match="is being written to"):
+            prune(output, 0)
     assert len(list_runs(output)) == 5
 
 
@@ -84,13 +96,25 @@ def test_a_run_whose_removal_is_cut_short_is_no_run_any_more(output, monkeypatch
     with pytest.raises(StorageError, match="is gone away"):
         remove_run(output, find_run(output, "run-c"))
     assert not find_run(output, "run-c").is_complete
+    monkeypatch.undo()
+    begin(output, "run-begun")
+    assert [run.run_id for run in prune(output, 4)] == ["run-c"]
+    assert [run.run_id for run in list_runs(output)] == ["run-d", "run-b", "run-a", "run-begun"]
+
+
+def test_what_is_left_of_a_run_goes_unless_somebody_goes_on_with_it(output):
+    assert [run.run_id for run in superfluous(output, 4)] == ["run-begun"]
+    begin(output, "run-begun")
+    assert superfluous(output, 4) == ()
+    (run_path(output, "run-c") / "zarr.json").write_text("{")  # which may be mended
+    assert superfluous(output, 4) == ()
 
 
 def test_what_is_no_output_is_refused(tmp_path):
     with pytest.raises(InputNotFoundError, match="holds no runs"):
         list_runs(tmp_path)
     with pytest.raises(InputNotFoundError, match="holds no runs"):
-        prune(tmp_path, 1, only_say=False)
+        prune(tmp_path, 1)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -101,4 +125,4 @@ def test_damaged_metadata_make_a_run_that_is_not_complete(output, damage):
     (output / LATEST_POINTER).write_text(damage)
     assert not any(run.is_latest for run in list_runs(output))
     with pytest.raises(OutputError, match="which run is the latest"):
-        prune(output, 0, only_say=False)
+        prune(output, 0)

@@ -7,11 +7,13 @@ import zarr
 
 import dgmm
 from dgmm.errors import DataError, InputNotFoundError
+from dgmm.io import writer
 from dgmm.io.runs import list_runs
 from dgmm.run.configuration import loads
 from dgmm.run.plan import plan
 from dgmm.run.scoring import configuration_for, score
 from dgmm.run.stages import run
+from tests.run.victim import Crash, crash_before, digest
 
 CENTRES = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0], [9.0, 9.0]])
 
@@ -113,6 +115,47 @@ def test_the_same_night_again_is_complete_and_the_last_result_stays(tmp_path):
     started = [dgmm.open_result(path).attributes.get("started_from") for path in paths]
     assert started[0] is None
     assert [facts["path"] for facts in started[1:]] == paths[:-1]
+
+
+def test_an_interrupted_run_begins_anew_if_another_result_is_the_last_one_now(tmp_path):
+    found = []
+    for folder, is_interrupted in (("interrupted", True), ("clean", False)):
+        (tmp_path / folder).mkdir()
+        for number, centres in enumerate(([0, 1], [0, 1], [0, 1, 2])):
+            rows, _ = rows_of(number, centres, [1] * len(centres))
+            configuration = night(tmp_path / folder, number, rows, "model.sample_size=300")
+            if number != 1:
+                run(configuration)
+                continue
+            second = configuration
+            if is_interrupted:
+                with pytest.raises(Crash):
+                    run(second, crash_before("fit", 1))
+        found.append(run(second))
+        assert not list((tmp_path / folder).glob("out/attempts/*"))
+        assert len(list_runs(tmp_path / folder / "out")) == 3
+    names = [result.candidate.name for result in found[0].sweep.results]
+    assert names == ["full-2", "full-3", "full-4"]
+    assert digest(found[0].path) == digest(found[1].path)
+
+
+def test_a_run_that_another_has_overtaken_is_not_published_any_more(tmp_path, monkeypatch):
+    configurations = [night(tmp_path, n, rows_of(n, [0, 1], [1, 1])[0]) for n in range(3)]
+    run(configurations[0])
+
+    def crash(*_):
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "publish_run", crash)
+        with pytest.raises(Crash):
+            run(configurations[1])
+    last = run(configurations[2]).path
+    late = run(configurations[1])
+    assert not late.already_complete
+    assert str(dgmm.open_result(tmp_path / "out").path) == last
+    assert not list(tmp_path.glob("out/attempts/*"))
+    assert run(configurations[1]).already_complete
 
 
 def test_an_earlier_result_that_is_not_there_is_an_error_elsewhere(tmp_path):
