@@ -25,11 +25,14 @@ def test_the_configuration_can_be_read():
 
 
 def test_the_commands_name_what_is_there():
-    first, second, third = blocks("sh")
+    first, second, third, fourth = blocks("sh")
     assert "configs/quickstart.yaml" in first
     assert (ROOT / "configs" / "quickstart.yaml").is_file()
     assert second.split() == ["sh", "scripts/check.sh"]
-    for line in third.splitlines():
+    nightly, *more = fourth.splitlines()
+    assert nightly.split()[:3] == ["python", "-m", "pipelines.nightly"]
+    assert (ROOT / nightly.split()[3]).is_file()
+    for line in (*third.splitlines(), *more):
         words = line.partition("#")[0].split()
         options = {option for known in dgmm.commands[words[1]].params for option in known.opts}
         assert words[0] == "dgmm"

@@ -1,0 +1,203 @@
+"""Tonight's data by last night's model: ``python -m pipelines.nightly CONFIG``.
+
+Fit anew from the last result, compare with it, publish or hold back, score other data, report, and
+remove old runs. Every step finds out by itself whether it has been done, so that the same command
+again does what is left, or nothing.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+
+import dgmm
+from dgmm.errors import InputChangedError, TemporaryError
+from dgmm.run import (
+    Configuration,
+    Finished,
+    Scored,
+    Section,
+    configuration_for,
+    conflict,
+    prune,
+    resolved,
+    run,
+    score,
+)
+from pipelines import frame
+from pipelines.frame import Observer, Outcome
+
+logger = logging.getLogger("dgmm.pipelines.nightly")
+
+
+class Other(Section):
+    """Data that every published model is applied to."""
+
+    path: str = Field(min_length=1, description="Of the data, in the format of run.input.")
+    output: str = Field(min_length=1, description="Where its scores are kept.")
+
+
+class Settings(frame.Settings):
+    """What is fitted every night, what is scored by it, and how many results are kept."""
+
+    score: Sequence[Other] = Field(
+        default=(), description="Other data to score by the published model, such as an archive."
+    )
+    keep: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many of the newest runs stay in every output; null keeps all. A night "
+        "whose run was removed is a new one if it is run again.",
+    )
+
+    @field_validator("run")
+    @classmethod
+    def _goes_on(cls, run: Configuration) -> Configuration:
+        if run.model.start_from is None:
+            raise conflict("found no model.start_from, expected the path of a result: output.path")
+        return run
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        outputs = [os.path.normpath(path) for path in _outputs(self)]
+        if len(set(outputs)) < len(outputs):
+            raise conflict("found an output twice, expected one for runs and one for each score")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What a night came to whose result readers see.
+
+    Attributes
+    ----------
+    run : Finished
+    verdict : str or None
+        Of the comparison with the result that it started from; None on the first night.
+    reasons : tuple of str
+        For the verdict, as sentences.
+    scores : tuple of Scored
+        Of the other data, in their order.
+    n_removed : int
+        Old runs that are gone.
+    """
+
+    run: Finished
+    verdict: str | None
+    reasons: tuple[str, ...]
+    scores: tuple[Scored, ...]
+    n_removed: int
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there was anything to fit or to score."""
+        known = [self.run.already_complete, *(done.already_complete for done in self.scores)]
+        return not all(known)
+
+
+def nightly(settings: Settings, observer: Observer = lambda _: None) -> Night:
+    """Do what is left to do of a night.
+
+    Parameters
+    ----------
+    settings : Settings
+    observer : callable, optional
+        Told of every pass.
+
+    Raises
+    ------
+    HeldBackError
+        If the result is too far from the last one; nothing is scored or removed then.
+    TemporaryError
+        If another process writes to an output, the input changes meanwhile, or a cluster is lost.
+    DgmmError
+        As a run does.
+    """
+    finished = _refitted(settings.run, observer)
+    drift = dgmm.open_result(finished.path, settings.run.output.storage_options).drift
+    scores = tuple(_scored(settings.run, other, observer) for other in settings.score)
+    return Night(
+        finished,
+        None if drift is None else drift.verdict.value,
+        () if drift is None else drift.reasons,
+        scores,
+        _removed(settings),
+    )
+
+
+def _refitted(configuration: Configuration, observer: Observer) -> Finished:
+    """The fit to tonight's data.
+
+    What an interrupted night has left of other data is given up: they will not come back.
+    """
+    try:
+        return run(configuration, observer)
+    except InputChangedError as error:
+        logger.warning("an interrupted night is given up and a new one begun: %s", error)
+    try:
+        return run(configuration, observer, fresh=True)
+    except InputChangedError as error:
+        raise TemporaryError(
+            f"{configuration.input.path} changes while it is read. Run again when it is complete. "
+            f"{error}"
+        ) from error
+
+
+def _scored(configuration: Configuration, other: Other, observer: Observer) -> Scored:
+    """Other data, assigned by the model that readers see."""
+    output = configuration.output
+    published = dgmm.open_result(output.path, output.storage_options)
+    cluster = f"cluster={json.dumps(resolved(configuration)['cluster'])}"
+    wanted = configuration_for(published, other.path, other.output, [cluster])
+    return score(published, wanted, observer)
+
+
+def _removed(settings: Settings) -> int:
+    """How many runs were old enough to go."""
+    if settings.keep is None:
+        return 0
+    options = settings.run.output.storage_options
+    return sum(len(prune(output, settings.keep, options)) for output in _outputs(settings))
+
+
+def _outputs(settings: Settings) -> tuple[str, ...]:
+    return (settings.run.output.path, *(other.output for other in settings.score))
+
+
+def job(settings: Settings, observer: Observer) -> Outcome:
+    """Fit tonight's data by last night's model; publish, score and report what was found."""
+    night = nightly(settings, observer)
+    return Outcome(tuple(_lines(night)), is_new=night.is_new)
+
+
+def _lines(night: Night) -> list[str]:
+    best = night.run.sweep.best
+    told = [
+        f"{best.candidate.name} after {night.run.sweep.n_passes} passes; "
+        f"{night.verdict or 'nothing to compare with'}",
+        *night.reasons,
+    ]
+    if night.run.already_complete:
+        told = ["nothing new"]
+    told += [
+        f"scored {done.n_rows:,} rows, mean log density {done.mean_log_density:.6g}: {done.path}"
+        for done in night.scores
+        if not done.already_complete
+    ]
+    if night.n_removed:
+        told.append(f"{night.n_removed} old runs removed")
+    return [*told, night.run.path]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return frame.execute("nightly", job, Settings, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
