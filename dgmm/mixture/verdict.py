@@ -13,6 +13,7 @@ from dgmm.mixture.prediction import SKEW, HeldOutTest, Prediction
 Array = NDArray[np.float64]
 
 _MOST_NAMED = 6
+_SAME = 0.05  # nats per row: mixtures that are nearer say the same of the rows
 
 
 class Verdict(Enum):
@@ -38,6 +39,9 @@ _SENTENCES = {
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much may change; None is no limit.
+
+    Components may be arranged in more than one way for the same density. What becomes of them
+    counts only where the density has changed too, by 0.05 nats per row beyond chance.
 
     Attributes
     ----------
@@ -107,18 +111,21 @@ def judged(
     unsound : str
         Why the newer mixture is unsound where the older one was sound; empty if it is not.
     """
-    too_much = [
-        *([f"No candidate is sound. {unsound}"] if unsound else []),
-        *_exceeding(components, prediction, by_chance, limits),
-    ]
-    changes = [*_come_and_gone(components, limits), *_significant(test, limits.level)]
+    too_much = [f"No candidate is sound. {unsound}"] if unsound else []
+    changes = []
+    arranged = list(_rearranged(components, limits))
+    if abs(prediction.loss.mean - by_chance) > _SAME:
+        too_much += arranged
+    elif arranged:
+        changes = [*arranged, "But the rows are as likely as before: it is the same density."]
+    too_much += _lost(prediction, by_chance, limits)
+    changes += [*_come_and_gone(components, limits), *_significant(test, limits.level)]
     verdict = Verdict.BROKEN if too_much else Verdict.CHANGED if changes else Verdict.STEADY
     return Drift(components, prediction, test, verdict, (*too_much, *changes))
 
 
-def _exceeding(
-    of: ComponentDrift, prediction: Prediction, by_chance: float, limits: Limits
-) -> Iterator[str]:
+def _rearranged(of: ComponentDrift, limits: Limits) -> Iterator[str]:
+    """What of the components exceeds a limit."""
     for what, which, weights, limit in _shares(of, limits):
         if _exceeds(weights[which].sum(), limit):
             yield (
@@ -142,6 +149,9 @@ def _exceeding(
             f"Weights of components changed by more than {limits.weight_change:g} "
             f"(max_weight_change): {_listed(found)}."
         )
+
+
+def _lost(prediction: Prediction, by_chance: float, limits: Limits) -> Iterator[str]:
     loss = prediction.loss.mean
     if _exceeds(loss - by_chance, limits.loss):
         yield (

@@ -16,7 +16,6 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.prediction import (
     SKEW,
     Estimate,
-    HeldOutTest,
     chance_loss,
     estimate,
     held_out_test,
@@ -25,13 +24,10 @@ from dgmm.mixture.prediction import (
     skew_losses,
     stretches,
 )
-from dgmm.mixture.verdict import Limits, Verdict, judged
 from tests.mixture.one_step import relative_to
 from tests.strategies import COVARIANCE_TYPES, random_mixture, seeds
 
 NONE = Estimate(0.0, 0.0)
-LIMITS = Limits(1.5, 0.3, 1.0, 0.3, 0.3, 0.01)
-UNLIMITED = Limits(None, None, None, None, None, 0.01)
 
 
 def spherical(weights, means, variance=1.0):
@@ -218,83 +214,3 @@ def test_few_stretches_say_nothing_and_equal_ones_everything():
     assert (
         held_out_test(np.zeros(3), np.zeros(3), None, stretch, chance_loss(1, 10**9)).p_value > 0.5
     )
-
-
-# Verdicts
-
-
-def drift_of(
-    older, newer, labels, *, loss=0.0, by_chance=0.0, p_value=0.5, limits=LIMITS, unsound=""
-):
-    """A verdict on components, with these measurements beside them."""
-    log_newer = np.zeros(100)
-    log_older = np.full(100, np.log((np.exp(-loss) - SKEW) / (1 - SKEW)))
-    return judged(
-        component_drift(older, newer, *labels),
-        predicted(log_older, log_newer, None),
-        HeldOutTest(10, Estimate(0.02, 0.001), p_value),
-        by_chance,
-        limits,
-        unsound,
-    )
-
-
-TWO = spherical([0.6, 0.4], [[0.0, 0.0], [9.0, 0.0]])
-SAME = ((0, 1), (0, 1))
-
-
-def test_the_same_is_steady():
-    found = drift_of(TWO, TWO, SAME)
-    assert (found.verdict, found.reasons) == (Verdict.STEADY, ())
-
-
-@pytest.mark.parametrize(
-    ("newer", "labels", "measured", "words"),
-    [
-        (spherical([0.6, 0.4], [[1.6, 0], [9, 0]]), SAME, {}, ["more than 1.5", "0 by 1.6"]),
-        (spherical([0.2, 0.8], [[0, 0], [9, 0]]), SAME, {}, ["0 from 0.6 to 0.2", "1 from 0.4"]),
-        (spherical([1.0], [[0, 0]]), ((3, 8), (3,)), {}, ["0.4 of the weight vanished", "8 (0.4)"]),
-        (
-            spherical([0.4, 0.25, 0.35], [[0, 0], [9, 0], [0, 30]]),
-            ((3, 8), (3, 8, 9)),
-            {},
-            ["0.35 of the weight appeared", "9 (0.35)"],
-        ),
-        (TWO, SAME, {"loss": 1.2}, ["loses 1.2 nats", "max_loss"]),
-        (TWO, SAME, {"unsound": "It collapsed."}, ["No candidate is sound. It collapsed."]),
-    ],
-)
-def test_what_exceeds_a_limit_is_broken_and_named(newer, labels, measured, words):
-    found = drift_of(TWO, newer, labels, **measured)
-    assert found.verdict is Verdict.BROKEN
-    assert all(word in found.reasons[0] for word in words)
-    if "unsound" not in measured:
-        without = drift_of(TWO, newer, labels, **measured, limits=UNLIMITED)
-        assert without.verdict is not Verdict.BROKEN
-
-
-def test_a_loss_that_chance_explains_is_none():
-    assert drift_of(TWO, TWO, SAME, loss=1.2, by_chance=0.3).verdict is Verdict.STEADY
-    assert "0.1 of it by chance" in drift_of(TWO, TWO, SAME, loss=1.2, by_chance=0.1).reasons[0]
-
-
-def test_what_comes_and_goes_within_the_limits_has_changed():
-    newer = spherical([0.55, 0.4, 0.05], [[0, 0], [9, 0], [0, 30]])
-    found = drift_of(TWO, newer, ((3, 8), (3, 8, 9)))
-    assert found.verdict is Verdict.CHANGED
-    assert found.reasons == ("A component appeared: 9 (0.05).",)
-
-
-def test_what_is_significant_has_changed_and_reasons_to_hold_back_come_first():
-    found = drift_of(TWO, TWO, SAME, p_value=0.009)
-    assert found.verdict is Verdict.CHANGED
-    assert "0.02 +- 0.001" in found.reasons[0]
-    assert drift_of(TWO, TWO, SAME, p_value=0.011).verdict is Verdict.STEADY
-    both = drift_of(TWO, TWO, SAME, p_value=1e-9, loss=2.0)
-    assert both.verdict is Verdict.BROKEN
-    assert "max_loss" in both.reasons[0]
-    assert "p = 1.0e-09" in both.reasons[1]
-
-
-def test_verdicts_have_sentences():
-    assert len({verdict.sentence for verdict in Verdict}) == 3
