@@ -39,8 +39,8 @@ def block_shape(
     storage_chunks : tuple of int
         Extents that storage keeps together, at least 1 each.
     partition_size : int, optional
-        Bytes wanted. The default is 32 MiB; more, up to 256 MiB, where these would be more than
-        1,000 tasks; less, down to 8,192 rows, where they would be fewer than 16.
+        Bytes wanted. The default is 32 MiB; 64, 128 or 256 MiB where these would be more than
+        1,000 tasks; a power of two rows, at least 8,192, where they would be fewer than 16.
 
     Returns
     -------
@@ -112,13 +112,18 @@ def _cuts(bounds: Sequence[int], wanted: int, most: int, unit: int) -> Iterator[
 
 
 def _default_rows(n_rows: int, row_bytes: int) -> tuple[int, int]:
-    """Rows wanted, and how many more are acceptable to keep whole what storage keeps together."""
+    """Rows wanted, and how many more are acceptable to keep whole what storage keeps together.
+
+    In steps of two, so that data which grow keep their partitions until they have doubled.
+    """
     usual = max(1, TARGET_BYTES // row_bytes)
     largest = max(1, LARGEST_BYTES // row_bytes)
     needed = math.ceil(n_rows / _TASKS_WANTED_AT_MOST)
     if needed > usual:
-        return min(needed, largest), largest
+        doublings = (math.ceil(needed / usual) - 1).bit_length()
+        return min(usual << doublings, largest), largest
     shared = max(_ROWS_WORTH_A_TASK, n_rows // _TASKS_WANTED_AT_LEAST)
+    shared = 1 << shared.bit_length() - 1
     return min(usual, shared), min(usual, shared)
 
 

@@ -20,16 +20,16 @@ def rows_per_partition(n_rows, row_bytes, storage_rows, partition_size=None):
     ("n_rows", "row_bytes", "storage_rows", "expected"),
     [
         (125_000_000, 64, 500_000, 500_000),  # 30.5 MiB: the chunk nearest below 32 MiB
-        (1_000_000, 64, 1_000, 62_000),  # small: 16 parts, whole chunks, rounded down
-        (273_280, 3, 640, 16_640),  # a photograph: rows of pixels are kept whole
+        (1_000_000, 64, 1_000, 32_000),  # small: whole chunks below a power of two, 32 parts
+        (273_280, 3, 640, 16_000),  # a photograph: rows of pixels are kept whole
         (10_000, 64, 1, 8_192),  # too few rows for 16 tasks worth their cost
         (100, 64, 1, 100),  # one task
-        (1_000_000_000, 128, 1, 1_000_000),  # 119 GiB: 1,000 tasks of 122 MiB
+        (1_000_000_000, 128, 1, 1_048_576),  # 119 GiB: 954 tasks of 128 MiB
         (10**10, 128, 1, 2_097_152),  # 1.2 TiB: no task above 256 MiB
-        (10**9, 128, 1_500_000, 1_500_000),  # needed 1e6: rounded up, 667 tasks
-        (1_000_000, 64, 1_000_000, 62_500),  # one chunk: split into 16 even parts
+        (10**9, 128, 1_500_000, 1_500_000),  # wanted 1,048,576: rounded up, 667 tasks
+        (1_000_000, 64, 1_000_000, 31_250),  # one chunk: split into 32 even parts
         (10_000_019, 64, 10_000_019, 500_001),  # a prime number of rows has no even parts
-        (10**6, 400, 10**6, 62_500),  # wanted 83,886: 12 parts are uneven, 16 are not
+        (10**6, 400, 10**6, 31_250),  # wanted 32,768: 31 parts are uneven, 32 are not
     ],
 )
 def test_default_partitions(n_rows, row_bytes, storage_rows, expected):
@@ -54,6 +54,17 @@ def test_chunks_stay_whole_unless_they_are_more_than_twice_what_a_task_may_read(
 def test_without_chunks_no_partition_exceeds_its_size(n_rows, row_bytes, size):
     rows = rows_per_partition(n_rows, row_bytes, 1, size)
     assert rows == 1 or rows * row_bytes <= size
+
+
+@given(
+    n_rows=st.integers(2**14, 10**12),
+    row_bytes=st.integers(1, 10**5),
+    storage_rows=st.integers(1, 2**14),
+)
+def test_data_that_double_change_their_partitions_once(n_rows, row_bytes, storage_rows):
+    sizes = [n_rows + n_rows * part // 40 for part in range(41)]
+    found = {n: rows_per_partition(n, row_bytes, storage_rows) for n in sizes}
+    assert len({rows for n, rows in found.items() if rows < n}) <= 2
 
 
 @pytest.mark.parametrize(

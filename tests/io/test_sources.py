@@ -371,7 +371,7 @@ def test_large_chunks_are_split_with_a_warning(tmp_path, caplog):
     )
     with caplog.at_level(logging.WARNING):
         source = open_source(tmp_path / "x.zarr", selection=Selection(missing_chunks="fill"))
-    assert source.blocks.chunks[0][0] == 500_000
+    assert source.blocks.chunks[0][0] == 250_000
     assert "chunks of 4000000 rows (244 MiB)" in caplog.text
     assert "dgmm ingest" in caplog.text
 
