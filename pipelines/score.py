@@ -51,8 +51,7 @@ def job(settings: Settings, observer: Observer) -> Outcome:
         return Outcome((f"already complete: {scored.path}",), is_new=False)
     return Outcome(
         (
-            f"{scored.n_rows:,} rows, {scored.n_missing:,} of them missing; "
-            f"mean log density {scored.mean_log_density:.6g}; {gone} old scores removed",
+            f"{scored.sentence}; {gone} old scores removed",
             scored.path,
         )
     )

@@ -34,10 +34,7 @@ def score(result: str, path: str, output: str, overrides: tuple[str, ...], quiet
     with stoppable(), speaking(style, level) as observer:
         scored = scoring.score(found, configuration, observer)
     if not quiet:
-        click.echo(
-            f"{scored.n_rows:,} rows, {scored.n_missing:,} of them missing; "
-            f"mean log density {scored.mean_log_density:.6g}"
-        )
+        click.echo(scored.sentence)
     place = style.conceal(scored.path)
     click.echo(f"already complete: {place}" if scored.already_complete else place)
 

@@ -58,7 +58,7 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     dataset : Dataset
     options : FitOptions
     rows_per_write : int
-        Rows whose assignments are held at a time (:class:`dgmm.engine.passes.Writer`).
+        Rows whose assignments are held at a time (:class:`dgmm.engine.assigning.Writer`).
     """
     d = dataset.n_features
     orders = [(structure_of(kind).order, k) for kind, k in options.models]

@@ -1,11 +1,9 @@
-"""The passes over data: the profile, the E-step of all running candidates, the assignments."""
+"""The passes over data: the profile, and the E-step of all running candidates."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
-
-import numpy as np
+from typing import TypeVar
 
 from dgmm.engine import held
 from dgmm.engine import profile as profiling
@@ -16,21 +14,11 @@ from dgmm.engine.execution import Execution
 from dgmm.engine.held import HeldRows
 from dgmm.engine.profile import Profile, SampleRule
 from dgmm.engine.reduce import BlockFunction, map_reduce
-from dgmm.engine.refusals import (
-    bad_weights_of,
-    refuse_bad_weights,
-    refuse_non_finite,
-    refuse_too_far,
-)
 from dgmm.errors import InputChangedError
 from dgmm.mixture import em, kernels
-from dgmm.mixture.components import ComponentSums, pivots_of
-from dgmm.mixture.density import Assignment, assign
 from dgmm.mixture.em import FitState, Rules
 from dgmm.mixture.frame import Frame
 from dgmm.mixture.kernels import PackedModels
-from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.statistics import SufficientStatistics
 
 Argument = TypeVar("Argument")
@@ -174,102 +162,3 @@ def run_em(
         best = max(state.trace[-1] for state in states)
         n_rows = reader.dataset.n_rows
         reader.observer(PassFinished(stage, n_passes - 1, seconds, n_rows, going, best))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Assigned:
-    """What became of the rows of some blocks.
-
-    Attributes
-    ----------
-    n_rows : int
-        Rows whose assignments are there.
-    checksums : tuple of int
-        Of the blocks, in order.
-    sums : ComponentSums
-        Over the rows that count.
-    log_likelihood : float
-        Weighted sum of their log densities.
-    """
-
-    n_rows: int
-    checksums: tuple[int, ...]
-    sums: ComponentSums
-    log_likelihood: float
-
-    def __add__(self, other: "Assigned") -> "Assigned":
-        return Assigned(
-            self.n_rows + other.n_rows,
-            self.checksums + other.checksums,
-            self.sums + other.sums,
-            self.log_likelihood + other.log_likelihood,
-        )
-
-
-class Writer(Protocol):
-    """Takes assignments on the workers that compute them, in parts of its choice; picklable."""
-
-    def parts(self, start: int, n_rows: int) -> Iterable[tuple[int, int]]:
-        """The first row of each part of a block, and one past its last.
-
-        Parameters
-        ----------
-        start, n_rows : int
-            First row of the block, and how many it has.
-        """
-
-    def has(self, start: int, stop: int) -> bool:
-        """Whether an interrupted call has written this part, which is then not written again."""
-
-    def __call__(self, start: int, assignment: Assignment) -> None:
-        """Write the part that begins with this row, again if a worker was lost meanwhile."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Assigning:
-    mixture: Parameters
-    preparation: Preparation | None
-    writer: Writer
-
-
-def _assign_block(task: _Assigning, block: Block) -> Assigned:
-    refuse_bad_weights(bad_weights_of(block))
-    pivots = pivots_of(task.mixture, task.preparation)
-    sums, log_likelihood = ComponentSums.zero(*pivots.shape), 0.0
-    for start, stop in task.writer.parts(block.start, block.n_rows):
-        rows, weights, complete = block.part(start - block.start, stop - block.start)
-        refuse_non_finite(block, start - block.start, rows, complete)
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
-            assignment = assign(task.mixture, rows, task.preparation)
-        refuse_too_far(block, start - block.start, assignment, complete)
-        sums += ComponentSums.of(rows, weights, assignment, pivots)
-        log_likelihood += assignment.log_likelihood(weights)
-        if not task.writer.has(start, stop):
-            task.writer(start, assignment if complete is None else assignment.spread(complete))
-    return Assigned(block.n_rows, (block.checksum,), sums, log_likelihood)
-
-
-def assign_all(
-    reader: Reader, mixture: Parameters, writer: Writer, preparation: Preparation | None = None
-) -> Assigned:
-    """Assign every row and hand the assignments to ``writer`` where they are computed.
-
-    All blocks are read in any case, for the input's checksums.
-
-    Parameters
-    ----------
-    reader : Reader
-    mixture : Parameters
-    writer : Writer
-    preparation : Preparation, or None
-        Of rows for the mixture; None if it is in their units.
-
-    Returns
-    -------
-    Assigned
-    """
-    task = _Assigning(mixture, preparation, writer)
-    outcome, seconds = reader.read("assign", 0, _assign_block, task)
-    reader.check(outcome.checksums)
-    reader.observer(PassFinished("assign", 0, seconds, outcome.n_rows, 0, None))
-    return outcome

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from dgmm.errors import OutputError, StorageError
 from dgmm.io.arrays import create_array, open_for_writing, storage_failures
+from dgmm.io.atomic import share_file
 from dgmm.io.grid import Grid
 from dgmm.io.labels_store import COMPONENT, write_labels
 from dgmm.io.layout import ROOT_METADATA
 from dgmm.io.location import Place
 from dgmm.io.selection import Region
 from dgmm.io.wanted import Wanted
+from dgmm.io.zarr_stores import zarr_store
 
 
 def create_assignments(
@@ -143,17 +145,68 @@ def has_part(run: Place, name: str, region: Region) -> bool:
     path = run / "assignments" / name
     with storage_failures(path):
         array = open_for_writing(path)
+    return _stored(path, array, region) is not None
+
+
+def take_part(base: Place, run: Place, name: str, region: Region) -> bool:
+    """Take a region over from another run.
+
+    Its chunks are read, which checks their CRC. Then they are shared where the file system can do
+    that, copied within an object store, and written anew elsewhere.
+
+    Parameters
+    ----------
+    base, run : Path or StorePath
+        A complete run, and the one that is being written.
+    name : str
+    region : tuple of slice
+        Whole chunks in both of them, as in `write_part`.
+
+    Returns
+    -------
+    bool
+        False if the other run lacks a chunk, or one is damaged.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
+    source, target = base / "assignments" / name, run / "assignments" / name
+    try:
+        with storage_failures(source):
+            found = zarr.open_array(zarr_store(source, read_only=True), mode="r")
+    except StorageError:  # it is gone
+        return False
+    rows = _stored(source, found, region)
+    if rows is None:
+        return False
+    with storage_failures(target):
+        array = open_for_writing(target)
+        _check_region(target, array, region)
+        is_alike = (found.chunks, found.dtype) == (array.chunks, array.dtype)
+        keys = _keys(array, region)
+        if not (is_alike and all(share_file(source / key, target / key) for key in keys)):
+            array[region] = rows
+    return True
+
+
+def _stored(path: Place, array: zarr.Array[Any], region: Region) -> NDArray[Any] | None:
+    """What is stored of a region; None if a chunk is missing or damaged."""
+    if not all((path / key).is_file() for key in _keys(array, region)):
+        return None
+    try:
+        with storage_failures(path):
+            return np.asarray(array[region])
+    except StorageError:
+        return None
+
+
+def _keys(array: zarr.Array[Any], region: Region) -> list[str]:
+    """Where the chunks of a region are."""
     numbers = (
         range(part.start // size, -(-part.stop // size))
         for part, size in zip(region, array.chunks, strict=False)
     )
     across = (0,) * (array.ndim - len(region))
-    keys = (array.metadata.encode_chunk_key((*place, *across)) for place in product(*numbers))
-    if not all((path / key).is_file() for key in keys):
-        return False
-    try:
-        with storage_failures(path):
-            array[region]
-    except StorageError:
-        return False
-    return True
+    return [array.metadata.encode_chunk_key((*place, *across)) for place in product(*numbers)]

@@ -55,6 +55,42 @@ def replace_link(path: Path, target: Path) -> None:
         new.replace(path)
 
 
+def share_file(source: Place, target: Place) -> bool:
+    """Let a file that nobody will change be at another place too, in one step.
+
+    On a file system both are then one file, which stays until neither place needs it; an object is
+    copied within its store.
+
+    Returns
+    -------
+    bool
+        Whether it is there. Where places can have no file in common it has to be written, which
+        then tells what else may be wrong.
+    """
+    if isinstance(source, Path) and isinstance(target, Path):
+        return _link(source, target)
+    if isinstance(source, Path) or isinstance(target, Path) or source.fs != target.fs:
+        return False
+    try:
+        source.fs.cp_file(source.path, target.path)
+    except Exception:  # a store's client raises what it likes
+        return False
+    return True
+
+
+def _link(source: Path, target: Path) -> bool:
+    new = target.with_name(f"{target.name}.{uuid.uuid4().hex}.partial")  # as Zarr calls its own
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        new.hardlink_to(source)
+        new.replace(target)
+    except OSError:
+        return False
+    finally:
+        new.unlink(missing_ok=True)  # which is there still if both had been the same file
+    return True
+
+
 @contextmanager
 def new_directory(path: Path, *, replace: bool) -> Iterator[Path]:
     """A directory to fill, which takes its place at ``path`` when the block ends without an error.

@@ -75,6 +75,14 @@ class Grid:
             for i, size, extent in zip(place, self.block_shape, self.shape, strict=True)
         )
 
+    def number(self, start: int) -> int:
+        """The number of the block in which a sample lies, as rows are counted."""
+        if self.bounds:
+            return bisect_right(self.bounds, start) - 1
+        corner = self.part(start, self.block_shape)
+        place = [part.start // size for part, size in zip(corner, self.block_shape, strict=True)]
+        return int(np.ravel_multi_index(place, self.counts))
+
     def part(self, start: int, extents: tuple[int, ...]) -> Region:
         """Where the part of a block lies that begins with a sample.
 

@@ -16,6 +16,7 @@
         components/               what the rows of each component are like, in the input's units
         assignments/              labels, responsibilities, ... on the samples' grid, and the
                                   coordinates of that grid
+        blocks/                   checksum and sums of every block, for runs on grown data
         drift/                    what changed since the result that it started from, by label
         record/                   how the run went, and a few rows of the input
 """

@@ -24,6 +24,7 @@ from dgmm.io.atomic import (
     replace_link,
     sync_tree,
 )
+from dgmm.io.block_store import are_kept, blocks_path
 from dgmm.io.components_store import write_components
 from dgmm.io.consolidated import consolidated
 from dgmm.io.drift_store import write_drift
@@ -185,20 +186,23 @@ def commit_run(
 
 
 def _clear(run: Place) -> None:
-    """Leave nothing but the assignments, whatever an interrupted attempt had written."""
-    assignments = run / "assignments"
+    """Leave only what tasks have written, whatever else an interrupted attempt had."""
+    written = [run / "assignments", run / "blocks"]
     for path in run.iterdir():
-        if path != assignments:
+        if path not in written:
             remove_tree(path) if path.is_dir() else path.unlink()
-    (assignments / ROOT_METADATA).unlink(missing_ok=True)
-    for partial in assignments.rglob("*.partial"):  # of Zarr, killed while it wrote a chunk
-        partial.unlink()
+    for group in written:
+        (group / ROOT_METADATA).unlink(missing_ok=True)
+        for partial in group.rglob("*.partial"):  # of Zarr, killed while it wrote a chunk
+            partial.unlink()
 
 
 def _verify(run: Place, sweep: Sweep) -> None:
     if (run / "assignments").exists():
         for path in (run / "assignments").iterdir():
             open_complete(path)
+    if are_kept(run):
+        open_complete(blocks_path(run))
     stored = read_sweep(run, sweep.criterion, sweep.n_passes, sweep.best.candidate.name)
     for written, read in zip(sweep.results, stored.results, strict=True):
         if _bits(written) != _bits(read):
@@ -229,7 +233,7 @@ def _write_groups(run: Place, sweep: Sweep) -> None:
         group = zarr_store(run / "models" / result.candidate.name)
         zarr.create_group(group, attributes=summary(result))
     zarr.create_group(zarr_store(run / "model"), attributes=summary(sweep.best))
-    for name in ("models", "sweep", "assignments", "prepare", "components"):
+    for name in ("models", "sweep", "assignments", "blocks", "prepare", "components"):
         if (run / name).exists():
             zarr.create_group(zarr_store(run / name))
 

@@ -1,29 +1,28 @@
 """The last pass of a run: every row is assigned, and what the components are like is summed up."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.engine import passes
-from dgmm.engine.passes import Assigned, Reader
+from dgmm.engine.assigning import Assigned, assign_all
+from dgmm.engine.passes import Reader
 from dgmm.engine.profile import Profile
 from dgmm.errors import StorageError
 from dgmm.io import assignments
+from dgmm.io.block_store import create_blocks
 from dgmm.io.checkpoint import Checkpoint
 from dgmm.io.coordinates import write_coordinate
-from dgmm.io.grid import Grid, n_samples_in
 from dgmm.io.location import Place
-from dgmm.io.selection import Region
 from dgmm.io.sources import Source
 from dgmm.io.wanted import Wanted
-from dgmm.mixture.components import outlier_threshold, sample_quantiles
-from dgmm.mixture.density import Assignment, assign
+from dgmm.mixture.components import outlier_threshold, pivots_of, sample_quantiles
+from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.preparation import Preparation
+from dgmm.run.writing import AssignmentWriter, BlockMemory
 
 Array = NDArray[np.float64]
 
@@ -71,8 +70,11 @@ def assign_rows(
     chunk_shape: tuple[int, ...],
     checkpoint: Checkpoint,
     path: Place,
+    base: Place | None = None,
 ) -> Assigned:
     """Write the assignments that are not there yet, and the coordinates; all rows are read.
+
+    What is found of every block is kept with them.
 
     Parameters
     ----------
@@ -88,6 +90,9 @@ def assign_rows(
         Knows what an interrupted call has begun.
     path : Path or UPath
         The run.
+    base : Path or UPath, optional
+        A complete run with the same basis (:func:`dgmm.run.growth.basis_of`), whose blocks are
+        taken over where they hold the same rows.
 
     Raises
     ------
@@ -99,8 +104,11 @@ def assign_rows(
         beside = [found.name for found in source.coordinates if found.name not in source.grid.dims]
         assignments.create_assignments(path, source.grid, wanted, chunk_shape, beside)
         checkpoint.keep_assignments(model)
+    shape = pivots_of(mixture, preparation).shape
+    create_blocks(path, reader.dataset.n_blocks, len(source.grid.dims), shape)
     write = AssignmentWriter(path, wanted, source.grid, chunk_shape)
-    assigned = passes.assign_all(reader, mixture, write, preparation)
+    memory = BlockMemory(write, shape, base)
+    assigned = assign_all(reader, mixture, write, preparation, memory)
     n_rows = reader.dataset.n_rows
     if assigned.n_rows != n_rows:
         message = f"{assigned.n_rows} of {n_rows} rows were written to {path}; run it again."
@@ -116,46 +124,3 @@ def digest_of(mixture: Parameters) -> str:
     for array in (mixture.weights, mixture.means, mixture.precisions_cholesky):
         found.update(array.tobytes())
     return found.hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class AssignmentWriter:
-    """Writes assignments on the worker that computed them.
-
-    Attributes
-    ----------
-    run : Path or UPath
-    wanted : Wanted
-    grid : Grid
-        Of the samples.
-    chunk_shape : tuple of int
-        Extents of a stored chunk in the samples' dimensions.
-    """
-
-    run: Place
-    wanted: Wanted
-    grid: Grid
-    chunk_shape: tuple[int, ...]
-
-    def parts(self, start: int, n_rows: int) -> Iterator[tuple[int, int]]:
-        """The samples of each chunk of a block."""
-        first, stop = start, start + n_rows
-        while first < stop:
-            last = first + n_samples_in(self._region(first))
-            yield first, last
-            first = last
-
-    def has(self, start: int, stop: int) -> bool:
-        """Whether the chunk with these samples has been written."""
-        del stop
-        region = self._region(start)
-        return all(assignments.has_part(self.run, name, region) for name in self.wanted.arrays())
-
-    def __call__(self, start: int, assignment: Assignment) -> None:
-        """Write the chunk whose first sample this is."""
-        region = self._region(start)
-        for name, rows in self.wanted.values(assignment).items():
-            assignments.write_part(self.run, name, region, rows)
-
-    def _region(self, start: int) -> Region:
-        return self.grid.part(start, self.chunk_shape)

@@ -18,6 +18,8 @@ _FACTS = (
     "input",
     "n_samples",
     "n_missing",
+    "n_new",
+    "built_on",
     "n_features",
     "status",
     "verdict",

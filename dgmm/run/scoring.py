@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dgmm.engine.assigning import Assigned
 from dgmm.engine.events import Observer, ignore
-from dgmm.engine.passes import Assigned, Reader
+from dgmm.engine.passes import Reader
 from dgmm.io import writer
 from dgmm.io.arrays import storage_failures
 from dgmm.io.checkpoint import Checkpoint
@@ -20,8 +21,9 @@ from dgmm.mixture.components import components_of, pivots_of
 from dgmm.mixture.result import Sweep
 from dgmm.run.assigning import assign_rows, digest_of
 from dgmm.run.clusters import open_cluster, take_part
-from dgmm.run.configuration import Configuration, loads
+from dgmm.run.configuration import Configuration, loads, resolved
 from dgmm.run.earlier import check_features
+from dgmm.run.growth import base_for, basis_of, facts_of
 from dgmm.run.preparation import Preparation, prepare
 from dgmm.run.stages import check_memory, facts_for_checkpoint, facts_of_run
 from dgmm.run.variables import escaped
@@ -42,6 +44,10 @@ class Scored:
         Weighted, nats.
     already_complete : bool
         Whether an earlier command had done it all.
+    n_new : int
+        Rows that were assigned; the others were taken over from the run ``built_on``.
+    built_on : str or None
+        The name of a run of the same model on data that have grown since.
     """
 
     path: str
@@ -49,6 +55,17 @@ class Scored:
     n_missing: int
     mean_log_density: float
     already_complete: bool
+    n_new: int
+    built_on: str | None
+
+    @property
+    def sentence(self) -> str:
+        """What to tell a person."""
+        new = "" if self.built_on is None else f" and {self.n_new:,} new since {self.built_on}"
+        return (
+            f"{self.n_rows:,} rows, {self.n_missing:,} of them missing{new}; "
+            f"mean log density {self.mean_log_density:.6g}"
+        )
 
 
 def configuration_for(
@@ -122,6 +139,8 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
         found["n_missing"],
         found["mean_log_density"],
         was_complete,
+        found.get("n_new", found["n_samples"]),
+        found.get("built_on"),
     )
 
 
@@ -149,6 +168,9 @@ def _complete(
         settings.most_probable,
         result.outlier_threshold,
     )
+    kind = (wanted, prepared.dataset, prepared.source.grid, prepared.chunk_shape)
+    basis = basis_of(mixture, preparation, *kind)
+    base = base_for(output, result, basis, resolved(configuration)["input"]["path"])
     with open_cluster(configuration.cluster, configuration.concealment) as cluster:
         check_memory(prepared, cluster.capacity)
         reader = Reader(prepared.dataset, cluster.execution, observer)
@@ -161,10 +183,15 @@ def _complete(
             prepared.chunk_shape,
             checkpoint,
             run,
+            None if base is None else base.run.path,
         )
     pivots = pivots_of(mixture, preparation)
     components = components_of(assigned.sums, pivots, (), pivots[:, None, :][:, :0])
-    attributes = {**facts_of_run(configuration, prepared), **_facts(result, assigned)}
+    attributes = {
+        **facts_of_run(configuration, prepared),
+        **_facts(result, assigned),
+        **facts_of(assigned, basis, base, prepared.dataset),
+    }
     sweep = Sweep((best,), result.sweep.criterion, best, n_passes=1)
     checkpoint.confirm()
     writer.commit_run(

@@ -29,6 +29,7 @@ from dgmm.run.clusters import Capacity, expected_capacity, open_cluster, take_pa
 from dgmm.run.comparing import compared, refuse_held_back, verdict_of
 from dgmm.run.configuration import Configuration, Output, resolved
 from dgmm.run.earlier import Continued, continued, origin_of
+from dgmm.run.growth import BASIS, basis_of
 from dgmm.run.ledger import Ledger
 from dgmm.run.preparation import Preparation, prepare
 from dgmm.run.reporting import report_on
@@ -145,7 +146,7 @@ def _complete(
         )
         goes_on = continued(fitted, prepared.earlier)
         reader = Reader(prepared.dataset, cluster.execution, ledger, fitted.profile.checksums)
-        threshold, components = _assigned(
+        facts, components = _assigned(
             configuration.output, prepared, fitted, goes_on, reader, checkpoint, path
         )
     drift = compared(
@@ -158,7 +159,7 @@ def _complete(
         **verdict_of(drift, configuration.drift),
         "n_missing": fitted.profile.n_missing,
         "outlier_quantile": configuration.output.outlier_quantile,
-        "outlier_threshold": threshold,
+        **facts,
         "status": goes_on.sweep.best.status.value,
     }
     wanted, is_image = configuration.input, prepared.source.format == "image"
@@ -185,8 +186,8 @@ def _assigned(
     reader: Reader,
     checkpoint: Checkpoint,
     path: Place,
-) -> tuple[float, Components]:
-    """Write the assignments; the threshold of outliers, and what the components are like."""
+) -> tuple[dict[str, Any], Components]:
+    """Write the assignments; what the root says of them, and what the components are like."""
     best, preparation = goes_on.sweep.best, fitted.preparation
     if best.status is Status.DEGENERATE:
         logger.warning("No candidate is sound. %s", best.status.sentence)
@@ -207,7 +208,9 @@ def _assigned(
     )
     pivots = pivots_of(mixture, preparation)
     components = components_of(assigned.sums, pivots, output.quantiles, told.quantiles)
-    return told.outlier_threshold, components
+    kind = (wanted, prepared.dataset, prepared.source.grid, prepared.chunk_shape)
+    basis = basis_of(mixture, preparation, *kind)
+    return {"outlier_threshold": told.outlier_threshold, BASIS: basis}, components
 
 
 def _discard(output: Place, run_ids: tuple[str, ...]) -> None:

@@ -261,7 +261,7 @@ def test_a_disk_that_is_full_again_and_again(data, tmp_path, old_and_new):
         free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize
         ballast.write_bytes(bytes(free))
         full_at = []
-        for left in range(free - (12 << 10), 0, -(20 << 10)):
+        for left in range(free - (12 << 10), 0, -(12 << 10)):
             message = refusal(text)
             if not message:
                 break

@@ -7,7 +7,7 @@ import distributed
 import numpy as np
 import pytest
 
-from dgmm.engine import passes
+from dgmm.engine import assigning
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import BlocksDone, PassStarted, ignore
 from dgmm.engine.execution import ClusterExecution
@@ -96,7 +96,7 @@ def digest(dataset: Dataset, execution, folder, observer=ignore) -> tuple[str, .
     found = fit(dataset, OPTIONS, execution, observer)
     reader = Reader(dataset, execution, observer, found.profile.checksums)
     mixture = found.sweep.best.parameters
-    passes.assign_all(reader, mixture, Pieces(partial(save, folder), 40))
+    assigning.assign_all(reader, mixture, Pieces(partial(save, folder), 40))
     values = [found.profile.mean, found.profile.scatter, found.profile.sample]
     for result in found.sweep.results:
         parameters = result.parameters

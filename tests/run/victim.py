@@ -25,6 +25,7 @@ _EFFECTS = (
     (Path, "replace"),
     (Path, "unlink"),
     (Path, "symlink_to"),
+    (Path, "hardlink_to"),
     (Path, "rmdir"),
     (os, "fsync"),
     (shutil, "rmtree"),
@@ -86,8 +87,17 @@ def interrupt(text, stage, index=0):
         run(loads(text), crash_before(stage, index))
 
 
-def attempt(text, kill_at=0, kill_after=200.0, user=None):
+def run_text(text):
+    run(loads(text))
+
+
+def attempt(text, kill_at=0, kill_after=200.0, user=None, work=run_text):
     """Run in a process that is killed before its effect of this number, or after so many seconds.
+
+    Parameters
+    ----------
+    work : callable
+        What is done with the text, if it is not a run.
 
     Returns
     -------
@@ -97,7 +107,7 @@ def attempt(text, kill_at=0, kill_after=200.0, user=None):
         Effects that it came to.
     """
     calls = _processes.RawValue("i", 0)  # a lock of it would die with the process, held
-    process = _processes.Process(target=_attempt, args=(text, kill_at, user, calls))
+    process = _processes.Process(target=_attempt, args=(text, kill_at, user, calls, work))
     process.start()
     process.join(kill_after)
     process.kill()
@@ -105,13 +115,13 @@ def attempt(text, kill_at=0, kill_after=200.0, user=None):
     return process.exitcode, calls.value
 
 
-def _attempt(text, kill_at, user, calls):
+def _attempt(text, kill_at, user, calls, work):
     if user is not None:
         os.setuid(user)
     for owner, name in _EFFECTS:
         setattr(owner, name, _mortal(getattr(owner, name), calls, kill_at))
     try:
-        run(loads(text))
+        work(text)
     except DgmmError as error:
         sys.exit(error.exit_code)
 

@@ -22,12 +22,14 @@ from dgmm.errors import (
     OutputError,
     StorageError,
 )
+from dgmm.io.atomic import share_file
 from dgmm.io.location import absolute_location, output_place
 from dgmm.io.reader import open_result
 from dgmm.io.selection import Selection
 from dgmm.io.sources import open_source
 from dgmm.io.zarr_stores import zarr_store
 from dgmm.run.configuration import loads
+from dgmm.run.scoring import configuration_for, score
 from dgmm.run.stages import run
 from tests.run.victim import digest
 from tests.stores.runs import clumps, configuration, put, write_npy, write_zarr
@@ -73,6 +75,35 @@ def test_a_run_from_and_to_a_store_has_the_bits_of_a_local_one(store, local):
     left = output_place(f"{url}/out", options)
     assert {path.name for path in left.iterdir()} == {".lock", "latest.json", "runs"}
     assert run(loads(text)).already_complete
+
+
+def test_a_score_of_grown_data_copies_within_the_store_what_is_known(store, monkeypatch):
+    url, options = store
+    write_zarr(f"{url}/train.zarr", options, clumps())
+    text = configuration(f"{url}/train.zarr", f"{url}/fit", options)
+    model = open_result(run(loads(text)).path, options)
+    rows, copied = clumps(500, seed=1), []
+
+    def scored(output):
+        how = ["cluster.kind=threads"]
+        return score(model, configuration_for(model, f"{url}/x.zarr", output, how))
+
+    def share(source, target):
+        copied.append(str(target))
+        assert share_file(source, target)
+        return True
+
+    write_zarr(f"{url}/x.zarr", options, rows)
+    scored(f"{url}/out")
+    write_zarr(f"{url}/x.zarr", options, np.concatenate([rows, rows]), overwrite=True)
+    monkeypatch.setattr("dgmm.io.assignments.share_file", share)
+    found, scratch = (scored(f"{url}/{name}") for name in ("out", "scratch"))
+    assert (found.n_new, scratch.n_new) == (600, 1_000)
+    assert [path.rpartition("/assignments/")[2] for path in sorted(copied)] == [
+        "labels/c/0",
+        "labels/c/1",
+    ]
+    assert digest(found.path, options or None) == digest(scratch.path, options or None)
 
 
 def test_zarr_of_both_formats_in_a_store(store):

@@ -1,0 +1,178 @@
+"""The last pass over data: every row is assigned by a mixture, or was by an earlier call."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+
+from dgmm.engine.block import Block
+from dgmm.engine.events import PassFinished
+from dgmm.engine.passes import Reader
+from dgmm.engine.refusals import (
+    bad_weights_of,
+    refuse_bad_weights,
+    refuse_non_finite,
+    refuse_too_far,
+)
+from dgmm.mixture.components import ComponentSums, pivots_of
+from dgmm.mixture.density import Assignment, assign
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.preparation import Preparation
+
+
+class Origin(Enum):
+    """Where the assignments of a block come from."""
+
+    NEW = "no earlier call has assigned these rows"
+    KNOWN = "taken over from an earlier call"
+    CHANGED = "an earlier call has assigned other rows in this place"
+    LOST = "what an earlier call has found cannot be read"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assigned:
+    """What became of the rows of some blocks.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows whose assignments are there.
+    checksums : tuple of int
+        Of the blocks, in order.
+    sums : ComponentSums
+        Over the rows that count.
+    log_likelihood : float
+        Weighted sum of their log densities.
+    origins : tuple of Origin
+        Of the blocks, in order.
+    """
+
+    n_rows: int
+    checksums: tuple[int, ...]
+    sums: ComponentSums
+    log_likelihood: float
+    origins: tuple[Origin, ...]
+
+    def __add__(self, other: "Assigned") -> "Assigned":
+        return Assigned(
+            self.n_rows + other.n_rows,
+            self.checksums + other.checksums,
+            self.sums + other.sums,
+            self.log_likelihood + other.log_likelihood,
+            self.origins + other.origins,
+        )
+
+
+class Writer(Protocol):
+    """Takes assignments on the workers that compute them, in parts of its choice; picklable."""
+
+    def parts(self, start: int, n_rows: int) -> Iterable[tuple[int, int]]:
+        """The first row of each part of a block, and one past its last.
+
+        Parameters
+        ----------
+        start, n_rows : int
+            First row of the block, and how many it has.
+        """
+
+    def has(self, start: int, stop: int) -> bool:
+        """Whether an interrupted call has written this part, which is then not written again."""
+
+    def __call__(self, start: int, assignment: Assignment) -> None:
+        """Write the part that begins with this row, again if a worker was lost meanwhile."""
+
+
+class Memory(Protocol):
+    """What was found of blocks, by this call and by an earlier one of the same mixture; picklable.
+
+    It is asked on workers, once the rows of a block have been read.
+    """
+
+    def recall(self, start: int, n_rows: int, checksum: int) -> Assigned | Origin:
+        """What an earlier call has found of a block, whose assignments are then written.
+
+        Parameters
+        ----------
+        start, n_rows : int
+            First row of the block, and how many it has.
+        checksum : int
+            What its rows and weights have now.
+
+        Returns
+        -------
+        Assigned or Origin
+            Why the block is to be assigned, if it is.
+        """
+
+    def keep(self, start: int, found: Assigned) -> None:
+        """Keep what was found of the block that begins with this row, again if it was kept."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Assigning:
+    mixture: Parameters
+    preparation: Preparation | None
+    writer: Writer
+    memory: Memory | None
+
+
+def _assign_block(task: _Assigning, block: Block) -> Assigned:
+    if task.memory is None:
+        return _assigned(task, block, Origin.NEW)
+    found = task.memory.recall(block.start, block.n_rows, block.checksum)
+    if isinstance(found, Origin):
+        found = _assigned(task, block, found)
+    task.memory.keep(block.start, found)
+    return found
+
+
+def _assigned(task: _Assigning, block: Block, origin: Origin) -> Assigned:
+    refuse_bad_weights(bad_weights_of(block))
+    pivots = pivots_of(task.mixture, task.preparation)
+    sums, log_likelihood = ComponentSums.zero(*pivots.shape), 0.0
+    for start, stop in task.writer.parts(block.start, block.n_rows):
+        rows, weights, complete = block.part(start - block.start, stop - block.start)
+        refuse_non_finite(block, start - block.start, rows, complete)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+            assignment = assign(task.mixture, rows, task.preparation)
+        refuse_too_far(block, start - block.start, assignment, complete)
+        sums += ComponentSums.of(rows, weights, assignment, pivots)
+        log_likelihood += assignment.log_likelihood(weights)
+        if not task.writer.has(start, stop):
+            task.writer(start, assignment if complete is None else assignment.spread(complete))
+    return Assigned(block.n_rows, (block.checksum,), sums, log_likelihood, (origin,))
+
+
+def assign_all(
+    reader: Reader,
+    mixture: Parameters,
+    writer: Writer,
+    preparation: Preparation | None = None,
+    memory: Memory | None = None,
+) -> Assigned:
+    """Assign every row and hand the assignments to ``writer`` where they are computed.
+
+    All blocks are read in any case, for the input's checksums.
+
+    Parameters
+    ----------
+    reader : Reader
+    mixture : Parameters
+    writer : Writer
+    preparation : Preparation, or None
+        Of rows for the mixture; None if it is in their units.
+    memory : Memory, or None
+        Knows blocks that need not be assigned again; None if nothing is known or kept.
+
+    Returns
+    -------
+    Assigned
+        With the same bits whatever was known.
+    """
+    task = _Assigning(mixture, preparation, writer, memory)
+    outcome, seconds = reader.read("assign", 0, _assign_block, task)
+    reader.check(outcome.checksums)
+    reader.observer(PassFinished("assign", 0, seconds, outcome.n_rows, 0, None))
+    return outcome

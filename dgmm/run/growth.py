@@ -1,0 +1,198 @@
+"""Runs on which a score of grown data can build, and what became of that."""
+
+import hashlib
+import logging
+import platform
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm import __version__
+from dgmm.engine.assigning import Assigned, Origin
+from dgmm.engine.dataset import Dataset
+from dgmm.errors import InputNotFoundError
+from dgmm.io.blocks import sha256_of
+from dgmm.io.grid import Grid
+from dgmm.io.layout import run_name
+from dgmm.io.location import Place
+from dgmm.io.reader import Result
+from dgmm.io.runs import Run, list_runs
+from dgmm.io.wanted import Wanted
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.preparation import Preparation
+
+Array = NDArray[np.float64]
+
+BASIS = "basis"
+"""The attribute of a run that says on what its assignments depend beside the rows."""
+
+_LISTED_AT_MOST = 5
+_BOUNDS = "bounds of blocks, which depend on the number of rows"
+_IN_WORDS = {
+    "model": "model",
+    "arrays": "assignments",
+    "data": "kind of data",
+    "chunks": "extents of chunks, which depend on the number of rows",
+    "versions": "versions of dgmm and its libraries",
+}
+
+logger = logging.getLogger(__name__)
+
+
+def basis_of(
+    mixture: Parameters,
+    preparation: Preparation | None,
+    wanted: Wanted,
+    dataset: Dataset,
+    grid: Grid,
+    chunk_shape: tuple[int, ...],
+) -> dict[str, str]:
+    """All on which assignments of a block and their chunks depend, beside its rows.
+
+    Runs of one basis have the same assignments, bit by bit, wherever they have blocks of the same
+    samples with the same checksum. The last bits of a density depend on how many rows are computed
+    together, and so on the extents of chunks.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    preparation : Preparation, or None
+    wanted : Wanted
+    dataset : Dataset
+    grid : Grid
+        Of the samples.
+    chunk_shape : tuple of int
+        Extents of a stored chunk in the samples' dimensions.
+
+    Returns
+    -------
+    dict of str to str
+        Digests, by what they are of.
+    """
+    weights = None if dataset.weights is None else dataset.weights.dtype.str
+    rows = (dataset.rows.dtype.str, dataset.feature_names, weights, dataset.missing)
+    versions = (__version__, *map(version, ("numba", "numpy", "scipy")))
+    return {
+        "model": _model_digest(mixture, preparation),
+        "arrays": sha256_of(astuple(wanted)),
+        "data": sha256_of(rows, grid.dims, grid.shape[1:]),
+        "chunks": sha256_of(chunk_shape),
+        "versions": sha256_of(platform.machine(), versions),
+    }
+
+
+def _model_digest(mixture: Parameters, preparation: Preparation | None) -> str:
+    arrays: list[Array | None] = [mixture.weights, mixture.means, mixture.precisions_cholesky]
+    if preparation is not None:
+        arrays += [preparation.mean, preparation.scale, preparation.axes]
+    found = hashlib.sha256(mixture.covariance_type.encode())
+    for array in arrays:
+        found.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
+    return found.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A run that may have assigned some of the rows already, and on which a score can build.
+
+    Attributes
+    ----------
+    run : Run
+    is_expected : bool
+        Whether it was of the same input, so that a person expects it to be of use.
+    """
+
+    run: Run
+    is_expected: bool
+
+
+def base_for(output: Place, result: Result, basis: dict[str, str], input_path: str) -> Base | None:
+    """The newest complete run of an output with this basis, or the one that found the model.
+
+    Runs on the same input come first: others have hardly any rows in common with it.
+
+    Parameters
+    ----------
+    output : Path or UPath
+    result : Result
+        The run that found the model.
+    basis : dict
+        See `basis_of`.
+    input_path : str
+        As it is written in the configuration.
+    """
+    try:
+        runs = [run for run in list_runs(output) if run.is_complete]
+    except InputNotFoundError:
+        runs = []
+    runs.append(_as_run(result))
+    expected = [run for run in runs if _input_of(run) == input_path]
+    usable = [run for run in (*expected, *runs) if run.attributes.get(BASIS) == basis]
+    found = Base(usable[0], _input_of(usable[0]) == input_path) if usable else None
+    if expected and not (found and found.is_expected):
+        before = expected[0].attributes.get(BASIS, {})
+        others = [_IN_WORDS[name] for name in basis if before.get(name) != basis[name]]
+        _tell_why_not(expected[0].run_id, "; other ".join(others))
+    return found
+
+
+def _input_of(run: Run) -> object:
+    return run.attributes.get("configuration", {}).get("input", {}).get("path")
+
+
+def _as_run(result: Result) -> Run:
+    place = result.path  # a link to a run may be turned while its blocks are read
+    place = place.resolve() if isinstance(place, Path) else place
+    return Run(run_name(place), place, result.attributes, is_latest=False)
+
+
+def facts_of(
+    assigned: Assigned, basis: dict[str, str], base: Base | None, dataset: Dataset
+) -> dict[str, Any]:
+    """What a score says of the run that it could build on; changed and lost blocks are logged.
+
+    Returns
+    -------
+    dict
+        ``n_new``, the rows that were assigned and not taken over, ``built_on``, the name of the
+        run or None, and the basis.
+    """
+    n_rows = zip(dataset.rows.chunks[0], assigned.origins, strict=True)
+    n_new = sum(int(n) for n, origin in n_rows if origin is not Origin.KNOWN)
+    is_built = base is not None and n_new < assigned.n_rows
+    if base is not None and (is_built or base.is_expected):
+        _tell(assigned.origins, base, dataset)
+    built_on = base.run.run_id if base is not None and is_built else None
+    return {BASIS: basis, "n_new": n_new, "built_on": built_on}
+
+
+def _tell(origins: tuple[Origin, ...], base: Base, dataset: Dataset) -> None:
+    n_known = origins.count(Origin.KNOWN)
+    if n_known:
+        text = "built on the run %s: %d of %d blocks are as they were"
+        logger.info(text, base.run.run_id, n_known, len(origins))
+    elif Origin.LOST not in origins:
+        _tell_why_not(base.run.run_id, "rows" if Origin.CHANGED in origins else _BOUNDS)
+    for origin in (Origin.CHANGED, Origin.LOST):
+        found = [block for block, its in enumerate(origins) if its is origin]
+        if found and (n_known or origin is Origin.LOST):
+            rows = ", ".join(_places(found, dataset))
+            logger.warning("%s are assigned anew: %s (%s)", rows, origin.value, base.run.path)
+
+
+def _tell_why_not(run_id: str, others: str) -> None:
+    text = "the run %s is not built on, because it has other %s: all rows are assigned"
+    logger.info(text, run_id, others)
+
+
+def _places(blocks: list[int], dataset: Dataset) -> Iterator[str]:
+    for block in blocks[:_LISTED_AT_MOST]:
+        start, stop = dataset.bounds(block)
+        yield f"rows {start} to {stop - 1}"
+    if len(blocks) > _LISTED_AT_MOST:
+        yield f"and {len(blocks) - _LISTED_AT_MOST} blocks more"

@@ -1,0 +1,76 @@
+"""What a run keeps of its blocks comes back as it was, and blocks are found by their rows."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dgmm.errors import StorageError
+from dgmm.io.atomic import share_file
+from dgmm.io.block_store import KeptBlock, create_blocks, read_block, write_block
+from dgmm.io.grid import Grid
+from dgmm.io.location import output_place
+from dgmm.mixture.components import ComponentSums
+
+
+def kept(seed=0, n_components=3, n_features=2):
+    rng = np.random.default_rng(seed)
+    shape = (n_components, n_features)
+    sums = ComponentSums(
+        rng.integers(0, 2**40, n_components),
+        rng.random(n_components),
+        rng.normal(size=shape),
+        rng.normal(size=shape) * 1e300,
+    )
+    return KeptBlock((slice(2**52, 2**52 + 7), slice(0, 5)), 2**32 - 1, sums, -0.1)
+
+
+def test_what_is_kept_of_a_block_comes_back_with_its_bits(tmp_path):
+    create_blocks(tmp_path, 4, 2, (3, 2))
+    write_block(tmp_path, 2, kept())
+    found = read_block(tmp_path, 2, 2, (3, 2))
+    assert (found.region, found.checksum) == (kept().region, kept().checksum)
+    assert found.log_likelihood == -0.1
+    for name in ("n_labelled", "sizes", "deviations", "squares"):
+        ours, theirs = (getattr(block.sums, name) for block in (kept(), found))
+        assert ours.dtype == theirs.dtype
+        assert ours.tobytes() == theirs.tobytes(), name
+    assert read_block(tmp_path, 4, 2, (3, 2)) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "n_dims", "shape"), [(1, 2, (3, 2)), (2, 1, (3, 2)), (2, 2, (2, 3))]
+)
+def test_blocks_that_are_missing_or_of_another_shape_are_refused(tmp_path, number, n_dims, shape):
+    create_blocks(tmp_path, 4, 2, (3, 2))
+    write_block(tmp_path, 2, kept())
+    with pytest.raises(StorageError, match=f"holds nothing of block {number}, or something else"):
+        read_block(tmp_path, number, n_dims, shape)
+
+
+@given(data=st.data())
+def test_the_number_of_a_block_is_found_by_its_rows(data):
+    shape = tuple(data.draw(st.lists(st.integers(1, 7), min_size=1, max_size=3)))
+    block = tuple(data.draw(st.integers(1, extent)) for extent in shape)
+    grids = [Grid(tuple("tyx"[: len(shape)]), shape, block)]
+    cuts = data.draw(st.sets(st.integers(1, 29), min_size=1))
+    grids.append(Grid(("sample",), (30,), (30,), (0, *sorted(cuts), 30)))
+    for grid in grids:
+        numbers = [grid.number(start) for start in range(grid.n_samples)]
+        assert numbers == np.repeat(np.arange(len(grid.block_rows)), grid.block_rows).tolist()
+
+
+def test_files_are_shared_where_places_can_have_one_in_common(tmp_path):
+    source, target = tmp_path / "a", tmp_path / "b" / "c"
+    source.write_bytes(b"chunk")
+    assert share_file(source, target)
+    assert share_file(source, target)  # again, as a task may be
+    assert target.samefile(source)
+    assert {path.name for path in target.parent.iterdir()} == {"c"}
+    assert not share_file(tmp_path / "nothing", target)
+    stored = output_place("memory://shared/a")
+    assert not share_file(source, stored)
+    stored.fs.pipe_file(stored.path, b"object")
+    assert share_file(stored, output_place("memory://shared/b"))
+    assert output_place("memory://shared/b").read_bytes() == b"object"
+    assert not share_file(output_place("memory://shared/nothing"), stored)
