@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.engine.options import FitOptions
-from dgmm.mixture import criteria, relocation, starts
+from dgmm.mixture import criteria, em, relocation, starts
 from dgmm.mixture.alignment import align
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import assign
@@ -19,6 +19,10 @@ Model = tuple[str, int]
 
 _RELOCATIONS, _SPLITS, _MERGERS = 10, 3, 2
 """Starts made from a model's best fit, and from those with one component less and one more."""
+
+_HOPE = 5.0
+"""Times what a candidate is predicted to gain. On data whose components overlap, where predictions
+are worst, two to five times as much was gained in the end."""
 
 MOST_MADE = _RELOCATIONS + _SPLITS + _MERGERS
 
@@ -99,7 +103,7 @@ def relocated(
 def lawful(states: Sequence[FitState], options: FitOptions, rules: Rules) -> tuple[FitState, ...]:
     """Starts for models that do worse than they can, as the same with fewer components shows.
 
-    The best likelihood never falls with the number of components. Where that of a converged model
+    The best likelihood never falls with the number of components. Where that of a model
     does, components of the smaller one are split in its place, the heaviest first.
 
     Parameters
@@ -175,6 +179,43 @@ def _instead(state: FitState, mixture: Parameters) -> FitState:
 
 def _mean_log_density(mixture: Parameters, rows: Array, weights: Array | None) -> float:
     return float(np.average(assign(mixture, rows).log_density, weights=weights))
+
+
+def raced(
+    states: Sequence[FitState], total_weight: float, n_features: int, options: FitOptions
+) -> tuple[FitState, ...]:
+    """The states, without those that cannot become the choice any more.
+
+    A candidate is given up if a converged one stays ahead of it even should it gain several times
+    what the model of its curvature says is left. There is no such model of what ICL gains.
+
+    Parameters
+    ----------
+    states : sequence of FitState
+        After a pass over all rows.
+    total_weight : float
+        Of all rows.
+    n_features : int
+    options : FitOptions
+    """
+    if options.finish_all or options.criterion == "icl":
+        return tuple(states)
+
+    def score(state: FitState, left: float = 0.0) -> float:
+        n_parameters = criteria.n_parameters(*model_of(state), n_features)
+        log_likelihood = total_weight * (state.trace[-1] + left)
+        if options.criterion == "aic":
+            return criteria.aic(log_likelihood, n_parameters)
+        return criteria.bic(log_likelihood, n_parameters, total_weight)
+
+    done = [score(state) for state in states if state.status is Status.CONVERGED]
+    best = min(done, default=float("inf"))
+    return tuple(
+        em.given_up(state)
+        if state.is_running and score(state, _HOPE * state.search.left) > best
+        else state
+        for state in states
+    )
 
 
 def is_repair(state: FitState, options: FitOptions) -> bool:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from dgmm.engine import blas, candidates, passes, schedule
 from dgmm.engine.candidates import Model
@@ -10,7 +11,7 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import READ_ALL_ROWS, Observer, Resumed, ignore
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.options import FitOptions
-from dgmm.engine.passes import Reader
+from dgmm.engine.passes import Judge, Reader
 from dgmm.engine.profile import Profile, SampleRule, checked
 from dgmm.engine.progress import Keep, Progress, keep_nothing
 from dgmm.engine.schedule import Stage
@@ -155,7 +156,15 @@ def _fitted(
         stage = Stage(reader, frame, rules)
         if name not in READ_ALL_ROWS:
             stage = schedule.on_sample(name, profile, options, rules, reader.observer)
-        em = passes.run_em(stage.reader, name, states, stage.frame, stage.rules, n_passes)
+        judge: Judge = tuple
+        if name in READ_ALL_ROWS:
+            judge = partial(
+                candidates.raced,
+                total_weight=profile.total_weight,
+                n_features=len(profile.mean),
+                options=options,
+            )
+        em = passes.run_em(stage.reader, name, states, stage.frame, stage.rules, n_passes, judge)
         for n_passes, states in em:
             keep(replace(progress, stage=name, n_passes=n_passes, states=states))
         if following is not None:

@@ -10,6 +10,20 @@ from dgmm.mixture.transfer import Earlier
 SAMPLE_ROWS = 1 << 17
 
 
+_SAMPLE_BYTES = 64 << 20
+_SAMPLE_SHARE = 16
+
+
+def sample_rows(n_rows: int, n_features: int) -> int:
+    """How many rows to sample: more of large data, at most 64 MiB.
+
+    What the sample's optimum lacks of that of all rows falls with its size, and so does the number
+    of passes over all rows; a sixteenth of them costs little beside.
+    """
+    affordable = max(1, _SAMPLE_BYTES // (8 * n_features))
+    return min(max(SAMPLE_ROWS, n_rows // _SAMPLE_SHARE), affordable)
+
+
 @dataclass(frozen=True, slots=True)
 class FitOptions:
     """What to fit and how.
@@ -38,6 +52,8 @@ class FitOptions:
         Whether a candidate with a collapsed component is carried on.
     accelerate : bool
         Whether EM moves by :mod:`dgmm.mixture.acceleration` once its own steps are short.
+    finish_all : bool
+        Whether candidates that cannot become the choice are fitted to the end, too.
     prepare : PreparationRule
         How rows are changed before they are fitted.
     given : Given
@@ -58,6 +74,7 @@ class FitOptions:
     sample_rows: int = SAMPLE_ROWS
     allow_degenerate: bool = False
     accelerate: bool = True
+    finish_all: bool = False
     prepare: PreparationRule = field(default_factory=PreparationRule)
     given: Given = field(default_factory=Given)
     earlier: Earlier = field(default_factory=Earlier)

@@ -1,7 +1,7 @@
 """The passes over data: the profile, and the E-step of all running candidates."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,6 +20,8 @@ from dgmm.mixture.em import FitState, Rules
 from dgmm.mixture.frame import Frame
 from dgmm.mixture.kernels import PackedModels
 from dgmm.mixture.statistics import SufficientStatistics
+
+Judge = Callable[[Sequence[FitState]], tuple[FitState, ...]]
 
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
@@ -120,6 +122,7 @@ def run_em(
     frame: Frame,
     rules: Rules,
     n_passes: int = 0,
+    judge: Judge = tuple,
 ) -> Iterator[tuple[int, tuple[FitState, ...]]]:
     """EM for all candidates together, each leaving when it is done.
 
@@ -135,6 +138,8 @@ def run_em(
     rules : Rules
     n_passes : int
         Passes of this stage that led to ``states``.
+    judge : callable
+        Takes all states after each pass, and gives up those that shall not go on.
 
     Yields
     ------
@@ -152,9 +157,11 @@ def run_em(
         reader.check(sums.checksums)
         moments = kernels.moments(packed, mixtures, sums.statistics, frame)
         stepped = dict(zip(running, moments, strict=True))
-        states = tuple(
-            em.step(state, stepped[i], rules) if i in stepped else state
-            for i, state in enumerate(states)
+        states = judge(
+            [
+                em.step(state, stepped[i], rules) if i in stepped else state
+                for i, state in enumerate(states)
+            ]
         )
         n_passes += 1
         yield n_passes, states  # kept before anybody hears of it

@@ -32,6 +32,7 @@ def fit_options(
     reg_covar: float | None,
     random_state: Any,
     sample_size: int | None,
+    finish_all: bool = False,
 ) -> FitOptions:
     """The engine's options.
 
@@ -44,6 +45,8 @@ def fit_options(
     criterion : str
     n_init, init_params, tol, max_iter, reg_covar, random_state, sample_size
         As in :class:`dgmm.GaussianMixture`.
+    finish_all : bool
+        Whether candidates that cannot become the choice are fitted to the end, too.
 
     Raises
     ------
@@ -81,6 +84,7 @@ def fit_options(
         allow_degenerate=reg_covar is not None,
         given=given or Given(),
         earlier=earlier,
+        finish_all=finish_all,
     )
 
 

@@ -31,6 +31,7 @@ def sweep(
     random_state: Any = None,
     sample_size: int | None = None,
     feature_dim: str | None = None,
+    finish_all: bool = False,
     verbose: int = 0,
 ) -> SweepResult:
     """Fit every covariance type with every number of components, and choose one.
@@ -48,6 +49,9 @@ def sweep(
     sample_weight : array-like of shape (n_samples,), optional
     n_init, init_params, tol, max_iter, reg_covar, random_state, sample_size, feature_dim, verbose
         As for :class:`dgmm.GaussianMixture`.
+    finish_all : bool, default=False
+        Whether candidates that cannot become the choice by AIC or BIC any more, even should they
+        gain five times what seems left, are fitted to the end, too.
 
     Returns
     -------
@@ -100,6 +104,7 @@ def sweep(
         reg_covar=reg_covar,
         random_state=random_state,
         sample_size=sample_size,
+        finish_all=finish_all or is_silhouette,
     )
     table = table_of(model, X, feature_dim, reset=True)
     execution = options.execution(is_lazy=table.is_lazy)

@@ -96,6 +96,16 @@ class Search:
             and _UNSEEN * left_before < tol
         )
 
+    @property
+    def left(self) -> float:
+        """What the model of the curvature says is left to gain, the more of the last two times.
+
+        Per unit of weight, in nats; infinite where it says nothing yet.
+        """
+        if len(self.predictions) < 2 or min(self.predictions) < 0:
+            return float("inf")
+        return max(self.predictions)
+
     def taken_back(self) -> "Search":
         """After a move that lost likelihood: shorter ones from now on."""
         return replace(self, reach=max(_FIRST_REACH, self.stretch * _SHRINKAGE), stretch=0.0)

@@ -10,6 +10,7 @@ class Status(Enum):
     RUNNING = "running"
     CONVERGED = "converged"
     MAX_ITER = "max_iter"
+    BEHIND = "behind"
     DEGENERATE = "degenerate"
 
     @property
@@ -24,6 +25,10 @@ _SENTENCES = {
     Status.MAX_ITER: (
         "EM used all its iterations before what is left to gain fell below tol; "
         "raise max_iter, or tol, or use fewer components."
+    ),
+    Status.BEHIND: (
+        "EM was stopped because what seemed left to gain, five times over, would not have made "
+        "this candidate the choice; set finish_all to fit it to the end."
     ),
     Status.DEGENERATE: (
         "A component is empty or has collapsed onto (nearly) one value in some direction, so its "

@@ -130,6 +130,15 @@ def step(state: FitState, moments: Moments, rules: Rules) -> FitState:
     return replace(evaluated, parameters=parameters, n_iter=n_iter, search=search)
 
 
+def given_up(state: FitState) -> FitState:
+    """A running state that was accelerated, stopped where a pass has evaluated it last."""
+    seen = state.search.visit
+    if seen is None:
+        raise ValueError("no pass has evaluated this state")
+    status = Status.BEHIND
+    return replace(state, parameters=seen.parameters, n_iter=state.n_iter - 1, status=status)
+
+
 def _taken_back(state: FitState, refuge: Visit, rules: Rules) -> FitState:
     """After a move that lost likelihood: back, and on by EM's own step."""
     trace = (*state.trace, state.trace[-1])

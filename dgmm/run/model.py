@@ -78,6 +78,11 @@ class Model(Section):
     allow_degenerate: bool = Field(
         default=False, description="Whether a candidate with a collapsed component may be chosen."
     )
+    finish_all: bool = Field(
+        default=False,
+        description="Whether candidates that cannot become the choice any more, even should they "
+        "gain five times what seems left, are fitted to the end too; with icl all are.",
+    )
     start_from: Location | None = Field(
         default=None,
         description="An earlier result, an output or one of its runs: its mixtures are starts "

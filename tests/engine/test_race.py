@@ -1,0 +1,112 @@
+"""Candidates that cannot become the choice are given up; the choice is the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dgmm.engine import candidates
+from dgmm.engine.fit import fit
+from dgmm.engine.options import FitOptions, sample_rows
+from dgmm.mixture.acceleration import Search, Visit
+from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.em import FitState
+from dgmm.mixture.parameters import Parameters
+from tests.engine.recording import dataset_of
+
+CENTRES = np.random.default_rng(5).normal(size=(3, 2)) * 2.5
+OPTIONS = FitOptions(tuple(("full", k) for k in range(1, 7)), n_init=2, sample_rows=2_000, tol=1e-6)
+
+
+def rows_of(n_rows=16_000):
+    rng = np.random.default_rng(0)
+    return CENTRES[rng.integers(0, 3, n_rows)] + rng.normal(size=(n_rows, 2))
+
+
+@pytest.fixture(scope="module")
+def sweeps():
+    dataset = dataset_of(rows_of(), (4_000,) * 4)
+    whole = fit(dataset, replace(OPTIONS, finish_all=True)).sweep
+    return whole, fit(dataset, OPTIONS).sweep
+
+
+def test_the_choice_is_the_same_in_fewer_passes(sweeps):
+    whole, raced = sweeps
+    assert raced.n_passes < whole.n_passes
+    assert raced.best.candidate == whole.best.candidate
+    assert raced.best.status is Status.CONVERGED
+    np.testing.assert_array_equal(raced.best.parameters.means, whole.best.parameters.means)
+
+
+def test_those_that_are_given_up_are_behind_to_the_end(sweeps):
+    whole, raced = sweeps
+    given_up = [r.candidate.n_components for r in raced.results if r.status is Status.BEHIND]
+    assert given_up
+    for finished, result in zip(whole.results, raced.results, strict=True):
+        if result.status is Status.BEHIND:
+            assert finished.status is Status.CONVERGED
+            assert whole.best.bic < finished.bic <= result.bic
+            assert result.trace == finished.trace[: len(result.trace)]
+            assert len(result.trace) < len(finished.trace)
+
+
+def test_the_likelihood_of_one_given_up_is_that_of_its_parameters(sweeps):
+    raced = sweeps[1]
+    rows = rows_of()
+    for result in raced.results:
+        if result.status is Status.BEHIND:
+            mixture, d = result.parameters, rows.shape[1]
+            squares = np.stack(
+                [
+                    (((rows - mean) @ factor) ** 2).sum(axis=1)
+                    for mean, factor in zip(mixture.means, mixture.precisions_cholesky, strict=True)
+                ],
+                axis=1,
+            )
+            halves = np.log(np.diagonal(mixture.precisions_cholesky, axis1=1, axis2=2)).sum(axis=1)
+            logits = np.log(mixture.weights) + halves - 0.5 * (squares + d * np.log(2 * np.pi))
+            expected = np.logaddexp.reduce(logits, axis=1).sum()
+            assert result.log_likelihood == pytest.approx(expected, rel=1e-12)
+
+
+def state(n_components, status, log_likelihood, predictions=()):
+    ones = np.ones(n_components)
+    mixture = Parameters("spherical", ones / n_components, ones[:, None], ones, ones)
+    search = Search(visit=Visit(mixture, mixture), predictions=predictions)
+    return FitState(
+        Candidate("spherical", n_components), mixture, status, 7, (log_likelihood,), search=search
+    )
+
+
+def raced(*states, **options):
+    chosen = FitOptions(tuple(("spherical", k) for k in (1, 2, 3)), **options)
+    return [found.status for found in candidates.raced(states, 1_000.0, 1, chosen)]
+
+
+def test_only_who_is_behind_by_more_than_its_hopes_is_given_up():
+    leader = state(1, Status.CONVERGED, -2.0)
+    near = state(2, Status.RUNNING, -2.01, (0.006, 0.003))
+    far = state(3, Status.RUNNING, -2.01, (0.0002, 0.0001))
+    assert raced(leader, near, far) == [Status.CONVERGED, Status.RUNNING, Status.BEHIND]
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.MAX_ITER, Status.DEGENERATE])
+def test_only_who_has_converged_leads(status):
+    far = state(3, Status.RUNNING, -9.0, (0.0002, 0.0001))
+    assert raced(state(1, status, -2.0), far)[1] is Status.RUNNING
+
+
+def test_nobody_is_given_up_before_it_has_hopes_or_where_nobody_races():
+    leader = state(1, Status.CONVERGED, -2.0)
+    far = state(3, Status.RUNNING, -9.0, (0.0002, 0.0001))
+    assert raced(leader, replace(far, search=Search()))[1] is Status.RUNNING
+    assert raced(leader, far, finish_all=True)[1] is Status.RUNNING
+    assert raced(leader, far, criterion="icl")[1] is Status.RUNNING
+    assert raced(leader, far, criterion="aic")[1] is Status.BEHIND
+
+
+def test_larger_data_have_larger_samples_up_to_a_limit():
+    assert sample_rows(1_000, 8) == 1 << 17
+    assert sample_rows(8_000_000, 8) == 500_000
+    assert sample_rows(10**9, 8) == 1 << 20
+    assert sample_rows(10**9, 1 << 20) == 8
