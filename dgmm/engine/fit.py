@@ -11,7 +11,7 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import READ_ALL_ROWS, Observer, Resumed, ignore
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.options import FitOptions
-from dgmm.engine.passes import Judge, Reader
+from dgmm.engine.passes import Guide, Judge, Reader
 from dgmm.engine.profile import Profile, SampleRule, checked
 from dgmm.engine.progress import Keep, Progress, keep_nothing
 from dgmm.engine.schedule import Stage
@@ -157,6 +157,7 @@ def _fitted(
         if name not in READ_ALL_ROWS:
             stage = schedule.on_sample(name, profile, options, rules, reader.observer)
         judge: Judge = tuple
+        guide: Guide | None = None
         if name in READ_ALL_ROWS:
             judge = partial(
                 candidates.raced,
@@ -164,7 +165,10 @@ def _fitted(
                 n_features=len(profile.mean),
                 options=options,
             )
-        em = passes.run_em(stage.reader, name, states, stage.frame, stage.rules, n_passes, judge)
+            guide = schedule.guide(profile, rules)
+        em = passes.run_em(
+            stage.reader, name, states, stage.frame, stage.rules, n_passes, judge, guide
+        )
         for n_passes, states in em:
             keep(replace(progress, stage=name, n_passes=n_passes, states=states))
         if following is not None:

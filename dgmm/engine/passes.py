@@ -16,11 +16,14 @@ from dgmm.engine.profile import Profile, SampleRule
 from dgmm.engine.reduce import BlockFunction, map_reduce
 from dgmm.errors import InputChangedError
 from dgmm.mixture import em, kernels
-from dgmm.mixture.em import FitState, Rules
+from dgmm.mixture.em import FitState, Leap, Rules
 from dgmm.mixture.frame import Frame
 from dgmm.mixture.kernels import PackedModels
+from dgmm.mixture.moments import Moments
+from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.statistics import SufficientStatistics
 
+Guide = Callable[[Sequence[FitState], Sequence[Moments]], Sequence[Leap | None]]
 Judge = Callable[[Sequence[FitState]], tuple[FitState, ...]]
 
 Argument = TypeVar("Argument")
@@ -115,6 +118,21 @@ def _e_step_block(packed: PackedModels, block: Block) -> _Sums:
     return _Sums(kernels.accumulate(packed, block.rows, block.weights), (block.checksum,))
 
 
+def e_step(
+    reader: Reader,
+    mixtures: Sequence[Parameters],
+    frame: Frame,
+    stage: str = "sample",
+    index: int = 0,
+    counts: tuple[int, int] = (0, 0),
+) -> tuple[tuple[Moments, ...], float]:
+    """What all rows say of some mixtures, which are relative to the frame's origin; and seconds."""
+    packed = kernels.pack(mixtures, frame.origin, frame.preparation)
+    sums, seconds = reader.read(stage, index, _e_step_block, packed, counts)
+    reader.check(sums.checksums)
+    return kernels.moments(packed, mixtures, sums.statistics, frame), seconds
+
+
 def run_em(
     reader: Reader,
     stage: str,
@@ -123,6 +141,7 @@ def run_em(
     rules: Rules,
     n_passes: int = 0,
     judge: Judge = tuple,
+    guide: Guide | None = None,
 ) -> Iterator[tuple[int, tuple[FitState, ...]]]:
     """EM for all candidates together, each leaving when it is done.
 
@@ -140,6 +159,8 @@ def run_em(
         Passes of this stage that led to ``states``.
     judge : callable
         Takes all states after each pass, and gives up those that shall not go on.
+    guide : callable, optional
+        Says after each pass where the candidates that run should go.
 
     Yields
     ------
@@ -151,18 +172,15 @@ def run_em(
     yield n_passes, states
     while running := [i for i, state in enumerate(states) if state.is_running]:
         mixtures = [states[i].parameters for i in running]
-        packed = kernels.pack(mixtures, frame.origin, frame.preparation)
         counts = (len(running), len(states))
-        sums, seconds = reader.read(stage, n_passes, _e_step_block, packed, counts)
-        reader.check(sums.checksums)
-        moments = kernels.moments(packed, mixtures, sums.statistics, frame)
-        stepped = dict(zip(running, moments, strict=True))
-        states = judge(
-            [
-                em.step(state, stepped[i], rules) if i in stepped else state
-                for i, state in enumerate(states)
-            ]
-        )
+        moments, seconds = e_step(reader, mixtures, frame, stage, n_passes, counts)
+        before = [states[i] for i in running]
+        leaps = [None] * len(running) if guide is None else guide(before, moments)
+        stepped = {
+            i: em.step(state, found, rules, leap)
+            for i, state, found, leap in zip(running, before, moments, leaps, strict=True)
+        }
+        states = judge([stepped.get(i, state) for i, state in enumerate(states)])
         n_passes += 1
         yield n_passes, states  # kept before anybody hears of it
         going = sum(state.is_running for state in states)

@@ -10,8 +10,9 @@ from dgmm.engine import candidates
 from dgmm.engine.events import Observer
 from dgmm.engine.execution import LocalExecution
 from dgmm.engine.held import HeldRows
+from dgmm.engine.leaps import StandIn
 from dgmm.engine.options import FitOptions
-from dgmm.engine.passes import Reader
+from dgmm.engine.passes import Guide, Reader
 from dgmm.engine.profile import Profile
 from dgmm.mixture import acceleration
 from dgmm.mixture.candidate import Status
@@ -98,6 +99,16 @@ def on_sample(
     w = np.ones(len(rows)) if weights is None else weights
     frame = Frame(np.zeros(rows.shape[1]), float(w.sum()), (rows.T * w) @ rows)
     return Stage(Reader(HeldRows(rows, weights), LocalExecution(), observer), frame, rules)
+
+
+def guide(profile: Profile, rules: Rules) -> Guide | None:
+    """How the sample guides the fit to all rows; not at all if it is all rows."""
+    if profile.is_sample_complete or not rules.may_accelerate:
+        return None
+    rows, weights = weighty(profile)
+    rows = rows - profile.mean
+    frame = Frame.of(rows, weights, np.zeros(rows.shape[1]))
+    return StandIn(HeldRows(rows, weights), frame, rules).leaps
 
 
 def _is_light(options: FitOptions, rows: Array) -> bool:

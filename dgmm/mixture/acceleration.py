@@ -25,6 +25,7 @@ _FEWEST_PAIRS = 3  # far from the top EM's own steps are long, and the curvature
 _FIRST_REACH, _GROWTH, _SHRINKAGE = 2.0, 2.0, 0.25  # of moves, in lengths of EM's own step
 _LARGEST_SHARE = 0.5  # of any weight or variance that one move may take
 _LEAST_CURVATURE = 1e-10  # relative; along a move with less the likelihood is no hill
+_LEAP = float("inf")  # the length of a move that is not measured in EM's steps
 _TINY = float(np.finfo(np.float64).tiny)
 _UNSEEN = 3.0  # times what the model predicts may be left, for directions that no move explored
 
@@ -64,6 +65,8 @@ class Search:
         How long a move may be, in lengths of EM's own step.
     stretch : float
         The length of the move under way, in the same unit; 0 if it is EM's own step.
+    may_leap : bool
+        Whether no move to where another likelihood has its top was ever taken back.
     gains, predictions : tuple of float
         Of the last two visits: log-likelihood per unit of weight gained there, and how much the
         model of the curvature says was left.
@@ -73,8 +76,14 @@ class Search:
     visit: Visit | None = None
     reach: float = _FIRST_REACH
     stretch: float = 0.0
+    may_leap: bool = True
     gains: tuple[float, ...] = ()
     predictions: tuple[float, ...] = ()
+
+    @property
+    def is_leap(self) -> bool:
+        """Whether the move under way is to where another likelihood has its top."""
+        return self.stretch == _LEAP
 
     @property
     def refuge(self) -> Visit | None:
@@ -96,6 +105,11 @@ class Search:
             and _UNSEEN * left_before < tol
         )
 
+    def leaping(self, expected: float) -> "Search":
+        """For a move to where another likelihood has its top, which promises this gain."""
+        predictions = (*self.predictions[:-1], expected)[-2:]
+        return replace(self, stretch=_LEAP, predictions=predictions)
+
     @property
     def left(self) -> float:
         """What the model of the curvature says is left to gain, the more of the last two times.
@@ -108,7 +122,8 @@ class Search:
 
     def taken_back(self) -> "Search":
         """After a move that lost likelihood: shorter ones from now on."""
-        return replace(self, reach=max(_FIRST_REACH, self.stretch * _SHRINKAGE), stretch=0.0)
+        reach = max(_FIRST_REACH, self.reach if self.is_leap else self.stretch * _SHRINKAGE)
+        return replace(self, reach=reach, stretch=0.0, may_leap=self.may_leap and not self.is_leap)
 
     def carried_over(self) -> "Search":
         """For other rows of the same kind: the curvature is alike, the likelihood is not."""
@@ -165,7 +180,7 @@ def _having_seen(search: Search, visit: Visit) -> Search:
     if search.visit is not None:
         move = flattened(visit.parameters) - flattened(search.visit.parameters)
         pairs = (*pairs, (move, search.visit.step - visit.step))[-_MEMORY:]
-    reach = max(search.reach, search.stretch * _GROWTH)
+    reach = search.reach if search.is_leap else max(search.reach, search.stretch * _GROWTH)
     return replace(search, pairs=pairs, visit=visit, reach=reach, stretch=0.0)
 
 

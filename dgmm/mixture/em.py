@@ -15,6 +15,7 @@ from dgmm.mixture.structures import structure_of
 
 Array = NDArray[np.float64]
 
+_UNSEEN = 3.0  # times the gain that is expected of a leap may be left
 _AT_FLOOR = 2.0  # times floor plus ridge: at most half of the variance is the data's own
 _NOT_THE_DATA = 100.0  # times the same: the data as a whole are not flat in this direction
 
@@ -89,7 +90,22 @@ class FitState:
         return self.status is Status.RUNNING
 
 
-def step(state: FitState, moments: Moments, rules: Rules) -> FitState:
+@dataclass(frozen=True, slots=True, eq=False)
+class Leap:
+    """Where to go instead of EM's own step.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    gain : float
+        Log-likelihood per unit of weight that is expected of it, in nats.
+    """
+
+    parameters: Parameters
+    gain: float
+
+
+def step(state: FitState, moments: Moments, rules: Rules, leap: Leap | None = None) -> FitState:
     """Take in the E-step of ``state.parameters``; stop, or move on.
 
     Parameters
@@ -99,6 +115,8 @@ def step(state: FitState, moments: Moments, rules: Rules) -> FitState:
     moments : Moments
         The outcome of a pass with ``state.parameters``.
     rules : Rules
+    leap : Leap, or None
+        To the top, as far as that is known; where it is no higher than ``tol``, it is here.
 
     Returns
     -------
@@ -124,6 +142,10 @@ def step(state: FitState, moments: Moments, rules: Rules) -> FitState:
         visit = Visit(state.parameters, successor)
         search, parameters = acceleration.advance(search, visit, gain, rules.regularization)
     status = _status(evaluated, search, rules)
+    if leap is not None and status is Status.RUNNING:
+        search, parameters = search.leaping(leap.gain), leap.parameters
+        if 0 <= _UNSEEN * leap.gain < rules.tol:
+            status = _final(state.parameters, rules, Status.CONVERGED)
     if status is not Status.RUNNING:
         return replace(evaluated, status=status)
     n_iter = state.n_iter + 1

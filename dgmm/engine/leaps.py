@@ -1,0 +1,96 @@
+"""Few reads of all rows: after each, the sample says how far it is to the top, and where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dgmm.engine.events import ignore
+from dgmm.engine.execution import LocalExecution
+from dgmm.engine.held import HeldRows
+from dgmm.engine.passes import Reader, e_step
+from dgmm.mixture import em
+from dgmm.mixture.candidate import Status
+from dgmm.mixture.em import FitState, Leap, Rules
+from dgmm.mixture.frame import Frame
+from dgmm.mixture.moments import Moments
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.surrogate import Correction
+from dgmm.mixture.tangent import flattened, largest_share
+
+_MOST_STEPS = 60
+_TOL = 0.1  # of that of the fit to all rows
+_LARGEST_SHARE = 0.5  # of any weight or variance that a leap may take: farther the sample misleads
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StandIn:
+    """A sample that stands for all rows near a mixture at which both have been evaluated.
+
+    Attributes
+    ----------
+    rows : HeldRows
+        Relative to the mean of all rows.
+    frame : Frame
+        Of the sample.
+    rules : Rules
+        Of the fit to all rows.
+    """
+
+    rows: HeldRows
+    frame: Frame
+    rules: Rules
+
+    def leaps(
+        self, states: Sequence[FitState], moments: Sequence[Moments]
+    ) -> tuple[Leap | None, ...]:
+        """To the top of the likelihood of all rows, as far as the sample tells.
+
+        Parameters
+        ----------
+        states : sequence of FitState
+            Running.
+        moments : sequence of Moments
+            Of all rows under their parameters.
+
+        Returns
+        -------
+        tuple of Leap or None
+            None where the sample does not stand for all rows: the way to the top is too long, a
+            component has too few rows in the sample, or an earlier leap has lost likelihood.
+        """
+        reader = Reader(self.rows, LocalExecution(), ignore)
+        rules = replace(
+            self.rules, tol=_TOL * self.rules.tol, max_iter=_MOST_STEPS, keep_degenerate=False
+        )
+        ways = {
+            i: FitState(state.candidate, state.parameters, search=state.search.carried_over())
+            for i, state in enumerate(states)
+            if state.search.may_leap
+        }
+        corrections: dict[int, Correction] = {}
+        while running := [i for i, way in ways.items() if way.is_running]:
+            mixtures = [ways[i].parameters for i in running]
+            found, _ = e_step(reader, mixtures, self.frame)
+            for i, mixture, of_sample in zip(running, mixtures, found, strict=True):
+                if i not in corrections:
+                    kind = mixture.covariance_type
+                    corrections[i] = Correction.between(moments[i], of_sample, kind)
+                corrected = corrections[i].applied(mixture, of_sample)
+                if corrected is None or _is_far(states[i].parameters, mixture):
+                    if ways[i].search.refuge is None:
+                        del ways[i]
+                        continue
+                    corrected = replace(of_sample, log_likelihood=-np.inf)
+                ways[i] = em.step(ways[i], corrected, rules)
+        return tuple(_leap(ways.get(i)) for i in range(len(states)))
+
+
+def _is_far(origin: Parameters, mixture: Parameters) -> bool:
+    return largest_share(origin, flattened(mixture) - flattened(origin)) > _LARGEST_SHARE
+
+
+def _leap(way: FitState | None) -> Leap | None:
+    if way is None or way.status is not Status.CONVERGED:
+        return None
+    return Leap(way.parameters, way.trace[-1] - way.trace[0])

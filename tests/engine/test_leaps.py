@@ -1,0 +1,66 @@
+"""Few reads of all rows, and the same top as by many."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dgmm.engine import schedule
+from dgmm.engine.events import PassFinished
+from dgmm.engine.fit import fit
+from dgmm.engine.options import FitOptions
+from dgmm.mixture.candidate import Status
+from tests.engine.recording import SYNCHRONOUS, dataset_of
+from tests.strategies import COVARIANCE_TYPES
+
+CENTRES = np.random.default_rng(5).normal(size=(4, 3)) * 4.0
+
+
+def rows_of(seed=0, n_rows=24_000):
+    rng = np.random.default_rng(seed)
+    return CENTRES[rng.integers(0, 4, n_rows)] + rng.normal(size=(n_rows, 3))
+
+
+def sweep_of(rows, options):
+    n_read = []
+
+    def count(event):
+        if isinstance(event, PassFinished) and event.n_rows == len(rows):
+            n_read.append(event.stage)
+
+    found = fit(dataset_of(rows, (6_000,) * 4), options, SYNCHRONOUS, count).sweep
+    assert len(n_read) == found.n_passes
+    return found
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_the_top_is_the_same_in_fewer_reads(covariance_type, monkeypatch):
+    options = FitOptions(((covariance_type, 4),), n_init=2, sample_rows=4_000, tol=1e-7)
+    led = sweep_of(rows_of(), options)
+    monkeypatch.setattr(schedule, "guide", lambda *_: None)
+    alone = sweep_of(rows_of(), options)
+    exact = sweep_of(rows_of(), replace(options, tol=1e-11))
+    for found in (led, alone):
+        assert found.best.status is Status.CONVERGED
+        assert 0 <= exact.best.log_likelihood - found.best.log_likelihood < 24_000 * 1e-7
+    assert led.n_passes < alone.n_passes
+    assert led.n_passes <= 5
+    assert (np.diff(led.best.trace) >= 0).all()
+
+
+def test_a_sample_that_misleads_costs_a_read_and_nothing_else(monkeypatch):
+    rows = rows_of()
+    options = FitOptions((("full", 4),), n_init=2, sample_rows=4_000, tol=1e-7)
+    honest = schedule.guide
+
+    def lying(profile, rules):
+        """Rows of elsewhere in place of the sample, once all is profiled."""
+        other = replace(profile, sample=profile.sample[:, ::-1] * 0.5 + profile.mean)
+        return honest(other, rules)
+
+    exact = sweep_of(rows, replace(options, tol=1e-11)).best
+    monkeypatch.setattr(schedule, "guide", lying)
+    found = sweep_of(rows, options).best
+    assert found.status is Status.CONVERGED
+    assert 0 <= exact.log_likelihood - found.log_likelihood < 24_000 * 1e-6
+    assert (np.diff(found.trace) >= 0).all()
