@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 from dgmm.engine import blas, candidates, passes, schedule
 from dgmm.engine.candidates import Model
@@ -11,7 +10,7 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import READ_ALL_ROWS, Observer, Resumed, ignore
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.options import FitOptions
-from dgmm.engine.passes import Guide, Judge, Reader
+from dgmm.engine.passes import Judge, Reader
 from dgmm.engine.profile import Profile, SampleRule, checked
 from dgmm.engine.progress import Keep, Progress, keep_nothing
 from dgmm.engine.schedule import Stage
@@ -28,6 +27,7 @@ from dgmm.mixture.transfer import Earlier, transferred
 
 logger = logging.getLogger(__name__)
 
+_RACES = (schedule.SAMPLE, *READ_ALL_ROWS)
 _LEAST_ROWS = 64  # of the sample for each component
 
 
@@ -156,16 +156,8 @@ def _fitted(
         stage = Stage(reader, frame, rules)
         if name not in READ_ALL_ROWS:
             stage = schedule.on_sample(name, profile, options, rules, reader.observer)
-        judge: Judge = tuple
-        guide: Guide | None = None
-        if name in READ_ALL_ROWS:
-            judge = partial(
-                candidates.raced,
-                total_weight=profile.total_weight,
-                n_features=len(profile.mean),
-                options=options,
-            )
-            guide = schedule.guide(profile, rules)
+        judge = _judge(profile, options) if name in _RACES else tuple
+        guide = schedule.guide(profile, rules) if name in READ_ALL_ROWS else None
         em = passes.run_em(
             stage.reader, name, states, stage.frame, stage.rules, n_passes, judge, guide
         )
@@ -175,6 +167,12 @@ def _fitted(
             n_passes, states = 0, schedule.handed_on(name, states, options, rules)
             states = _entering(following, states, profile, earlier)
     return states
+
+
+def _judge(profile: Profile, options: FitOptions) -> Judge:
+    """Who goes on; on the sample, by what it promises for all rows, but never for good."""
+    total_weight, n_features = profile.total_weight, len(profile.mean)
+    return lambda states: candidates.raced(states, total_weight, n_features, options)
 
 
 def _entering(

@@ -10,20 +10,6 @@ from dgmm.mixture.transfer import Earlier
 SAMPLE_ROWS = 1 << 17
 
 
-_SAMPLE_BYTES = 64 << 20
-_SAMPLE_SHARE = 16
-
-
-def sample_rows(n_rows: int, n_features: int) -> int:
-    """How many rows to sample: more of large data, at most 64 MiB.
-
-    What the sample's optimum lacks of that of all rows falls with its size, and so does the number
-    of passes over all rows; a sixteenth of them costs little beside.
-    """
-    affordable = max(1, _SAMPLE_BYTES // (8 * n_features))
-    return min(max(SAMPLE_ROWS, n_rows // _SAMPLE_SHARE), affordable)
-
-
 @dataclass(frozen=True, slots=True)
 class FitOptions:
     """What to fit and how.

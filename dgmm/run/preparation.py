@@ -9,7 +9,7 @@ from typing import Any
 from dgmm.engine import memory
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.memory import Projection
-from dgmm.engine.options import FitOptions, sample_rows
+from dgmm.engine.options import SAMPLE_ROWS, FitOptions
 from dgmm.errors import ConfigurationError
 from dgmm.io.grid import Grid
 from dgmm.io.layout import FORMAT_VERSION, run_name
@@ -28,6 +28,7 @@ from dgmm.run.earlier import (
 )
 from dgmm.run.model import candidates
 
+_SAMPLE_BYTES = 64 << 20
 _CHUNK_BYTES = 16 << 20
 _CHUNK_ROWS = 1 << 18
 
@@ -121,6 +122,7 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
             f"prepare.pca asks for {prepare.pca} principal components of data with "
             f"{dataset.n_features} features; expected at most as many."
         )
+    affordable = max(1, _SAMPLE_BYTES // (8 * dataset.n_features))
     return FitOptions(
         models=narrowed(candidates(model), earlier, whole=model.whole_sweep),
         criterion=model.criterion,
@@ -130,7 +132,7 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         max_iter=model.max_iter,
         reg_covar=model.reg_covar,
         seed=model.seed,
-        sample_rows=model.sample_size or sample_rows(dataset.n_rows, dataset.n_features),
+        sample_rows=model.sample_size or min(SAMPLE_ROWS, affordable),
         allow_degenerate=model.allow_degenerate,
         finish_all=model.finish_all,
         prepare=PreparationRule(prepare.scale == "standardize", prepare.pca),

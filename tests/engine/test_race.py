@@ -7,7 +7,7 @@ import pytest
 
 from dgmm.engine import candidates
 from dgmm.engine.fit import fit
-from dgmm.engine.options import FitOptions, sample_rows
+from dgmm.engine.options import FitOptions
 from dgmm.mixture.acceleration import Search, Visit
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em import FitState
@@ -103,10 +103,3 @@ def test_nobody_is_given_up_before_it_has_hopes_or_where_nobody_races():
     assert raced(leader, far, finish_all=True)[1] is Status.RUNNING
     assert raced(leader, far, criterion="icl")[1] is Status.RUNNING
     assert raced(leader, far, criterion="aic")[1] is Status.BEHIND
-
-
-def test_larger_data_have_larger_samples_up_to_a_limit():
-    assert sample_rows(1_000, 8) == 1 << 17
-    assert sample_rows(8_000_000, 8) == 500_000
-    assert sample_rows(10**9, 8) == 1 << 20
-    assert sample_rows(10**9, 1 << 20) == 8
