@@ -15,6 +15,7 @@ from dgmm.io import runs, writer
 from dgmm.io.checkpoint import Checkpoint
 from dgmm.io.reader import open_result
 from dgmm.run import load_as, reporting
+from dgmm.run import runs as pruning
 from pipelines import nightly
 from tests.run.victim import digest
 
@@ -66,7 +67,7 @@ MOMENTS = {
     "other data are scored": (nightly, "score", False),
     "pruning begins": (nightly, "prune", True),
     "a run is no run any more": (runs, "remove_tree", True),
-    "a run is removed": (runs, "remove_run", False),
+    "a run is removed": (pruning, "remove_run", False),
 }
 """What is called then, and whether the end comes before or after it."""
 
