@@ -95,7 +95,7 @@ class Search:
 
         Both must fall: near a saddle they are small for a while, and then grow.
         """
-        if len(self.predictions) < 2:
+        if len(self.predictions) < 2 or len(self.gains) < 2:  # a leap may be the first to predict
             return False
         (gain_before, gain), (left_before, left) = self.gains, self.predictions
         return (

@@ -260,6 +260,9 @@ def test_settled_wants_small_and_falling_gains_and_predictions():
     assert not replace(search, gains=(1e-5, -1e-9)).has_settled(1e-6)
     assert not replace(search, predictions=(4e-7, 1e-8)).has_settled(1e-6)
     assert not Search(gains=(1e-9,), predictions=(1e-9,)).has_settled(1e-6)
+    leapt = Search().leaping(1e-9)  # before there was any model of the curvature
+    later = replace(leapt, gains=(1e-9,), predictions=(*leapt.predictions, 1e-9)[-2:])
+    assert not later.has_settled(1e-6)
 
 
 def test_the_first_moves_are_those_of_em():
