@@ -185,9 +185,7 @@ def _lines(night: Night) -> list[str]:
     if night.run.already_complete:
         told = ["nothing new"]
     told += [
-        f"scored {done.n_rows:,} rows, mean log density {done.mean_log_density:.6g}: {done.path}"
-        for done in night.scores
-        if not done.already_complete
+        f"scored {done.sentence}: {done.path}" for done in night.scores if not done.already_complete
     ]
     if night.n_removed:
         told.append(f"{night.n_removed} old runs removed")
