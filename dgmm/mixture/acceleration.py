@@ -106,9 +106,11 @@ class Search:
         )
 
     def leaping(self, expected: float) -> "Search":
-        """For a move to where another likelihood has its top, which promises this gain."""
-        predictions = (*self.predictions[:-1], expected)[-2:]
-        return replace(self, stretch=_LEAP, predictions=predictions)
+        """For a move to where another likelihood has its top, which promises this gain.
+
+        That likelihood knows more than the model of the curvature has ever said.
+        """
+        return replace(self, stretch=_LEAP, predictions=(expected, expected))
 
     @property
     def left(self) -> float:
