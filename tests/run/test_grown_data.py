@@ -436,6 +436,7 @@ def test_a_score_killed_at_any_step_goes_on(model, grown, tmp_path, kill_at):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3000)
 def test_a_score_killed_at_every_step_goes_on(model, grown, tmp_path):
     path, expected = grown
     before, exit_code, kill_at = tmp_path / "out", -signal.SIGKILL, 0
