@@ -1,7 +1,9 @@
 """How the cost of a fit grows, and what it costs beside its arithmetic.
 
-    python scripts/scaling.py passes rows workers storage overhead
+    python scripts/scaling.py passes sweep rows workers storage overhead
 
+sweep     seconds of a sweep K = 1..20 with 3 starts on 200,000 x 16 overlapping rows; of all four
+          structures; and of scikit-learn for some of its K, with who has the better BIC
 passes    reads of all rows that a sweep takes, K = 1..20 with 3 starts, on data of five overlaps
 rows      seconds of a pass against the number of rows, and the exponent that fits them
 workers   a pass by one process of one thread, and by two
@@ -15,6 +17,7 @@ import argparse
 import os
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,6 +26,7 @@ import numpy as np
 import psutil
 import zarr
 from numpy.typing import NDArray
+from sklearn.mixture import GaussianMixture
 
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Event, PassFinished, ignore
@@ -30,6 +34,7 @@ from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit import fit
 from dgmm.engine.options import FitOptions
 from dgmm.io.sources import open_source
+from dgmm.mixture.structures import STRUCTURES
 from dgmm.run.cluster_kinds import LocalCluster
 from dgmm.run.clusters import open_cluster
 from dgmm.run.variables import Concealment
@@ -48,7 +53,7 @@ def drawn(n_rows: int, d: int, apart: float, seed: int = 0) -> NDArray[np.float3
     return rows
 
 
-def dataset_of(rows: NDArray[np.float32], n_blocks: int = 32) -> Dataset:
+def dataset_of(rows: NDArray[np.floating], n_blocks: int = 32) -> Dataset:
     """Rows in memory, in blocks."""
     blocks = da.from_array(rows, chunks=(max(1, len(rows) // n_blocks), -1))
     return Dataset.from_array(blocks)
@@ -80,6 +85,31 @@ def passes() -> None:
         kind = slowest.candidate.name
         print(f"centres {apart:3.0f} sd from the mean: {found[-1]:3d} reads; the last for {kind}")
     print(f"median {statistics.median(found):.0f}")
+
+
+def sweep() -> None:
+    """A whole sweep against scikit-learn's fits of some of its K."""
+    values = drawn(200_000, 16, 2.0).astype(np.float64)
+    rows_of = dataset_of(values)
+    began = time.perf_counter()
+    found = fit(rows_of, FitOptions(SWEEP, n_init=3)).sweep
+    full = time.perf_counter() - began
+    print(f"dgmm, full, K = 1..20: {full:.1f} s, {found.n_passes} reads and the assignment")
+    models = tuple((kind, k) for kind in STRUCTURES for _, k in SWEEP)
+    began = time.perf_counter()
+    fit(rows_of, FitOptions(models, n_init=3))
+    every = time.perf_counter() - began
+    print(f"all four structures: {every:.1f} s, {every / full:.2f} times full alone")
+    by_count = {result.candidate.n_components: result.bic for result in found.results}
+    total = 0.0
+    for k in (2, 6, 10, 14, 20):
+        began = time.perf_counter()
+        peer = GaussianMixture(k, n_init=3, random_state=0).fit(values)
+        total += time.perf_counter() - began
+        print(
+            f"scikit-learn, K = {k}: {total:.0f} s so far, {total / full:.1f} of the sweep; "
+            f"its BIC is {peer.bic(values) - by_count[k]:+,.0f} of dgmm's"
+        )
 
 
 def rows() -> None:
@@ -151,6 +181,7 @@ def overhead() -> None:
 
 PARTS: dict[str, Callable[[], None]] = {
     "passes": passes,
+    "sweep": sweep,
     "rows": rows,
     "workers": workers,
     "storage": storage,
