@@ -118,7 +118,7 @@ def interrupted(prepared, monkeypatch):
     """Let only the publication be missing."""
     _, text, _ = prepared
 
-    def crash(*_):
+    def crash(*_, **__):
         raise Crash
 
     with monkeypatch.context() as patch:
