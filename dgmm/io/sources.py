@@ -8,6 +8,7 @@ from typing import Any
 
 import dask.array as da
 from numpy.typing import NDArray
+from zarr.errors import BaseZarrError
 
 from dgmm.errors import (
     ConfigurationError,
@@ -236,6 +237,8 @@ def _explained(location: Location, format_name: str) -> Iterator[None]:
         yield
     except DgmmError:
         raise
+    except BaseZarrError as error:  # no array or group by its metadata is FileNotFoundError too
+        raise _damaged(location, format_name, error) from error
     except FileNotFoundError as error:
         raise InputNotFoundError(
             f"There is nothing at {location}, or a part of it is gone: {error}. "
@@ -246,10 +249,14 @@ def _explained(location: Location, format_name: str) -> Iterator[None]:
     except Exception as error:
         if type(error).__module__.partition(".")[0] in _CLIENTS:
             raise StorageError(f"{location} cannot be opened: {error}.") from error
-        raise DataError(
-            f"{location} cannot be opened as {format_name}: {type(error).__name__}: {error}. "
-            "Its metadata are damaged, or it is of another format."
-        ) from error
+        raise _damaged(location, format_name, error) from error
+
+
+def _damaged(location: Location, format_name: str, error: Exception) -> DataError:
+    return DataError(
+        f"{location} cannot be opened as {format_name}: {type(error).__name__}: {error}. "
+        "Its metadata are damaged, or it is of another format."
+    )
 
 
 def _check_dtype(stored: Stored, name: str) -> None:

@@ -106,6 +106,14 @@ def test_a_missing_chunk_is_an_error_unless_it_is_said_to_be_none(layout, tmp_pa
     np.testing.assert_array_equal(read(path, "fill"), expected)
 
 
+@pytest.mark.parametrize("format_name", ["zarr", "xarray"])
+def test_metadata_of_neither_array_nor_group_are_damaged_and_not_gone(format_name, tmp_path):
+    path, _ = stored(tmp_path, "v3")
+    (path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "arroy"}')
+    with pytest.raises(DataError, match=r"x\.zarr cannot be opened .*metadata are damaged"):
+        open_source(path, format_name)
+
+
 def test_what_missing_chunks_mean_is_part_of_a_blocks_name(tmp_path):
     path, _ = stored(tmp_path, "v3")
     error, fill = (
