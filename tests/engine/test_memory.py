@@ -133,7 +133,11 @@ def test_terabytes_declared_in_huge_blocks_are_refused_at_once():
 
 
 def peak_of(work):
-    """Most bytes that NumPy and Python held at a time beyond those held before."""
+    """Most bytes that NumPy and Python held at a time beyond those held before.
+
+    The work has been done once before, for what imports and first calls hold is of the process.
+    """
+    work()
     tracemalloc.start()
     try:
         with blas.single_thread():
