@@ -1,7 +1,7 @@
-"""The configuration file of a command, and the options that go with one."""
+"""What commands share: the configuration file and its options, and the way to an object store."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -61,3 +61,24 @@ def configured(command: _Command) -> _Command:
     for decorate in reversed(decorators):
         command = decorate(command)
     return command
+
+
+def _read_storage_options(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    from dgmm.run.store_fields import options_of
+
+    return options_of(value)
+
+
+def in_a_store(command: _Command) -> _Command:
+    """Let a command be told how the object store of its result is reached."""
+    return click.option(
+        "--storage-options",
+        metavar="KEYS",
+        callback=_read_storage_options,
+        help="How the object store of the result is reached, as in a configuration: "
+        "'{endpoint_url: https://host}'. Credentials come from the environment.",
+    )(command)

@@ -1,10 +1,12 @@
 """The commands that take a result: apply it to other data, list, publish and prune runs."""
 
 import logging
+from typing import Any
 
 import click
 
 from dgmm.cli.exits import CONFIGURATION, style_of
+from dgmm.cli.options import in_a_store
 
 
 @click.command()
@@ -18,15 +20,23 @@ from dgmm.cli.exits import CONFIGURATION, style_of
     metavar="KEY=VALUE",
     help="Set a key of the configuration that found the model, such as output.assignments=labels.",
 )
+@in_a_store
 @click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
-def score(result: str, path: str, output: str, overrides: tuple[str, ...], quiet: bool) -> None:
+def score(
+    result: str,
+    path: str,
+    output: str,
+    overrides: tuple[str, ...],
+    storage_options: dict[str, Any] | None,
+    quiet: bool,
+) -> None:
     """Assign the rows of INPUT by the model of RESULT, an output directory or one run of it."""
     from dgmm.io.reader import open_result
     from dgmm.run import scoring
     from dgmm.run.signals import stoppable
     from dgmm.run.speech import speaking
 
-    found = open_result(result)
+    found = open_result(result, storage_options)
     configuration = scoring.configuration_for(found, path, output, overrides)
     click.get_current_context().meta[CONFIGURATION] = configuration
     style = style_of(click.get_current_context().meta)
@@ -46,6 +56,7 @@ def score(result: str, path: str, output: str, overrides: tuple[str, ...], quiet
 @click.option("--prune", is_flag=True, help="Remove old runs; the latest result always stays.")
 @click.option("--keep", type=click.IntRange(0), help="How many of the newest runs stay.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@in_a_store
 def runs(
     output: str,
     show: str | None,
@@ -53,6 +64,7 @@ def runs(
     prune: bool,
     keep: int | None,
     dry_run: bool,
+    storage_options: dict[str, Any] | None,
 ) -> None:
     """List the runs that OUTPUT keeps, newest first; show or publish one, or prune old ones."""
     from dgmm.io.location import output_place
@@ -64,7 +76,7 @@ def runs(
         raise click.UsageError("--prune needs --keep, and --keep and --dry-run need --prune")
     if [show is not None, publish is not None, prune].count(True) > 1:
         raise click.UsageError("--show, --publish and --prune are for one at a time")
-    place = output_place(output)
+    place = output_place(output, storage_options)
     if publish is not None:
         lines = iter([f"{kept.publish(place, publish).run_id} is the latest result"])
     elif show is not None:
@@ -82,12 +94,13 @@ def runs(
 @click.command()
 @click.argument("result")
 @click.option("--output", metavar="FILE", help="Where it goes; else among the output's reports.")
-def report(result: str, output: str | None) -> None:
+@in_a_store
+def report(result: str, output: str | None, storage_options: dict[str, Any] | None) -> None:
     """Draw the report of RESULT, an output directory or one run of it, as one HTML file."""
     from dgmm.io.location import output_place
     from dgmm.io.reader import open_result
     from dgmm.report import publish_report, write_report
 
-    found = open_result(result)
-    place = None if output is None else output_place(output)
+    found = open_result(result, storage_options)
+    place = None if output is None else output_place(output, storage_options)
     click.echo(publish_report(found.path) if place is None else write_report(found, place))

@@ -1,15 +1,17 @@
-"""Locations and options of object stores in a configuration, which no secret enters."""
+"""Locations and options of object stores as they are written, which no secret enters."""
 
 import math
 import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from dgmm.errors import ConfigurationError
 from dgmm.io.location import check_url
 from dgmm.run.fields import Path
 from dgmm.run.mistakes import conflict
+from dgmm.run.yaml import read
 
 _SECRET = re.compile("key|secret|token|passw|credential|connection_?string|sas|sign", re.I)
 _NO_SECRETS = (("token", "anon"), ("token", "cloud"), ("token", "google_default"))  # ways to log in
@@ -30,9 +32,7 @@ def _plain_options(options: object) -> object:
     """Options as fsspec takes them: keys with scalars, or with keys in turn; none is a secret."""
     match options:
         case dict():
-            for name, value in options.items():
-                _refuse_secret(str(name), value)
-            return {str(name): _plain_options(value) for name, value in options.items()}
+            return _plain_keys(options)
         case str():
             return str(options)  # what came out of the environment as any other text
         case int() | None:
@@ -40,6 +40,12 @@ def _plain_options(options: object) -> object:
         case float() if math.isfinite(options):
             return options
     raise conflict("found a list or no number, expected keys with text, numbers, true or false")
+
+
+def _plain_keys(options: dict[Any, object]) -> dict[str, Any]:
+    for name, value in options.items():
+        _refuse_secret(str(name), value)
+    return {str(name): _plain_options(value) for name, value in options.items()}
 
 
 def _refuse_secret(name: str, value: object) -> None:
@@ -51,10 +57,37 @@ def _refuse_secret(name: str, value: object) -> None:
         )
 
 
-def _mapping(options: object) -> object:
+def _mapping(options: object) -> dict[str, Any]:
     if not isinstance(options, dict):
         raise conflict("expected keys with values, such as {endpoint_url: https://host}")
-    return _plain_options(options)
+    return _plain_keys(options)
+
+
+def options_of(text: str) -> dict[str, Any]:
+    """Options of an object store that are written as in a configuration, but for variables.
+
+    Parameters
+    ----------
+    text : str
+        YAML.
+
+    Raises
+    ------
+    ConfigurationError
+        If they are not keys with values, or if one may be a secret.
+
+    Examples
+    --------
+    >>> options_of("{anon: true, client_kwargs: {region_name: eu-1}}")
+    {'anon': True, 'client_kwargs': {'region_name': 'eu-1'}}
+    """
+    document = read(text)
+    try:
+        for problem in document.problems:
+            raise conflict(problem.text)
+        return _mapping(document.value)
+    except PydanticCustomError as error:
+        raise ConfigurationError(f"--storage-options: {error.message()}") from error
 
 
 Location = Annotated[Path, AfterValidator(_known_url)]

@@ -1,6 +1,7 @@
 """What lies in a store is fitted, and the result lies in a store, as on a file system."""
 
 import importlib.util
+import json
 import pickle
 import re
 import subprocess
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 import xarray
 import zarr
+from click.testing import CliRunner
 
 from dgmm import GaussianMixture
+from dgmm.cli import dgmm as command
 from dgmm.errors import (
     ConfigurationError,
     DataError,
@@ -28,9 +31,11 @@ from dgmm.io.reader import open_result
 from dgmm.io.selection import Selection
 from dgmm.io.sources import open_source
 from dgmm.io.zarr_stores import zarr_store
-from dgmm.run.configuration import loads
+from dgmm.run.configuration import loads, resolved
 from dgmm.run.scoring import configuration_for, score
 from dgmm.run.stages import run
+from tests.report.results import ATTRIBUTES, a_result
+from tests.report.results import rows_of as rows_of_mixture
 from tests.run.victim import digest
 from tests.stores.runs import clumps, configuration, put, write_npy, write_zarr
 
@@ -78,6 +83,44 @@ def test_a_run_from_and_to_a_store_has_the_bits_of_a_local_one(store, local):
     left = output_place(f"{url}/out", options)
     assert {path.name for path in left.iterdir()} == {".lock", "latest.json", "runs"}
     assert run(loads(text, EXACTLY)).already_complete
+
+
+def test_commands_are_told_how_the_store_of_a_result_is_reached(s3, tmp_path):
+    url, options = s3
+    stored = resolved(loads(configuration(f"{url}/x.zarr", f"{url}/out", options)))
+    attributes = {**ATTRIBUTES, "configuration": stored}
+    labels = np.zeros(100, np.int16)
+    result = a_result(output_place(f"{url}/out", options), attributes=attributes, labels=labels)
+    np.save(tmp_path / "rows.npy", rows_of_mixture(result.model))
+    page, rows, scored = f"{url}/page.html", str(tmp_path / "rows.npy"), str(tmp_path / "scored")
+    here = ["--set", "cluster={kind: threads, threads: 1}"]
+    for arguments, told in (
+        (["runs", f"{url}/out"], "run-1"),
+        (["report", f"{url}/out", "--output", page], page),
+        (["score", f"{url}/out", rows, "--output", scored, *here], "400 rows"),
+    ):
+        how = ["--storage-options", json.dumps(options)]
+        done = CliRunner().invoke(command, [*arguments, *how])
+        assert done.exit_code == 0, done.output
+        assert told in done.stdout
+    assert output_place(page, options).read_text().startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{secret: c4n4ry}", "found 'secret', which may be a secret"),
+        ("endpoint_url=c4n4ry", "expected keys with values, such as {endpoint_url: "),
+        ("", "expected keys with values"),
+        ("{a: c4n4ry, a: 1}", "found the key a again"),
+    ],
+)
+def test_options_of_a_store_on_the_command_line_are_those_of_a_configuration(text, found):
+    for arguments in (["runs", "x"], ["report", "x"], ["score", "x", "y", "--output", "z"]):
+        done = CliRunner().invoke(command, [*arguments, "--storage-options", text])
+        assert done.exit_code == 78
+        assert f"--storage-options: {found}" in done.stderr
+        assert "c4n4ry" not in done.stderr
 
 
 def test_a_score_of_grown_data_copies_within_the_store_what_is_known(store, monkeypatch):
