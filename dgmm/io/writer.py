@@ -7,6 +7,7 @@ can take it for one. Every function here may be called again after a crash in it
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -111,38 +112,42 @@ def discard_run(output: Place, run_id: str) -> None:
             remove_tree(run)
 
 
-def commit_run(
-    run: Place,
-    sweep: Sweep,
-    feature_names: tuple[str, ...],
-    attributes: Mapping[str, Any],
-    preparation: Preparation | None = None,
-    components: Components | None = None,
-    record: Record | None = None,
-    labelling: Labelling | None = None,
-    drift: Drift | None = None,
-) -> None:
-    """Write the sweep, verify everything, and make the run complete in one last step.
+@dataclass(frozen=True, slots=True, eq=False)
+class Contents:
+    """What a run holds beside what tasks have written of its rows.
 
-    Parameters
+    Attributes
     ----------
-    run : Path or StorePath
     sweep : Sweep
     feature_names : tuple of str
         Of the input.
     attributes : mapping
         What else the root says (configuration, versions, fingerprint of the input); JSON-able,
-        finite numbers only. Format, time, criterion, passes and selection are added here.
+        finite numbers only. Format, time, criterion, passes and selection are added to it.
     preparation : Preparation, or None
         Of the input for the mixtures.
     components : Components, or None
         What the rows of each component of the selected mixture are like.
-    record : Record, optional
+    record : Record, or None
         How the run went.
-    labelling : Labelling, optional
-        What the components of the selected mixture are called; by their places unless given.
+    labelling : Labelling, or None
+        What the components of the selected mixture are called; by their places if None.
     drift : Drift, or None
         What changed since the result that the run started from.
+    """
+
+    sweep: Sweep
+    feature_names: tuple[str, ...]
+    attributes: Mapping[str, Any]
+    preparation: Preparation | None = None
+    components: Components | None = None
+    record: Record | None = None
+    labelling: Labelling | None = None
+    drift: Drift | None = None
+
+
+def commit_run(run: Place, contents: Contents) -> None:
+    """Write the contents, verify everything, and make the run complete in one last step.
 
     Raises
     ------
@@ -152,10 +157,10 @@ def commit_run(
     ValueError, TypeError
         If the attributes are no JSON.
     """
-    mixture = sweep.best.parameters
-    labelling = labelling or Labelling.first(mixture.n_components)
+    sweep = contents.sweep
+    labelling = contents.labelling or Labelling.first(sweep.best.candidate.n_components)
     document = {
-        **attributes,
+        **contents.attributes,
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -167,22 +172,27 @@ def commit_run(
     json.dumps(document, allow_nan=False)  # refused here rather than after the work is written
     with storage_failures(run):
         _clear(run)
-        if components is not None:
-            labels = labelling.labels
-            write_components(run, components, feature_names, mixture, preparation, labels)
-        if record is not None:
-            write_record(run / "record", record, feature_names)
-        if drift is not None:
-            write_drift(run, drift)
-        if preparation is not None:
-            write_preparation(run, preparation, feature_names)
-            feature_names = preparation.feature_names(feature_names)
-        write_sweep(run, sweep, feature_names)
-        write_labels(run / "model", labelling.labels)
+        _write(run, contents, labelling.labels)
         _verify(run, sweep)
         _write_groups(run, sweep)
         sync_tree(run)  # or a crash could keep the root and lose what it stands for
         replace_file(run / ROOT_METADATA, consolidated(run, document))
+
+
+def _write(run: Place, contents: Contents, labels: tuple[int, ...]) -> None:
+    names, preparation = contents.feature_names, contents.preparation
+    if contents.components is not None:
+        mixture = contents.sweep.best.parameters
+        write_components(run, contents.components, names, mixture, preparation, labels)
+    if contents.record is not None:
+        write_record(run / "record", contents.record, names)
+    if contents.drift is not None:
+        write_drift(run, contents.drift)
+    if preparation is not None:
+        write_preparation(run, preparation, names)
+        names = preparation.feature_names(names)
+    write_sweep(run, contents.sweep, names)
+    write_labels(run / "model", labels)
 
 
 def _clear(run: Place) -> None:

@@ -194,8 +194,7 @@ def _complete(
     }
     sweep = Sweep((best,), result.sweep.criterion, best, n_passes=1)
     checkpoint.confirm()
-    writer.commit_run(
-        run,
+    contents = writer.Contents(
         sweep,
         result.feature_names,
         attributes,
@@ -203,6 +202,7 @@ def _complete(
         components,
         labelling=result.labelling,
     )
+    writer.commit_run(run, contents)
 
 
 def _facts(result: Result, assigned: Assigned) -> dict[str, Any]:

@@ -165,17 +165,17 @@ def _complete(
     wanted, is_image = configuration.input, prepared.source.format == "image"
     picture = picture_of(wanted.path, wanted.storage_options) if is_image else None
     checkpoint.confirm()
-    writer.commit_run(
-        path,
+    contents = writer.Contents(
         goes_on.sweep,
         prepared.dataset.feature_names,
         attributes,
         fitted.preparation,
         components,
         ledger.record(prepared.dataset, fitted.profile, picture),
-        labelling=goes_on.labelling,
-        drift=drift,
+        goes_on.labelling,
+        drift,
     )
+    writer.commit_run(path, contents)
 
 
 def _assigned(

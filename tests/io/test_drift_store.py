@@ -12,7 +12,7 @@ import xarray
 from dgmm.errors import OutputError, StorageError
 from dgmm.io.drift_store import read_drift
 from dgmm.io.reader import open_result
-from dgmm.io.writer import commit_run, publish_run, start_run
+from dgmm.io.writer import Contents, commit_run, publish_run, start_run
 from dgmm.mixture.drift import ComponentDrift
 from dgmm.mixture.prediction import Estimate, HeldOutTest, Prediction
 from dgmm.mixture.verdict import Drift, Verdict
@@ -38,7 +38,7 @@ DRIFT = Drift(
 
 def committed(output, drift):
     run = start_run(output, "run-1")
-    commit_run(run, a_sweep(), NAMES, {}, drift=drift)
+    commit_run(run, Contents(a_sweep(), NAMES, {}, drift=drift))
     publish_run(output, "run-1")
     return run
 

@@ -19,6 +19,7 @@ from dgmm.io.partition import chunk_shape
 from dgmm.io.reader import open_result
 from dgmm.io.wanted import Wanted
 from dgmm.io.writer import (
+    Contents,
     commit_run,
     is_complete,
     publish_run,
@@ -89,7 +90,7 @@ def a_run(output, run_id="run-1", sweep=None):
         write_rows(run, "labels", start, rows.astype(np.int16))
         write_rows(run, "responsibilities", start, np.full((len(rows), 3), 1 / 3, np.float32))
         write_rows(run, "log_density", start, -rows.astype(np.float64))
-    commit_run(run, sweep or a_sweep(), NAMES, ATTRIBUTES)
+    commit_run(run, Contents(sweep or a_sweep(), NAMES, ATTRIBUTES))
     return run
 
 
@@ -174,7 +175,7 @@ def test_numbers_that_are_not_finite_come_back_and_stay_out_of_attributes(tmp_pa
     failed = fitted("full", status=Status.DEGENERATE, log_likelihood=float("-inf"))
     failed = replace(failed, trace=(), icl=float("nan"))
     run = start_run(tmp_path, "r")
-    commit_run(run, Sweep((failed,), "bic", failed, 2), NAMES, {})
+    commit_run(run, Contents(Sweep((failed,), "bic", failed, 2), NAMES, {}))
     found = open_result(run).sweep.best
     assert found.log_likelihood == float("-inf")
     assert np.isnan(found.icl)
@@ -266,7 +267,7 @@ def test_rows_that_were_not_written_prevent_the_commit(tmp_path):
     create_assignments(run, 10, 3, ["labels"], 4)
     write_rows(run, "labels", 4, np.zeros(4, np.int16))
     with pytest.raises(StorageError, match="lacks 2 of its 3 chunks"):
-        commit_run(run, a_sweep(), NAMES, {})
+        commit_run(run, Contents(a_sweep(), NAMES, {}))
     assert not is_complete(tmp_path, "r")
 
 
@@ -395,7 +396,7 @@ def test_failure_to_write_is_a_storage_error(tmp_path, monkeypatch):
 
     monkeypatch.setattr(writer, "sync_tree", full)
     with pytest.raises(StorageError, match=r"No space left on device.*free space"):
-        commit_run(start_run(tmp_path, "s"), a_sweep(), NAMES, {})
+        commit_run(start_run(tmp_path, "s"), Contents(a_sweep(), NAMES, {}))
     assert not is_complete(tmp_path, "s")
 
 
@@ -403,7 +404,7 @@ def test_attributes_must_be_finite_json(tmp_path):
     run = start_run(tmp_path, "r")
     for value in (float("nan"), object()):
         with pytest.raises((ValueError, TypeError)):
-            commit_run(run, a_sweep(), NAMES, {"value": value})
+            commit_run(run, Contents(a_sweep(), NAMES, {"value": value}))
     assert list(run.iterdir()) == []
 
 

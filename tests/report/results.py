@@ -7,7 +7,7 @@ from dgmm.io.grid import Grid
 from dgmm.io.reader import open_result
 from dgmm.io.record import Record, StageRecord
 from dgmm.io.wanted import Wanted
-from dgmm.io.writer import commit_run, publish_run, start_run
+from dgmm.io.writer import Contents, commit_run, publish_run, start_run
 from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.parameters import Parameters
@@ -88,7 +88,7 @@ def stored(output, results, kept=None, names=None, attributes=ATTRIBUTES, labels
             write_part(run, "labels", (slice(start, start + len(rows)),), rows)
     names = names or tuple(f"x{j}" for j in range(results[0].parameters.n_features))
     sweep = Sweep(tuple(results), "bic", results[0], 4)
-    commit_run(run, sweep, names, attributes, record=kept, drift=drift)
+    commit_run(run, Contents(sweep, names, attributes, record=kept, drift=drift))
     publish_run(output, "run-1")
     return open_result(run)
 

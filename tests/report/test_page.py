@@ -11,7 +11,7 @@ from dgmm.io.assignments import create_assignments, write_part
 from dgmm.io.grid import Grid
 from dgmm.io.reader import open_result
 from dgmm.io.wanted import Wanted
-from dgmm.io.writer import commit_run, start_run
+from dgmm.io.writer import Contents, commit_run, start_run
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.result import Sweep
@@ -189,7 +189,8 @@ def test_labels_on_a_grid_are_drawn_as_a_map(tmp_path):
     write_small(run / "assignments" / "lat", np.array([-30.0, 0, 30, 60]), ("lat",))
     best = mixture(2)
     commit_run(
-        run, Sweep((fitted(best, 1.0),), "bic", fitted(best, 1.0), 3), ("a", "b"), ATTRIBUTES
+        run,
+        Contents(Sweep((fitted(best, 1.0),), "bic", fitted(best, 1.0), 3), ("a", "b"), ATTRIBUTES),
     )
     result = open_result(run)
     assert list(result.assignments) == ["labels"]

@@ -15,7 +15,7 @@ from dgmm.io.layout import LATEST_LINK
 from dgmm.io.lock import only_writer
 from dgmm.io.reader import open_result
 from dgmm.io.runs import held_back, list_runs
-from dgmm.io.writer import commit_run, publish_run, start_run
+from dgmm.io.writer import Contents, commit_run, publish_run, start_run
 from dgmm.mixture.verdict import Verdict
 from dgmm.run.configuration import loads, resolved
 from dgmm.run.runs import facts_of, lines_of, publish
@@ -28,7 +28,7 @@ BAD = {"verdict": "broken", "held_back": True}
 
 def committed(output, name, number, **attributes):
     run = start_run(output, name)
-    commit_run(run, a_sweep(), NAMES, {"status": "converged", **attributes})
+    commit_run(run, Contents(a_sweep(), NAMES, {"status": "converged", **attributes}))
     root = json.loads((run / "zarr.json").read_text())
     root["attributes"]["created"] = f"2026-01-{number:02}T00:00:00+00:00"
     (run / "zarr.json").write_text(json.dumps(root))

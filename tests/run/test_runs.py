@@ -10,7 +10,7 @@ from dgmm.io.layout import LATEST_POINTER, run_path
 from dgmm.io.lock import only_writer
 from dgmm.io.reader import open_result
 from dgmm.io.runs import find_run, list_runs, remove_run, superfluous
-from dgmm.io.writer import commit_run, publish_run, start_run
+from dgmm.io.writer import Contents, commit_run, publish_run, start_run
 from dgmm.run.runs import facts_of, lines_of, prune
 from tests.io.test_result_store import NAMES, a_sweep
 
@@ -21,7 +21,7 @@ def output(tmp_path):
     for number, name in enumerate("abcd"):
         run = start_run(tmp_path, f"run-{name}")
         attributes = {"n_samples": 1_000 * number, "status": "converged"}
-        commit_run(run, a_sweep(), NAMES, attributes)
+        commit_run(run, Contents(a_sweep(), NAMES, attributes))
         root = json.loads((run / "zarr.json").read_text())
         root["attributes"]["created"] = f"2026-01-0{number + 1}T00:00:00+00:00"
         (run / "zarr.json").write_text(json.dumps(root))
