@@ -18,6 +18,7 @@ from dgmm.mixture.em import FitState, Rules
 from dgmm.mixture.frame import Frame
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.prediction import Estimate
+from dgmm.mixture.repeats import Repeats
 from dgmm.mixture.verdict import Drift, Limits, judged
 
 Array = NDArray[np.float64]
@@ -65,6 +66,7 @@ def compare(
     weights: Array | None,
     rules: Rules,
     limits: Limits,
+    repeats: Repeats | None = None,
     observer: Observer = ignore,
 ) -> Drift:
     """What has changed from an older mixture to a newer one, and whether that is too much.
@@ -80,6 +82,8 @@ def compare(
     rules : Rules
         Of the fit that found the newer mixture.
     limits : Limits
+    repeats : Repeats, or None
+        Among the older rows and the newer; None if not known.
     observer : callable
         Told of passes of the stage ``"comparison"``.
 
@@ -108,6 +112,7 @@ def compare(
         older.chance_loss.mean + newer.chance_loss.mean,
         limits,
         newer.status.sentence if became_unsound else "",
+        repeats,
     )
 
 

@@ -12,6 +12,7 @@ from dgmm.io.location import Place
 from dgmm.io.zarr_stores import zarr_store
 from dgmm.mixture.drift import ComponentDrift
 from dgmm.mixture.prediction import Estimate, HeldOutTest, Prediction
+from dgmm.mixture.repeats import Repeats
 from dgmm.mixture.verdict import Drift, Verdict
 
 _ARRAYS = {
@@ -68,12 +69,16 @@ def read_drift(run: Place) -> Drift | None:
         if "p_value" in found:
             gain = _estimate(found, "held_out_gain")
             test = HeldOutTest(found["n_held_out_stretches"], gain, found["p_value"])
+        repeats = None
+        if "newer_repeated_share" in found:
+            repeats = Repeats(found["older_repeated_share"], found["newer_repeated_share"])
         return Drift(
             ComponentDrift(**arrays),
             Prediction(found["n_sampled_rows"], **estimates),
             test,
             Verdict(found["verdict"]),
             tuple(found["reasons"]),
+            repeats,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise OutputError(
@@ -94,6 +99,9 @@ def _attributes(drift: Drift) -> dict[str, Any]:
         found |= _numbers("held_out_gain", drift.test.gain)
         found["n_held_out_stretches"] = drift.test.n_stretches
         found["p_value"] = drift.test.p_value
+    if drift.repeats is not None:
+        found["older_repeated_share"] = drift.repeats.older
+        found["newer_repeated_share"] = drift.repeats.newer
     return found
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dgmm.mixture.drift import ComponentDrift
 from dgmm.mixture.prediction import SKEW, HeldOutTest, Prediction
+from dgmm.mixture.repeats import Repeats
 
 Array = NDArray[np.float64]
 
@@ -54,6 +55,8 @@ class Limits:
         (:func:`dgmm.mixture.prediction.skew_losses`) beyond chance, in nats per unit of weight.
     vanished, appeared : float or None
         Weight of all components that vanished, and of all that appeared.
+    repeated : float or None
+        Share of rows that repeat another one, beyond the share that did so before.
     level : float
         Significance level of the test on rows held out.
     """
@@ -63,6 +66,7 @@ class Limits:
     loss: float | None
     vanished: float | None
     appeared: float | None
+    repeated: float | None
     level: float
 
 
@@ -80,6 +84,8 @@ class Drift:
     verdict : Verdict
     reasons : tuple of str
         Sentences with numbers and labels, those that exceed a limit first.
+    repeats : Repeats, or None
+        None where it is not known of the older rows.
     """
 
     components: ComponentDrift
@@ -87,6 +93,7 @@ class Drift:
     test: HeldOutTest | None
     verdict: Verdict
     reasons: tuple[str, ...]
+    repeats: Repeats | None = None
 
 
 def judged(
@@ -96,6 +103,7 @@ def judged(
     by_chance: float,
     limits: Limits,
     unsound: str = "",
+    repeats: Repeats | None = None,
 ) -> Drift:
     """The comparison with its verdict.
 
@@ -110,6 +118,8 @@ def judged(
     limits : Limits
     unsound : str
         Why the newer mixture is unsound where the older one was sound; empty if it is not.
+    repeats : Repeats, or None
+        None if not known.
     """
     too_much = [f"No candidate is sound. {unsound}"] if unsound else []
     changes = []
@@ -118,10 +128,10 @@ def judged(
         too_much += arranged
     elif arranged:
         changes = [*arranged, "But the rows are as likely as before: it is the same density."]
-    too_much += _lost(prediction, by_chance, limits)
+    too_much += [*_lost(prediction, by_chance, limits), *_repeated(repeats, limits)]
     changes += [*_come_and_gone(components, limits), *_significant(test, limits.level)]
     verdict = Verdict.BROKEN if too_much else Verdict.CHANGED if changes else Verdict.STEADY
-    return Drift(components, prediction, test, verdict, (*too_much, *changes))
+    return Drift(components, prediction, test, verdict, (*too_much, *changes), repeats)
 
 
 def _rearranged(of: ComponentDrift, limits: Limits) -> Iterator[str]:
@@ -158,6 +168,14 @@ def _lost(prediction: Prediction, by_chance: float, limits: Limits) -> Iterator[
             f"The older mixture loses {loss:.3g} nats per row on these data, {by_chance:.2g} of it "
             f"by chance, where {-np.log(SKEW):.3g} is the most that counts and {limits.loss:g} the "
             f"limit (max_loss); without that bound {prediction.difference.mean:.4g}."
+        )
+
+
+def _repeated(repeats: Repeats | None, limits: Limits) -> Iterator[str]:
+    if repeats is not None and _exceeds(repeats.newer - repeats.older, limits.repeated):
+        yield (
+            f"{repeats.newer:.3g} of the sampled rows repeat another one, {repeats.older:.3g} of "
+            f"the older did, and {limits.repeated:g} more is the limit (max_repeated)."
         )
 
 

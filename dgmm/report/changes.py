@@ -63,6 +63,9 @@ def _facts_of(drift: Drift) -> list[tuple[str, str]]:
         ("difference", f"{_text(found.difference)} {nats}"),
         ("loss with a bound", f"{_text(found.loss)} {nats}, at most {-np.log(SKEW):.2f}"),
     ]
+    if drift.repeats is not None:
+        then, now = drift.repeats.older, drift.repeats.newer
+        facts.append(("rows that repeat another", f"{now:.2%}, {then:.2%} of the last"))
     test = drift.test
     if test is not None:
         gain = f"{_text(test.gain)} {nats}"

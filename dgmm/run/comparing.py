@@ -14,6 +14,7 @@ from dgmm.io.layout import run_name, run_path
 from dgmm.io.location import Place
 from dgmm.io.reader import Result
 from dgmm.io.runs import is_held_back
+from dgmm.mixture.repeats import Counts, Repeats, Sampled, repeats
 from dgmm.mixture.verdict import Drift, Limits, Verdict
 from dgmm.run.drift_limits import DriftLimits
 from dgmm.run.earlier import Continued
@@ -25,6 +26,7 @@ def compared(
     earlier: Result | None,
     goes_on: Continued,
     fitted: Fit,
+    counts: Counts,
     options: FitOptions,
     allowed: DriftLimits,
     observer: Observer,
@@ -37,6 +39,8 @@ def compared(
     goes_on : Continued
         What was fitted, with the labels of the earlier one.
     fitted : Fit
+    counts : ndarray of shape (n_distinct,), int64
+        How often each distinct row of the sample is in it.
     options : FitOptions
     allowed : DriftLimits
     observer : callable
@@ -47,12 +51,12 @@ def compared(
     profile = fitted.profile.prepared(fitted.preparation)
     rows, weights = weighty(profile)
     newer, origin = goes_on.sweep.best, profile.mean
-    n_older = earlier.attributes["n_samples"] - earlier.attributes.get("n_missing", 0)
+    n_older = max(1, earlier.attributes["n_samples"] - earlier.attributes.get("n_missing", 0))
     drift = compare(
         Side(
             goes_on.older.translated(-origin),
             earlier.labelling.labels,
-            max(1, n_older),
+            n_older,
             earlier.sweep.best.status,
         ),
         Side(
@@ -65,11 +69,26 @@ def compared(
         weights,
         rules_for(options, profile),
         limits_of(allowed),
+        _repeats(earlier.attributes, n_older, profile.n_rows, counts),
         observer,
     )
     said = " ".join((drift.verdict.sentence, *drift.reasons))
     logger.info("beside %s: %s. %s", run_name(earlier.path), drift.verdict.value, said)
     return drift
+
+
+def repeats_kept(counts: Counts) -> dict[str, int]:
+    """What the root of a run says of its sample, for the run that starts from it."""
+    return {"n_sampled": int(counts.sum()), "n_distinct": len(counts)}
+
+
+def _repeats(
+    of_older: dict[str, Any], n_older: int, n_newer: int, counts: Counts
+) -> Repeats | None:
+    """Rows that repeat others, then and now; None where that is not known."""
+    if not (of_older.get("n_sampled") and len(counts)):  # earlier versions did not count
+        return None
+    return repeats(Sampled(n_older, of_older["n_sampled"], of_older["n_distinct"]), n_newer, counts)
 
 
 def limits_of(section: DriftLimits) -> Limits:
@@ -80,6 +99,7 @@ def limits_of(section: DriftLimits) -> Limits:
         loss=section.max_loss,
         vanished=section.max_vanished,
         appeared=section.max_appeared,
+        repeated=section.max_repeated,
         level=section.significance_level,
     )
 

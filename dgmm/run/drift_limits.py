@@ -33,6 +33,11 @@ class DriftLimits(Section):
         description="Nats that the rows lose on average under the last model; no row loses more "
         "than 4.6.",
     )
+    max_repeated: _Limit = Field(
+        default=0.1,
+        description="Share of sampled rows that repeat another one, beyond the share of the last "
+        "result's that did.",
+    )
     significance_level: Share = Field(
         default=0.01, description="Of the test that says whether the data have changed at all."
     )

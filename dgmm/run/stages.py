@@ -11,6 +11,7 @@ from dgmm.engine import memory
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.passes import Reader
+from dgmm.engine.schedule import weighty
 from dgmm.io import writer
 from dgmm.io.arrays import storage_failures
 from dgmm.io.checkpoint import Checkpoint, Facts
@@ -23,10 +24,11 @@ from dgmm.io.runs import is_held_back, is_overtaken
 from dgmm.io.wanted import Wanted
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.components import Components, components_of, pivots_of
+from dgmm.mixture.repeats import multiplicities
 from dgmm.mixture.result import Sweep
 from dgmm.run.assigning import assign_rows, sampled
 from dgmm.run.clusters import Capacity, expected_capacity, open_cluster, take_part
-from dgmm.run.comparing import compared, refuse_held_back, verdict_of
+from dgmm.run.comparing import compared, refuse_held_back, repeats_kept, verdict_of
 from dgmm.run.configuration import Configuration, Output, resolved
 from dgmm.run.earlier import Continued, continued, origin_of
 from dgmm.run.growth import BASIS, basis_of
@@ -149,8 +151,9 @@ def _complete(
         facts, components = _assigned(
             configuration.output, prepared, fitted, goes_on, reader, checkpoint, path
         )
+    counts = multiplicities(weighty(fitted.profile)[0])
     drift = compared(
-        prepared.earlier, goes_on, fitted, prepared.options, configuration.drift, ledger
+        prepared.earlier, goes_on, fitted, counts, prepared.options, configuration.drift, ledger
     )
     attributes = {
         **facts_of_run(configuration, prepared),
@@ -158,6 +161,7 @@ def _complete(
         **origin_of(prepared.earlier),
         **verdict_of(drift, configuration.drift),
         "n_missing": fitted.profile.n_missing,
+        **repeats_kept(counts),
         "outlier_quantile": configuration.output.outlier_quantile,
         **facts,
         "status": goes_on.sweep.best.status.value,

@@ -12,7 +12,7 @@ from dgmm.mixture.prediction import is_held_out, stretches
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.verdict import Limits, Verdict
 
-LIMITS = Limits(1.5, 0.3, 1.0, 0.3, 0.3, 0.01)
+LIMITS = Limits(1.5, 0.3, 1.0, 0.3, 0.3, 0.1, 0.01)
 TRUTH = Parameters.from_covariances(
     "full",
     np.array([0.5, 0.3, 0.2]),

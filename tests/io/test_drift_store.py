@@ -15,6 +15,7 @@ from dgmm.io.reader import open_result
 from dgmm.io.writer import Contents, commit_run, publish_run, start_run
 from dgmm.mixture.drift import ComponentDrift
 from dgmm.mixture.prediction import Estimate, HeldOutTest, Prediction
+from dgmm.mixture.repeats import Repeats
 from dgmm.mixture.verdict import Drift, Verdict
 from tests.io.test_result_store import NAMES, a_sweep
 
@@ -33,6 +34,7 @@ DRIFT = Drift(
     HeldOutTest(10, Estimate(0.2, 0.02), 1e-7),
     Verdict.CHANGED,
     ("A component vanished: 3 (0.3).", "A component appeared: 7 (0.25)."),
+    Repeats(1 / 3, 0.5),
 )
 
 
@@ -54,6 +56,7 @@ def assert_same(found, expected):
     "drift",
     [
         DRIFT,
+        replace(DRIFT, repeats=None),
         replace(DRIFT, test=None, verdict=Verdict.BROKEN),
         replace(DRIFT, verdict=Verdict.STEADY, reasons=()),
         replace(DRIFT, prediction=Prediction(1, *[Estimate(-1.0, NAN)] * 4)),
@@ -78,6 +81,7 @@ def test_xarray_opens_it_by_label(tmp_path):
     assert math.isnan(drift["mean_shift"].sel(label=3).item())
     assert drift.attrs["verdict"] == "changed"
     assert drift.attrs["reasons"] == list(DRIFT.reasons)
+    assert drift.attrs["newer_repeated_share"] == 0.5
     assert drift.attrs["log_likelihood_difference_standard_error"] == 1 / 3
 
 

@@ -5,15 +5,25 @@ import pytest
 
 from dgmm.mixture.drift import component_drift
 from dgmm.mixture.prediction import SKEW, Estimate, HeldOutTest, predicted
+from dgmm.mixture.repeats import Repeats
 from dgmm.mixture.verdict import Limits, Verdict, judged
 from tests.mixture.test_drift import spherical
 
-LIMITS = Limits(1.5, 0.3, 1.0, 0.3, 0.3, 0.01)
-UNLIMITED = Limits(None, None, None, None, None, 0.01)
+LIMITS = Limits(1.5, 0.3, 1.0, 0.3, 0.3, 0.1, 0.01)
+UNLIMITED = Limits(None, None, None, None, None, None, 0.01)
 
 
 def drift_of(
-    older, newer, labels, *, loss=0.0, by_chance=0.0, p_value=0.5, limits=LIMITS, unsound=""
+    older,
+    newer,
+    labels,
+    *,
+    loss=0.0,
+    by_chance=0.0,
+    p_value=0.5,
+    limits=LIMITS,
+    unsound="",
+    repeats=None,
 ):
     """A verdict on components, with these measurements beside them."""
     log_newer = np.zeros(100)
@@ -25,6 +35,7 @@ def drift_of(
         by_chance,
         limits,
         unsound,
+        repeats,
     )
 
 
@@ -56,6 +67,12 @@ def test_the_same_is_steady():
             ["0.35 of the weight appeared", "9 (0.35)"],
         ),
         (TWO, SAME, {"loss": 1.2}, ["loses 1.2 nats", "max_loss"]),
+        (
+            TWO,
+            SAME,
+            {"repeats": Repeats(0.02, 0.125)},
+            ["0.125 of the sampled rows repeat", "0.02 of", "0.1 more", "max_repeated"],
+        ),
         (TWO, SAME, {"unsound": "It collapsed."}, ["No candidate is sound. It collapsed."]),
     ],
 )
@@ -81,6 +98,12 @@ def test_components_in_another_arrangement_of_the_same_density_are_no_damage():
 def test_a_loss_that_chance_explains_is_none():
     assert drift_of(TWO, TWO, SAME, loss=1.2, by_chance=0.3).verdict is Verdict.STEADY
     assert "0.1 of it by chance" in drift_of(TWO, TWO, SAME, loss=1.2, by_chance=0.1).reasons[0]
+
+
+@pytest.mark.parametrize("repeats", [None, Repeats(0.5, 0.55), Repeats(0.99, 0.0)])
+def test_rows_that_repeat_others_as_before_or_less_are_no_damage(repeats):
+    found = drift_of(TWO, TWO, SAME, repeats=repeats)
+    assert (found.verdict, found.repeats) == (Verdict.STEADY, repeats)
 
 
 def test_what_comes_and_goes_within_the_limits_has_changed():

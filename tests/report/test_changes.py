@@ -8,6 +8,7 @@ import pytest
 
 from dgmm.mixture.drift import component_drift
 from dgmm.mixture.prediction import Estimate, HeldOutTest, predicted
+from dgmm.mixture.repeats import Repeats
 from dgmm.mixture.verdict import Limits, Verdict, judged
 from dgmm.report import drawing
 from dgmm.report.changes import changes_of
@@ -15,7 +16,7 @@ from dgmm.report.findings import findings_of
 from dgmm.report.page import render
 from tests.report.results import ATTRIBUTES, a_result, mixture
 
-LIMITS = Limits(1.5, 0.3, 1.0, 0.3, 0.3, 0.01)
+LIMITS = Limits(1.5, 0.3, 1.0, 0.3, 0.3, 0.1, 0.01)
 STARTED = {**ATTRIBUTES, "started_from": {"run_id": "abcd0123", "path": "results/cells"}}
 
 
@@ -29,6 +30,7 @@ def drift(loss=0.1, p_value=1e-4, n_older=3, limits=LIMITS):
         HeldOutTest(10, Estimate(0.0523, 0.0041), p_value),
         0.0,
         limits,
+        repeats=Repeats(0.01, 0.0625),
     )
 
 
@@ -54,6 +56,7 @@ def test_every_label_has_its_row(tmp_path):
     assert "abcd0123: broken." in found.sentence
     facts = dict(found.facts)
     assert facts["gain on rows held out"] == "0.0523 ± 0.0041 nats per row, p = 0.0001"
+    assert facts["rows that repeat another"] == "6.25%, 1.00% of the last"
     assert facts["difference"] == "0.1 nats per row"
 
 
@@ -68,7 +71,7 @@ def test_what_is_broken_is_a_grave_finding_and_what_changed_is_none(tmp_path):
     first = findings_of(result, None, None)[0]
     assert first.is_grave
     assert "0.5 of the weight vanished" in first.text
-    unlimited = Limits(None, None, None, None, None, 0.01)
+    unlimited = Limits(None, None, None, None, None, None, 0.01)
     changed = replace(result, drift=drift(limits=unlimited))
     assert changed.drift.verdict is Verdict.CHANGED
     assert not any("last result" in finding.text for finding in findings_of(changed, None, None))

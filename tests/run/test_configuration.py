@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from dgmm.errors import ConfigurationError, UsageError
+from dgmm.mixture.verdict import Limits
 from dgmm.run.cluster_kinds import AddressCluster, LocalCluster, ThreadsCluster
 from dgmm.run.comparing import limits_of
 from dgmm.run.configuration import (
@@ -216,6 +217,7 @@ WRONG = [
     ("drift.max_vanished", "much", 'found "much", expected a number'),
     ("drift.max_appeared", ".inf", "found Infinity, expected a finite number"),
     ("drift.max_loss", "[1]", "expected a number"),
+    ("drift.max_repeated", "0", "found 0, expected greater than 0"),
     ("drift.significance_level", "1", "found 1, expected less than 1"),
     ("drift.hold_back", "yes", 'found "yes", expected true or false'),
     ("cluster", "5", "found 5, expected keys with values"),
@@ -412,12 +414,8 @@ def test_limits_belong_to_the_identity_where_there_is_something_to_be_far_from()
 
 def test_a_limit_that_is_null_is_none() -> None:
     limits = limits_of(changed("drift={max_loss: null, max_mean_shift: 3}").drift)
-    assert (limits.loss, limits.mean_shift, limits.weight_change, limits.level) == (
-        None,
-        3.0,
-        0.3,
-        0.01,
-    )
+    assert limits == Limits(3.0, 0.3, None, 0.3, 0.3, 0.1, 0.01)
+    assert limits_of(changed("drift.max_repeated=null").drift).repeated is None
 
 
 def test_what_is_resolved_is_json_and_reads_back() -> None:

@@ -16,6 +16,7 @@ from dgmm.io.lock import only_writer
 from dgmm.io.reader import open_result
 from dgmm.io.runs import held_back, list_runs
 from dgmm.io.writer import Contents, commit_run, publish_run, start_run
+from dgmm.mixture.repeats import Repeats
 from dgmm.mixture.verdict import Verdict
 from dgmm.run.configuration import loads, resolved
 from dgmm.run.runs import facts_of, lines_of, publish
@@ -228,6 +229,26 @@ def test_what_is_allowed_is_published_and_called_broken_all_the_same(begun):
     assert found.drift.verdict is Verdict.BROKEN
     assert latest(begun) == found.path.name
     assert held_back(list_runs(begun / "out")) == ()
+
+
+def test_rows_a_hundred_times_each_are_held_back(begun):
+    write_night(begun, 2, lambda rows: np.repeat(rows[:15], 100, axis=0))
+    with pytest.raises(HeldBackError, match=r"0\.99 of the sampled rows repeat.*max_repeated"):
+        run(night(begun, 2))
+    (waiting,) = held_back(list_runs(begun / "out"))
+    assert open_result(waiting.path).drift.repeats == Repeats(0.0, 0.99)
+
+
+def test_of_a_result_that_does_not_say_it_is_not_known_how_many_rows_repeat_others(begun):
+    """As versions wrote it that did not count them."""
+    path = open_result(begun / "out").path / "zarr.json"
+    root = json.loads(path.read_text())
+    del root["attributes"]["n_sampled"], root["attributes"]["n_distinct"]
+    path.write_text(json.dumps(root))
+    found = open_result(run(night(begun, 2)).path)
+    assert found.drift.repeats is None
+    assert found.drift.verdict is not Verdict.BROKEN
+    assert (found.attributes["n_sampled"], found.attributes["n_distinct"]) == (1_500, 1_500)
 
 
 def test_without_limits_a_change_is_a_change(begun):
