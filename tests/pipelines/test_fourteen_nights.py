@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-CORRUPTIONS = ("units", "zeroed", "shuffled", "noise")  # repeated rows may be within the limits
 
 
 @pytest.fixture
 def two_weeks(monkeypatch, tmp_path):
-    """Runs two weeks; every night is run again there, which must change no file."""
+    """Runs two weeks; every night is run again there, at once and at last: no file may change."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
     script = importlib.import_module("fourteen_nights")
 
@@ -49,7 +48,8 @@ def assert_the_bad_night_stays_out(nights):
     assert [row.night for row in nights.values() if not row.is_published] == [11]
     assert (nights[11].verdict, nights[11].exit_code) == ("broken", 65)
     assert nights[11].reasons
-    assert nights[12].origin == nights[11].origin == nights[10].name
+    before = max(night for night in nights if night < 11)
+    assert nights[12].origin == nights[11].origin == nights[before].name
     for row in published(nights):
         assert row.exit_code == 0
         assert row.verdict != "broken"
@@ -64,7 +64,7 @@ def assert_birth_and_death_are_told(nights, births, deaths):
 
 
 def test_birth_death_and_damage_in_some_nights_of_two_weeks(two_weeks):
-    nights = two_weeks("zeroed", n_rows=2_000, nights=(4, 5, 9, 10, 11, 12), apart=8.0)
+    nights = two_weeks("zeroed", n_rows=2_000, nights=(4, 5, 9, 11, 12), apart=8.0)
     assert_labels_keep_their_meaning(nights, purity=0.99)
     assert_the_bad_night_stays_out(nights)
     assert_birth_and_death_are_told(nights, births=[5], deaths=[9])
@@ -72,7 +72,7 @@ def test_birth_death_and_damage_in_some_nights_of_two_weeks(two_weeks):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("corruption", CORRUPTIONS)
+@pytest.mark.parametrize("corruption", ["units", "zeroed", "shuffled", "repeated", "noise"])
 @pytest.mark.parametrize(("apart", "purity"), [(7.0, 0.99), (2.5, 0.92)])
 def test_two_weeks_whatever_befalls_the_bad_night(two_weeks, corruption, apart, purity):
     nights = two_weeks(corruption, apart=apart)
