@@ -86,7 +86,7 @@ def _repeats(
     of_older: dict[str, Any], n_older: int, n_newer: int, counts: Counts
 ) -> Repeats | None:
     """Rows that repeat others, then and now; None where that is not known."""
-    if not (of_older.get("n_sampled") and len(counts)):  # earlier versions did not count
+    if "n_sampled" not in of_older:  # earlier versions did not count
         return None
     return repeats(Sampled(n_older, of_older["n_sampled"], of_older["n_distinct"]), n_newer, counts)
 

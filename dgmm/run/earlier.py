@@ -14,6 +14,7 @@ from dgmm.io.location import absolute_location, output_place
 from dgmm.io.reader import Result, open_result
 from dgmm.io.runs import list_runs
 from dgmm.mixture.alignment import Alignment, Labelling, align
+from dgmm.mixture.candidate import Status
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.result import Sweep
@@ -73,7 +74,8 @@ def starting_from(earlier: Result | None) -> Earlier:
     """What the engine needs of it."""
     if earlier is None:
         return Earlier()
-    mixtures = tuple(result.parameters for result in earlier.sweep.results)
+    found = [result for result in earlier.sweep.results if result.status is not Status.BEHIND]
+    mixtures = tuple(result.parameters for result in found)
     return Earlier(mixtures, earlier.preparation)
 
 

@@ -9,10 +9,13 @@ import dgmm
 from dgmm.errors import DataError, InputNotFoundError
 from dgmm.io import writer
 from dgmm.io.runs import list_runs
+from dgmm.mixture.candidate import Status
 from dgmm.run.configuration import loads
+from dgmm.run.earlier import starting_from
 from dgmm.run.plan import plan
 from dgmm.run.scoring import configuration_for, score
 from dgmm.run.stages import run
+from tests.report.results import fitted, mixture, stored
 from tests.run.victim import Crash, crash_before, digest
 
 CENTRES = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0], [9.0, 9.0]])
@@ -98,6 +101,13 @@ def test_the_sweep_is_narrowed_around_the_last_choice(tmp_path):
     other = "model={n_components: 6, covariance_type: [full, tied], n_init: 2, start_from: %s}"
     alone = run(night(tmp_path, 1, again, other % (tmp_path / "out"))).sweep
     assert [result.candidate.name for result in alone.results] == ["full-6", "tied-6"]
+
+
+def test_what_was_given_up_is_no_start(tmp_path):
+    ended = (Status.CONVERGED, Status.BEHIND, Status.MAX_ITER)
+    fits = [fitted(mixture(k), 8_000.0 + k, status) for k, status in enumerate(ended, start=2)]
+    starts = starting_from(stored(tmp_path, fits)).mixtures
+    assert [start.n_components for start in starts] == [2, 4]
 
 
 def test_the_same_night_again_is_complete_and_the_last_result_stays(tmp_path):
