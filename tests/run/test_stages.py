@@ -45,6 +45,17 @@ def configuration(path, output, cluster="kind: threads", extra=""):
     )
 
 
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    """What a run by two threads says, the directory that keeps it, and its events."""
+    output, events = tmp_path_factory.mktemp("finished"), []
+    return (
+        run(configuration(data[0], output, "kind: threads, threads: 2"), events.append),
+        output,
+        events,
+    )
+
+
 def digest(path):
     """Every stored number of a run, as one hash."""
     found = hashlib.sha256()
@@ -56,12 +67,12 @@ def digest(path):
     return found.hexdigest()
 
 
-def test_a_run_finds_the_clumps_and_everything_agrees(data, tmp_path):
-    path, X, truth = data
-    finished = run(configuration(path, tmp_path / "out"))
-    assert finished.sweep.best.candidate.n_components == 3
-    result = open_result(tmp_path / "out")
-    assert str(result.path) == finished.path
+def test_a_run_finds_the_clumps_and_everything_agrees(data, finished):
+    _, X, truth = data
+    done, output, _ = finished
+    assert done.sweep.best.candidate.n_components == 3
+    result = open_result(output)
+    assert str(result.path) == done.path
     labels = result.assignments["labels"][:]
     assert adjusted_rand_score(truth, labels) > 0.98
     ours = assign(result.model, X)
@@ -76,10 +87,9 @@ def test_a_run_finds_the_clumps_and_everything_agrees(data, tmp_path):
     np.testing.assert_allclose(counts, result.model.weights, atol=0.01)
 
 
-def test_xarray_opens_a_result_as_it_stands(data, tmp_path):
-    path, X, _ = data
-    run(configuration(path, tmp_path / "out"))
-    tree = xarray.open_datatree(tmp_path / "out" / "latest.zarr", engine="zarr")
+def test_xarray_opens_a_result_as_it_stands(data, finished):
+    X = data[1]
+    tree = xarray.open_datatree(finished[1] / "latest.zarr", engine="zarr")
     assert tree["assignments/labels"].sizes == {"sample": len(X)}
     assert tree["model/means"].dims == ("component", "feature")
     assert tree["sweep/bic"].sizes == {"candidate": 6}
@@ -102,28 +112,20 @@ def test_the_same_command_again_finds_its_run(data, tmp_path):
     assert Path(first.path).is_dir()
 
 
-def test_one_pass_serves_all_candidates(data, tmp_path):
-    path, _, _ = data
-    events = []
-    finished = run(configuration(path, tmp_path / "out"), events.append)
+def test_one_pass_serves_all_candidates(finished):
+    done, _, events = finished
     passes = [event for event in events if isinstance(event, PassFinished)]
     reads = [event for event in passes if event.stage in ("profile", "fit")]
-    assert len(reads) == finished.sweep.n_passes
+    assert len(reads) == done.sweep.n_passes
     assert sum(event.stage == "assign" for event in passes) == 1
 
 
 @pytest.mark.parametrize(
     "cluster",
-    [
-        "kind: threads, threads: 1",
-        "kind: local, workers: 1, threads_per_worker: 2",
-        "kind: local, workers: 3, threads_per_worker: 1",
-    ],
+    ["kind: threads, threads: 1", "kind: local, workers: 2, threads_per_worker: 2"],
 )
-def test_same_bits_on_any_cluster(data, tmp_path, cluster):
-    path, _, _ = data
-    here = run(configuration(path, tmp_path / "here", "kind: threads, threads: 2"))
-    there = run(configuration(path, tmp_path / "there", cluster))
+def test_same_bits_on_any_cluster(data, finished, tmp_path, cluster):
+    here, there = finished[0], run(configuration(data[0], tmp_path / "there", cluster))
     assert Path(here.path).name == Path(there.path).name
     assert digest(here.path) == digest(there.path)
 
@@ -147,7 +149,7 @@ def test_bad_data_leave_the_earlier_result_in_place(data, tmp_path):
     assert str(open_result(tmp_path / "out").path) == first.path
 
 
-def test_a_plan_reads_metadata_only_and_says_what_a_run_does(data, tmp_path):
+def test_a_plan_reads_metadata_only_and_says_what_a_run_does(data, finished, tmp_path):
     path, X, _ = data
     found = plan(configuration(path, tmp_path / "out"))
     assert (found.n_rows, found.n_features) == X.shape
@@ -158,14 +160,11 @@ def test_a_plan_reads_metadata_only_and_says_what_a_run_does(data, tmp_path):
     assert not (tmp_path / "out").exists()
     text = "\n".join(found.lines())
     assert "6,000 x 2 features" in text
-    assert run(configuration(path, tmp_path / "out")).path.endswith(f"{found.run_id}.zarr")
+    assert finished[0].path.endswith(f"{found.run_id}.zarr")
 
 
-def test_events_are_plain_values(data, tmp_path):
-    path, _, _ = data
-    events = []
-    run(configuration(path, tmp_path / "out"), events.append)
-    assert json.dumps([asdict(event) for event in events])
+def test_events_are_plain_values(finished):
+    assert json.dumps([asdict(event) for event in finished[2]])
 
 
 def test_a_prepared_run_with_holes_says_how_to_apply_its_mixture(data, tmp_path):

@@ -123,15 +123,15 @@ def test_options_of_a_store_on_the_command_line_are_those_of_a_configuration(tex
         assert "c4n4ry" not in done.stderr
 
 
-def test_a_score_of_grown_data_copies_within_the_store_what_is_known(store, monkeypatch):
+def test_a_score_of_grown_data_copies_within_the_store_what_is_known(store, local, monkeypatch):
     url, options = store
-    write_zarr(f"{url}/train.zarr", options, clumps())
-    text = configuration(f"{url}/train.zarr", f"{url}/fit", options)
-    model = open_result(run(loads(text)).path, options)
+    model = local[1]
     rows, copied = clumps(500, seed=1), []
+    given = json.dumps(options)
+    how = [f"{section}.storage_options={given}" for section in ("input", "output")]
+    how.append("cluster={kind: threads, threads: 1}")
 
     def scored(output):
-        how = ["cluster.kind=threads"]
         return score(model, configuration_for(model, f"{url}/x.zarr", output, how))
 
     def share(source, target):
