@@ -25,7 +25,7 @@ def environments(tmp_path):
     return tmp_path / "peers"
 
 
-@pytest.mark.parametrize("case", ["full", "tied"])
+@pytest.mark.parametrize("case", [pytest.param("full", marks=pytest.mark.slow), "tied"])
 def test_a_tiny_run_fills_the_table(benchmark, case, environments, tmp_path, capsys):
     only = ["scikit-learn", "gmmx", "daal4py"] if case == "full" else ["gmmx"]
     options = ["--case", case, "--rows", "3000", "--iterations", "2", "--repeats", "1"]

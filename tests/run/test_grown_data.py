@@ -385,6 +385,7 @@ def test_an_interrupted_score_goes_on_and_builds_on_the_same_run(model, tmp_path
     path = stored(tmp_path / "x.zarr", clumps(600, 24))
     scored(model, path, tmp_path / "out")
     append(path, clumps(600, 25))
+    alone = "cluster={kind: threads, threads: 1}"  # so that none goes on when one is interrupted
     shared = []
 
     def share(source, target):
@@ -396,7 +397,7 @@ def test_an_interrupted_score_goes_on_and_builds_on_the_same_run(model, tmp_path
     with monkeypatch.context() as patch:
         patch.setattr(assignments, "share_file", share)
         with pytest.raises(KeyboardInterrupt):
-            scored(model, path, tmp_path / "out")
+            scored(model, path, tmp_path / "out", alone)
     found = scored(model, path, tmp_path / "out")
     assert found.n_new == 600
     assert_as_from_scratch(model, path, tmp_path / "out", found)

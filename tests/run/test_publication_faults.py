@@ -109,7 +109,7 @@ def n_steps(data, assigned, output):
 
 def test_a_kill_at_some_steps_of_the_publication(data, assigned, tmp_path, old_and_new):
     n = n_steps(data, assigned, tmp_path / "counted")
-    steps = [*range(1, n - 12, 40), *range(n - 12, n + 1, 3)]
+    steps = [*range(1, n - 12, 80), *range(n - 12, n + 1, 4)]
     for step in steps:
         assert killed_while_publishing(data, assigned, tmp_path / "out", step, old_and_new)
 
@@ -141,8 +141,8 @@ def killed_until_done(data, output, old_and_new, steps):
 
 
 def test_kills_at_ever_later_steps_until_done(data, tmp_path, old_and_new):
-    steps = range(3, 1000, 12)
-    assert killed_until_done(data, tmp_path / "out", old_and_new, steps) > 8
+    steps = range(3, 1000, 24)
+    assert killed_until_done(data, tmp_path / "out", old_and_new, steps) > 4
 
 
 @pytest.mark.slow
@@ -217,7 +217,7 @@ def test_writes_that_fail_one_after_the_other(data, tmp_path, monkeypatch, old_a
     writes, number = FailingWrites(monkeypatch), 1
     while failing_at(writes, text, number):
         assert seen_by_a_reader(output) in old_and_new
-        number += 2
+        number += 4
     assert number > 30
     assert seen_by_a_reader(output) == old_and_new[1]
 

@@ -1,6 +1,7 @@
 """The runs of an output: listed, shown, pruned, and never the one that readers see."""
 
 import json
+import shutil
 
 import pytest
 
@@ -15,19 +16,26 @@ from dgmm.run.runs import facts_of, lines_of, prune
 from tests.io.test_result_store import NAMES, a_sweep
 
 
-@pytest.fixture
-def output(tmp_path):
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
     """Four complete runs, a to d in time, of which b is the latest result; and one begun."""
+    output = tmp_path_factory.mktemp("original") / "out"
     for number, name in enumerate("abcd"):
-        run = start_run(tmp_path, f"run-{name}")
+        run = start_run(output, f"run-{name}")
         attributes = {"n_samples": 1_000 * number, "status": "converged"}
         commit_run(run, Contents(a_sweep(), NAMES, attributes))
         root = json.loads((run / "zarr.json").read_text())
         root["attributes"]["created"] = f"2026-01-0{number + 1}T00:00:00+00:00"
         (run / "zarr.json").write_text(json.dumps(root))
-    publish_run(tmp_path, "run-b")
-    (start_run(tmp_path, "run-begun") / "sweep").mkdir()
-    return tmp_path
+    publish_run(output, "run-b")
+    (start_run(output, "run-begun") / "sweep").mkdir()
+    return output
+
+
+@pytest.fixture
+def output(original, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(original, tmp_path / "out", symlinks=True)
 
 
 def test_runs_are_listed_newest_first_with_what_they_are(output):

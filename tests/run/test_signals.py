@@ -78,7 +78,10 @@ def wait_for(process, words, directory):
             "kind: threads",
             16_000,
         ),
-        ("EM on all rows", signal.SIGINT, ("model.tol=1e-8",), "kind: threads", 16_000),
+        pytest.param(
+            *("EM on all rows", signal.SIGINT, ("model.tol=1e-8",), "kind: threads", 16_000),
+            marks=pytest.mark.slow,
+        ),
         ("EM on all rows", signal.SIGTERM, ("model.tol=1e-8",), "kind: local, workers: 2", 16_000),
         (ASSIGNMENTS, signal.SIGINT, (), "kind: local, workers: 1", 1_600),
     ],
