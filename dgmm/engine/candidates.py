@@ -103,8 +103,8 @@ def relocated(
 def lawful(states: Sequence[FitState], options: FitOptions, rules: Rules) -> tuple[FitState, ...]:
     """Starts for models that do worse than they can, as the same with fewer components shows.
 
-    The best likelihood never falls with the number of components. Where that of a model
-    does, components of the smaller one are split in its place, the heaviest first.
+    The best likelihood never falls with the number of components. Where that of a model does,
+    components of the smaller one are split in its place, the heaviest first.
 
     Parameters
     ----------

@@ -8,14 +8,13 @@ from numpy.typing import NDArray
 from dgmm.engine import blas, passes
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.execution import LocalExecution
-from dgmm.engine.held import HeldRows
+from dgmm.engine.held import HeldRows, frame_of
 from dgmm.engine.passes import Reader
 from dgmm.mixture import criteria, prediction
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import assign
 from dgmm.mixture.drift import Labels, component_drift
 from dgmm.mixture.em import FitState, Rules
-from dgmm.mixture.frame import Frame
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.prediction import Estimate
 from dgmm.mixture.repeats import Repeats
@@ -138,12 +137,10 @@ def refitted(
     observer : callable
         Told of passes of the stage ``"comparison"``.
     """
-    w = np.ones(len(rows)) if weights is None else weights
-    frame = Frame(np.zeros(rows.shape[1]), float(w.sum()), (rows.T * w) @ rows)
     rules = replace(rules, tol=max(rules.tol, _TOL), max_iter=_MOST_STEPS)
     reader = Reader(HeldRows(rows, weights), LocalExecution(), observer)
     start = FitState(Candidate(mixture.covariance_type, mixture.n_components), mixture)
-    *_, (_, (state,)) = passes.run_em(reader, COMPARISON, (start,), frame, rules)
+    *_, (_, (state,)) = passes.run_em(reader, COMPARISON, (start,), frame_of(rows, weights), rules)
     return state.parameters
 
 

@@ -65,8 +65,8 @@ class StandIn:
         )
         ways = {
             i: FitState(state.candidate, state.parameters, search=state.search.carried_over())
-            for i, state in enumerate(states)
-            if state.search.may_leap
+            for i, (state, found) in enumerate(zip(states, moments, strict=True))
+            if state.search.may_leap and not em.has_fallen(state, found)
         }
         corrections: dict[int, Correction] = {}
         while running := [i for i, way in ways.items() if way.is_running]:

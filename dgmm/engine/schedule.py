@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dgmm.engine import candidates
 from dgmm.engine.events import Observer
 from dgmm.engine.execution import LocalExecution
-from dgmm.engine.held import HeldRows
+from dgmm.engine.held import HeldRows, frame_of
 from dgmm.engine.leaps import StandIn
 from dgmm.engine.options import FitOptions
 from dgmm.engine.passes import Guide, Reader
@@ -96,9 +96,8 @@ def on_sample(
             keep_degenerate=False,
             accelerate=of_round.accelerate and rules.accelerate and _is_light(options, rows),
         )
-    w = np.ones(len(rows)) if weights is None else weights
-    frame = Frame(np.zeros(rows.shape[1]), float(w.sum()), (rows.T * w) @ rows)
-    return Stage(Reader(HeldRows(rows, weights), LocalExecution(), observer), frame, rules)
+    reader = Reader(HeldRows(rows, weights), LocalExecution(), observer)
+    return Stage(reader, frame_of(rows, weights), rules)
 
 
 def guide(profile: Profile, rules: Rules) -> Guide | None:
@@ -107,8 +106,7 @@ def guide(profile: Profile, rules: Rules) -> Guide | None:
         return None
     rows, weights = weighty(profile)
     rows = rows - profile.mean
-    frame = Frame.of(rows, weights, np.zeros(rows.shape[1]))
-    return StandIn(HeldRows(rows, weights), frame, rules).leaps
+    return StandIn(HeldRows(rows, weights), frame_of(rows, weights), rules).leaps
 
 
 def _is_light(options: FitOptions, rows: Array) -> bool:

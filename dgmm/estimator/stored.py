@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from dgmm import __version__
 from dgmm.errors import OutputError
 from dgmm.estimator import fitted
+from dgmm.io.arrays import attributes_of
 from dgmm.io.layout import COVARIANCE_DIMENSIONS, is_committed
 from dgmm.io.reader import Result, open_result
-from dgmm.io.small_group import Variable, attributes_of, read_group, write_group
+from dgmm.io.small_group import Variable, read_group, write_group
 from dgmm.mixture.result import FitResult
 
 FORMAT = "dgmm-mixture"

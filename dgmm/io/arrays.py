@@ -111,6 +111,18 @@ def open_complete(path: Place) -> zarr.Array[Any]:
     return array
 
 
+def attributes_of(group: Place) -> dict[str, Any]:
+    """Attributes of a group.
+
+    Raises
+    ------
+    StorageError
+        If they cannot be read.
+    """
+    with storage_failures(group):
+        return dict(zarr.open_group(zarr_store(group), mode="r").attrs)
+
+
 @contextmanager
 def storage_failures(path: Place | str) -> Iterator[None]:
     """Turn what Zarr, its codecs and the file system raise into a StorageError naming the path."""

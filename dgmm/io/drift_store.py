@@ -6,7 +6,7 @@ from typing import Any
 import zarr
 
 from dgmm.errors import OutputError
-from dgmm.io.arrays import read_small, storage_failures, write_small
+from dgmm.io.arrays import attributes_of, read_small, write_small
 from dgmm.io.layout import ROOT_METADATA
 from dgmm.io.location import Place
 from dgmm.io.zarr_stores import zarr_store
@@ -60,8 +60,7 @@ def read_drift(run: Place) -> Drift | None:
     group = run / "drift"
     if not (group / ROOT_METADATA).is_file():
         return None
-    with storage_failures(group):
-        found: dict[str, Any] = dict(zarr.open_group(zarr_store(group), mode="r").attrs)
+    found = attributes_of(group)
     arrays = {attribute: read_small(group / name) for name, attribute in _ARRAYS.items()}
     try:
         estimates = {field: _estimate(found, name) for name, field in _ESTIMATES.items()}

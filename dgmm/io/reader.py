@@ -11,7 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import InputNotFoundError, OutputError
-from dgmm.io.arrays import open_complete, read_small, storage_failures
+from dgmm.io.arrays import attributes_of, open_complete, read_small, storage_failures
 from dgmm.io.components_store import read_components
 from dgmm.io.drift_store import read_drift
 from dgmm.io.labels_store import COMPONENT, read_labelling
@@ -20,7 +20,6 @@ from dgmm.io.location import Place, output_place
 from dgmm.io.preparation_store import read_preparation
 from dgmm.io.sweep_store import read_sweep
 from dgmm.io.wanted import ASSIGNMENTS
-from dgmm.io.zarr_stores import zarr_store
 from dgmm.mixture.alignment import Labelling
 from dgmm.mixture.components import Components
 from dgmm.mixture.density import Assignment, assign
@@ -120,8 +119,7 @@ def open_result(
     place = output_place(path, storage_options)
     with storage_failures(place):
         run = _resolve(place)
-    with storage_failures(run):
-        attributes: dict[str, Any] = dict(zarr.open_group(zarr_store(run), mode="r").attrs)
+    attributes = attributes_of(run)
     found = (attributes.get("format"), attributes.get("format_version"))
     if found != (FORMAT, FORMAT_VERSION):
         raise OutputError(

@@ -9,7 +9,7 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import OutputError
-from dgmm.io.arrays import read_small, storage_failures, write_small
+from dgmm.io.arrays import attributes_of, read_small, write_small
 from dgmm.io.layout import ROOT_METADATA
 from dgmm.io.location import Place
 from dgmm.io.zarr_stores import zarr_store
@@ -146,8 +146,7 @@ def read_record(group: Place) -> Record | None:
     """
     if not (group / ROOT_METADATA).is_file():
         return None
-    with storage_failures(group):
-        attributes: dict[str, Any] = dict(zarr.open_group(zarr_store(group), mode="r").attrs)
+    attributes = attributes_of(group)
     arrays = {
         name: read_small(group / name)
         for name in _DIMENSIONS

@@ -11,7 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import InputNotFoundError, OutputError
-from dgmm.io.arrays import read_small, storage_failures, write_small
+from dgmm.io.arrays import attributes_of, read_small, storage_failures, write_small
 from dgmm.io.atomic import new_directory, replace_file, sync_tree
 from dgmm.io.consolidated import consolidated
 from dgmm.io.layout import ROOT_METADATA, is_committed
@@ -87,18 +87,6 @@ def _check_replaceable(target: Path, kind: str, *, overwrite: bool) -> None:
             f"{target} holds format {found}, expected {kind}: nothing else is overwritten. "
             "Choose another path."
         )
-
-
-def attributes_of(path: Path) -> dict[str, Any]:
-    """Attributes of a group.
-
-    Raises
-    ------
-    StorageError
-        If they cannot be read.
-    """
-    with storage_failures(path):
-        return dict(zarr.open_group(str(path), mode="r").attrs)
 
 
 def read_group(

@@ -125,7 +125,7 @@ def step(state: FitState, moments: Moments, rules: Rules, leap: Leap | None = No
     """
     log_likelihood = moments.log_likelihood / moments.total_weight
     refuge = state.search.refuge
-    if refuge is not None and not log_likelihood >= state.trace[-1]:
+    if refuge is not None and has_fallen(state, moments):
         return _taken_back(state, refuge, rules)
     gain = log_likelihood - state.trace[-1] if state.trace else np.inf
     evaluated = replace(
@@ -150,6 +150,12 @@ def step(state: FitState, moments: Moments, rules: Rules, leap: Leap | None = No
         return replace(evaluated, status=status)
     n_iter = state.n_iter + 1
     return replace(evaluated, parameters=parameters, n_iter=n_iter, search=search)
+
+
+def has_fallen(state: FitState, moments: Moments) -> bool:
+    """Whether the move that led to an E-step has lost likelihood and is to be taken back."""
+    log_likelihood = moments.log_likelihood / moments.total_weight
+    return state.search.refuge is not None and not log_likelihood >= state.trace[-1]
 
 
 def given_up(state: FitState) -> FitState:
