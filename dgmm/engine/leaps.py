@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from dgmm.engine.events import ignore
 from dgmm.engine.execution import LocalExecution
 from dgmm.engine.held import HeldRows
@@ -18,7 +16,7 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.surrogate import Correction
 from dgmm.mixture.tangent import flattened, largest_share
 
-_MOST_STEPS = 60
+_MOST_STEPS = 30
 _TOL = 0.1  # of that of the fit to all rows
 _LARGEST_SHARE = 0.5  # of any weight or variance that a leap may take: farther the sample misleads
 
@@ -66,7 +64,7 @@ class StandIn:
         ways = {
             i: FitState(state.candidate, state.parameters, search=state.search.carried_over())
             for i, (state, found) in enumerate(zip(states, moments, strict=True))
-            if state.search.may_leap and not em.has_fallen(state, found)
+            if _is_due(state) and not em.has_fallen(state, found)
         }
         corrections: dict[int, Correction] = {}
         while running := [i for i, way in ways.items() if way.is_running]:
@@ -78,12 +76,19 @@ class StandIn:
                     corrections[i] = Correction.between(moments[i], of_sample, kind)
                 corrected = corrections[i].applied(mixture, of_sample)
                 if corrected is None or _is_far(states[i].parameters, mixture):
-                    if ways[i].search.refuge is None:
-                        del ways[i]
-                        continue
-                    corrected = replace(of_sample, log_likelihood=-np.inf)
-                ways[i] = em.step(ways[i], corrected, rules)
+                    del ways[i]
+                else:
+                    ways[i] = em.step(ways[i], corrected, rules)
         return tuple(_leap(ways.get(i)) for i in range(len(states)))
+
+
+def _is_due(state: FitState) -> bool:
+    """Whether a leap is worked out: after the first, second, fourth, eighth ... read of all rows.
+
+    What the sample cannot tell after one read it can seldom tell after the next.
+    """
+    n_reads = len(state.trace) + 1
+    return state.search.may_leap and n_reads & (n_reads - 1) == 0
 
 
 def _is_far(origin: Parameters, mixture: Parameters) -> bool:

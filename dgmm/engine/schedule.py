@@ -23,31 +23,34 @@ Array = NDArray[np.float64]
 
 PROFILE, SAMPLE, FIT, REPAIR = "profile", "sample", "fit", "repair"
 
-_START_ROWS = 1 << 13
 _MEMORY_OF_WAYS = 1 << 28  # bytes of the driver, for a round of candidates that are accelerated
 
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """A stage of choosing a start: how many go on, after how many steps at most, at which tol.
+    """A stage of choosing a start: how many go on, from about how many rows, after how many steps.
 
-    Acceleration pays for starts that are carried far and for moved components, not for starts from
-    scratch, of which there may be many and few go on.
+    The top of the likelihood of few rows is not near that of all: rows are many more once few
+    candidates are left, and steps are few unless the rows are all there are. Acceleration pays for
+    starts that are carried far and for moved components, not for starts from scratch, of which
+    there may be many and few go on.
     """
 
     n_kept: int
+    n_rows: int
     n_steps: int
     tol: float
     accelerate: bool
 
 
 _ROUNDS = {
-    "starts": _Round(3, 15, 1e-3, accelerate=False),
-    "finalists": _Round(1, 60, 1e-5, accelerate=True),
-    "relocations": _Round(3, 15, 1e-3, accelerate=True),
-    "relocated": _Round(1, 60, 1e-5, accelerate=True),
+    "starts": _Round(3, 1 << 13, 15, 1e-3, accelerate=False),
+    "finalists": _Round(1, 1 << 15, 10, 1e-5, accelerate=True),
+    "relocations": _Round(3, 1 << 15, 8, 1e-3, accelerate=True),
+    "relocated": _Round(1, 1 << 15, 10, 1e-5, accelerate=True),
 }
-_LAST_FROM_SCRATCH = "finalists"
+_FIRST, _LAST_FROM_SCRATCH = "starts", "finalists"
+_STEPS_ON_ALL_ROWS = 60
 
 _SAMPLE_TOL = 1e-5
 
@@ -87,12 +90,13 @@ def on_sample(
         rows = rows - profile.mean
         rules = replace(rules, tol=max(rules.tol, _SAMPLE_TOL))
     else:
-        rows, weights = few(profile)
         of_round = _ROUNDS[stage]
+        rows, weights, is_all = _some(profile, of_round.n_rows)
+        n_steps = _STEPS_ON_ALL_ROWS if is_all else of_round.n_steps
         rules = replace(
             rules,
             tol=of_round.tol,
-            max_iter=of_round.n_steps if options.max_iter else 0,
+            max_iter=n_steps if options.max_iter else 0,
             keep_degenerate=False,
             accelerate=of_round.accelerate and rules.accelerate and _is_light(options, rows),
         )
@@ -147,20 +151,32 @@ def weighty(profile: Profile) -> tuple[Array, Array | None]:
 
 
 def few(profile: Profile) -> tuple[Array, Array]:
-    """As many of the sample's rows, about the mean, as starts are tried on; and their weights.
+    """The sample's rows, about the mean, that starts are made from and first tried on.
 
-    Equal rows are taken together, in an order of their own, so that a weight means as much as
-    repeated rows, and the order of the rows means nothing.
+    Returns
+    -------
+    rows : ndarray of shape (m, n_features)
+        Distinct, in an order of their own, so that the order of the data means nothing.
+    weights : ndarray of shape (m,)
+        Those of equal rows are added: a weight means as much as repeated rows.
     """
+    rows, weights, _ = _some(profile, _ROUNDS[_FIRST].n_rows)
+    return rows, weights
+
+
+def _some(profile: Profile, n_rows: int) -> tuple[Array, Array, bool]:
+    """About as many rows, distinct, and their weights; and whether they are all that count."""
     rows, weights = weighty(profile)
-    step = slice(None, None, max(1, len(rows) // _START_ROWS))
+    every = max(1, len(rows) // n_rows)
+    step = slice(None, None, every)
     distinct, places = np.unique(rows[step], axis=0, return_inverse=True)
     counts = np.bincount(
         places.ravel(),
         weights=None if weights is None else weights[step],
         minlength=len(distinct),
     )
-    return distinct - profile.mean, counts.astype(np.float64)
+    is_all = every == 1 and profile.is_sample_complete
+    return distinct - profile.mean, counts.astype(np.float64), is_all
 
 
 def _best_starts(states: Sequence[FitState], n_kept: int) -> list[FitState]:
