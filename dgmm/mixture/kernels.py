@@ -27,7 +27,7 @@ MAX_RELATIVE_ERROR = 1e-9
 """Above this bound on the expanded kernel's error a model takes the centred one."""
 
 _SLAB_BYTES = 1 << 19
-_SLAB_ROWS = (512, 8192)
+_SLAB_ROWS = (512, 16384)
 CENTRED_TILE_ROWS = 512
 
 
@@ -132,11 +132,22 @@ def accumulate(
     for start in range(0, n_rows, size or 1):
         part = rows[start : start + size]
         x, w = slab[: len(part)], ones[: len(part)]
-        x[...] = part if packed.preparation is None else packed.preparation.apply(part.T).T
+        if packed.preparation is not None:
+            x[...] = packed.preparation.apply(part.T).T
+        else:
+            x = _widened(part, x)
         if weights is not None:
             w[...] = weights[start : start + size]
         _accumulate_slab(packed, x, w, statistics, scratch, loops)
     return statistics
+
+
+def _widened(rows: NDArray[np.generic], slab: Array) -> Array:
+    """Rows in float64 as the loops take them: as they are, or copied."""
+    if rows.dtype == slab.dtype and rows.flags.carray:
+        return rows.astype(np.float64, copy=False)
+    slab[...] = rows
+    return slab
 
 
 def _accumulate_slab(

@@ -8,7 +8,8 @@ _PRODUCT = 10**6
 into panels first, which takes as long as multiplying with few components."""
 
 _FEW_ENTRIES = 1024
-_BATCH, _FEWEST_ROWS, _MOST_ROWS = 24, 24, 256
+_BATCH, _FEWEST_ROWS, _MOST_ROWS = 24, 24, 192
+_ROWS_OF_FEW = 128  # with few entries all of a tile stays in the first-level cache
 _LANES = 8  # numbers in a vector register
 
 
@@ -39,7 +40,7 @@ class TileShape:
         Measured with OpenBLAS 0.3.31 by ``scripts/kernel_efficiency.py``.
         """
         if n_components * length <= _FEW_ENTRIES:
-            return cls(_MOST_ROWS, n_components, False)
+            return cls(_ROWS_OF_FEW, n_components, False)
         rows = _PRODUCT // (length * min(n_components, _BATCH))
         if rows >= _FEWEST_ROWS:
             rows = min(rows - rows % _LANES, _MOST_ROWS)
