@@ -13,7 +13,7 @@ from dgmm.mixture.candidate import Status
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 from tests.strategies import COVARIANCE_TYPES
 
-CENTRES = np.random.default_rng(5).normal(size=(4, 3)) * 4.0
+CENTRES = np.random.default_rng(5).normal(size=(4, 3)) * 3.0
 
 
 def rows_of(seed=0, n_rows=24_000):
