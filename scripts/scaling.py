@@ -7,7 +7,7 @@ sweep     seconds of a sweep K = 1..20 with 3 starts on 200,000 x 16 overlapping
           its own tolerance, for some K at that of dgmm
 passes    reads of all rows that a sweep takes, K = 1..20 with 3 starts, on data of five overlaps
 rows      seconds of a pass against the number of rows, and the exponent that fits them
-workers   a pass by one process of one thread, and by two
+workers   a pass by one process of one thread, and by two, C = 210
 storage   a pass over Zarr against one over the same rows in memory, C = 210
 overhead  a pass over 10,000 blocks of one row each, and what the driver holds after many
 
@@ -150,10 +150,10 @@ def workers() -> None:
     """One process against two."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.zarr"
-        zarr.create_array(path, data=drawn(4_000_000, 16, 3.0), chunks=(125_000, 16))
+        zarr.create_array(path, data=drawn(2_000_000, 16, 3.0), chunks=(62_500, 16))
         ratios = []
         for _ in range(3):
-            one, two = (on_cluster(path, n, (("full", 32),)) for n in (1, 2))
+            one, two = (on_cluster(path, n, SWEEP) for n in (1, 2))
             ratios.append(two / one)
             print(f"one {one:.2f} s, two {two:.2f} s: {two / one:.3f}")
         print(f"median ratio {statistics.median(ratios):.3f}")
