@@ -12,7 +12,7 @@ D, K, N_ROWS = 20, 5, 34_000
 MODEL = (("full", K),)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_starts_on_part_of_the_rows_lead_as_high_as_the_truth(seed):
     rng = np.random.default_rng([seed, D])
     centres = rng.normal(size=(K, D))

@@ -107,6 +107,7 @@ def n_steps(data, assigned, output):
     return n_effects
 
 
+@pytest.mark.slow  # test_kills_at_ever_later_steps_until_done has fewer of them
 def test_a_kill_at_some_steps_of_the_publication(data, assigned, tmp_path, old_and_new):
     n = n_steps(data, assigned, tmp_path / "counted")
     steps = [*range(1, n - 12, 80), *range(n - 12, n + 1, 4)]
