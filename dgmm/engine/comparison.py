@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 from dgmm.engine import blas, passes
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.execution import LocalExecution
-from dgmm.engine.held import HeldRows, frame_of
+from dgmm.engine.held import HeldRows
 from dgmm.engine.passes import Reader
 from dgmm.mixture import criteria, prediction
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import assign
 from dgmm.mixture.drift import Labels, component_drift
 from dgmm.mixture.em import FitState, Rules
+from dgmm.mixture.frame import Frame
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.prediction import Estimate
 from dgmm.mixture.repeats import Repeats
@@ -140,7 +141,8 @@ def refitted(
     rules = replace(rules, tol=max(rules.tol, _TOL), max_iter=_MOST_STEPS)
     reader = Reader(HeldRows(rows, weights), LocalExecution(), observer)
     start = FitState(Candidate(mixture.covariance_type, mixture.n_components), mixture)
-    *_, (_, (state,)) = passes.run_em(reader, COMPARISON, (start,), frame_of(rows, weights), rules)
+    frame = Frame.of(rows, weights, np.zeros(rows.shape[1]))
+    *_, (_, (state,)) = passes.run_em(reader, COMPARISON, (start,), frame, rules)
     return state.parameters
 
 

@@ -7,16 +7,11 @@ from functools import reduce
 from operator import add
 from typing import TypeVar
 
-import numpy as np
 from dask.system import CPU_COUNT
-from numpy.typing import NDArray
 
 from dgmm.engine import blas
 from dgmm.engine.block import Block, Rows
 from dgmm.engine.reduce import BlockFunction
-from dgmm.mixture.frame import Frame
-
-Array = NDArray[np.float64]
 
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
@@ -57,18 +52,6 @@ class HeldRows:
         """First row of a block, and the one after its last."""
         start = block * self.block_rows
         return start, min(start + self.block_rows, self.n_rows)
-
-
-def frame_of(rows: Array, weights: Array | None) -> Frame:
-    """The frame of rows that are relative to its origin already.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_rows, n_features), float64
-    weights : ndarray of shape (n_rows,), float64, or None
-    """
-    w = np.ones(len(rows)) if weights is None else weights
-    return Frame(np.zeros(rows.shape[1]), float(w.sum()), (rows.T * w) @ rows)
 
 
 def map_reduce(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dgmm.engine import candidates
 from dgmm.engine.events import Observer
 from dgmm.engine.execution import LocalExecution
-from dgmm.engine.held import HeldRows, frame_of
+from dgmm.engine.held import HeldRows
 from dgmm.engine.leaps import StandIn
 from dgmm.engine.options import FitOptions
 from dgmm.engine.passes import Guide, Reader
@@ -101,7 +101,7 @@ def on_sample(
             accelerate=of_round.accelerate and rules.accelerate and _is_light(options, rows),
         )
     reader = Reader(HeldRows(rows, weights), LocalExecution(), observer)
-    return Stage(reader, frame_of(rows, weights), rules)
+    return Stage(reader, Frame.of(rows, weights, np.zeros(rows.shape[1])), rules)
 
 
 def guide(profile: Profile, rules: Rules) -> Guide | None:
@@ -110,7 +110,8 @@ def guide(profile: Profile, rules: Rules) -> Guide | None:
         return None
     rows, weights = weighty(profile)
     rows = rows - profile.mean
-    return StandIn(HeldRows(rows, weights), frame_of(rows, weights), rules).leaps
+    frame = Frame.of(rows, weights, np.zeros(rows.shape[1]))
+    return StandIn(HeldRows(rows, weights), frame, rules).leaps
 
 
 def _is_light(options: FitOptions, rows: Array) -> bool:
