@@ -54,8 +54,9 @@ class StandIn:
         Returns
         -------
         tuple of Leap or None
-            None where the sample does not stand for all rows: the way to the top is too long, a
-            component has too few rows in the sample, or an earlier leap has lost likelihood.
+            None where none is due, and where the sample does not stand for all rows: the way to
+            the top is too long, a component has too few rows in the sample, or an earlier leap
+            has lost likelihood.
         """
         reader = Reader(self.rows, LocalExecution(), ignore)
         rules = replace(
@@ -64,7 +65,7 @@ class StandIn:
         ways = {
             i: FitState(state.candidate, state.parameters, search=state.search.carried_over())
             for i, (state, found) in enumerate(zip(states, moments, strict=True))
-            if _is_due(state) and not em.has_fallen(state, found)
+            if _is_due(state) and em.refuge_from(state, found) is None
         }
         corrections: dict[int, Correction] = {}
         while running := [i for i, way in ways.items() if way.is_running]:

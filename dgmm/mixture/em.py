@@ -124,8 +124,8 @@ def step(state: FitState, moments: Moments, rules: Rules, leap: Leap | None = No
         Final, with parameters that a pass has evaluated, or running, with the next ones.
     """
     log_likelihood = moments.log_likelihood / moments.total_weight
-    refuge = state.search.refuge
-    if refuge is not None and has_fallen(state, moments):
+    refuge = refuge_from(state, moments)
+    if refuge is not None:
         return _taken_back(state, refuge, rules)
     gain = log_likelihood - state.trace[-1] if state.trace else np.inf
     evaluated = replace(
@@ -152,10 +152,12 @@ def step(state: FitState, moments: Moments, rules: Rules, leap: Leap | None = No
     return replace(evaluated, parameters=parameters, n_iter=n_iter, search=search)
 
 
-def has_fallen(state: FitState, moments: Moments) -> bool:
-    """Whether the move that led to an E-step has lost likelihood and is to be taken back."""
-    log_likelihood = moments.log_likelihood / moments.total_weight
-    return state.search.refuge is not None and not log_likelihood >= state.trace[-1]
+def refuge_from(state: FitState, moments: Moments) -> Visit | None:
+    """Where to go back to, if the move that led to an E-step has lost likelihood."""
+    refuge = state.search.refuge
+    if refuge is None or moments.log_likelihood / moments.total_weight >= state.trace[-1]:
+        return None
+    return refuge
 
 
 def given_up(state: FitState) -> FitState:
