@@ -110,13 +110,13 @@ def sweep() -> None:
     print(f"all four structures: {every:.1f} s, {every / full:.2f} times full alone")
     loop = 0.0
     for _, k in SWEEP:
-        seconds, better = _peer(values, k, by_count[k], 1e-3)
+        seconds, excess = _peer(values, k, by_count[k], 1e-3)
         loop += seconds
-        print(f"scikit-learn, tol 1e-3, K = {k}: {seconds:.0f} s; its BIC is {better:+,.0f}")
+        print(f"scikit-learn, tol 1e-3, K = {k}: {seconds:.0f} s; its BIC is {excess:+,.0f}")
     print(f"its loop: {loop:.0f} s, {loop / full:.1f} times dgmm's sweep")
     for k in (5, 10, 20):
-        seconds, better = _peer(values, k, by_count[k], FitOptions(SWEEP).tol)
-        print(f"scikit-learn, tol 1e-5, K = {k}: {seconds:.0f} s; its BIC is {better:+,.0f}")
+        seconds, excess = _peer(values, k, by_count[k], FitOptions(SWEEP).tol)
+        print(f"scikit-learn, tol 1e-5, K = {k}: {seconds:.0f} s; its BIC is {excess:+,.0f}")
 
 
 def _peer(values: NDArray[np.float64], k: int, bic: float, tol: float) -> tuple[float, float]:
