@@ -71,6 +71,15 @@ _LN2 = math.log(2)
 
 
 @_inlined
+def _polynomial(coefficients: tuple[float, ...], x: float) -> float:
+    """c_0 + c_1 x + c_2 x^2 + .. by Horner's rule; the loop is unrolled, their number being known."""
+    value = coefficients[-1]
+    for n in range(len(coefficients) - 2, -1, -1):
+        value = value * x + coefficients[n]
+    return value
+
+
+@_inlined
 def _exp(x: float) -> float:
     """exp(x) for x <= 0, to less than one unit in the last place; 0 below -600.
 
@@ -81,18 +90,7 @@ def _exp(x: float) -> float:
     shifted = x * _LOG2_E + _ROUND
     k = shifted - _ROUND
     r = (x - k * _LN2_HIGH) - k * _LN2_LOW
-    series = _EXP[11]
-    series = series * r + _EXP[10]
-    series = series * r + _EXP[9]
-    series = series * r + _EXP[8]
-    series = series * r + _EXP[7]
-    series = series * r + _EXP[6]
-    series = series * r + _EXP[5]
-    series = series * r + _EXP[4]
-    series = series * r + _EXP[3]
-    series = series * r + _EXP[2]
-    series = series * r + _EXP[1]
-    series = series * r + _EXP[0]
+    series = _polynomial(_EXP, r)
     # the last bits of ``shifted`` are k, which belongs into the exponent
     power = np.int64((np.float64(shifted).view(np.int64) + 1023) << 52).view(np.float64)
     return 0.0 if is_negligible else series * power
@@ -110,17 +108,7 @@ def _log(x: float) -> float:
     m = np.int64(bits - (exponent << 52)).view(np.float64)
     f = (m - 1.0) / (m + 1.0)
     square = f * f
-    series = _ODD[11]
-    series = series * square + _ODD[10]
-    series = series * square + _ODD[9]
-    series = series * square + _ODD[8]
-    series = series * square + _ODD[7]
-    series = series * square + _ODD[6]
-    series = series * square + _ODD[5]
-    series = series * square + _ODD[4]
-    series = series * square + _ODD[3]
-    series = series * square + _ODD[2]
-    series = series * square + _ODD[1]
+    series = _polynomial(_ODD[1:], square)
     return exponent * _LN2 + 2.0 * (f + f * square * series)
 
 
