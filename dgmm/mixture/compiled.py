@@ -72,7 +72,7 @@ _LN2 = math.log(2)
 
 @_inlined
 def _polynomial(coefficients: tuple[float, ...], x: float) -> float:
-    """c_0 + c_1 x + c_2 x^2 + .. by Horner's rule; the loop is unrolled, their number being known."""
+    """c_0 + c_1 x + c_2 x^2 + .. by Horner's rule; unrolled, since their number is known."""
     value = coefficients[-1]
     for n in range(len(coefficients) - 2, -1, -1):
         value = value * x + coefficients[n]
