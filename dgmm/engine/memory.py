@@ -64,8 +64,8 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     orders = [(structure_of(kind).order, k) for kind, k in options.models]
     lengths = {order: feature_map.length(order, d) for order, _ in orders}
     sums = sum(k * lengths[order] for order, k in orders)
-    together = [(sum(k for o, k in orders if o == order), p) for order, p in lengths.items()]
-    scratch = max(tiles.most_scratch(c, p) for c, p in together)
+    together = [(sum(k for o, k in orders if o == order), order) for order in lengths]
+    scratch = max(tiles.most_scratch(c, order, d) for c, order in together)
     slab = (d + 1) * kernels.slab_rows(d)
     # the centred kernel, should every model need it, holds whitened tiles of one model at a time
     whitened = options.max_components * (d + 1) * kernels.CENTRED_TILE_ROWS

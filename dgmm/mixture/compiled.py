@@ -5,6 +5,7 @@ Every function releases the GIL. Machine code is kept beside this file, or in th
 where neither can be written, each process compiles anew.
 
 All arrays are feature-major: rows of the data run along the last axis, so that loops are vectors.
+All loops are in this file, because Numba keeps machine code for as long as the file is unchanged.
 """
 
 import math
@@ -169,6 +170,40 @@ def _evaluate(x: Array, origin: Array, factors: Indices, phi: Array) -> None:
 
 
 @_inlined
+def _add_products(total: Array, row: Array, other: Array) -> None:
+    for t in range(row.size):
+        total[t] += row[t] * other[t]
+
+
+@_inlined
+def _scale(row: Array, factor: float, out: Array) -> None:
+    for k in range(row.size):
+        out[k] = factor * row[k]
+
+
+@_inlined
+def _place(i: int, j: int, m: int) -> int:
+    """Where the feature map of m - 1 features has y_i y_j, i <= j, y = (1, x)."""
+    if i == 0:
+        return j
+    if i == j:
+        return m + i - 1
+    return 2 * m - 1 + (i - 1) * (2 * m - 2 - i) // 2 + (j - i - 1)
+
+
+@_inlined
+def _gathered(theta: Array, i: int, m: int, out: Array) -> Array:
+    """theta_ij for all j >= i, one row for each component."""
+    found = out[: len(theta) * (m - i)].reshape((len(theta), m - i))
+    for k in range(len(theta)):
+        found[k, 0] = theta[k, _place(i, i, m)]
+        first = _place(i, i + 1, m)
+        for j in range(1, m - i):
+            found[k, j] = theta[k, first + j - 1]
+    return found
+
+
+@_inlined
 def _transpose(matrix: Array, out: Array) -> None:
     """In columns of eight, so that what is written to fills lines of the cache."""
     n_rows, n_columns = matrix.shape
@@ -301,3 +336,69 @@ def add(
                 else:
                     for f in range(length):
                         _add_to(sums[f, k : k + batch], product[f])
+
+
+@_compiled(
+    "void(float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], int64[::1],"
+    " int64[:, ::1], int64, int64, float64[:, ::1], float64[:, ::1], float64[::1])"
+)
+def add_factored(
+    x: Array,
+    origin: Array,
+    weights: Array,
+    theta: Array,
+    stops: Indices,
+    factors: Indices,
+    tile_rows: int,
+    batch: int,
+    sums: Array,
+    scores: Array,
+    scratch: Array,
+) -> None:
+    """As :func:`add` with all of the feature map, which is never made.
+
+    With y = (1, x), theta . phi(x) = sum_i y_i (sum_{j >= i} theta_ij y_j): for every i a product
+    with the tile's own rows, which stay in cache where p of them would not.
+    """
+    n_components, (n_rows, d) = len(theta), x.shape
+    m = 1 + d
+    for start in range(0, n_rows, tile_rows):
+        n = min(tile_rows, n_rows - start)
+        tile_weights = weights[start : start + n]
+        a = m * n
+        b = a + n_components * n
+        c = b + batch * n
+        e = c + batch * n
+        y = scratch[:a].reshape((m, n))
+        logits = scratch[a:b].reshape((n_components, n))
+        log_density = scratch[e : e + n]
+        log_total = scratch[e + n : e + 2 * n]
+        scale = scratch[e + 2 * n : e + 3 * n]
+        rest = scratch[e + 3 * n :]
+        _evaluate(x[start : start + n], origin, factors, y)
+        for k in range(0, n_components, batch):
+            some = logits[k : k + batch]
+            product = scratch[b : b + some.size].reshape(some.shape)
+            np.dot(_gathered(theta[k : k + batch], 0, m, rest), y, some)
+            for i in range(1, m):
+                np.dot(_gathered(theta[k : k + batch], i, m, rest), y[i:], product)
+                for j in range(len(some)):
+                    _add_products(some[j], y[i], product[j])
+        begin = 0
+        for model in range(stops.size):
+            softmax(logits[begin : stops[model]], tile_weights, log_density, log_total, scale)
+            scores[0, model] += np.dot(tile_weights, log_density)
+            scores[1, model] -= np.dot(tile_weights, log_total)
+            begin = stops[model]
+        for k in range(0, n_components, batch):
+            some = logits[k : k + batch]
+            r = scratch[b : b + some.size].reshape((n, len(some)))
+            z = scratch[c : c + some.size].reshape((n, len(some)))
+            _transpose(some, r)
+            for i in range(m):
+                for t in range(n):
+                    _scale(r[t], y[i, t], z[t])
+                product = rest[: (m - i) * len(some)].reshape((m - i, len(some)))
+                np.dot(y[i:], z, product)
+                for j in range(i, m):
+                    _add_to(sums[_place(i, j, m), k : k + batch], product[j - i])

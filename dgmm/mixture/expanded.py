@@ -30,6 +30,7 @@ class ExpandedGroup:
     ----------
     order : int
         The prefix of the feature map.
+    n_features : int
     models : tuple of int
         Which of the pass's models these are.
     stops : tuple of int
@@ -39,6 +40,7 @@ class ExpandedGroup:
     """
 
     order: int
+    n_features: int
     models: tuple[int, ...]
     stops: tuple[int, ...]
     theta: Array
@@ -48,7 +50,7 @@ class ExpandedGroup:
         """Stack the natural parameters of mixtures that share an order."""
         stops = tuple(int(n) for n in np.cumsum([m.n_components for m in mixtures]))
         theta = natural_parameters(mixtures)
-        return cls(order, models, stops, theta)
+        return cls(order, mixtures[0].n_features, models, stops, theta)
 
     @property
     def slices(self) -> tuple[slice, ...]:
@@ -63,12 +65,12 @@ class ExpandedGroup:
     @property
     def shape(self) -> TileShape:
         """How the work is cut."""
-        return TileShape.of(*self.theta.shape)
+        return TileShape.of(len(self.theta), self.order, self.n_features)
 
     @property
     def scratch_size(self) -> int:
         """Numbers to work with beside the sums."""
-        return self.shape.scratch_size(*self.theta.shape)
+        return self.shape.scratch_size(len(self.theta), self.order, self.n_features)
 
     def accumulate(
         self,
@@ -96,21 +98,15 @@ class ExpandedGroup:
         """
         scores = np.zeros((2, len(self.models)))
         shape = self.shape
-        loops.add(
-            x,
-            origin,
-            weights,
-            # what came over the network may be read-only and unaligned
-            np.require(self.theta, requirements=["C", "ALIGNED", "WRITEABLE"]),
-            np.array(self.stops, dtype=np.int64),
-            feature_map.factors(self.order, x.shape[1]),
-            shape.rows,
-            shape.components,
-            shape.transposed,
-            sums,
-            scores,
-            scratch,
-        )
+        # what came over the network may be read-only and unaligned
+        theta = np.require(self.theta, requirements=["C", "ALIGNED", "WRITEABLE"])
+        stops = np.array(self.stops, dtype=np.int64)
+        factors = feature_map.factors(self.order, self.n_features)
+        data = (x, origin, weights, theta, stops, factors, shape.rows, shape.components)
+        if shape.factored:
+            loops.add_factored(*data, sums, scores, scratch)
+        else:
+            loops.add(*data, shape.transposed, sums, scores, scratch)
         return scores
 
 

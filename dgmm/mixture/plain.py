@@ -57,3 +57,20 @@ def add(
             scores[0, model] += weights[tile] @ log_density
             scores[1, model] -= weights[tile] @ log_total
         sums += phi @ logits.T
+
+
+def add_factored(
+    x: Array,
+    origin: Array,
+    weights: Array,
+    theta: Array,
+    stops: Indices,
+    factors: Indices,
+    tile_rows: int,
+    batch: int,
+    sums: Array,
+    scores: Array,
+    scratch: Array,
+) -> None:
+    """As :func:`dgmm.mixture.compiled.add_factored`, with the map."""
+    add(x, origin, weights, theta, stops, factors, tile_rows, batch, True, sums, scores, scratch)

@@ -135,7 +135,7 @@ def test_em_step_equals_scikit_learn(kernel, case, data):
 def test_blocks_of_several_tiles_equal_the_textbook(kernel, covariance_type):
     rng = np.random.default_rng(8)
     n_samples, n_features = 2500, 2
-    assert TileShape.of(1, 1).rows < n_samples
+    assert TileShape.of(1, 0, 1).rows < n_samples
     assert n_samples > kernels.CENTRED_TILE_ROWS
     X = rng.normal(size=(n_samples, n_features)) + 3 * rng.integers(0, 2, (n_samples, 1))
     start = random_mixture(rng, X, covariance_type, 2)
