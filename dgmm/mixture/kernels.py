@@ -28,6 +28,7 @@ MAX_RELATIVE_ERROR = 1e-9
 
 _SLAB_BYTES = 1 << 19
 _SLAB_ROWS = (512, 16384)
+_LINE = 8  # numbers in a line of the cache
 CENTRED_TILE_ROWS = 512
 
 
@@ -128,7 +129,7 @@ def accumulate(
     n_rows, d = len(rows), len(packed.origin)
     size = min(slab_rows(d), n_rows)
     loops = loops_for(n_rows, packed.n_components)
-    slab, ones, scratch = np.empty((size, d)), np.ones(size), np.empty(packed.scratch_size)
+    slab, ones, scratch = np.empty((size, d)), np.ones(size), _aligned(packed.scratch_size)
     for start in range(0, n_rows, size or 1):
         part = rows[start : start + size]
         x, w = slab[: len(part)], ones[: len(part)]
@@ -140,6 +141,13 @@ def accumulate(
             w[...] = weights[start : start + size]
         _accumulate_slab(packed, x, w, statistics, scratch, loops)
     return statistics
+
+
+def _aligned(size: int) -> Array:
+    """As many numbers, from where a line of the cache begins: vectors then lie in one line each."""
+    numbers = np.empty(size + _LINE)
+    start = -(numbers.ctypes.data // numbers.itemsize) % _LINE
+    return numbers[start : start + size]
 
 
 def _widened(rows: NDArray[np.generic], slab: Array) -> Array:
