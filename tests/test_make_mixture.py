@@ -48,7 +48,7 @@ def test_formats_chunks_and_threads_give_the_same_bits(tmp_path):
     assert (other_seed == one).mean() < 0.001
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(bounds=st.tuples(st.integers(0, 30_000), st.integers(0, 30_000)).map(sorted))
 def test_any_rows_are_those_of_the_whole(bounds):
     mixture = make_mixture.Mixture.draw(3, 2, "full", 3.0, seed=1)

@@ -70,7 +70,7 @@ def test_densities_and_criteria_equal_scikit_learn(covariance_type):
     assert reference.aic(X, mixture) == pytest.approx(theirs.aic(X), rel=1e-12)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cases(min_rows=12))
 def test_em_step_equals_50_digits(case):
     ours = reference.em_step(case.X, case.mixture, case.sample_weight, ridge=0.25)
@@ -84,7 +84,7 @@ def test_em_step_equals_50_digits(case):
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(cases())
 def test_log_densities_equal_50_digits(case):
     ours = reference.log_densities(case.X, case.mixture)

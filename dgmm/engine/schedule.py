@@ -46,13 +46,14 @@ class _Round:
 _ROUNDS = {
     "starts": _Round(3, 1 << 13, 15, 1e-3, accelerate=False),
     "finalists": _Round(1, 1 << 15, 10, 1e-5, accelerate=True),
-    "relocations": _Round(3, 1 << 15, 8, 1e-3, accelerate=True),
+    "relocations": _Round(4, 1 << 13, 6, 1e-3, accelerate=True),
     "relocated": _Round(1, 1 << 15, 10, 1e-5, accelerate=True),
 }
 _FIRST, _LAST_FROM_SCRATCH = "starts", "finalists"
 _STEPS_ON_ALL_ROWS = 60
 
 _SAMPLE_TOL = 1e-5
+_ROWS_PER_SAMPLED = 4  # from which on the sample guides the fit to all rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +106,11 @@ def on_sample(
 
 
 def guide(profile: Profile, rules: Rules) -> Guide | None:
-    """How the sample guides the fit to all rows; not at all if it is all rows."""
-    if profile.is_sample_complete or not rules.may_accelerate:
+    """How the sample guides the fit to all rows; not at all if it is much of them, or all.
+
+    A leap takes up to thirty E-steps on the sample: a few reads of all rows must cost more.
+    """
+    if profile.n_rows < _ROWS_PER_SAMPLED * len(profile.sample) or not rules.may_accelerate:
         return None
     rows, weights = weighty(profile)
     rows = rows - profile.mean

@@ -100,7 +100,7 @@ def test_one_component_is_mean_and_covariance(covariance_type, weighted):
 
 
 @each_type
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(seed=seeds, data=st.data())
 def test_what_is_reported_belongs_to_the_parameters_reported(covariance_type, seed, data):
     rows = clumps(60, seed=seed)
@@ -132,7 +132,7 @@ def test_what_is_reported_belongs_to_the_parameters_reported(covariance_type, se
 
 
 @each_type
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(seed=seeds)
 def test_the_trace_never_falls_and_converged_means_there_is_nothing_left(covariance_type, seed):
     rows = clumps(seed=seed)

@@ -132,7 +132,7 @@ def test_bytes_take_twelve_components():
     assert_sound(sweep_of(HARD["bytes"], (12,)))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=seeds, data=st.data())
 def test_as_many_components_as_rows_end_in_a_status(seed, data):
     rows = clumps(data.draw(st.integers(1, 8)), data.draw(st.integers(1, 4)), seed)

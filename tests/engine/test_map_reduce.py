@@ -53,7 +53,7 @@ def leaves_of(text):
     return text.replace("(", "").replace(")", "").split("+")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(chunks=st.integers(1, 40).flatmap(lambda n: chunkings(n, empty_blocks=True)))
 def test_every_block_is_an_outcome_with_its_place(chunks):
     expected = [f"r{start}:{stop}" for start, stop in bounds_of(chunks)]

@@ -51,7 +51,7 @@ def errors(profile, rows, weights=None):
     return float(mean_error.max()), float(scatter_error.max())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(case=cases(min_rows=3), offset=offsets)
 def test_mean_and_scatter_of_any_chunking_are_those_of_the_whole(case, offset):
     rows = case.X + offset * case.X.std(axis=0).max()
@@ -85,7 +85,7 @@ def test_blocks_keep_six_digits_at_1e8(n_blocks):
     assert errors(profile_of(rows, (len(rows) // n_blocks,) * n_blocks), rows)[1] < 1e-7
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=datasets(), data=st.data(), dtype=st.sampled_from(["f8", ">f4", "f2", "i2", "?", "u1"]))
 def test_extremes_are_those_of_the_whole(rows, data, dtype):
     rows = np.clip(rows, 0, 200).astype(dtype)
@@ -96,7 +96,7 @@ def test_extremes_are_those_of_the_whole(rows, data, dtype):
     assert profile.non_finite == profile.bad_weights == ()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=datasets(), data=st.data(), seed=seeds)
 def test_values_that_are_not_finite_are_counted_and_the_first_named(rows, data, seed):
     rng = np.random.default_rng(seed)
@@ -109,7 +109,7 @@ def test_values_that_are_not_finite_are_counted_and_the_first_named(rows, data, 
     assert str(list(profile.non_finite)) == str([(i, j, float(v)) for i, j, v in expected])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=datasets(), data=st.data(), seed=seeds)
 def test_weights_that_cannot_be_used_are_named(rows, data, seed):
     rng = np.random.default_rng(seed)
@@ -121,7 +121,7 @@ def test_weights_that_cannot_be_used_are_named(rows, data, seed):
     assert str(list(profile.bad_weights)) == str(expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(case=cases(), seed=seeds, probability=st.sampled_from([0.0, 0.2, 0.8, 1.0]))
 def test_the_sample_is_of_rows_and_weights_in_order_whatever_the_blocks(case, seed, probability):
     rule = SampleRule(seed, probability)
@@ -138,7 +138,7 @@ def test_the_sample_is_of_rows_and_weights_in_order_whatever_the_blocks(case, se
         assert np.array_equal(whole.sample_weights, case.sample_weight[rows])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=datasets(), data=st.data(), dtype=st.sampled_from(["f8", ">f8", "f4", "i4"]))
 def test_any_changed_value_changes_its_blocks_checksum_and_no_other(rows, data, dtype):
     rows = rows.astype(dtype)

@@ -15,17 +15,17 @@ from dgmm.mixture.parameters import Parameters
 from tests.engine.recording import dataset_of
 
 CENTRES = np.random.default_rng(5).normal(size=(3, 2)) * 2.5
-OPTIONS = FitOptions(tuple(("full", k) for k in range(1, 7)), n_init=2, sample_rows=2_000, tol=1e-6)
+OPTIONS = FitOptions(tuple(("full", k) for k in range(1, 7)), n_init=2, tol=1e-6)
 
 
-def rows_of(n_rows=16_000):
+def rows_of(n_rows=4_000):
     rng = np.random.default_rng(0)
     return CENTRES[rng.integers(0, 3, n_rows)] + rng.normal(size=(n_rows, 2))
 
 
 @pytest.fixture(scope="module")
 def sweeps():
-    dataset = dataset_of(rows_of(), (4_000,) * 4)
+    dataset = dataset_of(rows_of(), (2_000,) * 2)
     whole = fit(dataset, replace(OPTIONS, finish_all=True)).sweep
     return whole, fit(dataset, OPTIONS).sweep
 

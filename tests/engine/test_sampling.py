@@ -11,7 +11,7 @@ from tests.strategies import chunkings, seeds
 probabilities = st.floats(0.0, 1.2)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seeds, st.integers(0, 2**40), st.integers(0, 200), probabilities, st.data())
 def test_any_chunking_samples_the_same_rows(seed, start, n_rows, probability, data):
     whole = sampled(seed, start, n_rows, probability)
@@ -21,7 +21,7 @@ def test_any_chunking_samples_the_same_rows(seed, start, n_rows, probability, da
     assert np.array_equal(np.concatenate(pieces), whole)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seeds, probabilities, probabilities)
 def test_samples_of_one_seed_are_nested(seed, p, q):
     small, large = (sampled(seed, 0, 1000, share) for share in sorted((p, q)))

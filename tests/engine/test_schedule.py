@@ -53,6 +53,15 @@ def test_no_step_on_all_rows_means_none_on_the_sample(profile):
     assert rules_of("relocations", profile, options).max_iter == 0
 
 
+@pytest.mark.parametrize(("n_sampled", "guides"), [(240, False), (61, False), (60, True)])
+def test_a_sample_guides_where_it_is_a_quarter_of_the_rows_or_less(profile, n_sampled, guides):
+    some = replace(profile, sample=profile.sample[:n_sampled])
+    regularization = Regularization.for_data(profile.covariance, profile.mean)
+    rules = Rules(1e-6, 100, regularization, profile.covariance)
+    assert (schedule.guide(some, rules) is not None) is guides
+    assert schedule.guide(some, replace(rules, accelerate=False)) is None
+
+
 # --- the law of likelihoods -------------------------------------------------------------------
 
 

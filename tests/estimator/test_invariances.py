@@ -11,7 +11,7 @@ from tests.estimator.test_laws import precisions_of, quietly, same_mixture, star
 from tests.reference import Mixture
 from tests.strategies import seeds
 
-laws = settings(max_examples=12, deadline=None)
+laws = settings(max_examples=12)
 DTYPES = ("f2", "f4", "f8", ">f4", "i1", "i4", ">i8", "u2", "?")
 
 

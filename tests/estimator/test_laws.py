@@ -22,7 +22,7 @@ from tests.strategies import (
     seeds,
 )
 
-laws = settings(max_examples=15, deadline=None)
+laws = settings(max_examples=15)
 
 
 def precisions_of(mixture):
@@ -166,7 +166,7 @@ def test_likelihood_never_falls_and_belongs_to_the_parameters(covariance_type):
 
 
 @given(kind=covariance_types, seed=st.integers(0, 2**31))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_sample_has_the_mixture_s_moments(kind, seed):
     model = quietly(GaussianMixture(2, covariance_type=kind, random_state=seed), load_iris().data)
     rows, labels = model.sample(20_000)

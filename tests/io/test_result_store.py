@@ -185,7 +185,7 @@ def test_numbers_that_are_not_finite_come_back_and_stay_out_of_attributes(tmp_pa
     assert open_result(run).assignments == {}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     n_samples=st.integers(1, 60),
     chunk_rows=st.integers(1, 20),
@@ -431,7 +431,7 @@ def test_what_is_no_result(tmp_path):
         open_result(tmp_path / "broken.zarr")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     shape=st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple),
     block=st.lists(st.integers(1, 7), min_size=3, max_size=3),

@@ -56,7 +56,7 @@ def storage(draw):
     return values, options
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(stored=storage(), partition_size=st.none() | st.integers(1, 400))
 def test_rows_come_back_whatever_the_storage_and_the_partitions(
     tmp_path_factory, stored, partition_size

@@ -51,7 +51,7 @@ def test_jeffreys_divergence_is_the_mean_log_ratio():
     np.testing.assert_allclose(jeffreys(a, b), [expected], rtol=0.02)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=seeds, kinds=st.tuples(*[st.sampled_from(COVARIANCE_TYPES)] * 2))
 def test_distances_are_symmetric_and_between_none_and_one(seed, kinds):
     a, b = any_mixture(seed, kinds[0], 2), any_mixture(seed + 1, kinds[1], 3)
@@ -62,7 +62,7 @@ def test_distances_are_symmetric_and_between_none_and_one(seed, kinds):
     np.testing.assert_allclose(np.diagonal(hellinger(a, a)), 0, atol=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=seeds, kind=st.sampled_from(COVARIANCE_TYPES), order=st.permutations(range(4)))
 def test_a_mixture_in_another_order_is_found_again(seed, kind, order):
     older = any_mixture(seed, kind, 4)

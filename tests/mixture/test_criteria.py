@@ -42,7 +42,7 @@ def test_parameter_counts_by_hand(covariance_type, n_components, n_features, exp
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(case=cases())
 def test_criteria_of_a_pass_equal_the_textbook(kernel, case):
     X, s, mixture, chunks = case

@@ -60,7 +60,7 @@ def test_components_are_compared_by_their_labels():
     np.testing.assert_allclose(found.divergences, [np.nan, 0.25, 0.25, np.nan])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=seeds, kinds=st.tuples(*[st.sampled_from(COVARIANCE_TYPES)] * 2))
 def test_shifts_are_mahalanobis_distances_under_the_older_covariances(seed, kinds):
     older, newer = any_mixture(seed, kinds[0], 3), any_mixture(seed + 1, kinds[1], 3)
@@ -74,7 +74,7 @@ def test_shifts_are_mahalanobis_distances_under_the_older_covariances(seed, kind
     np.testing.assert_allclose(mean_shifts(older, newer), expected, rtol=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=seeds, kind=st.sampled_from(COVARIANCE_TYPES), order=st.permutations(range(4)))
 def test_neither_order_nor_a_change_of_units_is_a_drift(seed, kind, order):
     older, newer = any_mixture(seed, kind, 4), any_mixture(seed + 1, kind, 4)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dgmm.mixture import em
@@ -21,7 +21,6 @@ def linear_trace(rate, n, limit=-3.0):
     return [limit - rate**i for i in range(n)]
 
 
-@settings(deadline=None)
 @given(st.floats(0.05, 0.99), st.floats(-8, -2))
 def test_linear_convergence_stops_when_what_is_left_is_below_tol(rate, exponent):
     tol = 10.0**exponent

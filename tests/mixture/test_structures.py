@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.mixture import GaussianMixture
 
@@ -47,7 +47,6 @@ def test_parameter_counts_are_scikit_learns(covariance_type, n_components, n_fea
     assert covariances + n_components * n_features + n_components - 1 == theirs
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_precision_factors_invert_the_covariances(data):
     mixture = data.draw(mixtures(data.draw(datasets())))
@@ -198,7 +197,6 @@ def test_a_constant_feature_has_a_positive_floor(variances, mean, floor):
     np.testing.assert_allclose(ours.floor, RELATIVE_FLOOR * expected, rtol=1e-15)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(0, 2**32 - 1))
 def test_feature_map_is_1_x_squares_and_crosses(d, seed):
     x = np.random.default_rng(seed).normal(size=d)
@@ -211,7 +209,6 @@ def test_feature_map_is_1_x_squares_and_crosses(d, seed):
     assert length == len(expected)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(1, 4))
 def test_packing_symmetric_matrices_keeps_every_entry(d, n_components):
     rng = np.random.default_rng(d)

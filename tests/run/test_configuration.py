@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -461,7 +461,6 @@ FULL = resolved(loads(MINIMAL))
 KEYS = [(section, key) for section, keys in FULL.items() for key in keys]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(KEYS), JSON), max_size=4), st.booleans())
 @example([(("output", "storage_options"), {"\U00010000": None})], False)
 def test_a_configuration_with_any_values_is_accepted_or_refused(
@@ -481,7 +480,6 @@ def test_a_configuration_with_any_values_is_accepted_or_refused(
     assert loads(json.dumps(resolved(configuration))) == configuration
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 200), st.sampled_from(list("{}[]:,-? \n'\"x1&*!")))))
 def test_a_damaged_text_is_accepted_or_refused(edits: list[tuple[int, str]]) -> None:
     text = list(MINIMAL + "model:\n  n_components: 1:3\n  tol: 1e-3\ncluster: {workers: 2}\n")
