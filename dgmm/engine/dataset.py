@@ -82,6 +82,11 @@ class Dataset:
         return int(self.rows.numblocks[0])
 
     @property
+    def n_bytes(self) -> int:
+        """Bytes of all blocks in memory, in the dtypes of their arrays."""
+        return int(self.rows.nbytes + (0 if self.weights is None else self.weights.nbytes))
+
+    @property
     def block_rows(self) -> int:
         """Rows of the largest block."""
         return int(max(self.rows.chunks[0]))

@@ -16,6 +16,7 @@ from dask.delayed import Delayed
 from distributed import CancelledError, Client, Future, KilledWorker
 from distributed.scheduler import NoValidWorkerError, NoWorkerError
 
+from dgmm.engine.keeping import Arrays, Keeping
 from dgmm.errors import TemporaryError
 
 MakeTasks = Callable[[], Sequence[Delayed]]
@@ -71,6 +72,9 @@ class Execution(Protocol):
             ``on_done(n)`` after each of them.
         """
 
+    def nearest(self, arrays: Arrays) -> Arrays:
+        """The same arrays, their blocks taken from where they are nearest to the tasks."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalExecution:
@@ -101,6 +105,10 @@ class LocalExecution:
             options = {} if self.n_threads is None else {"num_workers": self.n_threads}
             return list(dask.compute(*tasks, scheduler=self.scheduler, **options))
 
+    def nearest(self, arrays: Arrays) -> Arrays:
+        """The arrays as they are: what they hold would fill the memory of the command itself."""
+        return arrays
+
 
 @dataclass(slots=True, eq=False)
 class ClusterExecution:
@@ -114,11 +122,14 @@ class ClusterExecution:
         long as Dask does, which may be for ever.
     reopen : callable or None
         ``reopen() -> Client`` leaves the cluster and opens it anew; None if it cannot be.
+    keeping : Keeping or None
+        Keeps blocks on the workers; None once the cluster has failed, or if none are to be kept.
     """
 
     client: Client
     patience: float | None = None
     reopen: Callable[[], Client] | None = None
+    keeping: Keeping | None = None
 
     def compute(self, make_tasks: MakeTasks, on_done: OnDone) -> list[Any]:
         """The results of some tasks in their order; ``on_done(n)`` after each of them.
@@ -139,11 +150,28 @@ class ClusterExecution:
             n_before = len(results)
             try:
                 self._collect(make_tasks(), results, on_done)
+            except BlamedError:
+                self._keep_no_more()
+                raise
             except _LostError as loss:
+                self._keep_no_more()
                 n_losses = 1 if len(results) > n_before else n_losses + 1
                 self._recover(loss, n_losses)
             else:
                 return [results[i] for i in range(len(results))]
+
+    def nearest(self, arrays: Arrays) -> Arrays:
+        """The same arrays, with blocks that the workers keep if they have room for them."""
+        if self.keeping is None:
+            return arrays
+        with self._losses():
+            return self.keeping.nearest(self.client, arrays)
+
+    def _keep_no_more(self) -> None:
+        """Go on without what is kept: it may be lost, or what has filled the workers' memory."""
+        if self.keeping is not None:
+            self.keeping.release()
+            self.keeping = None
 
     def _recover(self, loss: _LostError, n_losses: int) -> None:
         """Make another attempt possible, the next better one."""

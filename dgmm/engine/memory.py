@@ -14,6 +14,9 @@ _PROFILE_BYTES = 20  # a row's weight, random word and marks
 _SAMPLE_COPIES = 3  # as drawn, as collected, about its mean
 _TREE_COPIES = 12  # outcomes that wait for their neighbours in the tree
 
+_CALM = 0.6  # of a worker's limit, where Dask begins to move what is kept to disk
+_UNEVEN = 1.5  # blocks of the worker that keeps most, against those of all on average
+
 _ASSIGNMENT_COPIES = 3  # responsibilities, the same as stored, the same compressed
 
 
@@ -48,6 +51,11 @@ class Projection:
         """Bytes of a worker that runs ``threads`` tasks at a time."""
         tasks = threads * (self.block + max(self.kernel, self.assignment))
         return self.process + tasks + _TREE_COPIES * self.statistics + self.sample
+
+    def leaves_room(self, n_bytes: int, workers: int, threads: int, limit: int) -> bool:
+        """Whether workers of this limit can keep blocks of ``n_bytes`` in all while they work."""
+        most = n_bytes * min(1.0, _UNEVEN / max(workers, 1))
+        return self.worker(threads) + most <= _CALM * limit
 
 
 def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Projection:

@@ -62,7 +62,7 @@ def map_reduce(
         If the cluster is lost for good.
     """
     n_parts = _n_parts(dataset.n_blocks)
-    blocks = partial(_blocks, dataset, function, argument)
+    blocks = partial(_blocks, dataset, function, argument, execution)
     blamed: BlamedError | None = None
     for _ in range(_TRIALS):
         try:
@@ -80,17 +80,20 @@ def map_reduce(
 
 
 def _blocks(
-    dataset: Dataset, function: BlockFunction[Argument, Outcome], argument: Argument
+    dataset: Dataset,
+    function: BlockFunction[Argument, Outcome],
+    argument: Argument,
+    execution: Execution,
 ) -> list[Delayed]:
     """A task for each block, under a new key."""
     # A task result and not scattered data: what a lost worker held is computed again.
     shared = dask.delayed(argument, traverse=False, pure=False)
-    arrays = [dataset.rows]
-    if dataset.weights is not None:
-        arrays.append(dataset.weights[:, None])
+    stored = (dataset.rows,) if dataset.weights is None else (dataset.rows, dataset.weights)
+    rows, *weights = execution.nearest(stored)
     outcomes = da.map_blocks(
         _apply,
-        *arrays,
+        rows,
+        *(array[:, None] for array in weights),
         shared=shared,
         function=function,
         missing=dataset.missing,

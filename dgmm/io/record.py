@@ -32,7 +32,8 @@ class StageRecord:
     n_rows : int
         Rows that a pass went over.
     n_bytes : int
-        Of the input, in memory, that all its passes read; 0 where the driver held the rows.
+        Of the input, in memory, that all its passes went over, read or kept; 0 where the driver
+        held the rows.
     seconds : float
         Of its passes.
     """

@@ -193,7 +193,7 @@ def stages_of(record: Record) -> Table:
     ]
     rest = record.seconds - sum(stage.seconds for stage in record.stages)
     rows.append(("all else", f"{max(rest, 0.0):,.1f}", "", "", ""))
-    return Table(("stage", "seconds", "passes", "rows a pass", "read in all"), tuple(rows))
+    return Table(("stage", "seconds", "passes", "rows a pass", "bytes in all"), tuple(rows))
 
 
 def outliers_of(result: Result, sample: Sample, most: int = 5) -> Table:

@@ -22,6 +22,10 @@ _Patience = Annotated[
     ),
 ]
 _PATIENCE = 600.0
+_KeepBlocks = Annotated[
+    bool,
+    Field(description="Whether blocks stay on the workers that read them, if all fit there."),
+]
 
 
 class LocalCluster(Section):
@@ -37,6 +41,7 @@ class LocalCluster(Section):
         description="Bytes of each process, such as 4GiB; null divides this machine's memory.",
     )
     progress_timeout: _Patience = _PATIENCE
+    keep_blocks: _KeepBlocks = True
 
 
 class ThreadsCluster(Section):
@@ -73,6 +78,7 @@ class AddressCluster(Section):
     )
     insecure: bool = Field(default=False, description=_INSECURE)
     progress_timeout: _Patience = _PATIENCE
+    keep_blocks: _KeepBlocks = True
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -126,6 +132,7 @@ class _BatchCluster(Section):
     )
     insecure: bool = Field(default=False, description=_INSECURE)
     progress_timeout: _Patience = _PATIENCE
+    keep_blocks: _KeepBlocks = True
 
     @model_validator(mode="after")
     def _shared(self) -> Self:
@@ -186,6 +193,7 @@ class KubernetesCluster(Section):
     )
     insecure: bool = Field(default=False, description=_INSECURE)
     progress_timeout: _Patience = _PATIENCE
+    keep_blocks: _KeepBlocks = True
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -219,6 +227,7 @@ class GatewayCluster(Section):
     )
     insecure: bool = Field(default=False, description=_INSECURE)
     progress_timeout: _Patience = _PATIENCE
+    keep_blocks: _KeepBlocks = True
 
 
 class MpiCluster(Section):
@@ -241,6 +250,7 @@ class MpiCluster(Section):
     )
     insecure: bool = Field(default=False, description=_INSECURE)
     progress_timeout: _Patience = _PATIENCE
+    keep_blocks: _KeepBlocks = True
 
 
 BatchCluster = SlurmCluster | PbsCluster | LsfCluster | SgeCluster

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from dgmm.engine.memory import Projection
 from dgmm.mixture import feature_map
 from dgmm.mixture.structures import structure_of
+from dgmm.run.cluster_kinds import Cluster
 from dgmm.run.clusters import Capacity, expected_capacity
 from dgmm.run.configuration import Configuration
-from dgmm.run.preparation import prepare
+from dgmm.run.preparation import Preparation, prepare
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +32,8 @@ class Plan:
     projection : Projection
     capacity : Capacity or None
         Of the cluster; None if only its scheduler can say.
+    n_bytes_kept : int
+        Of blocks that stay on workers of this capacity, so that one pass alone reads them; or 0.
     run_id : str
     started_from : str or None
         The run that this one would start from.
@@ -48,6 +51,7 @@ class Plan:
     flops_per_pass: float
     projection: Projection
     capacity: Capacity | None
+    n_bytes_kept: int
     run_id: str
     started_from: str | None
 
@@ -78,7 +82,9 @@ class Plan:
         need = self.projection.worker(self.capacity.threads_per_worker) / 2**20
         limit = self.capacity.memory_limit
         room = "without a limit" if limit is None else f"of {limit / 2**20:,.0f} MiB allowed"
-        return f"{need:,.0f} MiB {room} for each of {self.capacity.workers} worker(s)"
+        text = f"{need:,.0f} MiB {room} for each of {self.capacity.workers} worker(s)"
+        kept = f"; {self.n_bytes_kept / 2**20:,.0f} MiB of blocks, read once, stay there in all"
+        return text + (kept if self.n_bytes_kept else "")
 
 
 def plan(configuration: Configuration) -> Plan:
@@ -106,6 +112,14 @@ def plan(configuration: Configuration) -> Plan:
         flops_per_pass=4.0 * dataset.n_rows * sum(k * length[kind] for kind, k in options.models),
         projection=prepared.projection,
         capacity=expected_capacity(configuration.cluster),
+        n_bytes_kept=_n_bytes_kept(configuration.cluster, prepared),
         run_id=prepared.run_id,
         started_from=None if prepared.earlier is None else str(prepared.earlier.path),
     )
+
+
+def _n_bytes_kept(cluster: Cluster, prepared: Preparation) -> int:
+    capacity, n_bytes = expected_capacity(cluster), prepared.dataset.n_bytes
+    is_wanted = cluster.kind != "threads" and cluster.keep_blocks
+    is_room = capacity is not None and capacity.has_room(prepared.projection, n_bytes)
+    return n_bytes if is_wanted and is_room else 0

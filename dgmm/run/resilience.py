@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from distributed import Client
 
 from dgmm.engine.execution import ClusterExecution
+from dgmm.engine.keeping import Keeping
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,9 @@ SETTINGS: dict[str, object] = {
 
 @contextmanager
 def lasting(
-    connect: Callable[[], AbstractContextManager[Client]], patience: float
+    connect: Callable[[], AbstractContextManager[Client]],
+    patience: float,
+    keeping: Keeping | None = None,
 ) -> Iterator[ClusterExecution]:
     """Open a cluster to compute on, and open it anew whenever it is lost.
 
@@ -38,6 +41,8 @@ def lasting(
         ``connect()`` opens the cluster for the length of a ``with``.
     patience : float
         Seconds, see :class:`dgmm.engine.execution.ClusterExecution`.
+    keeping : Keeping, optional
+        Keeps blocks on the workers of the first cluster.
     """
     with ExitStack() as stack:
 
@@ -48,4 +53,4 @@ def lasting(
                 logger.warning("The lost cluster could not be closed: %r", error)
             return stack.enter_context(connect())
 
-        yield ClusterExecution(reopen(), patience, reopen)
+        yield ClusterExecution(reopen(), patience, reopen, keeping)

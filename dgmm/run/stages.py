@@ -136,7 +136,9 @@ def _complete(
         _discard(output, begun)
     checkpoint.begin()
     path = writer.start_run(output, prepared.run_id, resume=progress is not None)
-    with open_cluster(configuration.cluster, configuration.concealment) as cluster:
+    with open_cluster(
+        configuration.cluster, configuration.concealment, prepared.projection
+    ) as cluster:
         check_memory(prepared, cluster.capacity)
         fitted = fit(
             prepared.dataset,

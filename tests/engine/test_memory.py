@@ -185,3 +185,25 @@ def test_a_profile_stays_within_the_projection_of_its_block(dtype, n_features, n
     projection = project(rows_of(len(rows), n_features, dtype), SWEEP)
     peak, _ = peak_of(lambda: profile_block(SampleRule(0, 1e-3), Block.of(rows)))
     assert peak < projection.kernel + projection.block - rows.nbytes + SMALL_CHANGE
+
+
+@pytest.mark.parametrize(
+    ("mib", "workers", "limit", "is_room"),
+    [
+        (60, 1, 100, True),  # six tenths of the limit
+        (61, 1, 100, False),
+        (60, 2, 100, True),
+        (80, 2, 100, True),  # one may have three quarters of the blocks
+        (81, 2, 100, False),
+        (400, 10, 100, True),
+        (401, 10, 100, False),
+        (0, 0, 100, True),
+        (61, 0, 100, False),
+        (1, 2, 0, False),
+    ],
+)
+def test_blocks_stay_where_the_fullest_worker_is_clear_of_its_limit(mib, workers, limit, is_room):
+    nothing = memory.Projection(0, 0, 0, 0, 0, 0)
+    assert nothing.leaves_room(mib * MIB, workers, 1, limit * MIB) is is_room
+    need = replace(nothing, process=3 * MIB, block=2 * MIB, kernel=MIB)
+    assert need.leaves_room(mib * MIB, workers, 4, (limit + 25) * MIB) is is_room

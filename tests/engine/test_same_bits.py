@@ -16,6 +16,7 @@ from dgmm.engine import assigning, passes
 from dgmm.engine.events import ignore
 from dgmm.engine.execution import ClusterExecution, LocalExecution
 from dgmm.engine.fit import FitOptions, fit
+from dgmm.engine.memory import Projection
 from dgmm.engine.passes import Reader
 from dgmm.errors import DataError
 from dgmm.mixture import kernels
@@ -175,10 +176,14 @@ def test_clusters_give_the_bits_of_one_thread(workers, threads, cluster_of, expe
 def test_a_cluster_joined_by_its_address_gives_the_bits_of_one_thread(
     cluster_of, expected, tmp_path
 ):
+    """And it keeps blocks, which travel from worker to worker where one has more of them."""
     scaled(cluster_of, 2, 1)
     address = cluster_of[1][0].scheduler_address
-    with open_cluster(AddressCluster(kind="address", address=address)) as opened:
+    tiny = Projection(1, 1, 1, 1, 1, 1)
+    with open_cluster(AddressCluster(kind="address", address=address), projection=tiny) as opened:
         results, processes = everything(opened.execution, tmp_path / "out")
+        held = opened.execution.client.run(lambda dask_worker: len(dask_worker.data))
+    assert sum(held.values()) >= 2 * len(CHUNKS)  # rows and weights
     assert results == expected
     assert os.getpid() not in processes
     assert len(processes) <= 2

@@ -22,7 +22,7 @@ from dgmm.run.configuration import loads, schema
 
 MINIMAL = "input: {path: data.zarr}\noutput: {path: results}\n"
 
-PROGRESS = {"progress_timeout": ("300", 300.0)}
+PROGRESS = {"progress_timeout": ("300", 300.0), "keep_blocks": ("false", False)}
 BATCH = {
     "jobs": ("4", 4),
     "cores": ("8", 8),

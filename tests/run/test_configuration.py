@@ -225,6 +225,7 @@ WRONG = [
     ("cluster.kind", "[local]", "expected one of 'local', 'threads', 'address'"),
     ("cluster.workers", "0", "expected greater than or equal to 1"),
     ("cluster.progress_timeout", "0", "found 0, expected greater than 0"),
+    ("cluster.keep_blocks", "auto", 'found "auto", expected true or false'),
     ("cluster.threads_per_worker", "two", 'found "two", expected an integer'),
     ("cluster.memory_limit", "-1", "expected greater than 0"),
 ]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
+from dgmm.engine.keeping import Keeping
 from dgmm.errors import TemporaryError
 from dgmm.run.cluster_kinds import AddressCluster, LocalCluster
 from dgmm.run.clusters import open_cluster
@@ -47,6 +48,8 @@ def execution():
 
 
 def test_workers_that_stand_still_are_replaced(execution, tmp_path, caplog):
+    caplog.set_level("INFO", "dgmm")
+    execution.keeping = Keeping(lambda *_: True)
     impatient = Impatient(execution)
     trap = Trap(tmp_path, 1, freeze)
     assert sum_of_names(execution, Task(0, trap)) == expected_sum()
@@ -55,6 +58,8 @@ def test_workers_that_stand_still_are_replaced(execution, tmp_path, caplog):
     assert len(impatient.stopped) == 1
     assert not impatient.stopped[0].is_running()
     assert "no task began or ended for 3 s" in caplog.text
+    assert caplog.text.count("Keeping") == 1
+    assert execution.keeping is None  # what is left is read as it is needed
     assert caplog.text.index("trying new ones") < caplog.text.index("opening the cluster anew")
 
 

@@ -46,8 +46,8 @@ def test_a_sweep_of_large_data_pauses_and_kills_no_worker(large, tmp_path, monke
     pids = []
 
     @contextmanager
-    def watched(cluster, conceal):
-        with open_cluster(cluster, conceal) as opened:
+    def watched(*arguments):
+        with open_cluster(*arguments) as opened:
             yield opened
             told.append(opened.execution.client.get_events())
 

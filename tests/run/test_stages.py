@@ -124,10 +124,12 @@ def test_one_pass_serves_all_candidates(finished):
     "cluster",
     ["kind: threads, threads: 1", "kind: local, workers: 2, threads_per_worker: 2"],
 )
-def test_same_bits_on_any_cluster(data, finished, tmp_path, cluster):
+def test_same_bits_on_any_cluster(data, finished, tmp_path, caplog, cluster):
+    caplog.set_level("INFO", "dgmm")
     here, there = finished[0], run(configuration(data[0], tmp_path / "there", cluster))
     assert Path(here.path).name == Path(there.path).name
     assert digest(here.path) == digest(there.path)
+    assert ("Keeping" in caplog.text) is ("local" in cluster)
 
 
 def test_too_little_memory_is_refused_before_anything_starts(data, tmp_path):
@@ -161,6 +163,22 @@ def test_a_plan_reads_metadata_only_and_says_what_a_run_does(data, finished, tmp
     text = "\n".join(found.lines())
     assert "6,000 x 2 features" in text
     assert finished[0].path.endswith(f"{found.run_id}.zarr")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "kept"),
+    [
+        ("memory_limit: 2GiB", True),
+        ("memory_limit: 2GiB, keep_blocks: false", False),
+        ("memory_limit: 450MiB", False),
+        ("kind: threads", False),
+        ("kind: address", False),
+    ],
+)
+def test_a_plan_says_whether_blocks_stay_on_the_workers(data, tmp_path, cluster, kept):
+    found = plan(configuration(data[0], tmp_path / "out", cluster))
+    assert found.n_bytes_kept == (data[1].nbytes if kept else 0)
+    assert ("MiB of blocks, read once, stay there" in "\n".join(found.lines())) is kept
 
 
 def test_events_are_plain_values(finished):

@@ -3,6 +3,7 @@
 import logging
 from functools import partial
 
+import dask.array as da
 import distributed
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import BlocksDone, PassStarted, ignore
 from dgmm.engine.execution import ClusterExecution
 from dgmm.engine.fit import FitOptions, fit
+from dgmm.engine.keeping import Keeping
 from dgmm.engine.passes import Reader
 from dgmm.errors import DataError
 from dgmm.run.cluster_kinds import LocalCluster
@@ -77,6 +79,7 @@ def test_all_workers_may_die_at_once_and_again_while_they_come_back(execution):
     assert len(killed) == 2
 
 
+KEEPING = Keeping(lambda *_: True)
 OPTIONS = FitOptions((("full", 2), ("diag", 3)), n_init=1, tol=1e-12, max_iter=3, sample_rows=300)
 
 
@@ -126,10 +129,18 @@ class Assassin:
             self.n_kills += bool(alive) and kill(alive[self._rng.integers(len(alive))])
 
 
-@pytest.mark.parametrize("n_kills", [3, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("n_kills", "keeping"),
+    [
+        (3, KEEPING),
+        pytest.param(300, KEEPING, marks=pytest.mark.slow),
+        pytest.param(300, None, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.timeout(7200)
-def test_fits_keep_their_bits_whenever_workers_die(n_kills, execution, tmp_path):
+def test_fits_keep_their_bits_whenever_workers_die(n_kills, keeping, execution, tmp_path):
     dataset = clumps()
+    execution.keeping = keeping
     expected = digest(dataset, SYNCHRONOUS, tmp_path / "expected")
     assert len(expected) > 40
     assassin = Assassin(n_kills)
@@ -139,6 +150,8 @@ def test_fits_keep_their_bits_whenever_workers_die(n_kills, execution, tmp_path)
         n_fits += 1
         logging.info("%d workers killed in %d fits", assassin.n_kills, n_fits)
     assert assassin.n_kills == n_kills
+    assert execution.keeping is keeping  # it goes on after the loss of a worker
+    execution.keeping = None
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +173,29 @@ def test_a_block_that_ends_every_worker_is_named_and_the_others_survive(strict_e
     assert trap.n_caught >= 2
     assert BLOCK_ROWS == 3
     assert sum_of_names(strict_execution, Task()) == expected_sum()
+
+
+def deadly_dataset(trap):
+    """Rows of which a block ends whoever reads it."""
+
+    def read(block_id):
+        if block_id[0] == 3:
+            trap.step_in()
+        return np.ones((BLOCK_ROWS, 2))
+
+    chunks = ((BLOCK_ROWS,) * 8, (2,))
+    return Dataset.from_array(
+        da.map_blocks(read, chunks=chunks, dtype=float, meta=np.empty((0, 0)))
+    )
+
+
+def test_a_block_that_ends_workers_before_it_is_kept_is_named(strict_execution, tmp_path):
+    trap = Trap(tmp_path, 100)
+    strict_execution.keeping = Keeping(lambda *_: True)
+    with pytest.raises(DataError, match=r"Rows 9 to 11 \(block 3\) end every"):
+        fit(deadly_dataset(trap), OPTIONS, strict_execution)
+    assert trap.n_caught == 2  # the second time alone
+    assert strict_execution.keeping is None
 
 
 def test_a_block_that_is_blamed_for_no_fault_of_its_own_is_computed(strict_execution, tmp_path):

@@ -24,7 +24,7 @@ EXTRA = "jobqueue"
 
 # Keys that are not dask-jobqueue's, or not by the same name.
 _OWN_KEYS = {"kind", "jobs", "prologue", "shared_directory", "insecure"}
-_OWN_KEYS |= {"timeout", "progress_timeout"}
+_OWN_KEYS |= {"timeout", "progress_timeout", "keep_blocks"}
 _STATUS_TIMEOUT = 20.0  # seconds
 
 

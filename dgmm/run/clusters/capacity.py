@@ -1,11 +1,13 @@
 """What a cluster has to compute with: expected from its configuration, or found on it."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import distributed
 from dask.system import CPU_COUNT
 from distributed.system import MEMORY_LIMIT
 
+from dgmm.engine.memory import Projection
 from dgmm.run.cluster_kinds import (
     BatchCluster,
     Cluster,
@@ -17,6 +19,8 @@ from dgmm.run.cluster_kinds import (
     SlurmCluster,
     ThreadsCluster,
 )
+
+_ANSWER = 30.0  # seconds in which a scheduler, however busy, says what workers it has
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,11 @@ class Capacity:
     workers: int
     threads_per_worker: int
     memory_limit: int | None
+
+    def has_room(self, projection: Projection, n_bytes: int) -> bool:
+        """Whether the workers can keep so many bytes of blocks beside what a fit needs."""
+        threads, limit = self.threads_per_worker, self.memory_limit
+        return limit is not None and projection.leaves_room(n_bytes, self.workers, threads, limit)
 
 
 def expected_capacity(cluster: Cluster) -> Capacity | None:
@@ -76,8 +85,12 @@ def of_threads(cluster: ThreadsCluster) -> Capacity:
 
 
 def of_workers(client: distributed.Client) -> Capacity:
-    """The workers that are there."""
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()  # none, if just lost
+    """The workers that are there; none if the scheduler does not answer."""
+    ask = partial(client.sync, callback_timeout=_ANSWER)
+    try:
+        workers = ask(client.scheduler.identity, n_workers=-1)["workers"].values()
+    except OSError:  # timeouts and lost connections are such
+        workers = ()
     limits = [worker["memory_limit"] for worker in workers if worker["memory_limit"]]
     return Capacity(
         workers=len(workers),

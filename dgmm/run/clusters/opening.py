@@ -9,6 +9,8 @@ import dask
 from distributed import Client
 
 from dgmm.engine.execution import Execution, LocalExecution
+from dgmm.engine.keeping import Keeping
+from dgmm.engine.memory import Projection
 from dgmm.run.cluster_kinds import (
     AddressCluster,
     Cluster,
@@ -44,7 +46,9 @@ def take_part(cluster: Cluster) -> None:
 
 
 @contextmanager
-def open_cluster(cluster: Cluster, conceal: Concealment = NO_SECRETS) -> Iterator[OpenCluster]:
+def open_cluster(
+    cluster: Cluster, conceal: Concealment = NO_SECRETS, projection: Projection | None = None
+) -> Iterator[OpenCluster]:
     """Start or join a cluster for the length of a ``with``; nothing is left of it afterwards.
 
     Parameters
@@ -52,6 +56,8 @@ def open_cluster(cluster: Cluster, conceal: Concealment = NO_SECRETS) -> Iterato
     cluster : Cluster
     conceal : Concealment, optional
         What its workers must not say in their logs.
+    projection : Projection, optional
+        Of a fit whose blocks stay on the workers if these have room beside it; without it none do.
 
     Raises
     ------
@@ -68,7 +74,11 @@ def open_cluster(cluster: Cluster, conceal: Concealment = NO_SECRETS) -> Iterato
             capacity = of_threads(cluster)
             yield OpenCluster(LocalExecution("threads", capacity.threads_per_worker), capacity)
             return
-        with lasting(partial(_connection, cluster, conceal), cluster.progress_timeout) as execution:
+        keeping = None
+        if projection is not None and cluster.keep_blocks:
+            keeping = Keeping(lambda client, n: of_workers(client).has_room(projection, n))
+        connect = partial(_connection, cluster, conceal)
+        with lasting(connect, cluster.progress_timeout, keeping) as execution:
             yield OpenCluster(execution, of_workers(execution.client))
 
 
