@@ -1,6 +1,6 @@
 """How the cost of a fit grows, and what it costs beside its arithmetic.
 
-    python scripts/scaling.py passes sweep rows workers storage overhead
+    python scripts/scaling.py passes sweep rows workers storage keeping overhead
 
 sweep     seconds of a sweep K = 1..20 with 3 starts on 200,000 x 16 overlapping rows; of all four
           structures; and of the loop by scikit-learn, with who has the better BIC: for all K at
@@ -9,6 +9,7 @@ passes    reads of all rows that a sweep takes, K = 1..20 with 3 starts, on data
 rows      seconds of a pass against the number of rows, and the exponent that fits them
 workers   a pass by one process of one thread, and by two, C = 210
 storage   a pass over Zarr against one over the same rows in memory, C = 210
+keeping   by two processes, a pass over blocks that they keep against one that reads, K = 1..5
 overhead  a pass over 10,000 blocks of one row each, and what the driver holds after many
 
 Rows are drawn from twelve Gaussians with fixed seeds. What is said is the median of the passes.
@@ -25,10 +26,13 @@ from pathlib import Path
 import dask.array as da
 import numpy as np
 import psutil
+import pyarrow as pa
 import zarr
 from numpy.typing import NDArray
+from pyarrow import parquet
 from sklearn.mixture import GaussianMixture
 
+from dgmm.engine import memory
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Event, PassFinished, ignore
 from dgmm.engine.execution import Execution, LocalExecution
@@ -138,11 +142,14 @@ def rows() -> None:
     print(f"exponent from 1e6 to 1e8: {slope:.3f}")
 
 
-def on_cluster(path: Path, workers: int, models: tuple[tuple[str, int], ...]) -> float:
-    """A pass over a Zarr array by processes of one thread."""
+def on_cluster(
+    path: Path, workers: int, models: tuple[tuple[str, int], ...], *, keeps: bool = False
+) -> float:
+    """A pass over stored rows by processes of one thread."""
     kind = LocalCluster(workers=workers, threads_per_worker=1)
-    with open_cluster(kind, Concealment()) as cluster:
-        dataset = Dataset.from_array(open_source(path).blocks)
+    dataset = Dataset.from_array(open_source(path).blocks)
+    projection = memory.project(dataset, FitOptions(models), 1) if keeps else None
+    with open_cluster(kind, Concealment(), projection) as cluster:
         return pass_seconds(dataset, models, cluster.execution)
 
 
@@ -175,6 +182,26 @@ def storage() -> None:
         print(f"median ratio {statistics.median(ratios):.3f}")
 
 
+def keeping() -> None:
+    """Blocks that stay on the workers against blocks that every pass reads."""
+    values = drawn(4_000_000, 8, 3.0)
+    table = pa.table({f"x{j}": column for j, column in enumerate(values.T)})
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / name for name in ("x.zarr", "snappy.parquet", "zstd.parquet")]
+        zarr.create_array(paths[0], data=values, chunks=(262_144, 8))  # zstd, as Zarr does
+        for path in paths[1:]:
+            parquet.write_table(table, path, compression=path.stem, row_group_size=262_144)
+        for path in paths:
+            ratios = []
+            for _ in range(3):
+                read, kept = (
+                    on_cluster(path, 2, SWEEP[:5], keeps=keeps) for keeps in (False, True)
+                )
+                ratios.append(kept / read)
+                print(f"{path.name}: read {read:.2f} s, kept {kept:.2f} s: {kept / read:.3f}")
+            print(f"{path.name}: median ratio {statistics.median(ratios):.3f}")
+
+
 def overhead() -> None:
     """Blocks of next to nothing, and the driver's memory from pass to pass."""
     n_blocks = 10_000
@@ -199,6 +226,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "rows": rows,
     "workers": workers,
     "storage": storage,
+    "keeping": keeping,
     "overhead": overhead,
 }
 
