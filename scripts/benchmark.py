@@ -68,7 +68,7 @@ PEERS = (
     Peer("gmmx", "gmmx_em.py", ("gmmx>=0.7",), 0.2),
     Peer("mclust", "mclust_em.R", (), 0.1),
 )
-CASES = {"full": (1_000_000, 16, 16), "tied": (200_000, 32, 16)}
+CASES = {"full": (1_000_000, 16, 16), "tied": (1_000_000, 32, 16)}
 
 
 @dataclass(frozen=True)

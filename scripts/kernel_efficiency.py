@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--features", type=int, nargs="+", default=[2, 4, 8, 16, 32, 64, 128])
     parser.add_argument("--components", type=int, nargs="+", default=[8, 16, 64, SWEEP])
     parser.add_argument("--covariance-type", choices=list(STRUCTURES), default="full")
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--work", type=float, default=WORK, help="operations in a measurement")
     options = parser.parse_args(arguments)
     loops.COMPILED_FROM = 0

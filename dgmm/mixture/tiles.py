@@ -11,7 +11,7 @@ into panels first, which takes as long as multiplying with few components."""
 
 _FEW_ENTRIES = 1024
 _BATCH, _FEWEST_ROWS, _MOST_ROWS = 24, 24, 192
-_ROWS_OF_FEW = 128  # with few entries all of a tile stays in the first-level cache
+_ROWS_OF_FEW = 384
 _LANES = 8  # numbers in a vector register
 
 _WIDE = 64
