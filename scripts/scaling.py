@@ -1,10 +1,10 @@
 """How the cost of a fit grows, and what it costs beside its arithmetic.
 
-    python scripts/scaling.py passes sweep rows workers storage keeping overhead
+    python scripts/scaling.py passes sweep tight rows workers storage keeping overhead
 
 sweep     seconds of a sweep K = 1..20 with 3 starts on 200,000 x 16 overlapping rows; of all four
-          structures; and of the loop by scikit-learn, with who has the better BIC: for all K at
-          its own tolerance, for some K at that of dgmm
+          structures; and of the loop by scikit-learn, with who has the better BIC
+tight     the same for fits of scikit-learn at the tolerance of dgmm: half an hour
 passes    reads of all rows that a sweep takes, K = 1..20 with 3 starts, on data of five overlaps
 rows      seconds of a pass against the number of rows, and the exponent that fits them
 workers   a pass by one process of one thread, and by two, C = 210
@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import dask.array as da
 import numpy as np
@@ -39,6 +40,7 @@ from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit import fit
 from dgmm.engine.options import FitOptions
 from dgmm.io.sources import open_source
+from dgmm.mixture.result import FitResult, Sweep
 from dgmm.mixture.structures import STRUCTURES
 from dgmm.run.cluster_kinds import LocalCluster
 from dgmm.run.clusters import open_cluster
@@ -46,6 +48,8 @@ from dgmm.run.variables import Concealment
 
 N_CENTRES = 12
 SWEEP = tuple(("full", k) for k in range(1, 21))
+
+Outcome = TypeVar("Outcome")
 
 
 def drawn(n_rows: int, d: int, apart: float, seed: int = 0) -> NDArray[np.float32]:
@@ -96,38 +100,48 @@ def passes() -> None:
 
 
 def sweep() -> None:
-    """A whole sweep against the loop of scikit-learn's fits."""
+    """A whole sweep against the loop of scikit-learn's fits at its own tolerance."""
     values = drawn(200_000, 16, 2.0).astype(np.float64)
     rows_of = dataset_of(values)
-    began = time.perf_counter()
-    found = fit(rows_of, FitOptions(SWEEP, n_init=3, finish_all=True)).sweep
-    print(f"dgmm, full, every K to the end: {time.perf_counter() - began:.1f} s")
-    by_count = {result.candidate.n_components: result.bic for result in found.results}
-    began = time.perf_counter()
-    found = fit(rows_of, FitOptions(SWEEP, n_init=3)).sweep
-    full = time.perf_counter() - began
-    print(f"dgmm, full, K = 1..20: {full:.1f} s, {found.n_passes} reads and the assignment")
+    seconds, found = timed(lambda: finished(rows_of))
+    print(f"dgmm, full, every K to the end: {seconds:.1f} s")
+    full, chosen = timed(lambda: fit(rows_of, FitOptions(SWEEP, n_init=3)).sweep)
+    print(f"dgmm, full, K = 1..20: {full:.1f} s, {chosen.n_passes} reads and the assignment")
     models = tuple((kind, k) for kind in STRUCTURES for _, k in SWEEP)
-    began = time.perf_counter()
-    fit(rows_of, FitOptions(models, n_init=3))
-    every = time.perf_counter() - began
+    every, _ = timed(lambda: fit(rows_of, FitOptions(models, n_init=3)))
     print(f"all four structures: {every:.1f} s, {every / full:.2f} times full alone")
-    loop = 0.0
-    for _, k in SWEEP:
-        seconds, excess = _peer(values, k, by_count[k], 1e-3)
-        loop += seconds
-        print(f"scikit-learn, tol 1e-3, K = {k}: {seconds:.0f} s; its BIC is {excess:+,.0f}")
+    loop = sum(_peer(values, result, 1e-3) for result in found.results)
     print(f"its loop: {loop:.0f} s, {loop / full:.1f} times dgmm's sweep")
-    for k in (5, 10, 20):
-        seconds, excess = _peer(values, k, by_count[k], FitOptions(SWEEP).tol)
-        print(f"scikit-learn, tol 1e-5, K = {k}: {seconds:.0f} s; its BIC is {excess:+,.0f}")
 
 
-def _peer(values: NDArray[np.float64], k: int, bic: float, tol: float) -> tuple[float, float]:
-    """Seconds of scikit-learn's fit, and by how much its BIC is larger, which is worse."""
+def tight() -> None:
+    """Single fits of scikit-learn at the tolerance of dgmm, against its whole sweep."""
+    values = drawn(200_000, 16, 2.0).astype(np.float64)
+    for result in finished(dataset_of(values)).results:
+        if result.candidate.n_components in (5, 10, 20):
+            _peer(values, result, FitOptions(SWEEP).tol)
+
+
+def finished(dataset: Dataset) -> Sweep:
+    """A sweep whose candidates all go to the end."""
+    return fit(dataset, FitOptions(SWEEP, n_init=3, finish_all=True)).sweep
+
+
+def timed(work: Callable[[], Outcome]) -> tuple[float, Outcome]:
+    """Seconds, and what came of it."""
     began = time.perf_counter()
-    peer = GaussianMixture(k, n_init=3, tol=tol, max_iter=2_000, random_state=0).fit(values)
-    return time.perf_counter() - began, peer.bic(values) - bic
+    outcome = work()
+    return time.perf_counter() - began, outcome
+
+
+def _peer(values: NDArray[np.float64], result: FitResult, tol: float) -> float:
+    """Seconds of scikit-learn's fit; says by how much its BIC is larger, which is worse."""
+    k = result.candidate.n_components
+    peer = GaussianMixture(k, n_init=3, tol=tol, max_iter=2_000, random_state=0)
+    seconds, _ = timed(lambda: peer.fit(values))
+    excess = peer.bic(values) - result.bic
+    print(f"scikit-learn, tol {tol:g}, K = {k}: {seconds:.0f} s; its BIC is {excess:+,.0f}")
+    return seconds
 
 
 def rows() -> None:
@@ -223,6 +237,7 @@ def overhead() -> None:
 PARTS: dict[str, Callable[[], None]] = {
     "passes": passes,
     "sweep": sweep,
+    "tight": tight,
     "rows": rows,
     "workers": workers,
     "storage": storage,
