@@ -51,11 +51,7 @@ def add(
         np.subtract(x[tile].T, origin[:, None], out=phi[1:linear])
         np.multiply(phi[factors[0, linear:]], phi[factors[1, linear:]], out=phi[linear:])
         logits = theta @ phi
-        log_density, log_total, scale = np.empty((3, phi.shape[1]))
-        for model, (first, last) in enumerate(bounds):
-            softmax(logits[first:last], weights[tile], log_density, log_total, scale)
-            scores[0, model] += weights[tile] @ log_density
-            scores[1, model] -= weights[tile] @ log_total
+        _score(logits, bounds, weights[tile], scores)
         sums += phi @ logits.T
 
 
@@ -72,5 +68,29 @@ def add_factored(
     scores: Array,
     scratch: Array,
 ) -> None:
-    """As :func:`dgmm.mixture.compiled.add_factored`, with the map."""
-    add(x, origin, weights, theta, stops, factors, tile_rows, batch, True, sums, scores, scratch)
+    """As :func:`dgmm.mixture.compiled.add_factored`, with a matrix for each component."""
+    del batch, scratch
+    m = 1 + x.shape[1]
+    left, right = factors
+    bounds = list(zip([0, *stops[:-1]], stops, strict=True))
+    matrix, logits = np.zeros((m, m)), np.empty((len(theta), tile_rows))
+    for start in range(0, len(x), tile_rows):
+        tile = slice(start, start + tile_rows)
+        y = np.ones((m, len(x[tile])))
+        np.subtract(x[tile].T, origin[:, None], out=y[1:])
+        r = logits[:, : y.shape[1]]
+        for k, row in enumerate(theta):
+            matrix[left, right] = row
+            r[k] = ((matrix @ y) * y).sum(axis=0)
+        _score(r, bounds, weights[tile], scores)
+        for k, row in enumerate(r):
+            sums[:, k] += ((y * row) @ y.T)[left, right]
+
+
+def _score(logits: Array, bounds: list[tuple[int, int]], weights: Array, scores: Array) -> None:
+    """Turn the logits of a tile into responsibilities, model by model, and add up the scores."""
+    log_density, log_total, scale = np.empty((3, len(weights)))
+    for model, (first, last) in enumerate(bounds):
+        softmax(logits[first:last], weights, log_density, log_total, scale)
+        scores[0, model] += weights @ log_density
+        scores[1, model] -= weights @ log_total
