@@ -314,7 +314,11 @@ main()
 
 @pytest.mark.parametrize(
     ("number", "options"),
-    [(signal.SIGTERM, ()), (signal.SIGINT, ()), (signal.SIGTERM, ("--fresh",))],
+    [
+        (signal.SIGTERM, ()),
+        (signal.SIGINT, ()),
+        pytest.param(signal.SIGTERM, ("--fresh",), marks=pytest.mark.slow),
+    ],
     ids=["SIGTERM", "SIGINT", "a thread that hangs"],
 )
 def test_a_signal_ends_a_run_in_order_whatever_follows_it(

@@ -58,7 +58,7 @@ def layouts(draw):
     return files, draw(st.sampled_from([1, 7, 64, 1_000])), draw(sizes)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(layout=layouts())
 def test_rows_come_back_in_order_whatever_the_layout(tmp_path_factory, layout):
     files, group_rows, partition_size = layout

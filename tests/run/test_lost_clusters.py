@@ -47,6 +47,7 @@ def execution():
     assert worker_processes() == []
 
 
+@pytest.mark.slow
 def test_workers_that_stand_still_are_replaced(execution, tmp_path, caplog):
     caplog.set_level("INFO", "dgmm")
     execution.keeping = Keeping(lambda *_: True)

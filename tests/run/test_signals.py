@@ -83,7 +83,10 @@ def wait_for(process, words, directory):
             marks=pytest.mark.slow,
         ),
         ("EM on all rows", signal.SIGTERM, ("model.tol=1e-8",), "kind: local, workers: 2", 16_000),
-        (ASSIGNMENTS, signal.SIGINT, (), "kind: local, workers: 1", 1_600),
+        pytest.param(
+            *(ASSIGNMENTS, signal.SIGINT, (), "kind: local, workers: 1", 1_600),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["sample", "fit by threads", "fit by workers", "assignments"],
 )

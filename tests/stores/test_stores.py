@@ -123,6 +123,7 @@ def test_options_of_a_store_on_the_command_line_are_those_of_a_configuration(tex
         assert "c4n4ry" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_score_of_grown_data_copies_within_the_store_what_is_known(store, local, monkeypatch):
     url, options = store
     model = local[1]
