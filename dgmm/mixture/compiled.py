@@ -182,24 +182,21 @@ def _scale(row: Array, factor: float, out: Array) -> None:
 
 
 @_inlined
-def _place(i: int, j: int, m: int) -> int:
-    """Where the feature map of m - 1 features has y_i y_j, i <= j, y = (1, x)."""
-    if i == 0:
-        return j
-    if i == j:
-        return m + i - 1
-    return 2 * m - 1 + (i - 1) * (2 * m - 2 - i) // 2 + (j - i - 1)
+def _places(factors: Indices, m: int) -> Indices:
+    """Where the feature map has the product of two entries of (1, x), the smaller index first."""
+    places = np.empty((m, m), np.int64)
+    for f in range(factors.shape[1]):
+        places[factors[0, f], factors[1, f]] = f
+    return places
 
 
 @_inlined
-def _gathered(theta: Array, i: int, m: int, out: Array) -> Array:
-    """theta_ij for all j >= i, one row for each component."""
-    found = out[: len(theta) * (m - i)].reshape((len(theta), m - i))
+def _gathered(theta: Array, places: Indices, out: Array) -> Array:
+    """Columns of theta."""
+    found = out[: len(theta) * places.size].reshape((len(theta), places.size))
     for k in range(len(theta)):
-        found[k, 0] = theta[k, _place(i, i, m)]
-        first = _place(i, i + 1, m)
-        for j in range(1, m - i):
-            found[k, j] = theta[k, first + j - 1]
+        for j in range(places.size):
+            found[k, j] = theta[k, places[j]]
     return found
 
 
@@ -258,6 +255,19 @@ def softmax(
         _multiply(logits[k], scale)
 
 
+@_inlined
+def _score(logits: Array, stops: Indices, weights: Array, buffers: Array, scores: Array) -> None:
+    """Turn a tile's logits into responsibilities, model by model, and add up their scores."""
+    n = weights.size
+    log_density, log_total, scale = buffers[:n], buffers[n : 2 * n], buffers[2 * n :]
+    begin = 0
+    for model in range(stops.size):
+        softmax(logits[begin : stops[model]], weights, log_density, log_total, scale)
+        scores[0, model] += np.dot(weights, log_density)
+        scores[1, model] -= np.dot(weights, log_total)
+        begin = stops[model]
+
+
 @_compiled(
     "void(float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], int64[::1],"
     " int64[:, ::1], int64, int64, boolean, float64[:, ::1], float64[:, ::1], float64[::1])"
@@ -307,21 +317,14 @@ def add(
         c = b + batch * n_rows
         phi = scratch[:a].reshape((length, n_rows))
         logits = scratch[a:b].reshape((n_components, n_rows))
-        log_density = scratch[c : c + n_rows]
-        log_total = scratch[c + n_rows : c + 2 * n_rows]
-        scale = scratch[c + 2 * n_rows : c + 3 * n_rows]
+        buffers = scratch[c : c + 3 * n_rows]
         rest = scratch[c + 3 * n_rows :]
         for start in range(first, last, n_rows):
             tile_weights = weights[start : start + n_rows]
             _evaluate(x[start : start + n_rows], origin, factors, phi)
             for k in range(0, n_components, batch):
                 np.dot(theta[k : k + batch], phi, logits[k : k + batch])
-            begin = 0
-            for model in range(stops.size):
-                softmax(logits[begin : stops[model]], tile_weights, log_density, log_total, scale)
-                scores[0, model] += np.dot(tile_weights, log_density)
-                scores[1, model] -= np.dot(tile_weights, log_total)
-                begin = stops[model]
+            _score(logits, stops, tile_weights, buffers, scores)
             for k in range(0, n_components, batch):
                 r = logits[k : k + batch]
                 product = rest[: length * len(r)].reshape((length, len(r)))
@@ -362,6 +365,7 @@ def add_factored(
     """
     n_components, (n_rows, d) = len(theta), x.shape
     m = 1 + d
+    places = _places(factors, m)
     for start in range(0, n_rows, tile_rows):
         n = min(tile_rows, n_rows - start)
         tile_weights = weights[start : start + n]
@@ -371,25 +375,18 @@ def add_factored(
         e = c + batch * n
         y = scratch[:a].reshape((m, n))
         logits = scratch[a:b].reshape((n_components, n))
-        log_density = scratch[e : e + n]
-        log_total = scratch[e + n : e + 2 * n]
-        scale = scratch[e + 2 * n : e + 3 * n]
+        buffers = scratch[e : e + 3 * n]
         rest = scratch[e + 3 * n :]
         _evaluate(x[start : start + n], origin, factors, y)
         for k in range(0, n_components, batch):
             some = logits[k : k + batch]
             product = scratch[b : b + some.size].reshape(some.shape)
-            np.dot(_gathered(theta[k : k + batch], 0, m, rest), y, some)
+            np.dot(_gathered(theta[k : k + batch], places[0], rest), y, some)
             for i in range(1, m):
-                np.dot(_gathered(theta[k : k + batch], i, m, rest), y[i:], product)
+                np.dot(_gathered(theta[k : k + batch], places[i, i:], rest), y[i:], product)
                 for j in range(len(some)):
                     _add_products(some[j], y[i], product[j])
-        begin = 0
-        for model in range(stops.size):
-            softmax(logits[begin : stops[model]], tile_weights, log_density, log_total, scale)
-            scores[0, model] += np.dot(tile_weights, log_density)
-            scores[1, model] -= np.dot(tile_weights, log_total)
-            begin = stops[model]
+        _score(logits, stops, tile_weights, buffers, scores)
         for k in range(0, n_components, batch):
             some = logits[k : k + batch]
             r = scratch[b : b + some.size].reshape((n, len(some)))
@@ -401,4 +398,4 @@ def add_factored(
                 product = rest[: (m - i) * len(some)].reshape((m - i, len(some)))
                 np.dot(y[i:], z, product)
                 for j in range(i, m):
-                    _add_to(sums[_place(i, j, m), k : k + batch], product[j - i])
+                    _add_to(sums[places[i, j], k : k + batch], product[j - i])

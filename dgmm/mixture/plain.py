@@ -43,7 +43,6 @@ def add(
     """As :func:`dgmm.mixture.compiled.add`, with products of all components."""
     del batch, transposed, scratch
     linear = 1 + x.shape[1]
-    bounds = list(zip([0, *stops[:-1]], stops, strict=True))
     for start in range(0, len(x), tile_rows):
         tile = slice(start, start + tile_rows)
         phi = np.empty((theta.shape[1], len(x[tile])))
@@ -51,7 +50,7 @@ def add(
         np.subtract(x[tile].T, origin[:, None], out=phi[1:linear])
         np.multiply(phi[factors[0, linear:]], phi[factors[1, linear:]], out=phi[linear:])
         logits = theta @ phi
-        _score(logits, bounds, weights[tile], scores)
+        _score(logits, stops, weights[tile], scores)
         sums += phi @ logits.T
 
 
@@ -72,7 +71,6 @@ def add_factored(
     del batch, scratch
     m = 1 + x.shape[1]
     left, right = factors
-    bounds = list(zip([0, *stops[:-1]], stops, strict=True))
     matrix, logits = np.zeros((m, m)), np.empty((len(theta), tile_rows))
     for start in range(0, len(x), tile_rows):
         tile = slice(start, start + tile_rows)
@@ -82,15 +80,15 @@ def add_factored(
         for k, row in enumerate(theta):
             matrix[left, right] = row
             r[k] = ((matrix @ y) * y).sum(axis=0)
-        _score(r, bounds, weights[tile], scores)
+        _score(r, stops, weights[tile], scores)
         for k, row in enumerate(r):
             sums[:, k] += ((y * row) @ y.T)[left, right]
 
 
-def _score(logits: Array, bounds: list[tuple[int, int]], weights: Array, scores: Array) -> None:
-    """Turn the logits of a tile into responsibilities, model by model, and add up the scores."""
+def _score(logits: Array, stops: Indices, weights: Array, scores: Array) -> None:
+    """As :func:`dgmm.mixture.compiled._score`."""
     log_density, log_total, scale = np.empty((3, len(weights)))
-    for model, (first, last) in enumerate(bounds):
+    for model, (first, last) in enumerate(zip([0, *stops[:-1]], stops, strict=True)):
         softmax(logits[first:last], weights, log_density, log_total, scale)
         scores[0, model] += weights @ log_density
         scores[1, model] -= weights @ log_total

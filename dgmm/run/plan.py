@@ -96,6 +96,7 @@ def plan(configuration: Configuration) -> Plan:
         If the input cannot be opened.
     """
     prepared = prepare(configuration)
+    capacity = expected_capacity(configuration.cluster)
     dataset, options = prepared.dataset, prepared.options
     d = dataset.n_features
     length = {kind: feature_map.length(structure_of(kind).order, d) for kind, _ in options.models}
@@ -111,15 +112,15 @@ def plan(configuration: Configuration) -> Plan:
         bytes_per_pass=prepared.source.n_bytes_stored,
         flops_per_pass=4.0 * dataset.n_rows * sum(k * length[kind] for kind, k in options.models),
         projection=prepared.projection,
-        capacity=expected_capacity(configuration.cluster),
-        n_bytes_kept=_n_bytes_kept(configuration.cluster, prepared),
+        capacity=capacity,
+        n_bytes_kept=_n_bytes_kept(configuration.cluster, capacity, prepared),
         run_id=prepared.run_id,
         started_from=None if prepared.earlier is None else str(prepared.earlier.path),
     )
 
 
-def _n_bytes_kept(cluster: Cluster, prepared: Preparation) -> int:
-    capacity, n_bytes = expected_capacity(cluster), prepared.dataset.n_bytes
+def _n_bytes_kept(cluster: Cluster, capacity: Capacity | None, prepared: Preparation) -> int:
+    n_bytes = prepared.dataset.n_bytes
     is_wanted = cluster.kind != "threads" and cluster.keep_blocks
     is_room = capacity is not None and capacity.has_room(prepared.projection, n_bytes)
     return n_bytes if is_wanted and is_room else 0
