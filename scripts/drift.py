@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from dgmm.engine.comparison import Side, compare, refitted
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit import fit
-from dgmm.engine.options import FitOptions
+from dgmm.engine.fit_options import FitOptions
 from dgmm.mixture.alignment import Labelling, align
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em import Rules

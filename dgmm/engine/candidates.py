@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.engine.options import FitOptions
+from dgmm.engine.fit_options import FitOptions
 from dgmm.mixture import criteria, em, relocation, starts
 from dgmm.mixture.alignment import align
 from dgmm.mixture.candidate import Candidate, Status

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from dgmm.engine import blas, passes
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.execution import LocalExecution
-from dgmm.engine.held import HeldRows
+from dgmm.engine.in_memory import HeldRows
 from dgmm.engine.passes import Reader
 from dgmm.mixture import criteria, prediction
 from dgmm.mixture.candidate import Candidate, Status

@@ -16,7 +16,7 @@ from dask.delayed import Delayed
 from distributed import CancelledError, Client, Future, KilledWorker
 from distributed.scheduler import NoValidWorkerError, NoWorkerError
 
-from dgmm.engine.keeping import Arrays, Keeping
+from dgmm.engine.block_cache import Arrays, Keeping
 from dgmm.errors import TemporaryError
 
 MakeTasks = Callable[[], Sequence[Delayed]]

@@ -4,16 +4,16 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from dgmm.engine import blas, candidates, passes, schedule
+from dgmm.engine import blas, candidates, passes, stages
 from dgmm.engine.candidates import Model
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import READ_ALL_ROWS, Observer, Resumed, ignore
 from dgmm.engine.execution import Execution, LocalExecution
-from dgmm.engine.options import FitOptions
+from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.fit_progress import Keep, Progress, keep_nothing
 from dgmm.engine.passes import Judge, Reader
 from dgmm.engine.profile import Profile, SampleRule, checked
-from dgmm.engine.progress import Keep, Progress, keep_nothing
-from dgmm.engine.schedule import Stage
+from dgmm.engine.stages import Stage
 from dgmm.errors import DataError
 from dgmm.mixture import criteria
 from dgmm.mixture.em import FitState, Rules
@@ -27,7 +27,7 @@ from dgmm.mixture.transfer import Earlier, transferred
 
 logger = logging.getLogger(__name__)
 
-_RACES = (schedule.SAMPLE, *READ_ALL_ROWS)
+_RACES = (stages.SAMPLE, *READ_ALL_ROWS)
 _LEAST_ROWS = 64  # of the sample for each component
 
 
@@ -76,7 +76,7 @@ def fit(
     """
     reader = Reader(dataset, execution or LocalExecution(), observer)
     if progress is None:
-        progress = Progress(_profile(dataset, reader, options), schedule.PROFILE, 1, ())
+        progress = Progress(_profile(dataset, reader, options), stages.PROFILE, 1, ())
         keep(progress)
     else:
         observer(Resumed(progress.stage, progress.n_passes))
@@ -88,7 +88,7 @@ def fit(
     _check_features(options.earlier, dataset.n_features)
     earlier = _earlier(options, preparation, profile, rules)
     tried = _fitted(reader, frame, profile, options, rules, earlier, progress, keep)
-    states = schedule.handed_on(schedule.REPAIR, tried, options, rules)
+    states = stages.handed_on(stages.REPAIR, tried, options, rules)
     n_passes = 1 + _n_passes(tried, options)
     results = tuple(_result(state, profile, options.given) for state in states)
     best = min(results, key=lambda result: rank(result, options.criterion))
@@ -146,7 +146,7 @@ def _fitted(
 ) -> tuple[FitState, ...]:
     """EM through all stages, from wherever the progress stands; all that was tried at the end."""
     n_passes, states = progress.n_passes, progress.states
-    left = schedule.stages(profile, options)
+    left = stages.stages(profile, options)
     if progress.stage in left:
         left = left[left.index(progress.stage) :]
     else:
@@ -155,16 +155,16 @@ def _fitted(
     for name, following in zip(left, (*left[1:], None), strict=True):
         stage = Stage(reader, frame, rules)
         if name not in READ_ALL_ROWS:
-            stage = schedule.on_sample(name, profile, options, rules, reader.observer)
+            stage = stages.on_sample(name, profile, options, rules, reader.observer)
         judge = _judge(profile, options) if name in _RACES else tuple
-        guide = schedule.guide(profile, rules) if name in READ_ALL_ROWS else None
+        guide = stages.guide(profile, rules) if name in READ_ALL_ROWS else None
         em = passes.run_em(
             stage.reader, name, states, stage.frame, stage.rules, n_passes, judge, guide
         )
         for n_passes, states in em:
             keep(replace(progress, stage=name, n_passes=n_passes, states=states))
         if following is not None:
-            n_passes, states = 0, schedule.handed_on(name, states, options, rules)
+            n_passes, states = 0, stages.handed_on(name, states, options, rules)
             states = _entering(following, states, profile, earlier)
     return states
 
@@ -182,9 +182,9 @@ def _entering(
     earlier: Mapping[Model, Parameters],
 ) -> tuple[FitState, ...]:
     """What a stage begins with."""
-    if stage != schedule.FIT or not earlier:
+    if stage != stages.FIT or not earlier:
         return states
-    rows, weights = schedule.weighty(profile)
+    rows, weights = stages.weighty(profile)
     is_sample = not profile.is_sample_complete
     return candidates.going_on(states, earlier, rows - profile.mean, weights, is_sample=is_sample)
 
@@ -226,7 +226,7 @@ def _n_passes(states: tuple[FitState, ...], options: FitOptions) -> int:
 def _from_scratch(
     profile: Profile, options: FitOptions, rules: Rules, earlier: Mapping[Model, Parameters]
 ) -> tuple[FitState, ...]:
-    rows, weights = schedule.few(profile)
+    rows, weights = stages.few(profile)
     return candidates.from_scratch(rows, weights, profile.mean, options, rules, earlier)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dgmm.engine.dataset import Dataset
-from dgmm.engine.options import FitOptions
+from dgmm.engine.fit_options import FitOptions
 from dgmm.errors import MemoryLimitError
 from dgmm.mixture import feature_map, kernels, tiles
 from dgmm.mixture.structures import structure_of
@@ -66,7 +66,7 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     dataset : Dataset
     options : FitOptions
     rows_per_write : int
-        Rows whose assignments are held at a time (:class:`dgmm.engine.assigning.Writer`).
+        Rows whose assignments are held at a time (:class:`dgmm.engine.assignment.Writer`).
     """
     d = dataset.n_features
     orders = [(structure_of(kind).order, k) for kind, k in options.models]

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from dgmm.engine import held
+from dgmm.engine import in_memory
 from dgmm.engine import profile as profiling
 from dgmm.engine.block import Block
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import BlocksDone, Observer, PassFinished, PassStarted
 from dgmm.engine.execution import Execution
-from dgmm.engine.held import HeldRows
+from dgmm.engine.in_memory import HeldRows
+from dgmm.engine.map_reduce import BlockFunction, map_reduce
 from dgmm.engine.profile import Profile, SampleRule
-from dgmm.engine.reduce import BlockFunction, map_reduce
 from dgmm.errors import InputChangedError
 from dgmm.mixture import em, kernels
 from dgmm.mixture.em import FitState, Leap, Rules
@@ -66,7 +66,7 @@ class Reader:
             self.observer(BlocksDone(done, total))
 
         if isinstance(dataset, HeldRows):
-            outcome = held.map_reduce(dataset, function, argument, on_done)
+            outcome = in_memory.map_reduce(dataset, function, argument, on_done)
         else:
             outcome = map_reduce(dataset, function, argument, self.execution, on_done)
         return outcome, time.monotonic() - began

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.engine.block import Block, Rows
-from dgmm.engine.refusals import LARGEST, PLACES, bad_weights_of, refuse_bad_weights
+from dgmm.engine.row_checks import LARGEST, PLACES, bad_weights_of, refuse_bad_weights
 from dgmm.engine.sampling import sampled
 from dgmm.errors import DataError
 from dgmm.mixture.frame import Frame

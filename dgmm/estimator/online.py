@@ -6,11 +6,11 @@ from typing import Any, Self
 
 from sklearn.exceptions import ConvergenceWarning
 
-from dgmm.engine import stepping
+from dgmm.engine import stepwise_pass
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Observer
 from dgmm.engine.execution import Execution
-from dgmm.engine.held import HeldRows
+from dgmm.engine.in_memory import HeldRows
 from dgmm.engine.passes import Reader
 from dgmm.errors import ConfigurationError, DataError
 from dgmm.estimator import fitted, given, options
@@ -96,7 +96,7 @@ class OnlineMixture(ScoringMixture):
         rules = StepRules(options.decay(self.learning_decay), self.reg_covar, origin)
         relative = mixture.translated(-origin)
         state = StepwiseState.of(relative, rules, *fitted.seen(self))
-        folded = stepping.fold(reader, state, rules, start)
+        folded = stepwise_pass.fold(reader, state, rules, start)
         if folded.state.n_steps > state.n_steps:  # some row has weight
             is_collapsed = folded.state.is_degenerate(rules)
             fitted.follow(self, folded.state, origin, folded.log_likelihood, is_collapsed)

@@ -10,7 +10,7 @@ from distributed import default_client
 from sklearn.utils import check_random_state
 
 from dgmm.engine.execution import ClusterExecution, Execution, LocalExecution
-from dgmm.engine.options import SAMPLE_ROWS, FitOptions
+from dgmm.engine.fit_options import SAMPLE_ROWS, FitOptions
 from dgmm.errors import ConfigurationError
 from dgmm.estimator.starting import earlier_of
 from dgmm.mixture.criteria import CRITERIA

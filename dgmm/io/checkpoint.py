@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dgmm.engine.events import READ_ALL_ROWS
+from dgmm.engine.fit_progress import Progress
 from dgmm.engine.profile import Profile
-from dgmm.engine.progress import Progress
-from dgmm.engine.schedule import PROFILE
+from dgmm.engine.stages import PROFILE
 from dgmm.errors import InputChangedError, StorageError
 from dgmm.io.arrays import creation_failures, storage_failures
 from dgmm.io.atomic import make_directory, remove_if_empty, remove_tree

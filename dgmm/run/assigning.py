@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.engine.assigning import Assigned, assign_all
+from dgmm.engine.assignment import Assigned, assign_all
 from dgmm.engine.passes import Reader
 from dgmm.engine.profile import Profile
 from dgmm.errors import StorageError

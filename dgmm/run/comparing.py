@@ -6,8 +6,8 @@ from typing import Any
 from dgmm.engine.comparison import Side, compare
 from dgmm.engine.events import Observer
 from dgmm.engine.fit import Fit, rules_for
-from dgmm.engine.options import FitOptions
-from dgmm.engine.schedule import weighty
+from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.stages import weighty
 from dgmm.errors import HeldBackError
 from dgmm.io.drift_store import read_drift
 from dgmm.io.layout import run_name, run_path

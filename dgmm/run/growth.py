@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm import __version__
-from dgmm.engine.assigning import Assigned, Origin
+from dgmm.engine.assignment import Assigned, Origin
 from dgmm.engine.dataset import Dataset
 from dgmm.errors import InputNotFoundError
 from dgmm.io.blocks import sha256_of

@@ -8,8 +8,8 @@ from typing import Any
 
 from dgmm.engine import memory
 from dgmm.engine.dataset import Dataset
+from dgmm.engine.fit_options import SAMPLE_ROWS, FitOptions
 from dgmm.engine.memory import Projection
-from dgmm.engine.options import SAMPLE_ROWS, FitOptions
 from dgmm.errors import ConfigurationError
 from dgmm.io.grid import Grid
 from dgmm.io.layout import FORMAT_VERSION, run_name

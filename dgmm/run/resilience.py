@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from distributed import Client
 
+from dgmm.engine.block_cache import Keeping
 from dgmm.engine.execution import ClusterExecution
-from dgmm.engine.keeping import Keeping
 
 logger = logging.getLogger(__name__)
 

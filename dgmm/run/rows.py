@@ -12,8 +12,8 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.execution import Execution
 from dgmm.engine.fit import fit
-from dgmm.engine.options import FitOptions
-from dgmm.engine.reduce import map_reduce
+from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.map_reduce import map_reduce
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.online import fold_in
 from dgmm.mixture.density import Assignment, assign

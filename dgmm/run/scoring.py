@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dgmm.engine.assigning import Assigned
+from dgmm.engine.assignment import Assigned
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.passes import Reader
 from dgmm.io import writer

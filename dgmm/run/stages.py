@@ -11,7 +11,7 @@ from dgmm.engine import memory
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.passes import Reader
-from dgmm.engine.schedule import weighty
+from dgmm.engine.stages import weighty
 from dgmm.io import writer
 from dgmm.io.arrays import storage_failures
 from dgmm.io.checkpoint import Checkpoint, Facts

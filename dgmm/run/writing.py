@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dgmm.engine.assigning import Assigned, Origin
+from dgmm.engine.assignment import Assigned, Origin
 from dgmm.errors import StorageError
 from dgmm.io import assignments
 from dgmm.io.block_store import KeptBlock, read_block, write_block

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dgmm.engine import comparison, held
+from dgmm.engine import comparison, in_memory
 from dgmm.engine.comparison import Side, compare, refitted
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em import Rules
@@ -162,7 +162,7 @@ def test_threads_do_not_matter(monkeypatch):
     weights = np.random.default_rng(11).uniform(0.5, 2.0, len(rows))
     found = []
     for n_threads in (1, 4):
-        monkeypatch.setattr(held, "CPU_COUNT", n_threads)
+        monkeypatch.setattr(in_memory, "CPU_COUNT", n_threads)
         drift = night(rows, weights)
         found.append((drift.prediction, drift.test, drift.components.mean_shifts.tobytes()))
     assert found[0] == found[1]

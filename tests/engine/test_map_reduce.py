@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.execution import LocalExecution
-from dgmm.engine.reduce import map_reduce
+from dgmm.engine.map_reduce import map_reduce
 from dgmm.errors import DataError
 from tests.engine.recording import SYNCHRONOUS, bounds_of, dataset_of, in_blocks
 from tests.strategies import chunkings

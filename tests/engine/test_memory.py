@@ -11,7 +11,7 @@ from dgmm.engine import blas, memory
 from dgmm.engine.block import Block
 from dgmm.engine.checksum import checksum
 from dgmm.engine.dataset import Dataset
-from dgmm.engine.options import FitOptions
+from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.profile import SampleRule, profile_block
 from dgmm.errors import ConfigurationError, MemoryLimitError
 from dgmm.mixture import kernels

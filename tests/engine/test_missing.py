@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgmm.engine import assigning
+from dgmm.engine import assignment
 from dgmm.engine.block import Block
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import ignore
@@ -74,7 +74,7 @@ def test_rows_that_are_left_out_keep_their_place_in_the_assignments():
 
     lazy = Dataset.from_array(in_blocks(rows, chunks), missing="drop")
     reader = Reader(lazy, SYNCHRONOUS, ignore, found.profile.checksums)
-    assert assigning.assign_all(reader, mixture, Pieces(write, 25)).n_rows == len(rows)
+    assert assignment.assign_all(reader, mixture, Pieces(write, 25)).n_rows == len(rows)
     whole = ~np.isnan(rows).any(axis=1)
     expected = assign(mixture, rows[whole])
     np.testing.assert_array_equal(labels[whole], expected.labels)

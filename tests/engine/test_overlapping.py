@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dgmm.engine.fit import fit
-from dgmm.engine.options import FitOptions
+from dgmm.engine.fit_options import FitOptions
 from dgmm.mixture.given import Given
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 

@@ -4,7 +4,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from dgmm.engine import assigning, events, passes
+from dgmm.engine import assignment, events, passes
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import BlocksDone, PassFinished, PassStarted
 from dgmm.engine.execution import LocalExecution
@@ -86,7 +86,7 @@ def test_assigning_reads_every_block_once():
     source, chunks = RecordedRows(rows), (100, 1, 139)
     mixture = some_mixture(rows)
     reader = reader_of(Dataset.from_array(in_blocks(source, chunks)))
-    assigning.assign_all(reader, mixture, Pieces(ignore_assignment, 30))
+    assignment.assign_all(reader, mixture, Pieces(ignore_assignment, 30))
     assert sorted(source.reads) == bounds_of(chunks)
 
 
@@ -192,7 +192,7 @@ def test_rows_that_changed_since_the_profile_are_not_assigned_in_silence():
     other[120] += 1
     reader = passes.Reader(dataset_of(other, (100, 140)), SYNCHRONOUS, events.ignore, checksums)
     with pytest.raises(InputChangedError, match=r"Rows 100 to 239"):
-        assigning.assign_all(reader, some_mixture(rows), Pieces(ignore_assignment, 30))
+        assignment.assign_all(reader, some_mixture(rows), Pieces(ignore_assignment, 30))
 
 
 # --- assignments ------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def test_every_row_is_written_once_in_pieces_of_its_block(
     rows, chunks = clumps(), (50, 0, 1, 9, 100, 80)
     mixture, written = some_mixture(rows, covariance_type), []
     reader = reader_of(dataset_of(rows, chunks), execution=execution)
-    outcome = assigning.assign_all(
+    outcome = assignment.assign_all(
         reader,
         mixture,
         Pieces(lambda *piece: written.append(piece), rows_per_write),
@@ -237,7 +237,7 @@ def test_every_row_is_written_once_in_pieces_of_its_block(
 def test_rows_far_from_every_component_are_still_assigned():
     rows = np.array([[1e6, -1e6], [0.0, 0.0], [-1e130, 3.0]])
     written = []
-    assigning.assign_all(
+    assignment.assign_all(
         reader_of(dataset_of(rows, (1, 2))),
         some_mixture(clumps()),
         Pieces(lambda _, assignment: written.append(assignment), 10),
@@ -260,7 +260,7 @@ def test_a_write_that_fails_surfaces_as_it_is():
 
     reader = reader_of(dataset_of(clumps(), (100, 140)), execution=LocalExecution("threads", 2))
     with pytest.raises(FullDiskError, match="no space left"):
-        assigning.assign_all(reader, some_mixture(clumps()), Pieces(write, 50))
+        assignment.assign_all(reader, some_mixture(clumps()), Pieces(write, 50))
 
 
 def test_a_read_that_fails_surfaces_as_it_is():

@@ -7,7 +7,7 @@ import pytest
 
 from dgmm.engine import candidates
 from dgmm.engine.fit import fit
-from dgmm.engine.options import FitOptions
+from dgmm.engine.fit_options import FitOptions
 from dgmm.mixture.acceleration import Search, Visit
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em import FitState

@@ -12,7 +12,7 @@ import distributed
 import numpy as np
 import pytest
 
-from dgmm.engine import assigning, passes
+from dgmm.engine import assignment, passes
 from dgmm.engine.events import ignore
 from dgmm.engine.execution import ClusterExecution, LocalExecution
 from dgmm.engine.fit import FitOptions, fit
@@ -88,7 +88,7 @@ def everything(execution, folder):
     results["best"] = found.sweep.best.candidate
     reader = Reader(dataset, execution, ignore, found.profile.checksums)
     mixture = found.sweep.results[1].parameters
-    assigned = assigning.assign_all(reader, mixture, Pieces(partial(save, folder), 20))
+    assigned = assignment.assign_all(reader, mixture, Pieces(partial(save, folder), 20))
     results["assigned"] = (assigned.n_rows, assigned.checksums)
     processes = set()
     for path in sorted(folder.iterdir()):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dgmm.engine.fit import fit
-from dgmm.engine.options import FitOptions
+from dgmm.engine.fit_options import FitOptions
 from dgmm.errors import InputChangedError, OutputError, StorageError
 from dgmm.io import checkpoint as checkpoints
 from dgmm.io.checkpoint import Checkpoint, Facts

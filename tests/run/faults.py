@@ -20,7 +20,7 @@ import psutil
 from dgmm.engine.block import Block
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.execution import Execution, LocalExecution
-from dgmm.engine.reduce import map_reduce
+from dgmm.engine.map_reduce import map_reduce
 
 N_BLOCKS = 100  # more than 32, so that the tree has a level
 BLOCK_ROWS = 3

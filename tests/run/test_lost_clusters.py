@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from dgmm.engine.keeping import Keeping
+from dgmm.engine.block_cache import Keeping
 from dgmm.errors import TemporaryError
 from dgmm.run.cluster_kinds import AddressCluster, LocalCluster
 from dgmm.run.clusters import open_cluster

@@ -8,12 +8,12 @@ import distributed
 import numpy as np
 import pytest
 
-from dgmm.engine import assigning
+from dgmm.engine import assignment
+from dgmm.engine.block_cache import Keeping
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import BlocksDone, PassStarted, ignore
 from dgmm.engine.execution import ClusterExecution
 from dgmm.engine.fit import FitOptions, fit
-from dgmm.engine.keeping import Keeping
 from dgmm.engine.passes import Reader
 from dgmm.errors import DataError
 from dgmm.run.cluster_kinds import LocalCluster
@@ -99,7 +99,7 @@ def digest(dataset: Dataset, execution, folder, observer=ignore) -> tuple[str, .
     found = fit(dataset, OPTIONS, execution, observer)
     reader = Reader(dataset, execution, observer, found.profile.checksums)
     mixture = found.sweep.best.parameters
-    assigning.assign_all(reader, mixture, Pieces(partial(save, folder), 40))
+    assignment.assign_all(reader, mixture, Pieces(partial(save, folder), 40))
     values = [found.profile.mean, found.profile.scatter, found.profile.sample]
     for result in found.sweep.results:
         parameters = result.parameters

@@ -8,8 +8,8 @@ from functools import partial
 import dask
 from distributed import Client
 
+from dgmm.engine.block_cache import Keeping
 from dgmm.engine.execution import Execution, LocalExecution
-from dgmm.engine.keeping import Keeping
 from dgmm.engine.memory import Projection
 from dgmm.run.cluster_kinds import (
     AddressCluster,

@@ -9,9 +9,9 @@ from dgmm.engine import blas
 from dgmm.engine.block import Block
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import PassFinished
-from dgmm.engine.held import HeldRows
+from dgmm.engine.in_memory import HeldRows
 from dgmm.engine.passes import Reader
-from dgmm.engine.refusals import (
+from dgmm.engine.row_checks import (
     bad_weights_of,
     refuse_bad_weights,
     refuse_non_finite,

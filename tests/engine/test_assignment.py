@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from dgmm.engine.assigning import Origin, assign_all
+from dgmm.engine.assignment import Origin, assign_all
 from dgmm.engine.execution import LocalExecution
 from dgmm.mixture.parameters import Parameters
 from tests.engine.pieces import Pieces

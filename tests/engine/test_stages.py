@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dgmm.engine import candidates, events, schedule
+from dgmm.engine import candidates, events, stages
 from dgmm.engine.events import PassFinished, ignore
 from dgmm.engine.fit import fit
-from dgmm.engine.options import FitOptions
+from dgmm.engine.fit_options import FitOptions
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em import FitState, Rules
 from dgmm.mixture.parameters import Parameters
@@ -31,7 +31,7 @@ def profile():
 def rules_of(stage, profile, options):
     regularization = Regularization.for_data(profile.covariance, profile.mean)
     rules = Rules(1e-6, 100, regularization, profile.covariance)
-    return schedule.on_sample(stage, profile, options, rules, ignore).rules
+    return stages.on_sample(stage, profile, options, rules, ignore).rules
 
 
 def test_starts_from_scratch_are_not_accelerated_and_those_carried_far_are(profile):
@@ -58,8 +58,8 @@ def test_a_sample_guides_where_it_is_a_quarter_of_the_rows_or_less(profile, n_sa
     some = replace(profile, sample=profile.sample[:n_sampled])
     regularization = Regularization.for_data(profile.covariance, profile.mean)
     rules = Rules(1e-6, 100, regularization, profile.covariance)
-    assert (schedule.guide(some, rules) is not None) is guides
-    assert schedule.guide(some, replace(rules, accelerate=False)) is None
+    assert (stages.guide(some, rules) is not None) is guides
+    assert stages.guide(some, replace(rules, accelerate=False)) is None
 
 
 # --- the law of likelihoods -------------------------------------------------------------------

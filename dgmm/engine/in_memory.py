@@ -11,7 +11,7 @@ from dask.system import CPU_COUNT
 
 from dgmm.engine import blas
 from dgmm.engine.block import Block, Rows
-from dgmm.engine.reduce import BlockFunction
+from dgmm.engine.map_reduce import BlockFunction
 
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
@@ -60,7 +60,7 @@ def map_reduce(
     argument: Argument,
     on_done: Callable[[int, int], None],
 ) -> Outcome:
-    """The sum of ``function`` over all blocks, as by :func:`dgmm.engine.reduce.map_reduce`."""
+    """The sum of ``function`` over all blocks, as by :func:`dgmm.engine.map_reduce.map_reduce`."""
 
     def apply(block: int) -> Outcome:
         start, stop = held.bounds(block)

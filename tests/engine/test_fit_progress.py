@@ -5,8 +5,8 @@ import pytest
 
 from dgmm.engine.events import PassFinished, PassStarted, Resumed
 from dgmm.engine.fit import fit
-from dgmm.engine.options import FitOptions
-from dgmm.engine.progress import Progress
+from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.fit_progress import Progress
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 
 OPTIONS = FitOptions(

@@ -7,9 +7,9 @@ import distributed
 import numpy as np
 import pytest
 
+from dgmm.engine.block_cache import Keeping
 from dgmm.engine.events import PassStarted, ignore
 from dgmm.engine.fit import FitOptions, fit
-from dgmm.engine.keeping import Keeping
 from dgmm.engine.memory import Projection
 from dgmm.errors import DataError
 from dgmm.run.cluster_kinds import AddressCluster

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from dgmm.engine.events import ignore
 from dgmm.engine.execution import LocalExecution
-from dgmm.engine.held import HeldRows
+from dgmm.engine.in_memory import HeldRows
 from dgmm.engine.passes import Reader, e_step
 from dgmm.mixture import em
 from dgmm.mixture.candidate import Status

@@ -10,7 +10,7 @@ import numpy as np
 from dgmm.engine.block import Block
 from dgmm.engine.events import PassFinished
 from dgmm.engine.passes import Reader
-from dgmm.engine.refusals import (
+from dgmm.engine.row_checks import (
     bad_weights_of,
     refuse_bad_weights,
     refuse_non_finite,

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from dgmm.engine import candidates
 from dgmm.engine.events import Observer
 from dgmm.engine.execution import LocalExecution
-from dgmm.engine.held import HeldRows
-from dgmm.engine.leaps import StandIn
-from dgmm.engine.options import FitOptions
+from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.in_memory import HeldRows
 from dgmm.engine.passes import Guide, Reader
 from dgmm.engine.profile import Profile
+from dgmm.engine.surrogate_steps import StandIn
 from dgmm.mixture import acceleration
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em import FitState, Rules

@@ -7,7 +7,7 @@ import pytest
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import PassFinished
 from dgmm.engine.fit import fit
-from dgmm.engine.options import FitOptions
+from dgmm.engine.fit_options import FitOptions
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.transfer import Earlier
 
