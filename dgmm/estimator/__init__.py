@@ -1,7 +1,7 @@
 """The scikit-learn face: estimators that take arrays, Dask, data frames and xarray."""
 
 from dgmm.estimator.gaussian_mixture import GaussianMixture
-from dgmm.estimator.selection import sweep
+from dgmm.estimator.model_sweep import sweep
 from dgmm.estimator.sweep_result import SweepResult
 
 __all__ = ["GaussianMixture", "SweepResult", "sweep"]

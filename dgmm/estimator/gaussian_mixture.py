@@ -9,12 +9,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from dgmm.engine.fit import fit
 from dgmm.errors import DataError
-from dgmm.estimator import fitted, given, options, stored
-from dgmm.estimator.kinds import table_of
-from dgmm.estimator.narration import narrator
+from dgmm.estimator import arguments, attributes, serialization, starting_values
+from dgmm.estimator.containers.container import Table
+from dgmm.estimator.containers.dispatch import table_of
 from dgmm.estimator.online import OnlineMixture
-from dgmm.estimator.quantities import LABEL
-from dgmm.estimator.tables import Table
+from dgmm.estimator.row_outputs import LABEL
+from dgmm.estimator.verbosity import narrator
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.given import Given
 
@@ -191,7 +191,7 @@ class GaussianMixture(OnlineMixture):
         del y
         table = self._table(X, reset=True)
         self._fit(table, sample_weight)
-        return table.evaluated(fitted.parameters_of(self), LABEL)
+        return table.evaluated(attributes.parameters_of(self), LABEL)
 
     def to_zarr(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the fitted mixture as a Zarr group that xarray opens too.
@@ -216,7 +216,7 @@ class GaussianMixture(OnlineMixture):
             If the file system refuses; what was there before then is there still.
         """
         check_is_fitted(self)
-        stored.write(self, path, overwrite=overwrite)
+        serialization.write(self, path, overwrite=overwrite)
 
     @classmethod
     def from_zarr(cls, path: str | os.PathLike[str]) -> Self:
@@ -241,7 +241,7 @@ class GaussianMixture(OnlineMixture):
         StorageError
             If an array is missing or damaged.
         """
-        return stored.read(cls, path)
+        return serialization.read(cls, path)
 
     def _table(self, X: Any, *, reset: bool) -> Table:
         return table_of(self, X, self.feature_dim, reset=reset)
@@ -250,7 +250,7 @@ class GaussianMixture(OnlineMixture):
         dataset = table.dataset(sample_weight)
         goes_on = self._goes_on(dataset.n_features)
         start = self._solution() if goes_on else self._given(dataset.n_features)
-        chosen = options.fit_options(
+        chosen = arguments.fit_options(
             [(self.covariance_type, self.n_components)],
             given=start,
             n_init=1 if start.is_whole else self.n_init,
@@ -261,15 +261,15 @@ class GaussianMixture(OnlineMixture):
             random_state=self.random_state,
             sample_size=self.sample_size,
         )
-        execution = options.execution(is_lazy=table.is_lazy)
+        execution = arguments.execution(is_lazy=table.is_lazy)
         observer = narrator(self.verbose, self.verbose_interval)
         outcome = fit(dataset, chosen, execution, observer)
         result = outcome.sweep.best
         is_collapsed = result.status is Status.DEGENERATE
         is_without_ridge = is_collapsed and self.reg_covar == 0
-        if is_without_ridge and fitted.is_flat(result.parameters, outcome.profile.covariance):
+        if is_without_ridge and attributes.is_flat(result.parameters, outcome.profile.covariance):
             raise DataError(_ILL_DEFINED)
-        fitted.adopt(self, result, self.tol, self._trace if goes_on else ())
+        attributes.adopt(self, result, self.tol, self._trace if goes_on else ())
         if is_collapsed and not self.reg_covar:
             warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=3)
         elif not self.converged_ and self.max_iter > 0:
@@ -279,7 +279,9 @@ class GaussianMixture(OnlineMixture):
         """Whether a fit starts from the last one's solution."""
         if not (self.warm_start and hasattr(self, "converged_")):
             return False
-        shape = given.precisions_shape(self.covariance_type, self.n_components, n_features)
+        shape = starting_values.precisions_shape(
+            self.covariance_type, self.n_components, n_features
+        )
         return self.means_.shape == (self.n_components, n_features) and (
             self.precisions_.shape == shape
         )
@@ -288,7 +290,7 @@ class GaussianMixture(OnlineMixture):
         return Given(self.weights_, self.means_, self.precisions_)
 
     def _given(self, n_features: int) -> Given:
-        return given.checked(
+        return starting_values.checked(
             self.weights_init,
             self.means_init,
             self.precisions_init,

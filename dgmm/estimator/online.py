@@ -13,11 +13,11 @@ from dgmm.engine.execution import Execution
 from dgmm.engine.in_memory import HeldRows
 from dgmm.engine.passes import Reader
 from dgmm.errors import ConfigurationError, DataError
-from dgmm.estimator import fitted, given, options
-from dgmm.estimator.arrays import NumpyTable
-from dgmm.estimator.narration import narrator
-from dgmm.estimator.scoring import ScoringMixture
-from dgmm.estimator.tables import Table
+from dgmm.estimator import arguments, attributes, starting_values
+from dgmm.estimator.containers.arrays import NumpyTable
+from dgmm.estimator.containers.container import Table
+from dgmm.estimator.prediction import ScoringMixture
+from dgmm.estimator.verbosity import narrator
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.stepwise import StepRules, StepwiseState
@@ -76,12 +76,12 @@ class OnlineMixture(ScoringMixture):
             parameters ask for; it is then what it was before.
         """
         del y
-        options.decay(self.learning_decay)
+        arguments.decay(self.learning_decay)
         if not hasattr(self, "weights_"):
             self._fit(self._table(X, reset=True), sample_weight)
             return self
         table, _ = self._checked(X)
-        execution = options.execution(is_lazy=table.is_lazy)
+        execution = arguments.execution(is_lazy=table.is_lazy)
         observer = narrator(self.verbose, self.verbose_interval)
         self._fold(Reader(_rows(table, sample_weight), execution, observer))
         if self.status_ == Status.DEGENERATE.value and not self.reg_covar:
@@ -93,16 +93,18 @@ class OnlineMixture(ScoringMixture):
         mixture = self._mixture()
         self._check_shape(mixture)
         origin = mixture.weights @ mixture.means
-        rules = StepRules(options.decay(self.learning_decay), self.reg_covar, origin)
+        rules = StepRules(arguments.decay(self.learning_decay), self.reg_covar, origin)
         relative = mixture.translated(-origin)
-        state = StepwiseState.of(relative, rules, *fitted.seen(self))
+        state = StepwiseState.of(relative, rules, *attributes.seen(self))
         folded = stepwise_pass.fold(reader, state, rules, start)
         if folded.state.n_steps > state.n_steps:  # some row has weight
             is_collapsed = folded.state.is_degenerate(rules)
-            fitted.follow(self, folded.state, origin, folded.log_likelihood, is_collapsed)
+            attributes.follow(self, folded.state, origin, folded.log_likelihood, is_collapsed)
 
     def _check_shape(self, mixture: Parameters) -> None:
-        shape = given.precisions_shape(self.covariance_type, self.n_components, mixture.n_features)
+        shape = starting_values.precisions_shape(
+            self.covariance_type, self.n_components, mixture.n_features
+        )
         if mixture.n_components != self.n_components or mixture.covariances.shape != shape:
             message = (
                 f"n_components is {self.n_components} and covariance_type "

@@ -10,7 +10,7 @@ from sklearn.metrics import silhouette_score
 from dgmm.engine.profile import Profile
 from dgmm.engine.sampling import sampled
 from dgmm.errors import ConfigurationError
-from dgmm.estimator.quantities import LABEL, evaluate
+from dgmm.estimator.row_outputs import LABEL, evaluate
 from dgmm.mixture.parameters import Parameters
 
 Array = NDArray[np.float64]

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from dgmm.errors import MissingExtraError
-from dgmm.estimator import fitted, stored
+from dgmm.estimator import attributes, serialization
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.silhouette import CRITERION as SILHOUETTE
 from dgmm.io.reader import open_result
@@ -84,7 +84,7 @@ class SweepResult:
         """
         found = open_result(path)
         sweep = found.sweep
-        best = stored.of_run(GaussianMixture, found, sweep.best)
+        best = serialization.of_run(GaussianMixture, found, sweep.best)
         return cls(best, sweep.results, sweep.criterion, sweep.n_passes)
 
     def to_pandas(self) -> Any:
@@ -195,7 +195,7 @@ def fitted_like(model: GaussianMixture, result: FitResult) -> GaussianMixture:
     mixture = GaussianMixture(**model.get_params()).set_params(
         n_components=candidate.n_components, covariance_type=candidate.covariance_type
     )
-    fitted.adopt(mixture, result, mixture.tol)
+    attributes.adopt(mixture, result, mixture.tol)
     mixture.n_features_in_ = model.n_features_in_
     if hasattr(model, "feature_names_in_"):
         mixture.feature_names_in_ = model.feature_names_in_

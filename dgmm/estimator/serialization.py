@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dgmm import __version__
 from dgmm.errors import OutputError
-from dgmm.estimator import fitted
+from dgmm.estimator import attributes
 from dgmm.io.arrays import attributes_of
 from dgmm.io.layout import COVARIANCE_DIMENSIONS, is_committed
 from dgmm.io.reader import Result, open_result
@@ -112,7 +112,7 @@ def of_run(kind: type, result: Result, found: FitResult) -> Any:
         random_state=model.get("seed"),
         **parameters,
     )
-    fitted.adopt(estimator, found, estimator.tol)
+    attributes.adopt(estimator, found, estimator.tol)
     names = result.feature_names
     estimator.n_features_in_ = len(names)
     if names != tuple(f"x{place}" for place in range(len(names))):  # those of data without names

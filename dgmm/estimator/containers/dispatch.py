@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from dgmm.errors import DataError
-from dgmm.estimator.arrays import DaskTable, NumpyTable
-from dgmm.estimator.frames import DaskFrameTable, PandasTable
-from dgmm.estimator.labelled import XarrayTable
-from dgmm.estimator.tables import Table
+from dgmm.estimator.containers.arrays import DaskTable, NumpyTable
+from dgmm.estimator.containers.container import Table
+from dgmm.estimator.containers.data_arrays import XarrayTable
+from dgmm.estimator.containers.frames import DaskFrameTable, PandasTable
 
 _NO_NUMBERS = "cSUTMmV"  # kinds of dtype: complex, bytes, text, times, structures
 

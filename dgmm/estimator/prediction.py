@@ -11,15 +11,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from dgmm.errors import DataError
-from dgmm.estimator import fitted
-from dgmm.estimator.quantities import (
+from dgmm.estimator import attributes
+from dgmm.estimator.containers.container import Table
+from dgmm.estimator.row_outputs import (
     LABEL,
     LOG_CERTAINTY,
     LOG_DENSITY,
     RESPONSIBILITY,
     Quantity,
 )
-from dgmm.estimator.tables import Table
 from dgmm.mixture import criteria, subspaces
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
@@ -212,7 +212,7 @@ class ScoringMixture(DensityMixin, BaseEstimator):
         """An estimator like this one of some of its features, its parameters set."""
         # Its first parameters would be of other features.
         other = clone(self).set_params(weights_init=None, means_init=None, precisions_init=None)
-        fitted.set_parameters(other, mixture)
+        attributes.set_parameters(other, mixture)
         other.n_features_in_ = len(places)
         if hasattr(self, "feature_names_in_"):
             other.feature_names_in_ = self.feature_names_in_[places]
@@ -246,4 +246,4 @@ class ScoringMixture(DensityMixin, BaseEstimator):
 
     def _mixture(self) -> Parameters:
         check_is_fitted(self)
-        return fitted.parameters_of(self)
+        return attributes.parameters_of(self)

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from dgmm.engine.execution import ClusterExecution, Execution, LocalExecution
 from dgmm.engine.fit_options import SAMPLE_ROWS, FitOptions
 from dgmm.errors import ConfigurationError
-from dgmm.estimator.starting import earlier_of
+from dgmm.estimator.starting_values import earlier_of
 from dgmm.mixture.criteria import CRITERIA
 from dgmm.mixture.given import Given
 from dgmm.mixture.starts import METHODS

@@ -9,8 +9,15 @@ import dask.array as da
 import numpy as np
 from sklearn.utils import check_array
 
-from dgmm.estimator.quantities import Quantity, Rows
-from dgmm.estimator.tables import Table, computed, flat_weights, in_blocks, mapped, uncopied
+from dgmm.estimator.containers.container import (
+    Table,
+    computed,
+    flat_weights,
+    in_blocks,
+    mapped,
+    uncopied,
+)
+from dgmm.estimator.row_outputs import Quantity, Rows
 from dgmm.mixture.parameters import Parameters
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import dask.array as da
 
-from dgmm.estimator.arrays import NumpyTable
-from dgmm.estimator.quantities import Quantity, Rows, evaluate
-from dgmm.estimator.tables import Table, computed, flat_weights
+from dgmm.estimator.containers.arrays import NumpyTable
+from dgmm.estimator.containers.container import Table, computed, flat_weights
+from dgmm.estimator.row_outputs import Quantity, Rows, evaluate
 from dgmm.mixture.parameters import Parameters
 
 

@@ -10,7 +10,7 @@ import dask.array as da
 import numpy as np
 
 from dgmm.engine.dataset import Dataset
-from dgmm.estimator.quantities import Quantity, Rows, evaluate
+from dgmm.estimator.row_outputs import Quantity, Rows, evaluate
 from dgmm.mixture.parameters import Parameters
 
 _BLOCK_BYTES = 1 << 21

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError
-from dgmm.estimator.quantities import Quantity
-from dgmm.estimator.tables import Table, computed, flat_weights, in_blocks, mapped
+from dgmm.estimator.containers.container import Table, computed, flat_weights, in_blocks, mapped
+from dgmm.estimator.row_outputs import Quantity
 from dgmm.mixture.parameters import Parameters
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from dgmm.engine.fit import fit
-from dgmm.estimator import options, silhouette
+from dgmm.estimator import arguments, silhouette
+from dgmm.estimator.containers.dispatch import table_of
 from dgmm.estimator.gaussian_mixture import GaussianMixture
-from dgmm.estimator.kinds import table_of
-from dgmm.estimator.narration import narrator
 from dgmm.estimator.sweep_result import SweepResult, fitted_like, ranked
+from dgmm.estimator.verbosity import narrator
 from dgmm.mixture.structures import STRUCTURES
 
 
@@ -94,7 +94,7 @@ def sweep(
         feature_dim=feature_dim,
         verbose=verbose,
     )
-    chosen = options.fit_options(
+    chosen = arguments.fit_options(
         [(kind, count) for kind in kinds for count in counts],
         criterion="bic" if is_silhouette else criterion,
         n_init=n_init,
@@ -107,7 +107,7 @@ def sweep(
         finish_all=finish_all or is_silhouette,
     )
     table = table_of(model, X, feature_dim, reset=True)
-    execution = options.execution(is_lazy=table.is_lazy)
+    execution = arguments.execution(is_lazy=table.is_lazy)
     observer = narrator(verbose, model.verbose_interval)
     found = fit(table.dataset(sample_weight), chosen, execution, observer)
     results, scores = found.sweep.results, {}

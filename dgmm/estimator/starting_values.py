@@ -4,10 +4,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
 
+from dgmm.estimator import attributes
+from dgmm.io.reader import Result
 from dgmm.mixture.given import Given
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.result import FitResult
 from dgmm.mixture.structures import structure_of
+from dgmm.mixture.transfer import Earlier
 
 Array = NDArray[np.float64]
 
@@ -106,3 +114,39 @@ def _check_shape(array: Array, shape: tuple[int, ...], name: str) -> None:
     if array.shape != shape:
         message = f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}"
         raise ValueError(message)
+
+
+def earlier_of(init_params: Any) -> Earlier:
+    """The mixtures that ``init_params`` holds; none if it names kinds of start.
+
+    Parameters
+    ----------
+    init_params : object
+        A fitted mixture of dgmm or scikit-learn, the same in a ``FrozenEstimator``, what
+        :func:`dgmm.sweep` returned, or an opened result; anything else holds none.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If it is a mixture that was not fitted.
+    """
+    if isinstance(init_params, FrozenEstimator):
+        init_params = init_params.estimator
+    if isinstance(init_params, Result):
+        return Earlier(_mixtures(init_params.sweep.results), init_params.preparation)
+    results = getattr(init_params, "results", None)  # of a sweep, which stands above this module
+    if isinstance(results, tuple):
+        return Earlier(_mixtures(results))
+    if isinstance(init_params, BaseEstimator) and hasattr(init_params, "covariance_type"):
+        check_is_fitted(
+            init_params,
+            "means_",
+            msg="init_params is a %(name)s that is not fitted. Copies that scikit-learn makes of "
+            "estimators forget their fits: wrap it in sklearn.frozen.FrozenEstimator.",
+        )
+        return Earlier((attributes.parameters_of(init_params),))
+    return Earlier()
+
+
+def _mixtures(results: tuple[FitResult, ...]) -> tuple[Parameters, ...]:
+    return tuple(result.parameters for result in results)
