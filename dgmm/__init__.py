@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dgmm.estimator import GaussianMixture, SweepResult, model_sweep
+    from dgmm.estimator import GaussianMixture, SweepResult, sweep
     from dgmm.io.reader import Result, open_result
 
 __version__ = "0.1.0"

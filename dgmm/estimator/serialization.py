@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from dgmm import __version__
 from dgmm.errors import OutputError
 from dgmm.estimator import attributes
-from dgmm.io.arrays import attributes_of
-from dgmm.io.layout import COVARIANCE_DIMENSIONS, is_committed
+from dgmm.io.layout import COVARIANCE_DIMENSIONS
 from dgmm.io.reader import Result, open_result
-from dgmm.io.small_group import Variable, read_group, write_group
+from dgmm.io.storage.group import Variable, read_group, write_group
+from dgmm.io.storage.zarr_arrays import attributes_of, is_committed
 from dgmm.mixture.result import FitResult
 
 FORMAT = "dgmm-mixture"

@@ -13,15 +13,19 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import OutputError, StorageError
-from dgmm.io.arrays import create_array, open_for_writing, storage_failures
-from dgmm.io.atomic import share_file
 from dgmm.io.grid import Grid
 from dgmm.io.labels_store import COMPONENT, write_labels
-from dgmm.io.layout import ROOT_METADATA
-from dgmm.io.location import Place
 from dgmm.io.selection import Region
+from dgmm.io.storage.atomic_writes import share_file
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.zarr_arrays import (
+    ROOT_METADATA,
+    create_array,
+    open_for_writing,
+    storage_failures,
+    zarr_store,
+)
 from dgmm.io.wanted import Wanted
-from dgmm.io.zarr_stores import zarr_store
 
 
 def create_assignments(

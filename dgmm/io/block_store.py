@@ -10,11 +10,15 @@ import numpy as np
 import zarr
 
 from dgmm.errors import StorageError
-from dgmm.io.arrays import create_array, open_for_writing, storage_failures
-from dgmm.io.layout import ROOT_METADATA
-from dgmm.io.location import Place
 from dgmm.io.selection import Region
-from dgmm.io.zarr_stores import zarr_store
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.zarr_arrays import (
+    ROOT_METADATA,
+    create_array,
+    open_for_writing,
+    storage_failures,
+    zarr_store,
+)
 from dgmm.mixture.components import ComponentSums
 
 _LAYOUT = (

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from dgmm.errors import DataError, DgmmError, InputChangedError, StorageError
 from dgmm.io.grid import Grid
-from dgmm.io.location import Location, Place, place_at, place_of
 from dgmm.io.partition import block_shape, partition_bounds
 from dgmm.io.selection import Region, Selection
+from dgmm.io.storage.location import Location, Place, place_at, place_of
 from dgmm.io.stored import Read, Stored
 
 _MOST_PARTITIONS = 1_000_000

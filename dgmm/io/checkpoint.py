@@ -15,10 +15,10 @@ from dgmm.engine.fit_progress import Progress
 from dgmm.engine.profile import Profile
 from dgmm.engine.stages import PROFILE
 from dgmm.errors import InputChangedError, StorageError
-from dgmm.io.arrays import creation_failures, storage_failures
-from dgmm.io.atomic import make_directory, remove_if_empty, remove_tree
-from dgmm.io.location import Place
-from dgmm.io.sealed import DamagedError, read_sealed, write_sealed
+from dgmm.io.storage.atomic_writes import make_directory, remove_if_empty, remove_tree
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.value_file import DamagedError, read_sealed, write_sealed
+from dgmm.io.storage.zarr_arrays import creation_failures, storage_failures
 from dgmm.mixture.acceleration import Search, Visit
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em import FitState

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from dgmm.io.arrays import read_small, write_small
 from dgmm.io.labels_store import write_labels
-from dgmm.io.location import Place
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.components import Components
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.preparation import Preparation

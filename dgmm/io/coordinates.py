@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.io.arrays import create_array, storage_failures
 from dgmm.io.grid import Grid
-from dgmm.io.location import Place
 from dgmm.io.partition import chunk_shape
 from dgmm.io.selection import Region
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.zarr_arrays import create_array, storage_failures
 from dgmm.io.wanted import RESERVED
 
 if TYPE_CHECKING:  # it is optional

@@ -6,10 +6,14 @@ from typing import Any
 import zarr
 
 from dgmm.errors import OutputError
-from dgmm.io.arrays import attributes_of, read_small, write_small
-from dgmm.io.layout import ROOT_METADATA
-from dgmm.io.location import Place
-from dgmm.io.zarr_stores import zarr_store
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.zarr_arrays import (
+    ROOT_METADATA,
+    attributes_of,
+    read_small,
+    write_small,
+    zarr_store,
+)
 from dgmm.mixture.drift import ComponentDrift
 from dgmm.mixture.prediction import Estimate, HeldOutTest, Prediction
 from dgmm.mixture.repeats import Repeats

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, MissingExtraError
-from dgmm.io.location import Place, open_binary
 from dgmm.io.selection import Region, Selection
+from dgmm.io.storage.location import Place, open_binary
 from dgmm.io.stored import Format, Stored, list_files, listed, n_chunks
 
 _SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError, MissingExtraError
-from dgmm.io.location import Place, open_binary
 from dgmm.io.selection import Region, Selection
+from dgmm.io.storage.location import Place, open_binary
 from dgmm.io.stored import Format, Stored, StoredFile, list_files, positions, refuse_choices
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")

@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
 from dgmm.errors import DataError, OutputError
-from dgmm.io.arrays import create_array, creation_failures, storage_failures, write_small
-from dgmm.io.atomic import new_directory, replace_file, sync_tree
-from dgmm.io.consolidated import consolidated
-from dgmm.io.layout import ROOT_METADATA
 from dgmm.io.sources import Source
+from dgmm.io.storage.atomic_writes import new_directory, replace_file, sync_tree
+from dgmm.io.storage.zarr_arrays import (
+    ROOT_METADATA,
+    consolidated,
+    create_array,
+    creation_failures,
+    storage_failures,
+    write_small,
+)
 
 TABLE, WEIGHTS = "data", "weights"
 SAMPLE, FEATURE = "sample", "feature"

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from dgmm.io.arrays import read_small, write_small
-from dgmm.io.location import Place
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.alignment import Labelling
 
 COMPONENT = "component"

@@ -25,14 +25,13 @@ import re
 from pathlib import Path
 
 from dgmm.errors import OutputError
-from dgmm.io.location import Place
+from dgmm.io.storage.location import Place
 
 FORMAT = "dgmm"
 FORMAT_VERSION = 1
 LATEST_POINTER = "latest.json"
 LATEST_LINK = "latest.zarr"
 LATEST_REPORT = "report.html"
-ROOT_METADATA = "zarr.json"
 
 COVARIANCE_DIMENSIONS = {
     "full": ("component", "feature", "feature_2"),  # xarray refuses one name for two axes
@@ -70,8 +69,3 @@ def run_name(run: Place) -> str:
 def attempt_path(output: Place, attempt_id: str) -> Place:
     """Where the checkpoint of this name is, a directory."""
     return output / "attempts" / attempt_id
-
-
-def is_committed(run: Place) -> bool:
-    """Whether a run is complete: its root metadata, written last, are there."""
-    return (run / ROOT_METADATA).is_file()

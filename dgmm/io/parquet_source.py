@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError, DgmmError, InputChangedError, MissingExtraError, StorageError
-from dgmm.io.location import Place, open_binary
 from dgmm.io.pattern import files_at, root_of
 from dgmm.io.selection import PinnedFile, Region, Selection, Weights
+from dgmm.io.storage.location import Place, open_binary
 from dgmm.io.stored import Format, Stored, StoredFile, listed, positions
 
 _SUFFIXES = (".parquet", ".parq", ".pq")

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from dgmm.io.location import Place, is_pattern
+from dgmm.io.storage.location import Place, is_pattern
 from dgmm.io.stored import StoredFile, list_files
 
 

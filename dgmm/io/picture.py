@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dgmm.errors import DgmmError
 from dgmm.io.image_source import pillow
-from dgmm.io.location import absolute_location, open_binary, place_of
+from dgmm.io.storage.location import absolute_location, open_binary, place_of
 
 _MOST_PIXELS = 300_000
 

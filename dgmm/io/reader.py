@@ -11,13 +11,19 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import InputNotFoundError, OutputError
-from dgmm.io.arrays import attributes_of, open_complete, read_small, storage_failures
 from dgmm.io.components_store import read_components
 from dgmm.io.drift_store import read_drift
 from dgmm.io.labels_store import COMPONENT, read_labelling
-from dgmm.io.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER, is_committed, run_path
-from dgmm.io.location import Place, output_place
+from dgmm.io.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER, run_path
 from dgmm.io.preparation_store import read_preparation
+from dgmm.io.storage.location import Place, output_place
+from dgmm.io.storage.zarr_arrays import (
+    attributes_of,
+    is_committed,
+    open_complete,
+    read_small,
+    storage_failures,
+)
 from dgmm.io.sweep_store import read_sweep
 from dgmm.io.wanted import ASSIGNMENTS
 from dgmm.mixture.alignment import Labelling

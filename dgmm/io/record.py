@@ -9,10 +9,14 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import OutputError
-from dgmm.io.arrays import attributes_of, read_small, write_small
-from dgmm.io.layout import ROOT_METADATA
-from dgmm.io.location import Place
-from dgmm.io.zarr_stores import zarr_store
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.zarr_arrays import (
+    ROOT_METADATA,
+    attributes_of,
+    read_small,
+    write_small,
+    zarr_store,
+)
 
 Array = NDArray[np.float64]
 

@@ -6,18 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dgmm.errors import InputNotFoundError, OutputError
-from dgmm.io.arrays import storage_failures
-from dgmm.io.atomic import remove_tree
 from dgmm.io.checkpoint import begun_runs
-from dgmm.io.layout import (
-    FORMAT,
-    LATEST_POINTER,
-    ROOT_METADATA,
-    is_committed,
-    report_path,
-    run_path,
-)
-from dgmm.io.location import Place
+from dgmm.io.layout import FORMAT, LATEST_POINTER, report_path, run_path
+from dgmm.io.storage.atomic_writes import remove_tree
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.zarr_arrays import ROOT_METADATA, is_committed, storage_failures
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ from dgmm.io.advice import advise
 from dgmm.io.blocks import lazy_blocks, lazy_weights, partitioned, sha256_of
 from dgmm.io.coordinates import Coordinate
 from dgmm.io.grid import Grid
-from dgmm.io.location import Location, absolute_location, is_csv, place_of
 from dgmm.io.selection import Region, Selection, Weights
+from dgmm.io.storage.location import Location, absolute_location, is_csv, place_of
 from dgmm.io.stored import MOST_FEATURES, Format, Stored
 
 _MODULES = (zarr_source, npy_source, image_source, hdf5_source, parquet_source, xarray_source)

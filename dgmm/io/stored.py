@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError
 from dgmm.io.coordinates import Coordinate
-from dgmm.io.location import Place
 from dgmm.io.selection import Region, Selection, Weights
+from dgmm.io.storage.location import Place
 
 if TYPE_CHECKING:
-    from dgmm.io.store_path import StorePath
+    from dgmm.io.storage.object_store import StorePath
 
 _LISTED_AT_MOST = 50
 _VERSIONS = ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime", "created")

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import OutputError
-from dgmm.io.arrays import read_small, write_small
 from dgmm.io.layout import COVARIANCE_DIMENSIONS
-from dgmm.io.location import Place
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.result import FitResult, Sweep

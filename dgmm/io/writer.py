@@ -16,8 +16,14 @@ import numpy as np
 import zarr
 
 from dgmm.errors import OutputError, StorageError
-from dgmm.io.arrays import creation_failures, open_complete, storage_failures
-from dgmm.io.atomic import (
+from dgmm.io.block_store import are_kept, blocks_path
+from dgmm.io.components_store import write_components
+from dgmm.io.drift_store import write_drift
+from dgmm.io.labels_store import write_labels
+from dgmm.io.layout import FORMAT, FORMAT_VERSION, LATEST_LINK, LATEST_POINTER, run_path
+from dgmm.io.preparation_store import write_preparation
+from dgmm.io.record import Record, write_record
+from dgmm.io.storage.atomic_writes import (
     make_directory,
     remove_leftovers,
     remove_tree,
@@ -25,25 +31,17 @@ from dgmm.io.atomic import (
     replace_link,
     sync_tree,
 )
-from dgmm.io.block_store import are_kept, blocks_path
-from dgmm.io.components_store import write_components
-from dgmm.io.consolidated import consolidated
-from dgmm.io.drift_store import write_drift
-from dgmm.io.labels_store import write_labels
-from dgmm.io.layout import (
-    FORMAT,
-    FORMAT_VERSION,
-    LATEST_LINK,
-    LATEST_POINTER,
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
+    consolidated,
+    creation_failures,
     is_committed,
-    run_path,
+    open_complete,
+    storage_failures,
+    zarr_store,
 )
-from dgmm.io.location import Place
-from dgmm.io.preparation_store import write_preparation
-from dgmm.io.record import Record, write_record
 from dgmm.io.sweep_store import read_sweep, summary, write_sweep
-from dgmm.io.zarr_stores import zarr_store
 from dgmm.mixture.alignment import Labelling
 from dgmm.mixture.components import Components
 from dgmm.mixture.preparation import Preparation

@@ -6,8 +6,8 @@ from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
 from dgmm.errors import ConfigurationError, DataError
-from dgmm.io.location import Place
 from dgmm.io.selection import Selection
+from dgmm.io.storage.location import Place
 from dgmm.io.stored import MOST_FEATURES, listed
 
 if TYPE_CHECKING:  # it is optional

@@ -18,8 +18,9 @@ from dgmm.errors import ConfigurationError, DataError, InputChangedError
 from dgmm.io.cell_area import relative_areas
 from dgmm.io.coordinates import Coordinate, coordinates_of
 from dgmm.io.grid import n_samples_in
-from dgmm.io.location import Place
 from dgmm.io.selection import Region, Selection, Weights
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.zarr_arrays import zarr_store
 from dgmm.io.stored import (
     Format,
     Stored,
@@ -38,7 +39,6 @@ from dgmm.io.xarray_layout import (
 )
 from dgmm.io.xarray_opening import engine_of, is_netcdf, metadata_files, opened
 from dgmm.io.zarr_source import check_chunks, refuse_fewer_files
-from dgmm.io.zarr_stores import zarr_store
 
 if TYPE_CHECKING:  # it is optional
     import xarray

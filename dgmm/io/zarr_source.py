@@ -11,8 +11,9 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, DataError, StorageError
-from dgmm.io.location import Place
 from dgmm.io.selection import Region, Selection
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.zarr_arrays import was_absent, watched_store, zarr_store
 from dgmm.io.stored import (
     Format,
     Stored,
@@ -22,7 +23,6 @@ from dgmm.io.stored import (
     positions,
     refuse_weights,
 )
-from dgmm.io.zarr_stores import was_absent, watched_store, zarr_store
 
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
 _LISTED_AT_MOST = 20

@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dgmm.io.lock import only_writer
-    from dgmm.io.small_group import Variable, read_group, write_group
+    from dgmm.io.storage.group import Variable, read_group, write_group
+    from dgmm.io.storage.lock import only_writer
     from dgmm.run.configuration import Configuration, load, load_as, loads, resolved
     from dgmm.run.endings import Ending, ending
     from dgmm.run.fields import Section
@@ -56,8 +56,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "dgmm.io.lock": ("only_writer",),
-    "dgmm.io.small_group": ("Variable", "read_group", "write_group"),
+    "dgmm.io.storage.lock": ("only_writer",),
+    "dgmm.io.storage.group": ("Variable", "read_group", "write_group"),
     "dgmm.run.configuration": ("Configuration", "load", "load_as", "loads", "resolved"),
     "dgmm.run.endings": ("Ending", "ending"),
     "dgmm.run.fields": ("Section",),

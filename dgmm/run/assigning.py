@@ -15,8 +15,8 @@ from dgmm.io import assignments
 from dgmm.io.block_store import create_blocks
 from dgmm.io.checkpoint import Checkpoint
 from dgmm.io.coordinates import write_coordinate
-from dgmm.io.location import Place
 from dgmm.io.sources import Source
+from dgmm.io.storage.location import Place
 from dgmm.io.wanted import Wanted
 from dgmm.mixture.components import outlier_threshold, pivots_of, sample_quantiles
 from dgmm.mixture.density import assign

@@ -11,9 +11,9 @@ from dgmm.engine.stages import weighty
 from dgmm.errors import HeldBackError
 from dgmm.io.drift_store import read_drift
 from dgmm.io.layout import run_name, run_path
-from dgmm.io.location import Place
 from dgmm.io.reader import Result
 from dgmm.io.runs import is_held_back
+from dgmm.io.storage.location import Place
 from dgmm.mixture.repeats import Counts, Repeats, Sampled, repeats
 from dgmm.mixture.verdict import Drift, Limits, Verdict
 from dgmm.run.drift_limits import DriftLimits

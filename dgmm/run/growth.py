@@ -19,9 +19,9 @@ from dgmm.errors import InputNotFoundError
 from dgmm.io.blocks import sha256_of
 from dgmm.io.grid import Grid
 from dgmm.io.layout import run_name
-from dgmm.io.location import Place
 from dgmm.io.reader import Result
 from dgmm.io.runs import Run, list_runs
+from dgmm.io.storage.location import Place
 from dgmm.io.wanted import Wanted
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.preparation import Preparation

@@ -9,9 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 from dgmm.errors import ConfigurationError, UsageError
 from dgmm.io.csv_stream import open_csv
 from dgmm.io.ingest import Stream, ingest, stream_of
-from dgmm.io.location import absolute_location, is_csv, place_of
 from dgmm.io.selection import Selection, Weights
 from dgmm.io.sources import open_source
+from dgmm.io.storage.location import absolute_location, is_csv, place_of
 from dgmm.run.fields import Size
 
 

@@ -3,7 +3,7 @@
 import logging
 
 from dgmm.errors import MissingExtraError
-from dgmm.io.location import Place
+from dgmm.io.storage.location import Place
 from dgmm.report import publish_report
 
 logger = logging.getLogger(__name__)

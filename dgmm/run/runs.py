@@ -7,9 +7,9 @@ from typing import Any
 
 from dgmm.errors import OutputError
 from dgmm.io.layout import LATEST_REPORT, report_path
-from dgmm.io.location import Place, output_place
-from dgmm.io.lock import only_writer
 from dgmm.io.runs import Run, find_run, held_back, list_runs, remove_run, superfluous
+from dgmm.io.storage.location import Place, output_place
+from dgmm.io.storage.lock import only_writer
 from dgmm.io.writer import publish_run
 from dgmm.run.reporting import report_on
 

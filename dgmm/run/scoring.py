@@ -10,12 +10,12 @@ from dgmm.engine.assignment import Assigned
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.passes import Reader
 from dgmm.io import writer
-from dgmm.io.arrays import storage_failures
 from dgmm.io.checkpoint import Checkpoint
 from dgmm.io.layout import attempt_path, run_path
-from dgmm.io.location import Place, output_place
-from dgmm.io.lock import only_writer
 from dgmm.io.reader import Result, open_result
+from dgmm.io.storage.location import Place, output_place
+from dgmm.io.storage.lock import only_writer
+from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.io.wanted import Wanted
 from dgmm.mixture.components import components_of, pivots_of
 from dgmm.mixture.result import Sweep

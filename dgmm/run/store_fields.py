@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from dgmm.errors import ConfigurationError
-from dgmm.io.location import check_url
+from dgmm.io.storage.location import check_url
 from dgmm.run.fields import Path
 from dgmm.run.mistakes import conflict
 from dgmm.run.yaml import read

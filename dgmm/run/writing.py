@@ -8,8 +8,8 @@ from dgmm.errors import StorageError
 from dgmm.io import assignments
 from dgmm.io.block_store import KeptBlock, read_block, write_block
 from dgmm.io.grid import Grid, n_samples_in
-from dgmm.io.location import Place
 from dgmm.io.selection import Region
+from dgmm.io.storage.location import Place
 from dgmm.io.wanted import Wanted
 from dgmm.mixture.density import Assignment
 

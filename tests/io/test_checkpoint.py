@@ -11,7 +11,7 @@ from dgmm.engine.fit_options import FitOptions
 from dgmm.errors import InputChangedError, OutputError, StorageError
 from dgmm.io import checkpoint as checkpoints
 from dgmm.io.checkpoint import Checkpoint, Facts
-from dgmm.io.sealed import DamagedError, read_sealed, write_sealed
+from dgmm.io.storage.value_file import DamagedError, read_sealed, write_sealed
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 
 FACTS = Facts("run-1", 300, 2, 100, ("numpy 2.0",))
@@ -218,7 +218,7 @@ def test_a_write_that_fails_leaves_what_was_kept(kept, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("dgmm.io.atomic.os.fsync", full)
+        patch.setattr("dgmm.io.storage.atomic_writes.os.fsync", full)
         with pytest.raises(StorageError, match=r"a/states cannot be .* No space left"):
             one.keep(kept[-1])
     assert leaves(Checkpoint(tmp_path / "a", FACTS).load()) == leaves(kept[-2])

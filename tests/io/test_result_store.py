@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgmm.errors import InputNotFoundError, OutputError, StorageError
-from dgmm.io import assignments, atomic, writer
+from dgmm.io import assignments, writer
 from dgmm.io.grid import Grid
 from dgmm.io.partition import chunk_shape
 from dgmm.io.reader import open_result
+from dgmm.io.storage import atomic_writes
 from dgmm.io.wanted import Wanted
 from dgmm.io.writer import (
     Contents,
@@ -308,8 +309,8 @@ CRASHES = [
     *((zarr, "create_group", call) for call in range(1, 7)),
     (writer, "sync_tree", 1),
     (writer, "replace_file", 1),
-    (atomic.os, "fsync", 1),
-    (atomic.Path, "replace", 1),
+    (atomic_writes.os, "fsync", 1),
+    (atomic_writes.Path, "replace", 1),
 ]
 
 
@@ -344,7 +345,7 @@ def test_a_crash_while_publishing_leaves_the_old_or_the_new_run(
     publish_run(tmp_path, "run-1")
     a_run(tmp_path, "run-2", a_small_sweep(seed=1))
     with monkeypatch.context() as patch:
-        _crash_at(patch, atomic.Path, "replace", call)
+        _crash_at(patch, atomic_writes.Path, "replace", call)
         with pytest.raises(Crash):
             publish_run(tmp_path, "run-2")
     assert open_result(tmp_path).path.stem == expected
@@ -359,7 +360,7 @@ def test_without_symbolic_links_the_pointer_is_enough(tmp_path, monkeypatch, cap
         raise PermissionError("no links here")
 
     a_run(tmp_path)
-    monkeypatch.setattr(atomic.Path, "symlink_to", refuse)
+    monkeypatch.setattr(atomic_writes.Path, "symlink_to", refuse)
     publish_run(tmp_path, "run-1")
     assert "could not be linked: no links here" in caplog.text
     assert open_result(tmp_path).path.stem == "run-1"

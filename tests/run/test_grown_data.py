@@ -14,9 +14,9 @@ from click.testing import CliRunner
 
 from dgmm.cli import dgmm as command
 from dgmm.io import assignments
-from dgmm.io.atomic import share_file
 from dgmm.io.reader import open_result
 from dgmm.io.runs import list_runs, remove_run
+from dgmm.io.storage.atomic_writes import share_file
 from dgmm.run import stages
 from dgmm.run.configuration import loads
 from dgmm.run.scoring import configuration_for, score

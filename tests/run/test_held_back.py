@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from dgmm.cli import dgmm as command
 from dgmm.errors import HeldBackError, InputNotFoundError, OutputError, TemporaryError
 from dgmm.io.layout import LATEST_LINK
-from dgmm.io.lock import only_writer
 from dgmm.io.reader import open_result
 from dgmm.io.runs import held_back, list_runs
+from dgmm.io.storage.lock import only_writer
 from dgmm.io.writer import Contents, commit_run, publish_run, start_run
 from dgmm.mixture.repeats import Repeats
 from dgmm.mixture.verdict import Verdict

@@ -307,7 +307,7 @@ def test_storage_that_refuses_a_checkpoint_ends_the_run(data, tmp_path, monkeypa
         raise OSError(28, "No space left on device", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr("dgmm.io.sealed.replace_file", full)
+        patch.setattr("dgmm.io.storage.value_file.replace_file", full)
         with pytest.raises(StorageError, match=r"attempts/.*/states cannot be .*No space left"):
             run(loads(text))
     assert digest(run(loads(text)).path) == clean

@@ -8,9 +8,9 @@ import pytest
 from dgmm.errors import InputNotFoundError, OutputError, StorageError, TemporaryError
 from dgmm.io.checkpoint import Checkpoint, Facts
 from dgmm.io.layout import LATEST_POINTER, run_path
-from dgmm.io.lock import only_writer
 from dgmm.io.reader import open_result
 from dgmm.io.runs import find_run, list_runs, remove_run, superfluous
+from dgmm.io.storage.lock import only_writer
 from dgmm.io.writer import Contents, commit_run, publish_run, start_run
 from dgmm.run.runs import facts_of, lines_of, prune
 from tests.io.test_result_store import NAMES, a_sweep

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from dgmm.io import lease
-from dgmm.io.location import output_place
+from dgmm.io.storage import lease
+from dgmm.io.storage.location import output_place
 
 BESIDE = Path(__file__).parents[2] / ".venv-moto" / "bin" / "moto_server"
 

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import zarr
 
-from dgmm.io.location import output_place
+from dgmm.io.storage.location import output_place
 
 
 def clumps(n_rows=600, seed=0):

@@ -8,10 +8,10 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from dgmm.errors import StorageError, TemporaryError
-from dgmm.io import lease
-from dgmm.io.lease import PATIENCE_SECONDS, leased
-from dgmm.io.location import output_place
-from dgmm.io.lock import only_writer
+from dgmm.io.storage import lease
+from dgmm.io.storage.lease import PATIENCE_SECONDS, leased
+from dgmm.io.storage.location import output_place
+from dgmm.io.storage.lock import only_writer
 
 pytestmark = pytest.mark.usefixtures("clock")
 

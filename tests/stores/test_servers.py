@@ -7,9 +7,9 @@ import uuid
 import pytest
 
 from dgmm.errors import TemporaryError
-from dgmm.io.lease import leased
-from dgmm.io.location import output_place
 from dgmm.io.reader import open_result
+from dgmm.io.storage.lease import leased
+from dgmm.io.storage.location import output_place
 from dgmm.run.configuration import loads
 from dgmm.run.stages import run
 from tests.run.victim import digest

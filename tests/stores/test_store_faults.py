@@ -7,8 +7,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from dgmm.errors import OutputError, StorageError
 from dgmm.io import writer
-from dgmm.io.location import output_place
 from dgmm.io.reader import open_result
+from dgmm.io.storage.location import output_place
 from dgmm.run.configuration import loads
 from dgmm.run.stages import run
 from tests.run.victim import Crash, crash_before, digest

@@ -25,12 +25,12 @@ from dgmm.errors import (
     OutputError,
     StorageError,
 )
-from dgmm.io.atomic import share_file
-from dgmm.io.location import absolute_location, output_place
 from dgmm.io.reader import open_result
 from dgmm.io.selection import Selection
 from dgmm.io.sources import open_source
-from dgmm.io.zarr_stores import zarr_store
+from dgmm.io.storage.atomic_writes import share_file
+from dgmm.io.storage.location import absolute_location, output_place
+from dgmm.io.storage.zarr_arrays import zarr_store
 from dgmm.run.configuration import loads, resolved
 from dgmm.run.scoring import configuration_for, score
 from dgmm.run.stages import run
@@ -374,7 +374,7 @@ def test_a_local_run_knows_nothing_of_stores(tmp_path):
         "import sys, zarr; theirs = {*sys.modules}; "  # zarr 3.4 imports upath where it is there
         "from dgmm.run.configuration import load; from dgmm.run.stages import run; "
         f"run(load({str(tmp_path / 'run.yaml')!r})); ours = {{*sys.modules}} - theirs; "
-        "print([name for name in ours if name == 'dgmm.io.store_path' or "
+        "print([name for name in ours if name == 'dgmm.io.storage.object_store' or "
         "name.partition('.')[0] in ('upath', 's3fs', 'gcsfs', 'adlfs')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.engine.checksum import checksum
-from dgmm.io.atomic import replace_file
-from dgmm.io.location import Place
+from dgmm.io.storage.atomic_writes import replace_file
+from dgmm.io.storage.location import Place
 
 _MAGIC = b"dgmm sealed 1"
 _HEAD_BYTES = len(_MAGIC) + 44  # a checksum and two lengths in hexadecimal follow, a line feed ends

@@ -11,10 +11,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dgmm.errors import TemporaryError
-from dgmm.io.arrays import creation_failures, storage_failures
-from dgmm.io.atomic import remove_leftovers, replace_file
-from dgmm.io.lease import leased
-from dgmm.io.location import Place
+from dgmm.io.storage.atomic_writes import remove_leftovers, replace_file
+from dgmm.io.storage.lease import leased
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.zarr_arrays import creation_failures, storage_failures
 
 LOCK = ".lock"
 OWNER = ".owner.json"
@@ -26,7 +26,7 @@ def only_writer(output: Place) -> Iterator[Callable[[], None]]:
 
     On a file system the operating system lets go of the lock when its process dies, however it
     dies, so that there are no stale ones. The file of the lock stays; that of the owner goes. For
-    object stores see `dgmm.io.lease`.
+    object stores see `dgmm.io.storage.lease`.
 
     Yields
     ------

@@ -1,18 +1,28 @@
-"""Zarr arrays as dgmm writes them: with names for dimensions, checksums, and no chunk left out."""
+"""Zarr arrays and groups as dgmm writes them: named dimensions, checksums, no chunk left out.
+
+The root metadata of a group are written last: until they are there it is no Zarr group.
+"""
 
 import errno
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.abc.buffer import Buffer, BufferPrototype
+from zarr.abc.store import ByteRequest, Store
+from zarr.buffer import cpu
 from zarr.codecs import Crc32cCodec, ZstdCodec
+from zarr.storage import FsspecStore, MemoryStore, WrapperStore
 
 from dgmm.errors import DgmmError, OutputError, StorageError
-from dgmm.io.location import Place
-from dgmm.io.zarr_stores import zarr_store
+from dgmm.io.storage.location import Place
+
+ROOT_METADATA = "zarr.json"
 
 
 def create_array(
@@ -162,3 +172,75 @@ def creation_failures(path: Place) -> Iterator[None]:
         raise OutputError(
             f"{path} cannot be created: {error}. Choose an output directory that can be written to."
         ) from error
+
+
+class _Watched(WrapperStore[Store]):
+    """A store that remembers what was looked for and was not there, which costs no request."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.absent: set[str] = set()
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """What is kept under a key; None if nothing is."""
+        found = await super().get(key, prototype, byte_range)
+        if found is None:
+            self.absent.add(key)
+        return found
+
+
+def zarr_store(place: Place, *, read_only: bool = False) -> str | Store:
+    """What `zarr.open_array` and its like take for a place."""
+    if isinstance(place, Path):
+        return str(place)
+    options = dict(place.storage_options)
+    return FsspecStore.from_url(str(place), storage_options=options, read_only=read_only)
+
+
+def watched_store(place: Place) -> str | Store:
+    """The same for reading, so that `was_absent` can tell; files are looked for beforehand."""
+    store = zarr_store(place, read_only=True)
+    return _Watched(store) if isinstance(store, Store) else store
+
+
+def was_absent(store: Store, key: str) -> bool:
+    """Whether Zarr has looked for a key in a watched store in vain."""
+    return isinstance(store, _Watched) and key.lstrip("/") in store.absent
+
+
+def consolidated(directory: Place, attributes: Mapping[str, Any]) -> bytes:
+    """Root metadata that hold those of everything below, made in memory to be written at once.
+
+    Parameters
+    ----------
+    directory : Path or StorePath
+        Of which everything but the root is written.
+    attributes : mapping
+        Of the root; JSON-able.
+    """
+    documents: dict[str, Buffer] = {
+        name: cpu.Buffer.from_bytes(content) for name, content in _documents(directory).items()
+    }
+    store = MemoryStore(documents)
+    zarr.create_group(store, attributes=dict(attributes))
+    with warnings.catch_warnings():  # consolidated metadata are an extension, which xarray reads
+        warnings.filterwarnings("ignore", "Consolidated metadata")
+        zarr.consolidate_metadata(store)
+    return documents[ROOT_METADATA].to_bytes()
+
+
+def _documents(directory: Place) -> dict[str, bytes]:
+    """The metadata of everything below a directory; from a store in a few requests at a time."""
+    if isinstance(directory, Path):
+        paths = directory.rglob(ROOT_METADATA)
+        return {str(path.relative_to(directory)): path.read_bytes() for path in paths}
+    root = directory.path.rstrip("/") + "/"
+    keys = [key for key in directory.fs.find(root) if key.endswith(f"/{ROOT_METADATA}")]
+    return {key.removeprefix(root): octets for key, octets in directory.fs.cat(keys).items()}
+
+
+def is_committed(run: Place) -> bool:
+    """Whether a run is complete: its root metadata, written last, are there."""
+    return (run / ROOT_METADATA).is_file()

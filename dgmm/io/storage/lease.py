@@ -24,10 +24,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dgmm.errors import TemporaryError
-from dgmm.io.arrays import creation_failures, storage_failures
+from dgmm.io.storage.zarr_arrays import creation_failures, storage_failures
 
 if TYPE_CHECKING:
-    from dgmm.io.store_path import StorePath
+    from dgmm.io.storage.object_store import StorePath
 
 CLAIMS = ".lock"
 RENEWAL_SECONDS = 10.0

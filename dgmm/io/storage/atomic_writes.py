@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dgmm.io.location import Place
+from dgmm.io.storage.location import Place
 
 Buffer = bytes | memoryview
 

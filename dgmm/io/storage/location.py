@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Union, cast
 from dgmm.errors import ConfigurationError, InputNotFoundError, MissingExtraError
 
 if TYPE_CHECKING:  # object stores are optional
-    from dgmm.io.store_path import StorePath
+    from dgmm.io.storage.object_store import StorePath
 
 _PACKAGE = "package://"
 _FILE = "file://"
@@ -163,7 +163,7 @@ def place_at(location: Location) -> Place:
                 f"{location} is in an object store, and reaching it needs {module}: "
                 f'pip install "dgmm[{provider.extra}]"'
             )
-    from dgmm.io.store_path import StorePath  # here, because object stores are optional
+    from dgmm.io.storage.object_store import StorePath  # here, because object stores are optional
 
     return StorePath(location.text, **_merged(provider.options, location.options))
 

@@ -11,10 +11,16 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import InputNotFoundError, OutputError
-from dgmm.io.arrays import attributes_of, read_small, storage_failures, write_small
-from dgmm.io.atomic import new_directory, replace_file, sync_tree
-from dgmm.io.consolidated import consolidated
-from dgmm.io.layout import ROOT_METADATA, is_committed
+from dgmm.io.storage.atomic_writes import new_directory, replace_file, sync_tree
+from dgmm.io.storage.zarr_arrays import (
+    ROOT_METADATA,
+    attributes_of,
+    consolidated,
+    is_committed,
+    read_small,
+    storage_failures,
+    write_small,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
