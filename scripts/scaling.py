@@ -39,7 +39,7 @@ from dgmm.engine.events import Event, PassFinished, ignore
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
-from dgmm.io.sources import open_source
+from dgmm.io.sources.source import open_source
 from dgmm.mixture.result import FitResult, Sweep
 from dgmm.mixture.structures import STRUCTURES
 from dgmm.run.cluster_kinds import LocalCluster

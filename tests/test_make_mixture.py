@@ -8,7 +8,7 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgmm.io.sources import open_source
+from dgmm.io.sources.source import open_source
 from dgmm.mixture.parameters import Parameters
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "make_mixture.py"

@@ -13,9 +13,8 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import OutputError, StorageError
-from dgmm.io.grid import Grid
+from dgmm.io.grid import Grid, Region
 from dgmm.io.labels_store import COMPONENT, write_labels
-from dgmm.io.selection import Region
 from dgmm.io.storage.atomic_writes import share_file
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import (

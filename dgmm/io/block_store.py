@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 
 from dgmm.errors import StorageError
-from dgmm.io.selection import Region
+from dgmm.io.grid import Region
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,

@@ -11,8 +11,8 @@ import numpy as np
 
 from dgmm.errors import DataError, DgmmError, MissingExtraError, StorageError
 from dgmm.io.ingest import Block, Stream
+from dgmm.io.sources.format import listed, positions
 from dgmm.io.storage.location import Place, open_binary
-from dgmm.io.stored import listed, positions
 
 _BLOCK_BYTES = 8 << 20
 

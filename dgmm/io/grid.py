@@ -4,10 +4,11 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise, product
+from typing import Any
 
 import numpy as np
 
-from dgmm.io.selection import Region
+Region = tuple[slice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +118,26 @@ class Grid:
 def n_samples_in(region: Region) -> int:
     """How many samples lie in a region."""
     return math.prod(part.stop - part.start for part in region)
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinate:
+    """A coordinate of samples, of which no value has been read.
+
+    Attributes
+    ----------
+    name : str
+    dims : tuple of str
+        Some of the samples' dimensions.
+    shape : tuple of int
+    dtype : str
+        ``"str"`` for text.
+    attributes : tuple of (str, object)
+        As JSON can hold them; times are numbers since a date that ``units`` says.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: str
+    attributes: tuple[tuple[str, Any], ...] = ()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
 from dgmm.errors import DataError, OutputError
-from dgmm.io.sources import Source
+from dgmm.io.sources.source import Source
 from dgmm.io.storage.atomic_writes import new_directory, replace_file, sync_tree
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,

@@ -7,8 +7,8 @@ import zarr
 from matplotlib.colors import ListedColormap
 from numpy.typing import NDArray
 
-from dgmm.io.picture import stride
 from dgmm.io.reader import Result
+from dgmm.io.sources.image import stride
 from dgmm.io.wanted import MISSING
 from dgmm.mixture.alignment import Labelling
 from dgmm.report.colours import PALE, component_colours

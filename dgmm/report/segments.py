@@ -6,9 +6,9 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dgmm.io.picture import stride
 from dgmm.io.reader import Result
 from dgmm.io.record import Record
+from dgmm.io.sources.image import stride
 from dgmm.io.wanted import MISSING
 from dgmm.report.colours import component_colours
 from dgmm.report.drawing import Picture, as_jpeg, as_png

@@ -14,8 +14,8 @@ from dgmm.errors import StorageError
 from dgmm.io import assignments
 from dgmm.io.block_store import create_blocks
 from dgmm.io.checkpoint import Checkpoint
-from dgmm.io.coordinates import write_coordinate
-from dgmm.io.sources import Source
+from dgmm.io.sources.coordinates import write_coordinate
+from dgmm.io.sources.source import Source
 from dgmm.io.storage.location import Place
 from dgmm.io.wanted import Wanted
 from dgmm.mixture.components import outlier_threshold, pivots_of, sample_quantiles

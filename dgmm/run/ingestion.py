@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from dgmm.errors import ConfigurationError, UsageError
 from dgmm.io.csv_stream import open_csv
 from dgmm.io.ingest import Stream, ingest, stream_of
-from dgmm.io.selection import Selection, Weights
-from dgmm.io.sources import open_source
+from dgmm.io.sources.selection import Selection, Weights
+from dgmm.io.sources.source import open_source
 from dgmm.io.storage.location import absolute_location, is_csv, place_of
 from dgmm.run.fields import Size
 
@@ -24,7 +24,7 @@ class Ingestion:
     path : str
     output : str
     format : str
-        ``"csv"``, or as for `dgmm.io.sources.open_source`.
+        ``"csv"``, or as for `dgmm.io.sources.source.open_source`.
     variables, columns, sample_dims : tuple of str
     weights : str, optional
     delimiter : str, optional

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from dgmm.io.selection import Selection, Weights
+from dgmm.io.sources.selection import Selection, Weights
 from dgmm.run.fields import Many, Path, Section, Size
 from dgmm.run.mistakes import conflict
 from dgmm.run.store_fields import Location, StorageOptions

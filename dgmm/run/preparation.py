@@ -15,7 +15,7 @@ from dgmm.io.grid import Grid
 from dgmm.io.layout import FORMAT_VERSION, run_name
 from dgmm.io.partition import chunk_shape
 from dgmm.io.reader import Result
-from dgmm.io.sources import Source, open_source
+from dgmm.io.sources.source import Source, open_source
 from dgmm.io.wanted import RESERVED
 from dgmm.mixture.preparation import PreparationRule
 from dgmm.run.configuration import Configuration, identity
@@ -73,7 +73,7 @@ def prepare(configuration: Configuration) -> Preparation:
     Raises
     ------
     DgmmError
-        If the input cannot be opened (:func:`dgmm.io.sources.open_source`).
+        If the input cannot be opened (:func:`dgmm.io.sources.source.open_source`).
     """
     wanted = configuration.input
     source = open_source(

@@ -15,9 +15,9 @@ from dgmm.engine.stages import weighty
 from dgmm.io import writer
 from dgmm.io.checkpoint import Checkpoint, Facts
 from dgmm.io.layout import attempt_path, run_name, run_path
-from dgmm.io.picture import picture_of
 from dgmm.io.reader import open_result
 from dgmm.io.runs import is_held_back, is_overtaken
+from dgmm.io.sources.image import picture_of
 from dgmm.io.storage.location import Place, output_place
 from dgmm.io.storage.lock import only_writer
 from dgmm.io.storage.zarr_arrays import storage_failures

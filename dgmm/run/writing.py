@@ -7,8 +7,7 @@ from dgmm.engine.assignment import Assigned, Origin
 from dgmm.errors import StorageError
 from dgmm.io import assignments
 from dgmm.io.block_store import KeptBlock, read_block, write_block
-from dgmm.io.grid import Grid, n_samples_in
-from dgmm.io.selection import Region
+from dgmm.io.grid import Grid, Region, n_samples_in
 from dgmm.io.storage.location import Place
 from dgmm.io.wanted import Wanted
 from dgmm.mixture.density import Assignment

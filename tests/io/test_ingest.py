@@ -15,8 +15,8 @@ import zarr
 from click.testing import CliRunner
 
 from dgmm.cli import dgmm
-from dgmm.io.selection import Selection, Weights
-from dgmm.io.sources import open_source
+from dgmm.io.sources.selection import Selection, Weights
+from dgmm.io.sources.source import open_source
 
 N = 1_000
 NAMES = ("x", "y z", "w")

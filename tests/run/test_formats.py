@@ -15,8 +15,8 @@ from dgmm.cli import dgmm
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.io.reader import open_result
-from dgmm.io.selection import Selection, Weights
-from dgmm.io.sources import open_source
+from dgmm.io.sources.selection import Selection, Weights
+from dgmm.io.sources.source import open_source
 from dgmm.mixture.density import assign
 from dgmm.run.configuration import loads
 from dgmm.run.preparation import prepare

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.errors import ConfigurationError
-from dgmm.io import coordinates
+from dgmm.io import grid
 from dgmm.io.reader import open_result
+from dgmm.io.sources.source import coordinates
 from dgmm.mixture.density import assign
 from dgmm.run.configuration import loads
 from dgmm.run.preparation import prepare
@@ -132,7 +133,7 @@ def test_tasks_write_whole_chunks_that_fit_in_memory(data, tmp_path):
 def test_large_coordinates_are_copied_in_chunks(tmp_path, monkeypatch):
     monkeypatch.setattr(coordinates, "_CHUNK_VALUES", 5)
     floor = ocean()["depth_of_floor"].values
-    found = coordinates.Coordinate("floor", ("lat", "lon"), floor.shape, "float64", (("a", [1]),))
+    found = grid.Coordinate("floor", ("lat", "lon"), floor.shape, "float64", (("a", [1]),))
     coordinates.write_coordinate(tmp_path, found, lambda region: floor[region])
     array = zarr.open_array(tmp_path / "assignments" / "floor", mode="r")
     assert array.chunks == (1, 5)

@@ -26,8 +26,8 @@ from dgmm.errors import (
     StorageError,
 )
 from dgmm.io.reader import open_result
-from dgmm.io.selection import Selection
-from dgmm.io.sources import open_source
+from dgmm.io.sources.selection import Selection
+from dgmm.io.sources.source import open_source
 from dgmm.io.storage.atomic_writes import share_file
 from dgmm.io.storage.location import absolute_location, output_place
 from dgmm.io.storage.zarr_arrays import zarr_store

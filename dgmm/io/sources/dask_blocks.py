@@ -15,11 +15,11 @@ from dask.delayed import Delayed
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError, DgmmError, InputChangedError, StorageError
-from dgmm.io.grid import Grid
+from dgmm.io.grid import Grid, Region
 from dgmm.io.partition import block_shape, partition_bounds
-from dgmm.io.selection import Region, Selection
+from dgmm.io.sources.format import Read, Stored
+from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import Location, Place, place_at, place_of
-from dgmm.io.stored import Read, Stored
 
 _MOST_PARTITIONS = 1_000_000
 
@@ -69,7 +69,7 @@ def lazy_blocks(
     Parameters
     ----------
     read : callable
-        The reader of the format, see `dgmm.io.stored.Format`.
+        The reader of the format, see `dgmm.io.sources.format.Format`.
     location : Location
         Resolved anew in every task.
     stored : Stored

@@ -24,8 +24,8 @@ from dgmm.errors import (
     MissingExtraError,
     StorageError,
 )
-from dgmm.io.selection import Selection, Weights
-from dgmm.io.sources import open_source
+from dgmm.io.sources.selection import Selection, Weights
+from dgmm.io.sources.source import open_source
 
 N = 500
 

@@ -11,18 +11,12 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, DataError, StorageError
-from dgmm.io.selection import Region, Selection
+from dgmm.io.grid import Region
+from dgmm.io.sources.files import StoredFile, list_files
+from dgmm.io.sources.format import Format, Stored, n_chunks, positions, refuse_weights
+from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import was_absent, watched_store, zarr_store
-from dgmm.io.stored import (
-    Format,
-    Stored,
-    StoredFile,
-    list_files,
-    n_chunks,
-    positions,
-    refuse_weights,
-)
 
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
 _LISTED_AT_MOST = 20

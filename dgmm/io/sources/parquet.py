@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError, DgmmError, InputChangedError, MissingExtraError, StorageError
-from dgmm.io.pattern import files_at, root_of
-from dgmm.io.selection import PinnedFile, Region, Selection, Weights
+from dgmm.io.grid import Region
+from dgmm.io.sources.files import StoredFile, files_at, root_of
+from dgmm.io.sources.format import Format, Stored, listed, positions
+from dgmm.io.sources.selection import PinnedFile, Selection, Weights
 from dgmm.io.storage.location import Place, open_binary
-from dgmm.io.stored import Format, Stored, StoredFile, listed, positions
 
 _SUFFIXES = (".parquet", ".parq", ".pq")
 _INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name

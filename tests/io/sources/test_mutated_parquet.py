@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dgmm.errors import DgmmError
-from dgmm.io.sources import open_source
+from dgmm.io.sources.source import open_source
 
 SECONDS = 5  # of CPU, so that others on the machine change nothing
 N = 3_000

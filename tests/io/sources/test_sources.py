@@ -20,8 +20,8 @@ from dgmm.errors import (
     MissingExtraError,
     StorageError,
 )
-from dgmm.io.selection import Selection
-from dgmm.io.sources import open_source
+from dgmm.io.sources.selection import Selection
+from dgmm.io.sources.source import open_source
 
 PHOTOGRAPH = "package://sklearn.datasets.images/china.jpg"
 

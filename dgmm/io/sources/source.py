@@ -17,23 +17,15 @@ from dgmm.errors import (
     InputNotFoundError,
     StorageError,
 )
-from dgmm.io import (
-    hdf5_source,
-    image_source,
-    npy_source,
-    parquet_source,
-    xarray_source,
-    zarr_source,
-)
-from dgmm.io.advice import advise
-from dgmm.io.blocks import lazy_blocks, lazy_weights, partitioned, sha256_of
-from dgmm.io.coordinates import Coordinate
-from dgmm.io.grid import Grid
-from dgmm.io.selection import Region, Selection, Weights
+from dgmm.io.grid import Coordinate, Grid, Region
+from dgmm.io.sources import hdf5, image, npy, parquet, xarray, zarr
+from dgmm.io.sources.dask_blocks import lazy_blocks, lazy_weights, partitioned, sha256_of
+from dgmm.io.sources.format import MOST_FEATURES, Format, Stored
+from dgmm.io.sources.layout_check import advise
+from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.storage.location import Location, absolute_location, is_csv, place_of
-from dgmm.io.stored import MOST_FEATURES, Format, Stored
 
-_MODULES = (zarr_source, npy_source, image_source, hdf5_source, parquet_source, xarray_source)
+_MODULES = (zarr, npy, image, hdf5, parquet, xarray)
 FORMATS = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 
 _CLIENTS = ("aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google")  # of object stores

@@ -7,10 +7,9 @@ import pytest
 import xarray
 
 from dgmm.errors import ConfigurationError, DataError, InputChangedError, MissingExtraError
-from dgmm.io import xarray_opening
-from dgmm.io.cell_area import relative_areas
-from dgmm.io.selection import Selection, Weights
-from dgmm.io.sources import open_source
+from dgmm.io.sources.cell_area import relative_areas
+from dgmm.io.sources.selection import Selection, Weights
+from dgmm.io.sources.source import open_source, xarray_files
 
 SHAPE = {"time": 5, "depth": 3, "lat": 4, "lon": 6}
 DIMS = ("time", "lat", "lon")
@@ -307,7 +306,7 @@ def test_missing_libraries_are_named_with_the_extra(tmp_path, monkeypatch, absen
     def find_spec(name):
         return None if name in (absent, "netCDF4") else object()
 
-    monkeypatch.setattr(xarray_opening.importlib.util, "find_spec", find_spec)
+    monkeypatch.setattr(xarray_files.importlib.util, "find_spec", find_spec)
     with pytest.raises(MissingExtraError, match=rf'x\.nc .*pip install "dgmm\[{extra}\]"'):
         opened(path)
 

@@ -1,50 +1,25 @@
 """What an input format says of a dataset before any of its values are read."""
 
 import math
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError
-from dgmm.io.coordinates import Coordinate
-from dgmm.io.selection import Region, Selection, Weights
+from dgmm.io.grid import Coordinate, Region
+from dgmm.io.sources.files import StoredFile
+from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.storage.location import Place
 
-if TYPE_CHECKING:
-    from dgmm.io.storage.object_store import StorePath
-
 _LISTED_AT_MOST = 50
-_VERSIONS = ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime", "created")
 
 Read = Callable[[Place, Selection, Region], NDArray[Any]]
 ReadCoordinate = Callable[[Place, Coordinate, Region], NDArray[Any]]
 
 MOST_FEATURES = 100_000  # a covariance of so many takes 80 GB; more is a mistake in the metadata
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class StoredFile:
-    """One file that a dataset consists of.
-
-    Attributes
-    ----------
-    key : str
-        Path relative to the dataset.
-    size : int
-        Bytes.
-    version : int or str
-        Changes with the content: time of the last modification, nanoseconds since 1970; in an
-        object store, the entity tag where there is one.
-    """
-
-    key: str
-    size: int
-    version: int | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,45 +121,6 @@ class Format:
     seconds_per_piece: float = 0.0
     read_coordinate: ReadCoordinate | None = None
     has_named_dims: bool = False
-
-
-def list_files(path: Place) -> tuple[StoredFile, ...]:
-    """Every file at or below ``path``, in the order of their keys.
-
-    Raises
-    ------
-    OSError
-        If a directory cannot be listed.
-    """
-    if not isinstance(path, Path):
-        return tuple(sorted(_listed(path)))
-    if path.is_file():
-        return (_stored_file(path.name, path.stat()),)
-    return tuple(sorted(_walk(path, "")))
-
-
-def _listed(place: "StorePath") -> Iterator[StoredFile]:
-    """Every object at or below a place in a store, in one listing."""
-    root = place.path.rstrip("/")
-    for key, facts in place.objects().items():
-        versions = (str(facts[name]) for name in _VERSIONS if facts.get(name) is not None)
-        relative = key.removeprefix(root).lstrip("/") or place.name
-        yield StoredFile(relative, facts["size"] or 0, next(versions, ""))
-
-
-def _walk(directory: Path, prefix: str) -> list[StoredFile]:
-    files: list[StoredFile] = []
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                files += _walk(directory / entry.name, f"{prefix}{entry.name}/")
-            else:
-                files.append(_stored_file(prefix + entry.name, entry.stat()))
-    return files
-
-
-def _stored_file(key: str, status: os.stat_result) -> StoredFile:
-    return StoredFile(key, status.st_size, status.st_mtime_ns)
 
 
 def refuse_choices(path: Place, selection: Selection) -> None:

@@ -15,21 +15,13 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, DataError, InputChangedError
-from dgmm.io.cell_area import relative_areas
-from dgmm.io.coordinates import Coordinate, coordinates_of
-from dgmm.io.grid import n_samples_in
-from dgmm.io.selection import Region, Selection, Weights
-from dgmm.io.storage.location import Place
-from dgmm.io.storage.zarr_arrays import zarr_store
-from dgmm.io.stored import (
-    Format,
-    Stored,
-    StoredFile,
-    list_files,
-    named_variable,
-    positions,
-)
-from dgmm.io.xarray_layout import (
+from dgmm.io.grid import Coordinate, Region, n_samples_in
+from dgmm.io.sources.cell_area import relative_areas
+from dgmm.io.sources.coordinates import coordinates_of
+from dgmm.io.sources.files import StoredFile, list_files
+from dgmm.io.sources.format import Format, Stored, named_variable, positions
+from dgmm.io.sources.selection import Selection, Weights
+from dgmm.io.sources.xarray_dimensions import (
     chosen_variables,
     feature_dims,
     feature_names,
@@ -37,8 +29,10 @@ from dgmm.io.xarray_layout import (
     sizes,
     storage_chunks,
 )
-from dgmm.io.xarray_opening import engine_of, is_netcdf, metadata_files, opened
-from dgmm.io.zarr_source import check_chunks, refuse_fewer_files
+from dgmm.io.sources.xarray_files import engine_of, is_netcdf, metadata_files, opened
+from dgmm.io.sources.zarr import check_chunks, refuse_fewer_files
+from dgmm.io.storage.location import Place
+from dgmm.io.storage.zarr_arrays import zarr_store
 
 if TYPE_CHECKING:  # it is optional
     import xarray

@@ -10,8 +10,8 @@ import pytest
 import xarray
 
 from dgmm.errors import DgmmError
-from dgmm.io.selection import Selection
-from dgmm.io.sources import open_source
+from dgmm.io.sources.selection import Selection
+from dgmm.io.sources.source import open_source
 
 SECONDS = 5  # of CPU, so that others on the machine change nothing
 OUTCOMES = {"read", "ConfigurationError", "DataError", "InputChangedError", "StorageError"}

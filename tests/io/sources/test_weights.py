@@ -6,8 +6,8 @@ import zarr
 
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.errors import ConfigurationError, DataError, InputNotFoundError
-from dgmm.io.selection import Selection, Weights
-from dgmm.io.sources import open_source
+from dgmm.io.sources.selection import Selection, Weights
+from dgmm.io.sources.source import open_source
 from dgmm.run.configuration import loads
 from dgmm.run.preparation import prepare
 from tests.engine.recording import SYNCHRONOUS

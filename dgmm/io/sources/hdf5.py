@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, MissingExtraError
-from dgmm.io.selection import Region, Selection
+from dgmm.io.grid import Region
+from dgmm.io.sources.files import list_files
+from dgmm.io.sources.format import Format, Stored, listed, n_chunks
+from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import Place, open_binary
-from dgmm.io.stored import Format, Stored, list_files, listed, n_chunks
 
 _SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
 _MISSING = ("_FillValue", "missing_value")  # attributes that name what stands for no value

@@ -4,8 +4,8 @@ import logging
 
 from dgmm.io.grid import Grid
 from dgmm.io.partition import TARGET_BYTES
+from dgmm.io.sources.format import Format, Stored
 from dgmm.io.storage.location import Location
-from dgmm.io.stored import Format, Stored
 
 _DECODED_PER_SECOND = 500e6  # bytes, by one core, in a good layout of any format
 _WORTH_A_WORD = 64 << 20  # bytes; smaller datasets are read in no time

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import zarr
 
 from dgmm.errors import DataError, MissingExtraError
+from dgmm.io.sources.files import StoredFile, list_files
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import zarr_store
-from dgmm.io.stored import StoredFile, list_files
 
 if TYPE_CHECKING:  # it is optional
     import xarray

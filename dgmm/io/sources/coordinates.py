@@ -2,15 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.io.grid import Grid
+from dgmm.io.grid import Coordinate, Grid, Region
 from dgmm.io.partition import chunk_shape
-from dgmm.io.selection import Region
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import create_array, storage_failures
 from dgmm.io.wanted import RESERVED
@@ -22,29 +20,6 @@ if TYPE_CHECKING:  # it is optional
 _LEFT_OUT = {"bounds", "climatology", "coordinates", "formula_terms", "grid_mapping", "_FillValue"}
 _KINDS = "biufUSOT"
 _CHUNK_VALUES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Coordinate:
-    """A coordinate of samples, of which no value has been read.
-
-    Attributes
-    ----------
-    name : str
-    dims : tuple of str
-        Some of the samples' dimensions.
-    shape : tuple of int
-    dtype : str
-        ``"str"`` for text.
-    attributes : tuple of (str, object)
-        As JSON can hold them; times are numbers since a date that ``units`` says.
-    """
-
-    name: str
-    dims: tuple[str, ...]
-    shape: tuple[int, ...]
-    dtype: str
-    attributes: tuple[tuple[str, Any], ...] = ()
 
 
 def coordinates_of(dataset: "xarray.Dataset", dims: tuple[str, ...]) -> tuple[Coordinate, ...]:

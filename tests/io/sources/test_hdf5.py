@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dgmm.errors import ConfigurationError, DataError, MissingExtraError, StorageError
-from dgmm.io.selection import Selection, Weights
-from dgmm.io.sources import open_source
+from dgmm.io.sources.selection import Selection, Weights
+from dgmm.io.sources.source import open_source
 
 N = 50
 

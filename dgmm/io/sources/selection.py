@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Region = tuple[slice, ...]
 """Samples to read: a slice with start and stop for each of their dimensions."""
 
 

@@ -11,8 +11,8 @@ from zarr.codecs import ZstdCodec
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.errors import DataError, InputChangedError, StorageError
-from dgmm.io.selection import Selection
-from dgmm.io.sources import open_source
+from dgmm.io.sources.selection import Selection
+from dgmm.io.sources.source import open_source
 from tests.engine.recording import SYNCHRONOUS
 
 CHECKED = ZstdCodec(level=1, checksum=True)

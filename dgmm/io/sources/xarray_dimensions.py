@@ -6,9 +6,9 @@ from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
 from dgmm.errors import ConfigurationError, DataError
-from dgmm.io.selection import Selection
+from dgmm.io.sources.format import MOST_FEATURES, listed
+from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import Place
-from dgmm.io.stored import MOST_FEATURES, listed
 
 if TYPE_CHECKING:  # it is optional
     import xarray

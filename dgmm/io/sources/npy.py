@@ -8,9 +8,11 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError
-from dgmm.io.selection import Region, Selection
+from dgmm.io.grid import Region
+from dgmm.io.sources.files import list_files
+from dgmm.io.sources.format import Format, Stored, refuse_choices
+from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import Place, open_binary
-from dgmm.io.stored import Format, Stored, list_files, refuse_choices
 
 _HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 

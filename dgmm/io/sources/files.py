@@ -1,0 +1,103 @@
+"""The files that a path stands for: itself, those below it, or those that match it."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dgmm.io.storage.location import Place, is_pattern
+
+if TYPE_CHECKING:
+    from dgmm.io.storage.object_store import StorePath
+
+_VERSIONS = ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime", "created")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StoredFile:
+    """One file that a dataset consists of.
+
+    Attributes
+    ----------
+    key : str
+        Path relative to the dataset.
+    size : int
+        Bytes.
+    version : int or str
+        Changes with the content: time of the last modification, nanoseconds since 1970; in an
+        object store, the entity tag where there is one.
+    """
+
+    key: str
+    size: int
+    version: int | str
+
+
+def root_of(path: Place) -> Place:
+    """What the keys of `files_at` are relative to, a directory."""
+    if is_pattern(path):
+        return next(parent for parent in path.parents if not is_pattern(parent))
+    return path if path.is_dir() else path.parent
+
+
+def files_at(path: Place) -> tuple[StoredFile, ...]:
+    """Every file at, below or matching a path, in the order of their keys.
+
+    Raises
+    ------
+    OSError
+        If a directory cannot be listed.
+    """
+    if not is_pattern(path):
+        return list_files(path)
+    root = root_of(path)
+    found: set[StoredFile] = set()
+    for match in root.glob(_below(root, path)):
+        prefix = _below(root, match if match.is_dir() else match.parent)
+        found |= {replace(f, key=f"{prefix}/{f.key}".lstrip("/")) for f in list_files(match)}
+    return tuple(sorted(found))
+
+
+def _below(root: Place, path: Place) -> str:
+    """The path of something below a directory, relative to it."""
+    return str(path).removeprefix(str(root)).strip("/")
+
+
+def list_files(path: Place) -> tuple[StoredFile, ...]:
+    """Every file at or below ``path``, in the order of their keys.
+
+    Raises
+    ------
+    OSError
+        If a directory cannot be listed.
+    """
+    if not isinstance(path, Path):
+        return tuple(sorted(_listed(path)))
+    if path.is_file():
+        return (_stored_file(path.name, path.stat()),)
+    return tuple(sorted(_walk(path, "")))
+
+
+def _listed(place: "StorePath") -> Iterator[StoredFile]:
+    """Every object at or below a place in a store, in one listing."""
+    root = place.path.rstrip("/")
+    for key, facts in place.objects().items():
+        versions = (str(facts[name]) for name in _VERSIONS if facts.get(name) is not None)
+        relative = key.removeprefix(root).lstrip("/") or place.name
+        yield StoredFile(relative, facts["size"] or 0, next(versions, ""))
+
+
+def _walk(directory: Path, prefix: str) -> list[StoredFile]:
+    files: list[StoredFile] = []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                files += _walk(directory / entry.name, f"{prefix}{entry.name}/")
+            else:
+                files.append(_stored_file(prefix + entry.name, entry.stat()))
+    return files
+
+
+def _stored_file(key: str, status: os.stat_result) -> StoredFile:
+    return StoredFile(key, status.st_size, status.st_mtime_ns)
