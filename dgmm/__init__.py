@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dgmm.estimator import GaussianMixture, SweepResult, sweep
-    from dgmm.io.reader import Result, open_result
+    from dgmm.io.results.result import Result, open_result
 
 __version__ = "0.1.0"
 
@@ -16,9 +16,9 @@ _OF_RESULTS = ("Result", "open_result")
 def __getattr__(name: str) -> Any:
     """Import what is asked for, so that ``import dgmm`` and the command stay light."""
     if name in _OF_RESULTS:
-        from dgmm.io import reader
+        from dgmm.io.results import result
 
-        return getattr(reader, name)
+        return getattr(result, name)
     if name in __all__:
         from dgmm import estimator
 

@@ -31,7 +31,7 @@ def score(
     quiet: bool,
 ) -> None:
     """Assign the rows of INPUT by the model of RESULT, an output directory or one run of it."""
-    from dgmm.io.reader import open_result
+    from dgmm.io.results.result import open_result
     from dgmm.run import scoring
     from dgmm.run.signals import stoppable
     from dgmm.run.speech import speaking
@@ -67,7 +67,7 @@ def runs(
     storage_options: dict[str, Any] | None,
 ) -> None:
     """List the runs that OUTPUT keeps, newest first; show or publish one, or prune old ones."""
-    from dgmm.io.runs import find_run, list_runs
+    from dgmm.io.results.output import find_run, list_runs
     from dgmm.io.storage.location import output_place
     from dgmm.run import runs as kept
     from dgmm.run.endings import printable
@@ -97,7 +97,7 @@ def runs(
 @in_a_store
 def report(result: str, output: str | None, storage_options: dict[str, Any] | None) -> None:
     """Draw the report of RESULT, an output directory or one run of it, as one HTML file."""
-    from dgmm.io.reader import open_result
+    from dgmm.io.results.result import open_result
     from dgmm.io.storage.location import output_place
     from dgmm.report import publish_report, write_report
 

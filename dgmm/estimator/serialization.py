@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from dgmm import __version__
 from dgmm.errors import OutputError
 from dgmm.estimator import attributes
-from dgmm.io.layout import COVARIANCE_DIMENSIONS
-from dgmm.io.reader import Result, open_result
+from dgmm.io.results.layout import COVARIANCE_DIMENSIONS
+from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.group import Variable, read_group, write_group
 from dgmm.io.storage.zarr_arrays import attributes_of, is_committed
 from dgmm.mixture.result import FitResult

@@ -10,7 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from dgmm.estimator import attributes
-from dgmm.io.reader import Result
+from dgmm.io.results.result import Result
 from dgmm.mixture.given import Given
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.result import FitResult

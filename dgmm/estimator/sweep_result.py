@@ -13,7 +13,7 @@ from dgmm.errors import MissingExtraError
 from dgmm.estimator import attributes, serialization
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.silhouette import CRITERION as SILHOUETTE
-from dgmm.io.reader import open_result
+from dgmm.io.results.result import open_result
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.result import FitResult, rank
 

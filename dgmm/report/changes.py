@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dgmm.io.reader import Result
+from dgmm.io.results.result import Result
 from dgmm.mixture.drift import ComponentDrift
 from dgmm.mixture.prediction import SKEW, Estimate
 from dgmm.mixture.verdict import Drift, Verdict

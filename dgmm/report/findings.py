@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dgmm.io.reader import Result
-from dgmm.io.record import Record
+from dgmm.io.results.record import Record
+from dgmm.io.results.result import Result
 from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.result import FitResult

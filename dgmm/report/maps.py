@@ -7,9 +7,9 @@ import zarr
 from matplotlib.colors import ListedColormap
 from numpy.typing import NDArray
 
-from dgmm.io.reader import Result
+from dgmm.io.results.assignment_schema import MISSING
+from dgmm.io.results.result import Result
 from dgmm.io.sources.image import stride
-from dgmm.io.wanted import MISSING
 from dgmm.mixture.alignment import Labelling
 from dgmm.report.colours import PALE, component_colours
 from dgmm.report.drawing import WIDTH, Picture, drawn, panel

@@ -2,9 +2,9 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from dgmm.io.layout import run_name
-from dgmm.io.reader import Result
-from dgmm.io.record import read_record
+from dgmm.io.results.layout import run_name
+from dgmm.io.results.record import read_record
+from dgmm.io.results.result import Result
 from dgmm.report import figures, summary
 from dgmm.report.changes import changes_of
 from dgmm.report.drawing import Picture, styled

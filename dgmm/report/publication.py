@@ -4,8 +4,8 @@ import importlib
 import json
 
 from dgmm.errors import MissingExtraError, OutputError
-from dgmm.io.layout import LATEST_LINK, LATEST_POINTER, LATEST_REPORT, report_path, run_name
-from dgmm.io.reader import Result, open_result
+from dgmm.io.results.layout import LATEST_LINK, LATEST_POINTER, LATEST_REPORT, report_path, run_name
+from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.atomic_writes import make_directory, remove_leftovers, replace_file
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import creation_failures

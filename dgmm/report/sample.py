@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from dgmm.io.record import Record
+from dgmm.io.results.record import Record
 from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.preparation import Preparation

@@ -6,10 +6,10 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dgmm.io.reader import Result
-from dgmm.io.record import Record
+from dgmm.io.results.assignment_schema import MISSING
+from dgmm.io.results.record import Record
+from dgmm.io.results.result import Result
 from dgmm.io.sources.image import stride
-from dgmm.io.wanted import MISSING
 from dgmm.report.colours import component_colours
 from dgmm.report.drawing import Picture, as_jpeg, as_png
 from dgmm.report.maps import places_of

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.io.record import Record
+from dgmm.io.results.record import Record
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.structures import structure_of

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from dgmm.engine.events import STAGE_NAMES
-from dgmm.io.layout import run_name
-from dgmm.io.reader import Result
-from dgmm.io.record import Record
+from dgmm.io.results.layout import run_name
+from dgmm.io.results.record import Record
+from dgmm.io.results.result import Result
 from dgmm.mixture.result import FitResult
 from dgmm.report.colours import component_colours
 from dgmm.report.findings import rows_fitted

@@ -11,13 +11,13 @@ from dgmm.engine.assignment import Assigned, assign_all
 from dgmm.engine.passes import Reader
 from dgmm.engine.profile import Profile
 from dgmm.errors import StorageError
-from dgmm.io import assignments
-from dgmm.io.block_store import create_blocks
-from dgmm.io.checkpoint import Checkpoint
-from dgmm.io.sources.coordinates import write_coordinate
+from dgmm.io.results import assignment_arrays
+from dgmm.io.results.assignment_arrays import write_coordinate
+from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.block_records import create_blocks
+from dgmm.io.results.checkpoint import Checkpoint
 from dgmm.io.sources.source import Source
 from dgmm.io.storage.location import Place
-from dgmm.io.wanted import Wanted
 from dgmm.mixture.components import outlier_threshold, pivots_of, sample_quantiles
 from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
@@ -100,9 +100,9 @@ def assign_rows(
         If fewer rows were written than there are.
     """
     model = digest_of(mixture)
-    if not (checkpoint.has_assignments(model) and assignments.are_begun(path, wanted)):
+    if not (checkpoint.has_assignments(model) and assignment_arrays.are_begun(path, wanted)):
         beside = [found.name for found in source.coordinates if found.name not in source.grid.dims]
-        assignments.create_assignments(path, source.grid, wanted, chunk_shape, beside)
+        assignment_arrays.create_assignments(path, source.grid, wanted, chunk_shape, beside)
         checkpoint.keep_assignments(model)
     shape = pivots_of(mixture, preparation).shape
     create_blocks(path, reader.dataset.n_blocks, len(source.grid.dims), shape)

@@ -9,10 +9,10 @@ from dgmm.engine.fit import Fit, rules_for
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.stages import weighty
 from dgmm.errors import HeldBackError
-from dgmm.io.drift_store import read_drift
-from dgmm.io.layout import run_name, run_path
-from dgmm.io.reader import Result
-from dgmm.io.runs import is_held_back
+from dgmm.io.results.drift_arrays import read_drift
+from dgmm.io.results.layout import run_name, run_path
+from dgmm.io.results.output import is_held_back
+from dgmm.io.results.result import Result
 from dgmm.io.storage.location import Place
 from dgmm.mixture.repeats import Counts, Repeats, Sampled, repeats
 from dgmm.mixture.verdict import Drift, Limits, Verdict

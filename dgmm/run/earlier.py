@@ -8,9 +8,9 @@ import numpy as np
 
 from dgmm.engine.fit import Fit
 from dgmm.errors import DataError, InputNotFoundError
-from dgmm.io.layout import LATEST_POINTER, run_name
-from dgmm.io.reader import Result, open_result
-from dgmm.io.runs import list_runs
+from dgmm.io.results.layout import LATEST_POINTER, run_name
+from dgmm.io.results.output import list_runs
+from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.location import absolute_location, output_place
 from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.mixture.alignment import Alignment, Labelling, align

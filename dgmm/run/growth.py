@@ -17,12 +17,12 @@ from dgmm.engine.assignment import Assigned, Origin
 from dgmm.engine.dataset import Dataset
 from dgmm.errors import InputNotFoundError
 from dgmm.io.grid import Grid
-from dgmm.io.layout import run_name
-from dgmm.io.reader import Result
-from dgmm.io.runs import Run, list_runs
+from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.layout import run_name
+from dgmm.io.results.output import Run, list_runs
+from dgmm.io.results.result import Result
 from dgmm.io.sources.dask_blocks import sha256_of
 from dgmm.io.storage.location import Place
-from dgmm.io.wanted import Wanted
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.preparation import Preparation
 

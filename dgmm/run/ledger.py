@@ -11,7 +11,7 @@ import numpy as np
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import READ_ALL_ROWS, Event, Observer, PassFinished, Resumed
 from dgmm.engine.profile import Profile
-from dgmm.io.record import Record, StageRecord, thinned
+from dgmm.io.results.record import Record, StageRecord, thinned
 from dgmm.io.sources.image import Picture
 
 _MOST_WARNINGS = 50

@@ -12,11 +12,11 @@ from dgmm.engine.fit_options import SAMPLE_ROWS, FitOptions
 from dgmm.engine.memory import Projection
 from dgmm.errors import ConfigurationError
 from dgmm.io.grid import Grid
-from dgmm.io.layout import FORMAT_VERSION, run_name
 from dgmm.io.partition import chunk_shape
-from dgmm.io.reader import Result
+from dgmm.io.results.assignment_schema import RESERVED
+from dgmm.io.results.layout import FORMAT_VERSION, run_name
+from dgmm.io.results.result import Result
 from dgmm.io.sources.source import Source, open_source
-from dgmm.io.wanted import RESERVED
 from dgmm.mixture.preparation import PreparationRule
 from dgmm.run.configuration import Configuration, identity
 from dgmm.run.earlier import (

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dgmm.errors import OutputError
-from dgmm.io.layout import LATEST_REPORT, report_path
-from dgmm.io.runs import Run, find_run, held_back, list_runs, remove_run, superfluous
+from dgmm.io.results.commit import publish_run
+from dgmm.io.results.layout import LATEST_REPORT, report_path
+from dgmm.io.results.output import Run, find_run, held_back, list_runs, remove_run, superfluous
 from dgmm.io.storage.location import Place, output_place
 from dgmm.io.storage.lock import only_writer
-from dgmm.io.writer import publish_run
 from dgmm.run.reporting import report_on
 
 _FACTS = (

@@ -9,14 +9,14 @@ from typing import Any
 from dgmm.engine.assignment import Assigned
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.passes import Reader
-from dgmm.io import writer
-from dgmm.io.checkpoint import Checkpoint
-from dgmm.io.layout import attempt_path, run_path
-from dgmm.io.reader import Result, open_result
+from dgmm.io.results import commit
+from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.checkpoint import Checkpoint
+from dgmm.io.results.layout import attempt_path, run_path
+from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.location import Place, output_place
 from dgmm.io.storage.lock import only_writer
 from dgmm.io.storage.zarr_arrays import storage_failures
-from dgmm.io.wanted import Wanted
 from dgmm.mixture.components import components_of, pivots_of
 from dgmm.mixture.result import Sweep
 from dgmm.run.assigning import assign_rows, digest_of
@@ -121,16 +121,16 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
     path = run_path(output, run_id)
     attempt = attempt_path(output, _named(prepared.attempt_id, result))
     with storage_failures(output):
-        was_complete = writer.is_complete(output, run_id)
-        is_done = writer.is_published(output, run_id) and not attempt.exists()
+        was_complete = commit.is_complete(output, run_id)
+        is_done = commit.is_published(output, run_id) and not attempt.exists()
     if not is_done:
         with only_writer(output) as confirm:
             facts = replace(facts_for_checkpoint(prepared), run_id=run_id)
             checkpoint = Checkpoint(attempt, facts, confirm=confirm)
-            if not writer.is_complete(output, run_id):
+            if not commit.is_complete(output, run_id):
                 _complete(result, configuration, prepared, path, output, checkpoint, observer)
             confirm()
-            writer.publish_run(output, run_id)
+            commit.publish_run(output, run_id)
             checkpoint.discard()
     found = open_result(path).attributes
     return Scored(
@@ -158,10 +158,10 @@ def _complete(
     is_begun = checkpoint.has_assignments(digest_of(mixture))
     if not is_begun:
         for earlier in checkpoint.runs():  # of an input that has changed since
-            writer.discard_run(output, earlier)
+            commit.discard_run(output, earlier)
         checkpoint.load()  # which makes an empty directory
         checkpoint.begin()
-    run = writer.start_run(output, path.name.removesuffix(".zarr"), resume=is_begun)
+    run = commit.start_run(output, path.name.removesuffix(".zarr"), resume=is_begun)
     wanted = Wanted(
         settings.assignments,
         result.labelling.labels,
@@ -194,7 +194,7 @@ def _complete(
     }
     sweep = Sweep((best,), result.sweep.criterion, best, n_passes=1)
     checkpoint.confirm()
-    contents = writer.Contents(
+    contents = commit.Contents(
         sweep,
         result.feature_names,
         attributes,
@@ -202,7 +202,7 @@ def _complete(
         components,
         labelling=result.labelling,
     )
-    writer.commit_run(run, contents)
+    commit.commit_run(run, contents)
 
 
 def _facts(result: Result, assigned: Assigned) -> dict[str, Any]:

@@ -12,16 +12,16 @@ from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.passes import Reader
 from dgmm.engine.stages import weighty
-from dgmm.io import writer
-from dgmm.io.checkpoint import Checkpoint, Facts
-from dgmm.io.layout import attempt_path, run_name, run_path
-from dgmm.io.reader import open_result
-from dgmm.io.runs import is_held_back, is_overtaken
+from dgmm.io.results import commit
+from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.checkpoint import Checkpoint, Facts
+from dgmm.io.results.layout import attempt_path, run_name, run_path
+from dgmm.io.results.output import is_held_back, is_overtaken
+from dgmm.io.results.result import open_result
 from dgmm.io.sources.image import picture_of
 from dgmm.io.storage.location import Place, output_place
 from dgmm.io.storage.lock import only_writer
 from dgmm.io.storage.zarr_arrays import storage_failures
-from dgmm.io.wanted import Wanted
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.components import Components, components_of, pivots_of
 from dgmm.mixture.repeats import multiplicities
@@ -92,15 +92,15 @@ def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finish
     output = output_place(wanted.path, wanted.storage_options)
     path, attempt = run_path(output, run_id), attempt_path(output, prepared.attempt_id)
     with storage_failures(output):
-        already_complete = writer.is_complete(output, run_id)
+        already_complete = commit.is_complete(output, run_id)
         goes_on = configuration.model.start_from is not None
-        is_published = already_complete if goes_on else writer.is_published(output, run_id)
+        is_published = already_complete if goes_on else commit.is_published(output, run_id)
         is_done = is_published and not attempt.exists()
     if not already_complete:  # better now than after the cluster has started
         check_memory(prepared, expected_capacity(configuration.cluster))
     if not is_done:
         with only_writer(output) as confirm:
-            already_complete = writer.is_complete(output, run_id)
+            already_complete = commit.is_complete(output, run_id)
             checkpoint = Checkpoint(attempt, facts_for_checkpoint(prepared), confirm=confirm)
             if not already_complete:
                 _complete(configuration, prepared, output, checkpoint, ledger, fresh=fresh)
@@ -109,7 +109,7 @@ def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finish
             confirm()
             is_old = goes_on and is_overtaken(output, run_id)
             if not is_old and not is_held_back(output, run_id):
-                writer.publish_run(output, run_id)
+                commit.publish_run(output, run_id)
             if configuration.output.report:
                 report_on(path)
             _discard(output, checkpoint.runs())
@@ -135,7 +135,7 @@ def _complete(
     if progress is None:
         _discard(output, begun)
     checkpoint.begin()
-    path = writer.start_run(output, prepared.run_id, resume=progress is not None)
+    path = commit.start_run(output, prepared.run_id, resume=progress is not None)
     with open_cluster(
         configuration.cluster, configuration.concealment, prepared.projection
     ) as cluster:
@@ -171,7 +171,7 @@ def _complete(
     wanted, is_image = configuration.input, prepared.source.format == "image"
     picture = picture_of(wanted.path, wanted.storage_options) if is_image else None
     checkpoint.confirm()
-    contents = writer.Contents(
+    contents = commit.Contents(
         goes_on.sweep,
         prepared.dataset.feature_names,
         attributes,
@@ -181,7 +181,7 @@ def _complete(
         goes_on.labelling,
         drift,
     )
-    writer.commit_run(path, contents)
+    commit.commit_run(path, contents)
 
 
 def _assigned(
@@ -222,7 +222,7 @@ def _assigned(
 def _discard(output: Place, run_ids: tuple[str, ...]) -> None:
     """Remove those of these runs that are not complete."""
     for run_id in run_ids:
-        writer.discard_run(output, run_id)
+        commit.discard_run(output, run_id)
 
 
 def check_memory(prepared: Preparation, capacity: Capacity | None) -> None:

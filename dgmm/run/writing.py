@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from dgmm.engine.assignment import Assigned, Origin
 from dgmm.errors import StorageError
-from dgmm.io import assignments
-from dgmm.io.block_store import KeptBlock, read_block, write_block
 from dgmm.io.grid import Grid, Region, n_samples_in
+from dgmm.io.results import assignment_arrays
+from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.block_records import KeptBlock, read_block, write_block
 from dgmm.io.storage.location import Place
-from dgmm.io.wanted import Wanted
 from dgmm.mixture.density import Assignment
 
 
@@ -44,19 +44,21 @@ class AssignmentWriter:
         """Whether the chunk with these samples has been written."""
         del stop
         region = self.region(start)
-        return all(assignments.has_part(self.run, name, region) for name in self.wanted.arrays())
+        return all(
+            assignment_arrays.has_part(self.run, name, region) for name in self.wanted.arrays()
+        )
 
     def __call__(self, start: int, assignment: Assignment) -> None:
         """Write the chunk whose first sample this is."""
         region = self.region(start)
         for name, rows in self.wanted.values(assignment).items():
-            assignments.write_part(self.run, name, region, rows)
+            assignment_arrays.write_part(self.run, name, region, rows)
 
     def take(self, base: Place, start: int) -> bool:
         """Whether another run has the chunk with this first sample, which is then taken over."""
         region = self.region(start)
         names = self.wanted.arrays()
-        return all(assignments.take_part(base, self.run, name, region) for name in names)
+        return all(assignment_arrays.take_part(base, self.run, name, region) for name in names)
 
     def region(self, start: int) -> Region:
         """Where the chunk with this first sample lies."""

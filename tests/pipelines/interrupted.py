@@ -11,9 +11,9 @@ import numpy as np
 import zarr
 
 from dgmm.engine.events import PassStarted
-from dgmm.io import runs, writer
-from dgmm.io.checkpoint import Checkpoint
-from dgmm.io.reader import open_result
+from dgmm.io.results import commit, output
+from dgmm.io.results.checkpoint import Checkpoint
+from dgmm.io.results.result import open_result
 from dgmm.run import load_as, reporting
 from dgmm.run import runs as pruning
 from pipelines import nightly
@@ -55,18 +55,18 @@ def _die(*_, **__):
 
 
 MOMENTS = {
-    "the commit begins": (writer, "commit_run", True),
-    "everything but the root is written": (writer, "consolidated", True),
-    "the run is committed": (writer, "commit_run", False),
-    "the pointer is written": (writer, "_link", True),
-    "the run is published": (writer, "publish_run", False),
+    "the commit begins": (commit, "commit_run", True),
+    "everything but the root is written": (commit, "consolidated", True),
+    "the run is committed": (commit, "commit_run", False),
+    "the pointer is written": (commit, "_link", True),
+    "the run is published": (commit, "publish_run", False),
     "the report begins": (reporting, "publish_report", True),
     "the report is there": (reporting, "publish_report", False),
     "the checkpoint is gone": (Checkpoint, "discard", False),
     "scoring begins": (nightly, "score", True),
     "other data are scored": (nightly, "score", False),
     "pruning begins": (nightly, "prune", True),
-    "a run is no run any more": (runs, "remove_tree", True),
+    "a run is no run any more": (output, "remove_tree", True),
     "a run is removed": (pruning, "remove_run", False),
 }
 """What is called then, and whether the end comes before or after it."""

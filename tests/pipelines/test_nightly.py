@@ -8,7 +8,7 @@ import zarr
 
 import dgmm
 from dgmm.engine.events import PassStarted
-from dgmm.io.runs import list_runs
+from dgmm.io.results.output import list_runs
 from dgmm.io.storage.lock import only_writer
 from dgmm.run import load_as
 from pipelines.nightly import Settings, main, nightly

@@ -9,7 +9,7 @@ import zarr
 
 import dgmm
 from dgmm import GaussianMixture
-from dgmm.io.runs import list_runs
+from dgmm.io.results.output import list_runs
 from dgmm.run.runs import publish
 from pipelines.online import main
 from pipelines.online.judgement import Facts, Folded, Limits, is_worse, reason_to_refit, remembered

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from dgmm.io.assignments import create_assignments, write_part
 from dgmm.io.grid import Grid
-from dgmm.io.reader import open_result
-from dgmm.io.record import Record, StageRecord
-from dgmm.io.wanted import Wanted
-from dgmm.io.writer import Contents, commit_run, publish_run, start_run
+from dgmm.io.results.assignment_arrays import create_assignments, write_part
+from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.commit import Contents, commit_run, publish_run, start_run
+from dgmm.io.results.record import Record, StageRecord
+from dgmm.io.results.result import open_result
 from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.parameters import Parameters

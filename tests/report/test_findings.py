@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dgmm.io.reader import Result
+from dgmm.io.results.result import Result
 from dgmm.mixture.alignment import Labelling
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.parameters import Parameters

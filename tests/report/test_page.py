@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from dgmm.errors import MissingExtraError, OutputError
-from dgmm.io.assignments import create_assignments, write_part
 from dgmm.io.grid import Grid
-from dgmm.io.reader import open_result
+from dgmm.io.results.assignment_arrays import create_assignments, write_part
+from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.commit import Contents, commit_run, start_run
+from dgmm.io.results.result import open_result
 from dgmm.io.storage.zarr_arrays import write_small
-from dgmm.io.wanted import Wanted
-from dgmm.io.writer import Contents, commit_run, start_run
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.result import Sweep

@@ -9,7 +9,7 @@ import zarr
 from click.testing import CliRunner
 
 from dgmm.cli import dgmm as command
-from dgmm.io.reader import open_result
+from dgmm.io.results.result import open_result
 from tests.bad_arrays import FITTED, NOT_NUMBERS, REFUSED, SAME_BITS, plain
 
 ALL = ["labels", "log_density"]

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from dgmm.cli import dgmm
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit import FitOptions, fit
-from dgmm.io.reader import open_result
+from dgmm.io.results.result import open_result
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
 from dgmm.mixture.density import assign

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.errors import ConfigurationError
 from dgmm.io import grid
-from dgmm.io.reader import open_result
-from dgmm.io.sources.source import coordinates
+from dgmm.io.results.result import open_result
+from dgmm.io.sources import coordinates
 from dgmm.mixture.density import assign
 from dgmm.run.configuration import loads
 from dgmm.run.preparation import prepare

@@ -13,9 +13,9 @@ import zarr
 from click.testing import CliRunner
 
 from dgmm.cli import dgmm as command
-from dgmm.io import assignments
-from dgmm.io.reader import open_result
-from dgmm.io.runs import list_runs, remove_run
+from dgmm.io.results import assignment_arrays
+from dgmm.io.results.output import list_runs, remove_run
+from dgmm.io.results.result import open_result
 from dgmm.io.storage.atomic_writes import share_file
 from dgmm.run import stages
 from dgmm.run.configuration import loads
@@ -62,8 +62,8 @@ class Writes:
 
     def __init__(self, monkeypatch):
         self.starts = []
-        self._write = assignments.write_part
-        monkeypatch.setattr(assignments, "write_part", self)
+        self._write = assignment_arrays.write_part
+        monkeypatch.setattr(assignment_arrays, "write_part", self)
 
     def __call__(self, run, name, region, rows):
         self.starts.append((name, region[0].start))
@@ -395,7 +395,7 @@ def test_an_interrupted_score_goes_on_and_builds_on_the_same_run(model, tmp_path
         return share_file(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(assignments, "share_file", share)
+        patch.setattr(assignment_arrays, "share_file", share)
         with pytest.raises(KeyboardInterrupt):
             scored(model, path, tmp_path / "out", alone)
     found = scored(model, path, tmp_path / "out")

@@ -11,17 +11,17 @@ from click.testing import CliRunner
 
 from dgmm.cli import dgmm as command
 from dgmm.errors import HeldBackError, InputNotFoundError, OutputError, TemporaryError
-from dgmm.io.layout import LATEST_LINK
-from dgmm.io.reader import open_result
-from dgmm.io.runs import held_back, list_runs
+from dgmm.io.results.commit import Contents, commit_run, publish_run, start_run
+from dgmm.io.results.layout import LATEST_LINK
+from dgmm.io.results.output import held_back, list_runs
+from dgmm.io.results.result import open_result
 from dgmm.io.storage.lock import only_writer
-from dgmm.io.writer import Contents, commit_run, publish_run, start_run
 from dgmm.mixture.repeats import Repeats
 from dgmm.mixture.verdict import Verdict
 from dgmm.run.configuration import loads, resolved
 from dgmm.run.runs import facts_of, lines_of, publish
 from dgmm.run.stages import run
-from tests.io.test_result_store import NAMES, a_sweep
+from tests.io.results.test_results import NAMES, a_sweep
 from tests.run.victim import attempt, digest
 
 BAD = {"verdict": "broken", "held_back": True}

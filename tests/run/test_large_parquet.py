@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dgmm.io.reader import open_result
+from dgmm.io.results.result import open_result
 from dgmm.mixture.density import assign
 from dgmm.run.configuration import load
 from dgmm.run.preparation import prepare

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from dgmm.cli import dgmm as command
 from dgmm.run.configuration import loads
 from dgmm.run.stages import run
-from tests.io.test_checkpoint import mutations
+from tests.io.results.test_checkpoint import mutations
 from tests.run.victim import configuration, digest, interrupt, write_clumps
 
 MOMENTS = {"sample": ("sample", 1), "fit": ("fit", 1), "assign": ("assign", 0)}

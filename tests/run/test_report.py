@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from dgmm.cli import dgmm as command
 from dgmm.errors import MissingExtraError
-from dgmm.io.reader import open_result
-from dgmm.io.record import read_record
+from dgmm.io.results.record import read_record
+from dgmm.io.results.result import open_result
 from dgmm.report import drawing, page
 from dgmm.run import reporting
 from dgmm.run.configuration import loads

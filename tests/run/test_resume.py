@@ -10,8 +10,8 @@ import zarr
 
 from dgmm.engine.events import PassFinished, PassStarted, Resumed
 from dgmm.errors import InputChangedError, OutputError, StorageError, TemporaryError
-from dgmm.io import assignments
-from dgmm.io.reader import open_result
+from dgmm.io.results import assignment_arrays
+from dgmm.io.results.result import open_result
 from dgmm.run.configuration import loads
 from dgmm.run.stages import run
 from tests.run.victim import (
@@ -109,8 +109,8 @@ class Written:
     def __init__(self, monkeypatch, fail_after=10**9):
         self.starts = []
         self._fail_after = fail_after
-        self._write = assignments.write_part
-        monkeypatch.setattr(assignments, "write_part", self)
+        self._write = assignment_arrays.write_part
+        monkeypatch.setattr(assignment_arrays, "write_part", self)
 
     def __call__(self, path, name, region, rows):
         if len(self.starts) == self._fail_after:

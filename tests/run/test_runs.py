@@ -6,14 +6,14 @@ import shutil
 import pytest
 
 from dgmm.errors import InputNotFoundError, OutputError, StorageError, TemporaryError
-from dgmm.io.checkpoint import Checkpoint, Facts
-from dgmm.io.layout import LATEST_POINTER, run_path
-from dgmm.io.reader import open_result
-from dgmm.io.runs import find_run, list_runs, remove_run, superfluous
+from dgmm.io.results.checkpoint import Checkpoint, Facts
+from dgmm.io.results.commit import Contents, commit_run, publish_run, start_run
+from dgmm.io.results.layout import LATEST_POINTER, run_path
+from dgmm.io.results.output import find_run, list_runs, remove_run, superfluous
+from dgmm.io.results.result import open_result
 from dgmm.io.storage.lock import only_writer
-from dgmm.io.writer import Contents, commit_run, publish_run, start_run
 from dgmm.run.runs import facts_of, lines_of, prune
-from tests.io.test_result_store import NAMES, a_sweep
+from tests.io.results.test_results import NAMES, a_sweep
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_a_run_whose_removal_is_cut_short_is_no_run_any_more(output, monkeypatch
     def crash(path):
         raise OSError(f"{path} is gone away")
 
-    monkeypatch.setattr("dgmm.io.runs.remove_tree", crash)
+    monkeypatch.setattr("dgmm.io.results.output.remove_tree", crash)
     with pytest.raises(StorageError, match="is gone away"):
         remove_run(output, find_run(output, "run-c"))
     assert not find_run(output, "run-c").is_complete

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 import dgmm
 from dgmm.cli import dgmm as command
 from dgmm.errors import DataError
-from dgmm.io.reader import open_result
-from dgmm.io.runs import list_runs
+from dgmm.io.results.output import list_runs
+from dgmm.io.results.result import open_result
 from dgmm.mixture.density import assign
 from dgmm.mixture.preparation import Preparation
 from dgmm.report import summary

@@ -13,7 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from dgmm.engine.events import PassFinished
 from dgmm.errors import DataError, MemoryLimitError
-from dgmm.io.reader import open_result
+from dgmm.io.results.result import open_result
 from dgmm.mixture.density import assign
 from dgmm.run.configuration import loads
 from dgmm.run.plan import plan

@@ -7,8 +7,8 @@ import zarr
 
 import dgmm
 from dgmm.errors import DataError, InputNotFoundError
-from dgmm.io import writer
-from dgmm.io.runs import list_runs
+from dgmm.io.results import commit
+from dgmm.io.results.output import list_runs
 from dgmm.mixture.candidate import Status
 from dgmm.run.configuration import loads
 from dgmm.run.earlier import starting_from
@@ -157,7 +157,7 @@ def test_a_run_that_another_has_overtaken_is_not_published_any_more(tmp_path, mo
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "publish_run", crash)
+        patch.setattr(commit, "publish_run", crash)
         with pytest.raises(Crash):
             run(configurations[1])
     last = run(configurations[2]).path

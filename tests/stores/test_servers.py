@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from dgmm.errors import TemporaryError
-from dgmm.io.reader import open_result
+from dgmm.io.results.result import open_result
 from dgmm.io.storage.lease import leased
 from dgmm.io.storage.location import output_place
 from dgmm.run.configuration import loads

@@ -6,8 +6,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from dgmm.errors import OutputError, StorageError
-from dgmm.io import writer
-from dgmm.io.reader import open_result
+from dgmm.io.results import commit
+from dgmm.io.results.result import open_result
 from dgmm.io.storage.location import output_place
 from dgmm.run.configuration import loads
 from dgmm.run.stages import run
@@ -122,7 +122,7 @@ def interrupted(prepared, monkeypatch):
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "commit_run", crash)
+        patch.setattr(commit, "commit_run", crash)
         with pytest.raises(Crash):
             run(loads(text))
 

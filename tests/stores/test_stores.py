@@ -25,7 +25,7 @@ from dgmm.errors import (
     OutputError,
     StorageError,
 )
-from dgmm.io.reader import open_result
+from dgmm.io.results.result import open_result
 from dgmm.io.sources.selection import Selection
 from dgmm.io.sources.source import open_source
 from dgmm.io.storage.atomic_writes import share_file
@@ -143,7 +143,7 @@ def test_a_score_of_grown_data_copies_within_the_store_what_is_known(store, loca
     write_zarr(f"{url}/x.zarr", options, rows)
     scored(f"{url}/out")
     write_zarr(f"{url}/x.zarr", options, np.concatenate([rows, rows]), overwrite=True)
-    monkeypatch.setattr("dgmm.io.assignments.share_file", share)
+    monkeypatch.setattr("dgmm.io.results.assignment_arrays.share_file", share)
     found, scratch = (scored(f"{url}/{name}") for name in ("out", "scratch"))
     assert (found.n_new, scratch.n_new) == (600, 1_000)
     assert [path.rpartition("/assignments/")[2] for path in sorted(copied)] == [

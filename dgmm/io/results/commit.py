@@ -16,13 +16,14 @@ import numpy as np
 import zarr
 
 from dgmm.errors import OutputError, StorageError
-from dgmm.io.block_store import are_kept, blocks_path
-from dgmm.io.components_store import write_components
-from dgmm.io.drift_store import write_drift
-from dgmm.io.labels_store import write_labels
-from dgmm.io.layout import FORMAT, FORMAT_VERSION, LATEST_LINK, LATEST_POINTER, run_path
-from dgmm.io.preparation_store import write_preparation
-from dgmm.io.record import Record, write_record
+from dgmm.io.results.block_records import are_kept, blocks_path
+from dgmm.io.results.component_arrays import write_components
+from dgmm.io.results.drift_arrays import write_drift
+from dgmm.io.results.label_arrays import write_labels
+from dgmm.io.results.layout import FORMAT, FORMAT_VERSION, LATEST_LINK, LATEST_POINTER, run_path
+from dgmm.io.results.record import Record, write_record
+from dgmm.io.results.sweep_arrays import read_sweep, summary, write_sweep
+from dgmm.io.results.transform_arrays import write_preparation
 from dgmm.io.storage.atomic_writes import (
     make_directory,
     remove_leftovers,
@@ -41,7 +42,6 @@ from dgmm.io.storage.zarr_arrays import (
     storage_failures,
     zarr_store,
 )
-from dgmm.io.sweep_store import read_sweep, summary, write_sweep
 from dgmm.mixture.alignment import Labelling
 from dgmm.mixture.components import Components
 from dgmm.mixture.preparation import Preparation

@@ -10,14 +10,14 @@ import pytest
 import xarray
 
 from dgmm.errors import OutputError, StorageError
-from dgmm.io.drift_store import read_drift
-from dgmm.io.reader import open_result
-from dgmm.io.writer import Contents, commit_run, publish_run, start_run
+from dgmm.io.results.commit import Contents, commit_run, publish_run, start_run
+from dgmm.io.results.drift_arrays import read_drift
+from dgmm.io.results.result import open_result
 from dgmm.mixture.drift import ComponentDrift
 from dgmm.mixture.prediction import Estimate, HeldOutTest, Prediction
 from dgmm.mixture.repeats import Repeats
 from dgmm.mixture.verdict import Drift, Verdict
-from tests.io.test_result_store import NAMES, a_sweep
+from tests.io.results.test_results import NAMES, a_sweep
 
 NAN = float("nan")
 DRIFT = Drift(

@@ -9,8 +9,8 @@ import pytest
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.errors import InputChangedError, OutputError, StorageError
-from dgmm.io import checkpoint as checkpoints
-from dgmm.io.checkpoint import Checkpoint, Facts
+from dgmm.io.results import checkpoint as checkpoints
+from dgmm.io.results.checkpoint import Checkpoint, Facts
 from dgmm.io.storage.value_file import DamagedError, read_sealed, write_sealed
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 

@@ -13,19 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgmm.errors import InputNotFoundError, OutputError, StorageError
-from dgmm.io import assignments, writer
 from dgmm.io.grid import Grid
 from dgmm.io.partition import chunk_shape
-from dgmm.io.reader import open_result
-from dgmm.io.storage import atomic_writes
-from dgmm.io.wanted import Wanted
-from dgmm.io.writer import (
+from dgmm.io.results import assignment_arrays, commit
+from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.commit import (
     Contents,
     commit_run,
     is_complete,
     publish_run,
     start_run,
 )
+from dgmm.io.results.result import open_result
+from dgmm.io.storage import atomic_writes
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import Assignment
 from dgmm.mixture.parameters import Parameters
@@ -73,13 +73,13 @@ def a_small_sweep(seed=0):
 
 def create_assignments(run, n_samples, n_components, names, chunk_rows):
     grid = Grid(("sample",), (n_samples,), (n_samples,))
-    assignments.create_assignments(
+    assignment_arrays.create_assignments(
         run, grid, Wanted(tuple(names), tuple(range(n_components))), (chunk_rows,)
     )
 
 
 def write_rows(run, name, start, rows):
-    assignments.write_part(run, name, (slice(start, start + len(rows)),), rows)
+    assignment_arrays.write_part(run, name, (slice(start, start + len(rows)),), rows)
     return len(rows)
 
 
@@ -273,13 +273,13 @@ def test_rows_that_were_not_written_prevent_the_commit(tmp_path):
 
 
 def test_storage_that_returns_other_values_prevents_the_commit(tmp_path, monkeypatch):
-    original = writer.write_sweep
+    original = commit.write_sweep
 
     def lie(run, sweep, names):
         original(run, sweep, names)
         zarr.open_array(run / "models" / "tied-3" / "means", mode="r+")[0, 0] = 0.25
 
-    monkeypatch.setattr(writer, "write_sweep", lie)
+    monkeypatch.setattr(commit, "write_sweep", lie)
     with pytest.raises(StorageError, match="tied-3 are read back with other values"):
         a_run(tmp_path)
     assert not is_complete(tmp_path, "run-1")
@@ -304,11 +304,11 @@ def _crash_at(monkeypatch, module, name, call):
 
 
 CRASHES = [
-    (writer, "write_sweep", 1),
-    (writer, "_verify", 1),
+    (commit, "write_sweep", 1),
+    (commit, "_verify", 1),
     *((zarr, "create_group", call) for call in range(1, 7)),
-    (writer, "sync_tree", 1),
-    (writer, "replace_file", 1),
+    (commit, "sync_tree", 1),
+    (commit, "replace_file", 1),
     (atomic_writes.os, "fsync", 1),
     (atomic_writes.Path, "replace", 1),
 ]
@@ -395,7 +395,7 @@ def test_failure_to_write_is_a_storage_error(tmp_path, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writer, "sync_tree", full)
+    monkeypatch.setattr(commit, "sync_tree", full)
     with pytest.raises(StorageError, match=r"No space left on device.*free space"):
         commit_run(start_run(tmp_path, "s"), Contents(a_sweep(), NAMES, {}))
     assert not is_complete(tmp_path, "s")
@@ -446,7 +446,7 @@ def test_parts_of_blocks_in_any_order_fill_a_grid(tmp_path_factory, shape, block
     chunk = chunk_shape(shape, block, most)
     run = start_run(tmp_path_factory.mktemp("output"), "r")
     wanted = Wanted(("labels", "responsibilities"), (0, 1))
-    assignments.create_assignments(run, grid, wanted, chunk)
+    assignment_arrays.create_assignments(run, grid, wanted, chunk)
     table = random.random((*shape, 2)).astype(np.float32)
     writer_ = AssignmentWriter(run, wanted, grid, chunk)
     parts, start = [], 0

@@ -1,4 +1,4 @@
-"""The runs that an output keeps: what they are, and doing away with old ones."""
+"""The runs of an output: found, listed and removed; and the pointer to the latest."""
 
 import json
 from collections.abc import Sequence
@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from dgmm.errors import InputNotFoundError, OutputError
-from dgmm.io.checkpoint import begun_runs
-from dgmm.io.layout import FORMAT, LATEST_POINTER, report_path, run_path
+from dgmm.io.results.checkpoint import begun_runs
+from dgmm.io.results.layout import FORMAT, LATEST_POINTER, report_path, run_path
 from dgmm.io.storage.atomic_writes import remove_tree
 from dgmm.io.storage.location import Place
-from dgmm.io.storage.zarr_arrays import ROOT_METADATA, is_committed, storage_failures
+from dgmm.io.storage.zarr_arrays import (
+    ROOT_METADATA,
+    is_committed,
+    storage_failures,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +177,34 @@ def _latest(output: Place) -> str | None:
         return str(json.loads((output / LATEST_POINTER).read_bytes())["run_id"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
+
+
+def _resolve(path: Place) -> Place:
+    """The run that a path means."""
+    if not path.exists():
+        raise InputNotFoundError(f"There is nothing at {path}. Check the path of the result.")
+    if is_committed(path):
+        return path
+    if (path / LATEST_POINTER).is_file():
+        return _follow(path)
+    if path.suffix == ".zarr" and path.parent.name == "runs":
+        raise InputNotFoundError(
+            f"{path} is a run that has not finished: its root metadata, written last, are not "
+            "there. Wait for it, or start the same command again."
+        )
+    raise InputNotFoundError(
+        f"{path} holds no complete run: neither {LATEST_POINTER} nor root metadata are there."
+    )
+
+
+def _follow(output: Place) -> Place:
+    pointer = output / LATEST_POINTER
+    try:
+        run = run_path(output, json.loads(pointer.read_bytes())["run_id"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"{pointer} is not what dgmm wrote: {error!r}. Open a run itself."
+        ) from error
+    if not is_committed(run):
+        raise InputNotFoundError(f"{pointer} names {run}, which is gone. Open another run.")
+    return run

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgmm.errors import StorageError
-from dgmm.io.block_store import KeptBlock, create_blocks, read_block, write_block
 from dgmm.io.grid import Grid
+from dgmm.io.results.block_records import KeptBlock, create_blocks, read_block, write_block
 from dgmm.io.storage.atomic_writes import share_file
 from dgmm.io.storage.location import output_place
 from dgmm.mixture.components import ComponentSums

@@ -1,6 +1,5 @@
 """Open what a run left behind."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,22 +9,22 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dgmm.errors import InputNotFoundError, OutputError
-from dgmm.io.components_store import read_components
-from dgmm.io.drift_store import read_drift
-from dgmm.io.labels_store import COMPONENT, read_labelling
-from dgmm.io.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER, run_path
-from dgmm.io.preparation_store import read_preparation
+from dgmm.errors import OutputError
+from dgmm.io.results.assignment_schema import ASSIGNMENTS
+from dgmm.io.results.component_arrays import read_components
+from dgmm.io.results.drift_arrays import read_drift
+from dgmm.io.results.label_arrays import COMPONENT, read_labelling
+from dgmm.io.results.layout import FORMAT, FORMAT_VERSION
+from dgmm.io.results.output import _resolve
+from dgmm.io.results.sweep_arrays import read_sweep
+from dgmm.io.results.transform_arrays import read_preparation
 from dgmm.io.storage.location import Place, output_place
 from dgmm.io.storage.zarr_arrays import (
     attributes_of,
-    is_committed,
     open_complete,
     read_small,
     storage_failures,
 )
-from dgmm.io.sweep_store import read_sweep
-from dgmm.io.wanted import ASSIGNMENTS
 from dgmm.mixture.alignment import Labelling
 from dgmm.mixture.components import Components
 from dgmm.mixture.density import Assignment, assign
@@ -164,34 +163,3 @@ def _beside_samples(run: Place) -> dict[str, zarr.Array[Any]]:
     paths = (path for path in (run / "assignments").iterdir() if path.is_dir())
     by_name = sorted(paths, key=lambda path: path.name)
     return {path.name: open_complete(path) for path in by_name}
-
-
-def _resolve(path: Place) -> Place:
-    """The run that a path means."""
-    if not path.exists():
-        raise InputNotFoundError(f"There is nothing at {path}. Check the path of the result.")
-    if is_committed(path):
-        return path
-    if (path / LATEST_POINTER).is_file():
-        return _follow(path)
-    if path.suffix == ".zarr" and path.parent.name == "runs":
-        raise InputNotFoundError(
-            f"{path} is a run that has not finished: its root metadata, written last, are not "
-            "there. Wait for it, or start the same command again."
-        )
-    raise InputNotFoundError(
-        f"{path} holds no complete run: neither {LATEST_POINTER} nor root metadata are there."
-    )
-
-
-def _follow(output: Place) -> Place:
-    pointer = output / LATEST_POINTER
-    try:
-        run = run_path(output, json.loads(pointer.read_bytes())["run_id"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise OutputError(
-            f"{pointer} is not what dgmm wrote: {error!r}. Open a run itself."
-        ) from error
-    if not is_committed(run):
-        raise InputNotFoundError(f"{pointer} names {run}, which is gone. Open another run.")
-    return run

@@ -4,7 +4,8 @@ One task writes whole chunks, which is checked: two tasks that share a chunk wou
 samples silently.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from itertools import product
 from typing import Any
 
@@ -13,8 +14,10 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import OutputError, StorageError
-from dgmm.io.grid import Grid, Region
-from dgmm.io.labels_store import COMPONENT, write_labels
+from dgmm.io.grid import Coordinate, Grid, Region
+from dgmm.io.partition import chunk_shape
+from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.label_arrays import COMPONENT, write_labels
 from dgmm.io.storage.atomic_writes import share_file
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import (
@@ -24,7 +27,8 @@ from dgmm.io.storage.zarr_arrays import (
     storage_failures,
     zarr_store,
 )
-from dgmm.io.wanted import Wanted
+
+_CHUNK_VALUES = 1 << 20
 
 
 def create_assignments(
@@ -213,3 +217,38 @@ def _keys(array: zarr.Array[Any], region: Region) -> list[str]:
     )
     across = (0,) * (array.ndim - len(region))
     return [array.metadata.encode_chunk_key((*place, *across)) for place in product(*numbers)]
+
+
+def write_coordinate(
+    run: Place, coordinate: Coordinate, read: Callable[[Region], NDArray[Any]]
+) -> None:
+    """Write a coordinate beside the assignments of a run, a chunk at a time.
+
+    Parameters
+    ----------
+    run : Path or StorePath
+    coordinate : Coordinate
+    read : callable
+        ``read(region) -> ndarray`` of the region's shape.
+
+    Raises
+    ------
+    StorageError
+        If the file system refuses.
+    """
+    path, is_text = run / "assignments" / coordinate.name, coordinate.dtype == "str"
+    chunks = chunk_shape(coordinate.shape, coordinate.shape, _CHUNK_VALUES)
+    grid = Grid(coordinate.dims, coordinate.shape, chunks)
+    with storage_failures(path):
+        array = create_array(
+            path,
+            shape=coordinate.shape,
+            chunks=chunks,
+            dtype=str if is_text else coordinate.dtype,
+            dimensions=coordinate.dims,
+            fill_value="" if is_text else 0,
+            attributes=dict(coordinate.attributes),
+        )
+        for number in range(math.prod(grid.counts)):
+            region = grid.region(number)
+            array[region] = read(region)

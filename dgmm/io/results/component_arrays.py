@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dgmm.io.labels_store import write_labels
+from dgmm.io.results.label_arrays import write_labels
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.components import Components

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import OutputError
-from dgmm.io.layout import COVARIANCE_DIMENSIONS
+from dgmm.io.results.layout import COVARIANCE_DIMENSIONS
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.candidate import Candidate, Status

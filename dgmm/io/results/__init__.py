@@ -1,0 +1,1 @@
+"""Outputs: runs, and what each of them keeps; one module for each part of the layout."""
