@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from dgmm.errors import ConfigurationError, UsageError
-from dgmm.io.csv_stream import open_csv
-from dgmm.io.ingest import Stream, ingest, stream_of
+from dgmm.io.ingest.csv_stream import open_csv
+from dgmm.io.ingest.table_writer import Stream, ingest, stream_of
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
 from dgmm.io.storage.location import absolute_location, is_csv, place_of

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dgmm.errors import DataError, DgmmError, MissingExtraError, StorageError
-from dgmm.io.ingest import Block, Stream
+from dgmm.io.ingest.table_writer import Block, Stream
 from dgmm.io.sources.format import listed, positions
 from dgmm.io.storage.location import Place, open_binary
 

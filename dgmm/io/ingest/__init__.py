@@ -1,0 +1,1 @@
+"""Other tables as Zarr stores that are read fast."""
