@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
-from dgmm.mixture import em, kernels, starts
 from dgmm.mixture.candidate import Candidate, Status
-from dgmm.mixture.em import FitState, Rules
-from dgmm.mixture.frame import Frame
+from dgmm.mixture.em import iteration
+from dgmm.mixture.em.iteration import FitState, Rules
+from dgmm.mixture.initialization import initializers
+from dgmm.mixture.kernels import packed_models
+from dgmm.mixture.kernels.centring import Frame
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.structures import STRUCTURES
 
@@ -73,8 +75,10 @@ class Problem:
         scatter, weights = rows.T @ rows, np.ones(len(rows))
         regularization = Regularization.for_data(scatter / len(rows), mean)
         rng = np.random.default_rng(seed)
-        guess = starts.METHODS[METHODS[seed % len(METHODS)]](rows, weights, n_components, rng)
-        first = starts.first_parameters(covariance_type, rows, guess, weights, regularization, rng)
+        guess = initializers.METHODS[METHODS[seed % len(METHODS)]](rows, weights, n_components, rng)
+        first = initializers.first_parameters(
+            covariance_type, rows, guess, weights, regularization, rng
+        )
         return cls(
             rows,
             Frame(np.zeros(len(mean)), float(len(rows)), scatter),
@@ -86,10 +90,10 @@ class Problem:
         """The final state and the number of passes."""
         n_passes = 0
         while state.is_running:
-            packed = kernels.pack([state.parameters], self.frame.origin)
-            statistics = kernels.accumulate(packed, self.rows)
-            (moments,) = kernels.moments(packed, [state.parameters], statistics, self.frame)
-            state = em.step(state, moments, rules)
+            packed = packed_models.pack([state.parameters], self.frame.origin)
+            statistics = packed_models.accumulate(packed, self.rows)
+            (moments,) = packed_models.moments(packed, [state.parameters], statistics, self.frame)
+            state = iteration.step(state, moments, rules)
             n_passes += 1
         return state, n_passes
 

@@ -21,12 +21,12 @@ from dgmm.engine.comparison import Side, compare, refitted
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
-from dgmm.mixture.alignment import Labelling, align
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.em import Rules
+from dgmm.mixture.drift.alignment import Labelling, align
+from dgmm.mixture.drift.decision import Drift
+from dgmm.mixture.em.iteration import Rules
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.verdict import Drift
 from dgmm.run.comparing import limits_of
 from dgmm.run.drift_limits import DriftLimits
 

@@ -27,7 +27,7 @@ import numpy as np
 from nights import CORRUPTIONS, DATA, Labels, Upstream, World
 
 import dgmm
-from dgmm.mixture.result import Sweep
+from dgmm.mixture.fit_result import Sweep
 from dgmm.run import loads, run
 from pipelines.nightly import main as nightly
 

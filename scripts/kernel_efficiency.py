@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dgmm.mixture import feature_map, kernels, loops
-from dgmm.mixture.kernels import PackedModels
+from dgmm.mixture import feature_map
+from dgmm.mixture.kernels import packed_models, tiling
+from dgmm.mixture.kernels.packed_models import PackedModels
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import STRUCTURES, structure_of
 
@@ -60,11 +61,11 @@ def measure(covariance_type: str, d: int, n_components: int, repeats: int, work:
     operations = 4 * n_components * feature_map.length(order, d)
     n_rows = int(np.clip(work / operations, 2048, 200_000))
     rows = np.random.default_rng(0).normal(size=(n_rows, d))
-    packed: PackedModels = kernels.pack(models(covariance_type, n_components, d), np.zeros(d))
+    packed: PackedModels = packed_models.pack(models(covariance_type, n_components, d), np.zeros(d))
     a, b, product = np.random.default_rng(2).random((3, MATRIX, MATRIX))
     kernel, matrices = np.inf, np.inf
     for _ in range(repeats):
-        kernel = min(kernel, seconds(lambda: kernels.accumulate(packed, rows)))
+        kernel = min(kernel, seconds(lambda: packed_models.accumulate(packed, rows)))
         matrices = min(matrices, seconds(lambda: np.matmul(a, b, out=product)))
     nanoseconds = 1e9 * kernel / n_rows
     rate, most = operations / nanoseconds, 2 * MATRIX**3 / matrices / 1e9
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--work", type=float, default=WORK, help="operations in a measurement")
     options = parser.parse_args(arguments)
-    loops.COMPILED_FROM = 0
+    tiling.COMPILED_FROM = 0
     print("type         d     C     ns/row  GFLOP/s    DGEMM  share")
     with threadpool_limits(1, user_api="blas"):
         for d in options.features:

@@ -40,7 +40,7 @@ from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.io.sources.source import open_source
-from dgmm.mixture.result import FitResult, Sweep
+from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.structures import STRUCTURES
 from dgmm.run.cluster_kinds import LocalCluster
 from dgmm.run.clusters import open_cluster

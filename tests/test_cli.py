@@ -28,7 +28,7 @@ from dgmm.errors import (
     TemporaryError,
     UsageError,
 )
-from dgmm.mixture.result import Sweep
+from dgmm.mixture.fit_result import Sweep
 from dgmm.run.configuration import Configuration
 from tests.run.sweeps import sweep
 

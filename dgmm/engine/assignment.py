@@ -16,10 +16,10 @@ from dgmm.engine.row_checks import (
     refuse_non_finite,
     refuse_too_far,
 )
-from dgmm.mixture.components import ComponentSums, pivots_of
+from dgmm.mixture.component_summary import ComponentSums, pivots_of
 from dgmm.mixture.density import Assignment, assign
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.preparation import Preparation
+from dgmm.mixture.transform import Preparation
 
 
 class Origin(Enum):

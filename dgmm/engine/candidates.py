@@ -4,17 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dgmm.engine.fit_options import FitOptions
-from dgmm.mixture import criteria, em, relocation, starts
-from dgmm.mixture.alignment import align
+from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import assign
-from dgmm.mixture.em import FitState, Rules
+from dgmm.mixture.drift.alignment import align
+from dgmm.mixture.em import iteration
+from dgmm.mixture.em.iteration import FitState, Rules
+from dgmm.mixture.initialization import initializers, split_merge
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.types import Array
 
-Array = NDArray[np.float64]
 Model = tuple[str, int]
 
 _RELOCATIONS, _SPLITS, _MERGERS = 10, 3, 2
@@ -65,9 +66,9 @@ def from_scratch(
         for index in range(options.n_init if n_components > 1 else 1):
             method = options.methods[index % len(options.methods)]
             rng = np.random.default_rng([options.seed, n_components, index])
-            guess = starts.METHODS[method](rows, weights, n_components, rng)
+            guess = initializers.METHODS[method](rows, weights, n_components, rng)
             for covariance_type in covariance_types:
-                guessed = starts.first_parameters(
+                guessed = initializers.first_parameters(
                     covariance_type, rows, guess, weights, rules.regularization, rng
                 )
                 candidate = Candidate(covariance_type, n_components, index)
@@ -122,7 +123,7 @@ def lawful(states: Sequence[FitState], options: FitOptions, rules: Rules) -> tup
         rng = np.random.default_rng([options.seed, n_components, _SPLITS])
         heaviest = np.argsort(-smaller.parameters.weights, kind="stable")[:_SPLITS]
         for number, k in enumerate(heaviest, start=options.n_starts + MOST_MADE):
-            mixture = relocation.split(smaller.parameters, int(k), rules.regularization, rng)
+            mixture = split_merge.split(smaller.parameters, int(k), rules.regularization, rng)
             made.append(FitState(Candidate(covariance_type, n_components, number), mixture))
     return tuple(made)
 
@@ -211,7 +212,7 @@ def raced(
     done = [score(state) for state in states if state.status is Status.CONVERGED]
     best = min(done, default=float("inf"))
     return tuple(
-        em.given_up(state)
+        iteration.given_up(state)
         if state.is_running and score(state, _HOPE * state.search.left) > best
         else state
         for state in states
@@ -243,14 +244,14 @@ def _made_from(
         return
     rng = np.random.default_rng([seed, n_components, _RELOCATIONS])
     is_degenerate = state.status is Status.DEGENERATE
-    lost = relocation.narrowest(mixture, regularization) if is_degenerate else None
-    yield from islice(relocation.relocated(mixture, lost, regularization, rng), _RELOCATIONS)
+    lost = split_merge.narrowest(mixture, regularization) if is_degenerate else None
+    yield from islice(split_merge.relocated(mixture, lost, regularization, rng), _RELOCATIONS)
     if smaller is not None and smaller.status is not Status.DEGENERATE:
         for k in rng.permutation(n_components - 1)[:_SPLITS]:
-            yield relocation.split(smaller.parameters, k, regularization, rng)
+            yield split_merge.split(smaller.parameters, k, regularization, rng)
     if larger is not None and larger.status is not Status.DEGENERATE:
-        for _, i, j in relocation.merging_costs(larger.parameters)[:_MERGERS]:
-            yield relocation.merged(larger.parameters, i, j, regularization)
+        for _, i, j in split_merge.merging_costs(larger.parameters)[:_MERGERS]:
+            yield split_merge.merged(larger.parameters, i, j, regularization)
 
 
 def in_order(states: Sequence[FitState], options: FitOptions) -> tuple[FitState, ...]:

@@ -3,25 +3,24 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dgmm.engine import blas, passes
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.execution import LocalExecution
 from dgmm.engine.in_memory import HeldRows
 from dgmm.engine.passes import Reader
-from dgmm.mixture import criteria, prediction
+from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import assign
-from dgmm.mixture.drift import Labels, component_drift
-from dgmm.mixture.em import FitState, Rules
-from dgmm.mixture.frame import Frame
+from dgmm.mixture.drift import predictive_test
+from dgmm.mixture.drift.component_drift import Labels, component_drift
+from dgmm.mixture.drift.decision import Drift, Limits, judged
+from dgmm.mixture.drift.duplicates import Repeats
+from dgmm.mixture.drift.predictive_test import Estimate
+from dgmm.mixture.em.iteration import FitState, Rules
+from dgmm.mixture.kernels.centring import Frame
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.prediction import Estimate
-from dgmm.mixture.repeats import Repeats
-from dgmm.mixture.verdict import Drift, Limits, judged
-
-Array = NDArray[np.float64]
+from dgmm.mixture.types import Array
 
 COMPARISON = "comparison"
 
@@ -55,7 +54,7 @@ class Side:
         """What it loses by having been fitted to so many rows."""
         of = self.mixture
         n = criteria.n_parameters(of.covariance_type, of.n_components, of.n_features)
-        return prediction.chance_loss(n, self.n_rows)
+        return predictive_test.chance_loss(n, self.n_rows)
 
 
 @blas.single_thread()
@@ -93,11 +92,11 @@ def compare(
         A function of the arguments alone, bit by bit.
     """
     log_older, log_newer = (_log_densities(side.mixture, rows) for side in (older, newer))
-    stretch = prediction.stretches(len(rows))
-    held_out = prediction.is_held_out(stretch)
+    stretch = predictive_test.stretches(len(rows))
+    held_out = predictive_test.is_held_out(stretch)
     seen, unseen = (None if weights is None else weights[few] for few in (~held_out, held_out))
     refit = refitted(newer.mixture, rows[~held_out], seen, rules, observer)
-    test = prediction.held_out_test(
+    test = predictive_test.held_out_test(
         log_older[held_out],
         _log_densities(refit, rows[held_out]),
         unseen,
@@ -107,7 +106,7 @@ def compare(
     became_unsound = newer.status is Status.DEGENERATE is not older.status
     return judged(
         component_drift(older.mixture, newer.mixture, older.labels, newer.labels),
-        prediction.predicted(log_older, log_newer, weights),
+        predictive_test.predicted(log_older, log_newer, weights),
         test,
         older.chance_loss.mean + newer.chance_loss.mean,
         limits,

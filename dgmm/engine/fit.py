@@ -16,14 +16,13 @@ from dgmm.engine.profile import Profile, SampleRule, checked
 from dgmm.engine.stages import Stage
 from dgmm.errors import DataError
 from dgmm.mixture import criteria
-from dgmm.mixture.em import FitState, Rules
-from dgmm.mixture.frame import Frame
-from dgmm.mixture.given import Given
+from dgmm.mixture.em.iteration import FitState, Rules
+from dgmm.mixture.fit_result import FitResult, Sweep, rank
+from dgmm.mixture.initialization.initial_parameters import Given
+from dgmm.mixture.kernels.centring import Frame
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.preparation import Preparation, PreparationRule
 from dgmm.mixture.regularization import Regularization, constant_features
-from dgmm.mixture.result import FitResult, Sweep, rank
-from dgmm.mixture.transfer import Earlier, transferred
+from dgmm.mixture.transform import Earlier, Preparation, PreparationRule, transferred
 
 logger = logging.getLogger(__name__)
 

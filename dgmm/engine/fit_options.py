@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from dgmm.mixture import starts
-from dgmm.mixture.given import Given
-from dgmm.mixture.preparation import PreparationRule
-from dgmm.mixture.transfer import Earlier
+from dgmm.mixture.initialization import initializers
+from dgmm.mixture.initialization.initial_parameters import Given
+from dgmm.mixture.transform import Earlier, PreparationRule
 
 SAMPLE_ROWS = 1 << 17
 
@@ -23,8 +22,9 @@ class FitOptions:
     n_init : int
         Starts of each model.
     init_params : tuple of str, or None
-        Kinds of start, taken in turn (:data:`dgmm.mixture.starts.METHODS`); None takes
-        :func:`dgmm.mixture.starts.default_methods`.
+        Kinds of start, taken in turn
+        (:data:`dgmm.mixture.initialization.initializers.METHODS`); None takes
+        :func:`dgmm.mixture.initialization.initializers.default_methods`.
     tol : float
         EM stops when less than this is left to gain, in nats per unit of weight.
     max_iter : int
@@ -37,7 +37,7 @@ class FitOptions:
     allow_degenerate : bool
         Whether a candidate with a collapsed component is carried on.
     accelerate : bool
-        Whether EM moves by :mod:`dgmm.mixture.acceleration` once its own steps are short.
+        Whether EM moves by :mod:`dgmm.mixture.em.quasi_newton` once its own steps are short.
     finish_all : bool
         Whether candidates that cannot become the choice are fitted to the end, too.
     prepare : PreparationRule
@@ -78,4 +78,4 @@ class FitOptions:
     @property
     def methods(self) -> tuple[str, ...]:
         """Kinds of start, taken in turn."""
-        return self.init_params or starts.default_methods(self.n_init)
+        return self.init_params or initializers.default_methods(self.n_init)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dgmm.engine.profile import Profile
-from dgmm.mixture.em import FitState
+from dgmm.mixture.em.iteration import FitState
 
 
 @dataclass(frozen=True, slots=True, eq=False)

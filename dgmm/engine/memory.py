@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit_options import FitOptions
 from dgmm.errors import MemoryLimitError
-from dgmm.mixture import feature_map, kernels, tiles
+from dgmm.mixture import feature_map
+from dgmm.mixture.kernels import packed_models, tiling
 from dgmm.mixture.structures import structure_of
 
 _PROCESS_BYTES = 352 << 20  # a worker with NumPy, SciPy, Numba, Zarr and distributed imported
@@ -73,10 +74,10 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     lengths = {order: feature_map.length(order, d) for order, _ in orders}
     sums = sum(k * lengths[order] for order, k in orders)
     together = [(sum(k for o, k in orders if o == order), order) for order in lengths]
-    scratch = max(tiles.most_scratch(c, order, d) for c, order in together)
-    slab = (d + 1) * kernels.slab_rows(d)
+    scratch = max(tiling.most_scratch(c, order, d) for c, order in together)
+    slab = (d + 1) * packed_models.slab_rows(d)
     # the centred kernel, should every model need it, holds whitened tiles of one model at a time
-    whitened = options.max_components * (d + 1) * kernels.CENTRED_TILE_ROWS
+    whitened = options.max_components * (d + 1) * packed_models.CENTRED_TILE_ROWS
     row = _READ_COPIES * d * dataset.rows.dtype.itemsize + _PROFILE_BYTES
     sample_rows = min(options.sample_rows, dataset.n_rows)
     return Projection(

@@ -15,13 +15,13 @@ from dgmm.engine.in_memory import HeldRows
 from dgmm.engine.map_reduce import BlockFunction, map_reduce
 from dgmm.engine.profile import Profile, SampleRule
 from dgmm.errors import InputChangedError
-from dgmm.mixture import em, kernels
-from dgmm.mixture.em import FitState, Leap, Rules
-from dgmm.mixture.frame import Frame
-from dgmm.mixture.kernels import PackedModels
-from dgmm.mixture.moments import Moments
+from dgmm.mixture.em import iteration
+from dgmm.mixture.em.iteration import FitState, Leap, Rules
+from dgmm.mixture.kernels import packed_models
+from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.packed_models import PackedModels
+from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.statistics import SufficientStatistics
 
 Guide = Callable[[Sequence[FitState], Sequence[Moments]], Sequence[Leap | None]]
 Judge = Callable[[Sequence[FitState]], tuple[FitState, ...]]
@@ -115,7 +115,7 @@ class _Sums:
 
 
 def _e_step_block(packed: PackedModels, block: Block) -> _Sums:
-    return _Sums(kernels.accumulate(packed, block.rows, block.weights), (block.checksum,))
+    return _Sums(packed_models.accumulate(packed, block.rows, block.weights), (block.checksum,))
 
 
 def e_step(
@@ -127,10 +127,10 @@ def e_step(
     counts: tuple[int, int] = (0, 0),
 ) -> tuple[tuple[Moments, ...], float]:
     """What all rows say of some mixtures, which are relative to the frame's origin; and seconds."""
-    packed = kernels.pack(mixtures, frame.origin, frame.preparation)
+    packed = packed_models.pack(mixtures, frame.origin, frame.preparation)
     sums, seconds = reader.read(stage, index, _e_step_block, packed, counts)
     reader.check(sums.checksums)
-    return kernels.moments(packed, mixtures, sums.statistics, frame), seconds
+    return packed_models.moments(packed, mixtures, sums.statistics, frame), seconds
 
 
 def run_em(
@@ -177,7 +177,7 @@ def run_em(
         before = [states[i] for i in running]
         leaps = [None] * len(running) if guide is None else guide(before, moments)
         stepped = {
-            i: em.step(state, found, rules, leap)
+            i: iteration.step(state, found, rules, leap)
             for i, state, found, leap in zip(running, before, moments, leaps, strict=True)
         }
         states = judge([stepped.get(i, state) for i, state in enumerate(states)])

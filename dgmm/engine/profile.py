@@ -3,16 +3,14 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dgmm.engine.block import Block, Rows
 from dgmm.engine.row_checks import LARGEST, PLACES, bad_weights_of, refuse_bad_weights
 from dgmm.engine.sampling import sampled
 from dgmm.errors import DataError
-from dgmm.mixture.frame import Frame
-from dgmm.mixture.preparation import Preparation
-
-Array = NDArray[np.float64]
+from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.transform import Preparation
+from dgmm.mixture.types import Array
 
 _TILE_ROWS = 8192
 _SMALLEST = 1e-140

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dgmm.engine import candidates
 from dgmm.engine.events import Observer
@@ -14,12 +13,11 @@ from dgmm.engine.in_memory import HeldRows
 from dgmm.engine.passes import Guide, Reader
 from dgmm.engine.profile import Profile
 from dgmm.engine.surrogate_steps import StandIn
-from dgmm.mixture import acceleration
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.em import FitState, Rules
-from dgmm.mixture.frame import Frame
-
-Array = NDArray[np.float64]
+from dgmm.mixture.em import quasi_newton
+from dgmm.mixture.em.iteration import FitState, Rules
+from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.types import Array
 
 PROFILE, SAMPLE, FIT, REPAIR = "profile", "sample", "fit", "repair"
 
@@ -122,7 +120,7 @@ def _is_light(options: FitOptions, rows: Array) -> bool:
     """Whether the driver can remember the ways of as many candidates as a round may have."""
     d = rows.shape[1]
     n_candidates = len(options.models) * candidates.MOST_MADE
-    n_numbers = options.max_components * (1 + d + d * d) * acceleration.VECTORS_HELD
+    n_numbers = options.max_components * (1 + d + d * d) * quasi_newton.VECTORS_HELD
     return 8 * n_candidates * n_numbers <= _MEMORY_OF_WAYS
 
 

@@ -18,13 +18,14 @@ from dgmm.engine.row_checks import (
     refuse_too_far,
 )
 from dgmm.errors import DataError
-from dgmm.mixture import kernels, stepwise
 from dgmm.mixture.density import assign
-from dgmm.mixture.frame import Frame
-from dgmm.mixture.kernels import PackedModels
+from dgmm.mixture.em import stepwise_em
+from dgmm.mixture.em.stepwise_em import StepRules, StepwiseState
+from dgmm.mixture.kernels import packed_models
+from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.packed_models import PackedModels
+from dgmm.mixture.kernels.statistics import SufficientStatistics
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.statistics import SufficientStatistics
-from dgmm.mixture.stepwise import StepRules, StepwiseState
 
 _STRETCH_BLOCKS = 32
 _STRETCH_ROWS = 1 << 18
@@ -71,13 +72,13 @@ def fold(reader: Reader, state: StepwiseState, rules: StepRules, start: int = 0)
     total, weight = 0.0, 0.0
     for index, (first, stretch) in enumerate(_stretches(reader.dataset, start)):
         mixture = state.parameters
-        packed = kernels.pack([mixture], rules.origin)
+        packed = packed_models.pack([mixture], rules.origin)
         task = _Task(packed, mixture.translated(rules.origin), first)
         part = replace(reader, dataset=stretch)
         seen, seconds = part.read("fold", index, _see_block, task, (1, 1))
         if seen.frame.total_weight > 0:
-            (moments,) = kernels.moments(packed, [mixture], seen.statistics, seen.frame)
-            state = stepwise.step(state, moments, rules)
+            (moments,) = packed_models.moments(packed, [mixture], seen.statistics, seen.frame)
+            state = stepwise_em.step(state, moments, rules)
             total, weight = total + moments.log_likelihood, weight + moments.total_weight
         mean = total / weight if weight > 0 else np.nan
         reader.observer(PassFinished("fold", index, seconds, stretch.n_rows, 1, mean))
@@ -131,7 +132,7 @@ def _see_block(task: _Task, block: Block) -> _Seen:
     refuse_bad_weights(bad_weights_of(block))
     refuse_non_finite(block, 0, block.rows, block.complete)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
-        statistics = kernels.accumulate(task.packed, block.rows, block.weights)
+        statistics = packed_models.accumulate(task.packed, block.rows, block.weights)
         frame = Frame.of(block.rows, block.weights, task.packed.origin)
         if not (np.isfinite(statistics.log_likelihood).all() and np.isfinite(frame.scatter).all()):
             refuse_too_far(block, 0, assign(task.mixture, block.rows), block.complete)

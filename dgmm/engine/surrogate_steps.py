@@ -7,14 +7,14 @@ from dgmm.engine.events import ignore
 from dgmm.engine.execution import LocalExecution
 from dgmm.engine.in_memory import HeldRows
 from dgmm.engine.passes import Reader, e_step
-from dgmm.mixture import em
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.em import FitState, Leap, Rules
-from dgmm.mixture.frame import Frame
-from dgmm.mixture.moments import Moments
+from dgmm.mixture.em import iteration
+from dgmm.mixture.em.fisher_metric import flattened, largest_share
+from dgmm.mixture.em.iteration import FitState, Leap, Rules
+from dgmm.mixture.em.surrogate import Correction
+from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.surrogate import Correction
-from dgmm.mixture.tangent import flattened, largest_share
 
 _MOST_STEPS = 30
 _TOL = 0.1  # of that of the fit to all rows
@@ -65,7 +65,7 @@ class StandIn:
         ways = {
             i: FitState(state.candidate, state.parameters, search=state.search.carried_over())
             for i, (state, found) in enumerate(zip(states, moments, strict=True))
-            if _is_due(state) and em.refuge_from(state, found) is None
+            if _is_due(state) and iteration.refuge_from(state, found) is None
         }
         corrections: dict[int, Correction] = {}
         while running := [i for i, way in ways.items() if way.is_running]:
@@ -79,7 +79,7 @@ class StandIn:
                 if corrected is None or _is_far(states[i].parameters, mixture):
                     del ways[i]
                 else:
-                    ways[i] = em.step(ways[i], corrected, rules)
+                    ways[i] = iteration.step(ways[i], corrected, rules)
         return tuple(_leap(ways.get(i)) for i in range(len(states)))
 
 

@@ -14,9 +14,9 @@ from dgmm.engine.fit_options import SAMPLE_ROWS, FitOptions
 from dgmm.errors import ConfigurationError
 from dgmm.estimator.starting_values import earlier_of
 from dgmm.mixture.criteria import CRITERIA
-from dgmm.mixture.given import Given
-from dgmm.mixture.starts import METHODS
-from dgmm.mixture.stepwise import DECAY
+from dgmm.mixture.em.stepwise_em import DECAY
+from dgmm.mixture.initialization.initial_parameters import Given
+from dgmm.mixture.initialization.initializers import METHODS
 from dgmm.mixture.structures import STRUCTURES
 
 

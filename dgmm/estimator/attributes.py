@@ -4,19 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError
-from dgmm.mixture import convergence
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.moments import is_empty
+from dgmm.mixture.em import convergence
+from dgmm.mixture.em.stepwise_em import StepwiseState
+from dgmm.mixture.fit_result import FitResult
+from dgmm.mixture.kernels.statistics import is_empty
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import RELATIVE_FLOOR
-from dgmm.mixture.result import FitResult
-from dgmm.mixture.stepwise import StepwiseState
 from dgmm.mixture.structures import structure_of
-
-Array = NDArray[np.float64]
+from dgmm.mixture.types import Array
 
 ONLINE = "online"
 """The status of a mixture that has taken steps since its fit."""

@@ -16,7 +16,7 @@ from dgmm.estimator.online import OnlineMixture
 from dgmm.estimator.row_outputs import LABEL
 from dgmm.estimator.verbosity import narrator
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.given import Given
+from dgmm.mixture.initialization.initial_parameters import Given
 
 _NOT_CONVERGED = (
     "Best performing initialization did not converge. Try different init parameters, or increase "

@@ -19,8 +19,8 @@ from dgmm.estimator.containers.container import Table
 from dgmm.estimator.prediction import ScoringMixture
 from dgmm.estimator.verbosity import narrator
 from dgmm.mixture.candidate import Status
+from dgmm.mixture.em.stepwise_em import StepRules, StepwiseState
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.stepwise import StepRules, StepwiseState
 
 
 class OnlineMixture(ScoringMixture):

@@ -20,11 +20,10 @@ from dgmm.estimator.row_outputs import (
     RESPONSIBILITY,
     Quantity,
 )
-from dgmm.mixture import criteria, subspaces
+from dgmm.mixture import conditioning, criteria
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
-
-Array = NDArray[np.float64]
+from dgmm.mixture.types import Array
 
 
 class ScoringMixture(DensityMixin, BaseEstimator):
@@ -166,7 +165,7 @@ class ScoringMixture(DensityMixin, BaseEstimator):
             With parameters set, of the same covariance type.
         """
         places = self._places(features)
-        return self._with(subspaces.marginal(self._mixture(), places), places)
+        return self._with(conditioning.marginal(self._mixture(), places), places)
 
     def condition(self, features: Sequence[int] | Sequence[str], values: Sequence[float]) -> Self:
         """The mixture of the other features, given the values of these.
@@ -192,7 +191,7 @@ class ScoringMixture(DensityMixin, BaseEstimator):
                 " expected one value for each feature, and at least one feature without."
             )
             raise ValueError(message)
-        return self._with(subspaces.conditional(mixture, places, known), others)
+        return self._with(conditioning.conditional(mixture, places, known), others)
 
     def _places(self, features: Sequence[int] | Sequence[str]) -> list[int]:
         """Columns by place, whether they were given by place or by name."""

@@ -16,7 +16,7 @@ from dgmm.io.results.layout import COVARIANCE_DIMENSIONS
 from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.group import Variable, read_group, write_group
 from dgmm.io.storage.zarr_arrays import attributes_of, is_committed
-from dgmm.mixture.result import FitResult
+from dgmm.mixture.fit_result import FitResult
 
 FORMAT = "dgmm-mixture"
 FORMAT_VERSION = 1

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import silhouette_score
 
 from dgmm.engine.profile import Profile
@@ -12,8 +11,7 @@ from dgmm.engine.sampling import sampled
 from dgmm.errors import ConfigurationError
 from dgmm.estimator.row_outputs import LABEL, evaluate
 from dgmm.mixture.parameters import Parameters
-
-Array = NDArray[np.float64]
+from dgmm.mixture.types import Array
 
 CRITERION = "silhouette"
 

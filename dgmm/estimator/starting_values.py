@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array
@@ -11,13 +10,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from dgmm.estimator import attributes
 from dgmm.io.results.result import Result
-from dgmm.mixture.given import Given
+from dgmm.mixture.fit_result import FitResult
+from dgmm.mixture.initialization.initial_parameters import Given
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.result import FitResult
 from dgmm.mixture.structures import structure_of
-from dgmm.mixture.transfer import Earlier
-
-Array = NDArray[np.float64]
+from dgmm.mixture.transform import Earlier
+from dgmm.mixture.types import Array
 
 
 def checked(

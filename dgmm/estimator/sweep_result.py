@@ -15,7 +15,7 @@ from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.silhouette import CRITERION as SILHOUETTE
 from dgmm.io.results.result import open_result
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.result import FitResult, rank
+from dgmm.mixture.fit_result import FitResult, rank
 
 _COLUMNS = ("n_parameters", "log_likelihood", "bic", "aic", "icl", "n_iter")
 

@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError
-from dgmm.mixture import centred
-from dgmm.mixture.loops import loops_for
+from dgmm.mixture.kernels import centred_kernel
+from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.preparation import Preparation
-
-Array = NDArray[np.float64]
+from dgmm.mixture.transform import Preparation
+from dgmm.mixture.types import Array
 
 _TILE_ROWS = 2048
 
@@ -120,7 +119,7 @@ def assign(
             raise DataError(message)
         if preparation is not None:
             x = preparation.apply(x)
-        logits, _ = centred.log_densities(mixture, x)
+        logits, _ = centred_kernel.log_densities(mixture, x)
         log_total, scale = np.empty((2, logits.shape[1]))
         loops.softmax(logits, np.ones_like(scale), log_density[tile], log_total, scale)
         responsibilities[tile] = logits.T

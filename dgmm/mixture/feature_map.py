@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from dgmm.mixture.types import Array
 
 LINEAR = 0  # (1, x): p = 1 + d
 SQUARES = 1  # (1, x, x o x): p = 1 + 2d

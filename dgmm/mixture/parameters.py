@@ -6,9 +6,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.structures import structure_of
-
-Array = NDArray[np.float64]
+from dgmm.mixture.types import Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +49,37 @@ class Parameters:
         """
         factors = structure_of(covariance_type).precisions_cholesky(covariances)
         return cls(covariance_type, weights, means, covariances, factors)
+
+    @classmethod
+    def from_moments(
+        cls,
+        covariance_type: str,
+        weights: Array,
+        means: Array,
+        matrices: Array,
+        regularization: Regularization,
+    ) -> Self:
+        """The mixture of a structure that is nearest to these components.
+
+        Parameters
+        ----------
+        covariance_type : str
+        weights : ndarray of shape (n_components,)
+            In proportion.
+        means : ndarray of shape (n_components, n_features)
+        matrices : ndarray of shape (n_components, n_features, n_features)
+            Covariances.
+        regularization : Regularization
+        """
+        structure = structure_of(covariance_type)
+        weights = np.maximum(weights, np.finfo(np.float64).eps)
+        weights = weights / weights.sum()
+        scatters = matrices
+        if structure.is_diagonal:
+            scatters = np.diagonal(matrices, axis1=1, axis2=2)
+        covariances = structure.from_scatter(scatters, weights)
+        covariances = structure.regularized(covariances, regularization)
+        return cls.from_covariances(covariance_type, weights, means, covariances)
 
     @property
     def n_components(self) -> int:

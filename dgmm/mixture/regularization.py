@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from dgmm.mixture.types import Array
 
 RELATIVE_FLOOR = 1e-12
 """Smallest variance a component may have in any direction, relative to the features' own.

@@ -8,13 +8,11 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg.lapack import dtrtri
 
 from dgmm.mixture import feature_map
 from dgmm.mixture.regularization import Regularization
-
-Array = NDArray[np.float64]
+from dgmm.mixture.types import Array
 
 
 class Structure(ABC):

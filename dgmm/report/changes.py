@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from dgmm.io.results.result import Result
-from dgmm.mixture.drift import ComponentDrift
-from dgmm.mixture.prediction import SKEW, Estimate
-from dgmm.mixture.verdict import Drift, Verdict
+from dgmm.mixture.drift.component_drift import ComponentDrift
+from dgmm.mixture.drift.decision import Drift, Verdict
+from dgmm.mixture.drift.predictive_test import SKEW, Estimate
 from dgmm.report.colours import component_colours
 from dgmm.report.summary import MOST_COMPONENTS, Table
 

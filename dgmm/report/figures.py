@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.result import FitResult, Sweep
+from dgmm.mixture.fit_result import FitResult, Sweep
+from dgmm.mixture.types import Array
 from dgmm.report.colours import (
     ALARM,
     INK,
@@ -21,8 +21,6 @@ from dgmm.report.colours import (
 )
 from dgmm.report.drawing import WIDTH, Picture, drawn, panel
 from dgmm.report.sample import Sample
-
-Array = NDArray[np.float64]
 
 _CRITERIA = ("bic", "aic", "icl")
 _MOST_TRACES = 60

@@ -9,8 +9,8 @@ from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
 from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.result import FitResult
-from dgmm.mixture.verdict import Verdict
+from dgmm.mixture.drift.decision import Verdict
+from dgmm.mixture.fit_result import FitResult
 from dgmm.report.sample import OUTLIER_SHARE, Sample
 from dgmm.report.spread import relative_widths
 

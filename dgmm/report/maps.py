@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dgmm.io.results.assignment_schema import MISSING
 from dgmm.io.results.result import Result
 from dgmm.io.sources.image import stride
-from dgmm.mixture.alignment import Labelling
+from dgmm.mixture.drift.alignment import Labelling
 from dgmm.report.colours import PALE, component_colours
 from dgmm.report.drawing import WIDTH, Picture, drawn, panel
 

@@ -7,13 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator, NullLocator
-from numpy.typing import NDArray
 
+from dgmm.mixture.types import Array
 from dgmm.report.colours import INK, component_colours, on
 from dgmm.report.drawing import WIDTH, Picture, drawn
 from dgmm.report.view import View
-
-Array = NDArray[np.float64]
 
 _MOST_ELLIPSES = 60
 _MOST_NUMBERED = 20

@@ -9,10 +9,9 @@ from scipy.stats import chi2
 from dgmm.io.results.record import Record
 from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.structures import structure_of
-
-Array = NDArray[np.float64]
+from dgmm.mixture.transform import Preparation
+from dgmm.mixture.types import Array
 
 OUTLIER_SHARE = 1e-4
 

@@ -1,14 +1,12 @@
 """How wide components are beside the data."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dgmm.io.results.record import Record
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.structures import structure_of
-
-Array = NDArray[np.float64]
+from dgmm.mixture.transform import Preparation
+from dgmm.mixture.types import Array
 
 _MOST_FEATURES = 300  # of which eigenvalues are asked for
 

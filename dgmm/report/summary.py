@@ -10,7 +10,7 @@ from dgmm.engine.events import STAGE_NAMES
 from dgmm.io.results.layout import run_name
 from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
-from dgmm.mixture.result import FitResult
+from dgmm.mixture.fit_result import FitResult
 from dgmm.report.colours import component_colours
 from dgmm.report.findings import rows_fitted
 from dgmm.report.sample import Sample

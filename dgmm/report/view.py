@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.preparation import Preparation
 from dgmm.mixture.structures import structure_of
+from dgmm.mixture.transform import Preparation
+from dgmm.mixture.types import Array
 from dgmm.report.sample import Sample
-
-Array = NDArray[np.float64]
 
 MOST_FEATURES = 5
 _N_COMPONENTS = 3

@@ -4,9 +4,6 @@ import hashlib
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dgmm.engine.assignment import Assigned, assign_all
 from dgmm.engine.passes import Reader
 from dgmm.engine.profile import Profile
@@ -18,13 +15,12 @@ from dgmm.io.results.block_records import create_blocks
 from dgmm.io.results.checkpoint import Checkpoint
 from dgmm.io.sources.source import Source
 from dgmm.io.storage.location import Place
-from dgmm.mixture.components import outlier_threshold, pivots_of, sample_quantiles
+from dgmm.mixture.component_summary import outlier_threshold, pivots_of, sample_quantiles
 from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.preparation import Preparation
+from dgmm.mixture.transform import Preparation
+from dgmm.mixture.types import Array
 from dgmm.run.writing import AssignmentWriter, BlockMemory
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

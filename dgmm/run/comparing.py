@@ -14,8 +14,8 @@ from dgmm.io.results.layout import run_name, run_path
 from dgmm.io.results.output import is_held_back
 from dgmm.io.results.result import Result
 from dgmm.io.storage.location import Place
-from dgmm.mixture.repeats import Counts, Repeats, Sampled, repeats
-from dgmm.mixture.verdict import Drift, Limits, Verdict
+from dgmm.mixture.drift.decision import Drift, Limits, Verdict
+from dgmm.mixture.drift.duplicates import Counts, Repeats, Sampled, repeats
 from dgmm.run.drift_limits import DriftLimits
 from dgmm.run.earlier import Continued
 

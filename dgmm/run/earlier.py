@@ -13,12 +13,12 @@ from dgmm.io.results.output import list_runs
 from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.location import absolute_location, output_place
 from dgmm.io.storage.zarr_arrays import storage_failures
-from dgmm.mixture.alignment import Alignment, Labelling, align
 from dgmm.mixture.candidate import Status
+from dgmm.mixture.drift.alignment import Alignment, Labelling, align
+from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.result import Sweep
-from dgmm.mixture.transfer import Earlier, transferred
+from dgmm.mixture.transform import Earlier, transferred
 from dgmm.run.configuration import Configuration, Output
 
 logger = logging.getLogger(__name__)

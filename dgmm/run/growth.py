@@ -9,9 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dgmm import __version__
 from dgmm.engine.assignment import Assigned, Origin
 from dgmm.engine.dataset import Dataset
@@ -24,9 +21,8 @@ from dgmm.io.results.result import Result
 from dgmm.io.sources.dask_blocks import sha256_of
 from dgmm.io.storage.location import Place
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.preparation import Preparation
-
-Array = NDArray[np.float64]
+from dgmm.mixture.transform import Preparation
+from dgmm.mixture.types import Array
 
 BASIS = "basis"
 """The attribute of a run that says on what its assignments depend beside the rows."""

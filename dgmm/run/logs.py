@@ -17,7 +17,7 @@ from dgmm.engine.events import READ_ALL_ROWS, BlocksDone, Event, PassFinished, P
 from dgmm.run.variables import Concealment
 
 if TYPE_CHECKING:  # it brings NumPy along, which a message does not need
-    from dgmm.mixture.result import Sweep
+    from dgmm.mixture.fit_result import Sweep
 
 logger = logging.getLogger(__name__)
 

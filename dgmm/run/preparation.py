@@ -17,7 +17,7 @@ from dgmm.io.results.assignment_schema import RESERVED
 from dgmm.io.results.layout import FORMAT_VERSION, run_name
 from dgmm.io.results.result import Result
 from dgmm.io.sources.source import Source, open_source
-from dgmm.mixture.preparation import PreparationRule
+from dgmm.mixture.transform import PreparationRule
 from dgmm.run.configuration import Configuration, identity
 from dgmm.run.earlier import (
     check_features,

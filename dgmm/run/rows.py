@@ -17,8 +17,8 @@ from dgmm.engine.map_reduce import map_reduce
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.online import fold_in
 from dgmm.mixture.density import Assignment, assign
-from dgmm.mixture.preparation import Preparation
-from dgmm.mixture.result import FitResult, Sweep
+from dgmm.mixture.fit_result import FitResult, Sweep
+from dgmm.mixture.transform import Preparation
 from dgmm.run.clusters import open_cluster, take_part
 from dgmm.run.configuration import Configuration
 from dgmm.run.preparation import Preparation as PreparedRun

@@ -17,8 +17,8 @@ from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.location import Place, output_place
 from dgmm.io.storage.lock import only_writer
 from dgmm.io.storage.zarr_arrays import storage_failures
-from dgmm.mixture.components import components_of, pivots_of
-from dgmm.mixture.result import Sweep
+from dgmm.mixture.component_summary import components_of, pivots_of
+from dgmm.mixture.fit_result import Sweep
 from dgmm.run.assigning import assign_rows, digest_of
 from dgmm.run.clusters import open_cluster, take_part
 from dgmm.run.configuration import Configuration, loads, resolved

@@ -23,9 +23,9 @@ from dgmm.io.storage.location import Place, output_place
 from dgmm.io.storage.lock import only_writer
 from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.components import Components, components_of, pivots_of
-from dgmm.mixture.repeats import multiplicities
-from dgmm.mixture.result import Sweep
+from dgmm.mixture.component_summary import Components, components_of, pivots_of
+from dgmm.mixture.drift.duplicates import multiplicities
+from dgmm.mixture.fit_result import Sweep
 from dgmm.run.assigning import assign_rows, sampled
 from dgmm.run.clusters import Capacity, expected_capacity, open_cluster, take_part
 from dgmm.run.comparing import compared, refuse_held_back, repeats_kept, verdict_of

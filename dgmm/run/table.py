@@ -7,7 +7,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.result import FitResult, Sweep
+from dgmm.mixture.fit_result import FitResult, Sweep
 
 MAX_ROWS = 15
 

@@ -11,7 +11,7 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Event, PassFinished
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
-from dgmm.mixture.given import Given
+from dgmm.mixture.initialization.initial_parameters import Given
 from dgmm.mixture.structures import structure_of
 
 

@@ -6,11 +6,11 @@ import pytest
 from dgmm.engine import comparison, in_memory
 from dgmm.engine.comparison import Side, compare, refitted
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.em import Rules
+from dgmm.mixture.drift.decision import Limits, Verdict
+from dgmm.mixture.drift.predictive_test import is_held_out, stretches
+from dgmm.mixture.em.iteration import Rules
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.prediction import is_held_out, stretches
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.verdict import Limits, Verdict
 
 LIMITS = Limits(1.5, 0.3, 1.0, 0.3, 0.3, 0.1, 0.01)
 TRUTH = Parameters.from_covariances(

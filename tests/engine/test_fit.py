@@ -9,7 +9,7 @@ from sklearn.mixture import GaussianMixture
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.density import assign
-from dgmm.mixture.given import Given
+from dgmm.mixture.initialization.initial_parameters import Given
 from dgmm.mixture.structures import structure_of
 from tests import reference
 from tests.engine.recording import SYNCHRONOUS, dataset_of

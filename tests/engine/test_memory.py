@@ -14,7 +14,7 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.profile import SampleRule, profile_block
 from dgmm.errors import ConfigurationError, MemoryLimitError
-from dgmm.mixture import kernels
+from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.parameters import Parameters
 from tests.mixture.one_step import KERNELS, using
 from tests.strategies import COVARIANCE_TYPES, random_mixture
@@ -165,8 +165,8 @@ def test_an_e_step_stays_within_its_projection(dtype, n_features, kernel):
     rows = np.random.default_rng(1).integers(0, 9, (4_000, n_features)).astype(dtype)
     projection = project(rows_of(len(rows), n_features, dtype), SWEEP)
     with using(kernel):
-        packed = kernels.pack(mixtures_of(SWEEP, n_features), np.zeros(n_features))
-    peak, _ = peak_of(lambda: (kernels.accumulate(packed, rows), checksum(rows)))
+        packed = packed_models.pack(mixtures_of(SWEEP, n_features), np.zeros(n_features))
+    peak, _ = peak_of(lambda: (packed_models.accumulate(packed, rows), checksum(rows)))
     assert peak < projection.kernel + projection.block - rows.nbytes + SMALL_CHANGE
     assert peak > projection.kernel / 20
 

@@ -5,7 +5,7 @@ import pytest
 
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
-from dgmm.mixture.given import Given
+from dgmm.mixture.initialization.initial_parameters import Given
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 
 D, K, N_ROWS = 20, 5, 34_000

@@ -8,9 +8,9 @@ import pytest
 from dgmm.engine import candidates
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
-from dgmm.mixture.acceleration import Search, Visit
 from dgmm.mixture.candidate import Candidate, Status
-from dgmm.mixture.em import FitState
+from dgmm.mixture.em.iteration import FitState
+from dgmm.mixture.em.quasi_newton import Search, Visit
 from dgmm.mixture.parameters import Parameters
 from tests.engine.recording import dataset_of
 

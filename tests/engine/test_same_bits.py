@@ -19,7 +19,7 @@ from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.memory import Projection
 from dgmm.engine.passes import Reader
 from dgmm.errors import DataError
-from dgmm.mixture import kernels
+from dgmm.mixture.kernels import packed_models
 from dgmm.run.cluster_kinds import AddressCluster
 from dgmm.run.clusters import open_cluster
 from tests.engine.pieces import Pieces
@@ -145,7 +145,9 @@ def test_the_run_is_worth_comparing(expected):
     assert len({value for value in expected.values() if isinstance(value, str)}) > 100
     found = fit(dataset_of(rows, CHUNKS), OPTIONS, SYNCHRONOUS)
     mixtures = [result.parameters for result in found.sweep.results]
-    packed = kernels.pack([m.translated(-rows.mean(axis=0)) for m in mixtures], rows.mean(axis=0))
+    packed = packed_models.pack(
+        [m.translated(-rows.mean(axis=0)) for m in mixtures], rows.mean(axis=0)
+    )
     assert packed.groups
     assert packed.centred
     assert 300 < len(found.profile.sample) < 500

@@ -10,7 +10,7 @@ from dgmm.engine.events import PassFinished, ignore
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.mixture.candidate import Candidate, Status
-from dgmm.mixture.em import FitState, Rules
+from dgmm.mixture.em.iteration import FitState, Rules
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from tests.engine.recording import SYNCHRONOUS, dataset_of

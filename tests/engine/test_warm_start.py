@@ -9,7 +9,7 @@ from dgmm.engine.events import PassFinished
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.transfer import Earlier
+from dgmm.mixture.transform import Earlier
 
 CENTRES = np.random.default_rng(3).normal(size=(5, 3)) * 2.5
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from dgmm import GaussianMixture
-from dgmm.mixture import loops
+from dgmm.mixture.kernels import tiling
 
 
 def test_rows_in_memory_are_fitted_and_predicted_where_they_are():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(1 << 20, 4))
     model = GaussianMixture(1, sample_size=1000)
-    part = X[: loops.COMPILED_FROM]  # what imports and first calls hold is no copy
+    part = X[: tiling.COMPILED_FROM]  # what imports and first calls hold is no copy
     model.fit(part, sample_weight=np.ones(len(part))).predict(part)
     tracemalloc.start()
     try:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from dgmm.mixture import loops
+from dgmm.mixture.kernels import tiling
 
 
 @pytest.fixture(scope="package", autouse=True)
 def _compiled_loops():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loops, "COMPILED_FROM", 0)
+        patch.setattr(tiling, "COMPILED_FROM", 0)
         yield

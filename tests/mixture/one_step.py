@@ -7,8 +7,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from dgmm.mixture import em, kernels
-from dgmm.mixture.frame import Frame
+from dgmm.mixture.em import iteration
+from dgmm.mixture.kernels import packed_models
+from dgmm.mixture.kernels.centring import Frame
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from tests.strategies import blocks_of
@@ -21,7 +22,7 @@ def using(kernel):
     """Make every model take this kernel, whatever its error bound; None leaves the choice."""
     if kernel is None:
         return nullcontext()
-    return patch.object(kernels, "MAX_RELATIVE_ERROR", _BOUND[kernel])
+    return patch.object(packed_models, "MAX_RELATIVE_ERROR", _BOUND[kernel])
 
 
 def frame_of(X, sample_weight=None):
@@ -45,16 +46,16 @@ def e_step(X, mixtures, sample_weight=None, chunks=None, kernel=None, frame=None
     frame = frame or frame_of(X, sample_weight)
     moved = [relative_to(frame.origin, mixture) for mixture in mixtures]
     with using(kernel):
-        packed = kernels.pack(moved, frame.origin)
+        packed = packed_models.pack(moved, frame.origin)
     chunks = chunks or (len(X),)
     weights = [None] * len(chunks)
     if sample_weight is not None:
         weights = blocks_of(np.asarray(sample_weight), chunks)
     statistics = [
-        kernels.accumulate(packed, block, w)
+        packed_models.accumulate(packed, block, w)
         for block, w in zip(blocks_of(X, chunks), weights, strict=True)
     ]
-    return kernels.moments(packed, moved, reduce(add, statistics, packed.zero()), frame)
+    return packed_models.moments(packed, moved, reduce(add, statistics, packed.zero()), frame)
 
 
 def em_step(X, mixture, sample_weight=None, chunks=None, kernel=None, reg_covar=None):
@@ -62,4 +63,6 @@ def em_step(X, mixture, sample_weight=None, chunks=None, kernel=None, reg_covar=
     frame = frame_of(X, sample_weight)
     (moments,) = e_step(X, [mixture], sample_weight, chunks, kernel, frame)
     regularization = regularization_of(frame, reg_covar)
-    return em.m_step(mixture.covariance_type, moments, regularization).translated(frame.origin)
+    return iteration.m_step(mixture.covariance_type, moments, regularization).translated(
+        frame.origin
+    )

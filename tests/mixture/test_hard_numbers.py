@@ -14,8 +14,8 @@ from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
 from tests import high_precision
 from tests.high_precision import covariance_error, largest_error
+from tests.mixture.em.test_parity import fit
 from tests.mixture.one_step import e_step, em_step, frame_of
-from tests.mixture.test_parity import fit
 from tests.reference import Mixture
 from tests.strategies import COVARIANCE_TYPES, HARD
 

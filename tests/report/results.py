@@ -10,8 +10,8 @@ from dgmm.io.results.record import Record, StageRecord
 from dgmm.io.results.result import open_result
 from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.result import FitResult, Sweep
 
 N_ROWS = 4_000
 ATTRIBUTES = {

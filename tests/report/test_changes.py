@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dgmm.mixture.drift import component_drift
-from dgmm.mixture.prediction import Estimate, HeldOutTest, predicted
-from dgmm.mixture.repeats import Repeats
-from dgmm.mixture.verdict import Limits, Verdict, judged
+from dgmm.mixture.drift.component_drift import component_drift
+from dgmm.mixture.drift.decision import Limits, Verdict, judged
+from dgmm.mixture.drift.duplicates import Repeats
+from dgmm.mixture.drift.predictive_test import Estimate, HeldOutTest, predicted
 from dgmm.report import drawing
 from dgmm.report.changes import changes_of
 from dgmm.report.findings import findings_of

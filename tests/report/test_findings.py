@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from dgmm.io.results.result import Result
-from dgmm.mixture.alignment import Labelling
 from dgmm.mixture.candidate import Status
+from dgmm.mixture.drift.alignment import Labelling
+from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.result import Sweep
 from dgmm.report.findings import findings_of
 from dgmm.report.sample import sample_of
 from dgmm.report.spread import relative_widths

@@ -13,8 +13,8 @@ from dgmm.io.results.commit import Contents, commit_run, start_run
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.zarr_arrays import write_small
 from dgmm.mixture.candidate import Status
+from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.result import Sweep
 from dgmm.report import drawing, publication, publish_report, write_report
 from dgmm.report import page as page_module
 from dgmm.report.maps import label_map

@@ -3,8 +3,8 @@
 import numpy as np
 
 from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.result import FitResult, Sweep
 
 
 def result(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from dgmm.errors import ConfigurationError, UsageError
-from dgmm.mixture.verdict import Limits
+from dgmm.mixture.drift.decision import Limits
 from dgmm.run.cluster_kinds import AddressCluster, LocalCluster, ThreadsCluster
 from dgmm.run.comparing import limits_of
 from dgmm.run.configuration import (

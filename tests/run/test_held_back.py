@@ -16,8 +16,8 @@ from dgmm.io.results.layout import LATEST_LINK
 from dgmm.io.results.output import held_back, list_runs
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.lock import only_writer
-from dgmm.mixture.repeats import Repeats
-from dgmm.mixture.verdict import Verdict
+from dgmm.mixture.drift.decision import Verdict
+from dgmm.mixture.drift.duplicates import Repeats
 from dgmm.run.configuration import loads, resolved
 from dgmm.run.runs import facts_of, lines_of, publish
 from dgmm.run.stages import run

@@ -14,7 +14,7 @@ from dgmm.errors import DataError
 from dgmm.io.results.output import list_runs
 from dgmm.io.results.result import open_result
 from dgmm.mixture.density import assign
-from dgmm.mixture.preparation import Preparation
+from dgmm.mixture.transform import Preparation
 from dgmm.report import summary
 from dgmm.run.configuration import loads
 from dgmm.run.scoring import configuration_for

@@ -19,7 +19,7 @@ from dgmm.io.storage.zarr_arrays import (
     storage_failures,
     zarr_store,
 )
-from dgmm.mixture.components import ComponentSums
+from dgmm.mixture.component_summary import ComponentSums
 
 _LAYOUT = (
     "first sample and end in each dimension, CRC-32C of rows and weights, log-likelihood; then of "

@@ -19,9 +19,9 @@ from dgmm.io.storage.atomic_writes import make_directory, remove_if_empty, remov
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.value_file import DamagedError, read_sealed, write_sealed
 from dgmm.io.storage.zarr_arrays import creation_failures, storage_failures
-from dgmm.mixture.acceleration import Search, Visit
 from dgmm.mixture.candidate import Candidate, Status
-from dgmm.mixture.em import FitState
+from dgmm.mixture.em.iteration import FitState
+from dgmm.mixture.em.quasi_newton import Search, Visit
 from dgmm.mixture.parameters import Parameters
 
 SECONDS_BETWEEN_SAMPLE_STATES = 10.0  # passes over the sample cost less than keeping them

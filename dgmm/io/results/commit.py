@@ -42,11 +42,11 @@ from dgmm.io.storage.zarr_arrays import (
     storage_failures,
     zarr_store,
 )
-from dgmm.mixture.alignment import Labelling
-from dgmm.mixture.components import Components
-from dgmm.mixture.preparation import Preparation
-from dgmm.mixture.result import FitResult, Sweep
-from dgmm.mixture.verdict import Drift
+from dgmm.mixture.component_summary import Components
+from dgmm.mixture.drift.alignment import Labelling
+from dgmm.mixture.drift.decision import Drift
+from dgmm.mixture.fit_result import FitResult, Sweep
+from dgmm.mixture.transform import Preparation
 
 _logger = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ import numpy as np
 from dgmm.io.results.label_arrays import write_labels
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import read_small, write_small
-from dgmm.mixture.components import Components
+from dgmm.mixture.component_summary import Components
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.preparation import Preparation
+from dgmm.mixture.transform import Preparation
 
 _DIMENSIONS = {
     "n_labelled": ("component",),

@@ -14,10 +14,10 @@ from dgmm.io.storage.zarr_arrays import (
     write_small,
     zarr_store,
 )
-from dgmm.mixture.drift import ComponentDrift
-from dgmm.mixture.prediction import Estimate, HeldOutTest, Prediction
-from dgmm.mixture.repeats import Repeats
-from dgmm.mixture.verdict import Drift, Verdict
+from dgmm.mixture.drift.component_drift import ComponentDrift
+from dgmm.mixture.drift.decision import Drift, Verdict
+from dgmm.mixture.drift.duplicates import Repeats
+from dgmm.mixture.drift.predictive_test import Estimate, HeldOutTest, Prediction
 
 _ARRAYS = {
     "label": "labels",

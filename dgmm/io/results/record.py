@@ -17,8 +17,7 @@ from dgmm.io.storage.zarr_arrays import (
     write_small,
     zarr_store,
 )
-
-Array = NDArray[np.float64]
+from dgmm.mixture.types import Array
 
 MOST_SAMPLED_ROWS = 5_000
 _MOST_SAMPLED_BYTES = 4 << 20

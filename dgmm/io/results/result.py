@@ -25,13 +25,13 @@ from dgmm.io.storage.zarr_arrays import (
     read_small,
     storage_failures,
 )
-from dgmm.mixture.alignment import Labelling
-from dgmm.mixture.components import Components
+from dgmm.mixture.component_summary import Components
 from dgmm.mixture.density import Assignment, assign
+from dgmm.mixture.drift.alignment import Labelling
+from dgmm.mixture.drift.decision import Drift
+from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.preparation import Preparation
-from dgmm.mixture.result import Sweep
-from dgmm.mixture.verdict import Drift
+from dgmm.mixture.transform import Preparation
 
 
 @dataclass(frozen=True, slots=True, eq=False)

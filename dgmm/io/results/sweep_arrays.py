@@ -10,8 +10,8 @@ from dgmm.io.results.layout import COVARIANCE_DIMENSIONS
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.result import FitResult, Sweep
 
 _INTEGERS = ("n_components", "start", "n_parameters", "n_iter")
 _STATUSES = tuple(status.value for status in Status)

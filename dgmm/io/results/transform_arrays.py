@@ -4,7 +4,7 @@ import numpy as np
 
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import read_small, write_small
-from dgmm.mixture.preparation import Preparation
+from dgmm.mixture.transform import Preparation
 
 _DIMENSIONS = {
     "mean": ("input_feature",),

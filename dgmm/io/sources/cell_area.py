@@ -1,11 +1,9 @@
 """Areas of the cells of a grid of latitudes and longitudes."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dgmm.errors import DataError
-
-Array = NDArray[np.float64]
+from dgmm.mixture.types import Array
 
 _TOLERANCE = 1e-6  # degrees by which rounding may carry a bound beyond a pole
 

@@ -10,7 +10,7 @@ from dgmm.io.grid import Grid
 from dgmm.io.results.block_records import KeptBlock, create_blocks, read_block, write_block
 from dgmm.io.storage.atomic_writes import share_file
 from dgmm.io.storage.location import output_place
-from dgmm.mixture.components import ComponentSums
+from dgmm.mixture.component_summary import ComponentSums
 
 
 def kept(seed=0, n_components=3, n_features=2):

@@ -13,10 +13,10 @@ from dgmm.errors import OutputError, StorageError
 from dgmm.io.results.commit import Contents, commit_run, publish_run, start_run
 from dgmm.io.results.drift_arrays import read_drift
 from dgmm.io.results.result import open_result
-from dgmm.mixture.drift import ComponentDrift
-from dgmm.mixture.prediction import Estimate, HeldOutTest, Prediction
-from dgmm.mixture.repeats import Repeats
-from dgmm.mixture.verdict import Drift, Verdict
+from dgmm.mixture.drift.component_drift import ComponentDrift
+from dgmm.mixture.drift.decision import Drift, Verdict
+from dgmm.mixture.drift.duplicates import Repeats
+from dgmm.mixture.drift.predictive_test import Estimate, HeldOutTest, Prediction
 from tests.io.results.test_results import NAMES, a_sweep
 
 NAN = float("nan")

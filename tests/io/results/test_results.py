@@ -28,8 +28,8 @@ from dgmm.io.results.result import open_result
 from dgmm.io.storage import atomic_writes
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import Assignment
+from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.result import FitResult, Sweep
 from dgmm.run.assigning import AssignmentWriter
 
 NAMES = ("red", "grün")

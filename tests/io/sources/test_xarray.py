@@ -7,9 +7,10 @@ import pytest
 import xarray
 
 from dgmm.errors import ConfigurationError, DataError, InputChangedError, MissingExtraError
-from dgmm.io.sources import open_source, xarray_files
+from dgmm.io.sources import xarray_files
 from dgmm.io.sources.cell_area import relative_areas
 from dgmm.io.sources.selection import Selection, Weights
+from dgmm.io.sources.source import open_source
 
 SHAPE = {"time": 5, "depth": 3, "lat": 4, "lon": 6}
 DIMS = ("time", "lat", "lon")

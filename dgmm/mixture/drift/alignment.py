@@ -1,0 +1,167 @@
+"""Which component of one mixture is which of another, so that labels keep their meaning."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.optimize import linear_sum_assignment
+
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.structures import structure_of
+from dgmm.mixture.types import Array
+
+FARTHEST = 0.9
+"""Squared Hellinger distance above which two components are not the same; 1 is the most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Pairs of components of an older mixture and a newer one.
+
+    Attributes
+    ----------
+    pairs : tuple of (int, int)
+        Older and newer component, in the order of the older.
+    distances : tuple of float
+        Squared Hellinger distance of each pair.
+    vanished : tuple of int
+        Older components without a newer one.
+    appeared : tuple of int
+        Newer components without an older one.
+    """
+
+    pairs: tuple[tuple[int, int], ...]
+    distances: tuple[float, ...]
+    vanished: tuple[int, ...]
+    appeared: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """What the components of a mixture are called, from one mixture to the next.
+
+    Attributes
+    ----------
+    labels : tuple of int
+        Of each component.
+    next_label : int
+        The first that has never been used.
+    """
+
+    labels: tuple[int, ...]
+    next_label: int
+
+    @classmethod
+    def first(cls, n_components: int) -> Self:
+        """That of a mixture without a predecessor: components are called by their places."""
+        return cls(tuple(range(n_components)), n_components)
+
+    def followed(self, alignment: Alignment) -> Self:
+        """That of the newer mixture of an alignment whose older one is called so.
+
+        Components that appeared get labels that were never used, since one that meant something
+        else once would lie about it.
+        """
+        given = {new: self.labels[old] for old, new in alignment.pairs}
+        given |= {new: self.next_label + i for i, new in enumerate(alignment.appeared)}
+        labels = tuple(given[k] for k in range(len(given)))
+        return type(self)(labels, self.next_label + len(alignment.appeared))
+
+    def ordered(self) -> Self:
+        """The same for components in the order of their labels."""
+        return type(self)(tuple(sorted(self.labels)), self.next_label)
+
+
+def align(older: Parameters, newer: Parameters, farthest: float = FARTHEST) -> Alignment:
+    """Pair the components of two mixtures so that the sum of their distances is least.
+
+    A component may stay alone: a pair must be nearer than ``farthest``.
+
+    Parameters
+    ----------
+    older, newer : Parameters
+        Of any structure and number of components, of the same features.
+    farthest : float
+        Squared Hellinger distance, between 0 and 1.
+    """
+    distances = hellinger(older, newer)
+    n_older, n_newer = distances.shape
+    # A square problem in which everything may be paired with nothing, at half the farthest each.
+    costs = np.full((n_older + n_newer, n_older + n_newer), farthest / 2)
+    costs[:n_older, :n_newer] = distances
+    costs[n_older:, n_newer:] = 0.0
+    rows, columns = linear_sum_assignment(costs)
+    pairs = tuple(
+        (int(i), int(j))
+        for i, j in zip(rows, columns, strict=True)
+        if i < n_older and j < n_newer and distances[i, j] < farthest
+    )
+    paired_older, paired_newer = {i for i, _ in pairs}, {j for _, j in pairs}
+    return Alignment(
+        pairs,
+        tuple(float(distances[pair]) for pair in pairs),
+        tuple(k for k in range(n_older) if k not in paired_older),
+        tuple(k for k in range(n_newer) if k not in paired_newer),
+    )
+
+
+def hellinger(a: Parameters, b: Parameters) -> Array:
+    """Squared Hellinger distances between the components of two mixtures.
+
+    One minus the Bhattacharyya coefficient, which for Gaussians is
+    exp(-(1/8) d' S^-1 d) (|A| |B|)^(1/4) / |S|^(1/2) with d the difference of the means and
+    S = (A + B) / 2 (Kailath 1967, IEEE Trans. Commun. Technol. 15).
+
+    Returns
+    -------
+    ndarray of shape (a.n_components, b.n_components)
+        Between 0 (equal) and 1 (apart).
+    """
+    d = a.n_features
+    of_a, of_b = (
+        structure_of(m.covariance_type).matrices(m.covariances, m.n_components, d) for m in (a, b)
+    )
+    half_logs_a, half_logs_b = (_half_log_determinants(m) for m in (a, b))
+    found = np.empty((a.n_components, b.n_components))
+    for i in range(a.n_components):
+        for j in range(b.n_components):
+            factor = cho_factor((of_a[i] + of_b[j]) / 2, lower=True)
+            difference = a.means[i] - b.means[j]
+            squared = difference @ cho_solve(factor, difference)
+            half_log = np.log(np.diagonal(factor[0])).sum()
+            log_coefficient = (half_logs_a[i] + half_logs_b[j]) / 2 - half_log - squared / 8
+            found[i, j] = -np.expm1(min(log_coefficient, 0.0))
+    return found
+
+
+def jeffreys(a: Parameters, b: Parameters) -> Array:
+    """Jeffreys' divergence of each component from its counterpart, in nats, shape (n_components,).
+
+    The sum of both Kullback-Leibler divergences:
+    (tr(B^-1 A) + tr(A^-1 B) - 2 d + d' (A^-1 + B^-1) d) / 2.
+
+    Parameters
+    ----------
+    a, b : Parameters
+        Of as many components, in the same order, and the same features.
+    """
+    d = a.n_features
+    of_a, of_b = (
+        structure_of(m.covariance_type).matrices(m.covariances, m.n_components, d) for m in (a, b)
+    )
+    found = np.empty(a.n_components)
+    for k in range(a.n_components):
+        difference = a.means[k] - b.means[k]
+        factors = cho_factor(of_a[k], lower=True), cho_factor(of_b[k], lower=True)
+        traces = np.trace(cho_solve(factors[1], of_a[k])) + np.trace(cho_solve(factors[0], of_b[k]))
+        squares = sum(float(difference @ cho_solve(factor, difference)) for factor in factors)
+        found[k] = (traces - 2 * d + squares) / 2
+    return found
+
+
+def _half_log_determinants(mixture: Parameters) -> Array:
+    """Half the log-determinant of each covariance, shape (n_components,)."""
+    structure = structure_of(mixture.covariance_type)
+    shape = mixture.n_components, mixture.n_features
+    return -structure.log_determinants(mixture.precisions_cholesky, *shape)

@@ -1,0 +1,223 @@
+"""Whether a newer mixture says the same as an older one, and whether it is to be believed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.mixture.drift.component_drift import ComponentDrift
+from dgmm.mixture.drift.duplicates import Repeats
+from dgmm.mixture.drift.predictive_test import SKEW, HeldOutTest, Prediction
+from dgmm.mixture.types import Array
+
+_MOST_NAMED = 6
+_SAME = 0.05  # nats per row: mixtures that are nearer say the same of the rows
+
+
+class Verdict(Enum):
+    """What a comparison comes to."""
+
+    STEADY = "steady"
+    CHANGED = "changed"
+    BROKEN = "broken"
+
+    @property
+    def sentence(self) -> str:
+        """What it means."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Verdict.STEADY: "Nothing speaks for a change.",
+    Verdict.CHANGED: "The data have changed, within the limits.",
+    Verdict.BROKEN: "The change exceeds a limit: the data may be damaged.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may change; None is no limit.
+
+    Components may be arranged in more than one way for the same density. What becomes of them
+    counts only where the density has changed too, by 0.05 nats per row beyond chance.
+
+    Attributes
+    ----------
+    mean_shift : float or None
+        Of any component's mean, in standard deviations of the older component.
+    weight_change : float or None
+        Of any component's weight, either way.
+    loss : float or None
+        Skew divergence of the rows from the older mixture
+        (:func:`dgmm.mixture.drift.predictive_test.skew_losses`) beyond chance, in nats per unit
+        of weight.
+    vanished, appeared : float or None
+        Weight of all components that vanished, and of all that appeared.
+    repeated : float or None
+        Share of rows that repeat another one, beyond the share that did so before.
+    level : float
+        Significance level of the test on rows held out.
+    """
+
+    mean_shift: float | None
+    weight_change: float | None
+    loss: float | None
+    vanished: float | None
+    appeared: float | None
+    repeated: float | None
+    level: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drift:
+    """What lies between an older result and a newer one.
+
+    Attributes
+    ----------
+    components : ComponentDrift
+    prediction : Prediction
+        Of a sample of the newer rows.
+    test : HeldOutTest, or None
+        None where there are too few rows.
+    verdict : Verdict
+    reasons : tuple of str
+        Sentences with numbers and labels, those that exceed a limit first.
+    repeats : Repeats, or None
+        None where it is not known of the older rows.
+    """
+
+    components: ComponentDrift
+    prediction: Prediction
+    test: HeldOutTest | None
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    repeats: Repeats | None = None
+
+
+def judged(
+    components: ComponentDrift,
+    prediction: Prediction,
+    test: HeldOutTest | None,
+    by_chance: float,
+    limits: Limits,
+    unsound: str = "",
+    repeats: Repeats | None = None,
+) -> Drift:
+    """The comparison with its verdict.
+
+    Parameters
+    ----------
+    components : ComponentDrift
+    prediction : Prediction
+    test : HeldOutTest, or None
+    by_chance : float
+        What of the loss is to be expected without a change, in nats: neither mixture is the truth
+        (:func:`dgmm.mixture.drift.predictive_test.chance_loss`).
+    limits : Limits
+    unsound : str
+        Why the newer mixture is unsound where the older one was sound; empty if it is not.
+    repeats : Repeats, or None
+        None if not known.
+    """
+    too_much = [f"No candidate is sound. {unsound}"] if unsound else []
+    changes = []
+    arranged = list(_rearranged(components, limits))
+    if abs(prediction.loss.mean - by_chance) > _SAME:
+        too_much += arranged
+    elif arranged:
+        changes = [*arranged, "But the rows are as likely as before: it is the same density."]
+    too_much += [*_lost(prediction, by_chance, limits), *_repeated(repeats, limits)]
+    changes += [*_come_and_gone(components, limits), *_significant(test, limits.level)]
+    verdict = Verdict.BROKEN if too_much else Verdict.CHANGED if changes else Verdict.STEADY
+    return Drift(components, prediction, test, verdict, (*too_much, *changes), repeats)
+
+
+def _rearranged(of: ComponentDrift, limits: Limits) -> Iterator[str]:
+    """What of the components exceeds a limit."""
+    for what, which, weights, limit in _shares(of, limits):
+        if _exceeds(weights[which].sum(), limit):
+            yield (
+                f"Components with {weights[which].sum():.3g} of the weight {what}, more than "
+                f"{limit:g} (max_{what}): {_listed(_weighed(of, which, weights))}."
+            )
+    far = _beyond(of.mean_shifts, limits.mean_shift)
+    if far.any():
+        found = [f"{of.labels[i]} by {of.mean_shifts[i]:.3g}" for i in np.flatnonzero(far)]
+        yield (
+            f"Means of components moved by more than {limits.mean_shift:g} standard deviations "
+            f"(max_mean_shift): {_listed(found)}."
+        )
+    heavy = _beyond(np.abs(of.weight_changes), limits.weight_change)
+    if heavy.any():
+        found = [
+            f"{of.labels[i]} from {of.older_weights[i]:.3g} to {of.newer_weights[i]:.3g}"
+            for i in np.flatnonzero(heavy)
+        ]
+        yield (
+            f"Weights of components changed by more than {limits.weight_change:g} "
+            f"(max_weight_change): {_listed(found)}."
+        )
+
+
+def _lost(prediction: Prediction, by_chance: float, limits: Limits) -> Iterator[str]:
+    loss = prediction.loss.mean
+    if _exceeds(loss - by_chance, limits.loss):
+        yield (
+            f"The older mixture loses {loss:.3g} nats per row on these data, {by_chance:.2g} of it "
+            f"by chance, where {-np.log(SKEW):.3g} is the most that counts and {limits.loss:g} the "
+            f"limit (max_loss); without that bound {prediction.difference.mean:.4g}."
+        )
+
+
+def _repeated(repeats: Repeats | None, limits: Limits) -> Iterator[str]:
+    if repeats is not None and _exceeds(repeats.newer - repeats.older, limits.repeated):
+        yield (
+            f"{repeats.newer:.3g} of the sampled rows repeat another one, {repeats.older:.3g} of "
+            f"the older did, and {limits.repeated:g} more is the limit (max_repeated)."
+        )
+
+
+def _come_and_gone(of: ComponentDrift, limits: Limits) -> Iterator[str]:
+    """What appeared and vanished within the limits."""
+    for what, which, weights, limit in _shares(of, limits):
+        if which.any() and not _exceeds(weights[which].sum(), limit):
+            some = "A component" if which.sum() == 1 else f"{which.sum()} components"
+            yield f"{some} {what}: {_listed(_weighed(of, which, weights))}."
+
+
+def _significant(test: HeldOutTest | None, level: float) -> Iterator[str]:
+    if test is not None and test.p_value < level:
+        yield (
+            f"Rows held out are described better by a fit to the others than by the older mixture: "
+            f"by {test.gain.mean:.3g} +- {test.gain.standard_error:.2g} nats per row "
+            f"(p = {test.p_value:.1e}, level {level:g})."
+        )
+
+
+def _shares(
+    of: ComponentDrift, limits: Limits
+) -> tuple[tuple[str, NDArray[np.bool_], Array, float | None], ...]:
+    return (
+        ("vanished", of.has_vanished, of.older_weights, limits.vanished),
+        ("appeared", of.has_appeared, of.newer_weights, limits.appeared),
+    )
+
+
+def _weighed(of: ComponentDrift, which: NDArray[np.bool_], weights: Array) -> list[str]:
+    return [f"{of.labels[i]} ({weights[i]:.3g})" for i in np.flatnonzero(which)]
+
+
+def _exceeds(value: float, limit: float | None) -> bool:
+    return limit is not None and bool(value > limit)
+
+
+def _beyond(values: Array, limit: float | None) -> NDArray[np.bool_]:
+    """Which values exceed a limit; those that are not there do not."""
+    return np.zeros(len(values), bool) if limit is None else values > limit
+
+
+def _listed(names: list[str]) -> str:
+    left = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {left} more" if left > 0 else "")

@@ -1,0 +1,224 @@
+"""How well mixtures predict rows, with standard errors, and a test on rows that were held out.
+
+Rows are taken in the order of the data and cut into consecutive stretches. Rows near each other may
+be alike, as neighbours in space or time are; stretches are the units of all standard errors here,
+so that these stay honest as long as rows farther apart than a stretch are not alike.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import norm
+from scipy.special import stdtr
+
+from dgmm.mixture.types import Array
+
+MOST_STRETCHES = 50
+SKEW = 0.01
+"""What an older mixture is granted of a newer one before their densities are compared."""
+
+_ONE_IN = 5
+_FEWEST_HELD_OUT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over rows, per unit of weight, and how far it may be from that of all rows.
+
+    Attributes
+    ----------
+    mean : float
+    standard_error : float
+        NaN if there is one stretch only.
+    """
+
+    mean: float
+    standard_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """How likely a sample of rows is under an older mixture and a newer one; nats per unit weight.
+
+    Attributes
+    ----------
+    n_rows : int
+        Of the sample.
+    older, newer : Estimate
+        Mean log-likelihood.
+    difference : Estimate
+        Newer minus older; without a bound, so that a few rows far from everything older decide it.
+    loss : Estimate
+        The skew divergence (:func:`skew_losses`), at most ``-log(SKEW)``.
+    """
+
+    n_rows: int
+    older: Estimate
+    newer: Estimate
+    difference: Estimate
+    loss: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutTest:
+    """Whether a refit predicts rows that it has not seen better than the older mixture does.
+
+    Attributes
+    ----------
+    n_stretches : int
+        Held out; the units of the test.
+    gain : Estimate
+        Mean over these stretches of log p(x | refit) - log p(x | older), nats per unit of weight.
+    p_value : float
+        Of Student's one-sided test that the gain is no more than the older mixture loses by chance.
+    """
+
+    n_stretches: int
+    gain: Estimate
+    p_value: float
+
+
+def stretches(n_rows: int) -> NDArray[np.intp]:
+    """The number of the stretch that each row belongs to, shape (n_rows,).
+
+    Examples
+    --------
+    >>> np.bincount(stretches(1_000_010)).min(), np.bincount(stretches(1_000_010)).max()
+    (np.int64(20000), np.int64(20001))
+    """
+    return np.arange(n_rows) * min(MOST_STRETCHES, n_rows) // max(n_rows, 1)
+
+
+def is_held_out(stretch: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which rows a refit must not see: those of every fifth stretch."""
+    return stretch % _ONE_IN == _ONE_IN // 2
+
+
+def skew_losses(log_older: Array, log_newer: Array) -> Array:
+    """What each row costs an older mixture that is granted a little of the newer one, in nats.
+
+    log p_newer - log((1 - a) p_older + a p_newer) with a = ``SKEW``. The mean over rows of the
+    newer density is the skew divergence (Lee 1999, Proc. 37th Annual Meeting of the ACL), for a = 0
+    that of Kullback and Leibler. No row costs more than -log a, however far it is from everything
+    older: a small new cluster costs little, rows that are all elsewhere cost nearly all of it.
+
+    Parameters
+    ----------
+    log_older, log_newer : ndarray of shape (n_rows,)
+        Log densities, in nats.
+    """
+    return -np.logaddexp(np.log1p(-SKEW) + (log_older - log_newer), np.log(SKEW))
+
+
+def predicted(log_older: Array, log_newer: Array, weights: Array | None) -> Prediction:
+    """How likely a sample is under two mixtures.
+
+    Parameters
+    ----------
+    log_older, log_newer : ndarray of shape (n_rows,)
+        Log densities of the rows, in the order of the data.
+    weights : ndarray of shape (n_rows,), or None
+        Positive.
+    """
+    return Prediction(
+        len(log_older),
+        estimate(log_older, weights),
+        estimate(log_newer, weights),
+        estimate(log_newer - log_older, weights),
+        estimate(skew_losses(log_older, log_newer), weights),
+    )
+
+
+def estimate(values: Array, weights: Array | None) -> Estimate:
+    """The weighted mean of values, with the standard error of a ratio of sums over stretches.
+
+    Cochran 1977, Sampling Techniques, sec. 6.4: the residuals V_s - mean W_s of the stretches'
+    sums stand for the variance.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows,)
+        In the order of the data.
+    weights : ndarray of shape (n_rows,), or None
+    """
+    sums, sizes = _sums(values, weights)
+    n, total = len(sums), sizes.sum()
+    mean = float(sums.sum() / total)
+    if n < 2:
+        return Estimate(mean, float("nan"))
+    error = float(norm(sums - mean * sizes)) / total * np.sqrt(n / (n - 1))
+    return Estimate(mean, float(error))
+
+
+def chance_loss(n_parameters: int, n_rows: int) -> Estimate:
+    """What an optimum loses against the truth by having been found on so many rows, in nats a row.
+
+    2 n times the divergence is distributed as chi-squared with as many degrees of freedom as there
+    are free parameters (Wilks 1938, Ann. Math. Stat. 9), where the model is right.
+
+    Examples
+    --------
+    >>> chance_loss(50, 1000)
+    Estimate(mean=0.025, standard_error=0.005)
+    """
+    return Estimate(n_parameters / (2 * n_rows), float(np.sqrt(n_parameters / 2) / n_rows))
+
+
+def held_out_test(
+    log_older: Array,
+    log_refit: Array,
+    weights: Array | None,
+    stretch: NDArray[np.intp],
+    by_chance: Estimate,
+) -> HeldOutTest | None:
+    """Compare a refit with the older mixture on rows that the refit has not seen.
+
+    Given the refit, both mixtures are fixed, and the stretches' mean log ratios are a sample of the
+    gain; Student's paired test asks whether it exceeds what the older mixture loses by chance.
+    Vuong (1989, Econometrica 57) compares two fitted models on the rows they were fitted to;
+    held-out rows need no correction for the refit's parameters. The refit pays for having seen
+    fewer rows than there are, so that without a change the test rejects less often than its level
+    allows.
+
+    What a small p-value means: the newer rows are described better by what was learnt from others
+    of them than by the older mixture, by more than chance makes likely. It does not say that the
+    difference matters, which is what :attr:`HeldOutTest.gain` is for, nor what it comes from: an
+    older mixture that had stopped early is bettered without any change of the data.
+
+    Parameters
+    ----------
+    log_older, log_refit : ndarray of shape (n_rows,)
+        Log densities of the held-out rows.
+    weights : ndarray of shape (n_rows,), or None
+        Positive.
+    stretch : ndarray of shape (n_rows,)
+        Which stretch each row belongs to.
+    by_chance : Estimate
+        What the older mixture loses without a change (:func:`chance_loss`).
+
+    Returns
+    -------
+    HeldOutTest, or None
+        None where fewer than three stretches are held out.
+    """
+    _, unit = np.unique(stretch, return_inverse=True)
+    sums, sizes = _sums(log_refit - log_older, weights, unit)
+    n = len(sums)
+    if n < _FEWEST_HELD_OUT:
+        return None
+    units = sums / sizes
+    gain = float(units.mean())
+    error = float(norm(units - gain) / np.sqrt(n * (n - 1)))
+    beyond = (gain - by_chance.mean) / np.hypot(error, by_chance.standard_error)
+    return HeldOutTest(n, Estimate(gain, error), float(stdtr(n - 1, -beyond)))
+
+
+def _sums(
+    values: Array, weights: Array | None, stretch: NDArray[np.intp] | None = None
+) -> tuple[Array, Array]:
+    """Weighted sums of values over the stretches, and the weights of these."""
+    stretch = stretches(len(values)) if stretch is None else stretch
+    w = np.ones(len(values)) if weights is None else weights
+    sums, sizes = (np.bincount(stretch, weights=each) for each in (w * values, w))
+    return sums.astype(np.float64), sizes.astype(np.float64)

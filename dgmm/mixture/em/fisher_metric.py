@@ -1,0 +1,96 @@
+"""Changes of a mixture's parameters as vectors, and how long they are by Fisher's information."""
+
+import numpy as np
+
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.regularization import Regularization
+from dgmm.mixture.structures import structure_of
+from dgmm.mixture.types import Array
+
+
+def flattened(mixture: Parameters) -> Array:
+    """Weights, means and covariances in one vector; changes are differences of such vectors."""
+    arrays = (mixture.weights, mixture.means, mixture.covariances)
+    return np.concatenate([array.ravel() for array in arrays])
+
+
+def coordinates(mixture: Parameters, changes: Array) -> Array:
+    """Changes at a mixture, where the information of labelled rows is the unit matrix.
+
+    A labelled row carries the information diag(1 / w) on the weights, w_k Sigma_k^-1 on a mean and
+    w_k / 2 (Sigma_k^-1 x Sigma_k^-1) on a covariance (McLachlan & Peel 2000, sec. 2.15), so that
+    |change|^2 / 2 is, for small changes, the divergence per row between the labelled mixtures.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    changes : ndarray of shape (n_changes, n_entries)
+        As between :func:`flattened` mixtures.
+
+    Returns
+    -------
+    ndarray of shape (n_changes, n_coordinates)
+    """
+    structure = structure_of(mixture.covariance_type)
+    weights = _positive(mixture.weights)
+    factors = structure.factor_matrices(mixture.precisions_cholesky, *mixture.means.shape)
+    of_weights, of_means, of_covariances = _parts(mixture, changes)
+    shifts = (of_means[:, :, None, :] @ factors)[:, :, 0, :]
+    spreads = structure.relative(of_covariances, mixture.precisions_cholesky)
+    parts = (
+        of_weights / np.sqrt(weights),
+        shifts * np.sqrt(weights)[:, None],
+        spreads * structure.information_roots(weights, mixture.n_features),
+    )
+    return np.concatenate([part.reshape(len(changes), -1) for part in parts], axis=1)
+
+
+def largest_share(mixture: Parameters, change: Array) -> float:
+    """A bound on the share of any weight, or variance in any direction, that a change takes.
+
+    The Frobenius norm of a matrix bounds its eigenvalues.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    change : ndarray of shape (n_entries,)
+    """
+    structure = structure_of(mixture.covariance_type)
+    of_weights, _, of_covariances = _parts(mixture, change[None])
+    spreads = structure.relative(of_covariances, mixture.precisions_cholesky)
+    sizes = np.abs(spreads) if structure.is_diagonal else np.linalg.norm(spreads, axis=(-2, -1))
+    return float(max(np.abs(of_weights / _positive(mixture.weights)).max(), sizes.max()))
+
+
+def moved(mixture: Parameters, change: Array, regularization: Regularization) -> Parameters:
+    """The mixture after a change whose :func:`largest_share` is below 1.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    change : ndarray of shape (n_entries,)
+    regularization : Regularization
+        Without a ridge.
+    """
+    (of_weights,), (of_means,), (of_covariances,) = _parts(mixture, change[None])
+    structure = structure_of(mixture.covariance_type)
+    weights = mixture.weights + of_weights
+    covariances = structure.regularized(mixture.covariances + of_covariances, regularization)
+    return Parameters.from_covariances(
+        mixture.covariance_type, weights / weights.sum(), mixture.means + of_means, covariances
+    )
+
+
+def _parts(mixture: Parameters, changes: Array) -> tuple[Array, Array, Array]:
+    """Changes of weights, means and covariances, one of each along the first axis."""
+    n, n_components, size = len(changes), mixture.n_components, mixture.means.size
+    of_weights, of_means, of_covariances = np.split(changes, [n_components, n_components + size], 1)
+    return (
+        of_weights,
+        of_means.reshape(n, *mixture.means.shape),
+        of_covariances.reshape(n, *mixture.covariances.shape),
+    )
+
+
+def _positive(weights: Array) -> Array:
+    return np.maximum(weights, np.finfo(np.float64).eps)

@@ -1,0 +1,248 @@
+"""EM as ``step(state, moments) -> state``: the E-step's outcome in, the next state out."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.em import convergence, quasi_newton
+from dgmm.mixture.em.quasi_newton import Search, Visit
+from dgmm.mixture.kernels.statistics import Moments, is_empty
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.regularization import Regularization
+from dgmm.mixture.structures import structure_of
+from dgmm.mixture.types import Array
+
+_UNSEEN = 3.0  # times the gain that is expected of a leap may be left
+_AT_FLOOR = 2.0  # times floor plus ridge: at most half of the variance is the data's own
+_NOT_THE_DATA = 100.0  # times the same: the data as a whole are not flat in this direction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rules:
+    """What holds for every candidate of a fit.
+
+    Attributes
+    ----------
+    tol : float
+        EM stops when less than this is left to gain, in nats per unit of weight.
+    max_iter : int
+        Most M-steps.
+    regularization : Regularization
+    covariance : ndarray of shape (n_features, n_features)
+        Of all data, to tell a collapsed component from flat data.
+    keep_degenerate : bool
+        Whether a candidate with a collapsed component goes on to convergence.
+    accelerate : bool
+        Whether to move by :mod:`dgmm.mixture.em.quasi_newton`. With a ridge it never is: EM's steps
+        then are not those of the likelihood.
+    """
+
+    tol: float
+    max_iter: int
+    regularization: Regularization
+    covariance: Array
+    keep_degenerate: bool = False
+    accelerate: bool = True
+
+    @property
+    def may_accelerate(self) -> bool:
+        """Whether candidates move by more than EM's own steps."""
+        return self.accelerate and not self.regularization.ridge.any()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitState:
+    """A candidate on its way.
+
+    Attributes
+    ----------
+    candidate : Candidate
+    parameters : Parameters
+        Relative to the frame's origin. Once the status is final, the ones that the last entry of
+        ``trace`` belongs to.
+    status : Status
+    n_iter : int
+        Moves so far.
+    trace : tuple of float
+        Log-likelihood per unit of weight after each E-step, in nats: of its parameters, or of
+        those before if a move was taken back.
+    log_likelihood, log_classification : float
+        Of the same parameters, in nats (:class:`dgmm.mixture.kernels.statistics.Moments`).
+    search : Search
+        What the next moves are made from.
+    """
+
+    candidate: Candidate
+    parameters: Parameters
+    status: Status = Status.RUNNING
+    n_iter: int = 0
+    trace: tuple[float, ...] = ()
+    log_likelihood: float = float("nan")
+    log_classification: float = float("nan")
+    search: Search = field(default_factory=Search)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether another E-step is due."""
+        return self.status is Status.RUNNING
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leap:
+    """Where to go instead of EM's own step.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    gain : float
+        Log-likelihood per unit of weight that is expected of it, in nats.
+    """
+
+    parameters: Parameters
+    gain: float
+
+
+def step(state: FitState, moments: Moments, rules: Rules, leap: Leap | None = None) -> FitState:
+    """Take in the E-step of ``state.parameters``; stop, or move on.
+
+    Parameters
+    ----------
+    state : FitState
+        Running.
+    moments : Moments
+        The outcome of a pass with ``state.parameters``.
+    rules : Rules
+    leap : Leap, or None
+        To the top, as far as that is known; where it is no higher than ``tol``, it is here.
+
+    Returns
+    -------
+    FitState
+        Final, with parameters that a pass has evaluated, or running, with the next ones.
+    """
+    log_likelihood = moments.log_likelihood / moments.total_weight
+    refuge = refuge_from(state, moments)
+    if refuge is not None:
+        return _taken_back(state, refuge, rules)
+    gain = log_likelihood - state.trace[-1] if state.trace else np.inf
+    evaluated = replace(
+        state,
+        trace=(*state.trace, log_likelihood),
+        log_likelihood=moments.log_likelihood,
+        log_classification=moments.log_classification,
+    )
+    if not rules.keep_degenerate and is_degenerate(state.parameters, rules):
+        return replace(evaluated, status=Status.DEGENERATE)
+    successor = m_step(state.candidate.covariance_type, moments, rules.regularization)
+    search, parameters = state.search, successor
+    if rules.may_accelerate:
+        visit = Visit(state.parameters, successor)
+        search, parameters = quasi_newton.advance(search, visit, gain, rules.regularization)
+    status = _status(evaluated, search, rules)
+    if leap is not None and status is Status.RUNNING:
+        search, parameters = search.leaping(leap.gain), leap.parameters
+        if 0 <= _UNSEEN * leap.gain < rules.tol:
+            status = _final(state.parameters, rules, Status.CONVERGED)
+    if status is not Status.RUNNING:
+        return replace(evaluated, status=status)
+    n_iter = state.n_iter + 1
+    return replace(evaluated, parameters=parameters, n_iter=n_iter, search=search)
+
+
+def refuge_from(state: FitState, moments: Moments) -> Visit | None:
+    """Where to go back to, if the move that led to an E-step has lost likelihood."""
+    refuge = state.search.refuge
+    if refuge is None or moments.log_likelihood / moments.total_weight >= state.trace[-1]:
+        return None
+    return refuge
+
+
+def given_up(state: FitState) -> FitState:
+    """A running state that was accelerated, stopped where a pass has evaluated it last."""
+    seen = state.search.visit
+    if seen is None:
+        raise ValueError("no pass has evaluated this state")
+    status = Status.BEHIND
+    return replace(state, parameters=seen.parameters, n_iter=state.n_iter - 1, status=status)
+
+
+def _taken_back(state: FitState, refuge: Visit, rules: Rules) -> FitState:
+    """After a move that lost likelihood: back, and on by EM's own step."""
+    trace = (*state.trace, state.trace[-1])
+    if state.n_iter >= rules.max_iter:
+        status = _final(refuge.parameters, rules, Status.MAX_ITER)
+        return replace(state, parameters=refuge.parameters, trace=trace, status=status)
+    return replace(
+        state,
+        parameters=refuge.successor,
+        trace=trace,
+        n_iter=state.n_iter + 1,
+        search=state.search.taken_back(),
+    )
+
+
+def _status(state: FitState, search: Search, rules: Rules) -> Status:
+    noise = _noise(state.parameters)
+    if search.predictions:
+        converged = convergence.is_still(state.trace, noise) or search.has_settled(rules.tol)
+    else:
+        converged = convergence.has_converged(state.trace, rules.tol, noise)
+    if converged:
+        return _final(state.parameters, rules, Status.CONVERGED)
+    if state.n_iter >= rules.max_iter:
+        return _final(state.parameters, rules, Status.MAX_ITER)
+    return Status.RUNNING
+
+
+def _final(mixture: Parameters, rules: Rules, status: Status) -> Status:
+    return Status.DEGENERATE if is_degenerate(mixture, rules) else status
+
+
+def _noise(mixture: Parameters) -> float:
+    """How far rounding can move the log-likelihood per row: eps times the worst conditioning.
+
+    A covariance near singular, as that of collinear features on the floor, is known no better.
+    """
+    if structure_of(mixture.covariance_type).is_diagonal:
+        return 0.0
+    factors = mixture.precisions_cholesky
+    precisions = factors @ np.swapaxes(factors, -1, -2)
+    conditioning = np.abs(precisions * mixture.covariances).sum(axis=(-2, -1))
+    return float(np.finfo(np.float64).eps * conditioning.max())
+
+
+def m_step(covariance_type: str, moments: Moments, regularization: Regularization) -> Parameters:
+    """The parameters that maximise the expected log-likelihood (Bishop 2006, eqs 9.24-9.26).
+
+    Parameters
+    ----------
+    covariance_type : str
+    moments : Moments
+    regularization : Regularization
+    """
+    structure = structure_of(covariance_type)
+    weights = np.maximum(moments.counts, 0.0)
+    covariances = structure.regularized(moments.covariances, regularization)
+    return Parameters.from_covariances(
+        covariance_type, weights / weights.sum(), moments.means, covariances
+    )
+
+
+def is_degenerate(mixture: Parameters, rules: Rules) -> bool:
+    """Whether a component is empty, or flat in a direction in which the data are not."""
+    if is_empty(mixture.weights, 1.0).any():
+        return True
+    if mixture.n_components == 1:
+        return False
+    structure = structure_of(mixture.covariance_type)
+    deviation = np.sqrt(rules.regularization.ridge + rules.regularization.floor)
+    factors = structure.factor_matrices(mixture.precisions_cholesky, *mixture.means.shape)
+    # The trace of a precision bounds its eigenvalues, and costs nothing.
+    if ((factors * deviation[:, None]) ** 2).sum(axis=(1, 2)).max() < 1.0 / _AT_FLOOR:
+        return False
+    scale = 1.0 / np.outer(deviation, deviation)
+    matrices = structure.matrices(mixture.covariances, *mixture.means.shape)
+    values, vectors = np.linalg.eigh(matrices * scale)
+    pooled = np.einsum("kiv,ij,kjv->kv", vectors, rules.covariance * scale, vectors)
+    return bool(((values <= _AT_FLOOR) & (pooled >= _NOT_THE_DATA)).any())

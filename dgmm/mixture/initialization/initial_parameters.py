@@ -1,0 +1,54 @@
+"""What the caller knows of the first parameters."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.structures import structure_of
+from dgmm.mixture.types import Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """Parts of the first parameters that take the place of a start's guess.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_components,), or None
+    means : ndarray of shape (n_components, n_features), or None
+    precisions : ndarray, or None
+        Inverse covariances, shaped as the covariances of one covariance type.
+    """
+
+    weights: Array | None = None
+    means: Array | None = None
+    precisions: Array | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is given."""
+        return self.weights is None and self.means is None and self.precisions is None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left to guess."""
+        return not (self.weights is None or self.means is None or self.precisions is None)
+
+    def relative_to(self, origin: Array) -> Self:
+        """The same with means relative to ``origin`` (n_features,)."""
+        return self if self.means is None else replace(self, means=self.means - origin)
+
+    def replacing(self, guess: Parameters) -> Parameters:
+        """``guess`` with the given parts in place of its own.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If a precision is not positive definite.
+        """
+        means = guess.means if self.means is None else self.means
+        weights = guess.weights if self.weights is None else self.weights
+        if self.precisions is None:
+            return replace(guess, weights=weights, means=means)
+        covariances = structure_of(guess.covariance_type).inverted(self.precisions)
+        return Parameters.from_covariances(guess.covariance_type, weights, means, covariances)

@@ -1,0 +1,129 @@
+"""The centred kernel: deviations from the current means, whitened by the current covariances.
+
+y = U_k' (x - mu_k) has zero mean and unit covariance under component k, so neither the densities
+nor the statistics (sums of r, r y and r y y', pivot mu_k) cancel. Twice the work of the expanded
+kernel; used where that one would lose digits.
+"""
+
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.statistics import Moments, is_empty
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.structures import structure_of, triangular_inverse
+from dgmm.mixture.types import Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CentredModel:
+    """One mixture of a pass.
+
+    Attributes
+    ----------
+    model : int
+        Which of the pass's models this is.
+    mixture : Parameters
+        Relative to the frame's origin.
+    """
+
+    model: int
+    mixture: Parameters
+
+    def zero(self) -> Array:
+        """The sums over no rows: (K, 1 + d + d^2), or (K, 1 + 2d) for diagonal structures."""
+        n_components, d = self.mixture.means.shape
+        diagonal = structure_of(self.mixture.covariance_type).is_diagonal
+        return np.zeros((n_components, 1 + d + (d if diagonal else d * d)))
+
+    def accumulate(
+        self, x: Array, weights: Array, sums: Array, loops: ModuleType
+    ) -> tuple[float, float]:
+        """Add a tile to ``sums``; the log-likelihood and log-classification of the model.
+
+        Parameters
+        ----------
+        x : ndarray of shape (d, T)
+            Rows relative to the frame's origin, feature-major.
+        weights : ndarray of shape (T,)
+        sums : ndarray of shape (K, 1 + d + d^2) or (K, 1 + 2d)
+            Added to in place.
+        loops : module
+            :func:`dgmm.mixture.kernels.tiling.loops_for` the block.
+        """
+        d = x.shape[0]
+        logits, whitened = log_densities(self.mixture, x)
+        log_density, log_total, scale = np.empty((3, len(weights)))
+        loops.softmax(logits, weights, log_density, log_total, scale)
+        sums[:, 0] += logits.sum(axis=1)
+        diagonal = sums.shape[1] == 1 + 2 * d
+        for total, r, y in zip(sums, logits, whitened, strict=True):
+            total[1 : 1 + d] += y @ r
+            total[1 + d :] += (y * y) @ r if diagonal else ((y * r) @ y.T).ravel()
+        return float(weights @ log_density), -float(weights @ log_total)
+
+
+def log_densities(mixture: Parameters, x: Array) -> tuple[Array, Array]:
+    """Weighted log-densities of a tile and its whitened deviations.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    x : ndarray of shape (d, T)
+        Rows in the mixture's coordinates, feature-major.
+
+    Returns
+    -------
+    logits : ndarray of shape (K, T)
+        log(w_k N(x_t | mu_k, Sigma_k)), in nats.
+    whitened : ndarray of shape (K, d, T)
+        U_k' (x_t - mu_k).
+    """
+    structure = structure_of(mixture.covariance_type)
+    n_components = mixture.n_components
+    constant = mixture.log_peaks
+    logits = np.empty((n_components, x.shape[1]))
+    whitened = np.empty((n_components, *x.shape))
+    for k in range(n_components):
+        deviations = x - mixture.means[k][:, None]
+        whitened[k] = structure.whitened(deviations, mixture.precisions_cholesky, k)
+        logits[k] = constant[k] - 0.5 * np.einsum("ij,ij->j", whitened[k], whitened[k])
+    return logits, whitened
+
+
+def moments(
+    mixture: Parameters,
+    sums: Array,
+    log_likelihood: float,
+    log_classification: float,
+    frame: Frame,
+) -> Moments:
+    """The E-step's outcome for one mixture from its sums over all rows.
+
+    mu_k + A ybar and A (yy' - ybar ybar') A', with A = U'^-1, undo the whitening.
+    """
+    structure = structure_of(mixture.covariance_type)
+    n_components, d = mixture.means.shape
+    counts = sums[:, 0].copy()
+    empty = is_empty(counts, frame.total_weight)
+    averages = sums[:, 1:] / np.where(empty, 1.0, counts)[:, None]
+    averages[empty] = 0.0
+    first, second = averages[:, :d], averages[:, d:]
+    factors = structure.factor_matrices(mixture.precisions_cholesky, n_components, d)
+    unwhiten = np.stack([triangular_inverse(u.T) for u in factors])
+    means = mixture.means + np.einsum("kij,kj->ki", unwhiten, first)
+    if structure.is_diagonal:
+        scales = np.diagonal(unwhiten, axis1=1, axis2=2)
+        scatters = np.maximum(second - first**2, 0.0) * scales**2
+        covariances = structure.from_scatter(scatters, counts)
+    else:
+        about_means = second.reshape(-1, d, d) - first[:, :, None] * first[:, None, :]
+        scatters = unwhiten @ about_means @ unwhiten.transpose(0, 2, 1)
+        covariances = structure.from_scatter(scatters, counts)
+    if mixture.covariance_type != "tied":
+        covariances[empty] = mixture.covariances[empty]
+    return Moments(
+        log_likelihood, log_classification, frame.total_weight, counts, means, covariances
+    )

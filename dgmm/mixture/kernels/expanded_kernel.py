@@ -1,0 +1,186 @@
+"""The expanded kernel: all components of all models in one product with the feature map.
+
+Models are grouped by the prefix of the feature map they need; for a group and a tile of rows,
+L = Theta Phi, then S += Phi R'.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Self
+
+import numpy as np
+
+from dgmm.mixture import feature_map
+from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.statistics import Moments, is_empty
+from dgmm.mixture.kernels.tiling import TileShape
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.structures import structure_of
+from dgmm.mixture.types import Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpandedGroup:
+    """Models of one order of the feature map, their natural parameters stacked.
+
+    Attributes
+    ----------
+    order : int
+        The prefix of the feature map.
+    n_features : int
+    models : tuple of int
+        Which of the pass's models these are.
+    stops : tuple of int
+        Where each model's components end in ``theta``.
+    theta : ndarray of shape (C, p)
+        Natural parameters of all C components.
+    """
+
+    order: int
+    n_features: int
+    models: tuple[int, ...]
+    stops: tuple[int, ...]
+    theta: Array
+
+    @classmethod
+    def pack(cls, order: int, models: tuple[int, ...], mixtures: list[Parameters]) -> Self:
+        """Stack the natural parameters of mixtures that share an order."""
+        stops = tuple(int(n) for n in np.cumsum([m.n_components for m in mixtures]))
+        theta = natural_parameters(mixtures)
+        return cls(order, mixtures[0].n_features, models, stops, theta)
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """The rows of ``theta`` of each model."""
+        starts = (0, *self.stops[:-1])
+        return tuple(slice(a, b) for a, b in zip(starts, self.stops, strict=True))
+
+    def zero(self) -> Array:
+        """The sums over no rows, shape (p, C)."""
+        return np.zeros(self.theta.shape[::-1])
+
+    @property
+    def shape(self) -> TileShape:
+        """How the work is cut."""
+        return TileShape.of(len(self.theta), self.order, self.n_features)
+
+    @property
+    def scratch_size(self) -> int:
+        """Numbers to work with beside the sums."""
+        return self.shape.scratch_size(len(self.theta), self.order, self.n_features)
+
+    def accumulate(
+        self,
+        x: Array,
+        origin: Array,
+        weights: Array,
+        sums: Array,
+        scratch: Array,
+        loops: ModuleType,
+    ) -> Array:
+        """Add rows to ``sums``; log-likelihoods and log-classifications, shape (2, n_models).
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_rows, d)
+        origin : ndarray of shape (d,)
+            Subtracted from every row.
+        weights : ndarray of shape (n_rows,)
+        sums : ndarray of shape (p, C)
+            Added to in place.
+        scratch : ndarray of shape (>= scratch_size,)
+            Overwritten.
+        loops : module
+            :func:`dgmm.mixture.kernels.tiling.loops_for` the block.
+        """
+        scores = np.zeros((2, len(self.models)))
+        shape = self.shape
+        # what came over the network may be read-only and unaligned
+        theta = np.require(self.theta, requirements=["C", "ALIGNED", "WRITEABLE"])
+        stops = np.array(self.stops, dtype=np.int64)
+        factors = feature_map.factors(self.order, self.n_features)
+        data = (x, origin, weights, theta, stops, factors, shape.rows, shape.components)
+        if shape.factored:
+            loops.add_factored(*data, sums, scores, scratch)
+        else:
+            loops.add(*data, shape.transposed, sums, scores, scratch)
+        return scores
+
+
+def natural_parameters(mixtures: Sequence[Parameters]) -> Array:
+    """The theta of theta_k . phi(x) = log(w_k N(x | mu_k, Sigma_k)), shape (C, p).
+
+    For a tied covariance the term -1/2 x' P x, the same for all components, is left out.
+
+    Parameters
+    ----------
+    mixtures : sequence of Parameters
+        Of structures of the same order.
+    """
+    means = np.concatenate([mixture.means for mixture in mixtures])
+    peaks = np.concatenate([mixture.log_peaks for mixture in mixtures])
+    precisions = np.concatenate([_precisions(mixture) for mixture in mixtures])
+    n_features = means.shape[1]
+    linear = np.einsum("kij,kj->ki", precisions, means)
+    constant = peaks - 0.5 * np.einsum("ki,ki->k", linear, means)
+    order = structure_of(mixtures[0].covariance_type).order
+    if order == feature_map.LINEAR:
+        return np.concatenate([constant[:, None], linear], axis=1)
+    quadratic = -feature_map.pack_symmetric(precisions)
+    quadratic[:, :n_features] *= 0.5
+    theta = np.concatenate([constant[:, None], linear, quadratic], axis=1)
+    return np.ascontiguousarray(theta[:, : feature_map.length(order, n_features)])
+
+
+def relative_error(mixture: Parameters) -> float:
+    """A bound on what the expanded form loses, relative to a log-density of order one.
+
+    eps max_k (|mu_k|' |P_k| |mu_k| + sum_ij |P_k|_ij |Sigma_k|_ij), absolute values elementwise:
+    far means and strong correlations both cost digits.
+    """
+    structure = structure_of(mixture.covariance_type)
+    precisions = np.abs(_precisions(mixture))
+    covariances = structure.matrices(mixture.covariances, *mixture.means.shape)
+    means = np.abs(mixture.means)
+    far = ((precisions @ means[:, :, None])[:, :, 0] * means).sum(axis=1)
+    correlated = (precisions * np.abs(covariances)).sum(axis=(1, 2))
+    return float(np.finfo(np.float64).eps * (far + correlated).max())
+
+
+def _precisions(mixture: Parameters) -> Array:
+    structure = structure_of(mixture.covariance_type)
+    factors = structure.factor_matrices(mixture.precisions_cholesky, *mixture.means.shape)
+    return factors @ factors.transpose(0, 2, 1)
+
+
+def moments(
+    mixture: Parameters,
+    sums: Array,
+    log_likelihood: float,
+    log_classification: float,
+    frame: Frame,
+) -> Moments:
+    """The E-step's outcome for one mixture from its sums, shape (p, K), over all rows."""
+    structure = structure_of(mixture.covariance_type)
+    d = mixture.n_features
+    counts = sums[0].copy()
+    empty = is_empty(counts, frame.total_weight)
+    divisor = np.where(empty, 1.0, counts)
+    means = np.where(empty[:, None], mixture.means, sums[1 : 1 + d].T / divisor[:, None])
+    if structure.order == feature_map.LINEAR:
+        factor = mixture.precisions_cholesky
+        log_likelihood -= 0.5 * float(np.sum((factor @ factor.T) * frame.scatter))
+        covariances = (frame.scatter - (means.T * counts) @ means) / frame.total_weight
+    else:
+        second = sums[1 + d :].T / divisor[:, None]
+        if structure.is_diagonal:
+            scatters = np.maximum(second - means**2, 0.0)
+        else:
+            scatters = feature_map.unpack_symmetric(second, d)
+            scatters -= means[:, :, None] * means[:, None, :]
+        covariances = structure.from_scatter(scatters, counts)
+        covariances[empty] = mixture.covariances[empty]
+    return Moments(
+        log_likelihood, log_classification, frame.total_weight, counts, means, covariances
+    )

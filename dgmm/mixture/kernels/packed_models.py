@@ -1,0 +1,222 @@
+"""One pass over a block for all models: the E-step and the sums that the M-step needs.
+
+``pack`` once a pass, ``accumulate`` for every block, ``+`` over blocks, ``moments`` at the end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.mixture.kernels import centred_kernel, expanded_kernel
+from dgmm.mixture.kernels.centred_kernel import CentredModel
+from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.expanded_kernel import ExpandedGroup
+from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
+from dgmm.mixture.kernels.tiling import loops_for
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.structures import structure_of
+from dgmm.mixture.transform import Preparation
+from dgmm.mixture.types import Array
+
+MAX_RELATIVE_ERROR = 1e-9
+"""Above this bound on the expanded kernel's error a model takes the centred one."""
+
+_SLAB_BYTES = 1 << 19
+_SLAB_ROWS = (512, 16384)
+_LINE = 8  # numbers in a line of the cache
+CENTRED_TILE_ROWS = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedModels:
+    """The models of a pass, laid out for the kernels.
+
+    Attributes
+    ----------
+    origin : ndarray of shape (n_features,)
+        Subtracted from every row.
+    preparation : Preparation, or None
+        What makes rows of the data into rows of these features.
+    n_models : int
+    groups : tuple of ExpandedGroup
+    centred : tuple of CentredModel
+    """
+
+    origin: Array
+    preparation: Preparation | None
+    n_models: int
+    groups: tuple[ExpandedGroup, ...]
+    centred: tuple[CentredModel, ...]
+
+    @property
+    def n_components(self) -> int:
+        """Components of all models."""
+        expanded_components = sum(len(group.theta) for group in self.groups)
+        return expanded_components + sum(model.mixture.n_components for model in self.centred)
+
+    @property
+    def scratch_size(self) -> int:
+        """Numbers that the expanded kernel works with beside its sums."""
+        return max((group.scratch_size for group in self.groups), default=0)
+
+    def zero(self) -> SufficientStatistics:
+        """The statistics of no rows."""
+        sums = [group.zero() for group in self.groups] + [model.zero() for model in self.centred]
+        return SufficientStatistics(np.zeros(self.n_models), np.zeros(self.n_models), tuple(sums))
+
+
+def pack(
+    mixtures: Sequence[Parameters], origin: Array, preparation: Preparation | None = None
+) -> PackedModels:
+    """Lay out mixtures for a pass, each with the kernel that keeps its digits.
+
+    Parameters
+    ----------
+    mixtures : sequence of Parameters
+        Relative to ``origin``.
+    origin : ndarray of shape (n_features,)
+    preparation : Preparation, or None
+        Of rows that come in other features than the mixtures'.
+
+    Returns
+    -------
+    PackedModels
+    """
+    by_order: dict[int, list[int]] = {}
+    far: list[int] = []
+    for index, mixture in enumerate(mixtures):
+        if expanded_kernel.relative_error(mixture) > MAX_RELATIVE_ERROR:
+            far.append(index)
+        else:
+            by_order.setdefault(structure_of(mixture.covariance_type).order, []).append(index)
+    groups = tuple(
+        ExpandedGroup.pack(order, tuple(models), [mixtures[index] for index in models])
+        for order, models in sorted(by_order.items())
+    )
+    models = tuple(CentredModel(index, mixtures[index]) for index in far)
+    return PackedModels(origin, preparation, len(mixtures), groups, models)
+
+
+def slab_rows(n_features: int) -> int:
+    """Rows that are widened to float64 at a time; the kernels cut them into tiles."""
+    return int(np.clip(_SLAB_BYTES // (8 * n_features), *_SLAB_ROWS))
+
+
+def accumulate(
+    packed: PackedModels, rows: NDArray[np.generic], weights: NDArray[np.generic] | None = None
+) -> SufficientStatistics:
+    """The statistics of a block of rows for all models.
+
+    Parameters
+    ----------
+    packed : PackedModels
+    rows : ndarray of shape (n_rows, n_features)
+        Rows of the data, before they are prepared. Any real or boolean dtype, byte order and
+        layout; widened to float64 tile by tile.
+    weights : ndarray of shape (n_rows,), or None
+        Sample weights, finite and not negative; they multiply the responsibilities.
+
+    Returns
+    -------
+    SufficientStatistics
+    """
+    statistics = packed.zero()
+    n_rows, d = len(rows), len(packed.origin)
+    size = min(slab_rows(d), n_rows)
+    loops = loops_for(n_rows, packed.n_components)
+    slab, ones, scratch = np.empty((size, d)), np.ones(size), _aligned(packed.scratch_size)
+    for start in range(0, n_rows, size or 1):
+        part = rows[start : start + size]
+        x, w = slab[: len(part)], ones[: len(part)]
+        if packed.preparation is not None:
+            x[...] = packed.preparation.apply(part.T).T
+        else:
+            x = _widened(part, x)
+        if weights is not None:
+            w[...] = weights[start : start + size]
+        _accumulate_slab(packed, x, w, statistics, scratch, loops)
+    return statistics
+
+
+def _aligned(size: int) -> Array:
+    """As many numbers, from where a line of the cache begins: vectors then lie in one line each."""
+    numbers = np.empty(size + _LINE)
+    start = -(numbers.ctypes.data // numbers.itemsize) % _LINE
+    return numbers[start : start + size]
+
+
+def _widened(rows: NDArray[np.generic], slab: Array) -> Array:
+    """Rows in float64 as the loops take them: as they are, or copied."""
+    if rows.dtype == slab.dtype and rows.flags.carray:
+        return rows.astype(np.float64, copy=False)
+    slab[...] = rows
+    return slab
+
+
+def _accumulate_slab(
+    packed: PackedModels,
+    x: Array,
+    weights: Array,
+    statistics: SufficientStatistics,
+    scratch: Array,
+    loops: ModuleType,
+) -> None:
+    """Add some rows to the statistics, in place."""
+    n_groups = len(packed.groups)
+    for group, sums in zip(packed.groups, statistics.sums[:n_groups], strict=True):
+        models = list(group.models)
+        scores = group.accumulate(x, packed.origin, weights, sums, scratch, loops)
+        statistics.log_likelihood[models] += scores[0]
+        statistics.log_classification[models] += scores[1]
+    for start in range(0, len(x) if packed.centred else 0, CENTRED_TILE_ROWS):
+        tile = slice(start, start + CENTRED_TILE_ROWS)
+        columns = np.subtract(x[tile].T, packed.origin[:, None], order="C")
+        for entry, sums in zip(packed.centred, statistics.sums[n_groups:], strict=True):
+            log_likelihood, log_classification = entry.accumulate(
+                columns, weights[tile], sums, loops
+            )
+            statistics.log_likelihood[entry.model] += log_likelihood
+            statistics.log_classification[entry.model] += log_classification
+
+
+def moments(
+    packed: PackedModels,
+    mixtures: Sequence[Parameters],
+    statistics: SufficientStatistics,
+    frame: Frame,
+) -> tuple[Moments, ...]:
+    """The E-step's outcome for every model, in the order of ``mixtures``.
+
+    Parameters
+    ----------
+    packed : PackedModels
+    mixtures : sequence of Parameters
+        As given to :func:`pack`.
+    statistics : SufficientStatistics
+        Summed over all rows.
+    frame : Frame
+        Of the same rows.
+    """
+    found: dict[int, Moments] = {}
+    n_groups = len(packed.groups)
+    for group, sums in zip(packed.groups, statistics.sums[:n_groups], strict=True):
+        for model, rows in zip(group.models, group.slices, strict=True):
+            found[model] = expanded_kernel.moments(
+                mixtures[model],
+                sums[:, rows],
+                float(statistics.log_likelihood[model]),
+                float(statistics.log_classification[model]),
+                frame,
+            )
+    for entry, sums in zip(packed.centred, statistics.sums[n_groups:], strict=True):
+        found[entry.model] = centred_kernel.moments(
+            mixtures[entry.model],
+            sums,
+            float(statistics.log_likelihood[entry.model]),
+            float(statistics.log_classification[entry.model]),
+            frame,
+        )
+    return tuple(found[index] for index in range(packed.n_models))

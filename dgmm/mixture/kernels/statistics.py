@@ -1,0 +1,78 @@
+"""What rows say about models: sums over any set of rows, and the moments of all rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.mixture.types import Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SufficientStatistics:
+    """Sums over rows; the statistics of a union of rows are the sum of theirs.
+
+    Attributes
+    ----------
+    log_likelihood : ndarray of shape (n_models,)
+        Sum of weight times log-density, in nats (for tied models of the expanded kernel without
+        the quadratic term, which is the same for all components).
+    log_classification : ndarray of shape (n_models,)
+        Sum of weight times log of the largest responsibility, in nats; never positive.
+    sums : tuple of ndarray
+        Responsibility-weighted sums of features, one array for each group of a kernel.
+    """
+
+    log_likelihood: Array
+    log_classification: Array
+    sums: tuple[Array, ...]
+
+    def __add__(self, other: "SufficientStatistics") -> "SufficientStatistics":
+        return SufficientStatistics(
+            self.log_likelihood + other.log_likelihood,
+            self.log_classification + other.log_classification,
+            tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)),
+        )
+
+
+EMPTY_WEIGHT = float(np.finfo(np.float64).eps)
+"""A component with no more than this share of the data says nothing about its mean."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """The outcome of an E-step over all rows for one model.
+
+    Attributes
+    ----------
+    log_likelihood : float
+        Sum of weight times log-density under the parameters of the E-step, in nats.
+    log_classification : float
+        Sum of weight times log of the largest responsibility, in nats.
+    total_weight : float
+        Sum of sample weights.
+    counts : ndarray of shape (n_components,)
+        Sums of weight times responsibility, N_k.
+    means : ndarray of shape (n_components, n_features)
+        Weighted means; an empty component keeps the mean it had.
+    covariances : ndarray
+        Maximum-likelihood covariances in the model's structure, not yet regularised; an empty
+        component keeps what it had.
+    """
+
+    log_likelihood: float
+    log_classification: float
+    total_weight: float
+    counts: Array
+    means: Array
+    covariances: Array
+
+    @property
+    def empty(self) -> NDArray[np.bool_]:
+        """Which components have no rows, shape (n_components,)."""
+        return is_empty(self.counts, self.total_weight)
+
+
+def is_empty(counts: Array, total_weight: float) -> NDArray[np.bool_]:
+    """Which components hold no more than rounding's share of the weight."""
+    return counts <= EMPTY_WEIGHT * total_weight

@@ -1,0 +1,231 @@
+"""Changes of coordinates before a fit, and mixtures taken from one to another."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.regularization import Regularization, constant_features
+from dgmm.mixture.structures import structure_of
+from dgmm.mixture.types import Array
+
+
+@dataclass(frozen=True, slots=True)
+class PreparationRule:
+    """How to prepare data for a fit.
+
+    Attributes
+    ----------
+    standardize : bool
+        Whether every feature is divided by its standard deviation.
+    pca : int, float or None
+        How many principal components to keep, or, as a float in (0, 1], those that together have
+        at least this share of the variance; none in which the data vary by rounding alone.
+    """
+
+    standardize: bool = False
+    pca: int | float | None = None
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything is to be done."""
+        return self.standardize or self.pca is not None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Preparation:
+    """The map from a row x of the data to the row z = A (x - mean) / scale that is fitted.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_features,)
+    scale : ndarray of shape (n_features,)
+        Positive; ones where features are not standardised.
+    axes : ndarray of shape (n_axes, n_features), or None
+        A, with orthonormal rows: principal axes, largest variance first; None is the identity.
+    variances : ndarray of shape (n_axes,), or None
+        Of the principal components kept.
+    """
+
+    mean: Array
+    scale: Array
+    axes: Array | None = None
+    variances: Array | None = None
+
+    @classmethod
+    def fitted(cls, rule: PreparationRule, mean: Array, covariance: Array) -> Self:
+        """The preparation that a rule asks for, of data with this mean and covariance.
+
+        Features that do not vary keep their scale, as in scikit-learn. Of each principal axis the
+        largest entry is positive.
+
+        Parameters
+        ----------
+        rule : PreparationRule
+        mean : ndarray of shape (n_features,)
+        covariance : ndarray of shape (n_features, n_features)
+        """
+        scale = np.ones(len(mean))
+        if rule.standardize:
+            varying = ~constant_features(covariance, mean)
+            scale[varying] = np.sqrt(np.diagonal(covariance)[varying])
+        if rule.pca is None:
+            return cls(mean, scale)
+        variances, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
+        variances, axes = np.maximum(variances[::-1], 0.0), vectors.T[::-1]
+        largest = np.abs(axes).argmax(axis=1)
+        axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
+        n_axes = min(_n_axes(rule.pca, variances), _rank(variances))
+        return cls(mean, scale, np.ascontiguousarray(axes[:n_axes]), variances[:n_axes])
+
+    @property
+    def n_features(self) -> int:
+        """Features of the data."""
+        return len(self.mean)
+
+    @property
+    def n_axes(self) -> int:
+        """Features of what is fitted."""
+        return self.n_features if self.axes is None else len(self.axes)
+
+    def feature_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Names of what is fitted, given those of the data's features."""
+        if self.axes is None:
+            return names
+        return tuple(f"pc{j + 1}" for j in range(self.n_axes))
+
+    def apply(self, columns: NDArray[np.generic]) -> Array:
+        """Prepared rows, feature-major.
+
+        Parameters
+        ----------
+        columns : ndarray of shape (n_features, T)
+            Of any real dtype.
+
+        Returns
+        -------
+        ndarray of shape (n_axes, T)
+        """
+        z = np.subtract(columns, self.mean[:, None], order="C")
+        z /= self.scale[:, None]
+        return z if self.axes is None else self.axes @ z
+
+    def scatter(self, scatter: Array) -> Array:
+        """A scatter or covariance matrix of the data in the coordinates that are fitted."""
+        scaled = scatter / np.outer(self.scale, self.scale)
+        return scaled if self.axes is None else self.axes @ scaled @ self.axes.T
+
+    def means_undone(self, mixture: Parameters) -> Array:
+        """Means in the units of the data, shape (n_components, n_features).
+
+        What principal components leave out is at the mean of the data.
+        """
+        means = mixture.means if self.axes is None else mixture.means @ self.axes
+        return self.mean + means * self.scale
+
+    def covariances_undone(self, mixture: Parameters) -> Array:
+        """Covariances in the units of the data, shape (n_components, n_features, n_features).
+
+        Of n_axes dimensions only: what principal components leave out has no variance here.
+        """
+        structure = structure_of(mixture.covariance_type)
+        matrices = structure.matrices(mixture.covariances, mixture.n_components, mixture.n_features)
+        if self.axes is not None:
+            matrices = self.axes.T @ matrices @ self.axes
+        return matrices * np.outer(self.scale, self.scale)
+
+
+def _rank(variances: Array) -> int:
+    """In how many principal components data vary beyond rounding; at least one."""
+    rounding = len(variances) * np.finfo(np.float64).eps * variances[0]
+    return max(1, int(np.count_nonzero(variances > rounding)))
+
+
+def _n_axes(wanted: int | float, variances: Array) -> int:
+    """How many principal components to keep."""
+    if isinstance(wanted, int):
+        return wanted
+    total = variances.sum()
+    if not total > 0:
+        return 1
+    reached = np.cumsum(variances) / total >= wanted * (1 - 1e-12)
+    return int(reached.argmax()) + 1 if reached.any() else len(variances)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Earlier:
+    """What an earlier fit found, from which another may start.
+
+    Attributes
+    ----------
+    mixtures : tuple of Parameters
+        At most one for each covariance type and number of components.
+    preparation : Preparation, or None
+        Of the data for the mixtures; None if they are in the units of the data.
+    """
+
+    mixtures: tuple[Parameters, ...] = ()
+    preparation: Preparation | None = None
+
+
+def transferred(
+    mixture: Parameters,
+    older: Preparation | None,
+    newer: Preparation | None,
+    covariance: Array,
+    regularization: Regularization,
+) -> Parameters:
+    """A mixture of rows prepared by ``older``, for rows prepared by ``newer``.
+
+    With z' = A' (m + s A^T z - m') / s' the map from the one to the other, and T its matrix,
+    covariances are T Sigma T^T. In directions that the older principal components left out, the
+    components are taken to vary as all rows do, about the mean of the older data.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    older, newer : Preparation, or None
+        None is the identity.
+    covariance : ndarray of shape (n_axes, n_axes)
+        Of all rows as ``newer`` prepares them.
+    regularization : Regularization
+        For rows as ``newer`` prepares them.
+
+    Returns
+    -------
+    mixture : Parameters
+        Of the same covariance type: where the map leads out of it, the nearest.
+    """
+    if older is None and newer is None:
+        return mixture
+    means = mixture.means if older is None else older.means_undone(mixture)
+    if newer is not None:
+        means = newer.apply(means.T).T
+    structure = structure_of(mixture.covariance_type)
+    matrices = structure.matrices(mixture.covariances, *mixture.means.shape)
+    matrix = _matrix(older, newer, means.shape[1])
+    mapped = matrix @ matrices @ matrix.T
+    if older is not None and older.axes is not None:
+        unknown = np.eye(len(matrix)) - matrix @ np.linalg.pinv(matrix)
+        mapped = mapped + unknown @ covariance @ unknown
+    return Parameters.from_moments(
+        mixture.covariance_type,
+        mixture.weights,
+        np.ascontiguousarray(means),
+        (mapped + np.swapaxes(mapped, 1, 2)) / 2,
+        regularization,
+    )
+
+
+def _matrix(older: Preparation | None, newer: Preparation | None, n_axes: int) -> Array:
+    """The linear part of the map between prepared rows, shape (n_axes of newer, of older)."""
+    undone = np.eye(n_axes) if newer is None else np.eye(newer.n_features)
+    if older is not None:
+        undone = np.diag(older.scale)
+        undone = undone if older.axes is None else undone @ older.axes.T
+    if newer is None:
+        return undone
+    scaled = undone / newer.scale[:, None]
+    return scaled if newer.axes is None else newer.axes @ scaled
