@@ -19,7 +19,7 @@ from dgmm.report.colours import (
     STRUCTURES,
     component_colours,
 )
-from dgmm.report.drawing import WIDTH, Picture, drawn, panel
+from dgmm.report.figure_style import WIDTH, Picture, drawn, panel
 from dgmm.report.sample import Sample
 
 _CRITERIA = ("bic", "aic", "icl")

@@ -12,7 +12,7 @@ from dgmm.mixture.candidate import Status
 from dgmm.mixture.drift.decision import Verdict
 from dgmm.mixture.fit_result import FitResult
 from dgmm.report.sample import OUTLIER_SHARE, Sample
-from dgmm.report.spread import relative_widths
+from dgmm.report.widths import relative_widths
 
 _MOST_NAMED = 6
 _NO_STRONG_EVIDENCE = 6.0  # in BIC (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, sec. 3.2)

@@ -12,7 +12,7 @@ from dgmm.io.results.result import Result
 from dgmm.io.sources.image import stride
 from dgmm.mixture.drift.alignment import Labelling
 from dgmm.report.colours import PALE, component_colours
-from dgmm.report.drawing import WIDTH, Picture, drawn, panel
+from dgmm.report.figure_style import WIDTH, Picture, drawn, panel
 
 _LABELS_AT_A_TIME = 1 << 22
 _TALLEST = 1.4  # times the width

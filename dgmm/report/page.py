@@ -6,15 +6,15 @@ from dgmm.io.results.layout import run_name
 from dgmm.io.results.record import read_record
 from dgmm.io.results.result import Result
 from dgmm.report import figures, summary
-from dgmm.report.changes import changes_of
-from dgmm.report.drawing import Picture, styled
+from dgmm.report.drift_summary import changes_of
+from dgmm.report.figure_style import Picture, styled
 from dgmm.report.findings import findings_of, logged
+from dgmm.report.image_labels import segments
 from dgmm.report.maps import label_map
-from dgmm.report.planes import planes
+from dgmm.report.pair_plot import planes
+from dgmm.report.projection import view_of
 from dgmm.report.sample import sample_of
-from dgmm.report.segments import segments
-from dgmm.report.spread import moments_of_data
-from dgmm.report.view import view_of
+from dgmm.report.widths import moments_of_data
 
 
 def render(result: Result) -> str:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 
 from dgmm.errors import MissingExtraError, OutputError
 from dgmm.io.results.layout import LATEST_LINK, LATEST_POINTER, LATEST_REPORT, report_path, run_name
@@ -9,6 +10,8 @@ from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.atomic_writes import make_directory, remove_leftovers, replace_file
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import creation_failures
+
+logger = logging.getLogger(__name__)
 
 _PACKAGES = frozenset({"jinja2", "matplotlib", "PIL"})
 
@@ -82,3 +85,19 @@ def _latest(output: Place) -> str | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found
+
+
+def report_on(run: Place) -> None:
+    """Draw the report of a run, and say so if that fails."""
+    try:
+        logger.info("report: %s", publish_report(run))
+    except MissingExtraError as error:
+        logger.info("no report: %s", error)
+    except Exception as error:  # whatever happens to a picture, the numbers are there
+        logger.warning(
+            "the report could not be made (%s: %s); try `dgmm report %s`",
+            type(error).__name__,
+            error,
+            run,
+            exc_info=logger.isEnabledFor(logging.DEBUG),
+        )

@@ -11,7 +11,7 @@ from dgmm.io.results.layout import LATEST_REPORT, report_path
 from dgmm.io.results.output import Run, find_run, held_back, list_runs, remove_run, superfluous
 from dgmm.io.storage.location import Place, output_place
 from dgmm.io.storage.lock import only_writer
-from dgmm.run.reporting import report_on
+from dgmm.report.publication import report_on
 
 _FACTS = (
     "created",

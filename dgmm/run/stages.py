@@ -26,6 +26,7 @@ from dgmm.mixture.candidate import Status
 from dgmm.mixture.component_summary import Components, components_of, pivots_of
 from dgmm.mixture.drift.duplicates import multiplicities
 from dgmm.mixture.fit_result import Sweep
+from dgmm.report.publication import report_on
 from dgmm.run.assigning import assign_rows, sampled
 from dgmm.run.clusters import Capacity, expected_capacity, open_cluster, take_part
 from dgmm.run.comparing import compared, refuse_held_back, repeats_kept, verdict_of
@@ -34,7 +35,6 @@ from dgmm.run.earlier import Continued, continued, origin_of
 from dgmm.run.growth import BASIS, basis_of
 from dgmm.run.ledger import Ledger
 from dgmm.run.preparation import Preparation, prepare
-from dgmm.run.reporting import report_on
 
 logger = logging.getLogger(__name__)
 

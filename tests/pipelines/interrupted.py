@@ -14,7 +14,8 @@ from dgmm.engine.events import PassStarted
 from dgmm.io.results import commit, output
 from dgmm.io.results.checkpoint import Checkpoint
 from dgmm.io.results.result import open_result
-from dgmm.run import load_as, reporting
+from dgmm.report import publication
+from dgmm.run import load_as
 from dgmm.run import runs as pruning
 from pipelines import nightly
 from tests.run.victim import digest
@@ -60,8 +61,8 @@ MOMENTS = {
     "the run is committed": (commit, "commit_run", False),
     "the pointer is written": (commit, "_link", True),
     "the run is published": (commit, "publish_run", False),
-    "the report begins": (reporting, "publish_report", True),
-    "the report is there": (reporting, "publish_report", False),
+    "the report begins": (publication, "publish_report", True),
+    "the report is there": (publication, "publish_report", False),
     "the checkpoint is gone": (Checkpoint, "discard", False),
     "scoring begins": (nightly, "score", True),
     "other data are scored": (nightly, "score", False),

@@ -13,7 +13,7 @@ from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
 from dgmm.report.findings import findings_of
 from dgmm.report.sample import sample_of
-from dgmm.report.spread import relative_widths
+from dgmm.report.widths import relative_widths
 from tests.report.results import ATTRIBUTES, fitted, mixture, record, rows_of
 
 

@@ -15,12 +15,12 @@ from dgmm.io.storage.zarr_arrays import write_small
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
-from dgmm.report import drawing, publication, publish_report, write_report
+from dgmm.report import figure_style, publication, publish_report, write_report
 from dgmm.report import page as page_module
 from dgmm.report.maps import label_map
 from dgmm.report.page import render
+from dgmm.report.projection import view_of
 from dgmm.report.sample import sample_of
-from dgmm.report.view import view_of
 from scripts.screenshot_report import outside
 from tests.report.results import ATTRIBUTES, a_result, fitted, mixture, record, rows_of, stored
 
@@ -32,7 +32,7 @@ SECTIONS = ("criteria", "mixture", "rows", "run")
 def coarse():
     """Pictures of few dots: what is tested is not how sharp they are."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "_DPI", 30)
+        patch.setattr(figure_style, "_DPI", 30)
         yield
 
 

@@ -11,8 +11,7 @@ from dgmm.cli import dgmm as command
 from dgmm.errors import MissingExtraError
 from dgmm.io.results.record import read_record
 from dgmm.io.results.result import open_result
-from dgmm.report import drawing, page
-from dgmm.run import reporting
+from dgmm.report import figure_style, page, publication
 from dgmm.run.configuration import loads
 from dgmm.run.stages import run
 from tests.run.victim import Crash, configuration, digest, interrupt, write_clumps
@@ -29,7 +28,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch):
-    monkeypatch.setattr(drawing, "_DPI", 30)
+    monkeypatch.setattr(figure_style, "_DPI", 30)
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def replaced(monkeypatch, error):
     def publish_report(_):
         raise error
 
-    monkeypatch.setattr(reporting, "publish_report", publish_report)
+    monkeypatch.setattr(publication, "publish_report", publish_report)
 
 
 def test_a_run_ends_with_its_report_and_keeps_what_it_is_drawn_from(data, tmp_path, caplog):

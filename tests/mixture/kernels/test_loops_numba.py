@@ -117,12 +117,12 @@ def test_small_fits_do_without_the_compiler():
     code = """
 import sys, numpy as np
 import dgmm.cli, dgmm.estimator, dgmm.run.stages
-from dgmm.mixture import kernels
+from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.parameters import Parameters
 mixture = Parameters.from_covariances("diag", np.full(4, 0.25), np.eye(4), np.ones((4, 4)))
-packed = kernels.pack([mixture], np.zeros(4))
+packed = packed_models.pack([mixture], np.zeros(4))
 for n_rows in (2_000, 9_000):
-    kernels.accumulate(packed, np.ones((n_rows, 4)))
+    packed_models.accumulate(packed, np.ones((n_rows, 4)))
     print("numba" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

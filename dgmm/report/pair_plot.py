@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from dgmm.mixture.types import Array
 from dgmm.report.colours import INK, component_colours, on
-from dgmm.report.drawing import WIDTH, Picture, drawn
-from dgmm.report.view import View
+from dgmm.report.figure_style import WIDTH, Picture, drawn
+from dgmm.report.projection import View
 
 _MOST_ELLIPSES = 60
 _MOST_NUMBERED = 20

@@ -11,7 +11,7 @@ from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
 from dgmm.io.sources.image import stride
 from dgmm.report.colours import component_colours
-from dgmm.report.drawing import Picture, as_jpeg, as_png
+from dgmm.report.figure_style import Picture, as_jpeg, as_png
 from dgmm.report.maps import places_of
 
 Pixels = NDArray[np.uint8]

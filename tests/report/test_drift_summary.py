@@ -10,8 +10,8 @@ from dgmm.mixture.drift.component_drift import component_drift
 from dgmm.mixture.drift.decision import Limits, Verdict, judged
 from dgmm.mixture.drift.duplicates import Repeats
 from dgmm.mixture.drift.predictive_test import Estimate, HeldOutTest, predicted
-from dgmm.report import drawing
-from dgmm.report.changes import changes_of
+from dgmm.report import figure_style
+from dgmm.report.drift_summary import changes_of
 from dgmm.report.findings import findings_of
 from dgmm.report.page import render
 from tests.report.results import ATTRIBUTES, a_result, mixture
@@ -37,7 +37,7 @@ def drift(loss=0.1, p_value=1e-4, n_older=3, limits=LIMITS):
 @pytest.fixture
 def coarse(monkeypatch):
     """Pictures of few dots: what is tested is not how sharp they are."""
-    monkeypatch.setattr(drawing, "_DPI", 30)
+    monkeypatch.setattr(figure_style, "_DPI", 30)
 
 
 def test_a_run_without_a_predecessor_says_nothing_of_changes(tmp_path):
