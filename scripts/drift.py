@@ -28,7 +28,7 @@ from dgmm.mixture.em.iteration import Rules
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from dgmm.run.comparing import limits_of
-from dgmm.run.drift_limits import DriftLimits
+from dgmm.run.config.drift_section import DriftLimits
 
 Array = NDArray[np.float64]
 

@@ -42,9 +42,9 @@ from dgmm.engine.fit_options import FitOptions
 from dgmm.io.sources.source import open_source
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.structures import STRUCTURES
-from dgmm.run.cluster_kinds import LocalCluster
 from dgmm.run.clusters import open_cluster
-from dgmm.run.variables import Concealment
+from dgmm.run.config.cluster_options import LocalCluster
+from dgmm.run.redaction import Concealment
 
 N_CENTRES = 12
 SWEEP = tuple(("full", k) for k in range(1, 21))

@@ -29,7 +29,7 @@ from dgmm.errors import (
     UsageError,
 )
 from dgmm.mixture.fit_result import Sweep
-from dgmm.run.configuration import Configuration
+from dgmm.run.config.configuration import Configuration
 from tests.run.sweeps import sweep
 
 HEAVY = {"dask.array", "zarr", "sklearn", "scipy", "numpy", "distributed"}

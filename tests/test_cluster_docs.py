@@ -6,9 +6,9 @@ from typing import get_args
 
 import pytest
 
-from dgmm.run.cluster_kinds import Cluster
 from dgmm.run.clusters.environment import environment
-from dgmm.run.configuration import loads
+from dgmm.run.config.cluster_options import Cluster
+from dgmm.run.config.configuration import loads
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "clusters.md").read_text()

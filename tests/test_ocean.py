@@ -8,7 +8,7 @@ import pytest
 import xarray
 from sklearn.metrics import adjusted_rand_score
 
-from dgmm.run.configuration import load
+from dgmm.run.config.configuration import load
 from dgmm.run.stages import run
 
 ROOT = Path(__file__).parents[1]

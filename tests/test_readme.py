@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dgmm.cli import dgmm
-from dgmm.run.configuration import load, loads
+from dgmm.run.config.configuration import load, loads
 from dgmm.run.stages import run
 
 ROOT = Path(__file__).parents[1]

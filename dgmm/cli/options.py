@@ -8,7 +8,7 @@ import click
 from dgmm.cli.exits import AS_JSON, CONFIGURATION, DEBUG
 
 if TYPE_CHECKING:
-    from dgmm.run.configuration import Configuration
+    from dgmm.run.config.configuration import Configuration
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -23,7 +23,7 @@ def _remember_format(ctx: click.Context, _: click.Parameter, value: str) -> None
 
 def load(config: str, overrides: tuple[str, ...]) -> "Configuration":
     """The configuration, and from now on nothing is said that it conceals."""
-    from dgmm.run import configuration as configurations
+    from dgmm.run.config import configuration as configurations
 
     configuration = configurations.load(config, overrides)
     click.get_current_context().meta[CONFIGURATION] = configuration
@@ -68,7 +68,7 @@ def _read_storage_options(
 ) -> dict[str, Any] | None:
     if value is None:
         return None
-    from dgmm.run.store_fields import options_of
+    from dgmm.run.config.store_types import options_of
 
     return options_of(value)
 

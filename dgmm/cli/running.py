@@ -10,7 +10,7 @@ from dgmm.cli.exits import style_of
 from dgmm.cli.options import configured, load
 
 if TYPE_CHECKING:
-    from dgmm.run.configuration import Configuration
+    from dgmm.run.config.configuration import Configuration
 
 
 @click.command()
@@ -73,7 +73,7 @@ def plan(config: str, overrides: tuple[str, ...]) -> None:
 @configured
 def validate(config: str, overrides: tuple[str, ...]) -> None:
     """Read CONFIG and list every mistake in it."""
-    from dgmm.run.model import candidates
+    from dgmm.run.config.model_section import candidates
 
     n_candidates = len(candidates(load(config, overrides).model))
     click.echo(f"{click.format_filename(config)} is valid: {n_candidates:,} candidates")
@@ -82,6 +82,6 @@ def validate(config: str, overrides: tuple[str, ...]) -> None:
 @click.command()
 def schema() -> None:
     """Print the JSON schema of a configuration."""
-    from dgmm.run import configuration
+    from dgmm.run.config import configuration
 
     click.echo(json.dumps(configuration.schema(), indent=2))

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dgmm.io.storage.group import Variable, read_group, write_group
     from dgmm.io.storage.lock import only_writer
-    from dgmm.run.configuration import Configuration, load, load_as, loads, resolved
+    from dgmm.run.config.configuration import Configuration, load, load_as, loads, resolved
+    from dgmm.run.config.field_types import Section, conflict
     from dgmm.run.endings import Ending, ending
-    from dgmm.run.fields import Section
     from dgmm.run.logs import Style
-    from dgmm.run.mistakes import conflict
     from dgmm.run.rows import Blocks, FittedBlocks, OpenInput, open_input
     from dgmm.run.runs import prune, publish
     from dgmm.run.scoring import Scored, configuration_for, score
@@ -58,11 +57,10 @@ __all__ = [
 _HOMES = {
     "dgmm.io.storage.lock": ("only_writer",),
     "dgmm.io.storage.group": ("Variable", "read_group", "write_group"),
-    "dgmm.run.configuration": ("Configuration", "load", "load_as", "loads", "resolved"),
+    "dgmm.run.config.configuration": ("Configuration", "load", "load_as", "loads", "resolved"),
     "dgmm.run.endings": ("Ending", "ending"),
-    "dgmm.run.fields": ("Section",),
+    "dgmm.run.config.field_types": ("Section", "conflict"),
     "dgmm.run.logs": ("Style",),
-    "dgmm.run.mistakes": ("conflict",),
     "dgmm.run.rows": ("Blocks", "FittedBlocks", "OpenInput", "open_input"),
     "dgmm.run.runs": ("prune", "publish"),
     "dgmm.run.scoring": ("Scored", "configuration_for", "score"),

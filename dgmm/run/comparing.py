@@ -16,7 +16,7 @@ from dgmm.io.results.result import Result
 from dgmm.io.storage.location import Place
 from dgmm.mixture.drift.decision import Drift, Limits, Verdict
 from dgmm.mixture.drift.duplicates import Counts, Repeats, Sampled, repeats
-from dgmm.run.drift_limits import DriftLimits
+from dgmm.run.config.drift_section import DriftLimits
 from dgmm.run.earlier import Continued
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from uuid import uuid4
 from distributed import Client
 from distributed.diagnostics.plugin import WorkerPlugin
 
-from dgmm.run.variables import Concealment
+from dgmm.run.redaction import Concealment
 
 _SECONDS_TO_BEGIN = 30.0
 _SECONDS_TO_END = 2.0

@@ -19,7 +19,7 @@ from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.transform import Earlier, transferred
-from dgmm.run.configuration import Configuration, Output
+from dgmm.run.config.configuration import Configuration, Output
 
 logger = logging.getLogger(__name__)
 

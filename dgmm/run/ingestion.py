@@ -12,7 +12,7 @@ from dgmm.io.ingest.table_writer import Stream, ingest, stream_of
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
 from dgmm.io.storage.location import absolute_location, is_csv, place_of
-from dgmm.run.fields import Size
+from dgmm.run.config.field_types import Size
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from dgmm.engine.events import READ_ALL_ROWS, BlocksDone, Event, PassFinished, PassStarted
-from dgmm.run.variables import Concealment
+from dgmm.run.redaction import Concealment
 
 if TYPE_CHECKING:  # it brings NumPy along, which a message does not need
     from dgmm.mixture.fit_result import Sweep

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from dgmm.engine.memory import Projection
 from dgmm.mixture import feature_map
 from dgmm.mixture.structures import structure_of
-from dgmm.run.cluster_kinds import Cluster
 from dgmm.run.clusters import Capacity, expected_capacity
-from dgmm.run.configuration import Configuration
+from dgmm.run.config.cluster_options import Cluster
+from dgmm.run.config.configuration import Configuration
 from dgmm.run.preparation import Preparation, prepare
 
 

@@ -18,7 +18,8 @@ from dgmm.io.results.layout import FORMAT_VERSION, run_name
 from dgmm.io.results.result import Result
 from dgmm.io.sources.source import Source, open_source
 from dgmm.mixture.transform import PreparationRule
-from dgmm.run.configuration import Configuration, identity
+from dgmm.run.config.configuration import Configuration, identity
+from dgmm.run.config.model_section import candidates
 from dgmm.run.earlier import (
     check_features,
     earlier_result,
@@ -26,7 +27,6 @@ from dgmm.run.earlier import (
     run_of_request,
     starting_from,
 )
-from dgmm.run.model import candidates
 
 _SAMPLE_BYTES = 64 << 20
 _CHUNK_BYTES = 16 << 20

@@ -20,7 +20,7 @@ from dgmm.mixture.density import Assignment, assign
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.transform import Preparation
 from dgmm.run.clusters import open_cluster, take_part
-from dgmm.run.configuration import Configuration
+from dgmm.run.config.configuration import Configuration
 from dgmm.run.preparation import Preparation as PreparedRun
 from dgmm.run.preparation import prepare
 from dgmm.run.stages import check_memory

@@ -21,12 +21,12 @@ from dgmm.mixture.component_summary import components_of, pivots_of
 from dgmm.mixture.fit_result import Sweep
 from dgmm.run.assigning import assign_rows, digest_of
 from dgmm.run.clusters import open_cluster, take_part
-from dgmm.run.configuration import Configuration, loads, resolved
+from dgmm.run.config.configuration import Configuration, loads, resolved
+from dgmm.run.config.environment import escaped
 from dgmm.run.earlier import check_features
 from dgmm.run.growth import base_for, basis_of, facts_of
 from dgmm.run.preparation import Preparation, prepare
 from dgmm.run.stages import check_memory, facts_for_checkpoint, facts_of_run
-from dgmm.run.variables import escaped
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from dgmm.report.publication import report_on
 from dgmm.run.assigning import assign_rows, sampled
 from dgmm.run.clusters import Capacity, expected_capacity, open_cluster, take_part
 from dgmm.run.comparing import compared, refuse_held_back, repeats_kept, verdict_of
-from dgmm.run.configuration import Configuration, Output, resolved
+from dgmm.run.config.configuration import Configuration, Output, resolved
 from dgmm.run.earlier import Continued, continued, origin_of
 from dgmm.run.growth import BASIS, basis_of
 from dgmm.run.ledger import Ledger

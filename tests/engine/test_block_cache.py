@@ -12,8 +12,8 @@ from dgmm.engine.events import PassStarted, ignore
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.memory import Projection
 from dgmm.errors import DataError
-from dgmm.run.cluster_kinds import AddressCluster
 from dgmm.run.clusters import open_cluster
+from dgmm.run.config.cluster_options import AddressCluster
 from tests.engine.recording import SYNCHRONOUS, RecordedRows, bounds_of, dataset_of
 
 # Workers that are threads of the tests' own process have stood still once in some thirty runs, on

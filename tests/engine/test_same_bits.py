@@ -20,8 +20,8 @@ from dgmm.engine.memory import Projection
 from dgmm.engine.passes import Reader
 from dgmm.errors import DataError
 from dgmm.mixture.kernels import packed_models
-from dgmm.run.cluster_kinds import AddressCluster
 from dgmm.run.clusters import open_cluster
+from dgmm.run.config.cluster_options import AddressCluster
 from tests.engine.pieces import Pieces
 from tests.engine.recording import SYNCHRONOUS, bounds_of, dataset_of
 from tests.engine.test_map_reduce import OddError, fail_at, leaves_of, nothing, sum_over

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from dgmm import GaussianMixture
 from dgmm.engine import stepwise_pass
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.stages import run
 from tests.strategies import COVARIANCE_TYPES
 

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 import dgmm
 from dgmm import GaussianMixture, SweepResult
 from dgmm.errors import InputNotFoundError, OutputError, StorageError
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.stages import run
 from tests.strategies import COVARIANCE_TYPES
 

@@ -21,7 +21,7 @@ from dgmm.errors import (
     StorageError,
     TemporaryError,
 )
-from dgmm.run.configuration import resolved
+from dgmm.run.config.configuration import resolved
 from pipelines.frame import Observer, Outcome, Settings, execute
 
 CONFIG = """\

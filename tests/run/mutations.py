@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dgmm.run.yaml import read_mapping
+from dgmm.run.config.yaml import read_mapping
 
 _ROOT = Path(__file__).parents[2]
 _OF_PIPELINES = {path.stem for path in (_ROOT / "pipelines").iterdir()}  # which have other keys

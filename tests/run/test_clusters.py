@@ -15,9 +15,9 @@ from distributed.security import Security
 
 from dgmm.engine.execution import ClusterExecution, LocalExecution
 from dgmm.errors import ConfigurationError, MissingExtraError, TemporaryError
-from dgmm.run.cluster_kinds import AddressCluster, Cluster, LocalCluster, ThreadsCluster
 from dgmm.run.clusters import Capacity, capacity, expected_capacity, local, open_cluster, take_part
-from dgmm.run.configuration import loads
+from dgmm.run.config.cluster_options import AddressCluster, Cluster, LocalCluster, ThreadsCluster
+from dgmm.run.config.configuration import loads
 
 GIB = 1024**3
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from dgmm.run.cluster_kinds import AddressCluster
 from dgmm.run.clusters import open_cluster
+from dgmm.run.config.cluster_options import AddressCluster
 from dgmm.run.discretion import Discretion
-from dgmm.run.variables import NO_SECRETS, Concealment
+from dgmm.run.redaction import NO_SECRETS, Concealment
 from tests.run.faults import sum_of_names
 
 SECRET = "correct horse's battery staple"

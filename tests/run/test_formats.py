@@ -18,7 +18,7 @@ from dgmm.io.results.result import open_result
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
 from dgmm.mixture.density import assign
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.preparation import prepare
 from dgmm.run.stages import run
 from tests.engine.recording import SYNCHRONOUS

@@ -12,7 +12,7 @@ from dgmm.io import grid
 from dgmm.io.results.result import open_result
 from dgmm.io.sources import coordinates
 from dgmm.mixture.density import assign
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.preparation import prepare
 from dgmm.run.stages import run
 from tests.engine.recording import SYNCHRONOUS, dataset_of

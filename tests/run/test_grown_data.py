@@ -18,7 +18,7 @@ from dgmm.io.results.output import list_runs, remove_run
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.atomic_writes import share_file
 from dgmm.run import stages
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.scoring import configuration_for, score
 from tests.run.victim import attempt, digest
 

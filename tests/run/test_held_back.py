@@ -18,7 +18,7 @@ from dgmm.io.results.result import open_result
 from dgmm.io.storage.lock import only_writer
 from dgmm.mixture.drift.decision import Verdict
 from dgmm.mixture.drift.duplicates import Repeats
-from dgmm.run.configuration import loads, resolved
+from dgmm.run.config.configuration import loads, resolved
 from dgmm.run.runs import facts_of, lines_of, publish
 from dgmm.run.stages import run
 from tests.io.results.test_results import NAMES, a_sweep

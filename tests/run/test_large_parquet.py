@@ -13,7 +13,7 @@ import pytest
 
 from dgmm.io.results.result import open_result
 from dgmm.mixture.density import assign
-from dgmm.run.configuration import load
+from dgmm.run.config.configuration import load
 from dgmm.run.preparation import prepare
 
 PEAK_MEMORY = Path(__file__).parents[2] / "scripts" / "peak_memory.py"

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from dgmm.engine.events import BlocksDone, PassFinished, PassStarted
 from dgmm.run.logs import Records, Style, failure, logging_to_stderr
-from dgmm.run.variables import Concealment
+from dgmm.run.redaction import Concealment
 from tests.run.sweeps import sweep
 
 SECRET = "correct horse battery staple"
@@ -137,7 +137,7 @@ import logging, os, warnings, distributed
 from dgmm.run.discretion import Discretion
 from dgmm.run.worker import dask_setup, workers_write_in
 from dgmm.run.logs import Style
-from dgmm.run.variables import Concealment
+from dgmm.run.redaction import Concealment
 with workers_write_in(Style({as_json})):
     dask_setup(None)
 Discretion(Concealment.of(["KEY"], os.environ)).setup(None)

@@ -16,7 +16,7 @@ import zarr
 
 from dgmm.run import stages
 from dgmm.run.clusters import open_cluster
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from tests.run.faults import worker_processes
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_mixture.py"

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from dgmm.cli import dgmm as command
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.stages import run
 from tests.io.results.test_checkpoint import mutations
 from tests.run.victim import configuration, digest, interrupt, write_clumps

@@ -12,7 +12,7 @@ from dgmm.engine.events import PassFinished, PassStarted, Resumed
 from dgmm.errors import InputChangedError, OutputError, StorageError, TemporaryError
 from dgmm.io.results import assignment_arrays
 from dgmm.io.results.result import open_result
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.stages import run
 from tests.run.victim import (
     attempt,

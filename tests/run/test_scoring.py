@@ -16,7 +16,7 @@ from dgmm.io.results.result import open_result
 from dgmm.mixture.density import assign
 from dgmm.mixture.transform import Preparation
 from dgmm.report import summary
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.scoring import configuration_for
 from dgmm.run.scoring import score as apply_model
 from dgmm.run.stages import run

@@ -12,9 +12,9 @@ import filelock
 import pytest
 
 from dgmm.run import scratch
-from dgmm.run.cluster_kinds import LocalCluster
 from dgmm.run.clusters import open_cluster
 from dgmm.run.clusters.security import temporary_files
+from dgmm.run.config.cluster_options import LocalCluster
 from dgmm.run.scratch import scratch_directory
 
 HOLD = """

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.stages import run
 from tests.run.victim import configuration, digest, write_clumps
 

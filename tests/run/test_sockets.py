@@ -4,7 +4,7 @@ import psutil
 import zarr
 
 from dgmm.engine.events import PassStarted
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.stages import run
 from tests.run.faults import worker_processes
 from tests.run.test_stages import data  # noqa: F401 - a fixture

@@ -15,7 +15,7 @@ from dgmm.engine.events import PassFinished
 from dgmm.errors import DataError, MemoryLimitError
 from dgmm.io.results.result import open_result
 from dgmm.mixture.density import assign
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.plan import plan
 from dgmm.run.stages import run
 

@@ -10,7 +10,7 @@ from dgmm.errors import DataError, InputNotFoundError
 from dgmm.io.results import commit
 from dgmm.io.results.output import list_runs
 from dgmm.mixture.candidate import Status
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.earlier import starting_from
 from dgmm.run.plan import plan
 from dgmm.run.scoring import configuration_for, score

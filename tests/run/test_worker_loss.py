@@ -16,8 +16,8 @@ from dgmm.engine.execution import ClusterExecution
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.passes import Reader
 from dgmm.errors import DataError
-from dgmm.run.cluster_kinds import LocalCluster
 from dgmm.run.clusters import open_cluster
+from dgmm.run.config.cluster_options import LocalCluster
 from dgmm.run.resilience import SETTINGS
 from tests.engine.pieces import Pieces
 from tests.engine.recording import SYNCHRONOUS, dataset_of

@@ -18,7 +18,7 @@ import zarr
 from dgmm.engine.events import PassStarted
 from dgmm.errors import DgmmError
 from dgmm.io.storage.lock import only_writer
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.stages import run
 
 _EFFECTS = (

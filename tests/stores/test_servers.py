@@ -10,7 +10,7 @@ from dgmm.errors import TemporaryError
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.lease import leased
 from dgmm.io.storage.location import output_place
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.stages import run
 from tests.run.victim import digest
 from tests.stores.conftest import free_port, wait_for

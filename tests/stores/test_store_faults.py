@@ -9,7 +9,7 @@ from dgmm.errors import OutputError, StorageError
 from dgmm.io.results import commit
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.location import output_place
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.stages import run
 from tests.run.victim import Crash, crash_before, digest
 from tests.stores.runs import clumps, configuration, write_zarr

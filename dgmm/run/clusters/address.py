@@ -14,10 +14,10 @@ import distributed
 from distributed.security import Security
 
 from dgmm.errors import ConfigurationError, TemporaryError
-from dgmm.run.cluster_kinds import AddressCluster
 from dgmm.run.clusters.security import to_join
 from dgmm.run.clusters.waiting import wait_for_workers
-from dgmm.run.fields import ADDRESS
+from dgmm.run.config.cluster_options import AddressCluster
+from dgmm.run.config.field_types import ADDRESS
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dask.system import CPU_COUNT
 from distributed.system import MEMORY_LIMIT
 
 from dgmm.engine.memory import Projection
-from dgmm.run.cluster_kinds import (
+from dgmm.run.config.cluster_options import (
     BatchCluster,
     Cluster,
     KubernetesCluster,

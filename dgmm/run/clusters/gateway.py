@@ -10,10 +10,9 @@ from typing import Any
 import distributed
 
 from dgmm.errors import ConfigurationError, TemporaryError
-from dgmm.run.addresses import is_exposed
-from dgmm.run.cluster_kinds import GatewayCluster
 from dgmm.run.clusters.extras import require
 from dgmm.run.clusters.waiting import AGAIN, wait_for_workers
+from dgmm.run.config.cluster_options import GatewayCluster, is_exposed
 
 EXTRA = "gateway"
 _POLL = 0.5  # seconds

@@ -8,10 +8,10 @@ from uuid import uuid4
 import distributed
 
 from dgmm.errors import TemporaryError
-from dgmm.run.cluster_kinds import KubernetesCluster
 from dgmm.run.clusters.environment import environment
 from dgmm.run.clusters.extras import require
 from dgmm.run.clusters.waiting import AGAIN, wait_for_workers
+from dgmm.run.config.cluster_options import KubernetesCluster
 
 EXTRA = "kubernetes"
 _SCHEDULER_PORT, _DASHBOARD_PORT = 8786, 8787

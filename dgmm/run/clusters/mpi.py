@@ -13,11 +13,11 @@ import dask
 import distributed
 
 from dgmm.errors import ConfigurationError
-from dgmm.run.cluster_kinds import MpiCluster
 from dgmm.run.clusters import security
 from dgmm.run.clusters.address import connected
 from dgmm.run.clusters.extras import require
 from dgmm.run.clusters.waiting import wait_for_workers
+from dgmm.run.config.cluster_options import MpiCluster
 from dgmm.run.resilience import SETTINGS
 
 EXTRA = "mpi"

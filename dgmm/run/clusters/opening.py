@@ -11,7 +11,9 @@ from distributed import Client
 from dgmm.engine.block_cache import Keeping
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.memory import Projection
-from dgmm.run.cluster_kinds import (
+from dgmm.run.clusters import address, batch, gateway, kubernetes, local, mpi
+from dgmm.run.clusters.capacity import Capacity, of_processes, of_threads, of_workers
+from dgmm.run.config.cluster_options import (
     AddressCluster,
     Cluster,
     DistributedCluster,
@@ -21,11 +23,9 @@ from dgmm.run.cluster_kinds import (
     MpiCluster,
     ThreadsCluster,
 )
-from dgmm.run.clusters import address, batch, gateway, kubernetes, local, mpi
-from dgmm.run.clusters.capacity import Capacity, of_processes, of_threads, of_workers
 from dgmm.run.discretion import discreet
+from dgmm.run.redaction import NO_SECRETS, Concealment
 from dgmm.run.resilience import SETTINGS, lasting
-from dgmm.run.variables import NO_SECRETS, Concealment
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ from typing import Any
 from distributed.security import Security
 
 from dgmm.errors import ConfigurationError
-from dgmm.run.addresses import is_exposed
-from dgmm.run.cluster_kinds import AddressCluster
 from dgmm.run.clusters.extras import require
+from dgmm.run.config.cluster_options import AddressCluster, is_exposed
 from dgmm.run.scratch import scratch_directory
 
 _ROLES = ("scheduler", "worker", "client")

@@ -8,7 +8,7 @@ from dgmm.engine.fit import FitOptions, fit
 from dgmm.errors import ConfigurationError, DataError, InputNotFoundError
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
-from dgmm.run.configuration import loads
+from dgmm.run.config.configuration import loads
 from dgmm.run.preparation import prepare
 from tests.engine.recording import SYNCHRONOUS
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dgmm.run.fields import Section, Share
+from dgmm.run.config.field_types import Section, Share
 
 _Limit = Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
 

@@ -4,13 +4,25 @@ A closed list: no name of a class or module comes from a configuration. Keys tha
 from Dask's own configuration files, where the kind has one (``jobqueue.yaml``, ``gateway.yaml``).
 """
 
+import ipaddress
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dgmm.run.addresses import is_exposed
-from dgmm.run.fields import Address, Count, Line, Lines, Path, Scalar, Section, Size, Url, Walltime
-from dgmm.run.mistakes import conflict
+from dgmm.run.config.field_types import (
+    Address,
+    Count,
+    Line,
+    Lines,
+    Path,
+    Scalar,
+    Section,
+    Size,
+    Url,
+    Walltime,
+    conflict,
+)
 
 _INSECURE = "Whether to go without TLS where others may read and write along."
 _Patience = Annotated[
@@ -258,3 +270,25 @@ DistributedCluster = (
     LocalCluster | AddressCluster | BatchCluster | KubernetesCluster | GatewayCluster | MpiCluster
 )
 Cluster = LocalCluster | ThreadsCluster | DistributedCluster  # in the order of messages
+
+
+_ADDRESS = re.compile(r"(?:(?P<protocol>[a-z]+)://)?(?P<host>\[[^\]]*\]|[^/:]*)")
+_ENCRYPTED = frozenset({"tls", "wss", "https"})
+
+
+def is_exposed(address: str) -> bool:
+    """Whether what goes to an address may be read on the way: not encrypted, not on this host.
+
+    >>> [is_exposed(a) for a in ("tcp://10.0.0.7:8786", "node7:8786", "tls://10.0.0.7:8786")]
+    [True, True, False]
+    >>> [is_exposed(a) for a in ("tcp://127.0.0.1:8786", "[::1]:8786", "http://localhost")]
+    [False, False, False]
+    """
+    match = _ADDRESS.match(address)
+    if match is None or match["protocol"] in _ENCRYPTED:
+        return match is None
+    host = match["host"].strip("[]")
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"

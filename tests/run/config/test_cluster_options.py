@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from dgmm.errors import ConfigurationError
-from dgmm.run.cluster_kinds import (
+from dgmm.run.config.cluster_options import (
     AddressCluster,
     Cluster,
     GatewayCluster,
@@ -18,7 +18,7 @@ from dgmm.run.cluster_kinds import (
     SlurmCluster,
     ThreadsCluster,
 )
-from dgmm.run.configuration import loads, schema
+from dgmm.run.config.configuration import loads, schema
 
 MINIMAL = "input: {path: data.zarr}\noutput: {path: results}\n"
 

@@ -25,7 +25,7 @@ from ruamel.yaml.events import (
 MAX_BYTES = 64 * 1024  # the parser takes a second for the worst that fits in
 MAX_DEPTH = 20
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 Event = Any  # one of ruamel.yaml.events; its types do not say which has which attribute
 Mark = Any  # where an event is in the text
 
@@ -67,7 +67,7 @@ class Document:
     """
 
     value: object
-    lines: Mapping[Path, int]
+    lines: Mapping[KeyPath, int]
     problems: tuple[Problem, ...]
 
 
@@ -143,7 +143,7 @@ class _Reader:
 
     def __init__(self, events: Iterator[Event]) -> None:
         self._events = events
-        self.lines: dict[Path, int] = {}
+        self.lines: dict[KeyPath, int] = {}
         self.problems: list[Problem] = []
 
     def report(self, text: str, mark: Mark = None) -> None:
@@ -166,7 +166,7 @@ class _Reader:
         if start.version not in (None, (1, 2)) or start.tags:
             self.report("found a directive, expected YAML 1.2 without any", start.start_mark)
 
-    def _node(self, event: Event, path: Path) -> object:
+    def _node(self, event: Event, path: KeyPath) -> object:
         self._refuse_references(event)
         if isinstance(event, ScalarEvent):
             return self._scalar(event)
@@ -200,7 +200,7 @@ class _Reader:
             self.report(str(error), event.start_mark)
             return None
 
-    def _sequence(self, path: Path) -> list[object]:
+    def _sequence(self, path: KeyPath) -> list[object]:
         items: list[object] = []
         while not isinstance(event := next(self._events), SequenceEndEvent):
             here = (*path, len(items))
@@ -208,7 +208,7 @@ class _Reader:
             items.append(self._node(event, here))
         return items
 
-    def _mapping(self, path: Path) -> dict[str, object]:
+    def _mapping(self, path: KeyPath) -> dict[str, object]:
         mapping: dict[str, object] = {}
         while not isinstance(event := next(self._events), MappingEndEvent):
             key = self._key(event, path)
@@ -225,7 +225,7 @@ class _Reader:
                 mapping[key] = value
         return mapping
 
-    def _key(self, event: Event, path: Path) -> str:
+    def _key(self, event: Event, path: KeyPath) -> str:
         if not isinstance(event, ScalarEvent):
             self._node(event, (*path, "?"))
             self.report("found a key that is no word", event.start_mark)

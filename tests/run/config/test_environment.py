@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgmm.errors import ConfigurationError
-from dgmm.run.configuration import Configuration, Input, Output, identity, loads, resolved
-from dgmm.run.variables import Concealment, Expanded, Expander, escaped
-from dgmm.run.yaml import MAX_DEPTH
+from dgmm.run.config.configuration import Configuration, Input, Output, identity, loads, resolved
+from dgmm.run.config.environment import Expanded, Expander, escaped
+from dgmm.run.config.yaml import MAX_DEPTH
+from dgmm.run.redaction import Concealment
 
 MINIMAL = "input: {path: data.zarr}\noutput: {path: results}\n"
 SECRET = "correct horse battery staple"

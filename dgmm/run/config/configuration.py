@@ -9,21 +9,22 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from dgmm.run.cluster_kinds import Cluster, LocalCluster
-from dgmm.run.drift_limits import DriftLimits
-from dgmm.run.fields import (
+from dgmm.run.config.cluster_options import Cluster, LocalCluster
+from dgmm.run.config.drift_section import DriftLimits
+from dgmm.run.config.environment import escaped
+from dgmm.run.config.field_types import (
     Assignment,
     Count,
     Many,
     Section,
     Share,
+    conflict,
 )
-from dgmm.run.inputs import STORAGE_OPTIONS, Input
-from dgmm.run.mistakes import conflict
-from dgmm.run.model import Model, Prepare
-from dgmm.run.reading import SectionT, checked, text_of
-from dgmm.run.store_fields import Location, StorageOptions
-from dgmm.run.variables import Concealment, escaped, without_credentials
+from dgmm.run.config.input_section import STORAGE_OPTIONS, Input
+from dgmm.run.config.model_section import Model, Prepare
+from dgmm.run.config.store_types import Location, StorageOptions
+from dgmm.run.config.validation import SectionT, checked, text_of
+from dgmm.run.redaction import Concealment, without_credentials
 
 
 class Output(Section):

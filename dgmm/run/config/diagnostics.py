@@ -3,18 +3,17 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
-from dgmm.run.fields import EXPECTED_BY_PATTERN
-from dgmm.run.settings import Mistake
-from dgmm.run.yaml import Path
+from dgmm.run.config.field_types import CONFLICT, EXPECTED_BY_PATTERN
+from dgmm.run.config.yaml import KeyPath
 
 MAX_LISTED = 50
-CONFLICT = "conflict"  # the type of an error that names its keys and values itself
 
 _MAX_SHOWN = 60
 _TAGGED = "cluster"  # pydantic puts the kind of a discriminated union into an error's location
@@ -31,9 +30,23 @@ _EXPECTED = {
 }
 
 
-def conflict(text: str) -> PydanticCustomError:
-    """What a validator raises that says in its own words what was found and what was expected."""
-    return PydanticCustomError(CONFLICT, "{text}", {"text": text})
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing to put right.
+
+    Attributes
+    ----------
+    text : str
+        What was found and what was expected.
+    path : tuple of str and int
+        The key it is about; empty for the whole configuration.
+    place : str
+        ``"line 3"``, ``"--set"``, or empty where nothing is written.
+    """
+
+    text: str
+    path: KeyPath = ()
+    place: str = ""
 
 
 def report(name: str, mistakes: Sequence[Mistake]) -> str:
@@ -48,7 +61,7 @@ def report(name: str, mistakes: Sequence[Mistake]) -> str:
 
 
 def mistakes_of(
-    error: ValidationError, model: type[BaseModel], written: Callable[[Path], object]
+    error: ValidationError, model: type[BaseModel], written: Callable[[KeyPath], object]
 ) -> Iterator[Mistake]:
     """What ``model`` found wrong, each with its path and value as the configuration has them.
 
@@ -83,7 +96,7 @@ def _expected(detail: ErrorDetails) -> str:
     return _EXPECTED.get(detail["type"]) or detail["msg"].replace("Input should be", "expected")
 
 
-def _written(path: Path) -> Path:
+def _written(path: KeyPath) -> KeyPath:
     """A path of pydantic's without the kind of a cluster, of whichever configuration in a file."""
     for place in (1, 2):
         if path[place - 1 : place] == (_TAGGED,):
@@ -91,7 +104,7 @@ def _written(path: Path) -> Path:
     return path
 
 
-def _keys(model: type[BaseModel], prefix: Path) -> Iterator[Path]:
+def _keys(model: type[BaseModel], prefix: KeyPath) -> Iterator[KeyPath]:
     """Every path that exists in a model, as pydantic writes it."""
     for name, field in model.model_fields.items():
         yield (*prefix, name)
@@ -101,7 +114,7 @@ def _keys(model: type[BaseModel], prefix: Path) -> Iterator[Path]:
                 yield from _keys(part, (*prefix, name, *kinds))
 
 
-def _remedy(path: Path, keys: Sequence[Path]) -> str:
+def _remedy(path: KeyPath, keys: Sequence[KeyPath]) -> str:
     """What to write in place of an unknown key."""
     *section, name = path
     siblings = [str(key[-1]) for key in keys if [*key[:-1]] == section]
@@ -121,7 +134,7 @@ def _sentence(mistake: Mistake) -> str:
     return ": ".join(filter(None, (mistake.place, _dotted(mistake.path), mistake.text)))
 
 
-def _dotted(path: Path) -> str:
+def _dotted(path: KeyPath) -> str:
     return ".".join(
         str(key) if re.fullmatch(r"[\w-]{1,40}", str(key)) else _shown(key) for key in path
     )

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgmm.run.yaml import MAX_BYTES, MAX_DEPTH, Document, read, read_mapping, scalar
+from dgmm.run.config.yaml import MAX_BYTES, MAX_DEPTH, Document, read, read_mapping, scalar
 
 
 @pytest.mark.parametrize(

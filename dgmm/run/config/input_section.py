@@ -5,9 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from dgmm.io.sources.selection import Selection, Weights
-from dgmm.run.fields import Many, Path, Section, Size
-from dgmm.run.mistakes import conflict
-from dgmm.run.store_fields import Location, StorageOptions
+from dgmm.run.config.field_types import Many, Path, Section, Size, conflict
+from dgmm.run.config.store_types import Location, StorageOptions
 
 STORAGE_OPTIONS = (
     "How an object store is reached, as fsspec takes it, such as {endpoint_url: https://host}; "

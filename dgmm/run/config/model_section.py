@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from dgmm.run.fields import (
+from dgmm.run.config.field_types import (
     MAX_CANDIDATES,
     Axes,
     Count,
@@ -13,9 +13,9 @@ from dgmm.run.fields import (
     Many,
     Section,
     Start,
+    conflict,
 )
-from dgmm.run.mistakes import conflict
-from dgmm.run.store_fields import Location
+from dgmm.run.config.store_types import Location
 
 
 class Prepare(Section):

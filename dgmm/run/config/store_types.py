@@ -9,9 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from dgmm.errors import ConfigurationError
 from dgmm.io.storage.location import check_url
-from dgmm.run.fields import Path
-from dgmm.run.mistakes import conflict
-from dgmm.run.yaml import read
+from dgmm.run.config.field_types import Path, conflict
+from dgmm.run.config.yaml import read
 
 _SECRET = re.compile("key|secret|token|passw|credential|connection_?string|sas|sign", re.I)
 _NO_SECRETS = (("token", "anon"), ("token", "cloud"), ("token", "google_default"))  # ways to log in

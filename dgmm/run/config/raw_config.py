@@ -4,27 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dgmm.run.variables import Expander
-from dgmm.run.yaml import MAX_DEPTH, Path, Problem, named, read, read_mapping
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """One thing to put right.
-
-    Attributes
-    ----------
-    text : str
-        What was found and what was expected.
-    path : tuple of str and int
-        The key it is about; empty for the whole configuration.
-    place : str
-        ``"line 3"``, ``"--set"``, or empty where nothing is written.
-    """
-
-    text: str
-    path: Path = ()
-    place: str = ""
+from dgmm.run.config.diagnostics import Mistake
+from dgmm.run.config.environment import Expander
+from dgmm.run.config.yaml import MAX_DEPTH, KeyPath, Problem, named, read, read_mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +32,17 @@ class Settings:
 
     values: dict[str, object]
     written: dict[str, object]
-    expanded: frozenset[Path]
+    expanded: frozenset[KeyPath]
     variables: frozenset[str]
-    places: Mapping[Path, str]
+    places: Mapping[KeyPath, str]
     mistakes: tuple[Mistake, ...]
     is_readable: bool
 
-    def place(self, path: Path) -> str:
+    def place(self, path: KeyPath) -> str:
         """Where ``path`` is written, or the nearest key around it that is."""
         return _place(self.places, path)
 
-    def shown(self, path: Path) -> object:
+    def shown(self, path: KeyPath) -> object:
         """What is written at ``path``, or at the nearest key around it that exists."""
         value: Any = self.written
         for key in path:
@@ -113,7 +95,7 @@ def gather(text: str, overrides: Sequence[str], environment: Mapping[str, str]) 
     )
 
 
-def _place(places: Mapping[Path, str], path: Path) -> str:
+def _place(places: Mapping[KeyPath, str], path: KeyPath) -> str:
     while path and path not in places:
         path = path[:-1]
     return places.get(path, "")

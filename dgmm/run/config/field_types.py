@@ -19,8 +19,11 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from dgmm.run.variables import Expanded
-from dgmm.run.yaml import scalar
+from dgmm.run.config.environment import Expanded
+from dgmm.run.config.yaml import scalar
+
+CONFLICT = "conflict"  # the type of an error that names its keys and values itself
+
 
 MAX_CANDIDATES = 10_000
 
@@ -195,3 +198,8 @@ Counts = Annotated[
         | Annotated[str, Field(pattern=_RANGE)],
     ),
 ]
+
+
+def conflict(text: str) -> PydanticCustomError:
+    """What a validator raises that says in its own words what was found and what was expected."""
+    return PydanticCustomError(CONFLICT, "{text}", {"text": text})

@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 from pydantic import ValidationError
 
 from dgmm.errors import ConfigurationError, UsageError
-from dgmm.run.fields import Section
-from dgmm.run.mistakes import mistakes_of, report
-from dgmm.run.settings import Mistake, Settings, gather
-from dgmm.run.variables import Concealment
-from dgmm.run.yaml import MAX_BYTES, Path
+from dgmm.run.config.diagnostics import Mistake, mistakes_of, report
+from dgmm.run.config.field_types import Section
+from dgmm.run.config.raw_config import Settings, gather
+from dgmm.run.config.yaml import MAX_BYTES, KeyPath
+from dgmm.run.redaction import Concealment
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -25,7 +25,7 @@ class Checked(Generic[SectionT]):
     settings: Settings
     concealment: Concealment
 
-    def references(self, place: Path) -> dict[Path, object]:
+    def references(self, place: KeyPath) -> dict[KeyPath, object]:
         """What is written at and below ``place`` where variables stand for values.
 
         Keys are relative to the place and at most two levels deep, as sections of sections are.

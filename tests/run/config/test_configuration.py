@@ -13,9 +13,9 @@ from pydantic import BaseModel
 
 from dgmm.errors import ConfigurationError, UsageError
 from dgmm.mixture.drift.decision import Limits
-from dgmm.run.cluster_kinds import AddressCluster, LocalCluster, ThreadsCluster
 from dgmm.run.comparing import limits_of
-from dgmm.run.configuration import (
+from dgmm.run.config.cluster_options import AddressCluster, LocalCluster, ThreadsCluster
+from dgmm.run.config.configuration import (
     Configuration,
     Input,
     Model,
@@ -27,8 +27,8 @@ from dgmm.run.configuration import (
     resolved,
     schema,
 )
-from dgmm.run.drift_limits import DriftLimits
-from dgmm.run.model import candidates
+from dgmm.run.config.drift_section import DriftLimits
+from dgmm.run.config.model_section import candidates
 
 MINIMAL = "input: {path: data.zarr}\noutput: {path: results}\n"
 TYPES = ("full", "tied", "diag", "spherical")
@@ -492,7 +492,7 @@ def test_a_damaged_text_is_accepted_or_refused(edits: list[tuple[int, str]]) -> 
 
 def test_nothing_heavy_is_imported_for_a_configuration() -> None:
     code = (
-        "import sys, dgmm.run.configuration as c; c.schema();"
+        "import sys, dgmm.run.config.configuration as c; c.schema();"
         f"c.loads({MINIMAL!r});"
         "print({'dask', 'numpy', 'zarr', 'sklearn', 'scipy'} & set(sys.modules))"
     )

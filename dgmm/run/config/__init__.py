@@ -1,0 +1,1 @@
+"""The configuration of a run: YAML read, checked and explained."""

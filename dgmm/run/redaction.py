@@ -1,0 +1,80 @@
+"""Secrets kept out of all that is said and stored."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^\s@/:]+|[^\s@/:]*:\S*)@")
+_SHORTEST_SECRET = 6  # characters; shorter values are common words and numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Concealment:
+    """Says a text without the values of variables and the credentials of URLs.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Variables that a configuration used.
+    spellings : tuple of (str, str)
+        What to look for, longest first, and what to write in its place. Values of fewer than six
+        characters are not concealed: they are ordinary words, and no secrets.
+    """
+
+    names: tuple[str, ...] = ()
+    spellings: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, names: Iterable[str], environment: Mapping[str, str]) -> Self:
+        """The concealment of variables as they are set now."""
+        names = tuple(sorted(names))
+        spellings = {
+            spelling: f"${{{name}}}"
+            for name in names
+            for spelling in _spellings(environment.get(name, ""))
+            if len(spelling) >= _SHORTEST_SECRET
+        }
+        longest_first = sorted(spellings.items(), key=lambda pair: (-len(pair[0]), pair[0]))
+        return cls(names, tuple(longest_first))
+
+    def __call__(self, text: str) -> str:
+        """The text, fit to be seen."""
+        for value, name in self.spellings:
+            text = text.replace(value, name)
+        return without_credentials(text)
+
+
+NO_SECRETS = Concealment()  # but for credentials in URLs
+
+
+def without_credentials(text: str) -> str:
+    """Text whose URLs have lost user and password.
+
+    Examples
+    --------
+    >>> without_credentials("s3://key:secret@bucket/x@2026")
+    's3://***@2026'
+    >>> without_credentials("s3://key@bucket/x"), without_credentials("s3://bucket/x@2026")
+    ('s3://***@bucket/x', 's3://bucket/x@2026')
+    """
+    return _CREDENTIALS.sub("***@", text)
+
+
+def _spellings(value: str) -> set[str]:
+    """A value as messages may show it: as it is, quoted by Python or JSON, on one line."""
+    quoted = _quoted(value)
+    return {
+        value,
+        *quoted,
+        *(twice for once in quoted for twice in _quoted(once)),  # errors that Dask's workers log
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        " ".join(value.split()),
+    }
+
+
+def _quoted(text: str) -> set[str]:
+    """What Python puts between quotes: by itself, and where there are quotes of both kinds."""
+    return {repr(text)[1:-1], repr(text + "'\"")[1:-4]}
