@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from dgmm.run.clusters.environment import environment
+from dgmm.run.clusters.recovery import environment
 from dgmm.run.config.cluster_options import Cluster
 from dgmm.run.config.configuration import loads
 

@@ -13,7 +13,7 @@ _AS_JSON = "dgmm.log-as-json"  # a key of Dask's configuration, which a nanny ha
 def workers_write_in(style: Style) -> AbstractContextManager[object]:
     """Let workers that are started inside the ``with`` log as text or as JSON, like the command.
 
-    What they must not say they are told by :mod:`dgmm.run.discretion`.
+    What they must not say they are told by :mod:`dgmm.run.clusters.log_redaction`.
     """
     return dask.config.set({_AS_JSON: style.as_json})
 

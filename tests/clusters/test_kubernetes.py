@@ -16,8 +16,8 @@ from ruamel.yaml import YAML
 import dgmm
 from dgmm.errors import TemporaryError
 from dgmm.run.clusters import Capacity, expected_capacity, open_cluster
-from dgmm.run.clusters.environment import environment
 from dgmm.run.clusters.kubernetes import dask_cluster
+from dgmm.run.clusters.recovery import environment
 from dgmm.run.config.cluster_options import AddressCluster, KubernetesCluster
 from dgmm.run.config.configuration import loads
 

@@ -134,7 +134,7 @@ def test_a_failure_is_one_line():
 
 WORKER = """
 import logging, os, warnings, distributed
-from dgmm.run.discretion import Discretion
+from dgmm.run.clusters.log_redaction import Discretion
 from dgmm.run.worker import dask_setup, workers_write_in
 from dgmm.run.logs import Style
 from dgmm.run.redaction import Concealment

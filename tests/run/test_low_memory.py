@@ -17,7 +17,7 @@ import zarr
 from dgmm.run import stages
 from dgmm.run.clusters import open_cluster
 from dgmm.run.config.configuration import loads
-from tests.run.faults import worker_processes
+from tests.run.clusters.faults import worker_processes
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make_mixture.py"
 LIMIT = "600MB"

@@ -13,9 +13,9 @@ import dask
 import distributed
 
 from dgmm.errors import ConfigurationError
-from dgmm.run.clusters.environment import environment
 from dgmm.run.clusters.extras import require
 from dgmm.run.clusters.jobs import CHECK_EVERY, KeepSize, watched
+from dgmm.run.clusters.recovery import environment
 from dgmm.run.clusters.security import temporary_files
 from dgmm.run.clusters.waiting import AGAIN, wait_for_workers
 from dgmm.run.config.cluster_options import BatchCluster

@@ -8,8 +8,8 @@ from uuid import uuid4
 import distributed
 
 from dgmm.errors import TemporaryError
-from dgmm.run.clusters.environment import environment
 from dgmm.run.clusters.extras import require
+from dgmm.run.clusters.recovery import environment
 from dgmm.run.clusters.waiting import AGAIN, wait_for_workers
 from dgmm.run.config.cluster_options import KubernetesCluster
 

@@ -9,8 +9,8 @@ import dask
 import distributed
 
 from dgmm.run.clusters.capacity import Capacity
+from dgmm.run.clusters.scratch import scratch_directory
 from dgmm.run.clusters.waiting import wait_for_workers
-from dgmm.run.scratch import scratch_directory
 
 START_TIMEOUT = 120.0  # seconds for the workers of this machine, importing Python from a slow disk
 

@@ -16,9 +16,9 @@ from dgmm.errors import ConfigurationError
 from dgmm.run.clusters import security
 from dgmm.run.clusters.address import connected
 from dgmm.run.clusters.extras import require
+from dgmm.run.clusters.recovery import SETTINGS
 from dgmm.run.clusters.waiting import wait_for_workers
 from dgmm.run.config.cluster_options import MpiCluster
-from dgmm.run.resilience import SETTINGS
 
 EXTRA = "mpi"
 _ROLES = ("scheduler", "worker", "client")

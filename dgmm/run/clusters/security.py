@@ -8,8 +8,8 @@ from distributed.security import Security
 
 from dgmm.errors import ConfigurationError
 from dgmm.run.clusters.extras import require
+from dgmm.run.clusters.scratch import scratch_directory
 from dgmm.run.config.cluster_options import AddressCluster, is_exposed
-from dgmm.run.scratch import scratch_directory
 
 _ROLES = ("scheduler", "worker", "client")
 

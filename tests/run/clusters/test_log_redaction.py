@@ -9,10 +9,10 @@ import psutil
 import pytest
 
 from dgmm.run.clusters import open_cluster
+from dgmm.run.clusters.log_redaction import Discretion
 from dgmm.run.config.cluster_options import AddressCluster
-from dgmm.run.discretion import Discretion
 from dgmm.run.redaction import NO_SECRETS, Concealment
-from tests.run.faults import sum_of_names
+from tests.run.clusters.faults import sum_of_names
 
 SECRET = "correct horse's battery staple"
 CONCEALED = Concealment.of(["KEY"], {"KEY": SECRET})

@@ -15,7 +15,7 @@ from dgmm.errors import ConfigurationError, MissingExtraError, TemporaryError
 from dgmm.run.clusters import Capacity, batch, expected_capacity, jobs, open_cluster
 from dgmm.run.config.cluster_options import BatchCluster
 from dgmm.run.config.configuration import loads
-from tests.run.fake_batch import FakeBatch
+from tests.run.clusters.fake_batch import FakeBatch
 
 pytest.importorskip("dask_jobqueue", reason='dask-jobqueue is not installed (extra "jobqueue")')
 

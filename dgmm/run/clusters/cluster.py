@@ -13,6 +13,8 @@ from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.memory import Projection
 from dgmm.run.clusters import address, batch, gateway, kubernetes, local, mpi
 from dgmm.run.clusters.capacity import Capacity, of_processes, of_threads, of_workers
+from dgmm.run.clusters.log_redaction import discreet
+from dgmm.run.clusters.recovery import SETTINGS, lasting
 from dgmm.run.config.cluster_options import (
     AddressCluster,
     Cluster,
@@ -23,9 +25,7 @@ from dgmm.run.config.cluster_options import (
     MpiCluster,
     ThreadsCluster,
 )
-from dgmm.run.discretion import discreet
 from dgmm.run.redaction import NO_SECRETS, Concealment
-from dgmm.run.resilience import SETTINGS, lasting
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,12 @@ from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.passes import Reader
 from dgmm.errors import DataError
 from dgmm.run.clusters import open_cluster
+from dgmm.run.clusters.recovery import SETTINGS
 from dgmm.run.config.cluster_options import LocalCluster
-from dgmm.run.resilience import SETTINGS
 from tests.engine.pieces import Pieces
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 from tests.engine.test_same_bits import bits
-from tests.run.faults import (
+from tests.run.clusters.faults import (
     BLOCK_ROWS,
     Killer,
     Task,

@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from dgmm.run.resilience import lasting
+from dgmm.run.clusters.recovery import lasting
 
 
 class Cluster:

@@ -6,7 +6,7 @@ import zarr
 from dgmm.engine.events import PassStarted
 from dgmm.run.config.configuration import loads
 from dgmm.run.stages import run
-from tests.run.faults import worker_processes
+from tests.run.clusters.faults import worker_processes
 from tests.run.test_stages import data  # noqa: F401 - a fixture
 
 

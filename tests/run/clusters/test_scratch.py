@@ -11,15 +11,14 @@ from pathlib import Path
 import filelock
 import pytest
 
-from dgmm.run import scratch
-from dgmm.run.clusters import open_cluster
+from dgmm.run.clusters import open_cluster, scratch
+from dgmm.run.clusters.scratch import scratch_directory
 from dgmm.run.clusters.security import temporary_files
 from dgmm.run.config.cluster_options import LocalCluster
-from dgmm.run.scratch import scratch_directory
 
 HOLD = """
 import sys, time
-from dgmm.run.scratch import scratch_directory
+from dgmm.run.clusters.scratch import scratch_directory
 with scratch_directory(sys.argv[1], sys.argv[2]) as place:
     (place / "file").touch()
     print(place, flush=True)

@@ -12,9 +12,16 @@ import pytest
 from dgmm.engine.block_cache import Keeping
 from dgmm.errors import TemporaryError
 from dgmm.run.clusters import open_cluster
+from dgmm.run.clusters.recovery import SETTINGS
 from dgmm.run.config.cluster_options import AddressCluster, LocalCluster
-from dgmm.run.resilience import SETTINGS
-from tests.run.faults import Task, Trap, expected_sum, freeze, sum_of_names, worker_processes
+from tests.run.clusters.faults import (
+    Task,
+    Trap,
+    expected_sum,
+    freeze,
+    sum_of_names,
+    worker_processes,
+)
 
 MIB = 2**20
 LOST = "Lost the running tasks"

@@ -54,3 +54,15 @@ def lasting(
             return stack.enter_context(connect())
 
         yield ClusterExecution(reopen(), patience, reopen, keeping)
+
+
+def environment() -> dict[str, str]:
+    """Environment variables under which Dask starts with dgmm's settings.
+
+    >>> environment()["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"]
+    '5s'
+    """
+    return {
+        "DASK_" + name.upper().replace(".", "__").replace("-", "_"): str(value)
+        for name, value in SETTINGS.items()
+    }
