@@ -9,7 +9,7 @@ import click
 from dgmm.errors import UsageError
 
 if TYPE_CHECKING:
-    from dgmm.run.logs import Style
+    from dgmm.run.console.logs import Style
 
 DEBUG = "dgmm.debug"  # keys of what click remembers for the length of a command
 AS_JSON = "dgmm.as_json"
@@ -67,7 +67,7 @@ def _end(meta: dict[str, Any], error: BaseException, cause: BaseException) -> No
 
 def style_of(meta: dict[str, Any]) -> "Style":
     """How this command speaks on stderr, and what it conceals."""
-    from dgmm.run.logs import Style
+    from dgmm.run.console.logs import Style
 
     configuration = meta.get(CONFIGURATION)
     as_json = bool(meta.get(AS_JSON))

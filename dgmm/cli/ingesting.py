@@ -38,8 +38,8 @@ def ingest(
     from rich.console import Console
 
     from dgmm.run import ingestion
-    from dgmm.run.logs import logging_to_stderr
-    from dgmm.run.signals import stoppable
+    from dgmm.run.console.logs import logging_to_stderr
+    from dgmm.run.console.signals import stoppable
 
     wanted = ingestion.Ingestion(
         path, format=format_, columns=_split(columns), sample_dims=_split(sample_dims), **options

@@ -33,8 +33,8 @@ def score(
     """Assign the rows of INPUT by the model of RESULT, an output directory or one run of it."""
     from dgmm.io.results.result import open_result
     from dgmm.run import scoring
-    from dgmm.run.signals import stoppable
-    from dgmm.run.speech import speaking
+    from dgmm.run.console.observer import speaking
+    from dgmm.run.console.signals import stoppable
 
     found = open_result(result, storage_options)
     configuration = scoring.configuration_for(found, path, output, overrides)
@@ -70,7 +70,7 @@ def runs(
     from dgmm.io.results.output import find_run, list_runs
     from dgmm.io.storage.location import output_place
     from dgmm.run import runs as kept
-    from dgmm.run.endings import printable
+    from dgmm.run.console.exit_message import printable
 
     if prune != (keep is not None) or (dry_run and not prune):
         raise click.UsageError("--prune needs --keep, and --keep and --dry-run need --prune")

@@ -23,7 +23,7 @@ def run(config: str, overrides: tuple[str, ...], quiet: bool, verbose: bool, fre
 
     The same command again goes on where it was interrupted, or finds its run complete.
     """
-    from dgmm.run.signals import stoppable
+    from dgmm.run.console.signals import stoppable
 
     with stoppable():
         _run(load(config, overrides), quiet, verbose, fresh)
@@ -33,9 +33,9 @@ def _run(configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool
     from rich.console import Console
 
     from dgmm.run import stages
-    from dgmm.run.logs import Records
-    from dgmm.run.speech import speaking
-    from dgmm.run.table import show_candidates
+    from dgmm.run.console.candidate_table import show_candidates
+    from dgmm.run.console.logs import Records
+    from dgmm.run.console.observer import speaking
 
     style = style_of(click.get_current_context().meta)
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
@@ -60,7 +60,7 @@ def plan(config: str, overrides: tuple[str, ...]) -> None:
     from rich.console import Console
 
     from dgmm.run import plan as planning
-    from dgmm.run.logs import logging_to_stderr
+    from dgmm.run.console.logs import logging_to_stderr
 
     style = style_of(click.get_current_context().meta)
     with logging_to_stderr(Console(stderr=True), style, logging.INFO):

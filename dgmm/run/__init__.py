@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from dgmm.io.storage.lock import only_writer
     from dgmm.run.config.configuration import Configuration, load, load_as, loads, resolved
     from dgmm.run.config.field_types import Section, conflict
-    from dgmm.run.endings import Ending, ending
-    from dgmm.run.logs import Style
+    from dgmm.run.console.exit_message import Ending, ending
+    from dgmm.run.console.logs import Style
+    from dgmm.run.console.observer import speaking
+    from dgmm.run.console.signals import stoppable
     from dgmm.run.rows import Blocks, FittedBlocks, OpenInput, open_input
     from dgmm.run.runs import prune, publish
     from dgmm.run.scoring import Scored, configuration_for, score
-    from dgmm.run.signals import stoppable
-    from dgmm.run.speech import speaking
     from dgmm.run.stages import Finished, run
 
 __all__ = [
@@ -58,14 +58,14 @@ _HOMES = {
     "dgmm.io.storage.lock": ("only_writer",),
     "dgmm.io.storage.group": ("Variable", "read_group", "write_group"),
     "dgmm.run.config.configuration": ("Configuration", "load", "load_as", "loads", "resolved"),
-    "dgmm.run.endings": ("Ending", "ending"),
+    "dgmm.run.console.exit_message": ("Ending", "ending"),
     "dgmm.run.config.field_types": ("Section", "conflict"),
-    "dgmm.run.logs": ("Style",),
+    "dgmm.run.console.logs": ("Style",),
     "dgmm.run.rows": ("Blocks", "FittedBlocks", "OpenInput", "open_input"),
     "dgmm.run.runs": ("prune", "publish"),
     "dgmm.run.scoring": ("Scored", "configuration_for", "score"),
-    "dgmm.run.signals": ("stoppable",),
-    "dgmm.run.speech": ("speaking",),
+    "dgmm.run.console.signals": ("stoppable",),
+    "dgmm.run.console.observer": ("speaking",),
     "dgmm.run.stages": ("Finished", "run"),
 }
 

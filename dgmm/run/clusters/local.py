@@ -21,7 +21,10 @@ def started(capacity: Capacity) -> Iterator[distributed.Client]:
     with (
         scratch_directory(gettempdir(), "dgmm-") as scratch,
         dask.config.set(
-            {"temporary-directory": str(scratch), "distributed.worker.preload": ["dgmm.run.worker"]}
+            {
+                "temporary-directory": str(scratch),
+                "distributed.worker.preload": ["dgmm.run.console.worker_setup"],
+            }
         ),
         distributed.LocalCluster(
             n_workers=0,  # so that the deadline below holds for their start too

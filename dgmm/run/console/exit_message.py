@@ -4,7 +4,7 @@ import traceback
 from dataclasses import dataclass
 
 from dgmm.errors import ConfigurationError, DgmmError
-from dgmm.run.logs import Style, failure
+from dgmm.run.console.logs import Style, failure
 
 UNEXPECTED = 70
 INTERRUPTED = 130

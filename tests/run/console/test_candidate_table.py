@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from dgmm.mixture.candidate import Status
-from dgmm.run.table import show_candidates
+from dgmm.run.console.candidate_table import show_candidates
 from tests.run.sweeps import sweep
 
 

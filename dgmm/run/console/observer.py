@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from dgmm.engine.events import Observer, ignore
-from dgmm.run.logs import Records, Style, logging_to_stderr
-from dgmm.run.progress import watch
-from dgmm.run.worker import workers_write_in
+from dgmm.run.console.logs import Records, Style, logging_to_stderr
+from dgmm.run.console.progress import watch
+from dgmm.run.console.worker_setup import workers_write_in
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 import dask
 
-from dgmm.run.logs import Style, write_in
+from dgmm.run.console.logs import Style, write_in
 
 _AS_JSON = "dgmm.log-as-json"  # a key of Dask's configuration, which a nanny hands to its worker
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from dgmm.engine.events import BlocksDone, Event, PassFinished, PassStarted
-from dgmm.run.progress import LiveDisplay, LogLines, watch
+from dgmm.run.console.progress import LiveDisplay, LogLines, watch
 
 
 class Clock:

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from dgmm.engine.events import BlocksDone, PassFinished, PassStarted
-from dgmm.run.logs import Records, Style, failure, logging_to_stderr
+from dgmm.run.console.logs import Records, Style, failure, logging_to_stderr
 from dgmm.run.redaction import Concealment
 from tests.run.sweeps import sweep
 
@@ -135,8 +135,8 @@ def test_a_failure_is_one_line():
 WORKER = """
 import logging, os, warnings, distributed
 from dgmm.run.clusters.log_redaction import Discretion
-from dgmm.run.worker import dask_setup, workers_write_in
-from dgmm.run.logs import Style
+from dgmm.run.console.worker_setup import dask_setup, workers_write_in
+from dgmm.run.console.logs import Style
 from dgmm.run.redaction import Concealment
 with workers_write_in(Style({as_json})):
     dask_setup(None)
