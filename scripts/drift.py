@@ -27,8 +27,8 @@ from dgmm.mixture.drift.decision import Drift
 from dgmm.mixture.em.iteration import Rules
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
-from dgmm.run.comparing import limits_of
 from dgmm.run.config.drift_section import DriftLimits
+from dgmm.run.drift_check import limits_of
 
 Array = NDArray[np.float64]
 

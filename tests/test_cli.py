@@ -77,7 +77,7 @@ class Stages(ModuleType):
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
     fake = Stages()
-    for name in ("stages", "plan"):
+    for name in ("fit_run", "plan_summary"):
         monkeypatch.setitem(sys.modules, f"dgmm.run.{name}", fake)
         monkeypatch.setattr(dgmm.run, name, fake, raising=False)
     return fake
@@ -306,8 +306,8 @@ def run(configuration, *, observer, fresh):
         time.sleep(1)
         print("closed", flush=True)
 
-dgmm.run.stages = sys.modules["dgmm.run.stages"] = types.ModuleType("dgmm.run.stages")
-dgmm.run.stages.run = run
+dgmm.run.fit_run = sys.modules["dgmm.run.fit_run"] = types.ModuleType("dgmm.run.fit_run")
+dgmm.run.fit_run.run = run
 main()
 """
 

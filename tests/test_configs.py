@@ -8,7 +8,7 @@ import pytest
 
 import pipelines
 from dgmm.run import load, load_as
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 

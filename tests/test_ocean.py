@@ -9,7 +9,7 @@ import xarray
 from sklearn.metrics import adjusted_rand_score
 
 from dgmm.run.config.configuration import load
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
 
 ROOT = Path(__file__).parents[1]
 

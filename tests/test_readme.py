@@ -7,7 +7,7 @@ import pytest
 
 from dgmm.cli import dgmm
 from dgmm.run.config.configuration import load, loads
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

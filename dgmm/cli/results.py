@@ -32,17 +32,17 @@ def score(
 ) -> None:
     """Assign the rows of INPUT by the model of RESULT, an output directory or one run of it."""
     from dgmm.io.results.result import open_result
-    from dgmm.run import scoring
+    from dgmm.run import score_run
     from dgmm.run.console.observer import speaking
     from dgmm.run.console.signals import stoppable
 
     found = open_result(result, storage_options)
-    configuration = scoring.configuration_for(found, path, output, overrides)
+    configuration = score_run.configuration_for(found, path, output, overrides)
     click.get_current_context().meta[CONFIGURATION] = configuration
     style = style_of(click.get_current_context().meta)
     level = logging.WARNING if quiet else logging.INFO
     with stoppable(), speaking(style, level) as observer:
-        scored = scoring.score(found, configuration, observer)
+        scored = score_run.score(found, configuration, observer)
     if not quiet:
         click.echo(scored.sentence)
     place = style.conceal(scored.path)
@@ -69,7 +69,7 @@ def runs(
     """List the runs that OUTPUT keeps, newest first; show or publish one, or prune old ones."""
     from dgmm.io.results.output import find_run, list_runs
     from dgmm.io.storage.location import output_place
-    from dgmm.run import runs as kept
+    from dgmm.run import history as kept
     from dgmm.run.console.exit_message import printable
 
     if prune != (keep is not None) or (dry_run and not prune):

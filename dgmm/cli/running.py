@@ -32,7 +32,7 @@ def run(config: str, overrides: tuple[str, ...], quiet: bool, verbose: bool, fre
 def _run(configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool) -> None:
     from rich.console import Console
 
-    from dgmm.run import stages
+    from dgmm.run import fit_run
     from dgmm.run.console.candidate_table import show_candidates
     from dgmm.run.console.logs import Records
     from dgmm.run.console.observer import speaking
@@ -40,7 +40,7 @@ def _run(configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool
     style = style_of(click.get_current_context().meta)
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     with speaking(style, level) as observer:
-        outcome = stages.run(configuration, observer=observer, fresh=fresh)
+        outcome = fit_run.run(configuration, observer=observer, fresh=fresh)
         if isinstance(observer, Records):
             observer.finished(
                 outcome.path, outcome.sweep, already_complete=outcome.already_complete
@@ -59,7 +59,7 @@ def plan(config: str, overrides: tuple[str, ...]) -> None:
 
     from rich.console import Console
 
-    from dgmm.run import plan as planning
+    from dgmm.run import plan_summary as planning
     from dgmm.run.console.logs import logging_to_stderr
 
     style = style_of(click.get_current_context().meta)

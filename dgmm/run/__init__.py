@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from dgmm.run.console.logs import Style
     from dgmm.run.console.observer import speaking
     from dgmm.run.console.signals import stoppable
-    from dgmm.run.rows import Blocks, FittedBlocks, OpenInput, open_input
-    from dgmm.run.runs import prune, publish
-    from dgmm.run.scoring import Scored, configuration_for, score
-    from dgmm.run.stages import Finished, run
+    from dgmm.run.fit_run import Finished, run
+    from dgmm.run.history import prune, publish
+    from dgmm.run.input_handle import Blocks, FittedBlocks, OpenInput, open_input
+    from dgmm.run.score_run import Scored, configuration_for, score
 
 __all__ = [
     "Blocks",
@@ -61,12 +61,12 @@ _HOMES = {
     "dgmm.run.console.exit_message": ("Ending", "ending"),
     "dgmm.run.config.field_types": ("Section", "conflict"),
     "dgmm.run.console.logs": ("Style",),
-    "dgmm.run.rows": ("Blocks", "FittedBlocks", "OpenInput", "open_input"),
-    "dgmm.run.runs": ("prune", "publish"),
-    "dgmm.run.scoring": ("Scored", "configuration_for", "score"),
+    "dgmm.run.input_handle": ("Blocks", "FittedBlocks", "OpenInput", "open_input"),
+    "dgmm.run.history": ("prune", "publish"),
+    "dgmm.run.score_run": ("Scored", "configuration_for", "score"),
     "dgmm.run.console.signals": ("stoppable",),
     "dgmm.run.console.observer": ("speaking",),
-    "dgmm.run.stages": ("Finished", "run"),
+    "dgmm.run.fit_run": ("Finished", "run"),
 }
 
 

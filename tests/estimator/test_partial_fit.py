@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from dgmm import GaussianMixture
 from dgmm.engine import stepwise_pass
 from dgmm.run.config.configuration import loads
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
 from tests.strategies import COVARIANCE_TYPES
 
 N_FIRST, N_ALL = 2_000, 12_000

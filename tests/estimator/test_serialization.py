@@ -15,7 +15,7 @@ import dgmm
 from dgmm import GaussianMixture, SweepResult
 from dgmm.errors import InputNotFoundError, OutputError, StorageError
 from dgmm.run.config.configuration import loads
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
 from tests.strategies import COVARIANCE_TYPES
 
 X = load_iris().data

@@ -15,8 +15,8 @@ from dgmm.io.results import commit, output
 from dgmm.io.results.checkpoint import Checkpoint
 from dgmm.io.results.result import open_result
 from dgmm.report import publication
+from dgmm.run import history as pruning
 from dgmm.run import load_as
-from dgmm.run import runs as pruning
 from pipelines import nightly
 from tests.run.victim import digest
 

@@ -10,7 +10,7 @@ import zarr
 import dgmm
 from dgmm import GaussianMixture
 from dgmm.io.results.output import list_runs
-from dgmm.run.runs import publish
+from dgmm.run.history import publish
 from pipelines.online import main
 from pipelines.online.judgement import Facts, Folded, Limits, is_worse, reason_to_refit, remembered
 from pipelines.online.kept import Store
@@ -154,7 +154,7 @@ def test_data_that_have_not_grown_are_refused(folder, capsys, change, message):
 
 
 STAGES = {
-    "folding": ("dgmm.run.rows.fold_in", ()),
+    "folding": ("dgmm.run.input_handle.fold_in", ()),
     "the exact fit": ("pipelines.online.run", ("--set", "refit_every=1")),
     "its facts": ("pipelines.online.kept.write_group", ()),
     "its mixture": ("dgmm.GaussianMixture.to_zarr", ()),

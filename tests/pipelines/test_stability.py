@@ -9,7 +9,7 @@ import zarr
 
 from dgmm.errors import ConfigurationError
 from dgmm.run import only_writer
-from dgmm.run.rows import Blocks
+from dgmm.run.input_handle import Blocks
 from pipelines.stability import main
 from pipelines.stability.subsets import design
 from pipelines.stability.table import table

@@ -19,8 +19,8 @@ from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
 from dgmm.mixture.density import assign
 from dgmm.run.config.configuration import loads
-from dgmm.run.preparation import prepare
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
+from dgmm.run.run_plan import prepare
 from tests.engine.recording import SYNCHRONOUS
 
 N = 2_000

@@ -13,8 +13,8 @@ from dgmm.io.results.result import open_result
 from dgmm.io.sources import coordinates
 from dgmm.mixture.density import assign
 from dgmm.run.config.configuration import loads
-from dgmm.run.preparation import prepare
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
+from dgmm.run.run_plan import prepare
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 
 DIMS = ("time", "lat", "lon")

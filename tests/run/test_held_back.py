@@ -19,8 +19,8 @@ from dgmm.io.storage.lock import only_writer
 from dgmm.mixture.drift.decision import Verdict
 from dgmm.mixture.drift.duplicates import Repeats
 from dgmm.run.config.configuration import loads, resolved
-from dgmm.run.runs import facts_of, lines_of, publish
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
+from dgmm.run.history import facts_of, lines_of, publish
 from tests.io.results.test_results import NAMES, a_sweep
 from tests.run.victim import attempt, digest
 

@@ -14,7 +14,7 @@ import pytest
 from dgmm.io.results.result import open_result
 from dgmm.mixture.density import assign
 from dgmm.run.config.configuration import load
-from dgmm.run.preparation import prepare
+from dgmm.run.run_plan import prepare
 
 PEAK_MEMORY = Path(__file__).parents[2] / "scripts" / "peak_memory.py"
 N_FILES = 40

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from dgmm.cli import dgmm as command
 from dgmm.run.config.configuration import loads
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
 from tests.io.results.test_checkpoint import mutations
 from tests.run.victim import configuration, digest, interrupt, write_clumps
 

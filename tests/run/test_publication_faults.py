@@ -15,7 +15,7 @@ from dgmm.errors import StorageError
 from dgmm.io.results import commit
 from dgmm.io.results.result import open_result
 from dgmm.run.config.configuration import loads
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
 from tests.run.victim import Crash, attempt, configuration, digest, write_clumps
 
 

@@ -13,7 +13,7 @@ from dgmm.io.results.record import read_record
 from dgmm.io.results.result import open_result
 from dgmm.report import figure_style, page, publication
 from dgmm.run.config.configuration import loads
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
 from tests.run.victim import Crash, configuration, digest, interrupt, write_clumps
 
 

@@ -13,7 +13,7 @@ from dgmm.errors import InputChangedError, OutputError, StorageError, TemporaryE
 from dgmm.io.results import assignment_arrays
 from dgmm.io.results.result import open_result
 from dgmm.run.config.configuration import loads
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
 from tests.run.victim import (
     attempt,
     configuration,

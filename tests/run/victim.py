@@ -19,7 +19,7 @@ from dgmm.engine.events import PassStarted
 from dgmm.errors import DgmmError
 from dgmm.io.storage.lock import only_writer
 from dgmm.run.config.configuration import loads
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
 
 _EFFECTS = (
     (Path, "replace"),

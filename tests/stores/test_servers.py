@@ -11,7 +11,7 @@ from dgmm.io.results.result import open_result
 from dgmm.io.storage.lease import leased
 from dgmm.io.storage.location import output_place
 from dgmm.run.config.configuration import loads
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
 from tests.run.victim import digest
 from tests.stores.conftest import free_port, wait_for
 from tests.stores.runs import clumps, configuration, write_zarr

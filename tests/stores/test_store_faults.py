@@ -10,7 +10,7 @@ from dgmm.io.results import commit
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.location import output_place
 from dgmm.run.config.configuration import loads
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
 from tests.run.victim import Crash, crash_before, digest
 from tests.stores.runs import clumps, configuration, write_zarr
 

@@ -32,8 +32,8 @@ from dgmm.io.storage.atomic_writes import share_file
 from dgmm.io.storage.location import absolute_location, output_place
 from dgmm.io.storage.zarr_arrays import zarr_store
 from dgmm.run.config.configuration import loads, resolved
-from dgmm.run.scoring import configuration_for, score
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
+from dgmm.run.score_run import configuration_for, score
 from tests.report.results import ATTRIBUTES, a_result
 from tests.report.results import rows_of as rows_of_mixture
 from tests.run.victim import digest
@@ -372,7 +372,7 @@ def test_a_local_run_knows_nothing_of_stores(tmp_path):
     (tmp_path / "run.yaml").write_text(configuration(tmp_path / "x.zarr", tmp_path / "out"))
     code = (
         "import sys, zarr; theirs = {*sys.modules}; "  # zarr 3.4 imports upath where it is there
-        "from dgmm.run.config.configuration import load; from dgmm.run.stages import run; "
+        "from dgmm.run.config.configuration import load; from dgmm.run.fit_run import run; "
         f"run(load({str(tmp_path / 'run.yaml')!r})); ours = {{*sys.modules}} - theirs; "
         "print([name for name in ours if name == 'dgmm.io.storage.object_store' or "
         "name.partition('.')[0] in ('upath', 's3fs', 'gcsfs', 'adlfs')])"

@@ -175,31 +175,6 @@ def resolved(configuration: Configuration) -> dict[str, Any]:
     return _each_text(values, without_credentials)
 
 
-_RESULTS = ("assignments", "most_probable", "outlier_quantile", "quantiles")
-
-
-def identity(configuration: Configuration) -> dict[str, Any]:
-    """What makes two runs the same run: input, model and which assignments; not where or on what.
-
-    Where a run starts from another, how far it may be from that belongs to it too. The path of the
-    input is absolute and normalised. Variables are expanded, because results follow from their
-    values: this is to be hashed, never to be stored.
-    """
-    values = configuration.model_dump(mode="json")
-    del values["input"]["storage_options"]  # the way to the input says nothing about it
-    for place in (values["input"], values["input"]["weights"] or {}):
-        if place.get("path"):
-            place["path"] = without_credentials(_absolute(place["path"]))
-    start_from = values["model"].pop("start_from")  # a run's name holds that of its predecessor
-    return {
-        **({"drift": values["drift"]} if start_from else {}),
-        "input": values["input"],
-        "prepare": values["prepare"],
-        "model": values["model"],
-        "output": {name: values["output"][name] for name in _RESULTS},
-    }
-
-
 def _each_text(value: Any, change: Callable[[str], str]) -> Any:
     """The value with every text in it changed."""
     match value:
@@ -210,10 +185,6 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:
         case dict():
             return {key: _each_text(item, change) for key, item in value.items()}
     return value
-
-
-def _absolute(path: str) -> str:
-    return path if "://" in path else os.path.abspath(path)
 
 
 def _real(path: str) -> str:

@@ -30,7 +30,7 @@ from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import Assignment
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.parameters import Parameters
-from dgmm.run.assigning import AssignmentWriter
+from dgmm.run.row_assignment import AssignmentWriter
 
 NAMES = ("red", "grün")
 ATTRIBUTES = {"configuration": {"model": {"seed": 0}}, "versions": {"dgmm": "0.1.0"}}

@@ -9,7 +9,7 @@ from dgmm.errors import ConfigurationError, DataError, InputNotFoundError
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
 from dgmm.run.config.configuration import loads
-from dgmm.run.preparation import prepare
+from dgmm.run.run_plan import prepare
 from tests.engine.recording import SYNCHRONOUS
 
 N = 60

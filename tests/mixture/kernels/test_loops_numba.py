@@ -116,7 +116,7 @@ def test_both_kinds_of_loops_give_the_same_sums(
 def test_small_fits_do_without_the_compiler():
     code = """
 import sys, numpy as np
-import dgmm.cli, dgmm.estimator, dgmm.run.stages
+import dgmm.cli, dgmm.estimator, dgmm.run.fit_run
 from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.parameters import Parameters
 mixture = Parameters.from_covariances("diag", np.full(4, 0.25), np.eye(4), np.ones((4, 4)))

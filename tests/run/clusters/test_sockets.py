@@ -5,9 +5,9 @@ import zarr
 
 from dgmm.engine.events import PassStarted
 from dgmm.run.config.configuration import loads
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
 from tests.run.clusters.faults import worker_processes
-from tests.run.test_stages import data  # noqa: F401 - a fixture
+from tests.run.test_fit_run import data  # noqa: F401 - a fixture
 
 
 def listening() -> set[tuple[str, int]]:

@@ -13,7 +13,6 @@ from pydantic import BaseModel
 
 from dgmm.errors import ConfigurationError, UsageError
 from dgmm.mixture.drift.decision import Limits
-from dgmm.run.comparing import limits_of
 from dgmm.run.config.cluster_options import AddressCluster, LocalCluster, ThreadsCluster
 from dgmm.run.config.configuration import (
     Configuration,
@@ -21,7 +20,6 @@ from dgmm.run.config.configuration import (
     Model,
     Output,
     Prepare,
-    identity,
     load,
     loads,
     resolved,
@@ -29,6 +27,8 @@ from dgmm.run.config.configuration import (
 )
 from dgmm.run.config.drift_section import DriftLimits
 from dgmm.run.config.model_section import candidates
+from dgmm.run.drift_check import limits_of
+from dgmm.run.identity import identity
 
 MINIMAL = "input: {path: data.zarr}\noutput: {path: results}\n"
 TYPES = ("full", "tied", "diag", "spherical")

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgmm.errors import ConfigurationError
-from dgmm.run.config.configuration import Configuration, Input, Output, identity, loads, resolved
+from dgmm.run.config.configuration import Configuration, Input, Output, loads, resolved
 from dgmm.run.config.environment import Expanded, Expander, escaped
 from dgmm.run.config.yaml import MAX_DEPTH
+from dgmm.run.identity import identity
 from dgmm.run.redaction import Concealment
 
 MINIMAL = "input: {path: data.zarr}\noutput: {path: results}\n"

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from dgmm.run.config.configuration import loads
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
 from tests.run.victim import configuration, digest, write_clumps
 
 ENDLESS = ("model.tol=1e-12", "model.max_iter=1000000")

@@ -17,9 +17,9 @@ from dgmm.mixture.density import assign
 from dgmm.mixture.transform import Preparation
 from dgmm.report import summary
 from dgmm.run.config.configuration import loads
-from dgmm.run.scoring import configuration_for
-from dgmm.run.scoring import score as apply_model
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
+from dgmm.run.score_run import configuration_for
+from dgmm.run.score_run import score as apply_model
 
 MODEL = "model: {n_components: 3, covariance_type: full, n_init: 2}"
 
@@ -194,7 +194,7 @@ def test_in_an_mpi_job_one_process_goes_on(found, tmp_path, monkeypatch):
     def leave(cluster):
         raise SystemExit(cluster.kind)
 
-    monkeypatch.setattr("dgmm.run.scoring.take_part", leave)
+    monkeypatch.setattr("dgmm.run.score_run.take_part", leave)
     result = open_result(found)
     configuration = configuration_for(
         result, "there.zarr", str(tmp_path / "scores"), ["cluster.kind=threads"]

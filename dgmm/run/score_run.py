@@ -1,6 +1,5 @@
 """A stored model applied to other data."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,14 +18,15 @@ from dgmm.io.storage.lock import only_writer
 from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.mixture.component_summary import components_of, pivots_of
 from dgmm.mixture.fit_result import Sweep
-from dgmm.run.assigning import assign_rows, digest_of
 from dgmm.run.clusters import open_cluster, take_part
 from dgmm.run.config.configuration import Configuration, loads, resolved
 from dgmm.run.config.environment import escaped
-from dgmm.run.earlier import check_features
-from dgmm.run.growth import base_for, basis_of, facts_of
-from dgmm.run.preparation import Preparation, prepare
-from dgmm.run.stages import check_memory, facts_for_checkpoint, facts_of_run
+from dgmm.run.identity import _named, basis_of, digest_of
+from dgmm.run.lifecycle import check_memory, facts_for_checkpoint, facts_of_run
+from dgmm.run.reuse import base_for, facts_of
+from dgmm.run.row_assignment import assign_rows
+from dgmm.run.run_plan import Preparation, prepare
+from dgmm.run.warm_start import check_features
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +217,3 @@ def _facts(result: Result, assigned: Assigned) -> dict[str, Any]:
         "outlier_threshold": result.attributes.get("outlier_threshold"),
         "status": result.sweep.best.status.value,
     }
-
-
-def _named(identifier: str, result: Result) -> str:
-    """A name that depends on what is scored and on the model."""
-    model = f"{digest_of(result.model)} {result.labelling.labels}"
-    facts = f"score {identifier} {model} {result.outlier_threshold!r}"
-    found = hashlib.sha256(facts.encode())
-    if result.preparation is not None:  # equal mixtures of prepared rows may mean different things
-        for array in (result.preparation.mean, result.preparation.scale, result.preparation.axes):
-            found.update(b"" if array is None else array.tobytes())
-    return found.hexdigest()[:16]

@@ -12,7 +12,7 @@ from dgmm.io.results.layout import LATEST_POINTER, run_path
 from dgmm.io.results.output import find_run, list_runs, remove_run, superfluous
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.lock import only_writer
-from dgmm.run.runs import facts_of, lines_of, prune
+from dgmm.run.history import facts_of, lines_of, prune
 from tests.io.results.test_results import NAMES, a_sweep
 
 

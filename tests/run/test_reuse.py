@@ -17,9 +17,9 @@ from dgmm.io.results import assignment_arrays
 from dgmm.io.results.output import list_runs, remove_run
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.atomic_writes import share_file
-from dgmm.run import stages
+from dgmm.run import fit_run
 from dgmm.run.config.configuration import loads
-from dgmm.run.scoring import configuration_for, score
+from dgmm.run.score_run import configuration_for, score
 from tests.run.victim import attempt, digest
 
 BLOCK = 200  # rows of a partition
@@ -43,7 +43,7 @@ def fitted(folder, extra=""):
                  report: false}}
         cluster: {{kind: threads, threads: 2}}
         """
-    return open_result(stages.run(loads(text)).path)
+    return open_result(fit_run.run(loads(text)).path)
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +192,7 @@ def grid_model(tmp_path_factory):
         output: {{path: {folder / "fit"}, assignments: [labels, log_density], report: false}}
         cluster: {{kind: threads, threads: 2}}
         """
-    return open_result(stages.run(loads(text)).path)
+    return open_result(fit_run.run(loads(text)).path)
 
 
 def days(n, seed=7):
@@ -361,7 +361,7 @@ def test_assignments_of_another_kind_are_not_taken_over(
     scored(model, path, tmp_path / "out")
     append(path, clumps(100, 22))
     if change == "versions":
-        monkeypatch.setattr("dgmm.run.growth.__version__", "9.9")
+        monkeypatch.setattr("dgmm.run.reuse.__version__", "9.9")
     by = prepared_model if change == "model" else model
     found = scored(by, path, tmp_path / "out", *([change] if "=" in change else []))
     assert (found.n_new, found.built_on) == (500, None)

@@ -11,10 +11,10 @@ from dgmm.io.results import commit
 from dgmm.io.results.output import list_runs
 from dgmm.mixture.candidate import Status
 from dgmm.run.config.configuration import loads
-from dgmm.run.earlier import starting_from
-from dgmm.run.plan import plan
-from dgmm.run.scoring import configuration_for, score
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
+from dgmm.run.plan_summary import plan
+from dgmm.run.score_run import configuration_for, score
+from dgmm.run.warm_start import starting_from
 from tests.report.results import fitted, mixture, stored
 from tests.run.victim import Crash, crash_before, digest
 

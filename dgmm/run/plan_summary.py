@@ -9,7 +9,7 @@ from dgmm.mixture.structures import structure_of
 from dgmm.run.clusters import Capacity, expected_capacity
 from dgmm.run.config.cluster_options import Cluster
 from dgmm.run.config.configuration import Configuration
-from dgmm.run.preparation import Preparation, prepare
+from dgmm.run.run_plan import Preparation, prepare
 
 
 @dataclass(frozen=True, slots=True, eq=False)

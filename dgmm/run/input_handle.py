@@ -21,9 +21,9 @@ from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.transform import Preparation
 from dgmm.run.clusters import open_cluster, take_part
 from dgmm.run.config.configuration import Configuration
-from dgmm.run.preparation import Preparation as PreparedRun
-from dgmm.run.preparation import prepare
-from dgmm.run.stages import check_memory
+from dgmm.run.lifecycle import check_memory
+from dgmm.run.run_plan import Preparation as PreparedRun
+from dgmm.run.run_plan import prepare
 
 
 @dataclass(frozen=True, slots=True, eq=False)

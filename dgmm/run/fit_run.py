@@ -1,21 +1,17 @@
 """A run from its configuration to its published result."""
 
 import logging
-import platform
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
-from dgmm import __version__
-from dgmm.engine import memory
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.passes import Reader
 from dgmm.engine.stages import weighty
 from dgmm.io.results import commit
 from dgmm.io.results.assignment_schema import Wanted
-from dgmm.io.results.checkpoint import Checkpoint, Facts
-from dgmm.io.results.layout import attempt_path, run_name, run_path
+from dgmm.io.results.checkpoint import Checkpoint
+from dgmm.io.results.layout import attempt_path, run_path
 from dgmm.io.results.output import is_held_back, is_overtaken
 from dgmm.io.results.result import open_result
 from dgmm.io.sources.image import picture_of
@@ -27,14 +23,15 @@ from dgmm.mixture.component_summary import Components, components_of, pivots_of
 from dgmm.mixture.drift.duplicates import multiplicities
 from dgmm.mixture.fit_result import Sweep
 from dgmm.report.publication import report_on
-from dgmm.run.assigning import assign_rows, sampled
-from dgmm.run.clusters import Capacity, expected_capacity, open_cluster, take_part
-from dgmm.run.comparing import compared, refuse_held_back, repeats_kept, verdict_of
-from dgmm.run.config.configuration import Configuration, Output, resolved
-from dgmm.run.earlier import Continued, continued, origin_of
-from dgmm.run.growth import BASIS, basis_of
-from dgmm.run.ledger import Ledger
-from dgmm.run.preparation import Preparation, prepare
+from dgmm.run.clusters import expected_capacity, open_cluster, take_part
+from dgmm.run.config.configuration import Configuration, Output
+from dgmm.run.drift_check import compared, refuse_held_back, repeats_kept, verdict_of
+from dgmm.run.identity import BASIS, basis_of
+from dgmm.run.lifecycle import _discard, check_memory, facts_for_checkpoint, facts_of_run
+from dgmm.run.recorder import Ledger
+from dgmm.run.row_assignment import assign_rows, sampled
+from dgmm.run.run_plan import Preparation, prepare
+from dgmm.run.warm_start import Continued, continued, origin_of
 
 logger = logging.getLogger(__name__)
 
@@ -217,44 +214,3 @@ def _assigned(
     kind = (wanted, prepared.dataset, prepared.source.grid, prepared.chunk_shape)
     basis = basis_of(mixture, preparation, *kind)
     return {"outlier_threshold": told.outlier_threshold, BASIS: basis}, components
-
-
-def _discard(output: Place, run_ids: tuple[str, ...]) -> None:
-    """Remove those of these runs that are not complete."""
-    for run_id in run_ids:
-        commit.discard_run(output, run_id)
-
-
-def check_memory(prepared: Preparation, capacity: Capacity | None) -> None:
-    """Refuse a run that does not fit in its workers, as far as they are known."""
-    if capacity is not None:
-        memory.check(prepared.projection, capacity.threads_per_worker, capacity.memory_limit)
-
-
-def facts_for_checkpoint(prepared: Preparation) -> Facts:
-    """What an interrupted attempt must have in common with the one that goes on."""
-    dataset = prepared.dataset
-    libraries = (f"{name} {version(name)}" for name in ("numpy", "scipy"))
-    versions = (platform.machine(), f"dgmm {__version__}", *libraries)
-    shape = (dataset.n_rows, dataset.n_features, dataset.block_rows)
-    origin = "" if prepared.earlier is None else run_name(prepared.earlier.path)
-    return Facts(prepared.run_id, *shape, versions, origin)
-
-
-def facts_of_run(configuration: Configuration, prepared: Preparation) -> dict[str, Any]:
-    """What the root of a run says of where it comes from."""
-    libraries = ("dask", "distributed", "numpy", "scipy", "zarr")
-    return {
-        "configuration": resolved(configuration),
-        "fingerprint": prepared.source.fingerprint,
-        "input": prepared.source.description,
-        "n_samples": prepared.dataset.n_rows,
-        "n_features": prepared.dataset.n_features,
-        "n_partitions": prepared.dataset.n_blocks,
-        "versions": {
-            "dgmm": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in libraries},
-        },
-        "machine": platform.machine(),
-    }

@@ -1,30 +1,20 @@
 """Runs on which a score of grown data can build, and what became of that."""
 
-import hashlib
 import logging
-import platform
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dgmm import __version__
 from dgmm.engine.assignment import Assigned, Origin
 from dgmm.engine.dataset import Dataset
 from dgmm.errors import InputNotFoundError
-from dgmm.io.grid import Grid
-from dgmm.io.results.assignment_schema import Wanted
 from dgmm.io.results.layout import run_name
 from dgmm.io.results.output import Run, list_runs
 from dgmm.io.results.result import Result
-from dgmm.io.sources.dask_blocks import sha256_of
 from dgmm.io.storage.location import Place
-from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.transform import Preparation
-from dgmm.mixture.types import Array
+from dgmm.run.identity import BASIS
 
-BASIS = "basis"
 """The attribute of a run that says on what its assignments depend beside the rows."""
 
 _LISTED_AT_MOST = 5
@@ -38,58 +28,6 @@ _IN_WORDS = {
 }
 
 logger = logging.getLogger(__name__)
-
-
-def basis_of(
-    mixture: Parameters,
-    preparation: Preparation | None,
-    wanted: Wanted,
-    dataset: Dataset,
-    grid: Grid,
-    chunk_shape: tuple[int, ...],
-) -> dict[str, str]:
-    """All on which assignments of a block and their chunks depend, beside its rows.
-
-    Runs of one basis have the same assignments, bit by bit, wherever they have blocks of the same
-    samples with the same checksum. The last bits of a density depend on how many rows are computed
-    together, and so on the extents of chunks.
-
-    Parameters
-    ----------
-    mixture : Parameters
-    preparation : Preparation, or None
-    wanted : Wanted
-    dataset : Dataset
-    grid : Grid
-        Of the samples.
-    chunk_shape : tuple of int
-        Extents of a stored chunk in the samples' dimensions.
-
-    Returns
-    -------
-    dict of str to str
-        Digests, by what they are of.
-    """
-    weights = None if dataset.weights is None else dataset.weights.dtype.str
-    rows = (dataset.rows.dtype.str, dataset.feature_names, weights, dataset.missing)
-    versions = (__version__, *map(version, ("numba", "numpy", "scipy")))
-    return {
-        "model": _model_digest(mixture, preparation),
-        "arrays": sha256_of(astuple(wanted)),
-        "data": sha256_of(rows, grid.dims, grid.shape[1:]),
-        "chunks": sha256_of(chunk_shape),
-        "versions": sha256_of(platform.machine(), versions),
-    }
-
-
-def _model_digest(mixture: Parameters, preparation: Preparation | None) -> str:
-    arrays: list[Array | None] = [mixture.weights, mixture.means, mixture.precisions_cholesky]
-    if preparation is not None:
-        arrays += [preparation.mean, preparation.scale, preparation.axes]
-    found = hashlib.sha256(mixture.covariance_type.encode())
-    for array in arrays:
-        found.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
-    return found.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,7 @@
 """What a run knows before it begins: its dataset, its options, its name, its memory."""
 
-import hashlib
-import json
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from dgmm.engine import memory
 from dgmm.engine.dataset import Dataset
@@ -14,17 +11,16 @@ from dgmm.errors import ConfigurationError
 from dgmm.io.grid import Grid
 from dgmm.io.partition import chunk_shape
 from dgmm.io.results.assignment_schema import RESERVED
-from dgmm.io.results.layout import FORMAT_VERSION, run_name
 from dgmm.io.results.result import Result
 from dgmm.io.sources.source import Source, open_source
 from dgmm.mixture.transform import PreparationRule
-from dgmm.run.config.configuration import Configuration, identity
+from dgmm.run.config.configuration import Configuration
 from dgmm.run.config.model_section import candidates
-from dgmm.run.earlier import (
+from dgmm.run.identity import _digest, _request, _run_id, identity
+from dgmm.run.warm_start import (
     check_features,
     earlier_result,
     narrowed,
-    run_of_request,
     starting_from,
 )
 
@@ -138,30 +134,6 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         prepare=PreparationRule(prepare.scale == "standardize", prepare.pca),
         earlier=starting_from(earlier),
     )
-
-
-def _run_id(configuration: Configuration, request: str, earlier: Result | None) -> str:
-    if configuration.model.start_from is None:
-        return request
-    known = run_of_request(configuration.output, request)
-    if known is not None or earlier is None:
-        return known or request
-    return _digest({"request": request, "started_from": run_name(earlier.path)})
-
-
-def _request(configuration: Configuration, source: Source) -> str:
-    return _digest(
-        {
-            "configuration": identity(configuration),
-            "fingerprint": source.fingerprint,
-            "format_version": FORMAT_VERSION,
-        }
-    )
-
-
-def _digest(document: dict[str, Any]) -> str:
-    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def _chunk_shape(grid: Grid, n_components: int) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from dgmm.io.storage.location import Place
 from dgmm.mixture.drift.decision import Drift, Limits, Verdict
 from dgmm.mixture.drift.duplicates import Counts, Repeats, Sampled, repeats
 from dgmm.run.config.drift_section import DriftLimits
-from dgmm.run.earlier import Continued
+from dgmm.run.warm_start import Continued
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from dgmm.errors import DataError, MemoryLimitError
 from dgmm.io.results.result import open_result
 from dgmm.mixture.density import assign
 from dgmm.run.config.configuration import loads
-from dgmm.run.plan import plan
-from dgmm.run.stages import run
+from dgmm.run.fit_run import run
+from dgmm.run.plan_summary import plan
 
 ALL = "labels, responsibilities, log_density"
 

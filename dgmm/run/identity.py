@@ -1,0 +1,150 @@
+"""What names things: digests of inputs, models and requests, and the names of runs."""
+
+import hashlib
+import json
+import os
+import platform
+from dataclasses import astuple
+from importlib.metadata import version
+from typing import Any
+
+from dgmm import __version__
+from dgmm.engine.dataset import Dataset
+from dgmm.io.grid import Grid
+from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.layout import FORMAT_VERSION, run_name
+from dgmm.io.results.result import Result
+from dgmm.io.sources.dask_blocks import sha256_of
+from dgmm.io.sources.source import Source
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.transform import Preparation
+from dgmm.mixture.types import Array
+from dgmm.run.config.configuration import Configuration
+from dgmm.run.redaction import without_credentials
+from dgmm.run.warm_start import run_of_request
+
+_RESULTS = ("assignments", "most_probable", "outlier_quantile", "quantiles")
+
+
+BASIS = "basis"
+
+
+def digest_of(mixture: Parameters) -> str:
+    """A name for a mixture that no other has."""
+    found = hashlib.sha256(mixture.covariance_type.encode())
+    for array in (mixture.weights, mixture.means, mixture.precisions_cholesky):
+        found.update(array.tobytes())
+    return found.hexdigest()
+
+
+def basis_of(
+    mixture: Parameters,
+    preparation: Preparation | None,
+    wanted: Wanted,
+    dataset: Dataset,
+    grid: Grid,
+    chunk_shape: tuple[int, ...],
+) -> dict[str, str]:
+    """All on which assignments of a block and their chunks depend, beside its rows.
+
+    Runs of one basis have the same assignments, bit by bit, wherever they have blocks of the same
+    samples with the same checksum. The last bits of a density depend on how many rows are computed
+    together, and so on the extents of chunks.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    preparation : Preparation, or None
+    wanted : Wanted
+    dataset : Dataset
+    grid : Grid
+        Of the samples.
+    chunk_shape : tuple of int
+        Extents of a stored chunk in the samples' dimensions.
+
+    Returns
+    -------
+    dict of str to str
+        Digests, by what they are of.
+    """
+    weights = None if dataset.weights is None else dataset.weights.dtype.str
+    rows = (dataset.rows.dtype.str, dataset.feature_names, weights, dataset.missing)
+    versions = (__version__, *map(version, ("numba", "numpy", "scipy")))
+    return {
+        "model": _model_digest(mixture, preparation),
+        "arrays": sha256_of(astuple(wanted)),
+        "data": sha256_of(rows, grid.dims, grid.shape[1:]),
+        "chunks": sha256_of(chunk_shape),
+        "versions": sha256_of(platform.machine(), versions),
+    }
+
+
+def _model_digest(mixture: Parameters, preparation: Preparation | None) -> str:
+    arrays: list[Array | None] = [mixture.weights, mixture.means, mixture.precisions_cholesky]
+    if preparation is not None:
+        arrays += [preparation.mean, preparation.scale, preparation.axes]
+    found = hashlib.sha256(mixture.covariance_type.encode())
+    for array in arrays:
+        found.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
+    return found.hexdigest()
+
+
+def _named(identifier: str, result: Result) -> str:
+    """A name that depends on what is scored and on the model."""
+    model = f"{digest_of(result.model)} {result.labelling.labels}"
+    facts = f"score {identifier} {model} {result.outlier_threshold!r}"
+    found = hashlib.sha256(facts.encode())
+    if result.preparation is not None:  # equal mixtures of prepared rows may mean different things
+        for array in (result.preparation.mean, result.preparation.scale, result.preparation.axes):
+            found.update(b"" if array is None else array.tobytes())
+    return found.hexdigest()[:16]
+
+
+def _run_id(configuration: Configuration, request: str, earlier: Result | None) -> str:
+    if configuration.model.start_from is None:
+        return request
+    known = run_of_request(configuration.output, request)
+    if known is not None or earlier is None:
+        return known or request
+    return _digest({"request": request, "started_from": run_name(earlier.path)})
+
+
+def _request(configuration: Configuration, source: Source) -> str:
+    return _digest(
+        {
+            "configuration": identity(configuration),
+            "fingerprint": source.fingerprint,
+            "format_version": FORMAT_VERSION,
+        }
+    )
+
+
+def _digest(document: dict[str, Any]) -> str:
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def identity(configuration: Configuration) -> dict[str, Any]:
+    """What makes two runs the same run: input, model and which assignments; not where or on what.
+
+    Where a run starts from another, how far it may be from that belongs to it too. The path of the
+    input is absolute and normalised. Variables are expanded, because results follow from their
+    values: this is to be hashed, never to be stored.
+    """
+    values = configuration.model_dump(mode="json")
+    del values["input"]["storage_options"]  # the way to the input says nothing about it
+    for place in (values["input"], values["input"]["weights"] or {}):
+        if place.get("path"):
+            place["path"] = without_credentials(_absolute(place["path"]))
+    start_from = values["model"].pop("start_from")  # a run's name holds that of its predecessor
+    return {
+        **({"drift": values["drift"]} if start_from else {}),
+        "input": values["input"],
+        "prepare": values["prepare"],
+        "model": values["model"],
+        "output": {name: values["output"][name] for name in _RESULTS},
+    }
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else os.path.abspath(path)

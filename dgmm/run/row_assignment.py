@@ -1,0 +1,212 @@
+"""The last pass of a run: every row is assigned, and what the components are like is summed up."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from dgmm.engine.assignment import Assigned, Origin, assign_all
+from dgmm.engine.passes import Reader
+from dgmm.engine.profile import Profile
+from dgmm.errors import StorageError
+from dgmm.io.grid import Grid, Region, n_samples_in
+from dgmm.io.results import assignment_arrays
+from dgmm.io.results.assignment_arrays import write_coordinate
+from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.block_records import KeptBlock, create_blocks, read_block, write_block
+from dgmm.io.results.checkpoint import Checkpoint
+from dgmm.io.sources.source import Source
+from dgmm.io.storage.location import Place
+from dgmm.mixture.component_summary import outlier_threshold, pivots_of, sample_quantiles
+from dgmm.mixture.density import Assignment, assign
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.transform import Preparation
+from dgmm.mixture.types import Array
+from dgmm.run.identity import digest_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampled:
+    """What a sample of the rows says of a mixture, in bounded memory.
+
+    Attributes
+    ----------
+    outlier_threshold : float
+        Log density below which the asked-for share of the rows lies.
+    quantiles : ndarray of shape (n_components, n_quantiles, n_features)
+        Of every feature in every component, in the units of the data.
+    """
+
+    outlier_threshold: float
+    quantiles: Array
+
+
+def sampled(
+    profile: Profile,
+    mixture: Parameters,
+    preparation: Preparation | None,
+    outlier_quantile: float,
+    quantile: tuple[float, ...],
+) -> Sampled:
+    """What the profile's sample says of a mixture."""
+    rows, weights = profile.sample, profile.sample_weights
+    if weights is not None:
+        weights = weights if weights.any() else None
+    found = assign(mixture, rows, preparation)
+    return Sampled(
+        outlier_threshold(found.log_density, weights, outlier_quantile),
+        sample_quantiles(rows, weights, found.responsibilities, quantile),
+    )
+
+
+def assign_rows(
+    reader: Reader,
+    mixture: Parameters,
+    preparation: Preparation | None,
+    source: Source,
+    wanted: Wanted,
+    chunk_shape: tuple[int, ...],
+    checkpoint: Checkpoint,
+    path: Place,
+    base: Place | None = None,
+) -> Assigned:
+    """Write the assignments that are not there yet, and the coordinates; all rows are read.
+
+    What is found of every block is kept with them.
+
+    Parameters
+    ----------
+    reader : Reader
+    mixture : Parameters
+    preparation : Preparation, or None
+    source : Source
+        Of the reader's rows.
+    wanted : Wanted
+    chunk_shape : tuple of int
+        Extents of a stored chunk in the samples' dimensions.
+    checkpoint : Checkpoint
+        Knows what an interrupted call has begun.
+    path : Path or UPath
+        The run.
+    base : Path or UPath, optional
+        A complete run with the same basis (:func:`dgmm.run.identity.basis_of`), whose blocks are
+        taken over where they hold the same rows.
+
+    Raises
+    ------
+    StorageError
+        If fewer rows were written than there are.
+    """
+    model = digest_of(mixture)
+    if not (checkpoint.has_assignments(model) and assignment_arrays.are_begun(path, wanted)):
+        beside = [found.name for found in source.coordinates if found.name not in source.grid.dims]
+        assignment_arrays.create_assignments(path, source.grid, wanted, chunk_shape, beside)
+        checkpoint.keep_assignments(model)
+    shape = pivots_of(mixture, preparation).shape
+    create_blocks(path, reader.dataset.n_blocks, len(source.grid.dims), shape)
+    write = AssignmentWriter(path, wanted, source.grid, chunk_shape)
+    memory = BlockMemory(write, shape, base)
+    assigned = assign_all(reader, mixture, write, preparation, memory)
+    n_rows = reader.dataset.n_rows
+    if assigned.n_rows != n_rows:
+        message = f"{assigned.n_rows} of {n_rows} rows were written to {path}; run it again."
+        raise StorageError(message)
+    for coordinate in source.coordinates:
+        write_coordinate(path, coordinate, partial(source.read_coordinate, coordinate))
+    return assigned
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentWriter:
+    """Writes assignments on the worker that computed them.
+
+    Attributes
+    ----------
+    run : Path or UPath
+    wanted : Wanted
+    grid : Grid
+        Of the samples.
+    chunk_shape : tuple of int
+        Extents of a stored chunk in the samples' dimensions.
+    """
+
+    run: Place
+    wanted: Wanted
+    grid: Grid
+    chunk_shape: tuple[int, ...]
+
+    def parts(self, start: int, n_rows: int) -> Iterator[tuple[int, int]]:
+        """The samples of each chunk of a block."""
+        first, stop = start, start + n_rows
+        while first < stop:
+            last = first + n_samples_in(self.region(first))
+            yield first, last
+            first = last
+
+    def has(self, start: int, stop: int) -> bool:
+        """Whether the chunk with these samples has been written."""
+        del stop
+        region = self.region(start)
+        return all(
+            assignment_arrays.has_part(self.run, name, region) for name in self.wanted.arrays()
+        )
+
+    def __call__(self, start: int, assignment: Assignment) -> None:
+        """Write the chunk whose first sample this is."""
+        region = self.region(start)
+        for name, rows in self.wanted.values(assignment).items():
+            assignment_arrays.write_part(self.run, name, region, rows)
+
+    def take(self, base: Place, start: int) -> bool:
+        """Whether another run has the chunk with this first sample, which is then taken over."""
+        region = self.region(start)
+        names = self.wanted.arrays()
+        return all(assignment_arrays.take_part(base, self.run, name, region) for name in names)
+
+    def region(self, start: int) -> Region:
+        """Where the chunk with this first sample lies."""
+        return self.grid.part(start, self.chunk_shape)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockMemory:
+    """Keeps what is found of blocks in the run, and knows what an earlier run has kept.
+
+    Attributes
+    ----------
+    writer : AssignmentWriter
+        Of the run.
+    shape : (int, int)
+        Components and features.
+    base : Path or UPath, or None
+        A complete run whose rows were assigned as these are, in chunks of the same extents.
+    """
+
+    writer: AssignmentWriter
+    shape: tuple[int, int]
+    base: Place | None
+
+    def recall(self, start: int, n_rows: int, checksum: int) -> Assigned | Origin:
+        """What the earlier run has found of a block, whose assignments are taken over."""
+        if self.base is None:
+            return Origin.NEW
+        grid, writer = self.writer.grid, self.writer
+        number = grid.number(start)
+        try:
+            kept = read_block(self.base, number, len(grid.dims), self.shape)
+        except StorageError:
+            return Origin.LOST
+        if kept is None or kept.region != grid.region(number):
+            return Origin.NEW
+        if kept.checksum != checksum:
+            return Origin.CHANGED
+        for first, stop in writer.parts(start, n_rows):
+            if not (writer.has(first, stop) or writer.take(self.base, first)):
+                return Origin.LOST
+        return Assigned(n_rows, (checksum,), kept.sums, kept.log_likelihood, (Origin.KNOWN,))
+
+    def keep(self, start: int, found: Assigned) -> None:
+        """Keep what was found of a block."""
+        number, (checksum,) = self.writer.grid.number(start), found.checksums
+        region = self.writer.grid.region(number)
+        kept = KeptBlock(region, checksum, found.sums, found.log_likelihood)
+        write_block(self.writer.run, number, kept)
