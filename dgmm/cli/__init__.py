@@ -7,10 +7,10 @@ once. Results go to stdout; progress, logs and errors to stderr.
 import click
 
 from dgmm import __version__
-from dgmm.cli.exits import Group
-from dgmm.cli.ingesting import ingest
-from dgmm.cli.results import report, runs, score
-from dgmm.cli.running import plan, run, schema, validate
+from dgmm.cli.command_group import Group
+from dgmm.cli.ingest_command import ingest
+from dgmm.cli.result_commands import report, runs, score
+from dgmm.cli.run_commands import plan, run, schema, validate
 
 
 @click.group(name="dgmm", cls=Group)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dgmm.cli.exits import AS_JSON, CONFIGURATION, DEBUG
+from dgmm.cli.command_group import AS_JSON, CONFIGURATION, DEBUG
 
 if TYPE_CHECKING:
     from dgmm.run.config.configuration import Configuration

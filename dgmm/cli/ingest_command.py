@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dgmm.cli.exits import style_of
+from dgmm.cli.command_group import style_of
 
 
 @click.command()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dgmm.cli.exits import style_of
+from dgmm.cli.command_group import style_of
 from dgmm.cli.options import configured, load
 
 if TYPE_CHECKING:

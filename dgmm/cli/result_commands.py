@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dgmm.cli.exits import CONFIGURATION, style_of
+from dgmm.cli.command_group import CONFIGURATION, style_of
 from dgmm.cli.options import in_a_store
 
 
