@@ -29,8 +29,8 @@ from dgmm.run import (
     run,
     score,
 )
-from pipelines import frame
-from pipelines.frame import Observer, Outcome
+from pipelines import execution
+from pipelines.execution import Observer, Outcome
 
 logger = logging.getLogger("dgmm.pipelines.nightly")
 
@@ -42,7 +42,7 @@ class Other(Section):
     output: str = Field(min_length=1, description="Where its scores are kept.")
 
 
-class Settings(frame.Settings):
+class Settings(execution.Settings):
     """What is fitted every night, what is scored by it, and how many results are kept."""
 
     score: Sequence[Other] = Field(
@@ -194,7 +194,7 @@ def _lines(night: Night) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return frame.execute("nightly", job, Settings, arguments)
+    return execution.execute("nightly", job, Settings, arguments)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ from pydantic import Field, field_validator
 
 import dgmm
 from dgmm.run import Configuration, configuration_for, conflict, prune, resolved, score
-from pipelines import frame
-from pipelines.frame import Observer, Outcome
+from pipelines import execution
+from pipelines.execution import Observer, Outcome
 
 _OWN = ("input", "output", "cluster")
 
 
-class Settings(frame.Settings):
+class Settings(execution.Settings):
     """What is scored, by what, and how many scores are kept."""
 
     model: str = Field(
@@ -59,7 +59,7 @@ def job(settings: Settings, observer: Observer) -> Outcome:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return frame.execute("score", job, Settings, arguments)
+    return execution.execute("score", job, Settings, arguments)
 
 
 if __name__ == "__main__":

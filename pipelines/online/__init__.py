@@ -10,15 +10,15 @@ import dgmm
 from dgmm import GaussianMixture
 from dgmm.errors import InputChangedError, TemporaryError
 from dgmm.run import Blocks, Configuration, conflict, only_writer, open_input, run
-from pipelines import frame
-from pipelines.frame import Observer, Outcome
-from pipelines.online.judgement import Facts, Folded, Limits, reason_to_refit, remembered
-from pipelines.online.kept import Kept, Store
+from pipelines import execution
+from pipelines.execution import Observer, Outcome
+from pipelines.online.refit_rule import Facts, Folded, Limits, reason_to_refit, remembered
+from pipelines.online.state import Kept, Store
 
 _WITNESSES = 4096  # the last rows seen, by whose checksum it is known that data have grown
 
 
-class Settings(frame.Settings):
+class Settings(execution.Settings):
     """What is followed, and when it is fitted anew."""
 
     refit_every: int = Field(
@@ -81,7 +81,7 @@ def job(settings: Settings, observer: Observer) -> Outcome:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return frame.execute("online", job, Settings, arguments)
+    return execution.execute("online", job, Settings, arguments)
 
 
 def _nothing_new(store: Store) -> Outcome:

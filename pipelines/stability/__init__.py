@@ -24,18 +24,18 @@ from dgmm.run import (
     open_input,
     resolved,
 )
-from pipelines import frame
-from pipelines.frame import Observer, Outcome
+from pipelines import execution
+from pipelines.execution import Observer, Outcome
 from pipelines.stability.drawing import draw
 from pipelines.stability.fits import axes_of, fit_subsets
-from pipelines.stability.kept import FORMAT, FitStore, read_study, write_study
+from pipelines.stability.recommendation import judge
+from pipelines.stability.store import FORMAT, FitStore, read_study, write_study
 from pipelines.stability.subsets import Design, design
 from pipelines.stability.table import table
 from pipelines.stability.values import Study
-from pipelines.stability.verdict import judge
 
 
-class Settings(frame.Settings):
+class Settings(execution.Settings):
     """How many subsets, how large, and what is held out."""
 
     n_subsets: int = Field(default=20, ge=2, le=1_000, description="Random subsets of blocks.")
@@ -86,7 +86,7 @@ def job(settings: Settings, observer: Observer) -> Outcome:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return frame.execute("stability", job, Settings, arguments)
+    return execution.execute("stability", job, Settings, arguments)
 
 
 def _write(path: Path, study: Study, plan: Design, run: Configuration, opened: OpenInput) -> None:

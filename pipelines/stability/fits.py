@@ -6,8 +6,8 @@ import numpy as np
 
 from dgmm.errors import DataError
 from dgmm.run import Blocks, Configuration, FittedBlocks, OpenInput
-from pipelines.frame import Observer
-from pipelines.stability.kept import FitStore
+from pipelines.execution import Observer
+from pipelines.stability.store import FitStore
 from pipelines.stability.subsets import Design
 from pipelines.stability.values import Array, Axes, FitOfSubset
 

@@ -1,4 +1,4 @@
-"""Directories from which the faces of pipelines start their jobs."""
+"""Directories from which schedulers start the jobs of pipelines."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-FACES = ROOT / "pipelines" / "faces"
+SCHEDULERS = ROOT / "pipelines" / "schedulers"
 
 _STAND_IN = """\
 #!/bin/sh

@@ -12,8 +12,8 @@ from dgmm import GaussianMixture
 from dgmm.io.results.output import list_runs
 from dgmm.run.history import publish
 from pipelines.online import main
-from pipelines.online.judgement import Facts, Folded, Limits, is_worse, reason_to_refit, remembered
-from pipelines.online.kept import Store
+from pipelines.online.refit_rule import Facts, Folded, Limits, is_worse, reason_to_refit, remembered
+from pipelines.online.state import Store
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -156,10 +156,10 @@ def test_data_that_have_not_grown_are_refused(folder, capsys, change, message):
 STAGES = {
     "folding": ("dgmm.run.input_handle.fold_in", ()),
     "the exact fit": ("pipelines.online.run", ("--set", "refit_every=1")),
-    "its facts": ("pipelines.online.kept.write_group", ()),
+    "its facts": ("pipelines.online.state.write_group", ()),
     "its mixture": ("dgmm.GaussianMixture.to_zarr", ()),
-    "the link": ("pipelines.online.kept.Store._link", ()),
-    "cleaning up": ("pipelines.online.kept.Store._clean", ()),
+    "the link": ("pipelines.online.state.Store._link", ()),
+    "cleaning up": ("pipelines.online.state.Store._clean", ()),
 }
 
 

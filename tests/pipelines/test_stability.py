@@ -11,10 +11,10 @@ from dgmm.errors import ConfigurationError
 from dgmm.run import only_writer
 from dgmm.run.input_handle import Blocks
 from pipelines.stability import main
+from pipelines.stability.recommendation import judge
 from pipelines.stability.subsets import design
 from pipelines.stability.table import table
 from pipelines.stability.values import Axes, Study
-from pipelines.stability.verdict import judge
 
 CONFIG = """\
 n_subsets: 5

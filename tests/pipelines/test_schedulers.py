@@ -1,4 +1,4 @@
-"""The faces of pipelines as they are written: short, and of one mind about exit codes."""
+"""The scheduler files of pipelines as they are written: short, and of one mind about exit codes."""
 
 import re
 import shutil
@@ -10,10 +10,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from dgmm import errors
-from tests.pipelines.homes import FACES, ROOT, scripted
+from tests.pipelines.homes import ROOT, SCHEDULERS, scripted
 
 FILES = sorted(
-    path for path in FACES.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    path for path in SCHEDULERS.rglob("*") if path.is_file() and "__pycache__" not in path.parts
 )
 TRY_AGAIN = errors.TemporaryError.exit_code
 FINAL = {
@@ -31,11 +31,11 @@ def test_a_face_is_thin_and_the_readme_tells_how_to_use_it(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["airflow_dag.py", "prefect_flow.py"])
 def test_programs_know_the_codes_that_are_no_failure(name: str) -> None:
-    assert f"SKIPPED, TRY_AGAIN = 99, {TRY_AGAIN}\n" in (FACES / name).read_text()
+    assert f"SKIPPED, TRY_AGAIN = 99, {TRY_AGAIN}\n" in (SCHEDULERS / name).read_text()
 
 
 def test_kubernetes_ends_a_job_on_every_code_but_that_of_another_try() -> None:
-    job: Any = YAML(typ="safe").load((FACES / "kubernetes.yaml").read_text())
+    job: Any = YAML(typ="safe").load((SCHEDULERS / "kubernetes.yaml").read_text())
     assert job["spec"]["concurrencyPolicy"] == "Forbid"
     inner = job["spec"]["jobTemplate"]["spec"]
     assert inner["template"]["spec"]["restartPolicy"] == "Never"  # podFailurePolicy wants it
@@ -45,7 +45,7 @@ def test_kubernetes_ends_a_job_on_every_code_but_that_of_another_try() -> None:
 
 
 def test_so_does_systemd() -> None:
-    unit = (FACES / "systemd" / "dgmm.service").read_text()
+    unit = (SCHEDULERS / "systemd" / "dgmm.service").read_text()
     found = re.search("^RestartPreventExitStatus=(.*)$", unit, re.M)
     assert found is not None
     assert {int(code) for code in found[1].split()} == FINAL
@@ -53,7 +53,7 @@ def test_so_does_systemd() -> None:
 
 
 def test_slurm_queues_a_job_again_on_that_code_alone() -> None:
-    script = FACES / "slurm_chain.sh"
+    script = SCHEDULERS / "slurm_chain.sh"
     assert f"[ $code -eq {TRY_AGAIN} ]" in script.read_text()
     assert subprocess.run(["sh", "-n", script], check=False).returncode == 0
 
@@ -64,7 +64,7 @@ def test_systemd_understands_its_units(tmp_path: Path) -> None:
         pytest.skip("needs systemd-analyze, of systemd")
     home = scripted(tmp_path / "home")
     for name in ("dgmm.service", "dgmm.timer"):
-        text = (FACES / "systemd" / name).read_text()
+        text = (SCHEDULERS / "systemd" / name).read_text()
         text = text.replace("/srv/dgmm", str(home)).replace("User=dgmm", "User=root")
         (tmp_path / name).write_text(text)
     done = subprocess.run(

@@ -14,7 +14,7 @@ import numpy as np
 from dgmm import GaussianMixture
 from dgmm.errors import OutputError
 from dgmm.run import Variable, read_group, write_group
-from pipelines.online.judgement import Facts
+from pipelines.online.refit_rule import Facts
 
 FORMAT = "dgmm-online"
 FORMAT_VERSION = 1

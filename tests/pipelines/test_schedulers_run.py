@@ -1,4 +1,4 @@
-"""The faces of pipelines as schedulers run them: cron, SLURM, Airflow, Prefect.
+"""The scheduler files of pipelines as schedulers run them: cron, SLURM, Airflow, Prefect.
 
 Minutes, and what pipelines/README.md says to install; run with ``-m slow``.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.clusters.slurm import Slurm, missing, running_slurm
-from tests.pipelines.homes import FACES, ROOT, calls, environment, is_done, real, scripted
+from tests.pipelines.homes import ROOT, SCHEDULERS, calls, environment, is_done, real, scripted
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ class Airflow:
         variables = {
             "AIRFLOW_HOME": str(self.folder),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(FACES),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(SCHEDULERS),
             "PATH": os.pathsep.join((str(AIRFLOW / "bin"), os.environ["PATH"])),
         }
         return subprocess.run(
@@ -111,7 +111,7 @@ def prefect(home: Path) -> tuple[int, str]:
             PREFECT_HOME=str(home / "prefect"),
             PREFECT_SERVER_ANALYTICS_ENABLED="false",
             PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="120",
-            PYTHONPATH=str(FACES),
+            PYTHONPATH=str(SCHEDULERS),
             PYTHONDONTWRITEBYTECODE="1",
         ),
         cwd=home,
@@ -164,7 +164,7 @@ def test_cron_runs_one_pipeline_after_the_other(is_real: bool, tmp_path: Path) -
     home.mkdir()
     spool.mkdir()
     home = real(home) if is_real else scripted(home, nightly=[75, 0])
-    table = (FACES / "crontab").read_text().replace("/srv/dgmm", str(home))
+    table = (SCHEDULERS / "crontab").read_text().replace("/srv/dgmm", str(home))
     (tmp_path / "crontab").write_text(table.replace("30 2-6 ", "* * "))
     script = f"mount --bind {spool} /var/spool/cron/crontabs && crontab {tmp_path}/crontab"
     daemon = subprocess.Popen(["unshare", "--mount", "sh", "-c", f"{script} && exec cron -f"])
@@ -190,7 +190,7 @@ def slurm() -> Iterator[Slurm]:
 
 def chain(slurm: Slurm, home: Path) -> None:
     """Submit the chain, and wait until no job of it is left."""
-    script = str(FACES / "slurm_chain.sh")
+    script = str(SCHEDULERS / "slurm_chain.sh")
     submitted = subprocess.run(
         [script],
         env={**slurm.environment, "DGMM_HOME": str(home)},
@@ -232,7 +232,7 @@ def test_slurm_leaves_out_what_comes_after_a_failure(slurm: Slurm, tmp_path: Pat
 def test_kubernetes_knows_every_key() -> None:
     program = KUBERNETES / "bin" / "kubernetes-validate"
     done = subprocess.run(
-        [program, "--strict", FACES / "kubernetes.yaml"],
+        [program, "--strict", SCHEDULERS / "kubernetes.yaml"],
         capture_output=True,
         text=True,
         timeout=60,

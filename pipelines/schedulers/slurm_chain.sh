@@ -1,5 +1,5 @@
 #!/bin/sh
-# The nightly pipelines as a chain of SLURM jobs: `DGMM_HOME=/srv/dgmm pipelines/faces/slurm_chain.sh`.
+# The nightly pipelines as a chain of SLURM jobs: `DGMM_HOME=/srv/dgmm pipelines/schedulers/slurm_chain.sh`.
 #
 # Call it from cron or scrontab on a login node, with options of sbatch if you like. The second job begins
 # when the first has ended with 0, and is removed when it has not. A job that ends with 75 is queued

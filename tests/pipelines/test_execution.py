@@ -22,7 +22,7 @@ from dgmm.errors import (
     TemporaryError,
 )
 from dgmm.run.config.configuration import resolved
-from pipelines.frame import Observer, Outcome, Settings, execute
+from pipelines.execution import Observer, Outcome, Settings, execute
 
 CONFIG = """\
 keep: 3
@@ -177,7 +177,7 @@ def test_what_variables_stand_for_is_used_and_never_told(job, tmp_path, capsys, 
 
 PROGRAM = """
 import os, signal, sys
-from pipelines.frame import Outcome, Settings, execute
+from pipelines.execution import Outcome, Settings, execute
 
 def job(settings, observer):
     {act}
