@@ -1,6 +1,6 @@
 """Workers of 600 MB read data of many times that size, and none is killed or even paused.
 
-The data are those of scripts/make_mixture.py, or those that DGMM_LARGE_DATA names.
+The data are those of scripts/simulate/make_mixture.py, or those that DGMM_LARGE_DATA names.
 """
 
 import os
@@ -19,7 +19,7 @@ from dgmm.run.clusters import open_cluster
 from dgmm.run.config.configuration import loads
 from tests.run.clusters.faults import worker_processes
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "make_mixture.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "simulate" / "make_mixture.py"
 LIMIT = "600MB"
 N_BYTES = 8 * 10**9
 

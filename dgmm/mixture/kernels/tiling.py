@@ -49,7 +49,7 @@ class TileShape:
     def of(cls, n_components: int, order: int, n_features: int) -> Self:
         """The shape for C = ``n_components`` and the feature map up to ``order``.
 
-        Measured with OpenBLAS 0.3.31 by ``scripts/kernel_efficiency.py``.
+        Measured with OpenBLAS 0.3.31 by ``scripts/benchmarks/kernel_efficiency.py``.
         """
         if order == feature_map.CROSSES and n_features >= _WIDE:
             components = min(n_components, _BATCH)

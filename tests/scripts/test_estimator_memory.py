@@ -34,7 +34,7 @@ def test_rows_in_memory_are_fitted_and_predicted_where_they_are():
 
 @pytest.mark.slow
 def test_predictions_go_to_zarr_in_the_memory_of_a_block_a_thread(tmp_path):
-    script = Path(__file__).parents[2] / "scripts" / "estimator_memory.py"
+    script = Path(__file__).parents[2] / "scripts" / "benchmarks" / "estimator_memory.py"
     command = [sys.executable, str(script), str(tmp_path), "--rows", "5000000"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -8,9 +8,9 @@ from sklearn.datasets import load_iris
 
 import dgmm
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "scripts" / "benchmarks"
 REFERENCES = json.loads((Path(__file__).parent / "quality_references.json").read_text())
-"""Of data sets that scikit-learn ships: `scripts/quality.py --facts` with --datasets."""
+"""Of data sets that scikit-learn ships: `scripts/benchmarks/quality.py --facts` with --datasets."""
 
 RARE = {"full-4", "full-5", "full-6", "diag-5", "diag-6"}
 """Iris: the best known fit has a component of a few rows, which one start in dozens finds."""

@@ -1,7 +1,7 @@
 """Two weeks of ``pipelines.nightly`` on simulated data, and what it says of every night.
 
-    python scripts/fourteen_nights.py results/nights --corruption units
-    python scripts/fourteen_nights.py results/nights --data growing --apart 2.5 --cold
+    python scripts/simulate/fourteen_nights.py results/nights --corruption units
+    python scripts/simulate/fourteen_nights.py results/nights --data growing --apart 2.5 --cold
 
 Data drift a little every night; a component appears on night 5, one is gone from night 9 on, and
 what arrives on night 11 is damaged. ``--data`` says what a night fits: its own rows (``drop``, a

@@ -1,8 +1,8 @@
 """One EM iteration of dgmm beside those of everyone else who is installed, pair by pair.
 
-    python scripts/benchmark.py --install build/peers       # environments for the others, once
-    python scripts/benchmark.py --peers build/peers --output build/benchmark
-    python scripts/benchmark.py --case tied --peers build/peers
+    python scripts/benchmarks/benchmark.py --install build/peers  # the others, once
+    python scripts/benchmarks/benchmark.py --peers build/peers --output build/benchmark
+    python scripts/benchmarks/benchmark.py --case tied --peers build/peers
 
 Each library runs in a process and an environment of its own, from the same rows and, where it takes
 one, the same start. dgmm is timed before and after each of them, so that what else the machine does

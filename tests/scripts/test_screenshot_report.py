@@ -14,7 +14,7 @@ from PIL import Image
 from dgmm.report import write_report
 from tests.report.results import a_result
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "screenshot_report.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "screenshot_report.py"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 
 

@@ -1,4 +1,4 @@
-"""Small real data, and what others reach on them: the references of ``scripts/quality.py``."""
+"""Small real data, and what others reach on them: the references of ``quality.py``."""
 
 import shutil
 import subprocess

@@ -1,6 +1,6 @@
 """What the comparison with the last result says of nights with a change, without one, and broken.
 
-    python scripts/drift.py [--nights 200]
+    python scripts/benchmarks/drift.py [--nights 200]
 
 Nights are drawn from known mixtures. First: how often the test on held-out stretches is significant
 where nothing changed (its size, to stay below the level), and where something did (its power).

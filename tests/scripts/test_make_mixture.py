@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dgmm.io.sources.source import open_source
 from dgmm.mixture.parameters import Parameters
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "make_mixture.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "simulate" / "make_mixture.py"
 
 
 def _import_script():

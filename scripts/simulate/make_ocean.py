@@ -1,6 +1,6 @@
 """Write an ocean that looks like one: temperature by time, depth, latitude and longitude.
 
-    python scripts/make_ocean.py data/ocean.zarr
+    python scripts/simulate/make_ocean.py data/ocean.zarr
     dgmm run configs/ocean.yaml
 
 Three regimes of water have profiles of their own: warm and stratified, temperate with a shallow

@@ -11,11 +11,13 @@ from sklearn.metrics import adjusted_rand_score
 from dgmm.run.config.configuration import load
 from dgmm.run.fit_run import run
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def script():
-    spec = importlib.util.spec_from_file_location("make_ocean", ROOT / "scripts/make_ocean.py")
+    spec = importlib.util.spec_from_file_location(
+        "make_ocean", ROOT / "scripts/simulate/make_ocean.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,10 +1,10 @@
 """How good are the optima that dgmm's starts reach? Small real data, every structure, K = 1 to 6.
 
-    python scripts/quality.py --cache build/quality.json
+    python scripts/benchmarks/quality.py --cache build/quality.json
 
 Log-likelihoods of dgmm's sweeps, with the default number of starts and with 20, beside
 
-- R's mclust, as it comes: one start, from a hierarchy, and no prior (``scripts/mclust_fits.R``);
+- R's mclust, as it comes: one start, from a hierarchy, and no prior (``mclust_fits.R``);
 - scikit-learn with 20 starts, by k-means and by k-means++, its best carried on to convergence;
 - the best of 120 fits by scikit-learn, 30 each from four kinds of start with a ridge of a
   billionth of the smallest variance: of those that are sound, the three best are carried on to

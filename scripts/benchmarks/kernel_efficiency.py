@@ -1,7 +1,7 @@
 """What a pass costs for a row, and how near that is to what the machine multiplies.
 
-    python scripts/kernel_efficiency.py
-    python scripts/kernel_efficiency.py --features 16 --components 16 210
+    python scripts/benchmarks/kernel_efficiency.py
+    python scripts/benchmarks/kernel_efficiency.py --features 16 --components 16 210
 
 For data of d features and models of C components in all (210 stands for K = 1..20 together), one
 BLAS thread: time of the thread for a row, in nanoseconds; useful operations 4 C p, where p is the

@@ -2,7 +2,7 @@ import importlib
 import re
 from pathlib import Path
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "scripts" / "benchmarks"
 
 
 def test_it_counts_passes_with_and_without_acceleration(monkeypatch, capsys):

@@ -1,6 +1,6 @@
 # Fit one data set with mclust, every structure and number of components, without a prior.
 #
-#     Rscript scripts/mclust_fits.R ROWS.txt K_MAX > fits.txt
+#     Rscript scripts/benchmarks/mclust_fits.R ROWS.txt K_MAX > fits.txt
 #
 # A line for each fit that did not fail: structure, K, log-likelihood, weights (K), means (K x d,
 # component by component), covariances (K x d x d, likewise).

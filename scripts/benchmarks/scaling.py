@@ -1,6 +1,6 @@
 """How the cost of a fit grows, and what it costs beside its arithmetic.
 
-    python scripts/scaling.py passes sweep tight rows workers storage keeping overhead
+    python scripts/benchmarks/scaling.py passes sweep tight rows workers storage keeping overhead
 
 sweep     seconds of a sweep K = 1..20 with 3 starts on 200,000 x 16 overlapping rows; of all four
           structures; and of the loop by scikit-learn, with who has the better BIC

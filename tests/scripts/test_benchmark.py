@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "scripts")
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "scripts" / "benchmarks")
     return importlib.import_module("benchmark")
 
 

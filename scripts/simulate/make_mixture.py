@@ -1,6 +1,6 @@
 """Write a Gaussian mixture of any size to Zarr or .npy, in constant memory, and its parameters.
 
-    python scripts/make_mixture.py data/mixture.zarr --rows 125000000 --features 16 --components 4
+    python scripts/simulate/make_mixture.py data/mixture.zarr --rows 125000000 --features 16
 
 The rows are a function of the seed alone: each 10,000 of them have a random stream of their own
 (Philox, keyed by seed and block), so that they do not depend on chunks, threads or format.

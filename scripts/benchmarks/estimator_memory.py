@@ -1,6 +1,6 @@
 """Write what a mixture says of 50 million rows to Zarr, and say what the process held meanwhile.
 
-    python scripts/estimator_memory.py /tmp/predictions
+    python scripts/benchmarks/estimator_memory.py /tmp/predictions
 
 Rows are drawn block by block and never all there. ``predict_proba`` and ``score_samples`` give
 lazy arrays in the same blocks; each is written by as many threads as asked for, and should hold one

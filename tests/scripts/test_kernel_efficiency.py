@@ -3,14 +3,14 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "scripts" / "benchmarks"
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "tied"])
 def test_it_prints_what_a_row_costs(monkeypatch, capsys, covariance_type):
     monkeypatch.syspath_prepend(str(SCRIPTS))
     script = importlib.import_module("kernel_efficiency")
-    monkeypatch.setattr(script.loops, "COMPILED_FROM", 0)  # and put back what the script sets
+    monkeypatch.setattr(script.tiling, "COMPILED_FROM", 0)  # and put back what the script sets
     small = ["--features", "2", "--components", "3", "210", "--repeats", "1", "--work", "1"]
     script.main([*small, "--covariance-type", covariance_type])
     _, *lines = capsys.readouterr().out.splitlines()

@@ -1,6 +1,6 @@
 """How many passes acceleration saves, and where it ends: EM from the same starts with and without.
 
-    python scripts/acceleration.py
+    python scripts/benchmarks/acceleration.py
 
 Data of different overlap, real and made; four covariance structures, K = 3 and 8, three starts
 each. Fits that collapse without acceleration are left out. Both ways stop by their own rule at the
