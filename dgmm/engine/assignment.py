@@ -9,12 +9,12 @@ import numpy as np
 
 from dgmm.engine.block import Block
 from dgmm.engine.events import PassFinished
-from dgmm.engine.passes import Reader
+from dgmm.engine.passes import PassRunner
 from dgmm.engine.row_checks import (
-    bad_weights_of,
-    refuse_bad_weights,
-    refuse_non_finite,
-    refuse_too_far,
+    check_finite,
+    check_overflow,
+    check_weights,
+    find_bad_weights,
 )
 from dgmm.mixture.component_summary import ComponentSums, pivots_of
 from dgmm.mixture.density import Assignment, assign
@@ -22,7 +22,7 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import Preparation
 
 
-class Origin(Enum):
+class BlockProvenance(Enum):
     """Where the assignments of a block come from."""
 
     NEW = "no earlier call has assigned these rows"
@@ -32,7 +32,7 @@ class Origin(Enum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Assigned:
+class AssignmentSummary:
     """What became of the rows of some blocks.
 
     Attributes
@@ -45,7 +45,7 @@ class Assigned:
         Over the rows that count.
     log_likelihood : float
         Weighted sum of their log densities.
-    origins : tuple of Origin
+    origins : tuple of BlockProvenance
         Of the blocks, in order.
     """
 
@@ -53,10 +53,10 @@ class Assigned:
     checksums: tuple[int, ...]
     sums: ComponentSums
     log_likelihood: float
-    origins: tuple[Origin, ...]
+    origins: tuple[BlockProvenance, ...]
 
-    def __add__(self, other: "Assigned") -> "Assigned":
-        return Assigned(
+    def __add__(self, other: "AssignmentSummary") -> "AssignmentSummary":
+        return AssignmentSummary(
             self.n_rows + other.n_rows,
             self.checksums + other.checksums,
             self.sums + other.sums,
@@ -84,13 +84,13 @@ class Writer(Protocol):
         """Write the part that begins with this row, again if a worker was lost meanwhile."""
 
 
-class Memory(Protocol):
+class BlockStore(Protocol):
     """What was found of blocks, by this call and by an earlier one of the same mixture; picklable.
 
     It is asked on workers, once the rows of a block have been read.
     """
 
-    def recall(self, start: int, n_rows: int, checksum: int) -> Assigned | Origin:
+    def recall(self, start: int, n_rows: int, checksum: int) -> AssignmentSummary | BlockProvenance:
         """What an earlier call has found of a block, whose assignments are then written.
 
         Parameters
@@ -102,11 +102,11 @@ class Memory(Protocol):
 
         Returns
         -------
-        Assigned or Origin
+        AssignmentSummary or Origin
             Why the block is to be assigned, if it is.
         """
 
-    def keep(self, start: int, found: Assigned) -> None:
+    def keep(self, start: int, found: AssignmentSummary) -> None:
         """Keep what was found of the block that begins with this row, again if it was kept."""
 
 
@@ -115,60 +115,60 @@ class _Assigning:
     mixture: Parameters
     preparation: Preparation | None
     writer: Writer
-    memory: Memory | None
+    memory: BlockStore | None
 
 
-def _assign_block(task: _Assigning, block: Block) -> Assigned:
+def _assign_block(task: _Assigning, block: Block) -> AssignmentSummary:
     if task.memory is None:
-        return _assigned(task, block, Origin.NEW)
+        return _assigned(task, block, BlockProvenance.NEW)
     found = task.memory.recall(block.start, block.n_rows, block.checksum)
-    if isinstance(found, Origin):
+    if isinstance(found, BlockProvenance):
         found = _assigned(task, block, found)
     task.memory.keep(block.start, found)
     return found
 
 
-def _assigned(task: _Assigning, block: Block, origin: Origin) -> Assigned:
-    refuse_bad_weights(bad_weights_of(block))
+def _assigned(task: _Assigning, block: Block, origin: BlockProvenance) -> AssignmentSummary:
+    check_weights(find_bad_weights(block))
     pivots = pivots_of(task.mixture, task.preparation)
     sums, log_likelihood = ComponentSums.zero(*pivots.shape), 0.0
     for start, stop in task.writer.parts(block.start, block.n_rows):
         rows, weights, complete = block.part(start - block.start, stop - block.start)
-        refuse_non_finite(block, start - block.start, rows, complete)
+        check_finite(block, start - block.start, rows, complete)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
             assignment = assign(task.mixture, rows, task.preparation)
-        refuse_too_far(block, start - block.start, assignment, complete)
+        check_overflow(block, start - block.start, assignment, complete)
         sums += ComponentSums.of(rows, weights, assignment, pivots)
         log_likelihood += assignment.log_likelihood(weights)
         if not task.writer.has(start, stop):
             task.writer(start, assignment if complete is None else assignment.spread(complete))
-    return Assigned(block.n_rows, (block.checksum,), sums, log_likelihood, (origin,))
+    return AssignmentSummary(block.n_rows, (block.checksum,), sums, log_likelihood, (origin,))
 
 
 def assign_all(
-    reader: Reader,
+    reader: PassRunner,
     mixture: Parameters,
     writer: Writer,
     preparation: Preparation | None = None,
-    memory: Memory | None = None,
-) -> Assigned:
+    memory: BlockStore | None = None,
+) -> AssignmentSummary:
     """Assign every row and hand the assignments to ``writer`` where they are computed.
 
     All blocks are read in any case, for the input's checksums.
 
     Parameters
     ----------
-    reader : Reader
+    reader : PassRunner
     mixture : Parameters
     writer : Writer
     preparation : Preparation, or None
         Of rows for the mixture; None if it is in their units.
-    memory : Memory, or None
+    memory : BlockStore, or None
         Knows blocks that need not be assigned again; None if nothing is known or kept.
 
     Returns
     -------
-    Assigned
+    AssignmentSummary
         With the same bits whatever was known.
     """
     task = _Assigning(mixture, preparation, writer, memory)

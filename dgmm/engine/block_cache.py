@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Keeping:
+class BlockCache:
     """Keeps blocks where they were read, for as long as their cluster does not fail.
 
     A worker's blocks are lost with it, and the scheduler has them read anew.

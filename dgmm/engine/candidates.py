@@ -21,17 +21,17 @@ Model = tuple[str, int]
 _RELOCATIONS, _SPLITS, _MERGERS = 10, 3, 2
 """Starts made from a model's best fit, and from those with one component less and one more."""
 
-_HOPE = 5.0
+_GAIN_SAFETY_FACTOR = 5.0
 """Times what a candidate is predicted to gain. On data whose components overlap, where predictions
 are worst, two to five times as much was gained in the end."""
 
-MOST_MADE = _RELOCATIONS + _SPLITS + _MERGERS
+MAX_NEW_STARTS = _RELOCATIONS + _SPLITS + _MERGERS
 
 _NOISE = 1e-9
 """Relative: likelihoods that differ by less are the same."""
 
 
-def from_scratch(
+def initial_states(
     rows: Array,
     weights: Array,
     origin: Array,
@@ -73,10 +73,10 @@ def from_scratch(
                 )
                 candidate = Candidate(covariance_type, n_components, index)
                 states.append(FitState(candidate, given.replacing(guessed)))
-    return in_order(states, options)
+    return sort_by_model(states, options)
 
 
-def relocated(
+def split_merge_starts(
     states: Sequence[FitState], options: FitOptions, rules: Rules
 ) -> tuple[FitState, ...]:
     """More starts of each model, made from the best fits of this and of its neighbours.
@@ -101,7 +101,9 @@ def relocated(
     return tuple(made)
 
 
-def lawful(states: Sequence[FitState], options: FitOptions, rules: Rules) -> tuple[FitState, ...]:
+def repair_starts(
+    states: Sequence[FitState], options: FitOptions, rules: Rules
+) -> tuple[FitState, ...]:
     """Starts for models that do worse than they can, as the same with fewer components shows.
 
     The best likelihood never falls with the number of components. Where that of a model does,
@@ -118,17 +120,17 @@ def lawful(states: Sequence[FitState], options: FitOptions, rules: Rules) -> tup
     made = []
     for (covariance_type, n_components), state in by_model.items():
         smaller = by_model.get((covariance_type, n_components - 1))
-        if smaller is None or not _breaks_the_law(state, smaller):
+        if smaller is None or not _is_below_smaller_model(state, smaller):
             continue
         rng = np.random.default_rng([options.seed, n_components, _SPLITS])
         heaviest = np.argsort(-smaller.parameters.weights, kind="stable")[:_SPLITS]
-        for number, k in enumerate(heaviest, start=options.n_starts + MOST_MADE):
+        for number, k in enumerate(heaviest, start=options.n_starts + MAX_NEW_STARTS):
             mixture = split_merge.split(smaller.parameters, int(k), rules.regularization, rng)
             made.append(FitState(Candidate(covariance_type, n_components, number), mixture))
     return tuple(made)
 
 
-def going_on(
+def choose_warm_starts(
     states: Sequence[FitState],
     earlier: Mapping[Model, Parameters],
     rows: Array,
@@ -182,7 +184,7 @@ def _mean_log_density(mixture: Parameters, rows: Array, weights: Array | None) -
     return float(np.average(assign(mixture, rows).log_density, weights=weights))
 
 
-def raced(
+def stop_dominated(
     states: Sequence[FitState], total_weight: float, n_features: int, options: FitOptions
 ) -> tuple[FitState, ...]:
     """The states, without those that cannot become the choice any more.
@@ -213,18 +215,18 @@ def raced(
     best = min(done, default=float("inf"))
     return tuple(
         iteration.given_up(state)
-        if state.is_running and score(state, _HOPE * state.search.left) > best
+        if state.is_running and score(state, _GAIN_SAFETY_FACTOR * state.search.left) > best
         else state
         for state in states
     )
 
 
 def is_repair(state: FitState, options: FitOptions) -> bool:
-    """Whether a candidate was made by :func:`lawful`."""
-    return state.candidate.start >= options.n_starts + MOST_MADE
+    """Whether a candidate was made by :func:`repair_starts`."""
+    return state.candidate.start >= options.n_starts + MAX_NEW_STARTS
 
 
-def _breaks_the_law(state: FitState, smaller: FitState) -> bool:
+def _is_below_smaller_model(state: FitState, smaller: FitState) -> bool:
     if {state.status, smaller.status} != {Status.CONVERGED}:
         return False  # what collapsed has no bound, what was stopped is not done
     most = smaller.log_likelihood
@@ -254,7 +256,7 @@ def _made_from(
             yield split_merge.merged(larger.parameters, i, j, regularization)
 
 
-def in_order(states: Sequence[FitState], options: FitOptions) -> tuple[FitState, ...]:
+def sort_by_model(states: Sequence[FitState], options: FitOptions) -> tuple[FitState, ...]:
     """The states in the order in which their models were asked for."""
     order = {model: place for place, model in enumerate(options.models)}
     return tuple(sorted(states, key=lambda state: order[model_of(state)]))

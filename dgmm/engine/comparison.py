@@ -7,8 +7,8 @@ import numpy as np
 from dgmm.engine import blas, passes
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.execution import LocalExecution
-from dgmm.engine.in_memory import HeldRows
-from dgmm.engine.passes import Reader
+from dgmm.engine.in_memory import InMemoryRows
+from dgmm.engine.passes import PassRunner
 from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import assign
@@ -31,7 +31,7 @@ _MOST_STEPS = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Side:
+class ComparedMixture:
     """One of two mixtures that are compared.
 
     Attributes
@@ -59,8 +59,8 @@ class Side:
 
 @blas.single_thread()
 def compare(
-    older: Side,
-    newer: Side,
+    older: ComparedMixture,
+    newer: ComparedMixture,
     rows: Array,
     weights: Array | None,
     rules: Rules,
@@ -72,7 +72,7 @@ def compare(
 
     Parameters
     ----------
-    older, newer : Side
+    older, newer : ComparedMixture
         In the coordinates of the rows.
     rows : ndarray of shape (m, n_features), float64
         A sample of the newer rows, in the order of the data, about an origin near their mean.
@@ -95,10 +95,10 @@ def compare(
     stretch = predictive_test.stretches(len(rows))
     held_out = predictive_test.is_held_out(stretch)
     seen, unseen = (None if weights is None else weights[few] for few in (~held_out, held_out))
-    refit = refitted(newer.mixture, rows[~held_out], seen, rules, observer)
+    again = refit(newer.mixture, rows[~held_out], seen, rules, observer)
     test = predictive_test.held_out_test(
         log_older[held_out],
-        _log_densities(refit, rows[held_out]),
+        _log_densities(again, rows[held_out]),
         unseen,
         stretch[held_out],
         older.chance_loss,
@@ -116,7 +116,7 @@ def compare(
 
 
 @blas.single_thread()
-def refitted(
+def refit(
     mixture: Parameters,
     rows: Array,
     weights: Array | None,
@@ -138,7 +138,7 @@ def refitted(
         Told of passes of the stage ``"comparison"``.
     """
     rules = replace(rules, tol=max(rules.tol, _TOL), max_iter=_MOST_STEPS)
-    reader = Reader(HeldRows(rows, weights), LocalExecution(), observer)
+    reader = PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer)
     start = FitState(Candidate(mixture.covariance_type, mixture.n_components), mixture)
     frame = Frame.of(rows, weights, np.zeros(rows.shape[1]))
     *_, (_, (state,)) = passes.run_em(reader, COMPARISON, (start,), frame, rules)

@@ -16,7 +16,7 @@ from dask.delayed import Delayed
 from distributed import CancelledError, Client, Future, KilledWorker
 from distributed.scheduler import NoValidWorkerError, NoWorkerError
 
-from dgmm.engine.block_cache import Arrays, Keeping
+from dgmm.engine.block_cache import Arrays, BlockCache
 from dgmm.errors import TemporaryError
 
 MakeTasks = Callable[[], Sequence[Delayed]]
@@ -34,7 +34,7 @@ _DASK_FAILURES = (CancelledError, OSError)
 _NO_WORKERS = (NoValidWorkerError, NoWorkerError)
 
 
-class BlamedError(Exception):
+class KilledTasksError(Exception):
     """So many workers died while they had some tasks that the scheduler gave these up.
 
     A task is blamed that ends its workers, but so may be one that waited on the same workers.
@@ -53,7 +53,7 @@ class BlamedError(Exception):
         self.n_deaths = n_deaths
 
 
-class _LostError(Exception):
+class _ClusterLostError(Exception):
     """The cluster will not finish these tasks, through no fault of theirs."""
 
 
@@ -122,14 +122,14 @@ class ClusterExecution:
         long as Dask does, which may be for ever.
     reopen : callable or None
         ``reopen() -> Client`` leaves the cluster and opens it anew; None if it cannot be.
-    keeping : Keeping or None
+    block_cache : BlockCache or None
         Keeps blocks on the workers; None once the cluster has failed, or if none are to be kept.
     """
 
     client: Client
     patience: float | None = None
     reopen: Callable[[], Client] | None = None
-    keeping: Keeping | None = None
+    block_cache: BlockCache | None = None
 
     def compute(self, make_tasks: MakeTasks, on_done: OnDone) -> list[Any]:
         """The results of some tasks in their order; ``on_done(n)`` after each of them.
@@ -139,7 +139,7 @@ class ClusterExecution:
 
         Raises
         ------
-        BlamedError
+        KilledTasksError
             If tasks were given up because their workers died.
         TemporaryError
             If the cluster is lost for good.
@@ -150,10 +150,10 @@ class ClusterExecution:
             n_before = len(results)
             try:
                 self._collect(make_tasks(), results, on_done)
-            except BlamedError:
+            except KilledTasksError:
                 self._keep_no_more()
                 raise
-            except _LostError as loss:
+            except _ClusterLostError as loss:
                 self._keep_no_more()
                 n_losses = 1 if len(results) > n_before else n_losses + 1
                 self._recover(loss, n_losses)
@@ -162,18 +162,18 @@ class ClusterExecution:
 
     def nearest(self, arrays: Arrays) -> Arrays:
         """The same arrays, with blocks that the workers keep if they have room for them."""
-        if self.keeping is None:
+        if self.block_cache is None:
             return arrays
         with self._losses():
-            return self.keeping.nearest(self.client, arrays)
+            return self.block_cache.nearest(self.client, arrays)
 
     def _keep_no_more(self) -> None:
         """Go on without what is kept: it may be lost, or what has filled the workers' memory."""
-        if self.keeping is not None:
-            self.keeping.release()
-            self.keeping = None
+        if self.block_cache is not None:
+            self.block_cache.release()
+            self.block_cache = None
 
-    def _recover(self, loss: _LostError, n_losses: int) -> None:
+    def _recover(self, loss: _ClusterLostError, n_losses: int) -> None:
         """Make another attempt possible, the next better one."""
         if n_losses == 1:
             logger.warning("Lost the running tasks (%s); trying new ones.", loss)
@@ -222,7 +222,7 @@ class ClusterExecution:
                     since, tasks = time.monotonic(), found
                 elif self.patience is not None and time.monotonic() - since > self.patience:
                     text = f"no task began or ended for {self.patience:.0f} s"
-                    raise _LostError(text) from None
+                    raise _ClusterLostError(text) from None
             else:
                 while not finished.empty():
                     done.append(finished.get())
@@ -257,7 +257,7 @@ class ClusterExecution:
             is_lost = isinstance(error, _DASK_FAILURES) or self.client.status != "running"
             if is_own or not is_lost:
                 raise
-            raise _LostError(_in_short(error)) from error
+            raise _ClusterLostError(_in_short(error)) from error
 
 
 def _raise_failure(done: Sequence[Future], futures: Sequence[Future]) -> None:
@@ -269,9 +269,9 @@ def _raise_failure(done: Sequence[Future], futures: Sequence[Future]) -> None:
     if isinstance(error, KilledWorker):
         errors = [future.exception() for future in futures if future.status == "error"]
         keys = [other.task for other in errors if isinstance(other, KilledWorker)]
-        raise BlamedError(tuple(dict.fromkeys(keys)), error.allowed_failures + 1) from error
+        raise KilledTasksError(tuple(dict.fromkeys(keys)), error.allowed_failures + 1) from error
     if isinstance(error, _NO_WORKERS):
-        raise _LostError(_in_short(error)) from error
+        raise _ClusterLostError(_in_short(error)) from error
     failed.result()
 
 

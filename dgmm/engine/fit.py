@@ -10,9 +10,9 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import READ_ALL_ROWS, Observer, Resumed, ignore
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit_options import FitOptions
-from dgmm.engine.fit_progress import Keep, Progress, keep_nothing
-from dgmm.engine.passes import Judge, Reader
-from dgmm.engine.profile import Profile, SampleRule, checked
+from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
+from dgmm.engine.passes import PassRunner, StopRule
+from dgmm.engine.profile import Profile, SamplingSpec, validate_profile
 from dgmm.engine.stages import Stage
 from dgmm.errors import DataError
 from dgmm.mixture import criteria
@@ -45,8 +45,8 @@ def fit(
     options: FitOptions,
     execution: Execution | None = None,
     observer: Observer = ignore,
-    progress: Progress | None = None,
-    keep: Keep = keep_nothing,
+    progress: FitProgress | None = None,
+    keep: SaveProgress = discard_progress,
 ) -> Fit:
     """Fit all models to all rows.
 
@@ -58,7 +58,7 @@ def fit(
         Threads of this process unless given.
     observer : callable, optional
         Told of every :mod:`event <dgmm.engine.events>`.
-    progress : Progress, optional
+    progress : FitProgress, optional
         Where an earlier call with the same dataset and options was interrupted; the outcome has
         the bits that it would have had.
     keep : callable, optional
@@ -73,9 +73,9 @@ def fit(
     DataError
         If the data cannot be fitted, or change while they are.
     """
-    reader = Reader(dataset, execution or LocalExecution(), observer)
+    reader = PassRunner(dataset, execution or LocalExecution(), observer)
     if progress is None:
-        progress = Progress(_profile(dataset, reader, options), stages.PROFILE, 1, ())
+        progress = FitProgress(_profile(dataset, reader, options), stages.PROFILE, 1, ())
         keep(progress)
     else:
         observer(Resumed(progress.stage, progress.n_passes))
@@ -87,19 +87,19 @@ def fit(
     _check_features(options.earlier, dataset.n_features)
     earlier = _earlier(options, preparation, profile, rules)
     tried = _fitted(reader, frame, profile, options, rules, earlier, progress, keep)
-    states = stages.handed_on(stages.REPAIR, tried, options, rules)
+    states = stages.next_states(stages.REPAIR, tried, options, rules)
     n_passes = 1 + _n_passes(tried, options)
     results = tuple(_result(state, profile, options.given) for state in states)
     best = min(results, key=lambda result: rank(result, options.criterion))
     return Fit(Sweep(results, options.criterion, best, n_passes), progress.profile, preparation)
 
 
-def _profile(dataset: Dataset, reader: Reader, options: FitOptions) -> Profile:
+def _profile(dataset: Dataset, reader: PassRunner, options: FitOptions) -> Profile:
     """The first pass, and whether its data can be fitted."""
     names = dataset.feature_names
     sample_rows = max(options.sample_rows, _LEAST_ROWS * options.max_components)
-    rule = SampleRule(options.seed, sample_rows / dataset.n_rows)
-    profile = checked(passes.profile(reader, rule), names, options.max_components)
+    rule = SamplingSpec(options.seed, sample_rows / dataset.n_rows)
+    profile = validate_profile(passes.profile(reader, rule), names, options.max_components)
     constant = constant_features(profile.covariance, profile.mean)
     if constant.any():
         found = [name for name, c in zip(names, constant, strict=True) if c]
@@ -134,14 +134,14 @@ def rules_for(options: FitOptions, profile: Profile) -> Rules:
 
 
 def _fitted(
-    reader: Reader,
+    reader: PassRunner,
     frame: Frame,
     profile: Profile,
     options: FitOptions,
     rules: Rules,
     earlier: Mapping[Model, Parameters],
-    progress: Progress,
-    keep: Keep,
+    progress: FitProgress,
+    keep: SaveProgress,
 ) -> tuple[FitState, ...]:
     """EM through all stages, from wherever the progress stands; all that was tried at the end."""
     n_passes, states = progress.n_passes, progress.states
@@ -154,24 +154,24 @@ def _fitted(
     for name, following in zip(left, (*left[1:], None), strict=True):
         stage = Stage(reader, frame, rules)
         if name not in READ_ALL_ROWS:
-            stage = stages.on_sample(name, profile, options, rules, reader.observer)
+            stage = stages.sample_stage(name, profile, options, rules, reader.observer)
         judge = _judge(profile, options) if name in _RACES else tuple
-        guide = stages.guide(profile, rules) if name in READ_ALL_ROWS else None
+        guide = stages.surrogate_guide(profile, rules) if name in READ_ALL_ROWS else None
         em = passes.run_em(
             stage.reader, name, states, stage.frame, stage.rules, n_passes, judge, guide
         )
         for n_passes, states in em:
             keep(replace(progress, stage=name, n_passes=n_passes, states=states))
         if following is not None:
-            n_passes, states = 0, stages.handed_on(name, states, options, rules)
+            n_passes, states = 0, stages.next_states(name, states, options, rules)
             states = _entering(following, states, profile, earlier)
     return states
 
 
-def _judge(profile: Profile, options: FitOptions) -> Judge:
+def _judge(profile: Profile, options: FitOptions) -> StopRule:
     """Who goes on; on the sample, by what it promises for all rows, but never for good."""
     total_weight, n_features = profile.total_weight, len(profile.mean)
-    return lambda states: candidates.raced(states, total_weight, n_features, options)
+    return lambda states: candidates.stop_dominated(states, total_weight, n_features, options)
 
 
 def _entering(
@@ -183,9 +183,11 @@ def _entering(
     """What a stage begins with."""
     if stage != stages.FIT or not earlier:
         return states
-    rows, weights = stages.weighty(profile)
+    rows, weights = stages.positive_weight_sample(profile)
     is_sample = not profile.is_sample_complete
-    return candidates.going_on(states, earlier, rows - profile.mean, weights, is_sample=is_sample)
+    return candidates.choose_warm_starts(
+        states, earlier, rows - profile.mean, weights, is_sample=is_sample
+    )
 
 
 def _check_features(earlier: Earlier, n_features: int) -> None:
@@ -225,8 +227,8 @@ def _n_passes(states: tuple[FitState, ...], options: FitOptions) -> int:
 def _from_scratch(
     profile: Profile, options: FitOptions, rules: Rules, earlier: Mapping[Model, Parameters]
 ) -> tuple[FitState, ...]:
-    rows, weights = stages.few(profile)
-    return candidates.from_scratch(rows, weights, profile.mean, options, rules, earlier)
+    rows, weights = stages.start_sample(profile)
+    return candidates.initial_states(rows, weights, profile.mean, options, rules, earlier)
 
 
 def _result(state: FitState, profile: Profile, given: Given) -> FitResult:

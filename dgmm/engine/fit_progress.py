@@ -8,7 +8,7 @@ from dgmm.mixture.em.iteration import FitState
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Progress:
+class FitProgress:
     """Everything that the rest of a fit depends on, besides its data and options.
 
     Attributes
@@ -28,9 +28,9 @@ class Progress:
     states: tuple[FitState, ...]
 
 
-Keep = Callable[[Progress], None]
+SaveProgress = Callable[[FitProgress], None]
 
 
-def keep_nothing(progress: Progress) -> None:
+def discard_progress(progress: FitProgress) -> None:
     """What a fit does with its progress if nobody wants to go on from there."""
     del progress

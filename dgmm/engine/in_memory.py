@@ -20,7 +20,7 @@ _FEWEST_ROWS, _MOST_ROWS, _BLOCKS_WANTED = 1 << 10, 1 << 13, 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HeldRows:
+class InMemoryRows:
     """Rows in memory, in blocks that depend on nothing but their number.
 
     Attributes
@@ -55,7 +55,7 @@ class HeldRows:
 
 
 def map_reduce(
-    held: HeldRows,
+    held: InMemoryRows,
     function: BlockFunction[Argument, Outcome],
     argument: Argument,
     on_done: Callable[[int, int], None],

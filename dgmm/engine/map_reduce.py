@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dgmm.engine import blas
 from dgmm.engine.block import Block, Missing, Rows
 from dgmm.engine.dataset import Dataset, is_real
-from dgmm.engine.execution import BlamedError, Execution
+from dgmm.engine.execution import Execution, KilledTasksError
 from dgmm.errors import DataError, TemporaryError
 
 Argument = TypeVar("Argument")
@@ -63,14 +63,14 @@ def map_reduce(
     """
     n_parts = _n_parts(dataset.n_blocks)
     blocks = partial(_blocks, dataset, function, argument, execution)
-    blamed: BlamedError | None = None
+    blamed: KilledTasksError | None = None
     for _ in range(_TRIALS):
         try:
             parts = execution.compute(lambda: _tree(blocks()), lambda done: on_done(done, n_parts))
             return reduce(add, parts).item()
-        except BlamedError as error:
+        except KilledTasksError as error:
             blamed = error
-            _refuse_deadly_blocks(dataset, blocks, error, execution)
+            _find_crashing_blocks(dataset, blocks, error, execution)
     message = (
         "Workers die again and again, and no block of the data ends them by itself. They may run "
         "out of memory together: lower cluster.threads_per_worker or input.partition_size, or "
@@ -123,10 +123,10 @@ def _n_parts(n_blocks: int) -> int:
     return n_blocks
 
 
-def _refuse_deadly_blocks(
+def _find_crashing_blocks(
     dataset: Dataset,
     blocks: Callable[[], list[Delayed]],
-    blamed: BlamedError,
+    blamed: KilledTasksError,
     execution: Execution,
 ) -> None:
     """Try the blocks that are blamed for the death of workers, each alone on the cluster.
@@ -140,7 +140,7 @@ def _refuse_deadly_blocks(
     for block in sorted(suspects & set(range(dataset.n_blocks))):
         try:
             execution.compute(partial(_only, block, blocks), lambda _: None)
-        except BlamedError as error:
+        except KilledTasksError as error:
             start, stop = dataset.bounds(block)
             message = (
                 f"Rows {start} to {stop - 1} (block {block}) end every worker that takes them up: "

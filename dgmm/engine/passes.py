@@ -11,9 +11,9 @@ from dgmm.engine.block import Block
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import BlocksDone, Observer, PassFinished, PassStarted
 from dgmm.engine.execution import Execution
-from dgmm.engine.in_memory import HeldRows
+from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.map_reduce import BlockFunction, map_reduce
-from dgmm.engine.profile import Profile, SampleRule
+from dgmm.engine.profile import Profile, SamplingSpec
 from dgmm.errors import InputChangedError
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import FitState, Leap, Rules
@@ -23,20 +23,20 @@ from dgmm.mixture.kernels.packed_models import PackedModels
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
 from dgmm.mixture.parameters import Parameters
 
-Guide = Callable[[Sequence[FitState], Sequence[Moments]], Sequence[Leap | None]]
-Judge = Callable[[Sequence[FitState]], tuple[FitState, ...]]
+StepProposal = Callable[[Sequence[FitState], Sequence[Moments]], Sequence[Leap | None]]
+StopRule = Callable[[Sequence[FitState]], tuple[FitState, ...]]
 
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reader:
+class PassRunner:
     """One who reads a dataset, pass by pass, under the eyes of an observer.
 
     Attributes
     ----------
-    dataset : Dataset or HeldRows
+    dataset : Dataset or InMemoryRows
     execution : Execution
         Of a dataset's blocks; what the driver holds is worked on by its threads.
     observer : callable
@@ -44,7 +44,7 @@ class Reader:
         What the blocks must have; None before the profile.
     """
 
-    dataset: Dataset | HeldRows
+    dataset: Dataset | InMemoryRows
     execution: Execution
     observer: Observer
     checksums: tuple[int, ...] | None = None
@@ -65,7 +65,7 @@ class Reader:
         def on_done(done: int, total: int) -> None:
             self.observer(BlocksDone(done, total))
 
-        if isinstance(dataset, HeldRows):
+        if isinstance(dataset, InMemoryRows):
             outcome = in_memory.map_reduce(dataset, function, argument, on_done)
         else:
             outcome = map_reduce(dataset, function, argument, self.execution, on_done)
@@ -95,7 +95,7 @@ class Reader:
         raise InputChangedError(message)
 
 
-def profile(reader: Reader, rule: SampleRule) -> Profile:
+def profile(reader: PassRunner, rule: SamplingSpec) -> Profile:
     """Profile the dataset and draw the sample, in one pass."""
     outcome, seconds = reader.read("profile", 0, profiling.profile_block, rule)
     n_rows = reader.dataset.n_rows
@@ -119,7 +119,7 @@ def _e_step_block(packed: PackedModels, block: Block) -> _Sums:
 
 
 def e_step(
-    reader: Reader,
+    reader: PassRunner,
     mixtures: Sequence[Parameters],
     frame: Frame,
     stage: str = "sample",
@@ -134,20 +134,20 @@ def e_step(
 
 
 def run_em(
-    reader: Reader,
+    reader: PassRunner,
     stage: str,
     states: Sequence[FitState],
     frame: Frame,
     rules: Rules,
     n_passes: int = 0,
-    judge: Judge = tuple,
-    guide: Guide | None = None,
+    judge: StopRule = tuple,
+    guide: StepProposal | None = None,
 ) -> Iterator[tuple[int, tuple[FitState, ...]]]:
     """EM for all candidates together, each leaving when it is done.
 
     Parameters
     ----------
-    reader : Reader
+    reader : PassRunner
     stage : str
         The name of this stage for the observer.
     states : sequence of FitState

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dgmm.engine.block import Block, Rows
-from dgmm.engine.row_checks import LARGEST, PLACES, bad_weights_of, refuse_bad_weights
-from dgmm.engine.sampling import sampled
+from dgmm.engine.row_checks import LARGEST, PLACES, check_weights, find_bad_weights
+from dgmm.engine.sampling import sample_mask
 from dgmm.errors import DataError
 from dgmm.mixture.kernels.centring import Frame
 from dgmm.mixture.transform import Preparation
@@ -119,7 +119,7 @@ class Profile:
         )
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what overflows is refused by ``checked``
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is refused by ``validate_profile``
 def _pooled(a: Profile, b: Profile, total: float) -> tuple[Array, Array, Array]:
     """Mean and scatter of a union, without cancellation (Chan, Golub & LeVeque 1983)."""
     if b.total_weight == 0:
@@ -134,32 +134,32 @@ def _pooled(a: Profile, b: Profile, total: float) -> tuple[Array, Array, Array]:
 
 
 @dataclass(frozen=True, slots=True)
-class SampleRule:
+class SamplingSpec:
     """Which rows the sample takes: a share of them, drawn by ``seed``."""
 
     seed: int
     probability: float
 
 
-def profile_block(rule: SampleRule, block: Block) -> Profile:
+def profile_block(rule: SamplingSpec, block: Block) -> Profile:
     """The profile of one block.
 
     Parameters
     ----------
-    rule : SampleRule
+    rule : SamplingSpec
     block : Block
     """
     rows, weights, d = block.rows, block.weights, block.rows.shape[1]
     tiles = [slice(i, i + _TILE_ROWS) for i in range(0, len(rows), _TILE_ROWS)]
     w = np.ones(len(rows)) if weights is None else weights.astype(np.float64)
     n_non_finite, non_finite = _non_finite(block, tiles)
-    bad_weights = bad_weights_of(block)
+    bad_weights = find_bad_weights(block)
     usable = not non_finite and not bad_weights and w.sum() > 0
     zeros = np.zeros(d)
     mean, mean_low, scatter = zeros, zeros, np.zeros((d, d))
     if usable:
         mean, mean_low, scatter = _mean_and_scatter(rows, w, tiles)
-    chosen = sampled(rule.seed, block.start, block.n_rows, rule.probability)
+    chosen = sample_mask(rule.seed, block.start, block.n_rows, rule.probability)
     if block.complete is not None:
         chosen = chosen[block.complete]
     nothing = np.full(d, np.nan)
@@ -186,7 +186,9 @@ def _mean_and_scatter(rows: Rows, weights: Array, tiles: list[slice]) -> tuple[A
 
     A first pass finds a pivot near the mean; deviations from it lose no digits.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused by ``checked``
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # what overflows is refused by ``validate_profile``
         first = rows[0].astype(np.float64)
         total = weights.sum()
         # in C order whatever the rows' own, because BLAS adds in the order of the layout
@@ -219,7 +221,9 @@ def _non_finite(block: Block, tiles: list[slice]) -> tuple[int, tuple[tuple[int,
     return n, tuple(places)
 
 
-def checked(profile: Profile, feature_names: tuple[str, ...], n_components: int) -> Profile:
+def validate_profile(
+    profile: Profile, feature_names: tuple[str, ...], n_components: int
+) -> Profile:
     """The profile, if its data can be fitted with up to ``n_components`` components.
 
     Raises
@@ -244,7 +248,7 @@ def checked(profile: Profile, feature_names: tuple[str, ...], n_components: int)
             "values. Leave out features that are hardly ever there."
         )
         raise DataError(message)
-    refuse_bad_weights(profile.bad_weights)
+    check_weights(profile.bad_weights)
     if not profile.total_weight > 0:
         message = "All weights are zero; expected at least one row of positive weight."
         raise DataError(message)

@@ -14,7 +14,7 @@ PLACES = 5
 """Offending places that are named."""
 
 
-def bad_weights_of(block: Block) -> tuple[tuple[int, float], ...]:
+def find_bad_weights(block: Block) -> tuple[tuple[int, float], ...]:
     """Row and value of the first weights that are negative, NaN, infinite or huge."""
     if block.weights is None:
         return ()
@@ -23,7 +23,7 @@ def bad_weights_of(block: Block) -> tuple[tuple[int, float], ...]:
     return tuple((block.index(int(i)), float(weights[i])) for i in bad)
 
 
-def refuse_bad_weights(found: tuple[tuple[int, float], ...]) -> None:
+def check_weights(found: tuple[tuple[int, float], ...]) -> None:
     """Raise DataError that names these weights, if there are any."""
     if found:
         places = ", ".join(f"row {row} ({value})" for row, value in found)
@@ -34,9 +34,7 @@ def refuse_bad_weights(found: tuple[tuple[int, float], ...]) -> None:
         raise DataError(message)
 
 
-def refuse_non_finite(
-    block: Block, first: int, rows: Rows, complete: NDArray[np.bool_] | None
-) -> None:
+def check_finite(block: Block, first: int, rows: Rows, complete: NDArray[np.bool_] | None) -> None:
     """Name the first row, and how many, that no mixture can assign."""
     if rows.dtype.kind != "f" or np.isfinite(rows).all():
         return
@@ -50,7 +48,7 @@ def refuse_non_finite(
     raise DataError(message)
 
 
-def refuse_too_far(
+def check_overflow(
     block: Block, first: int, assignment: Assignment, complete: NDArray[np.bool_] | None
 ) -> None:
     """Name the first row whose distances from the components overflow float64."""

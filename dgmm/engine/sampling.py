@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 _WORDS_PER_COUNT = 4  # Philox yields four 64-bit words for each value of its counter
 
 
-def sampled(seed: int, start: int, n_rows: int, probability: float) -> NDArray[np.bool_]:
+def sample_mask(seed: int, start: int, n_rows: int, probability: float) -> NDArray[np.bool_]:
     """Which of the rows ``start .. start + n_rows`` are in the sample.
 
     Row i is in where the i-th word of a counter-based generator (Philox: Salmon et al. 2011, SC)

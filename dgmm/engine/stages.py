@@ -9,10 +9,10 @@ from dgmm.engine import candidates
 from dgmm.engine.events import Observer
 from dgmm.engine.execution import LocalExecution
 from dgmm.engine.fit_options import FitOptions
-from dgmm.engine.in_memory import HeldRows
-from dgmm.engine.passes import Guide, Reader
+from dgmm.engine.in_memory import InMemoryRows
+from dgmm.engine.passes import PassRunner, StepProposal
 from dgmm.engine.profile import Profile
-from dgmm.engine.surrogate_steps import StandIn
+from dgmm.engine.surrogate_steps import SampleSurrogate
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em import quasi_newton
 from dgmm.mixture.em.iteration import FitState, Rules
@@ -60,13 +60,13 @@ class Stage:
 
     Attributes
     ----------
-    reader : Reader
+    reader : PassRunner
         Of these rows.
     frame : Frame
     rules : Rules
     """
 
-    reader: Reader
+    reader: PassRunner
     frame: Frame
     rules: Rules
 
@@ -80,12 +80,12 @@ def stages(profile: Profile, options: FitOptions) -> tuple[str, ...]:
     return (*rounds, *sample, FIT, *repair)
 
 
-def on_sample(
+def sample_stage(
     stage: str, profile: Profile, options: FitOptions, rules: Rules, observer: Observer
 ) -> Stage:
     """A stage whose rows the driver holds; threads of this process work on it."""
     if stage == SAMPLE:
-        rows, weights = weighty(profile)
+        rows, weights = positive_weight_sample(profile)
         rows = rows - profile.mean
         rules = replace(rules, tol=max(rules.tol, _SAMPLE_TOL))
     else:
@@ -99,32 +99,32 @@ def on_sample(
             keep_degenerate=False,
             accelerate=of_round.accelerate and rules.accelerate and _is_light(options, rows),
         )
-    reader = Reader(HeldRows(rows, weights), LocalExecution(), observer)
+    reader = PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer)
     return Stage(reader, Frame.of(rows, weights, np.zeros(rows.shape[1])), rules)
 
 
-def guide(profile: Profile, rules: Rules) -> Guide | None:
+def surrogate_guide(profile: Profile, rules: Rules) -> StepProposal | None:
     """How the sample guides the fit to all rows; not at all if it is much of them, or all.
 
     A leap takes up to thirty E-steps on the sample: a few reads of all rows must cost more.
     """
     if profile.n_rows < _ROWS_PER_SAMPLED * len(profile.sample) or not rules.may_accelerate:
         return None
-    rows, weights = weighty(profile)
+    rows, weights = positive_weight_sample(profile)
     rows = rows - profile.mean
     frame = Frame.of(rows, weights, np.zeros(rows.shape[1]))
-    return StandIn(HeldRows(rows, weights), frame, rules).leaps
+    return SampleSurrogate(InMemoryRows(rows, weights), frame, rules).leaps
 
 
 def _is_light(options: FitOptions, rows: Array) -> bool:
     """Whether the driver can remember the ways of as many candidates as a round may have."""
     d = rows.shape[1]
-    n_candidates = len(options.models) * candidates.MOST_MADE
+    n_candidates = len(options.models) * candidates.MAX_NEW_STARTS
     n_numbers = options.max_components * (1 + d + d * d) * quasi_newton.VECTORS_HELD
     return 8 * n_candidates * n_numbers <= _MEMORY_OF_WAYS
 
 
-def handed_on(
+def next_states(
     stage: str, states: Sequence[FitState], options: FitOptions, rules: Rules
 ) -> tuple[FitState, ...]:
     """With what the next stage begins: the best of each model, and what may be better yet.
@@ -132,20 +132,22 @@ def handed_on(
     After the fit to all rows, only models that break the law of likelihoods get another start.
     """
     if stage == FIT:
-        repairs = candidates.lawful(states, options, rules) if options.n_init > 1 else ()
-        return candidates.in_order((*states, *repairs), options)
+        repairs = candidates.repair_starts(states, options, rules) if options.n_init > 1 else ()
+        return candidates.sort_by_model((*states, *repairs), options)
     if stage == REPAIR:
         return tuple(_best_starts(states, 1))
     chosen = _best_starts(states, _ROUNDS[stage].n_kept) if stage in _ROUNDS else states
-    others = candidates.relocated(chosen, options, rules) if stage == _LAST_FROM_SCRATCH else ()
+    others = (
+        candidates.split_merge_starts(chosen, options, rules) if stage == _LAST_FROM_SCRATCH else ()
+    )
     carried = tuple(
         FitState(state.candidate, state.parameters, search=state.search.carried_over())
         for state in chosen
     )
-    return candidates.in_order((*carried, *others), options)
+    return candidates.sort_by_model((*carried, *others), options)
 
 
-def weighty(profile: Profile) -> tuple[Array, Array | None]:
+def positive_weight_sample(profile: Profile) -> tuple[Array, Array | None]:
     """The sample's rows that have weight, and the weights; all, as equals, if none has."""
     rows, weights = profile.sample, profile.sample_weights
     if weights is None or not weights.any():
@@ -153,7 +155,7 @@ def weighty(profile: Profile) -> tuple[Array, Array | None]:
     return rows[weights > 0], weights[weights > 0]
 
 
-def few(profile: Profile) -> tuple[Array, Array]:
+def start_sample(profile: Profile) -> tuple[Array, Array]:
     """The sample's rows, about the mean, that starts are made from and first tried on.
 
     Returns
@@ -169,7 +171,7 @@ def few(profile: Profile) -> tuple[Array, Array]:
 
 def _some(profile: Profile, n_rows: int) -> tuple[Array, Array, bool]:
     """About as many rows, distinct, and their weights; and whether they are all that count."""
-    rows, weights = weighty(profile)
+    rows, weights = positive_weight_sample(profile)
     every = max(1, len(rows) // n_rows)
     step = slice(None, None, every)
     distinct, places = np.unique(rows[step], axis=0, return_inverse=True)

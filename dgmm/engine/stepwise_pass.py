@@ -9,13 +9,13 @@ from dgmm.engine import blas
 from dgmm.engine.block import Block
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import PassFinished
-from dgmm.engine.in_memory import HeldRows
-from dgmm.engine.passes import Reader
+from dgmm.engine.in_memory import InMemoryRows
+from dgmm.engine.passes import PassRunner
 from dgmm.engine.row_checks import (
-    bad_weights_of,
-    refuse_bad_weights,
-    refuse_non_finite,
-    refuse_too_far,
+    check_finite,
+    check_overflow,
+    check_weights,
+    find_bad_weights,
 )
 from dgmm.errors import DataError
 from dgmm.mixture.density import assign
@@ -32,7 +32,7 @@ _STRETCH_ROWS = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Folded:
+class StepwiseResult:
     """Where rows have led a mixture.
 
     Attributes
@@ -49,7 +49,9 @@ class Folded:
 
 
 @blas.single_thread()
-def fold(reader: Reader, state: StepwiseState, rules: StepRules, start: int = 0) -> Folded:
+def run_stepwise(
+    reader: PassRunner, state: StepwiseState, rules: StepRules, start: int = 0
+) -> StepwiseResult:
     """Fold all rows from one on into a mixture, stretch by stretch.
 
     What a stretch says depends on the parameters that the one before has led to. So that there is
@@ -58,7 +60,7 @@ def fold(reader: Reader, state: StepwiseState, rules: StepRules, start: int = 0)
 
     Parameters
     ----------
-    reader : Reader
+    reader : PassRunner
     state : StepwiseState
     rules : StepRules
     start : int, optional
@@ -82,16 +84,18 @@ def fold(reader: Reader, state: StepwiseState, rules: StepRules, start: int = 0)
             total, weight = total + moments.log_likelihood, weight + moments.total_weight
         mean = total / weight if weight > 0 else np.nan
         reader.observer(PassFinished("fold", index, seconds, stretch.n_rows, 1, mean))
-    return Folded(state, total / weight if weight > 0 else np.nan)
+    return StepwiseResult(state, total / weight if weight > 0 else np.nan)
 
 
-def _stretches(dataset: Dataset | HeldRows, start: int) -> Iterator[tuple[int, Dataset | HeldRows]]:
+def _stretches(
+    dataset: Dataset | InMemoryRows, start: int
+) -> Iterator[tuple[int, Dataset | InMemoryRows]]:
     """Consecutive blocks, and the first row of each lot."""
-    if isinstance(dataset, HeldRows):
+    if isinstance(dataset, InMemoryRows):
         for first in range(start, dataset.n_rows, _STRETCH_ROWS):
             rows = slice(first, first + _STRETCH_ROWS)
             weights = None if dataset.weights is None else dataset.weights[rows]
-            yield first, HeldRows(dataset.rows[rows], weights)
+            yield first, InMemoryRows(dataset.rows[rows], weights)
         return
     left = dataset.between(start)
     for block in range(0, left.n_blocks, _STRETCH_BLOCKS):
@@ -129,13 +133,13 @@ class _Seen:
 
 def _see_block(task: _Task, block: Block) -> _Seen:
     block = replace(block, start=task.start + block.start)
-    refuse_bad_weights(bad_weights_of(block))
-    refuse_non_finite(block, 0, block.rows, block.complete)
+    check_weights(find_bad_weights(block))
+    check_finite(block, 0, block.rows, block.complete)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
         statistics = packed_models.accumulate(task.packed, block.rows, block.weights)
         frame = Frame.of(block.rows, block.weights, task.packed.origin)
         if not (np.isfinite(statistics.log_likelihood).all() and np.isfinite(frame.scatter).all()):
-            refuse_too_far(block, 0, assign(task.mixture, block.rows), block.complete)
+            check_overflow(block, 0, assign(task.mixture, block.rows), block.complete)
             raise DataError(
                 f"Rows {block.start} to {block.start + block.n_rows - 1} have weights by which the "
                 "squares of their values do not fit into float64. Use smaller weights."

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from dgmm.engine.events import ignore
 from dgmm.engine.execution import LocalExecution
-from dgmm.engine.in_memory import HeldRows
-from dgmm.engine.passes import Reader, e_step
+from dgmm.engine.in_memory import InMemoryRows
+from dgmm.engine.passes import PassRunner, e_step
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.fisher_metric import flattened, largest_share
@@ -22,12 +22,12 @@ _LARGEST_SHARE = 0.5  # of any weight or variance that a leap may take: farther 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StandIn:
+class SampleSurrogate:
     """A sample that stands for all rows near a mixture at which both have been evaluated.
 
     Attributes
     ----------
-    rows : HeldRows
+    rows : InMemoryRows
         Relative to the mean of all rows.
     frame : Frame
         Of the sample.
@@ -35,7 +35,7 @@ class StandIn:
         Of the fit to all rows.
     """
 
-    rows: HeldRows
+    rows: InMemoryRows
     frame: Frame
     rules: Rules
 
@@ -58,7 +58,7 @@ class StandIn:
             the top is too long, a component has too few rows in the sample, or an earlier leap
             has lost likelihood.
         """
-        reader = Reader(self.rows, LocalExecution(), ignore)
+        reader = PassRunner(self.rows, LocalExecution(), ignore)
         rules = replace(
             self.rules, tol=_TOL * self.rules.tol, max_iter=_MOST_STEPS, keep_degenerate=False
         )

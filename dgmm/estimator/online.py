@@ -10,8 +10,8 @@ from dgmm.engine import stepwise_pass
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Observer
 from dgmm.engine.execution import Execution
-from dgmm.engine.in_memory import HeldRows
-from dgmm.engine.passes import Reader
+from dgmm.engine.in_memory import InMemoryRows
+from dgmm.engine.passes import PassRunner
 from dgmm.errors import ConfigurationError, DataError
 from dgmm.estimator import arguments, attributes, starting_values
 from dgmm.estimator.containers.arrays import NumpyTable
@@ -83,12 +83,12 @@ class OnlineMixture(ScoringMixture):
         table, _ = self._checked(X)
         execution = arguments.execution(is_lazy=table.is_lazy)
         observer = narrator(self.verbose, self.verbose_interval)
-        self._fold(Reader(_rows(table, sample_weight), execution, observer))
+        self._fold(PassRunner(_rows(table, sample_weight), execution, observer))
         if self.status_ == Status.DEGENERATE.value and not self.reg_covar:
             warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=2)
         return self
 
-    def _fold(self, reader: Reader, start: int = 0) -> None:
+    def _fold(self, reader: PassRunner, start: int = 0) -> None:
         """Fold in the rows of a reader from one on."""
         mixture = self._mixture()
         self._check_shape(mixture)
@@ -96,7 +96,7 @@ class OnlineMixture(ScoringMixture):
         rules = StepRules(arguments.decay(self.learning_decay), self.reg_covar, origin)
         relative = mixture.translated(-origin)
         state = StepwiseState.of(relative, rules, *attributes.seen(self))
-        folded = stepwise_pass.fold(reader, state, rules, start)
+        folded = stepwise_pass.run_stepwise(reader, state, rules, start)
         if folded.state.n_steps > state.n_steps:  # some row has weight
             is_collapsed = folded.state.is_degenerate(rules)
             attributes.follow(self, folded.state, origin, folded.log_likelihood, is_collapsed)
@@ -115,13 +115,13 @@ class OnlineMixture(ScoringMixture):
             raise ConfigurationError(message)
 
 
-def _rows(table: Table, sample_weight: Any) -> Dataset | HeldRows:
+def _rows(table: Table, sample_weight: Any) -> Dataset | InMemoryRows:
     """What is to be read: by Dask, or by threads of this process where it is in memory."""
     dataset = table.dataset(sample_weight)
     if not isinstance(table, NumpyTable):
         return dataset
     weights = dataset.weights
-    return HeldRows(
+    return InMemoryRows(
         table.values, None if weights is None else weights.compute(scheduler="synchronous")
     )
 
@@ -147,4 +147,4 @@ def fold_in(
             "same order."
         )
         raise DataError(message)
-    mixture._fold(Reader(dataset, execution, observer), start)
+    mixture._fold(PassRunner(dataset, execution, observer), start)

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import silhouette_score
 
 from dgmm.engine.profile import Profile
-from dgmm.engine.sampling import sampled
+from dgmm.engine.sampling import sample_mask
 from dgmm.errors import ConfigurationError
 from dgmm.estimator.row_outputs import LABEL, evaluate
 from dgmm.mixture.parameters import Parameters
@@ -50,7 +50,7 @@ def rows_to_compare(profile: Profile, seed: int) -> Array:
     rows, weights = profile.sample, profile.sample_weights
     if weights is not None:
         rows = rows[weights > 0]
-    return rows[sampled(seed, 0, len(rows), _MOST_ROWS / max(1, len(rows)))]
+    return rows[sample_mask(seed, 0, len(rows), _MOST_ROWS / max(1, len(rows)))]
 
 
 def mean_silhouette(mixture: Parameters, rows: Array) -> float:

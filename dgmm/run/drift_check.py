@@ -3,11 +3,11 @@
 import logging
 from typing import Any
 
-from dgmm.engine.comparison import Side, compare
+from dgmm.engine.comparison import ComparedMixture, compare
 from dgmm.engine.events import Observer
 from dgmm.engine.fit import Fit, rules_for
 from dgmm.engine.fit_options import FitOptions
-from dgmm.engine.stages import weighty
+from dgmm.engine.stages import positive_weight_sample
 from dgmm.errors import HeldBackError
 from dgmm.io.results.drift_arrays import read_drift
 from dgmm.io.results.layout import run_name, run_path
@@ -49,17 +49,17 @@ def compared(
     if earlier is None or goes_on.older is None:
         return None
     profile = fitted.profile.prepared(fitted.preparation)
-    rows, weights = weighty(profile)
+    rows, weights = positive_weight_sample(profile)
     newer, origin = goes_on.sweep.best, profile.mean
     n_older = max(1, earlier.attributes["n_samples"] - earlier.attributes.get("n_missing", 0))
     drift = compare(
-        Side(
+        ComparedMixture(
             goes_on.older.translated(-origin),
             earlier.labelling.labels,
             n_older,
             earlier.sweep.best.status,
         ),
-        Side(
+        ComparedMixture(
             newer.parameters.translated(-origin),
             goes_on.labelling.labels,
             profile.n_rows,

@@ -6,8 +6,8 @@ from typing import Any
 
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
-from dgmm.engine.passes import Reader
-from dgmm.engine.stages import weighty
+from dgmm.engine.passes import PassRunner
+from dgmm.engine.stages import positive_weight_sample
 from dgmm.io.results import commit
 from dgmm.io.results.assignment_schema import Wanted
 from dgmm.io.results.checkpoint import Checkpoint
@@ -146,11 +146,11 @@ def _complete(
             checkpoint.keep,
         )
         goes_on = continued(fitted, prepared.earlier)
-        reader = Reader(prepared.dataset, cluster.execution, ledger, fitted.profile.checksums)
+        reader = PassRunner(prepared.dataset, cluster.execution, ledger, fitted.profile.checksums)
         facts, components = _assigned(
             configuration.output, prepared, fitted, goes_on, reader, checkpoint, path
         )
-    counts = multiplicities(weighty(fitted.profile)[0])
+    counts = multiplicities(positive_weight_sample(fitted.profile)[0])
     drift = compared(
         prepared.earlier, goes_on, fitted, counts, prepared.options, configuration.drift, ledger
     )
@@ -186,7 +186,7 @@ def _assigned(
     prepared: Preparation,
     fitted: Fit,
     goes_on: Continued,
-    reader: Reader,
+    reader: PassRunner,
     checkpoint: Checkpoint,
     path: Place,
 ) -> tuple[dict[str, Any], Components]:

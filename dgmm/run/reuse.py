@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dgmm.engine.assignment import Assigned, Origin
+from dgmm.engine.assignment import AssignmentSummary, BlockProvenance
 from dgmm.engine.dataset import Dataset
 from dgmm.errors import InputNotFoundError
 from dgmm.io.results.layout import run_name
@@ -86,7 +86,7 @@ def _as_run(result: Result) -> Run:
 
 
 def facts_of(
-    assigned: Assigned, basis: dict[str, str], base: Base | None, dataset: Dataset
+    assigned: AssignmentSummary, basis: dict[str, str], base: Base | None, dataset: Dataset
 ) -> dict[str, Any]:
     """What a score says of the run that it could build on; changed and lost blocks are logged.
 
@@ -97,7 +97,7 @@ def facts_of(
         run or None, and the basis.
     """
     n_rows = zip(dataset.rows.chunks[0], assigned.origins, strict=True)
-    n_new = sum(int(n) for n, origin in n_rows if origin is not Origin.KNOWN)
+    n_new = sum(int(n) for n, origin in n_rows if origin is not BlockProvenance.KNOWN)
     is_built = base is not None and n_new < assigned.n_rows
     if base is not None and (is_built or base.is_expected):
         _tell(assigned.origins, base, dataset)
@@ -105,16 +105,16 @@ def facts_of(
     return {BASIS: basis, "n_new": n_new, "built_on": built_on}
 
 
-def _tell(origins: tuple[Origin, ...], base: Base, dataset: Dataset) -> None:
-    n_known = origins.count(Origin.KNOWN)
+def _tell(origins: tuple[BlockProvenance, ...], base: Base, dataset: Dataset) -> None:
+    n_known = origins.count(BlockProvenance.KNOWN)
     if n_known:
         text = "built on the run %s: %d of %d blocks are as they were"
         logger.info(text, base.run.run_id, n_known, len(origins))
-    elif Origin.LOST not in origins:
-        _tell_why_not(base.run.run_id, "rows" if Origin.CHANGED in origins else _BOUNDS)
-    for origin in (Origin.CHANGED, Origin.LOST):
+    elif BlockProvenance.LOST not in origins:
+        _tell_why_not(base.run.run_id, "rows" if BlockProvenance.CHANGED in origins else _BOUNDS)
+    for origin in (BlockProvenance.CHANGED, BlockProvenance.LOST):
         found = [block for block, its in enumerate(origins) if its is origin]
-        if found and (n_known or origin is Origin.LOST):
+        if found and (n_known or origin is BlockProvenance.LOST):
             rows = ", ".join(_places(found, dataset))
             logger.warning("%s are assigned anew: %s (%s)", rows, origin.value, base.run.path)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from dgmm.engine.assignment import Assigned, Origin, assign_all
-from dgmm.engine.passes import Reader
+from dgmm.engine.assignment import AssignmentSummary, BlockProvenance, assign_all
+from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
 from dgmm.errors import StorageError
 from dgmm.io.grid import Grid, Region, n_samples_in
@@ -59,7 +59,7 @@ def sampled(
 
 
 def assign_rows(
-    reader: Reader,
+    reader: PassRunner,
     mixture: Parameters,
     preparation: Preparation | None,
     source: Source,
@@ -68,14 +68,14 @@ def assign_rows(
     checkpoint: Checkpoint,
     path: Place,
     base: Place | None = None,
-) -> Assigned:
+) -> AssignmentSummary:
     """Write the assignments that are not there yet, and the coordinates; all rows are read.
 
     What is found of every block is kept with them.
 
     Parameters
     ----------
-    reader : Reader
+    reader : PassRunner
     mixture : Parameters
     preparation : Preparation, or None
     source : Source
@@ -185,26 +185,28 @@ class BlockMemory:
     shape: tuple[int, int]
     base: Place | None
 
-    def recall(self, start: int, n_rows: int, checksum: int) -> Assigned | Origin:
+    def recall(self, start: int, n_rows: int, checksum: int) -> AssignmentSummary | BlockProvenance:
         """What the earlier run has found of a block, whose assignments are taken over."""
         if self.base is None:
-            return Origin.NEW
+            return BlockProvenance.NEW
         grid, writer = self.writer.grid, self.writer
         number = grid.number(start)
         try:
             kept = read_block(self.base, number, len(grid.dims), self.shape)
         except StorageError:
-            return Origin.LOST
+            return BlockProvenance.LOST
         if kept is None or kept.region != grid.region(number):
-            return Origin.NEW
+            return BlockProvenance.NEW
         if kept.checksum != checksum:
-            return Origin.CHANGED
+            return BlockProvenance.CHANGED
         for first, stop in writer.parts(start, n_rows):
             if not (writer.has(first, stop) or writer.take(self.base, first)):
-                return Origin.LOST
-        return Assigned(n_rows, (checksum,), kept.sums, kept.log_likelihood, (Origin.KNOWN,))
+                return BlockProvenance.LOST
+        return AssignmentSummary(
+            n_rows, (checksum,), kept.sums, kept.log_likelihood, (BlockProvenance.KNOWN,)
+        )
 
-    def keep(self, start: int, found: Assigned) -> None:
+    def keep(self, start: int, found: AssignmentSummary) -> None:
         """Keep what was found of a block."""
         number, (checksum,) = self.writer.grid.number(start), found.checksums
         region = self.writer.grid.region(number)

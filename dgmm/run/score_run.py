@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dgmm.engine.assignment import Assigned
+from dgmm.engine.assignment import AssignmentSummary
 from dgmm.engine.events import Observer, ignore
-from dgmm.engine.passes import Reader
+from dgmm.engine.passes import PassRunner
 from dgmm.io.results import commit
 from dgmm.io.results.assignment_schema import Wanted
 from dgmm.io.results.checkpoint import Checkpoint
@@ -173,7 +173,7 @@ def _complete(
     base = base_for(output, result, basis, resolved(configuration)["input"]["path"])
     with open_cluster(configuration.cluster, configuration.concealment) as cluster:
         check_memory(prepared, cluster.capacity)
-        reader = Reader(prepared.dataset, cluster.execution, observer)
+        reader = PassRunner(prepared.dataset, cluster.execution, observer)
         assigned = assign_rows(
             reader,
             mixture,
@@ -205,7 +205,7 @@ def _complete(
     commit.commit_run(run, contents)
 
 
-def _facts(result: Result, assigned: Assigned) -> dict[str, Any]:
+def _facts(result: Result, assigned: AssignmentSummary) -> dict[str, Any]:
     weight = float(assigned.sums.sizes.sum())
     return {
         "kind": "score",

@@ -17,7 +17,7 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.engine.comparison import Side, compare, refitted
+from dgmm.engine.comparison import ComparedMixture, compare, refit
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
@@ -71,9 +71,9 @@ def one_night(older: Parameters, n_before: int, rows: Array) -> Drift:
     """A comparison with the optimum near the older mixture, as a warm fit finds it."""
     rules, origin = rules_for(rows), rows.mean(axis=0)
     older = older.translated(-origin)
-    newer = refitted(older, rows - origin, None, rules)
+    newer = refit(older, rows - origin, None, rules)
     labels = tuple(range(older.n_components))
-    sides = Side(older, labels, n_before), Side(newer, labels, len(rows))
+    sides = ComparedMixture(older, labels, n_before), ComparedMixture(newer, labels, len(rows))
     return compare(*sides, rows - origin, None, rules, LIMITS)
 
 
@@ -110,7 +110,7 @@ def p_value(case: Case, night: int) -> float:
         before, now = (in_runs(rows, case.run_length, rng) for rows in (before, now))
     origin = before.mean(axis=0)
     start = truth.translated(-origin)
-    older = refitted(start, before - origin, None, rules_for(before)).translated(origin)
+    older = refit(start, before - origin, None, rules_for(before)).translated(origin)
     now[:, 0] += case.shift
     found = one_night(older, case.n_before // case.run_length, now).test
     return 1.0 if found is None else found.p_value
@@ -164,8 +164,8 @@ def measured(n_components: int, n_features: int, apart: float, offset: float) ->
         found = Labelling.first(older.n_components).followed(align(older, newer)).labels
         origin = rows.mean(axis=0)
         sides = (
-            Side(older.translated(-origin), labels, N_ROWS),
-            Side(newer.translated(-origin), found, N_ROWS, status),
+            ComparedMixture(older.translated(-origin), labels, N_ROWS),
+            ComparedMixture(newer.translated(-origin), found, N_ROWS, status),
         )
         drift = compare(*sides, rows - origin, None, rules_for(rows), LIMITS)
         of = drift.components

@@ -8,7 +8,7 @@ import numpy as np
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import ignore
 from dgmm.engine.execution import LocalExecution
-from dgmm.engine.passes import Reader
+from dgmm.engine.passes import PassRunner
 
 SYNCHRONOUS = LocalExecution("synchronous")
 
@@ -42,7 +42,7 @@ def dataset_of(rows, chunks=None, weights=None):
 
 
 def reader_of(dataset, observer=ignore, execution=SYNCHRONOUS):
-    return Reader(dataset, execution, observer)
+    return PassRunner(dataset, execution, observer)
 
 
 def bounds_of(chunks):

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from dgmm.engine.assignment import Origin, assign_all
+from dgmm.engine.assignment import BlockProvenance, assign_all
 from dgmm.engine.execution import LocalExecution
 from dgmm.mixture.parameters import Parameters
 from tests.engine.pieces import Pieces
@@ -25,11 +25,11 @@ class Remembered:
     def recall(self, start, n_rows, checksum):
         found = self._earlier.get(start)
         if found is None:
-            return Origin.NEW
+            return BlockProvenance.NEW
         assert found.n_rows == n_rows
         if found.checksums != (checksum,):
-            return Origin.CHANGED
-        return replace(found, origins=(Origin.KNOWN,))
+            return BlockProvenance.CHANGED
+        return replace(found, origins=(BlockProvenance.KNOWN,))
 
     def keep(self, start, found):
         self.kept[start] = found
@@ -56,8 +56,10 @@ def test_known_blocks_are_not_assigned_again_and_leave_the_sums_their_bits(execu
     outcome, written = assigned(BLOCKS, Remembered(before.kept))
     new = range(BLOCKS - 6, BLOCKS)
     assert written == {2, *new}
-    assert [outcome.origins[i] for i in (2, *new)] == [Origin.CHANGED] + [Origin.NEW] * 6
-    assert outcome.origins.count(Origin.KNOWN) == BLOCKS - 7
+    assert [outcome.origins[i] for i in (2, *new)] == [BlockProvenance.CHANGED] + [
+        BlockProvenance.NEW
+    ] * 6
+    assert outcome.origins.count(BlockProvenance.KNOWN) == BLOCKS - 7
     scratch, written = assigned(BLOCKS, Remembered())
     assert len(written) == BLOCKS
     assert outcome.checksums == scratch.checksums

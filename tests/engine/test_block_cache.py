@@ -7,7 +7,7 @@ import distributed
 import numpy as np
 import pytest
 
-from dgmm.engine.block_cache import Keeping
+from dgmm.engine.block_cache import BlockCache
 from dgmm.engine.events import PassStarted, ignore
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.memory import Projection
@@ -124,7 +124,7 @@ def test_blocks_are_read_again_until_there_is_room(stored, address):
 
     dataset = dataset_of(stored, CHUNKS)
     with open_cluster(address) as cluster:
-        cluster.execution.keeping = Keeping(has_room)
+        cluster.execution.block_cache = BlockCache(has_room)
         outcome(dataset, cluster.execution)
     assert sorted(stored.reads) == sorted(3 * READ_ONCE)
     assert n_asked == 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dgmm.engine import comparison, in_memory
-from dgmm.engine.comparison import Side, compare, refitted
+from dgmm.engine.comparison import ComparedMixture, compare, refit
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.drift.decision import Limits, Verdict
 from dgmm.mixture.drift.predictive_test import is_held_out, stretches
@@ -38,15 +38,17 @@ def rules_for(rows):
 def night(rows, weights=None, status=Status.CONVERGED, older_status=Status.CONVERGED):
     """A comparison of the truth with the optimum near it."""
     rules = rules_for(rows)
-    newer = refitted(TRUTH, rows, weights, rules)
-    older = Side(TRUTH, LABELS, 10**6, older_status)
-    return compare(older, Side(newer, LABELS, len(rows), status), rows, weights, rules, LIMITS)
+    newer = refit(TRUTH, rows, weights, rules)
+    older = ComparedMixture(TRUTH, LABELS, 10**6, older_status)
+    return compare(
+        older, ComparedMixture(newer, LABELS, len(rows), status), rows, weights, rules, LIMITS
+    )
 
 
 def test_a_refit_is_the_optimum_of_the_rows_it_is_given():
     rows = rows_of(TRUTH, 4_000, seed=0)
-    found = refitted(TRUTH, rows, None, rules_for(rows))
-    again = refitted(found, rows, None, rules_for(rows))
+    found = refit(TRUTH, rows, None, rules_for(rows))
+    again = refit(found, rows, None, rules_for(rows))
     np.testing.assert_allclose(found.means, again.means, atol=0.02)
     assert np.abs(found.means - TRUTH.means).max() < 0.2
     assert found.weights.sum() == pytest.approx(1.0)
@@ -55,8 +57,8 @@ def test_a_refit_is_the_optimum_of_the_rows_it_is_given():
 def test_a_weight_of_two_is_a_row_twice():
     rows = rows_of(TRUTH, 2_000, seed=1)
     weights = np.random.default_rng(1).integers(1, 4, len(rows)).astype(float)
-    found = refitted(TRUTH, rows, weights, rules_for(rows))
-    repeated = refitted(TRUTH, np.repeat(rows, weights.astype(int), axis=0), None, rules_for(rows))
+    found = refit(TRUTH, rows, weights, rules_for(rows))
+    repeated = refit(TRUTH, np.repeat(rows, weights.astype(int), axis=0), None, rules_for(rows))
     np.testing.assert_allclose(found.means, repeated.means, rtol=1e-6, atol=1e-6)
 
 
@@ -66,10 +68,10 @@ def test_a_refit_never_sees_the_rows_it_is_tested_on(monkeypatch):
 
     def watched(mixture, rows, *arguments):
         seen.append(rows)
-        return refitted(mixture, rows, *arguments)
+        return refit(mixture, rows, *arguments)
 
-    monkeypatch.setattr(comparison, "refitted", watched)
-    compare(*[Side(TRUTH, LABELS, 1_000)] * 2, rows, None, rules_for(rows), LIMITS)
+    monkeypatch.setattr(comparison, "refit", watched)
+    compare(*[ComparedMixture(TRUTH, LABELS, 1_000)] * 2, rows, None, rules_for(rows), LIMITS)
     np.testing.assert_array_equal(seen[0], rows[~is_held_out(stretches(1_000))])
     assert len(seen[0]) == 800
 
@@ -111,7 +113,7 @@ def test_a_few_rows_of_a_new_kind_are_let_through_however_far_they_are():
             np.vstack([TRUTH.means, [far, far + 1]]),
             np.concatenate([TRUTH.covariances, 9 * np.eye(2)[None]]),
         )
-        sides = Side(TRUTH, LABELS, 10**6), Side(newer, (*LABELS, 3), 5_000)
+        sides = ComparedMixture(TRUTH, LABELS, 10**6), ComparedMixture(newer, (*LABELS, 3), 5_000)
         found = compare(*sides, rows, None, rules_for(rows), LIMITS)
         assert found.verdict is Verdict.CHANGED
         assert any("appeared: 3 (0.05)" in reason for reason in found.reasons)
@@ -134,8 +136,8 @@ def test_a_mixture_that_became_unsound_is_broken_and_one_that_always_was_is_not(
 def test_few_rows_are_no_reason_to_fail(n_rows):
     rows = rows_of(TRUTH, n_rows, seed=10)
     found = compare(
-        Side(TRUTH, LABELS, 100),
-        Side(TRUTH, LABELS, n_rows),
+        ComparedMixture(TRUTH, LABELS, 100),
+        ComparedMixture(TRUTH, LABELS, n_rows),
         rows,
         None,
         rules_for(rows_of(TRUTH, 99, 1)),
@@ -147,8 +149,8 @@ def test_few_rows_are_no_reason_to_fail(n_rows):
 
 def test_rows_beyond_every_density_are_broken_in_finite_numbers():
     rows = rows_of(TRUTH, 1_000, seed=12)
-    far = Side(TRUTH.translated(np.array([1e170, 0.0])), (7, 8, 9), 100)
-    found = compare(far, Side(TRUTH, LABELS, 1_000), rows, None, rules_for(rows), LIMITS)
+    far = ComparedMixture(TRUTH.translated(np.array([1e170, 0.0])), (7, 8, 9), 100)
+    found = compare(far, ComparedMixture(TRUTH, LABELS, 1_000), rows, None, rules_for(rows), LIMITS)
     assert found.verdict is Verdict.BROKEN
     assert np.isfinite(
         [found.prediction.older.mean, found.prediction.difference.standard_error]

@@ -6,7 +6,7 @@ import pytest
 from dgmm.engine.events import PassFinished, PassStarted, Resumed
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
-from dgmm.engine.fit_progress import Progress
+from dgmm.engine.fit_progress import FitProgress
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 
 OPTIONS = FitOptions(
@@ -43,7 +43,7 @@ def bits(found):
 @pytest.fixture(scope="module")
 def whole():
     """The bits of a fit, and all the progress that it gave to be kept."""
-    kept: list[Progress] = []
+    kept: list[FitProgress] = []
     return bits(fit(data(), OPTIONS, SYNCHRONOUS, keep=kept.append)), kept
 
 

@@ -10,7 +10,7 @@ from dgmm.engine.block import Block
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import ignore
 from dgmm.engine.fit import FitOptions, fit
-from dgmm.engine.passes import Reader
+from dgmm.engine.passes import PassRunner
 from dgmm.errors import DataError
 from dgmm.mixture.density import assign
 from tests.engine.pieces import Pieces
@@ -73,7 +73,7 @@ def test_rows_that_are_left_out_keep_their_place_in_the_assignments():
         labels[part], log_density[part] = assignment.labels, assignment.log_density
 
     lazy = Dataset.from_array(in_blocks(rows, chunks), missing="drop")
-    reader = Reader(lazy, SYNCHRONOUS, ignore, found.profile.checksums)
+    reader = PassRunner(lazy, SYNCHRONOUS, ignore, found.profile.checksums)
     assert assignment.assign_all(reader, mixture, Pieces(write, 25)).n_rows == len(rows)
     whole = ~np.isnan(rows).any(axis=1)
     expected = assign(mixture, rows[whole])

@@ -187,10 +187,10 @@ def test_changed_weights_end_the_fit_too():
 def test_rows_that_changed_since_the_profile_are_not_assigned_in_silence():
     rows = clumps()
     reader = reader_of(dataset_of(rows, (100, 140)))
-    checksums = passes.profile(reader, passes.SampleRule(0, 0.0)).checksums
+    checksums = passes.profile(reader, passes.SamplingSpec(0, 0.0)).checksums
     other = rows.copy()
     other[120] += 1
-    reader = passes.Reader(dataset_of(other, (100, 140)), SYNCHRONOUS, events.ignore, checksums)
+    reader = passes.PassRunner(dataset_of(other, (100, 140)), SYNCHRONOUS, events.ignore, checksums)
     with pytest.raises(InputChangedError, match=r"Rows 100 to 239"):
         assignment.assign_all(reader, some_mixture(rows), Pieces(ignore_assignment, 30))
 

@@ -17,7 +17,7 @@ from dgmm.engine.events import ignore
 from dgmm.engine.execution import ClusterExecution, LocalExecution
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.memory import Projection
-from dgmm.engine.passes import Reader
+from dgmm.engine.passes import PassRunner
 from dgmm.errors import DataError
 from dgmm.mixture.kernels import packed_models
 from dgmm.run.clusters import open_cluster
@@ -86,7 +86,7 @@ def everything(execution, folder):
         results["profile", field] = bits(getattr(found.profile, field))
     results["profile", "checksums"] = found.profile.checksums
     results["best"] = found.sweep.best.candidate
-    reader = Reader(dataset, execution, ignore, found.profile.checksums)
+    reader = PassRunner(dataset, execution, ignore, found.profile.checksums)
     mixture = found.sweep.results[1].parameters
     assigned = assignment.assign_all(reader, mixture, Pieces(partial(save, folder), 20))
     results["assigned"] = (assigned.n_rows, assigned.checksums)

@@ -31,7 +31,7 @@ def profile():
 def rules_of(stage, profile, options):
     regularization = Regularization.for_data(profile.covariance, profile.mean)
     rules = Rules(1e-6, 100, regularization, profile.covariance)
-    return stages.on_sample(stage, profile, options, rules, ignore).rules
+    return stages.sample_stage(stage, profile, options, rules, ignore).rules
 
 
 def test_starts_from_scratch_are_not_accelerated_and_those_carried_far_are(profile):
@@ -58,8 +58,8 @@ def test_a_sample_guides_where_it_is_a_quarter_of_the_rows_or_less(profile, n_sa
     some = replace(profile, sample=profile.sample[:n_sampled])
     regularization = Regularization.for_data(profile.covariance, profile.mean)
     rules = Rules(1e-6, 100, regularization, profile.covariance)
-    assert (stages.guide(some, rules) is not None) is guides
-    assert stages.guide(some, replace(rules, accelerate=False)) is None
+    assert (stages.surrogate_guide(some, rules) is not None) is guides
+    assert stages.surrogate_guide(some, replace(rules, accelerate=False)) is None
 
 
 # --- the law of likelihoods -------------------------------------------------------------------
@@ -94,7 +94,7 @@ def test_a_model_that_does_worse_than_a_smaller_one_starts_from_it(likelihoods, 
         )
         for k, value in zip((1, 2, 3), likelihoods, strict=True)
     ]
-    made = candidates.lawful(states, options, rules)
+    made = candidates.repair_starts(states, options, rules)
     assert {state.candidate.n_components for state in made} == expected
     assert all(candidates.is_repair(state, options) for state in made)
     assert not any(candidates.is_repair(state, options) for state in states)
@@ -110,7 +110,7 @@ def test_a_sweep_that_breaks_the_law_is_mended_before_it_is_done(monkeypatch):
         del states, options, rules
         return ()
 
-    original = candidates.from_scratch
+    original = candidates.initial_states
 
     def bad(*arguments):
         made = original(*arguments)
@@ -127,10 +127,10 @@ def test_a_sweep_that_breaks_the_law_is_mended_before_it_is_done(monkeypatch):
         covariances = np.broadcast_to(np.cov(rows.T), mixture.covariances.shape)
         return Parameters.from_covariances("full", mixture.weights, means, covariances)
 
-    monkeypatch.setattr(candidates, "from_scratch", bad)
-    monkeypatch.setattr(candidates, "relocated", spoilt)
+    monkeypatch.setattr(candidates, "initial_states", bad)
+    monkeypatch.setattr(candidates, "split_merge_starts", spoilt)
     with monkeypatch.context() as without:
-        without.setattr(candidates, "lawful", spoilt)
+        without.setattr(candidates, "repair_starts", spoilt)
         broken = fit(dataset_of(rows), options, SYNCHRONOUS).sweep.results
     assert broken[1].log_likelihood < broken[0].log_likelihood
     told = []

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dgmm.engine.events import READ_ALL_ROWS
-from dgmm.engine.fit_progress import Progress
+from dgmm.engine.fit_progress import FitProgress
 from dgmm.engine.profile import Profile
 from dgmm.engine.stages import PROFILE
 from dgmm.errors import InputChangedError, StorageError
@@ -139,7 +139,7 @@ class Checkpoint:
         if self._facts.run_id not in before:
             self._write("runs", _Runs((*before, self._facts.run_id)))
 
-    def load(self) -> Progress | None:
+    def load(self) -> FitProgress | None:
         """How far an interrupted run has come; None, and an empty directory, if there was none.
 
         One that had started from another result is none: that of now leads elsewhere.
@@ -171,10 +171,10 @@ class Checkpoint:
         self._profile = checksum
         reached, _ = _read(self._directory, "states", _Reached)
         if reached is None or reached.profile != checksum:
-            return Progress(begun.profile, PROFILE, 1, ())
-        return Progress(begun.profile, reached.stage, reached.n_passes, reached.states)
+            return FitProgress(begun.profile, PROFILE, 1, ())
+        return FitProgress(begun.profile, reached.stage, reached.n_passes, reached.states)
 
-    def keep(self, progress: Progress) -> None:
+    def keep(self, progress: FitProgress) -> None:
         """Bring progress to disk; of passes over the sample, one now and then.
 
         Raises

@@ -8,7 +8,7 @@ from functools import partial
 import dask
 from distributed import Client
 
-from dgmm.engine.block_cache import Keeping
+from dgmm.engine.block_cache import BlockCache
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.memory import Projection
 from dgmm.run.clusters import address, batch, gateway, kubernetes, local, mpi
@@ -74,11 +74,11 @@ def open_cluster(
             capacity = of_threads(cluster)
             yield OpenCluster(LocalExecution("threads", capacity.threads_per_worker), capacity)
             return
-        keeping = None
+        block_cache = None
         if projection is not None and cluster.keep_blocks:
-            keeping = Keeping(lambda client, n: of_workers(client).has_room(projection, n))
+            block_cache = BlockCache(lambda client, n: of_workers(client).has_room(projection, n))
         connect = partial(_connection, cluster, conceal)
-        with lasting(connect, cluster.progress_timeout, keeping) as execution:
+        with lasting(connect, cluster.progress_timeout, block_cache) as execution:
             yield OpenCluster(execution, of_workers(execution.client))
 
 

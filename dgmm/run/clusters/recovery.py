@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from distributed import Client
 
-from dgmm.engine.block_cache import Keeping
+from dgmm.engine.block_cache import BlockCache
 from dgmm.engine.execution import ClusterExecution
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ SETTINGS: dict[str, object] = {
 def lasting(
     connect: Callable[[], AbstractContextManager[Client]],
     patience: float,
-    keeping: Keeping | None = None,
+    block_cache: BlockCache | None = None,
 ) -> Iterator[ClusterExecution]:
     """Open a cluster to compute on, and open it anew whenever it is lost.
 
@@ -41,7 +41,7 @@ def lasting(
         ``connect()`` opens the cluster for the length of a ``with``.
     patience : float
         Seconds, see :class:`dgmm.engine.execution.ClusterExecution`.
-    keeping : Keeping, optional
+    block_cache : BlockCache, optional
         Keeps blocks on the workers of the first cluster.
     """
     with ExitStack() as stack:
@@ -53,7 +53,7 @@ def lasting(
                 logger.warning("The lost cluster could not be closed: %r", error)
             return stack.enter_context(connect())
 
-        yield ClusterExecution(reopen(), patience, reopen, keeping)
+        yield ClusterExecution(reopen(), patience, reopen, block_cache)
 
 
 def environment() -> dict[str, str]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from dgmm.engine.block_cache import Keeping
+from dgmm.engine.block_cache import BlockCache
 from dgmm.errors import TemporaryError
 from dgmm.run.clusters import open_cluster
 from dgmm.run.clusters.recovery import SETTINGS
@@ -57,7 +57,7 @@ def execution():
 @pytest.mark.slow
 def test_workers_that_stand_still_are_replaced(execution, tmp_path, caplog):
     caplog.set_level("INFO", "dgmm")
-    execution.keeping = Keeping(lambda *_: True)
+    execution.block_cache = BlockCache(lambda *_: True)
     impatient = Impatient(execution)
     trap = Trap(tmp_path, 1, freeze)
     assert sum_of_names(execution, Task(0, trap)) == expected_sum()
@@ -67,7 +67,7 @@ def test_workers_that_stand_still_are_replaced(execution, tmp_path, caplog):
     assert not impatient.stopped[0].is_running()
     assert "no task began or ended for 3 s" in caplog.text
     assert caplog.text.count("Keeping") == 1
-    assert execution.keeping is None  # what is left is read as it is needed
+    assert execution.block_cache is None  # what is left is read as it is needed
     assert caplog.text.index("trying new ones") < caplog.text.index("opening the cluster anew")
 
 

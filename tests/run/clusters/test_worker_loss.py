@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from dgmm.engine import assignment
-from dgmm.engine.block_cache import Keeping
+from dgmm.engine.block_cache import BlockCache
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import BlocksDone, PassStarted, ignore
 from dgmm.engine.execution import ClusterExecution
 from dgmm.engine.fit import FitOptions, fit
-from dgmm.engine.passes import Reader
+from dgmm.engine.passes import PassRunner
 from dgmm.errors import DataError
 from dgmm.run.clusters import open_cluster
 from dgmm.run.clusters.recovery import SETTINGS
@@ -79,7 +79,7 @@ def test_all_workers_may_die_at_once_and_again_while_they_come_back(execution):
     assert len(killed) == 2
 
 
-KEEPING = Keeping(lambda *_: True)
+KEEPING = BlockCache(lambda *_: True)
 OPTIONS = FitOptions((("full", 2), ("diag", 3)), n_init=1, tol=1e-12, max_iter=3, sample_rows=300)
 
 
@@ -97,7 +97,7 @@ def digest(dataset: Dataset, execution, folder, observer=ignore) -> tuple[str, .
     """The bits of a profile, a sweep and the assignments."""
     folder.mkdir(exist_ok=True)
     found = fit(dataset, OPTIONS, execution, observer)
-    reader = Reader(dataset, execution, observer, found.profile.checksums)
+    reader = PassRunner(dataset, execution, observer, found.profile.checksums)
     mixture = found.sweep.best.parameters
     assignment.assign_all(reader, mixture, Pieces(partial(save, folder), 40))
     values = [found.profile.mean, found.profile.scatter, found.profile.sample]
@@ -130,7 +130,7 @@ class Assassin:
 
 
 @pytest.mark.parametrize(
-    ("n_kills", "keeping"),
+    ("n_kills", "block_cache"),
     [
         (3, KEEPING),
         pytest.param(300, KEEPING, marks=pytest.mark.slow),
@@ -138,9 +138,9 @@ class Assassin:
     ],
 )
 @pytest.mark.timeout(7200)
-def test_fits_keep_their_bits_whenever_workers_die(n_kills, keeping, execution, tmp_path):
+def test_fits_keep_their_bits_whenever_workers_die(n_kills, block_cache, execution, tmp_path):
     dataset = clumps()
-    execution.keeping = keeping
+    execution.block_cache = block_cache
     expected = digest(dataset, SYNCHRONOUS, tmp_path / "expected")
     assert len(expected) > 40
     assassin = Assassin(n_kills)
@@ -150,8 +150,8 @@ def test_fits_keep_their_bits_whenever_workers_die(n_kills, keeping, execution, 
         n_fits += 1
         logging.info("%d workers killed in %d fits", assassin.n_kills, n_fits)
     assert assassin.n_kills == n_kills
-    assert execution.keeping is keeping  # it goes on after the loss of a worker
-    execution.keeping = None
+    assert execution.block_cache is block_cache  # it goes on after the loss of a worker
+    execution.block_cache = None
 
 
 @pytest.fixture(scope="module")
@@ -191,11 +191,11 @@ def deadly_dataset(trap):
 
 def test_a_block_that_ends_workers_before_it_is_kept_is_named(strict_execution, tmp_path):
     trap = Trap(tmp_path, 100)
-    strict_execution.keeping = Keeping(lambda *_: True)
+    strict_execution.block_cache = BlockCache(lambda *_: True)
     with pytest.raises(DataError, match=r"Rows 9 to 11 \(block 3\) end every"):
         fit(deadly_dataset(trap), OPTIONS, strict_execution)
     assert trap.n_caught == 2  # the second time alone
-    assert strict_execution.keeping is None
+    assert strict_execution.block_cache is None
 
 
 def test_a_block_that_is_blamed_for_no_fault_of_its_own_is_computed(strict_execution, tmp_path):
