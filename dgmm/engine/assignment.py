@@ -16,10 +16,10 @@ from dgmm.engine.row_checks import (
     check_weights,
     find_bad_weights,
 )
-from dgmm.mixture.component_summary import ComponentSums, pivots_of
-from dgmm.mixture.density import Assignment, assign
+from dgmm.mixture.component_summary import ComponentStatistics, component_pivots
+from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 
 
 class BlockProvenance(Enum):
@@ -41,7 +41,7 @@ class AssignmentSummary:
         Rows whose assignments are there.
     checksums : tuple of int
         Of the blocks, in order.
-    sums : ComponentSums
+    sums : ComponentStatistics
         Over the rows that count.
     log_likelihood : float
         Weighted sum of their log densities.
@@ -51,7 +51,7 @@ class AssignmentSummary:
 
     n_rows: int
     checksums: tuple[int, ...]
-    sums: ComponentSums
+    sums: ComponentStatistics
     log_likelihood: float
     origins: tuple[BlockProvenance, ...]
 
@@ -80,7 +80,7 @@ class Writer(Protocol):
     def has(self, start: int, stop: int) -> bool:
         """Whether an interrupted call has written this part, which is then not written again."""
 
-    def __call__(self, start: int, assignment: Assignment) -> None:
+    def __call__(self, start: int, assignment: RowPosteriors) -> None:
         """Write the part that begins with this row, again if a worker was lost meanwhile."""
 
 
@@ -113,7 +113,7 @@ class BlockStore(Protocol):
 @dataclass(frozen=True, slots=True, eq=False)
 class _Assigning:
     mixture: Parameters
-    preparation: Preparation | None
+    preparation: FeatureTransform | None
     writer: Writer
     memory: BlockStore | None
 
@@ -130,15 +130,15 @@ def _assign_block(task: _Assigning, block: Block) -> AssignmentSummary:
 
 def _assigned(task: _Assigning, block: Block, origin: BlockProvenance) -> AssignmentSummary:
     check_weights(find_bad_weights(block))
-    pivots = pivots_of(task.mixture, task.preparation)
-    sums, log_likelihood = ComponentSums.zero(*pivots.shape), 0.0
+    pivots = component_pivots(task.mixture, task.preparation)
+    sums, log_likelihood = ComponentStatistics.zero(*pivots.shape), 0.0
     for start, stop in task.writer.parts(block.start, block.n_rows):
         rows, weights, complete = block.part(start - block.start, stop - block.start)
         check_finite(block, start - block.start, rows, complete)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
             assignment = assign(task.mixture, rows, task.preparation)
         check_overflow(block, start - block.start, assignment, complete)
-        sums += ComponentSums.of(rows, weights, assignment, pivots)
+        sums += ComponentStatistics.of(rows, weights, assignment, pivots)
         log_likelihood += assignment.log_likelihood(weights)
         if not task.writer.has(start, stop):
             task.writer(start, assignment if complete is None else assignment.spread(complete))
@@ -149,7 +149,7 @@ def assign_all(
     reader: PassRunner,
     mixture: Parameters,
     writer: Writer,
-    preparation: Preparation | None = None,
+    preparation: FeatureTransform | None = None,
     memory: BlockStore | None = None,
 ) -> AssignmentSummary:
     """Assign every row and hand the assignments to ``writer`` where they are computed.
@@ -161,7 +161,7 @@ def assign_all(
     reader : PassRunner
     mixture : Parameters
     writer : Writer
-    preparation : Preparation, or None
+    preparation : FeatureTransform, or None
         Of rows for the mixture; None if it is in their units.
     memory : BlockStore, or None
         Knows blocks that need not be assigned again; None if nothing is known or kept.

@@ -11,7 +11,7 @@ from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import assign
 from dgmm.mixture.drift.alignment import align
 from dgmm.mixture.em import iteration
-from dgmm.mixture.em.iteration import FitState, Rules
+from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.initialization import initializers, split_merge
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
@@ -36,7 +36,7 @@ def initial_states(
     weights: Array,
     origin: Array,
     options: FitOptions,
-    rules: Rules,
+    rules: EMOptions,
     earlier: Mapping[Model, Parameters],
 ) -> tuple[FitState, ...]:
     """All starts of all models; covariance types share the guesses of who belongs together.
@@ -49,7 +49,7 @@ def initial_states(
         Positive.
     origin : ndarray of shape (n_features,)
     options : FitOptions
-    rules : Rules
+    rules : EMOptions
     earlier : mapping of model to Parameters
         What an earlier fit found, relative to ``origin``.
     """
@@ -77,7 +77,7 @@ def initial_states(
 
 
 def split_merge_starts(
-    states: Sequence[FitState], options: FitOptions, rules: Rules
+    states: Sequence[FitState], options: FitOptions, rules: EMOptions
 ) -> tuple[FitState, ...]:
     """More starts of each model, made from the best fits of this and of its neighbours.
 
@@ -89,7 +89,7 @@ def split_merge_starts(
     states : sequence of FitState
         The best of each model, final.
     options : FitOptions
-    rules : Rules
+    rules : EMOptions
     """
     by_model = {model_of(state): state for state in states}
     made = []
@@ -102,7 +102,7 @@ def split_merge_starts(
 
 
 def repair_starts(
-    states: Sequence[FitState], options: FitOptions, rules: Rules
+    states: Sequence[FitState], options: FitOptions, rules: EMOptions
 ) -> tuple[FitState, ...]:
     """Starts for models that do worse than they can, as the same with fewer components shows.
 
@@ -114,7 +114,7 @@ def repair_starts(
     states : sequence of FitState
         One of each model, final, on the same rows.
     options : FitOptions
-    rules : Rules
+    rules : EMOptions
     """
     by_model = {model_of(state): state for state in states}
     made = []
@@ -125,7 +125,9 @@ def repair_starts(
         rng = np.random.default_rng([options.seed, n_components, _SPLITS])
         heaviest = np.argsort(-smaller.parameters.weights, kind="stable")[:_SPLITS]
         for number, k in enumerate(heaviest, start=options.n_starts + MAX_NEW_STARTS):
-            mixture = split_merge.split(smaller.parameters, int(k), rules.regularization, rng)
+            mixture = split_merge.split_component(
+                smaller.parameters, int(k), rules.regularization, rng
+            )
             made.append(FitState(Candidate(covariance_type, n_components, number), mixture))
     return tuple(made)
 
@@ -214,7 +216,7 @@ def stop_dominated(
     done = [score(state) for state in states if state.status is Status.CONVERGED]
     best = min(done, default=float("inf"))
     return tuple(
-        iteration.given_up(state)
+        iteration.stop_early(state)
         if state.is_running and score(state, _GAIN_SAFETY_FACTOR * state.search.left) > best
         else state
         for state in states
@@ -238,7 +240,7 @@ def _made_from(
     smaller: FitState | None,
     larger: FitState | None,
     seed: int,
-    rules: Rules,
+    rules: EMOptions,
 ) -> Iterator[Parameters]:
     mixture, regularization = state.parameters, rules.regularization
     n_components = mixture.n_components
@@ -246,14 +248,14 @@ def _made_from(
         return
     rng = np.random.default_rng([seed, n_components, _RELOCATIONS])
     is_degenerate = state.status is Status.DEGENERATE
-    lost = split_merge.narrowest(mixture, regularization) if is_degenerate else None
-    yield from islice(split_merge.relocated(mixture, lost, regularization, rng), _RELOCATIONS)
+    lost = split_merge.narrowest_component(mixture, regularization) if is_degenerate else None
+    yield from islice(split_merge.relocations(mixture, lost, regularization, rng), _RELOCATIONS)
     if smaller is not None and smaller.status is not Status.DEGENERATE:
         for k in rng.permutation(n_components - 1)[:_SPLITS]:
-            yield split_merge.split(smaller.parameters, k, regularization, rng)
+            yield split_merge.split_component(smaller.parameters, k, regularization, rng)
     if larger is not None and larger.status is not Status.DEGENERATE:
-        for _, i, j in split_merge.merging_costs(larger.parameters)[:_MERGERS]:
-            yield split_merge.merged(larger.parameters, i, j, regularization)
+        for _, i, j in split_merge.merge_costs(larger.parameters)[:_MERGERS]:
+            yield split_merge.merge_components(larger.parameters, i, j, regularization)
 
 
 def sort_by_model(states: Sequence[FitState], options: FitOptions) -> tuple[FitState, ...]:

@@ -14,11 +14,11 @@ from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import assign
 from dgmm.mixture.drift import predictive_test
 from dgmm.mixture.drift.component_drift import Labels, component_drift
-from dgmm.mixture.drift.decision import Drift, Limits, judged
-from dgmm.mixture.drift.duplicates import Repeats
+from dgmm.mixture.drift.decision import Drift, DriftThresholds, assess_drift
+from dgmm.mixture.drift.duplicates import DuplicateRates
 from dgmm.mixture.drift.predictive_test import Estimate
-from dgmm.mixture.em.iteration import FitState, Rules
-from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.em.iteration import EMOptions, FitState
+from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 
@@ -54,7 +54,7 @@ class ComparedMixture:
         """What it loses by having been fitted to so many rows."""
         of = self.mixture
         n = criteria.n_parameters(of.covariance_type, of.n_components, of.n_features)
-        return predictive_test.chance_loss(n, self.n_rows)
+        return predictive_test.expected_overfit(n, self.n_rows)
 
 
 @blas.single_thread()
@@ -63,9 +63,9 @@ def compare(
     newer: ComparedMixture,
     rows: Array,
     weights: Array | None,
-    rules: Rules,
-    limits: Limits,
-    repeats: Repeats | None = None,
+    rules: EMOptions,
+    limits: DriftThresholds,
+    repeats: DuplicateRates | None = None,
     observer: Observer = ignore,
 ) -> Drift:
     """What has changed from an older mixture to a newer one, and whether that is too much.
@@ -78,10 +78,10 @@ def compare(
         A sample of the newer rows, in the order of the data, about an origin near their mean.
     weights : ndarray of shape (m,), or None
         Positive.
-    rules : Rules
+    rules : EMOptions
         Of the fit that found the newer mixture.
-    limits : Limits
-    repeats : Repeats, or None
+    limits : DriftThresholds
+    repeats : DuplicateRates, or None
         Among the older rows and the newer; None if not known.
     observer : callable
         Told of passes of the stage ``"comparison"``.
@@ -92,7 +92,7 @@ def compare(
         A function of the arguments alone, bit by bit.
     """
     log_older, log_newer = (_log_densities(side.mixture, rows) for side in (older, newer))
-    stretch = predictive_test.stretches(len(rows))
+    stretch = predictive_test.row_segments(len(rows))
     held_out = predictive_test.is_held_out(stretch)
     seen, unseen = (None if weights is None else weights[few] for few in (~held_out, held_out))
     again = refit(newer.mixture, rows[~held_out], seen, rules, observer)
@@ -104,9 +104,9 @@ def compare(
         older.chance_loss,
     )
     became_unsound = newer.status is Status.DEGENERATE is not older.status
-    return judged(
+    return assess_drift(
         component_drift(older.mixture, newer.mixture, older.labels, newer.labels),
-        predictive_test.predicted(log_older, log_newer, weights),
+        predictive_test.compare_log_densities(log_older, log_newer, weights),
         test,
         older.chance_loss.mean + newer.chance_loss.mean,
         limits,
@@ -120,7 +120,7 @@ def refit(
     mixture: Parameters,
     rows: Array,
     weights: Array | None,
-    rules: Rules,
+    rules: EMOptions,
     observer: Observer = ignore,
 ) -> Parameters:
     """The optimum for these rows that EM reaches from a mixture.
@@ -132,7 +132,7 @@ def refit(
         About an origin near their mean.
     weights : ndarray of shape (m,), or None
         Positive.
-    rules : Rules
+    rules : EMOptions
         The tolerance is 1e-5 or wider, and after 100 steps EM ends wherever it is.
     observer : callable
         Told of passes of the stage ``"comparison"``.
@@ -140,7 +140,7 @@ def refit(
     rules = replace(rules, tol=max(rules.tol, _TOL), max_iter=_MOST_STEPS)
     reader = PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer)
     start = FitState(Candidate(mixture.covariance_type, mixture.n_components), mixture)
-    frame = Frame.of(rows, weights, np.zeros(rows.shape[1]))
+    frame = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
     *_, (_, (state,)) = passes.run_em(reader, COMPARISON, (start,), frame, rules)
     return state.parameters
 

@@ -16,13 +16,18 @@ from dgmm.engine.profile import Profile, SamplingSpec, validate_profile
 from dgmm.engine.stages import Stage
 from dgmm.errors import DataError
 from dgmm.mixture import criteria
-from dgmm.mixture.em.iteration import FitState, Rules
+from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.fit_result import FitResult, Sweep, rank
-from dgmm.mixture.initialization.initial_parameters import Given
-from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.initialization.initial_parameters import InitialParameters
+from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization, constant_features
-from dgmm.mixture.transform import Earlier, Preparation, PreparationRule, transferred
+from dgmm.mixture.transform import (
+    FeatureTransform,
+    FeatureTransformSpec,
+    WarmStart,
+    transform_mixture,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +41,7 @@ class Fit:
 
     sweep: Sweep
     profile: Profile
-    preparation: Preparation | None
+    preparation: FeatureTransform | None
 
 
 @blas.single_thread()
@@ -107,10 +112,10 @@ def _profile(dataset: Dataset, reader: PassRunner, options: FitOptions) -> Profi
     return profile
 
 
-def _preparation(profile: Profile, rule: PreparationRule) -> Preparation | None:
+def _preparation(profile: Profile, rule: FeatureTransformSpec) -> FeatureTransform | None:
     if not rule.is_needed:
         return None
-    preparation = Preparation.fitted(rule, profile.mean, profile.covariance)
+    preparation = FeatureTransform.fitted(rule, profile.mean, profile.covariance)
     if isinstance(rule.pca, int) and preparation.n_axes < rule.pca:
         logger.warning(
             "The data vary in %d directions only; so many principal components are fitted, not %d.",
@@ -120,10 +125,10 @@ def _preparation(profile: Profile, rule: PreparationRule) -> Preparation | None:
     return preparation
 
 
-def rules_for(options: FitOptions, profile: Profile) -> Rules:
+def rules_for(options: FitOptions, profile: Profile) -> EMOptions:
     """The rules of a fit to data of this profile, in the coordinates that are fitted."""
     regularization = Regularization.for_data(profile.covariance, profile.mean, options.reg_covar)
-    return Rules(
+    return EMOptions(
         options.tol,
         options.max_iter,
         regularization,
@@ -135,10 +140,10 @@ def rules_for(options: FitOptions, profile: Profile) -> Rules:
 
 def _fitted(
     reader: PassRunner,
-    frame: Frame,
+    frame: CentredScatter,
     profile: Profile,
     options: FitOptions,
-    rules: Rules,
+    rules: EMOptions,
     earlier: Mapping[Model, Parameters],
     progress: FitProgress,
     keep: SaveProgress,
@@ -190,7 +195,7 @@ def _entering(
     )
 
 
-def _check_features(earlier: Earlier, n_features: int) -> None:
+def _check_features(earlier: WarmStart, n_features: int) -> None:
     for mixture in earlier.mixtures:
         known = (
             mixture.n_features if earlier.preparation is None else earlier.preparation.n_features
@@ -203,13 +208,13 @@ def _check_features(earlier: Earlier, n_features: int) -> None:
 
 
 def _earlier(
-    options: FitOptions, preparation: Preparation | None, profile: Profile, rules: Rules
+    options: FitOptions, preparation: FeatureTransform | None, profile: Profile, rules: EMOptions
 ) -> dict[Model, Parameters]:
     """What an earlier fit found of the models that are asked for, relative to the rows' mean."""
     known = {(m.covariance_type, m.n_components): m for m in options.earlier.mixtures}
     before, covariance = options.earlier.preparation, profile.covariance
     return {
-        model: transferred(
+        model: transform_mixture(
             known[model], before, preparation, covariance, rules.regularization
         ).translated(-profile.mean)
         for model in options.models
@@ -225,13 +230,13 @@ def _n_passes(states: tuple[FitState, ...], options: FitOptions) -> int:
 
 
 def _from_scratch(
-    profile: Profile, options: FitOptions, rules: Rules, earlier: Mapping[Model, Parameters]
+    profile: Profile, options: FitOptions, rules: EMOptions, earlier: Mapping[Model, Parameters]
 ) -> tuple[FitState, ...]:
     rows, weights = stages.start_sample(profile)
     return candidates.initial_states(rows, weights, profile.mean, options, rules, earlier)
 
 
-def _result(state: FitState, profile: Profile, given: Given) -> FitResult:
+def _result(state: FitState, profile: Profile, given: InitialParameters) -> FitResult:
     """What was found, in the units of the data."""
     parameters = state.parameters.translated(profile.mean)
     if given.is_empty:  # else the caller knows components by their places

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from dgmm.mixture.initialization import initializers
-from dgmm.mixture.initialization.initial_parameters import Given
-from dgmm.mixture.transform import Earlier, PreparationRule
+from dgmm.mixture.initialization.initial_parameters import InitialParameters
+from dgmm.mixture.transform import FeatureTransformSpec, WarmStart
 
 SAMPLE_ROWS = 1 << 17
 
@@ -40,11 +40,11 @@ class FitOptions:
         Whether EM moves by :mod:`dgmm.mixture.em.quasi_newton` once its own steps are short.
     finish_all : bool
         Whether candidates that cannot become the choice are fitted to the end, too.
-    prepare : PreparationRule
+    prepare : FeatureTransformSpec
         How rows are changed before they are fitted.
-    given : Given
+    given : InitialParameters
         Parts of the first parameters that the caller knows, for models they fit.
-    earlier : Earlier
+    earlier : WarmStart
         What a fit to other data of the same kind found: one more start of each such model, and the
         only one where ``n_init`` is 1.
     """
@@ -61,9 +61,9 @@ class FitOptions:
     allow_degenerate: bool = False
     accelerate: bool = True
     finish_all: bool = False
-    prepare: PreparationRule = field(default_factory=PreparationRule)
-    given: Given = field(default_factory=Given)
-    earlier: Earlier = field(default_factory=Earlier)
+    prepare: FeatureTransformSpec = field(default_factory=FeatureTransformSpec)
+    given: InitialParameters = field(default_factory=InitialParameters)
+    earlier: WarmStart = field(default_factory=WarmStart)
 
     @property
     def max_components(self) -> int:

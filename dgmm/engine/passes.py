@@ -16,14 +16,14 @@ from dgmm.engine.map_reduce import BlockFunction, map_reduce
 from dgmm.engine.profile import Profile, SamplingSpec
 from dgmm.errors import InputChangedError
 from dgmm.mixture.em import iteration
-from dgmm.mixture.em.iteration import FitState, Leap, Rules
+from dgmm.mixture.em.iteration import EMOptions, FitState, SurrogateStep
 from dgmm.mixture.kernels import packed_models
-from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.packed_models import PackedModels
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
 from dgmm.mixture.parameters import Parameters
 
-StepProposal = Callable[[Sequence[FitState], Sequence[Moments]], Sequence[Leap | None]]
+StepProposal = Callable[[Sequence[FitState], Sequence[Moments]], Sequence[SurrogateStep | None]]
 StopRule = Callable[[Sequence[FitState]], tuple[FitState, ...]]
 
 Argument = TypeVar("Argument")
@@ -121,7 +121,7 @@ def _e_step_block(packed: PackedModels, block: Block) -> _Sums:
 def e_step(
     reader: PassRunner,
     mixtures: Sequence[Parameters],
-    frame: Frame,
+    frame: CentredScatter,
     stage: str = "sample",
     index: int = 0,
     counts: tuple[int, int] = (0, 0),
@@ -137,8 +137,8 @@ def run_em(
     reader: PassRunner,
     stage: str,
     states: Sequence[FitState],
-    frame: Frame,
-    rules: Rules,
+    frame: CentredScatter,
+    rules: EMOptions,
     n_passes: int = 0,
     judge: StopRule = tuple,
     guide: StepProposal | None = None,
@@ -152,9 +152,9 @@ def run_em(
         The name of this stage for the observer.
     states : sequence of FitState
         Parameters relative to the frame's origin.
-    frame : Frame
+    frame : CentredScatter
         Of the reader's rows.
-    rules : Rules
+    rules : EMOptions
     n_passes : int
         Passes of this stage that led to ``states``.
     judge : callable

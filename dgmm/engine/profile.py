@@ -8,8 +8,8 @@ from dgmm.engine.block import Block, Rows
 from dgmm.engine.row_checks import LARGEST, PLACES, check_weights, find_bad_weights
 from dgmm.engine.sampling import sample_mask
 from dgmm.errors import DataError
-from dgmm.mixture.kernels.centring import Frame
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.kernels.centring import CentredScatter
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
 _TILE_ROWS = 8192
@@ -69,12 +69,12 @@ class Profile:
         return self.scatter / self.total_weight
 
     @property
-    def frame(self) -> Frame:
+    def frame(self) -> CentredScatter:
         """All rows about their mean."""
         about_rounded = self.total_weight * np.outer(self.mean_low, self.mean_low)
-        return Frame(self.mean, self.total_weight, self.scatter + about_rounded)
+        return CentredScatter(self.mean, self.total_weight, self.scatter + about_rounded)
 
-    def prepared(self, preparation: Preparation | None) -> "Profile":
+    def prepared(self, preparation: FeatureTransform | None) -> "Profile":
         """What the same rows are like in the coordinates of a preparation; their mean is zero."""
         if preparation is None:
             return self

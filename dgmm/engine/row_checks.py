@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from dgmm.engine.block import Block, Rows
 from dgmm.errors import DataError
-from dgmm.mixture.density import Assignment
+from dgmm.mixture.density import RowPosteriors
 
 LARGEST = 1e140
 """Of values and weights, so that squares stay inside float64."""
@@ -49,7 +49,7 @@ def check_finite(block: Block, first: int, rows: Rows, complete: NDArray[np.bool
 
 
 def check_overflow(
-    block: Block, first: int, assignment: Assignment, complete: NDArray[np.bool_] | None
+    block: Block, first: int, assignment: RowPosteriors, complete: NDArray[np.bool_] | None
 ) -> None:
     """Name the first row whose distances from the components overflow float64."""
     bad = np.flatnonzero(~np.isfinite(assignment.log_density))

@@ -15,8 +15,8 @@ from dgmm.engine.profile import Profile
 from dgmm.engine.surrogate_steps import SampleSurrogate
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em import quasi_newton
-from dgmm.mixture.em.iteration import FitState, Rules
-from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.em.iteration import EMOptions, FitState
+from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.types import Array
 
 PROFILE, SAMPLE, FIT, REPAIR = "profile", "sample", "fit", "repair"
@@ -62,13 +62,13 @@ class Stage:
     ----------
     reader : PassRunner
         Of these rows.
-    frame : Frame
-    rules : Rules
+    frame : CentredScatter
+    rules : EMOptions
     """
 
     reader: PassRunner
-    frame: Frame
-    rules: Rules
+    frame: CentredScatter
+    rules: EMOptions
 
 
 def stages(profile: Profile, options: FitOptions) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def stages(profile: Profile, options: FitOptions) -> tuple[str, ...]:
 
 
 def sample_stage(
-    stage: str, profile: Profile, options: FitOptions, rules: Rules, observer: Observer
+    stage: str, profile: Profile, options: FitOptions, rules: EMOptions, observer: Observer
 ) -> Stage:
     """A stage whose rows the driver holds; threads of this process work on it."""
     if stage == SAMPLE:
@@ -100,10 +100,10 @@ def sample_stage(
             accelerate=of_round.accelerate and rules.accelerate and _is_light(options, rows),
         )
     reader = PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer)
-    return Stage(reader, Frame.of(rows, weights, np.zeros(rows.shape[1])), rules)
+    return Stage(reader, CentredScatter.of(rows, weights, np.zeros(rows.shape[1])), rules)
 
 
-def surrogate_guide(profile: Profile, rules: Rules) -> StepProposal | None:
+def surrogate_guide(profile: Profile, rules: EMOptions) -> StepProposal | None:
     """How the sample guides the fit to all rows; not at all if it is much of them, or all.
 
     A leap takes up to thirty E-steps on the sample: a few reads of all rows must cost more.
@@ -112,7 +112,7 @@ def surrogate_guide(profile: Profile, rules: Rules) -> StepProposal | None:
         return None
     rows, weights = positive_weight_sample(profile)
     rows = rows - profile.mean
-    frame = Frame.of(rows, weights, np.zeros(rows.shape[1]))
+    frame = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
     return SampleSurrogate(InMemoryRows(rows, weights), frame, rules).leaps
 
 
@@ -125,7 +125,7 @@ def _is_light(options: FitOptions, rows: Array) -> bool:
 
 
 def next_states(
-    stage: str, states: Sequence[FitState], options: FitOptions, rules: Rules
+    stage: str, states: Sequence[FitState], options: FitOptions, rules: EMOptions
 ) -> tuple[FitState, ...]:
     """With what the next stage begins: the best of each model, and what may be better yet.
 

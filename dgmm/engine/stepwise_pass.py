@@ -20,9 +20,9 @@ from dgmm.engine.row_checks import (
 from dgmm.errors import DataError
 from dgmm.mixture.density import assign
 from dgmm.mixture.em import stepwise_em
-from dgmm.mixture.em.stepwise_em import StepRules, StepwiseState
+from dgmm.mixture.em.stepwise_em import StepwiseOptions, StepwiseState
 from dgmm.mixture.kernels import packed_models
-from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.packed_models import PackedModels
 from dgmm.mixture.kernels.statistics import SufficientStatistics
 from dgmm.mixture.parameters import Parameters
@@ -50,7 +50,7 @@ class StepwiseResult:
 
 @blas.single_thread()
 def run_stepwise(
-    reader: PassRunner, state: StepwiseState, rules: StepRules, start: int = 0
+    reader: PassRunner, state: StepwiseState, rules: StepwiseOptions, start: int = 0
 ) -> StepwiseResult:
     """Fold all rows from one on into a mixture, stretch by stretch.
 
@@ -62,7 +62,7 @@ def run_stepwise(
     ----------
     reader : PassRunner
     state : StepwiseState
-    rules : StepRules
+    rules : StepwiseOptions
     start : int, optional
         The first row.
 
@@ -125,7 +125,7 @@ class _Seen:
     """What some blocks say."""
 
     statistics: SufficientStatistics
-    frame: Frame
+    frame: CentredScatter
 
     def __add__(self, other: "_Seen") -> "_Seen":
         return _Seen(self.statistics + other.statistics, self.frame + other.frame)
@@ -137,7 +137,7 @@ def _see_block(task: _Task, block: Block) -> _Seen:
     check_finite(block, 0, block.rows, block.complete)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
         statistics = packed_models.accumulate(task.packed, block.rows, block.weights)
-        frame = Frame.of(block.rows, block.weights, task.packed.origin)
+        frame = CentredScatter.of(block.rows, block.weights, task.packed.origin)
         if not (np.isfinite(statistics.log_likelihood).all() and np.isfinite(frame.scatter).all()):
             check_overflow(block, 0, assign(task.mixture, block.rows), block.complete)
             raise DataError(

@@ -9,10 +9,10 @@ from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner, e_step
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em import iteration
-from dgmm.mixture.em.fisher_metric import flattened, largest_share
-from dgmm.mixture.em.iteration import FitState, Leap, Rules
-from dgmm.mixture.em.surrogate import Correction
-from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.em.fisher_metric import flatten, max_relative_change
+from dgmm.mixture.em.iteration import EMOptions, FitState, SurrogateStep
+from dgmm.mixture.em.surrogate import ControlVariate
+from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
 
@@ -29,19 +29,19 @@ class SampleSurrogate:
     ----------
     rows : InMemoryRows
         Relative to the mean of all rows.
-    frame : Frame
+    frame : CentredScatter
         Of the sample.
-    rules : Rules
+    rules : EMOptions
         Of the fit to all rows.
     """
 
     rows: InMemoryRows
-    frame: Frame
-    rules: Rules
+    frame: CentredScatter
+    rules: EMOptions
 
     def leaps(
         self, states: Sequence[FitState], moments: Sequence[Moments]
-    ) -> tuple[Leap | None, ...]:
+    ) -> tuple[SurrogateStep | None, ...]:
         """To the top of the likelihood of all rows, as far as the sample tells.
 
         Parameters
@@ -53,7 +53,7 @@ class SampleSurrogate:
 
         Returns
         -------
-        tuple of Leap or None
+        tuple of SurrogateStep or None
             None where none is due, and where the sample does not stand for all rows: the way to
             the top is too long, a component has too few rows in the sample, or an earlier leap
             has lost likelihood.
@@ -65,16 +65,16 @@ class SampleSurrogate:
         ways = {
             i: FitState(state.candidate, state.parameters, search=state.search.carried_over())
             for i, (state, found) in enumerate(zip(states, moments, strict=True))
-            if _is_due(state) and iteration.refuge_from(state, found) is None
+            if _is_due(state) and iteration.rejected_from(state, found) is None
         }
-        corrections: dict[int, Correction] = {}
+        corrections: dict[int, ControlVariate] = {}
         while running := [i for i, way in ways.items() if way.is_running]:
             mixtures = [ways[i].parameters for i in running]
             found, _ = e_step(reader, mixtures, self.frame)
             for i, mixture, of_sample in zip(running, mixtures, found, strict=True):
                 if i not in corrections:
                     kind = mixture.covariance_type
-                    corrections[i] = Correction.between(moments[i], of_sample, kind)
+                    corrections[i] = ControlVariate.between(moments[i], of_sample, kind)
                 corrected = corrections[i].applied(mixture, of_sample)
                 if corrected is None or _is_far(states[i].parameters, mixture):
                     del ways[i]
@@ -93,10 +93,10 @@ def _is_due(state: FitState) -> bool:
 
 
 def _is_far(origin: Parameters, mixture: Parameters) -> bool:
-    return largest_share(origin, flattened(mixture) - flattened(origin)) > _LARGEST_SHARE
+    return max_relative_change(origin, flatten(mixture) - flatten(origin)) > _LARGEST_SHARE
 
 
-def _leap(way: FitState | None) -> Leap | None:
+def _leap(way: FitState | None) -> SurrogateStep | None:
     if way is None or way.status is not Status.CONVERGED:
         return None
-    return Leap(way.parameters, way.trace[-1] - way.trace[0])
+    return SurrogateStep(way.parameters, way.trace[-1] - way.trace[0])

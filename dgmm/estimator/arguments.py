@@ -15,7 +15,7 @@ from dgmm.errors import ConfigurationError
 from dgmm.estimator.starting_values import earlier_of
 from dgmm.mixture.criteria import CRITERIA
 from dgmm.mixture.em.stepwise_em import DECAY
-from dgmm.mixture.initialization.initial_parameters import Given
+from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.initialization.initializers import METHODS
 from dgmm.mixture.structures import STRUCTURES
 
@@ -23,7 +23,7 @@ from dgmm.mixture.structures import STRUCTURES
 def fit_options(
     models: Iterable[tuple[str, int]],
     *,
-    given: Given | None = None,
+    given: InitialParameters | None = None,
     criterion: str = "bic",
     n_init: int,
     init_params: Any,
@@ -40,7 +40,7 @@ def fit_options(
     ----------
     models : iterable of (str, int)
         Covariance type and number of components of each model.
-    given : Given, optional
+    given : InitialParameters, optional
         Parts of the first parameters.
     criterion : str
     n_init, init_params, tol, max_iter, reg_covar, random_state, sample_size
@@ -82,7 +82,7 @@ def fit_options(
         sample_rows=SAMPLE_ROWS if sample_size is None else int(sample_size),
         # Whoever sets the ridge wants what it makes of components that collapse.
         allow_degenerate=reg_covar is not None,
-        given=given or Given(),
+        given=given or InitialParameters(),
         earlier=earlier,
         finish_all=finish_all,
     )

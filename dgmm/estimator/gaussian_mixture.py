@@ -16,7 +16,7 @@ from dgmm.estimator.online import OnlineMixture
 from dgmm.estimator.row_outputs import LABEL
 from dgmm.estimator.verbosity import narrator
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.initialization.initial_parameters import Given
+from dgmm.mixture.initialization.initial_parameters import InitialParameters
 
 _NOT_CONVERGED = (
     "Best performing initialization did not converge. Try different init parameters, or increase "
@@ -286,10 +286,10 @@ class GaussianMixture(OnlineMixture):
             self.precisions_.shape == shape
         )
 
-    def _solution(self) -> Given:
-        return Given(self.weights_, self.means_, self.precisions_)
+    def _solution(self) -> InitialParameters:
+        return InitialParameters(self.weights_, self.means_, self.precisions_)
 
-    def _given(self, n_features: int) -> Given:
+    def _given(self, n_features: int) -> InitialParameters:
         return starting_values.checked(
             self.weights_init,
             self.means_init,

@@ -19,7 +19,7 @@ from dgmm.estimator.containers.container import Table
 from dgmm.estimator.prediction import ScoringMixture
 from dgmm.estimator.verbosity import narrator
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.em.stepwise_em import StepRules, StepwiseState
+from dgmm.mixture.em.stepwise_em import StepwiseOptions, StepwiseState
 from dgmm.mixture.parameters import Parameters
 
 
@@ -93,7 +93,7 @@ class OnlineMixture(ScoringMixture):
         mixture = self._mixture()
         self._check_shape(mixture)
         origin = mixture.weights @ mixture.means
-        rules = StepRules(arguments.decay(self.learning_decay), self.reg_covar, origin)
+        rules = StepwiseOptions(arguments.decay(self.learning_decay), self.reg_covar, origin)
         relative = mixture.translated(-origin)
         state = StepwiseState.of(relative, rules, *attributes.seen(self))
         folded = stepwise_pass.run_stepwise(reader, state, rules, start)

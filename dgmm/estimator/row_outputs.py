@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.engine import blas
-from dgmm.mixture.density import Assignment, assign
+from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.parameters import Parameters
 
 Rows = NDArray[np.generic]
@@ -34,14 +34,14 @@ class Quantity:
     name: str
     dtype: type[np.generic]
     has_components: bool
-    of: Callable[[Assignment], Rows]
+    of: Callable[[RowPosteriors], Rows]
 
     def shape(self, mixture: Parameters) -> tuple[int, ...]:
         """What follows the rows in the result's shape."""
         return (mixture.n_components,) if self.has_components else ()
 
 
-def _log_certainty(assignment: Assignment) -> Rows:
+def _log_certainty(assignment: RowPosteriors) -> Rows:
     """Log of the largest responsibility of each row."""
     return np.log(assignment.responsibilities.max(axis=1))
 

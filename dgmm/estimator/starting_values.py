@@ -11,10 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 from dgmm.estimator import attributes
 from dgmm.io.results.result import Result
 from dgmm.mixture.fit_result import FitResult
-from dgmm.mixture.initialization.initial_parameters import Given
+from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
-from dgmm.mixture.transform import Earlier
+from dgmm.mixture.transform import WarmStart
 from dgmm.mixture.types import Array
 
 
@@ -25,7 +25,7 @@ def checked(
     covariance_type: str,
     n_components: int,
     n_features: int,
-) -> Given:
+) -> InitialParameters:
     """Given parts of the first parameters.
 
     Parameters
@@ -37,14 +37,14 @@ def checked(
 
     Returns
     -------
-    Given
+    InitialParameters
 
     Raises
     ------
     ValueError
         If a shape is wrong, weights are no proportions, or a precision is not positive definite.
     """
-    return Given(
+    return InitialParameters(
         None if weights is None else _weights(weights, n_components),
         None if means is None else _means(means, (n_components, n_features)),
         None
@@ -114,7 +114,7 @@ def _check_shape(array: Array, shape: tuple[int, ...], name: str) -> None:
         raise ValueError(message)
 
 
-def earlier_of(init_params: Any) -> Earlier:
+def earlier_of(init_params: Any) -> WarmStart:
     """The mixtures that ``init_params`` holds; none if it names kinds of start.
 
     Parameters
@@ -131,10 +131,10 @@ def earlier_of(init_params: Any) -> Earlier:
     if isinstance(init_params, FrozenEstimator):
         init_params = init_params.estimator
     if isinstance(init_params, Result):
-        return Earlier(_mixtures(init_params.sweep.results), init_params.preparation)
+        return WarmStart(_mixtures(init_params.sweep.results), init_params.preparation)
     results = getattr(init_params, "results", None)  # of a sweep, which stands above this module
     if isinstance(results, tuple):
-        return Earlier(_mixtures(results))
+        return WarmStart(_mixtures(results))
     if isinstance(init_params, BaseEstimator) and hasattr(init_params, "covariance_type"):
         check_is_fitted(
             init_params,
@@ -142,8 +142,8 @@ def earlier_of(init_params: Any) -> Earlier:
             msg="init_params is a %(name)s that is not fitted. Copies that scikit-learn makes of "
             "estimators forget their fits: wrap it in sklearn.frozen.FrozenEstimator.",
         )
-        return Earlier((attributes.parameters_of(init_params),))
-    return Earlier()
+        return WarmStart((attributes.parameters_of(init_params),))
+    return WarmStart()
 
 
 def _mixtures(results: tuple[FitResult, ...]) -> tuple[Parameters, ...]:

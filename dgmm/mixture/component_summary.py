@@ -7,16 +7,16 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.mixture.density import Assignment
+from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
 _TILE_ROWS = 2048
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ComponentSums:
+class ComponentStatistics:
     """Weighted sums over some rows; those of a union of rows are the ``+`` of theirs.
 
     Deviations are from a pivot near each component, so that narrow ones keep their digits.
@@ -48,7 +48,7 @@ class ComponentSums:
         cls,
         rows: NDArray[np.generic],
         weights: NDArray[np.generic] | None,
-        assignment: Assignment,
+        assignment: RowPosteriors,
         pivots: Array,
     ) -> Self:
         """The sums over rows that are all there.
@@ -57,7 +57,7 @@ class ComponentSums:
         ----------
         rows : ndarray of shape (T, n_features)
         weights : ndarray of shape (T,), or None
-        assignment : Assignment
+        assignment : RowPosteriors
             Of these rows.
         pivots : ndarray of shape (n_components, n_features)
         """
@@ -77,8 +77,8 @@ class ComponentSums:
         sums.n_labelled[...] = np.bincount(assignment.labels, minlength=n_components)
         return sums
 
-    def __add__(self, other: "ComponentSums") -> "ComponentSums":
-        return ComponentSums(
+    def __add__(self, other: "ComponentStatistics") -> "ComponentStatistics":
+        return ComponentStatistics(
             self.n_labelled + other.n_labelled,
             self.sizes + other.sizes,
             self.deviations + other.deviations,
@@ -87,7 +87,7 @@ class ComponentSums:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Components:
+class ComponentSummary:
     """What the rows of each component are like; NaN where it has none.
 
     Attributes
@@ -111,14 +111,14 @@ class Components:
     quantiles: Array
 
 
-def components_of(
-    sums: ComponentSums, pivots: Array, quantile: Sequence[float], quantiles: Array
-) -> Components:
+def summarize_components(
+    sums: ComponentStatistics, pivots: Array, quantile: Sequence[float], quantiles: Array
+) -> ComponentSummary:
     """What sums over all rows say of the components.
 
     Parameters
     ----------
-    sums : ComponentSums
+    sums : ComponentStatistics
     pivots : ndarray of shape (n_components, n_features)
         Of the sums.
     quantile : sequence of float
@@ -127,7 +127,7 @@ def components_of(
     with np.errstate(divide="ignore", invalid="ignore"):  # a component may have no rows
         shift = sums.deviations / sums.sizes[:, None]
         variance = sums.squares / sums.sizes[:, None] - shift**2
-    return Components(
+    return ComponentSummary(
         n_labelled=sums.n_labelled,
         size=sums.sizes,
         mean=pivots + shift,
@@ -172,6 +172,6 @@ def outlier_threshold(log_density: Array, weights: Array | None, quantile: float
     return float(np.quantile(log_density, quantile, weights=weights, method="inverted_cdf"))
 
 
-def pivots_of(mixture: Parameters, preparation: Preparation | None) -> Array:
+def component_pivots(mixture: Parameters, preparation: FeatureTransform | None) -> Array:
     """Means in the units of the data, shape (n_components, n_features)."""
     return mixture.means if preparation is None else preparation.means_undone(mixture)

@@ -9,14 +9,14 @@ from dgmm.errors import DataError
 from dgmm.mixture.kernels import centred_kernel
 from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
 _TILE_ROWS = 2048
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Assignment:
+class RowPosteriors:
     """What a mixture says about each of T rows.
 
     Attributes
@@ -66,7 +66,7 @@ class Assignment:
             return float(self.log_density.sum())
         return float(weights.astype(np.float64) @ self.log_density)
 
-    def spread(self, complete: NDArray[np.bool_]) -> "Assignment":
+    def spread(self, complete: NDArray[np.bool_]) -> "RowPosteriors":
         """The same among rows that are left out, of which all is NaN.
 
         Parameters
@@ -78,12 +78,12 @@ class Assignment:
         responsibilities = np.full((len(complete), self.responsibilities.shape[1]), np.nan)
         log_density[complete] = self.log_density
         responsibilities[complete] = self.responsibilities
-        return Assignment(log_density, responsibilities, self.components)
+        return RowPosteriors(log_density, responsibilities, self.components)
 
 
 def assign(
-    mixture: Parameters, rows: NDArray[np.generic], preparation: Preparation | None = None
-) -> Assignment:
+    mixture: Parameters, rows: NDArray[np.generic], preparation: FeatureTransform | None = None
+) -> RowPosteriors:
     """Densities and responsibilities of rows, by the centred form.
 
     Parameters
@@ -91,12 +91,12 @@ def assign(
     mixture : Parameters
     rows : ndarray of shape (T, n_features)
         Any real or boolean dtype; widened to float64 tile by tile.
-    preparation : Preparation, or None
+    preparation : FeatureTransform, or None
         Of rows for the mixture; None if it is in their units.
 
     Returns
     -------
-    Assignment
+    RowPosteriors
 
     Raises
     ------
@@ -123,4 +123,4 @@ def assign(
         log_total, scale = np.empty((2, logits.shape[1]))
         loops.softmax(logits, np.ones_like(scale), log_density[tile], log_total, scale)
         responsibilities[tile] = logits.T
-    return Assignment(log_density, responsibilities)
+    return RowPosteriors(log_density, responsibilities)

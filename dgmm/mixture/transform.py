@@ -13,7 +13,7 @@ from dgmm.mixture.types import Array
 
 
 @dataclass(frozen=True, slots=True)
-class PreparationRule:
+class FeatureTransformSpec:
     """How to prepare data for a fit.
 
     Attributes
@@ -35,7 +35,7 @@ class PreparationRule:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Preparation:
+class FeatureTransform:
     """The map from a row x of the data to the row z = A (x - mean) / scale that is fitted.
 
     Attributes
@@ -55,7 +55,7 @@ class Preparation:
     variances: Array | None = None
 
     @classmethod
-    def fitted(cls, rule: PreparationRule, mean: Array, covariance: Array) -> Self:
+    def fitted(cls, rule: FeatureTransformSpec, mean: Array, covariance: Array) -> Self:
         """The preparation that a rule asks for, of data with this mean and covariance.
 
         Features that do not vary keep their scale, as in scikit-learn. Of each principal axis the
@@ -63,7 +63,7 @@ class Preparation:
 
         Parameters
         ----------
-        rule : PreparationRule
+        rule : FeatureTransformSpec
         mean : ndarray of shape (n_features,)
         covariance : ndarray of shape (n_features, n_features)
         """
@@ -155,25 +155,25 @@ def _n_axes(wanted: int | float, variances: Array) -> int:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Earlier:
+class WarmStart:
     """What an earlier fit found, from which another may start.
 
     Attributes
     ----------
     mixtures : tuple of Parameters
         At most one for each covariance type and number of components.
-    preparation : Preparation, or None
+    preparation : FeatureTransform, or None
         Of the data for the mixtures; None if they are in the units of the data.
     """
 
     mixtures: tuple[Parameters, ...] = ()
-    preparation: Preparation | None = None
+    preparation: FeatureTransform | None = None
 
 
-def transferred(
+def transform_mixture(
     mixture: Parameters,
-    older: Preparation | None,
-    newer: Preparation | None,
+    older: FeatureTransform | None,
+    newer: FeatureTransform | None,
     covariance: Array,
     regularization: Regularization,
 ) -> Parameters:
@@ -186,7 +186,7 @@ def transferred(
     Parameters
     ----------
     mixture : Parameters
-    older, newer : Preparation, or None
+    older, newer : FeatureTransform, or None
         None is the identity.
     covariance : ndarray of shape (n_axes, n_axes)
         Of all rows as ``newer`` prepares them.
@@ -219,7 +219,7 @@ def transferred(
     )
 
 
-def _matrix(older: Preparation | None, newer: Preparation | None, n_axes: int) -> Array:
+def _matrix(older: FeatureTransform | None, newer: FeatureTransform | None, n_axes: int) -> Array:
     """The linear part of the map between prepared rows, shape (n_axes of newer, of older)."""
     undone = np.eye(n_axes) if newer is None else np.eye(newer.n_features)
     if older is not None:

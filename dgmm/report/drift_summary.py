@@ -6,7 +6,7 @@ import numpy as np
 
 from dgmm.io.results.result import Result
 from dgmm.mixture.drift.component_drift import ComponentDrift
-from dgmm.mixture.drift.decision import Drift, Verdict
+from dgmm.mixture.drift.decision import Drift, DriftStatus
 from dgmm.mixture.drift.predictive_test import SKEW, Estimate
 from dgmm.report.colours import component_colours
 from dgmm.report.summary import MOST_COMPONENTS, Table
@@ -45,7 +45,7 @@ def changes_of(result: Result) -> Changes | None:
     earlier = result.attributes.get("started_from", {}).get("run_id")
     beside = f", the run {earlier}" if earlier else ""
     return Changes(
-        is_grave=drift.verdict is Verdict.BROKEN,
+        is_grave=drift.verdict is DriftStatus.BROKEN,
         sentence=f"Beside the last result{beside}: {drift.verdict.value}. {drift.verdict.sentence}",
         reasons=drift.reasons,
         facts=tuple(_facts_of(drift)),

@@ -9,7 +9,7 @@ from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
 from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.drift.decision import Verdict
+from dgmm.mixture.drift.decision import DriftStatus
 from dgmm.mixture.fit_result import FitResult
 from dgmm.report.sample import OUTLIER_SHARE, Sample
 from dgmm.report.widths import relative_widths
@@ -63,7 +63,7 @@ def logged(record: Record | None) -> tuple[str, ...]:
 
 def _of_changes(result: Result) -> Iterator[Finding]:
     drift = result.drift
-    if drift is not None and drift.verdict is Verdict.BROKEN:
+    if drift is not None and drift.verdict is DriftStatus.BROKEN:
         yield Finding(
             True, f"This is too far from the last result to be trusted unseen. {drift.reasons[0]}"
         )

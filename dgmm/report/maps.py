@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dgmm.io.results.assignment_schema import MISSING
 from dgmm.io.results.result import Result
 from dgmm.io.sources.image import stride
-from dgmm.mixture.drift.alignment import Labelling
+from dgmm.mixture.drift.alignment import ComponentLabels
 from dgmm.report.colours import PALE, component_colours
 from dgmm.report.figure_style import WIDTH, Picture, drawn, panel
 
@@ -57,7 +57,7 @@ def label_map(result: Result) -> Picture | None:
     )
 
 
-def places_of(labels: NDArray[np.integer], components: Labelling) -> NDArray[np.integer]:
+def places_of(labels: NDArray[np.integer], components: ComponentLabels) -> NDArray[np.integer]:
     """Labels as the places of their components; -1 stays."""
     places = np.full(components.next_label + 1, MISSING)
     places[list(components.labels)] = np.arange(len(components.labels))

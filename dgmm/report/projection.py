@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 from dgmm.report.sample import Sample
 
@@ -54,7 +54,7 @@ def view_of(
     names: tuple[str, ...],
     deviations: Array,
     sample: Sample | None,
-    preparation: Preparation | None = None,
+    preparation: FeatureTransform | None = None,
     components: tuple[int, ...] | None = None,
 ) -> View:
     """All features in their units if there are few, else the first principal components.
@@ -69,7 +69,7 @@ def view_of(
         is so already.
     sample : Sample or None
         Without one, principal components are those of the components' means.
-    preparation : Preparation or None
+    preparation : FeatureTransform or None
         Of the input for the mixture.
     components : tuple of int, optional
         What the components are called; by their places unless given.

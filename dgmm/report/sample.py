@@ -10,7 +10,7 @@ from dgmm.io.results.record import Record
 from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
 OUTLIER_SHARE = 1e-4
@@ -55,7 +55,7 @@ class Sample:
 
 
 def sample_of(
-    record: Record | None, mixture: Parameters, preparation: Preparation | None = None
+    record: Record | None, mixture: Parameters, preparation: FeatureTransform | None = None
 ) -> Sample | None:
     """The rows that a run kept under its mixture; None if it kept none."""
     if record is None or not len(record.sample):

@@ -5,14 +5,14 @@ import numpy as np
 from dgmm.io.results.record import Record
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
 _MOST_FEATURES = 300  # of which eigenvalues are asked for
 
 
 def moments_of_data(
-    record: Record | None, mixture: Parameters, preparation: Preparation | None = None
+    record: Record | None, mixture: Parameters, preparation: FeatureTransform | None = None
 ) -> tuple[Array, Array]:
     """Means and standard deviations of the data, shape (n_features,) each, in their units.
 

@@ -14,8 +14,13 @@ from dgmm.io.results.layout import run_name, run_path
 from dgmm.io.results.output import is_held_back
 from dgmm.io.results.result import Result
 from dgmm.io.storage.location import Place
-from dgmm.mixture.drift.decision import Drift, Limits, Verdict
-from dgmm.mixture.drift.duplicates import Counts, Repeats, Sampled, repeats
+from dgmm.mixture.drift.decision import Drift, DriftStatus, DriftThresholds
+from dgmm.mixture.drift.duplicates import (
+    Counts,
+    DuplicateRates,
+    SampleCounts,
+    compare_duplicate_rates,
+)
 from dgmm.run.config.drift_section import DriftLimits
 from dgmm.run.warm_start import Continued
 
@@ -84,16 +89,18 @@ def repeats_kept(counts: Counts) -> dict[str, int]:
 
 def _repeats(
     of_older: dict[str, Any], n_older: int, n_newer: int, counts: Counts
-) -> Repeats | None:
+) -> DuplicateRates | None:
     """Rows that repeat others, then and now; None where that is not known."""
     if "n_sampled" not in of_older:  # earlier versions did not count
         return None
-    return repeats(Sampled(n_older, of_older["n_sampled"], of_older["n_distinct"]), n_newer, counts)
+    return compare_duplicate_rates(
+        SampleCounts(n_older, of_older["n_sampled"], of_older["n_distinct"]), n_newer, counts
+    )
 
 
-def limits_of(section: DriftLimits) -> Limits:
+def limits_of(section: DriftLimits) -> DriftThresholds:
     """What a configuration allows to change."""
-    return Limits(
+    return DriftThresholds(
         mean_shift=section.max_mean_shift,
         weight_change=section.max_weight_change,
         loss=section.max_loss,
@@ -108,7 +115,7 @@ def verdict_of(drift: Drift | None, allowed: DriftLimits) -> dict[str, Any]:
     """What the root of a run says of the comparison, for whoever lists runs."""
     if drift is None:
         return {}
-    is_broken = drift.verdict is Verdict.BROKEN
+    is_broken = drift.verdict is DriftStatus.BROKEN
     return {"verdict": drift.verdict.value, "held_back": is_broken and allowed.hold_back}
 
 

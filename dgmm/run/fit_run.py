@@ -19,7 +19,7 @@ from dgmm.io.storage.location import Place, output_place
 from dgmm.io.storage.lock import only_writer
 from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.component_summary import Components, components_of, pivots_of
+from dgmm.mixture.component_summary import ComponentSummary, component_pivots, summarize_components
 from dgmm.mixture.drift.duplicates import multiplicities
 from dgmm.mixture.fit_result import Sweep
 from dgmm.report.publication import report_on
@@ -189,7 +189,7 @@ def _assigned(
     reader: PassRunner,
     checkpoint: Checkpoint,
     path: Place,
-) -> tuple[dict[str, Any], Components]:
+) -> tuple[dict[str, Any], ComponentSummary]:
     """Write the assignments; what the root says of them, and what the components are like."""
     best, preparation = goes_on.sweep.best, fitted.preparation
     if best.status is Status.DEGENERATE:
@@ -209,8 +209,8 @@ def _assigned(
         checkpoint,
         path,
     )
-    pivots = pivots_of(mixture, preparation)
-    components = components_of(assigned.sums, pivots, output.quantiles, told.quantiles)
+    pivots = component_pivots(mixture, preparation)
+    components = summarize_components(assigned.sums, pivots, output.quantiles, told.quantiles)
     kind = (wanted, prepared.dataset, prepared.source.grid, prepared.chunk_shape)
     basis = basis_of(mixture, preparation, *kind)
     return {"outlier_threshold": told.outlier_threshold, BASIS: basis}, components

@@ -17,7 +17,7 @@ from dgmm.io.results.result import Result
 from dgmm.io.sources.dask_blocks import sha256_of
 from dgmm.io.sources.source import Source
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.redaction import without_credentials
@@ -39,7 +39,7 @@ def digest_of(mixture: Parameters) -> str:
 
 def basis_of(
     mixture: Parameters,
-    preparation: Preparation | None,
+    preparation: FeatureTransform | None,
     wanted: Wanted,
     dataset: Dataset,
     grid: Grid,
@@ -54,7 +54,7 @@ def basis_of(
     Parameters
     ----------
     mixture : Parameters
-    preparation : Preparation, or None
+    preparation : FeatureTransform, or None
     wanted : Wanted
     dataset : Dataset
     grid : Grid
@@ -79,7 +79,7 @@ def basis_of(
     }
 
 
-def _model_digest(mixture: Parameters, preparation: Preparation | None) -> str:
+def _model_digest(mixture: Parameters, preparation: FeatureTransform | None) -> str:
     arrays: list[Array | None] = [mixture.weights, mixture.means, mixture.precisions_cholesky]
     if preparation is not None:
         arrays += [preparation.mean, preparation.scale, preparation.axes]

@@ -16,9 +16,9 @@ from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.map_reduce import map_reduce
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.online import fold_in
-from dgmm.mixture.density import Assignment, assign
+from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.fit_result import FitResult, Sweep
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.run.clusters import open_cluster, take_part
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.lifecycle import check_memory
@@ -34,17 +34,17 @@ class FittedBlocks:
     ----------
     sweep : Sweep
         Every candidate of the configuration.
-    preparation : Preparation, or None
+    preparation : FeatureTransform, or None
         Of these blocks; None if they were fitted as they are.
     total_weight : float
         The number of rows, or the sum of their weights.
     """
 
     sweep: Sweep
-    preparation: Preparation | None
+    preparation: FeatureTransform | None
     total_weight: float
 
-    def assign(self, candidate: FitResult, rows: NDArray[np.generic]) -> Assignment:
+    def assign(self, candidate: FitResult, rows: NDArray[np.generic]) -> RowPosteriors:
         """What a candidate of the sweep says of rows in the units of the input, in memory.
 
         Parameters

@@ -16,10 +16,10 @@ from dgmm.io.results.block_records import KeptBlock, create_blocks, read_block, 
 from dgmm.io.results.checkpoint import Checkpoint
 from dgmm.io.sources.source import Source
 from dgmm.io.storage.location import Place
-from dgmm.mixture.component_summary import outlier_threshold, pivots_of, sample_quantiles
-from dgmm.mixture.density import Assignment, assign
+from dgmm.mixture.component_summary import component_pivots, outlier_threshold, sample_quantiles
+from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 from dgmm.run.identity import digest_of
 
@@ -43,7 +43,7 @@ class Sampled:
 def sampled(
     profile: Profile,
     mixture: Parameters,
-    preparation: Preparation | None,
+    preparation: FeatureTransform | None,
     outlier_quantile: float,
     quantile: tuple[float, ...],
 ) -> Sampled:
@@ -61,7 +61,7 @@ def sampled(
 def assign_rows(
     reader: PassRunner,
     mixture: Parameters,
-    preparation: Preparation | None,
+    preparation: FeatureTransform | None,
     source: Source,
     wanted: Wanted,
     chunk_shape: tuple[int, ...],
@@ -77,7 +77,7 @@ def assign_rows(
     ----------
     reader : PassRunner
     mixture : Parameters
-    preparation : Preparation, or None
+    preparation : FeatureTransform, or None
     source : Source
         Of the reader's rows.
     wanted : Wanted
@@ -101,7 +101,7 @@ def assign_rows(
         beside = [found.name for found in source.coordinates if found.name not in source.grid.dims]
         assignment_arrays.create_assignments(path, source.grid, wanted, chunk_shape, beside)
         checkpoint.keep_assignments(model)
-    shape = pivots_of(mixture, preparation).shape
+    shape = component_pivots(mixture, preparation).shape
     create_blocks(path, reader.dataset.n_blocks, len(source.grid.dims), shape)
     write = AssignmentWriter(path, wanted, source.grid, chunk_shape)
     memory = BlockMemory(write, shape, base)
@@ -150,7 +150,7 @@ class AssignmentWriter:
             assignment_arrays.has_part(self.run, name, region) for name in self.wanted.arrays()
         )
 
-    def __call__(self, start: int, assignment: Assignment) -> None:
+    def __call__(self, start: int, assignment: RowPosteriors) -> None:
         """Write the chunk whose first sample this is."""
         region = self.region(start)
         for name, rows in self.wanted.values(assignment).items():

@@ -13,7 +13,7 @@ from dgmm.io.partition import chunk_shape
 from dgmm.io.results.assignment_schema import RESERVED
 from dgmm.io.results.result import Result
 from dgmm.io.sources.source import Source, open_source
-from dgmm.mixture.transform import PreparationRule
+from dgmm.mixture.transform import FeatureTransformSpec
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.config.model_section import candidates
 from dgmm.run.identity import _digest, _request, _run_id, identity
@@ -131,7 +131,7 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         sample_rows=model.sample_size or min(SAMPLE_ROWS, affordable),
         allow_degenerate=model.allow_degenerate,
         finish_all=model.finish_all,
-        prepare=PreparationRule(prepare.scale == "standardize", prepare.pca),
+        prepare=FeatureTransformSpec(prepare.scale == "standardize", prepare.pca),
         earlier=starting_from(earlier),
     )
 

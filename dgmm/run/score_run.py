@@ -16,7 +16,7 @@ from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.location import Place, output_place
 from dgmm.io.storage.lock import only_writer
 from dgmm.io.storage.zarr_arrays import storage_failures
-from dgmm.mixture.component_summary import components_of, pivots_of
+from dgmm.mixture.component_summary import component_pivots, summarize_components
 from dgmm.mixture.fit_result import Sweep
 from dgmm.run.clusters import open_cluster, take_part
 from dgmm.run.config.configuration import Configuration, loads, resolved
@@ -185,8 +185,8 @@ def _complete(
             run,
             None if base is None else base.run.path,
         )
-    pivots = pivots_of(mixture, preparation)
-    components = components_of(assigned.sums, pivots, (), pivots[:, None, :][:, :0])
+    pivots = component_pivots(mixture, preparation)
+    components = summarize_components(assigned.sums, pivots, (), pivots[:, None, :][:, :0])
     attributes = {
         **facts_of_run(configuration, prepared),
         **_facts(result, assigned),

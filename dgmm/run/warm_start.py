@@ -14,11 +14,11 @@ from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.location import absolute_location, output_place
 from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.drift.alignment import Alignment, Labelling, align
+from dgmm.mixture.drift.alignment import Alignment, ComponentLabels, align
 from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.transform import Earlier, transferred
+from dgmm.mixture.transform import WarmStart, transform_mixture
 from dgmm.run.config.configuration import Configuration, Output
 
 logger = logging.getLogger(__name__)
@@ -70,13 +70,13 @@ def narrowed(models: Models, earlier: Result | None, *, whole: bool) -> Models:
     return tuple(model for model in near if model[0] == chosen.covariance_type) or models
 
 
-def starting_from(earlier: Result | None) -> Earlier:
+def starting_from(earlier: Result | None) -> WarmStart:
     """What the engine needs of it."""
     if earlier is None:
-        return Earlier()
+        return WarmStart()
     found = [result for result in earlier.sweep.results if result.status is not Status.BEHIND]
     mixtures = tuple(result.parameters for result in found)
-    return Earlier(mixtures, earlier.preparation)
+    return WarmStart(mixtures, earlier.preparation)
 
 
 def check_features(result: Result, feature_names: tuple[str, ...]) -> None:
@@ -102,7 +102,7 @@ class Continued:
     ----------
     sweep : Sweep
         The components of the best are in the order of their labels.
-    labelling : Labelling
+    labelling : ComponentLabels
         Of these.
     older : Parameters, or None
         The earlier mixture in the coordinates of the newer, in the order of its own labels; None
@@ -112,7 +112,7 @@ class Continued:
     """
 
     sweep: Sweep
-    labelling: Labelling
+    labelling: ComponentLabels
     older: Parameters | None = None
     alignment: Alignment | None = None
 
@@ -129,9 +129,9 @@ def continued(fitted: Fit, earlier: Result | None) -> Continued:
     sweep = fitted.sweep
     mixture = sweep.best.parameters
     if earlier is None:
-        return Continued(sweep, Labelling.first(mixture.n_components))
+        return Continued(sweep, ComponentLabels.first(mixture.n_components))
     profile = fitted.profile.prepared(fitted.preparation)
-    older = transferred(
+    older = transform_mixture(
         earlier.model,
         earlier.preparation,
         fitted.preparation,

@@ -18,10 +18,10 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wi
 
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em import iteration
-from dgmm.mixture.em.iteration import FitState, Rules
+from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.initialization import initializers
 from dgmm.mixture.kernels import packed_models
-from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.structures import STRUCTURES
 
@@ -63,8 +63,8 @@ class Problem:
     """EM from one start."""
 
     rows: Array
-    frame: Frame
-    rules: Rules
+    frame: CentredScatter
+    rules: EMOptions
     first: FitState
 
     @classmethod
@@ -81,12 +81,12 @@ class Problem:
         )
         return cls(
             rows,
-            Frame(np.zeros(len(mean)), float(len(rows)), scatter),
-            Rules(TOL, MOST_PASSES, regularization, scatter / len(rows)),
+            CentredScatter(np.zeros(len(mean)), float(len(rows)), scatter),
+            EMOptions(TOL, MOST_PASSES, regularization, scatter / len(rows)),
             FitState(Candidate(covariance_type, n_components, seed), first),
         )
 
-    def run(self, state: FitState, rules: Rules) -> tuple[FitState, int]:
+    def run(self, state: FitState, rules: EMOptions) -> tuple[FitState, int]:
         """The final state and the number of passes."""
         n_passes = 0
         while state.is_running:

@@ -22,9 +22,9 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.drift.alignment import Labelling, align
+from dgmm.mixture.drift.alignment import ComponentLabels, align
 from dgmm.mixture.drift.decision import Drift
-from dgmm.mixture.em.iteration import Rules
+from dgmm.mixture.em.iteration import EMOptions
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from dgmm.run.config.drift_section import DriftLimits
@@ -61,10 +61,10 @@ def in_runs(rows: Array, length: int, rng: np.random.Generator) -> Array:
     return repeated + 0.1 * rng.normal(size=repeated.shape)
 
 
-def rules_for(rows: Array) -> Rules:
+def rules_for(rows: Array) -> EMOptions:
     """Those of a fit to these rows with the default options."""
     covariance, mean = np.cov(rows.T, bias=True), rows.mean(axis=0)
-    return Rules(1e-5, 1000, Regularization.for_data(covariance, mean), covariance)
+    return EMOptions(1e-5, 1000, Regularization.for_data(covariance, mean), covariance)
 
 
 def one_night(older: Parameters, n_before: int, rows: Array) -> Drift:
@@ -161,7 +161,7 @@ def measured(n_components: int, n_features: int, apart: float, offset: float) ->
     labels = tuple(range(older.n_components))
     for name, rows in accidents(truth, rng):
         newer, status = swept(rows, counts, seed=1)
-        found = Labelling.first(older.n_components).followed(align(older, newer)).labels
+        found = ComponentLabels.first(older.n_components).followed(align(older, newer)).labels
         origin = rows.mean(axis=0)
         sides = (
             ComparedMixture(older.translated(-origin), labels, N_ROWS),

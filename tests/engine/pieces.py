@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from dgmm.mixture.density import Assignment
+from dgmm.mixture.density import RowPosteriors
 
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
     """Calls ``write(start, assignment)`` for every so many rows of a block."""
 
-    write: Callable[[int, Assignment], object]
+    write: Callable[[int, RowPosteriors], object]
     n_rows: int
 
     def parts(self, start: int, n_rows: int) -> Iterator[tuple[int, int]]:
@@ -21,5 +21,5 @@ class Pieces:
         del start, stop
         return False
 
-    def __call__(self, start: int, assignment: Assignment) -> None:
+    def __call__(self, start: int, assignment: RowPosteriors) -> None:
         self.write(start, assignment)

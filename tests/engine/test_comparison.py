@@ -6,13 +6,13 @@ import pytest
 from dgmm.engine import comparison, in_memory
 from dgmm.engine.comparison import ComparedMixture, compare, refit
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.drift.decision import Limits, Verdict
-from dgmm.mixture.drift.predictive_test import is_held_out, stretches
-from dgmm.mixture.em.iteration import Rules
+from dgmm.mixture.drift.decision import DriftStatus, DriftThresholds
+from dgmm.mixture.drift.predictive_test import is_held_out, row_segments
+from dgmm.mixture.em.iteration import EMOptions
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 
-LIMITS = Limits(1.5, 0.3, 1.0, 0.3, 0.3, 0.1, 0.01)
+LIMITS = DriftThresholds(1.5, 0.3, 1.0, 0.3, 0.3, 0.1, 0.01)
 TRUTH = Parameters.from_covariances(
     "full",
     np.array([0.5, 0.3, 0.2]),
@@ -32,7 +32,7 @@ def rows_of(mixture, n_rows, seed):
 
 def rules_for(rows):
     covariance = np.cov(rows.T, bias=True)
-    return Rules(1e-6, 1000, Regularization.for_data(covariance, rows.mean(axis=0)), covariance)
+    return EMOptions(1e-6, 1000, Regularization.for_data(covariance, rows.mean(axis=0)), covariance)
 
 
 def night(rows, weights=None, status=Status.CONVERGED, older_status=Status.CONVERGED):
@@ -72,33 +72,33 @@ def test_a_refit_never_sees_the_rows_it_is_tested_on(monkeypatch):
 
     monkeypatch.setattr(comparison, "refit", watched)
     compare(*[ComparedMixture(TRUTH, LABELS, 1_000)] * 2, rows, None, rules_for(rows), LIMITS)
-    np.testing.assert_array_equal(seen[0], rows[~is_held_out(stretches(1_000))])
+    np.testing.assert_array_equal(seen[0], rows[~is_held_out(row_segments(1_000))])
     assert len(seen[0]) == 800
 
 
 def test_nothing_new_is_steady():
     found = night(rows_of(TRUTH, 5_000, seed=3))
-    assert (found.verdict, found.reasons) == (Verdict.STEADY, ())
+    assert (found.verdict, found.reasons) == (DriftStatus.STEADY, ())
     assert found.prediction.loss.mean < 0.01
     assert found.test.p_value > 0.01
 
 
 def test_a_small_shift_is_noticed_and_let_through():
     found = night(rows_of(TRUTH, 10_000, seed=4) + np.array([0.3, 0.0]))
-    assert found.verdict is Verdict.CHANGED
+    assert found.verdict is DriftStatus.CHANGED
     assert found.test.gain.mean > 5 * found.test.gain.standard_error
     assert np.nanmax(found.components.mean_shifts) < 0.5
 
 
 @pytest.mark.parametrize("factor", [[10.0, 1.0], [0.1, 1.0], [1.0, 0.0]])
 def test_a_feature_of_another_size_is_broken(factor):
-    assert night(rows_of(TRUTH, 5_000, seed=5) * factor).verdict is Verdict.BROKEN
+    assert night(rows_of(TRUTH, 5_000, seed=5) * factor).verdict is DriftStatus.BROKEN
 
 
 def test_half_of_the_rows_zero_is_broken():
     rows = rows_of(TRUTH, 5_000, seed=6)
     rows[np.random.default_rng(6).random(5_000) < 0.5] = 0.0
-    assert night(rows).verdict is Verdict.BROKEN
+    assert night(rows).verdict is DriftStatus.BROKEN
 
 
 def test_a_few_rows_of_a_new_kind_are_let_through_however_far_they_are():
@@ -115,7 +115,7 @@ def test_a_few_rows_of_a_new_kind_are_let_through_however_far_they_are():
         )
         sides = ComparedMixture(TRUTH, LABELS, 10**6), ComparedMixture(newer, (*LABELS, 3), 5_000)
         found = compare(*sides, rows, None, rules_for(rows), LIMITS)
-        assert found.verdict is Verdict.CHANGED
+        assert found.verdict is DriftStatus.CHANGED
         assert any("appeared: 3 (0.05)" in reason for reason in found.reasons)
         losses.append(found.prediction.loss.mean)
     assert losses[0] == pytest.approx(losses[1], abs=1e-3)
@@ -126,10 +126,10 @@ def test_a_few_rows_of_a_new_kind_are_let_through_however_far_they_are():
 def test_a_mixture_that_became_unsound_is_broken_and_one_that_always_was_is_not():
     rows = rows_of(TRUTH, 3_000, seed=9)
     found = night(rows, status=Status.DEGENERATE)
-    assert found.verdict is Verdict.BROKEN
+    assert found.verdict is DriftStatus.BROKEN
     assert Status.DEGENERATE.sentence in found.reasons[0]
     both = night(rows, status=Status.DEGENERATE, older_status=Status.DEGENERATE)
-    assert both.verdict is Verdict.STEADY
+    assert both.verdict is DriftStatus.STEADY
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 10, 14, 16])
@@ -144,14 +144,14 @@ def test_few_rows_are_no_reason_to_fail(n_rows):
         LIMITS,
     )
     assert (found.test is None) == (n_rows < 13)
-    assert found.verdict is Verdict.STEADY
+    assert found.verdict is DriftStatus.STEADY
 
 
 def test_rows_beyond_every_density_are_broken_in_finite_numbers():
     rows = rows_of(TRUTH, 1_000, seed=12)
     far = ComparedMixture(TRUTH.translated(np.array([1e170, 0.0])), (7, 8, 9), 100)
     found = compare(far, ComparedMixture(TRUTH, LABELS, 1_000), rows, None, rules_for(rows), LIMITS)
-    assert found.verdict is Verdict.BROKEN
+    assert found.verdict is DriftStatus.BROKEN
     assert np.isfinite(
         [found.prediction.older.mean, found.prediction.difference.standard_error]
     ).all()

@@ -9,7 +9,7 @@ from sklearn.mixture import GaussianMixture
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.density import assign
-from dgmm.mixture.initialization.initial_parameters import Given
+from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.structures import structure_of
 from tests import reference
 from tests.engine.recording import SYNCHRONOUS, dataset_of
@@ -30,7 +30,9 @@ def clumps(n_rows=400, n_features=3, seed=0):
 
 def given_of(mixture):
     structure = structure_of(mixture.covariance_type)
-    return Given(mixture.weights, mixture.means, structure.inverted(mixture.covariances))
+    return InitialParameters(
+        mixture.weights, mixture.means, structure.inverted(mixture.covariances)
+    )
 
 
 def fit_from(rows, start, chunks=None, weights=None, **options):

@@ -5,7 +5,7 @@ import pytest
 
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
-from dgmm.mixture.initialization.initial_parameters import Given
+from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 
 D, K, N_ROWS = 20, 5, 34_000
@@ -18,7 +18,7 @@ def test_starts_on_part_of_the_rows_lead_as_high_as_the_truth(seed):
     centres = rng.normal(size=(K, D))
     centres *= 2.5 / np.linalg.norm(centres, axis=1)[:, None]
     rows = centres[rng.integers(0, K, N_ROWS)] + rng.normal(size=(N_ROWS, D))
-    truth = Given(np.full(K, 1 / K), centres, np.broadcast_to(np.eye(D), (K, D, D)))
+    truth = InitialParameters(np.full(K, 1 / K), centres, np.broadcast_to(np.eye(D), (K, D, D)))
     found, told = (
         fit(dataset_of(rows, (N_ROWS,)), options, SYNCHRONOUS).sweep.best
         for options in (FitOptions(MODEL, n_init=2), FitOptions(MODEL, n_init=1, given=truth))

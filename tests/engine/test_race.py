@@ -10,7 +10,7 @@ from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em.iteration import FitState
-from dgmm.mixture.em.quasi_newton import Search, Visit
+from dgmm.mixture.em.quasi_newton import Iterate, QuasiNewtonState
 from dgmm.mixture.parameters import Parameters
 from tests.engine.recording import dataset_of
 
@@ -72,7 +72,7 @@ def test_the_likelihood_of_one_given_up_is_that_of_its_parameters(sweeps):
 def state(n_components, status, log_likelihood, predictions=()):
     ones = np.ones(n_components)
     mixture = Parameters("spherical", ones / n_components, ones[:, None], ones, ones)
-    search = Search(visit=Visit(mixture, mixture), predictions=predictions)
+    search = QuasiNewtonState(visit=Iterate(mixture, mixture), predictions=predictions)
     return FitState(
         Candidate("spherical", n_components), mixture, status, 7, (log_likelihood,), search=search
     )
@@ -99,7 +99,7 @@ def test_only_who_has_converged_leads(status):
 def test_nobody_is_given_up_before_it_has_hopes_or_where_nobody_races():
     leader = state(1, Status.CONVERGED, -2.0)
     far = state(3, Status.RUNNING, -9.0, (0.0002, 0.0001))
-    assert raced(leader, replace(far, search=Search()))[1] is Status.RUNNING
+    assert raced(leader, replace(far, search=QuasiNewtonState()))[1] is Status.RUNNING
     assert raced(leader, far, finish_all=True)[1] is Status.RUNNING
     assert raced(leader, far, criterion="icl")[1] is Status.RUNNING
     assert raced(leader, far, criterion="aic")[1] is Status.BEHIND

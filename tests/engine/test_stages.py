@@ -10,7 +10,7 @@ from dgmm.engine.events import PassFinished, ignore
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.mixture.candidate import Candidate, Status
-from dgmm.mixture.em.iteration import FitState, Rules
+from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from tests.engine.recording import SYNCHRONOUS, dataset_of
@@ -30,7 +30,7 @@ def profile():
 
 def rules_of(stage, profile, options):
     regularization = Regularization.for_data(profile.covariance, profile.mean)
-    rules = Rules(1e-6, 100, regularization, profile.covariance)
+    rules = EMOptions(1e-6, 100, regularization, profile.covariance)
     return stages.sample_stage(stage, profile, options, rules, ignore).rules
 
 
@@ -57,7 +57,7 @@ def test_no_step_on_all_rows_means_none_on_the_sample(profile):
 def test_a_sample_guides_where_it_is_a_quarter_of_the_rows_or_less(profile, n_sampled, guides):
     some = replace(profile, sample=profile.sample[:n_sampled])
     regularization = Regularization.for_data(profile.covariance, profile.mean)
-    rules = Rules(1e-6, 100, regularization, profile.covariance)
+    rules = EMOptions(1e-6, 100, regularization, profile.covariance)
     assert (stages.surrogate_guide(some, rules) is not None) is guides
     assert stages.surrogate_guide(some, replace(rules, accelerate=False)) is None
 
@@ -82,7 +82,7 @@ def final(candidate, mixture, log_likelihood, status=Status.CONVERGED):
 def test_a_model_that_does_worse_than_a_smaller_one_starts_from_it(likelihoods, status, expected):
     rows = clumps(seed=1)
     covariance = np.cov(rows.T)
-    rules = Rules(1e-6, 100, Regularization.for_data(covariance, rows.mean(axis=0)), covariance)
+    rules = EMOptions(1e-6, 100, Regularization.for_data(covariance, rows.mean(axis=0)), covariance)
     options = FitOptions(tuple(("full", k) for k in (1, 2, 3)), n_init=2)
     rng = np.random.default_rng(0)
     states = [

@@ -9,7 +9,7 @@ from dgmm.engine.events import PassFinished
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.transform import Earlier
+from dgmm.mixture.transform import WarmStart
 
 CENTRES = np.random.default_rng(3).normal(size=(5, 3)) * 2.5
 
@@ -23,7 +23,11 @@ def dataset(seed, shift=0.0, n_rows=20_000):
 
 def options(earlier=(), n_init=3, **others):
     return FitOptions(
-        (("full", 5),), n_init=n_init, sample_rows=4_000, earlier=Earlier(tuple(earlier)), **others
+        (("full", 5),),
+        n_init=n_init,
+        sample_rows=4_000,
+        earlier=WarmStart(tuple(earlier)),
+        **others,
     )
 
 
@@ -62,7 +66,7 @@ def test_a_better_optimum_of_the_sample_is_not_given_up(before):
 def test_a_mixture_of_another_model_is_no_start(before):
     others = FitOptions((("full", 4), ("diag", 5)), n_init=2, sample_rows=4_000)
     with_earlier = FitOptions(
-        others.models, n_init=2, sample_rows=4_000, earlier=Earlier((before.parameters,))
+        others.models, n_init=2, sample_rows=4_000, earlier=WarmStart((before.parameters,))
     )
     pairs = zip(
         fit(dataset(1), others).sweep.results,

@@ -9,7 +9,7 @@ import numpy as np
 
 from dgmm.mixture.em import iteration
 from dgmm.mixture.kernels import packed_models
-from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from tests.strategies import blocks_of
@@ -29,7 +29,7 @@ def frame_of(X, sample_weight=None):
     origin = np.average(X, axis=0, weights=sample_weight)
     s = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
     deviations = X - origin
-    return Frame(origin, float(s.sum()), (deviations.T * s) @ deviations)
+    return CentredScatter(origin, float(s.sum()), (deviations.T * s) @ deviations)
 
 
 def regularization_of(frame, reg_covar=None):

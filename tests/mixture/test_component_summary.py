@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from dgmm.mixture.component_summary import (
-    ComponentSums,
-    components_of,
+    ComponentStatistics,
+    component_pivots,
     outlier_threshold,
-    pivots_of,
     sample_quantiles,
+    summarize_components,
 )
-from dgmm.mixture.density import Assignment, assign
-from dgmm.mixture.transform import Preparation, PreparationRule
+from dgmm.mixture.density import RowPosteriors, assign
+from dgmm.mixture.transform import FeatureTransform, FeatureTransformSpec
 from tests.engine.test_fit import clumps
 from tests.mixture.one_step import relative_to
 from tests.strategies import random_mixture
@@ -33,18 +33,18 @@ def test_sums_over_parts_are_the_moments_of_all_rows(is_weighted, offset):
     rows = clumps(5_000) + offset
     w = np.random.default_rng(1).random(len(rows)) if is_weighted else np.ones(len(rows))
     mixture = a_mixture(rows)
-    pivots = pivots_of(mixture, None)
+    pivots = component_pivots(mixture, None)
     parts = [slice(0, 1), slice(1, 3_000), slice(3_000, 3_000), slice(3_000, None)]
     sums = reduce(
         add,
         [
-            ComponentSums.of(
+            ComponentStatistics.of(
                 rows[p], w[p] if is_weighted else None, assign(mixture, rows[p]), pivots
             )
             for p in parts
         ],
     )
-    found = components_of(sums, pivots, (), np.empty((3, 0, 3)))
+    found = summarize_components(sums, pivots, (), np.empty((3, 0, 3)))
     whole = assign(mixture, rows)
     np.testing.assert_array_equal(found.n_labelled, np.bincount(whole.labels, minlength=3))
     for k in range(3):
@@ -58,19 +58,19 @@ def test_sums_over_parts_are_the_moments_of_all_rows(is_weighted, offset):
 
 def test_pivots_are_means_in_the_units_of_the_data():
     rows = clumps() * [1, 100, 1e-3] + 7
-    preparation = Preparation.fitted(
-        PreparationRule(standardize=True, pca=2), rows.mean(axis=0), np.cov(rows.T)
+    preparation = FeatureTransform.fitted(
+        FeatureTransformSpec(standardize=True, pca=2), rows.mean(axis=0), np.cov(rows.T)
     )
     mixture = a_mixture(preparation.apply(rows.T).T)
     np.testing.assert_array_equal(
-        pivots_of(mixture, preparation), preparation.means_undone(mixture)
+        component_pivots(mixture, preparation), preparation.means_undone(mixture)
     )
-    assert pivots_of(a_mixture(rows), None).shape == (3, 3)
+    assert component_pivots(a_mixture(rows), None).shape == (3, 3)
 
 
 def test_a_component_without_rows_has_no_mean():
-    sums = ComponentSums.zero(2, 3)
-    found = components_of(sums, np.zeros((2, 3)), (), np.empty((2, 0, 3)))
+    sums = ComponentStatistics.zero(2, 3)
+    found = summarize_components(sums, np.zeros((2, 3)), (), np.empty((2, 0, 3)))
     assert np.isnan(found.mean).all()
     assert np.isnan(found.standard_deviation).all()
 
@@ -106,7 +106,7 @@ def test_an_outlier_threshold_leaves_its_share_below(is_weighted):
 
 def test_uncertainty_and_the_most_probable_components():
     r = np.array([[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [np.nan] * 3])
-    found = Assignment(np.array([-1.0, -2.0, np.nan]), r)
+    found = RowPosteriors(np.array([-1.0, -2.0, np.nan]), r)
     np.testing.assert_allclose(found.uncertainty, [0.5, 0.6, np.nan])
     np.testing.assert_array_equal(found.most_probable(2), [[1, 2], [0, 1], [-1, -1]])
     np.testing.assert_array_equal(found.labels, [1, 0, -1])

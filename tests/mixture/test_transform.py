@@ -10,17 +10,17 @@ from dgmm.engine.fit import FitOptions, fit
 from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
-from dgmm.mixture.transform import Preparation, PreparationRule
+from dgmm.mixture.transform import FeatureTransform, FeatureTransformSpec
 from tests.engine.recording import SYNCHRONOUS, in_blocks
 from tests.engine.test_fit import clumps
 from tests.mixture.one_step import relative_to
 from tests.strategies import COVARIANCE_TYPES, random_mixture
 
 RULES = [
-    PreparationRule(standardize=True),
-    PreparationRule(pca=2),
-    PreparationRule(standardize=True, pca=3),
-    PreparationRule(standardize=True, pca=0.8),
+    FeatureTransformSpec(standardize=True),
+    FeatureTransformSpec(pca=2),
+    FeatureTransformSpec(standardize=True, pca=3),
+    FeatureTransformSpec(standardize=True, pca=0.8),
 ]
 each_rule = pytest.mark.parametrize("rule", RULES)
 each_type = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -32,7 +32,7 @@ def data(seed=0):
 
 
 def fitted(rule, rows):
-    return Preparation.fitted(rule, rows.mean(axis=0), np.cov(rows.T, bias=True))
+    return FeatureTransform.fitted(rule, rows.mean(axis=0), np.cov(rows.T, bias=True))
 
 
 def mixture_of(rows, covariance_type, n_components):
@@ -72,13 +72,13 @@ def test_the_scatter_of_prepared_rows_follows_from_that_of_the_rows(rule):
 )
 def test_a_share_of_the_variance_takes_as_few_axes_as_reach_it(share, n_axes):
     covariance = np.diag([1.5, 8.0, 0.5])
-    found = Preparation.fitted(PreparationRule(pca=share), np.zeros(3), covariance)
+    found = FeatureTransform.fitted(FeatureTransformSpec(pca=share), np.zeros(3), covariance)
     assert found.n_axes == n_axes
     np.testing.assert_array_equal(found.axes[0], [0, 1, 0])
 
 
 def test_constant_features_keep_their_scale():
-    found = fitted(PreparationRule(standardize=True), np.array([[1.0, 5], [3, 5]]))
+    found = fitted(FeatureTransformSpec(standardize=True), np.array([[1.0, 5], [3, 5]]))
     np.testing.assert_array_equal(found.scale, [1, 1])
     np.testing.assert_array_equal(found.apply(np.array([[3.0], [5.0]])), [[1], [0]])
 
@@ -86,7 +86,7 @@ def test_constant_features_keep_their_scale():
 @each_type
 def test_parameters_come_back_in_the_units_of_the_data(covariance_type):
     rows = data()
-    preparation = fitted(PreparationRule(standardize=True, pca=4), rows)
+    preparation = fitted(FeatureTransformSpec(standardize=True, pca=4), rows)
     mixture = mixture_of(preparation.apply(rows.T).T, covariance_type, 3)
     means = preparation.means_undone(mixture)
     np.testing.assert_allclose(preparation.apply(means.T).T, mixture.means, atol=1e-9)
@@ -119,7 +119,10 @@ def test_a_fit_of_prepared_data_is_a_fit_to_what_they_become(rule):
 
 def test_full_mixtures_of_standardised_and_of_rotated_data_are_those_of_the_data():
     rows = data()
-    for rule in (PreparationRule(standardize=True), PreparationRule(standardize=True, pca=4)):
+    for rule in (
+        FeatureTransformSpec(standardize=True),
+        FeatureTransformSpec(standardize=True, pca=4),
+    ):
         preparation = fitted(rule, rows)
         z = preparation.apply(rows.T).T
         mixture = mixture_of(z, "full", 2)
@@ -145,7 +148,7 @@ def test_principal_components_of_rounding_alone_are_left_out(standardize, caplog
     found, direct = (
         fit(
             Dataset.from_array(in_blocks(flat, (len(flat),))),
-            FitOptions(models, n_init=2, prepare=PreparationRule(standardize, n_axes)),
+            FitOptions(models, n_init=2, prepare=FeatureTransformSpec(standardize, n_axes)),
             SYNCHRONOUS,
         )
         for n_axes in (3, 2)

@@ -6,7 +6,7 @@ import pytest
 from dgmm.mixture.density import assign
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.structures import structure_of
-from dgmm.mixture.transform import Preparation, PreparationRule, transferred
+from dgmm.mixture.transform import FeatureTransform, FeatureTransformSpec, transform_mixture
 from tests.mixture.one_step import relative_to
 from tests.strategies import COVARIANCE_TYPES, random_mixture
 
@@ -21,7 +21,7 @@ def data(seed, stretch=1.0):
 
 def prepared(seed, rule, stretch=1.0):
     rows, covariance, mean = data(seed, stretch)
-    return rows, covariance, Preparation.fitted(rule, mean, covariance)
+    return rows, covariance, FeatureTransform.fitted(rule, mean, covariance)
 
 
 def mixture_of(rows, covariance_type):
@@ -31,9 +31,9 @@ def mixture_of(rows, covariance_type):
 
 RULES = [
     None,
-    PreparationRule(standardize=True),
-    PreparationRule(pca=D),
-    PreparationRule(standardize=True, pca=D),
+    FeatureTransformSpec(standardize=True),
+    FeatureTransformSpec(pca=D),
+    FeatureTransformSpec(standardize=True, pca=D),
 ]
 
 
@@ -48,7 +48,7 @@ def test_rows_have_the_densities_that_they_had_up_to_the_units(older_rule, newer
     mixture = mixture_of(start, "full")
     of_all = covariance if newer is None else newer.scatter(covariance)
     rules = Regularization.for_data(of_all, np.zeros(len(of_all)))
-    found = transferred(mixture, older, newer, of_all, rules)
+    found = transform_mixture(mixture, older, newer, of_all, rules)
     before, after = assign(mixture, rows, older), assign(found, rows, newer)
     np.testing.assert_allclose(after.responsibilities, before.responsibilities, atol=1e-9)
     volume = after.log_density - before.log_density
@@ -60,7 +60,7 @@ def test_without_preparations_nothing_changes(covariance_type):
     rows, covariance, mean = data(0)
     mixture = mixture_of(rows, covariance_type)
     rules = Regularization.for_data(covariance, mean)
-    assert transferred(mixture, None, None, covariance, rules) is mixture
+    assert transform_mixture(mixture, None, None, covariance, rules) is mixture
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -70,7 +70,7 @@ def test_the_structure_stays(covariance_type):
     mixture = mixture_of(older.apply(rows.T).T, covariance_type)
     of_all = newer.scatter(newer_covariance)
     rules = Regularization.for_data(of_all, np.zeros(D))
-    found = transferred(mixture, older, newer, of_all, rules)
+    found = transform_mixture(mixture, older, newer, of_all, rules)
     assert found.covariance_type == covariance_type
     assert found.covariances.shape == mixture.covariances.shape
     exact = newer.apply(older.means_undone(mixture).T).T
@@ -80,11 +80,11 @@ def test_the_structure_stays(covariance_type):
 
 
 def test_directions_that_were_left_out_vary_as_the_data_do():
-    rows, covariance, older = prepared(0, PreparationRule(pca=2))
+    rows, covariance, older = prepared(0, FeatureTransformSpec(pca=2))
     mean = rows.mean(axis=0)
     mixture = mixture_of(older.apply(rows.T).T, "full")
     rules = Regularization.for_data(covariance, mean)
-    found = transferred(mixture, older, None, covariance, rules)
+    found = transform_mixture(mixture, older, None, covariance, rules)
     left_out = np.linalg.svd(older.axes)[2][2:]
     for matrix in found.covariances:
         np.testing.assert_allclose(

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from dgmm.mixture.drift.component_drift import component_drift
-from dgmm.mixture.drift.decision import Limits, Verdict, judged
-from dgmm.mixture.drift.duplicates import Repeats
-from dgmm.mixture.drift.predictive_test import Estimate, HeldOutTest, predicted
+from dgmm.mixture.drift.decision import DriftStatus, DriftThresholds, assess_drift
+from dgmm.mixture.drift.duplicates import DuplicateRates
+from dgmm.mixture.drift.predictive_test import Estimate, HeldOutTest, compare_log_densities
 from dgmm.report import figure_style
 from dgmm.report.drift_summary import changes_of
 from dgmm.report.findings import findings_of
 from dgmm.report.page import render
 from tests.report.results import ATTRIBUTES, a_result, mixture
 
-LIMITS = Limits(1.5, 0.3, 1.0, 0.3, 0.3, 0.1, 0.01)
+LIMITS = DriftThresholds(1.5, 0.3, 1.0, 0.3, 0.3, 0.1, 0.01)
 STARTED = {**ATTRIBUTES, "started_from": {"run_id": "abcd0123", "path": "results/cells"}}
 
 
@@ -24,13 +24,13 @@ def drift(loss=0.1, p_value=1e-4, n_older=3, limits=LIMITS):
     """From components 2, 5 and 6 to 2 and 9."""
     older, newer = mixture(n_older), mixture(2)
     log_older = np.random.default_rng(0).normal(-3, 1, 500)
-    return judged(
+    return assess_drift(
         component_drift(older, newer, tuple(range(2, 2 + n_older)), (2, 99)),
-        predicted(log_older, log_older + loss, None),
+        compare_log_densities(log_older, log_older + loss, None),
         HeldOutTest(10, Estimate(0.0523, 0.0041), p_value),
         0.0,
         limits,
-        repeats=Repeats(0.01, 0.0625),
+        repeats=DuplicateRates(0.01, 0.0625),
     )
 
 
@@ -71,9 +71,9 @@ def test_what_is_broken_is_a_grave_finding_and_what_changed_is_none(tmp_path):
     first = findings_of(result, None, None)[0]
     assert first.is_grave
     assert "0.5 of the weight vanished" in first.text
-    unlimited = Limits(None, None, None, None, None, None, 0.01)
+    unlimited = DriftThresholds(None, None, None, None, None, None, 0.01)
     changed = replace(result, drift=drift(limits=unlimited))
-    assert changed.drift.verdict is Verdict.CHANGED
+    assert changed.drift.verdict is DriftStatus.CHANGED
     assert not any("last result" in finding.text for finding in findings_of(changed, None, None))
     assert not changes_of(changed).is_grave
 

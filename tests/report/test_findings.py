@@ -8,7 +8,7 @@ import pytest
 
 from dgmm.io.results.result import Result
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.drift.alignment import Labelling
+from dgmm.mixture.drift.alignment import ComponentLabels
 from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
 from dgmm.report.findings import findings_of
@@ -25,7 +25,7 @@ def found(results, kept, names=("a", "b"), attributes=ATTRIBUTES):
         names,
         None,
         sweep,
-        Labelling.first(results[0].parameters.n_components),
+        ComponentLabels.first(results[0].parameters.n_components),
         None,
         {},
     )

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.errors import ConfigurationError
 from dgmm.io import grid
+from dgmm.io.results import assignment_arrays
 from dgmm.io.results.result import open_result
-from dgmm.io.sources import coordinates
 from dgmm.mixture.density import assign
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
@@ -131,10 +131,10 @@ def test_tasks_write_whole_chunks_that_fit_in_memory(data, tmp_path):
 
 
 def test_large_coordinates_are_copied_in_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr(coordinates, "_CHUNK_VALUES", 5)
+    monkeypatch.setattr(assignment_arrays, "_CHUNK_VALUES", 5)
     floor = ocean()["depth_of_floor"].values
     found = grid.Coordinate("floor", ("lat", "lon"), floor.shape, "float64", (("a", [1]),))
-    coordinates.write_coordinate(tmp_path, found, lambda region: floor[region])
+    assignment_arrays.write_coordinate(tmp_path, found, lambda region: floor[region])
     array = zarr.open_array(tmp_path / "assignments" / "floor", mode="r")
     assert array.chunks == (1, 5)
     assert array.nchunks_initialized == array.nchunks == 14

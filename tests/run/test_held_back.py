@@ -16,8 +16,8 @@ from dgmm.io.results.layout import LATEST_LINK
 from dgmm.io.results.output import held_back, list_runs
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.lock import only_writer
-from dgmm.mixture.drift.decision import Verdict
-from dgmm.mixture.drift.duplicates import Repeats
+from dgmm.mixture.drift.decision import DriftStatus
+from dgmm.mixture.drift.duplicates import DuplicateRates
 from dgmm.run.config.configuration import loads, resolved
 from dgmm.run.fit_run import run
 from dgmm.run.history import facts_of, lines_of, publish
@@ -166,7 +166,7 @@ def test_good_nights_are_compared_and_published(a_bad_night):
     first, second = (open_result(path) for path in paths)
     assert first.drift is None
     assert "verdict" not in first.attributes
-    assert second.drift.verdict in (Verdict.STEADY, Verdict.CHANGED)
+    assert second.drift.verdict in (DriftStatus.STEADY, DriftStatus.CHANGED)
     assert second.attributes["verdict"] == second.drift.verdict.value
     assert second.attributes["held_back"] is False
     assert second.drift.components.labels.tolist() == [0, 1, 2]
@@ -182,7 +182,7 @@ def test_a_bad_night_is_complete_and_readers_do_not_see_it(a_bad_night):
     assert latest(folder) == paths[1].rpartition("/")[2]
     (waiting,) = held_back(list_runs(folder / "out"))
     assert waiting.is_complete
-    assert open_result(waiting.path).drift.verdict is Verdict.BROKEN
+    assert open_result(waiting.path).drift.verdict is DriftStatus.BROKEN
     assert waiting.run_id in said
     assert f"dgmm runs {folder / 'out'} --publish {waiting.run_id}" in said
     assert "max_loss" in said
@@ -226,7 +226,7 @@ def test_a_bad_night_that_was_accepted_is_a_good_one(begun):
 def test_what_is_allowed_is_published_and_called_broken_all_the_same(begun):
     write_night(begun, 2, ten_times)
     found = open_result(run(night(begun, 2, "drift.hold_back=false")).path)
-    assert found.drift.verdict is Verdict.BROKEN
+    assert found.drift.verdict is DriftStatus.BROKEN
     assert latest(begun) == found.path.name
     assert held_back(list_runs(begun / "out")) == ()
 
@@ -236,7 +236,7 @@ def test_rows_a_hundred_times_each_are_held_back(begun):
     with pytest.raises(HeldBackError, match=r"0\.99 of the sampled rows repeat.*max_repeated"):
         run(night(begun, 2))
     (waiting,) = held_back(list_runs(begun / "out"))
-    assert open_result(waiting.path).drift.repeats == Repeats(0.0, 0.99)
+    assert open_result(waiting.path).drift.repeats == DuplicateRates(0.0, 0.99)
 
 
 def test_of_a_result_that_does_not_say_it_is_not_known_how_many_rows_repeat_others(begun):
@@ -247,7 +247,7 @@ def test_of_a_result_that_does_not_say_it_is_not_known_how_many_rows_repeat_othe
     path.write_text(json.dumps(root))
     found = open_result(run(night(begun, 2)).path)
     assert found.drift.repeats is None
-    assert found.drift.verdict is not Verdict.BROKEN
+    assert found.drift.verdict is not DriftStatus.BROKEN
     assert (found.attributes["n_sampled"], found.attributes["n_distinct"]) == (1_500, 1_500)
 
 
@@ -256,7 +256,7 @@ def test_without_limits_a_change_is_a_change(begun):
     limits = "drift={max_mean_shift: null, max_weight_change: null, max_vanished: null, "
     limits += "max_appeared: null, max_loss: null}"
     found = open_result(run(night(begun, 2, limits)).path)
-    assert found.drift.verdict is Verdict.CHANGED
+    assert found.drift.verdict is DriftStatus.CHANGED
     assert found.drift.components.has_vanished.any()
 
 
@@ -276,7 +276,7 @@ def test_rows_that_were_prepared_are_compared_where_they_are_fitted(tmp_path):
     run(night(tmp_path, 1, prepare))
     write_night(tmp_path, 2, lambda rows: rows * [1.05, 1.0])
     good = open_result(run(night(tmp_path, 2, prepare)).path)
-    assert good.drift.verdict in (Verdict.STEADY, Verdict.CHANGED)
+    assert good.drift.verdict in (DriftStatus.STEADY, DriftStatus.CHANGED)
     assert np.nanmax(good.drift.components.mean_shifts) < 0.6
     write_night(tmp_path, 3, ten_times)
     with pytest.raises(HeldBackError):

@@ -361,7 +361,7 @@ def test_assignments_of_another_kind_are_not_taken_over(
     scored(model, path, tmp_path / "out")
     append(path, clumps(100, 22))
     if change == "versions":
-        monkeypatch.setattr("dgmm.run.reuse.__version__", "9.9")
+        monkeypatch.setattr("dgmm.run.identity.__version__", "9.9")
     by = prepared_model if change == "model" else model
     found = scored(by, path, tmp_path / "out", *([change] if "=" in change else []))
     assert (found.n_new, found.built_on) == (500, None)

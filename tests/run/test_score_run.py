@@ -14,7 +14,7 @@ from dgmm.errors import DataError
 from dgmm.io.results.output import list_runs
 from dgmm.io.results.result import open_result
 from dgmm.mixture.density import assign
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.report import summary
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
@@ -183,7 +183,7 @@ def test_equal_mixtures_of_rows_prepared_otherwise_are_other_models(found, tmp_p
     configuration = configuration_for(
         result, str(path), str(tmp_path / "scores"), ["cluster.kind=threads"]
     )
-    preparation = Preparation(np.zeros(2), np.full(2, 2.0))
+    preparation = FeatureTransform(np.zeros(2), np.full(2, 2.0))
     first = apply_model(result, configuration)
     second = apply_model(replace(result, preparation=preparation), configuration)
     assert not second.already_complete

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import OutputError
-from dgmm.mixture.density import Assignment
+from dgmm.mixture.density import RowPosteriors
 
 MISSING = -1
 """Label, component or mark of a row that could not be assigned."""
@@ -99,7 +99,7 @@ class Wanted:
             wanted["responsible"] = known["responsible"]
         return wanted
 
-    def values(self, assignment: Assignment) -> dict[str, NDArray[Any]]:
+    def values(self, assignment: RowPosteriors) -> dict[str, NDArray[Any]]:
         """What the arrays hold for some rows."""
         assignment = replace(assignment, components=self.components)
         found: dict[str, NDArray[Any]] = {}
@@ -136,7 +136,7 @@ class Wanted:
             for name, (dtype, across) in numbers.items()
         }
 
-    def _responsibilities(self, assignment: Assignment) -> dict[str, NDArray[Any]]:
+    def _responsibilities(self, assignment: RowPosteriors) -> dict[str, NDArray[Any]]:
         r = assignment.responsibilities
         if self.n_most_probable is None:
             return {"responsibilities": r.astype(np.float32)}
@@ -147,7 +147,7 @@ class Wanted:
             "responsible": assignment.called(places),
         }
 
-    def _outlier(self, assignment: Assignment) -> NDArray[np.int8]:
+    def _outlier(self, assignment: RowPosteriors) -> NDArray[np.int8]:
         outlier = (assignment.log_density < self.outlier_threshold).astype(np.int8)
         outlier[np.isnan(assignment.log_density)] = MISSING
         return outlier

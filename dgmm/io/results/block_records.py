@@ -19,7 +19,7 @@ from dgmm.io.storage.zarr_arrays import (
     storage_failures,
     zarr_store,
 )
-from dgmm.mixture.component_summary import ComponentSums
+from dgmm.mixture.component_summary import ComponentStatistics
 
 _LAYOUT = (
     "first sample and end in each dimension, CRC-32C of rows and weights, log-likelihood; then of "
@@ -38,13 +38,13 @@ class KeptBlock:
         Its samples.
     checksum : int
         Of its rows and weights.
-    sums : ComponentSums
+    sums : ComponentStatistics
     log_likelihood : float
     """
 
     region: Region
     checksum: int
-    sums: ComponentSums
+    sums: ComponentStatistics
     log_likelihood: float
 
 
@@ -125,7 +125,7 @@ def read_block(run: Place, number: int, n_dims: int, shape: tuple[int, int]) -> 
     return KeptBlock(
         region=tuple(slice(int(a), int(b)) for a, b in corners.reshape(-1, 2)),
         checksum=int(scalars[0]),
-        sums=ComponentSums(labelled.astype(np.int64), size, deviations, squares),
+        sums=ComponentStatistics(labelled.astype(np.int64), size, deviations, squares),
         log_likelihood=float(scalars[1]),
     )
 

@@ -21,7 +21,7 @@ from dgmm.io.storage.value_file import DamagedError, read_sealed, write_sealed
 from dgmm.io.storage.zarr_arrays import creation_failures, storage_failures
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em.iteration import FitState
-from dgmm.mixture.em.quasi_newton import Search, Visit
+from dgmm.mixture.em.quasi_newton import Iterate, QuasiNewtonState
 from dgmm.mixture.parameters import Parameters
 
 SECONDS_BETWEEN_SAMPLE_STATES = 10.0  # passes over the sample cost less than keeping them
@@ -77,20 +77,20 @@ class _Assigning:
     model: str
 
 
-_CLASSES = (
-    _Begun,
-    _Reached,
-    _Runs,
-    _Assigning,
-    Facts,
-    Profile,
-    FitState,
-    Candidate,
-    Search,
-    Visit,
-    Parameters,
-    Status,
-)
+_CLASSES: dict[str, type] = {  # by the names in files, which stay
+    "_Begun": _Begun,
+    "_Reached": _Reached,
+    "_Runs": _Runs,
+    "_Assigning": _Assigning,
+    "Facts": Facts,
+    "Profile": Profile,
+    "FitState": FitState,
+    "Candidate": Candidate,
+    "Search": QuasiNewtonState,
+    "Visit": Iterate,
+    "Parameters": Parameters,
+    "Status": Status,
+}
 _File = TypeVar("_File", _Begun, _Reached, _Runs, _Assigning)
 
 
@@ -224,7 +224,7 @@ class Checkpoint:
         path = self._directory / name
         self.confirm()
         with storage_failures(path):
-            return write_sealed(path, value)
+            return write_sealed(path, value, _CLASSES)
 
     def _check(self, before: Facts) -> None:
         now = self._facts

@@ -42,11 +42,11 @@ from dgmm.io.storage.zarr_arrays import (
     storage_failures,
     zarr_store,
 )
-from dgmm.mixture.component_summary import Components
-from dgmm.mixture.drift.alignment import Labelling
+from dgmm.mixture.component_summary import ComponentSummary
+from dgmm.mixture.drift.alignment import ComponentLabels
 from dgmm.mixture.drift.decision import Drift
 from dgmm.mixture.fit_result import FitResult, Sweep
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 
 _logger = logging.getLogger(__name__)
 
@@ -122,13 +122,13 @@ class Contents:
     attributes : mapping
         What else the root says (configuration, versions, fingerprint of the input); JSON-able,
         finite numbers only. Format, time, criterion, passes and selection are added to it.
-    preparation : Preparation, or None
+    preparation : FeatureTransform, or None
         Of the input for the mixtures.
-    components : Components, or None
+    components : ComponentSummary, or None
         What the rows of each component of the selected mixture are like.
     record : Record, or None
         How the run went.
-    labelling : Labelling, or None
+    labelling : ComponentLabels, or None
         What the components of the selected mixture are called; by their places if None.
     drift : Drift, or None
         What changed since the result that the run started from.
@@ -137,10 +137,10 @@ class Contents:
     sweep: Sweep
     feature_names: tuple[str, ...]
     attributes: Mapping[str, Any]
-    preparation: Preparation | None = None
-    components: Components | None = None
+    preparation: FeatureTransform | None = None
+    components: ComponentSummary | None = None
     record: Record | None = None
-    labelling: Labelling | None = None
+    labelling: ComponentLabels | None = None
     drift: Drift | None = None
 
 
@@ -156,7 +156,7 @@ def commit_run(run: Place, contents: Contents) -> None:
         If the attributes are no JSON.
     """
     sweep = contents.sweep
-    labelling = contents.labelling or Labelling.first(sweep.best.candidate.n_components)
+    labelling = contents.labelling or ComponentLabels.first(sweep.best.candidate.n_components)
     document = {
         **contents.attributes,
         "format": FORMAT,

@@ -5,9 +5,9 @@ import numpy as np
 from dgmm.io.results.label_arrays import write_labels
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import read_small, write_small
-from dgmm.mixture.component_summary import Components
+from dgmm.mixture.component_summary import ComponentSummary
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 
 _DIMENSIONS = {
     "n_labelled": ("component",),
@@ -21,10 +21,10 @@ _DIMENSIONS = {
 
 def write_components(
     run: Place,
-    components: Components,
+    components: ComponentSummary,
     input_names: tuple[str, ...],
     mixture: Parameters,
-    preparation: Preparation | None,
+    preparation: FeatureTransform | None,
     labels: tuple[int, ...],
 ) -> None:
     """Write what components are like, by their rows and by the model; no group metadata.
@@ -51,7 +51,7 @@ def write_components(
         write_small(group / "model_covariance", covariances, dimensions)
 
 
-def read_components(run: Place) -> Components | None:
+def read_components(run: Place) -> ComponentSummary | None:
     """What `write_components` wrote; None if it is not there.
 
     Raises
@@ -62,4 +62,4 @@ def read_components(run: Place) -> Components | None:
     group = run / "components"
     if not (group / "size").is_dir():
         return None
-    return Components(**{name: read_small(group / name) for name in _DIMENSIONS})
+    return ComponentSummary(**{name: read_small(group / name) for name in _DIMENSIONS})

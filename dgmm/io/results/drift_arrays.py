@@ -15,8 +15,8 @@ from dgmm.io.storage.zarr_arrays import (
     zarr_store,
 )
 from dgmm.mixture.drift.component_drift import ComponentDrift
-from dgmm.mixture.drift.decision import Drift, Verdict
-from dgmm.mixture.drift.duplicates import Repeats
+from dgmm.mixture.drift.decision import Drift, DriftStatus
+from dgmm.mixture.drift.duplicates import DuplicateRates
 from dgmm.mixture.drift.predictive_test import Estimate, HeldOutTest, Prediction
 
 _ARRAYS = {
@@ -74,12 +74,12 @@ def read_drift(run: Place) -> Drift | None:
             test = HeldOutTest(found["n_held_out_stretches"], gain, found["p_value"])
         repeats = None
         if "newer_repeated_share" in found:
-            repeats = Repeats(found["older_repeated_share"], found["newer_repeated_share"])
+            repeats = DuplicateRates(found["older_repeated_share"], found["newer_repeated_share"])
         return Drift(
             ComponentDrift(**arrays),
             Prediction(found["n_sampled_rows"], **estimates),
             test,
-            Verdict(found["verdict"]),
+            DriftStatus(found["verdict"]),
             tuple(found["reasons"]),
             repeats,
         )

@@ -4,7 +4,7 @@ import numpy as np
 
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import read_small, write_small
-from dgmm.mixture.drift.alignment import Labelling
+from dgmm.mixture.drift.alignment import ComponentLabels
 
 COMPONENT = "component"
 
@@ -20,7 +20,7 @@ def write_labels(group: Place, labels: tuple[int, ...]) -> None:
     write_small(group / COMPONENT, np.asarray(labels, np.int64), (COMPONENT,))
 
 
-def read_labelling(group: Place, n_components: int, next_label: int | None) -> Labelling:
+def read_labelling(group: Place, n_components: int, next_label: int | None) -> ComponentLabels:
     """The labels in a group, or those of a mixture without a predecessor if there are none.
 
     Raises
@@ -29,5 +29,5 @@ def read_labelling(group: Place, n_components: int, next_label: int | None) -> L
         If the array is damaged.
     """
     if next_label is None or not (group / COMPONENT).is_dir():
-        return Labelling.first(n_components)
-    return Labelling(tuple(read_small(group / COMPONENT).tolist()), next_label)
+        return ComponentLabels.first(n_components)
+    return ComponentLabels(tuple(read_small(group / COMPONENT).tolist()), next_label)

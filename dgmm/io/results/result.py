@@ -25,13 +25,13 @@ from dgmm.io.storage.zarr_arrays import (
     read_small,
     storage_failures,
 )
-from dgmm.mixture.component_summary import Components
-from dgmm.mixture.density import Assignment, assign
-from dgmm.mixture.drift.alignment import Labelling
+from dgmm.mixture.component_summary import ComponentSummary
+from dgmm.mixture.density import RowPosteriors, assign
+from dgmm.mixture.drift.alignment import ComponentLabels
 from dgmm.mixture.drift.decision import Drift
 from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,13 +46,13 @@ class Result:
         Configuration, versions, fingerprint of the input, time, selection.
     feature_names : tuple of str
         Of the input.
-    preparation : Preparation, or None
+    preparation : FeatureTransform, or None
         Of the input for the mixtures; None if they are in its units.
     sweep : Sweep
         Every candidate as fitted; ``sweep.best`` is the selected one.
-    labelling : Labelling
+    labelling : ComponentLabels
         What the components of the selected candidate are called.
-    components : Components, or None
+    components : ComponentSummary, or None
         What the rows of each component of the model are like.
     assignments : dict of str to zarr.Array
         ``labels`` (n_samples,), ``responsibilities`` (n_samples, n_components), ``log_density``
@@ -66,10 +66,10 @@ class Result:
     path: Place
     attributes: dict[str, Any]
     feature_names: tuple[str, ...]
-    preparation: Preparation | None
+    preparation: FeatureTransform | None
     sweep: Sweep
-    labelling: Labelling
-    components: Components | None
+    labelling: ComponentLabels
+    components: ComponentSummary | None
     assignments: dict[str, zarr.Array[Any]]
     coordinates: dict[str, zarr.Array[Any]] = field(default_factory=dict)
     drift: Drift | None = None
@@ -79,7 +79,7 @@ class Result:
         """Log density below which a row is an outlier; minus infinity if none was found."""
         return float(self.attributes.get("outlier_threshold", -np.inf))
 
-    def assign(self, rows: NDArray[np.generic]) -> Assignment:
+    def assign(self, rows: NDArray[np.generic]) -> RowPosteriors:
         """What the selected mixture says of rows in the units of the input, held in memory.
 
         Parameters

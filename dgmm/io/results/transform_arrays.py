@@ -4,7 +4,7 @@ import numpy as np
 
 from dgmm.io.storage.location import Place
 from dgmm.io.storage.zarr_arrays import read_small, write_small
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 
 _DIMENSIONS = {
     "mean": ("input_feature",),
@@ -14,7 +14,9 @@ _DIMENSIONS = {
 }
 
 
-def write_preparation(run: Place, preparation: Preparation, input_names: tuple[str, ...]) -> None:
+def write_preparation(
+    run: Place, preparation: FeatureTransform, input_names: tuple[str, ...]
+) -> None:
     """Write a preparation, and the names of the features that it takes; no group metadata.
 
     Raises
@@ -31,7 +33,7 @@ def write_preparation(run: Place, preparation: Preparation, input_names: tuple[s
             write_small(group / name, values, dimensions)
 
 
-def read_preparation(run: Place) -> tuple[Preparation | None, tuple[str, ...]]:
+def read_preparation(run: Place) -> tuple[FeatureTransform | None, tuple[str, ...]]:
     """What `write_preparation` wrote; None and no names if nothing was prepared.
 
     Raises
@@ -44,4 +46,4 @@ def read_preparation(run: Place) -> tuple[Preparation | None, tuple[str, ...]]:
         return None, ()
     values = {name: read_small(group / name) for name in _DIMENSIONS if (group / name).is_dir()}
     names = tuple(str(name) for name in read_small(group / "input_feature"))
-    return Preparation(**values), names
+    return FeatureTransform(**values), names

@@ -1,11 +1,12 @@
 """A value in one file: its structure as JSON, its arrays after it, all under one checksum.
 
-Nothing in such a file names code: what may be in it is a closed list of dataclasses.
+Nothing in such a file names code: what may be in it is a closed list of dataclasses and
+enumerations, each under a name of its own, which stays as it is when the class is renamed.
 """
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
@@ -26,7 +27,7 @@ class DamagedError(ValueError):
     """A file is not what was written, or was never written by `write_sealed`."""
 
 
-def write_sealed(path: Place, value: object) -> int:
+def write_sealed(path: Place, value: object, classes: Mapping[str, type]) -> int:
     """Replace a file by one that holds ``value``, in one step.
 
     Parameters
@@ -35,6 +36,8 @@ def write_sealed(path: Place, value: object) -> int:
     value : object
         Made of None, booleans, numbers, text, tuples, numeric arrays in C order, members of
         enumerations, and dataclasses of all these.
+    classes : mapping of str to type
+        The dataclasses and enumerations that may be in it, by the names that stand for them.
 
     Returns
     -------
@@ -47,7 +50,8 @@ def write_sealed(path: Place, value: object) -> int:
         If the file system refuses; the old file is then untouched.
     """
     arrays: list[NDArray[Any]] = []
-    structure = json.dumps(_plain(value, arrays), separators=(",", ":")).encode()
+    names = {cls: name for name, cls in classes.items()}
+    structure = json.dumps(_plain(value, arrays, names), separators=(",", ":")).encode()
     crc = checksum(np.frombuffer(structure, np.uint8), *arrays)
     n_bytes = len(structure) + sum(array.nbytes for array in arrays)
     head = _head(crc, len(structure), n_bytes)
@@ -55,31 +59,35 @@ def write_sealed(path: Place, value: object) -> int:
     return crc
 
 
-def _plain(value: object, arrays: list[NDArray[Any]]) -> Any:
+def _plain(value: object, arrays: list[NDArray[Any]], names: Mapping[type, str]) -> Any:
     """The value as JSON can hold it; ``arrays`` grows by those that are in it."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, tuple):
-        return [_plain(item, arrays) for item in value]
+        return [_plain(item, arrays, names) for item in value]
     if isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS:
         arrays.append(value)
         return {"array": [value.dtype.str, *value.shape]}
-    if isinstance(value, Enum):
-        return {type(value).__name__: value.value}
-    if is_dataclass(value):
-        members = {f.name: _plain(getattr(value, f.name), arrays) for f in fields(value)}
-        return {type(value).__name__: members}
-    raise TypeError(f"A {type(value).__name__} cannot be sealed; see write_sealed for what can.")
+    name = names.get(type(value))
+    if name is not None and isinstance(value, Enum):
+        return {name: value.value}
+    if name is not None and is_dataclass(value):
+        return {
+            name: {f.name: _plain(getattr(value, f.name), arrays, names) for f in fields(value)}
+        }
+    raise TypeError(
+        f"A {type(value).__name__} cannot be kept in a file; see write_value for what can."
+    )
 
 
-def read_sealed(path: Place, classes: Iterable[type]) -> tuple[Any, int]:
+def read_sealed(path: Place, classes: Mapping[str, type]) -> tuple[Any, int]:
     """The value that `write_sealed` wrote, and its checksum.
 
     Parameters
     ----------
     path : Path or StorePath
-    classes : iterable of type
-        The dataclasses and enumerations that may be in it.
+    classes : mapping of str to type
+        The dataclasses and enumerations that may be in it, by their names there.
 
     Raises
     ------
@@ -100,7 +108,7 @@ def read_sealed(path: Place, classes: Iterable[type]) -> tuple[Any, int]:
     if checksum(body) != crc:
         raise DamagedError("its checksum is wrong")
     try:
-        reader = _Reader(body[n_structure:], {cls.__name__: cls for cls in classes})
+        reader = _Reader(body[n_structure:], classes)
         return reader.value(json.loads(body[:n_structure].tobytes())), crc
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DamagedError(f"it is of another version: {error!r}") from error
@@ -127,7 +135,7 @@ def _read_head(head: bytes) -> tuple[int, int, int]:
 class _Reader:
     """Turns structures into values, taking arrays in the order in which they were written."""
 
-    def __init__(self, octets: NDArray[np.uint8], classes: dict[str, type]) -> None:
+    def __init__(self, octets: NDArray[np.uint8], classes: Mapping[str, type]) -> None:
         self._octets = octets
         self._classes = classes
 

@@ -38,7 +38,7 @@ class Alignment:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelling:
+class ComponentLabels:
     """What the components of a mixture are called, from one mixture to the next.
 
     Attributes

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.mixture.drift.component_drift import ComponentDrift
-from dgmm.mixture.drift.duplicates import Repeats
+from dgmm.mixture.drift.duplicates import DuplicateRates
 from dgmm.mixture.drift.predictive_test import SKEW, HeldOutTest, Prediction
 from dgmm.mixture.types import Array
 
@@ -16,7 +16,7 @@ _MOST_NAMED = 6
 _SAME = 0.05  # nats per row: mixtures that are nearer say the same of the rows
 
 
-class Verdict(Enum):
+class DriftStatus(Enum):
     """What a comparison comes to."""
 
     STEADY = "steady"
@@ -30,14 +30,14 @@ class Verdict(Enum):
 
 
 _SENTENCES = {
-    Verdict.STEADY: "Nothing speaks for a change.",
-    Verdict.CHANGED: "The data have changed, within the limits.",
-    Verdict.BROKEN: "The change exceeds a limit: the data may be damaged.",
+    DriftStatus.STEADY: "Nothing speaks for a change.",
+    DriftStatus.CHANGED: "The data have changed, within the limits.",
+    DriftStatus.BROKEN: "The change exceeds a limit: the data may be damaged.",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DriftThresholds:
     """How much may change; None is no limit.
 
     Components may be arranged in more than one way for the same density. What becomes of them
@@ -51,8 +51,8 @@ class Limits:
         Of any component's weight, either way.
     loss : float or None
         Skew divergence of the rows from the older mixture
-        (:func:`dgmm.mixture.drift.predictive_test.skew_losses`) beyond chance, in nats per unit
-        of weight.
+        (:func:`dgmm.mixture.drift.predictive_test.skew_divergence_terms`) beyond chance, in
+        nats per unit of weight.
     vanished, appeared : float or None
         Weight of all components that vanished, and of all that appeared.
     repeated : float or None
@@ -81,29 +81,29 @@ class Drift:
         Of a sample of the newer rows.
     test : HeldOutTest, or None
         None where there are too few rows.
-    verdict : Verdict
+    verdict : DriftStatus
     reasons : tuple of str
         Sentences with numbers and labels, those that exceed a limit first.
-    repeats : Repeats, or None
+    repeats : DuplicateRates, or None
         None where it is not known of the older rows.
     """
 
     components: ComponentDrift
     prediction: Prediction
     test: HeldOutTest | None
-    verdict: Verdict
+    verdict: DriftStatus
     reasons: tuple[str, ...]
-    repeats: Repeats | None = None
+    repeats: DuplicateRates | None = None
 
 
-def judged(
+def assess_drift(
     components: ComponentDrift,
     prediction: Prediction,
     test: HeldOutTest | None,
     by_chance: float,
-    limits: Limits,
+    limits: DriftThresholds,
     unsound: str = "",
-    repeats: Repeats | None = None,
+    repeats: DuplicateRates | None = None,
 ) -> Drift:
     """The comparison with its verdict.
 
@@ -114,11 +114,11 @@ def judged(
     test : HeldOutTest, or None
     by_chance : float
         What of the loss is to be expected without a change, in nats: neither mixture is the truth
-        (:func:`dgmm.mixture.drift.predictive_test.chance_loss`).
-    limits : Limits
+        (:func:`dgmm.mixture.drift.predictive_test.expected_overfit`).
+    limits : DriftThresholds
     unsound : str
         Why the newer mixture is unsound where the older one was sound; empty if it is not.
-    repeats : Repeats, or None
+    repeats : DuplicateRates, or None
         None if not known.
     """
     too_much = [f"No candidate is sound. {unsound}"] if unsound else []
@@ -130,11 +130,13 @@ def judged(
         changes = [*arranged, "But the rows are as likely as before: it is the same density."]
     too_much += [*_lost(prediction, by_chance, limits), *_repeated(repeats, limits)]
     changes += [*_come_and_gone(components, limits), *_significant(test, limits.level)]
-    verdict = Verdict.BROKEN if too_much else Verdict.CHANGED if changes else Verdict.STEADY
+    verdict = (
+        DriftStatus.BROKEN if too_much else DriftStatus.CHANGED if changes else DriftStatus.STEADY
+    )
     return Drift(components, prediction, test, verdict, (*too_much, *changes), repeats)
 
 
-def _rearranged(of: ComponentDrift, limits: Limits) -> Iterator[str]:
+def _rearranged(of: ComponentDrift, limits: DriftThresholds) -> Iterator[str]:
     """What of the components exceeds a limit."""
     for what, which, weights, limit in _shares(of, limits):
         if _exceeds(weights[which].sum(), limit):
@@ -161,7 +163,7 @@ def _rearranged(of: ComponentDrift, limits: Limits) -> Iterator[str]:
         )
 
 
-def _lost(prediction: Prediction, by_chance: float, limits: Limits) -> Iterator[str]:
+def _lost(prediction: Prediction, by_chance: float, limits: DriftThresholds) -> Iterator[str]:
     loss = prediction.loss.mean
     if _exceeds(loss - by_chance, limits.loss):
         yield (
@@ -171,7 +173,7 @@ def _lost(prediction: Prediction, by_chance: float, limits: Limits) -> Iterator[
         )
 
 
-def _repeated(repeats: Repeats | None, limits: Limits) -> Iterator[str]:
+def _repeated(repeats: DuplicateRates | None, limits: DriftThresholds) -> Iterator[str]:
     if repeats is not None and _exceeds(repeats.newer - repeats.older, limits.repeated):
         yield (
             f"{repeats.newer:.3g} of the sampled rows repeat another one, {repeats.older:.3g} of "
@@ -179,7 +181,7 @@ def _repeated(repeats: Repeats | None, limits: Limits) -> Iterator[str]:
         )
 
 
-def _come_and_gone(of: ComponentDrift, limits: Limits) -> Iterator[str]:
+def _come_and_gone(of: ComponentDrift, limits: DriftThresholds) -> Iterator[str]:
     """What appeared and vanished within the limits."""
     for what, which, weights, limit in _shares(of, limits):
         if which.any() and not _exceeds(weights[which].sum(), limit):
@@ -197,7 +199,7 @@ def _significant(test: HeldOutTest | None, level: float) -> Iterator[str]:
 
 
 def _shares(
-    of: ComponentDrift, limits: Limits
+    of: ComponentDrift, limits: DriftThresholds
 ) -> tuple[tuple[str, NDArray[np.bool_], Array, float | None], ...]:
     return (
         ("vanished", of.has_vanished, of.older_weights, limits.vanished),

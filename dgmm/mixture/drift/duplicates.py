@@ -11,7 +11,7 @@ Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Sampled:
+class SampleCounts:
     """What is known of an older sample.
 
     Attributes
@@ -28,7 +28,7 @@ class Sampled:
 
 
 @dataclass(frozen=True, slots=True)
-class Repeats:
+class DuplicateRates:
     """Shares of sampled rows that repeat another one, in an older sample and a newer one.
 
     Attributes
@@ -52,7 +52,7 @@ def multiplicities(rows: Array) -> Counts:
     return np.unique(rows, axis=0, return_counts=True)[1]
 
 
-def repeats(older: Sampled, n_rows: int, counts: Counts) -> Repeats:
+def compare_duplicate_rates(older: SampleCounts, n_rows: int, counts: Counts) -> DuplicateRates:
     """Compare how many rows repeat others.
 
     A larger sample of the same discrete distribution has more repeats, and so has a denser one of
@@ -63,7 +63,7 @@ def repeats(older: Sampled, n_rows: int, counts: Counts) -> Repeats:
 
     Parameters
     ----------
-    older : Sampled
+    older : SampleCounts
         Of at least one row.
     n_rows : int
         That the newer sample was drawn from.
@@ -72,12 +72,12 @@ def repeats(older: Sampled, n_rows: int, counts: Counts) -> Repeats:
 
     Examples
     --------
-    >>> repeats(Sampled(1000, 1000, 990), 1000, np.full(10, 100))
-    Repeats(older=0.01, newer=0.99)
+    >>> compare_duplicate_rates(SampleCounts(1000, 1000, 990), 1000, np.full(10, 100))
+    DuplicateRates(older=0.01, newer=0.99)
     """
     n_sampled = int(counts.sum())
     share = min(1.0, older.n_sampled / n_sampled * min(1.0, n_rows / older.n_rows))
     n_kept = share * n_sampled
     n_distinct = float((1.0 - (1.0 - share) ** counts).sum())
     before = (older.n_sampled - older.n_distinct) / older.n_sampled
-    return Repeats(before, (n_kept - n_distinct) / n_kept)
+    return DuplicateRates(before, (n_kept - n_distinct) / n_kept)

@@ -14,7 +14,7 @@ from scipy.special import stdtr
 
 from dgmm.mixture.types import Array
 
-MOST_STRETCHES = 50
+MAX_SEGMENTS = 50
 SKEW = 0.01
 """What an older mixture is granted of a newer one before their densities are compared."""
 
@@ -50,7 +50,7 @@ class Prediction:
     difference : Estimate
         Newer minus older; without a bound, so that a few rows far from everything older decide it.
     loss : Estimate
-        The skew divergence (:func:`skew_losses`), at most ``-log(SKEW)``.
+        The skew divergence (:func:`skew_divergence_terms`), at most ``-log(SKEW)``.
     """
 
     n_rows: int
@@ -79,7 +79,7 @@ class HeldOutTest:
     p_value: float
 
 
-def stretches(n_rows: int) -> NDArray[np.intp]:
+def row_segments(n_rows: int) -> NDArray[np.intp]:
     """The number of the stretch that each row belongs to, shape (n_rows,).
 
     Examples
@@ -87,7 +87,7 @@ def stretches(n_rows: int) -> NDArray[np.intp]:
     >>> np.bincount(stretches(1_000_010)).min(), np.bincount(stretches(1_000_010)).max()
     (np.int64(20000), np.int64(20001))
     """
-    return np.arange(n_rows) * min(MOST_STRETCHES, n_rows) // max(n_rows, 1)
+    return np.arange(n_rows) * min(MAX_SEGMENTS, n_rows) // max(n_rows, 1)
 
 
 def is_held_out(stretch: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -95,7 +95,7 @@ def is_held_out(stretch: NDArray[np.intp]) -> NDArray[np.bool_]:
     return stretch % _ONE_IN == _ONE_IN // 2
 
 
-def skew_losses(log_older: Array, log_newer: Array) -> Array:
+def skew_divergence_terms(log_older: Array, log_newer: Array) -> Array:
     """What each row costs an older mixture that is granted a little of the newer one, in nats.
 
     log p_newer - log((1 - a) p_older + a p_newer) with a = ``SKEW``. The mean over rows of the
@@ -111,7 +111,7 @@ def skew_losses(log_older: Array, log_newer: Array) -> Array:
     return -np.logaddexp(np.log1p(-SKEW) + (log_older - log_newer), np.log(SKEW))
 
 
-def predicted(log_older: Array, log_newer: Array, weights: Array | None) -> Prediction:
+def compare_log_densities(log_older: Array, log_newer: Array, weights: Array | None) -> Prediction:
     """How likely a sample is under two mixtures.
 
     Parameters
@@ -126,7 +126,7 @@ def predicted(log_older: Array, log_newer: Array, weights: Array | None) -> Pred
         estimate(log_older, weights),
         estimate(log_newer, weights),
         estimate(log_newer - log_older, weights),
-        estimate(skew_losses(log_older, log_newer), weights),
+        estimate(skew_divergence_terms(log_older, log_newer), weights),
     )
 
 
@@ -151,7 +151,7 @@ def estimate(values: Array, weights: Array | None) -> Estimate:
     return Estimate(mean, float(error))
 
 
-def chance_loss(n_parameters: int, n_rows: int) -> Estimate:
+def expected_overfit(n_parameters: int, n_rows: int) -> Estimate:
     """What an optimum loses against the truth by having been found on so many rows, in nats a row.
 
     2 n times the divergence is distributed as chi-squared with as many degrees of freedom as there
@@ -195,7 +195,7 @@ def held_out_test(
     stretch : ndarray of shape (n_rows,)
         Which stretch each row belongs to.
     by_chance : Estimate
-        What the older mixture loses without a change (:func:`chance_loss`).
+        What the older mixture loses without a change (:func:`expected_overfit`).
 
     Returns
     -------
@@ -218,7 +218,7 @@ def _sums(
     values: Array, weights: Array | None, stretch: NDArray[np.intp] | None = None
 ) -> tuple[Array, Array]:
     """Weighted sums of values over the stretches, and the weights of these."""
-    stretch = stretches(len(values)) if stretch is None else stretch
+    stretch = row_segments(len(values)) if stretch is None else stretch
     w = np.ones(len(values)) if weights is None else weights
     sums, sizes = (np.bincount(stretch, weights=each) for each in (w * values, w))
     return sums.astype(np.float64), sizes.astype(np.float64)

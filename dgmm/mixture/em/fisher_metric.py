@@ -8,13 +8,13 @@ from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 
-def flattened(mixture: Parameters) -> Array:
+def flatten(mixture: Parameters) -> Array:
     """Weights, means and covariances in one vector; changes are differences of such vectors."""
     arrays = (mixture.weights, mixture.means, mixture.covariances)
     return np.concatenate([array.ravel() for array in arrays])
 
 
-def coordinates(mixture: Parameters, changes: Array) -> Array:
+def to_metric_coordinates(mixture: Parameters, changes: Array) -> Array:
     """Changes at a mixture, where the information of labelled rows is the unit matrix.
 
     A labelled row carries the information diag(1 / w) on the weights, w_k Sigma_k^-1 on a mean and
@@ -25,7 +25,7 @@ def coordinates(mixture: Parameters, changes: Array) -> Array:
     ----------
     mixture : Parameters
     changes : ndarray of shape (n_changes, n_entries)
-        As between :func:`flattened` mixtures.
+        As between :func:`flatten` mixtures.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def coordinates(mixture: Parameters, changes: Array) -> Array:
     return np.concatenate([part.reshape(len(changes), -1) for part in parts], axis=1)
 
 
-def largest_share(mixture: Parameters, change: Array) -> float:
+def max_relative_change(mixture: Parameters, change: Array) -> float:
     """A bound on the share of any weight, or variance in any direction, that a change takes.
 
     The Frobenius norm of a matrix bounds its eigenvalues.
@@ -62,8 +62,8 @@ def largest_share(mixture: Parameters, change: Array) -> float:
     return float(max(np.abs(of_weights / _positive(mixture.weights)).max(), sizes.max()))
 
 
-def moved(mixture: Parameters, change: Array, regularization: Regularization) -> Parameters:
-    """The mixture after a change whose :func:`largest_share` is below 1.
+def apply_step(mixture: Parameters, change: Array, regularization: Regularization) -> Parameters:
+    """The mixture after a change whose :func:`max_relative_change` is below 1.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import numpy as np
 
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em import convergence, quasi_newton
-from dgmm.mixture.em.quasi_newton import Search, Visit
+from dgmm.mixture.em.quasi_newton import Iterate, QuasiNewtonState
 from dgmm.mixture.kernels.statistics import Moments, is_empty
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
@@ -19,7 +19,7 @@ _NOT_THE_DATA = 100.0  # times the same: the data as a whole are not flat in thi
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rules:
+class EMOptions:
     """What holds for every candidate of a fit.
 
     Attributes
@@ -69,7 +69,7 @@ class FitState:
         those before if a move was taken back.
     log_likelihood, log_classification : float
         Of the same parameters, in nats (:class:`dgmm.mixture.kernels.statistics.Moments`).
-    search : Search
+    search : QuasiNewtonState
         What the next moves are made from.
     """
 
@@ -80,7 +80,7 @@ class FitState:
     trace: tuple[float, ...] = ()
     log_likelihood: float = float("nan")
     log_classification: float = float("nan")
-    search: Search = field(default_factory=Search)
+    search: QuasiNewtonState = field(default_factory=QuasiNewtonState)
 
     @property
     def is_running(self) -> bool:
@@ -89,7 +89,7 @@ class FitState:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Leap:
+class SurrogateStep:
     """Where to go instead of EM's own step.
 
     Attributes
@@ -103,7 +103,9 @@ class Leap:
     gain: float
 
 
-def step(state: FitState, moments: Moments, rules: Rules, leap: Leap | None = None) -> FitState:
+def step(
+    state: FitState, moments: Moments, rules: EMOptions, leap: SurrogateStep | None = None
+) -> FitState:
     """Take in the E-step of ``state.parameters``; stop, or move on.
 
     Parameters
@@ -112,8 +114,8 @@ def step(state: FitState, moments: Moments, rules: Rules, leap: Leap | None = No
         Running.
     moments : Moments
         The outcome of a pass with ``state.parameters``.
-    rules : Rules
-    leap : Leap, or None
+    rules : EMOptions
+    leap : SurrogateStep, or None
         To the top, as far as that is known; where it is no higher than ``tol``, it is here.
 
     Returns
@@ -122,9 +124,9 @@ def step(state: FitState, moments: Moments, rules: Rules, leap: Leap | None = No
         Final, with parameters that a pass has evaluated, or running, with the next ones.
     """
     log_likelihood = moments.log_likelihood / moments.total_weight
-    refuge = refuge_from(state, moments)
+    refuge = rejected_from(state, moments)
     if refuge is not None:
-        return _taken_back(state, refuge, rules)
+        return _reject_step(state, refuge, rules)
     gain = log_likelihood - state.trace[-1] if state.trace else np.inf
     evaluated = replace(
         state,
@@ -137,20 +139,22 @@ def step(state: FitState, moments: Moments, rules: Rules, leap: Leap | None = No
     successor = m_step(state.candidate.covariance_type, moments, rules.regularization)
     search, parameters = state.search, successor
     if rules.may_accelerate:
-        visit = Visit(state.parameters, successor)
-        search, parameters = quasi_newton.advance(search, visit, gain, rules.regularization)
+        visit = Iterate(state.parameters, successor)
+        search, parameters = quasi_newton.quasi_newton_step(
+            search, visit, gain, rules.regularization
+        )
     status = _status(evaluated, search, rules)
     if leap is not None and status is Status.RUNNING:
         search, parameters = search.leaping(leap.gain), leap.parameters
         if 0 <= _UNSEEN * leap.gain < rules.tol:
-            status = _final(state.parameters, rules, Status.CONVERGED)
+            status = _terminal_status(state.parameters, rules, Status.CONVERGED)
     if status is not Status.RUNNING:
         return replace(evaluated, status=status)
     n_iter = state.n_iter + 1
     return replace(evaluated, parameters=parameters, n_iter=n_iter, search=search)
 
 
-def refuge_from(state: FitState, moments: Moments) -> Visit | None:
+def rejected_from(state: FitState, moments: Moments) -> Iterate | None:
     """Where to go back to, if the move that led to an E-step has lost likelihood."""
     refuge = state.search.refuge
     if refuge is None or moments.log_likelihood / moments.total_weight >= state.trace[-1]:
@@ -158,7 +162,7 @@ def refuge_from(state: FitState, moments: Moments) -> Visit | None:
     return refuge
 
 
-def given_up(state: FitState) -> FitState:
+def stop_early(state: FitState) -> FitState:
     """A running state that was accelerated, stopped where a pass has evaluated it last."""
     seen = state.search.visit
     if seen is None:
@@ -167,11 +171,11 @@ def given_up(state: FitState) -> FitState:
     return replace(state, parameters=seen.parameters, n_iter=state.n_iter - 1, status=status)
 
 
-def _taken_back(state: FitState, refuge: Visit, rules: Rules) -> FitState:
+def _reject_step(state: FitState, refuge: Iterate, rules: EMOptions) -> FitState:
     """After a move that lost likelihood: back, and on by EM's own step."""
     trace = (*state.trace, state.trace[-1])
     if state.n_iter >= rules.max_iter:
-        status = _final(refuge.parameters, rules, Status.MAX_ITER)
+        status = _terminal_status(refuge.parameters, rules, Status.MAX_ITER)
         return replace(state, parameters=refuge.parameters, trace=trace, status=status)
     return replace(
         state,
@@ -182,20 +186,20 @@ def _taken_back(state: FitState, refuge: Visit, rules: Rules) -> FitState:
     )
 
 
-def _status(state: FitState, search: Search, rules: Rules) -> Status:
+def _status(state: FitState, search: QuasiNewtonState, rules: EMOptions) -> Status:
     noise = _noise(state.parameters)
     if search.predictions:
         converged = convergence.is_still(state.trace, noise) or search.has_settled(rules.tol)
     else:
         converged = convergence.has_converged(state.trace, rules.tol, noise)
     if converged:
-        return _final(state.parameters, rules, Status.CONVERGED)
+        return _terminal_status(state.parameters, rules, Status.CONVERGED)
     if state.n_iter >= rules.max_iter:
-        return _final(state.parameters, rules, Status.MAX_ITER)
+        return _terminal_status(state.parameters, rules, Status.MAX_ITER)
     return Status.RUNNING
 
 
-def _final(mixture: Parameters, rules: Rules, status: Status) -> Status:
+def _terminal_status(mixture: Parameters, rules: EMOptions, status: Status) -> Status:
     return Status.DEGENERATE if is_degenerate(mixture, rules) else status
 
 
@@ -229,7 +233,7 @@ def m_step(covariance_type: str, moments: Moments, regularization: Regularizatio
     )
 
 
-def is_degenerate(mixture: Parameters, rules: Rules) -> bool:
+def is_degenerate(mixture: Parameters, rules: EMOptions) -> bool:
     """Whether a component is empty, or flat in a direction in which the data are not."""
     if is_empty(mixture.weights, 1.0).any():
         return True

@@ -12,7 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dgmm.mixture.em.fisher_metric import coordinates, flattened, largest_share, moved
+from dgmm.mixture.em.fisher_metric import (
+    apply_step,
+    flatten,
+    max_relative_change,
+    to_metric_coordinates,
+)
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.types import Array
@@ -29,7 +34,7 @@ _UNSEEN = 3.0  # times what the model predicts may be left, for directions that 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Visit:
+class Iterate:
     """Parameters that a pass has evaluated, and EM's step from there.
 
     Attributes
@@ -45,11 +50,11 @@ class Visit:
     @property
     def step(self) -> Array:
         """EM's own step, a change as in :mod:`dgmm.mixture.em.fisher_metric`."""
-        return flattened(self.successor) - flattened(self.parameters)
+        return flatten(self.successor) - flatten(self.parameters)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Search:
+class QuasiNewtonState:
     """What a candidate remembers of its way.
 
     Attributes
@@ -57,7 +62,7 @@ class Search:
     pairs : tuple of (ndarray, ndarray)
         The last moves, oldest first, and by how much EM's step shrank along each: changes as in
         :mod:`dgmm.mixture.em.fisher_metric`.
-    visit : Visit or None
+    visit : Iterate or None
         The last place that was not taken back.
     reach : float
         How long a move may be, in lengths of EM's own step.
@@ -71,7 +76,7 @@ class Search:
     """
 
     pairs: tuple[tuple[Array, Array], ...] = ()
-    visit: Visit | None = None
+    visit: Iterate | None = None
     reach: float = _FIRST_REACH
     stretch: float = 0.0
     may_leap: bool = True
@@ -84,7 +89,7 @@ class Search:
         return self.stretch == _LEAP
 
     @property
-    def refuge(self) -> Visit | None:
+    def refuge(self) -> Iterate | None:
         """Where to return if the move under way loses likelihood; EM's own steps never do."""
         return self.visit if self.stretch > 0 else None
 
@@ -103,7 +108,7 @@ class Search:
             and _UNSEEN * left_before < tol
         )
 
-    def leaping(self, expected: float) -> "Search":
+    def leaping(self, expected: float) -> "QuasiNewtonState":
         """For a move to where another likelihood has its top, which promises this gain.
 
         That likelihood knows more than the model of the curvature has ever said.
@@ -120,26 +125,26 @@ class Search:
             return float("inf")
         return max(self.predictions)
 
-    def taken_back(self) -> "Search":
+    def taken_back(self) -> "QuasiNewtonState":
         """After a move that lost likelihood: shorter ones from now on."""
         reach = max(_FIRST_REACH, self.reach if self.is_leap else self.stretch * _SHRINKAGE)
         return replace(self, reach=reach, stretch=0.0, may_leap=self.may_leap and not self.is_leap)
 
-    def carried_over(self) -> "Search":
+    def carried_over(self) -> "QuasiNewtonState":
         """For other rows of the same kind: the curvature is alike, the likelihood is not."""
-        return Search(self.pairs, reach=self.reach)
+        return QuasiNewtonState(self.pairs, reach=self.reach)
 
 
-def advance(
-    search: Search, visit: Visit, gain: float, regularization: Regularization
-) -> tuple[Search, Parameters]:
+def quasi_newton_step(
+    search: QuasiNewtonState, visit: Iterate, gain: float, regularization: Regularization
+) -> tuple[QuasiNewtonState, Parameters]:
     """Where to go from a place that has been evaluated.
 
     Parameters
     ----------
-    search : Search
+    search : QuasiNewtonState
         As it was before.
-    visit : Visit
+    visit : Iterate
         The place, and EM's step from it.
     gain : float
         Log-likelihood per unit of weight gained by coming here, in nats; infinite at a start.
@@ -148,7 +153,7 @@ def advance(
 
     Returns
     -------
-    search : Search
+    search : QuasiNewtonState
     parameters : Parameters
         For the next pass.
     """
@@ -156,7 +161,7 @@ def advance(
     if len(search.pairs) < _FEWEST_PAIRS:
         return search, visit.successor
     changes = np.stack([visit.step, *(change for pair in search.pairs for change in pair)])
-    vectors = coordinates(visit.parameters, changes)
+    vectors = to_metric_coordinates(visit.parameters, changes)
     gram = vectors @ vectors.T
     mixing = _quasi_newton(gram)
     search = replace(
@@ -166,19 +171,19 @@ def advance(
     )
     move = mixing @ changes
     stretch = _length(mixing @ vectors) / max(_length(vectors[0]), _TINY)
-    share = largest_share(visit.parameters, move)
+    share = max_relative_change(visit.parameters, move)
     shortening = min(1.0, search.reach / max(stretch, _TINY), _LARGEST_SHARE / max(share, _TINY))
     if not stretch * shortening > 1.0:  # EM's own step is as long, and safe
         return search, visit.successor
-    target = moved(visit.parameters, shortening * move, regularization)
+    target = apply_step(visit.parameters, shortening * move, regularization)
     return replace(search, stretch=stretch * shortening), target
 
 
-def _having_seen(search: Search, visit: Visit) -> Search:
+def _having_seen(search: QuasiNewtonState, visit: Iterate) -> QuasiNewtonState:
     """With the curvature along the last move, and a longer reach if that move was a long one."""
     pairs = search.pairs
     if search.visit is not None:
-        move = flattened(visit.parameters) - flattened(search.visit.parameters)
+        move = flatten(visit.parameters) - flatten(search.visit.parameters)
         pairs = (*pairs, (move, search.visit.step - visit.step))[-_MEMORY:]
     reach = search.reach if search.is_leap else max(search.reach, search.stretch * _GROWTH)
     return replace(search, pairs=pairs, visit=visit, reach=reach, stretch=0.0)

@@ -24,7 +24,7 @@ DECAY = 0.7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StepRules:
+class StepwiseOptions:
     """What holds for every step.
 
     Attributes
@@ -41,11 +41,11 @@ class StepRules:
     reg_covar: float | None
     origin: Array
 
-    def of_em(self, average: Moments, covariance_type: str) -> iteration.Rules:
+    def of_em(self, average: Moments, covariance_type: str) -> iteration.EMOptions:
         """EM's rules for data that are on average like this."""
         mean, covariance = _overall(average, covariance_type)
         regularization = Regularization.for_data(covariance, self.origin + mean, self.reg_covar)
-        return iteration.Rules(0.0, 0, regularization, covariance)
+        return iteration.EMOptions(0.0, 0, regularization, covariance)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +76,7 @@ class StepwiseState:
     def of(
         cls,
         parameters: Parameters,
-        rules: StepRules,
+        rules: StepwiseOptions,
         fitted_weight: float,
         total_weight: float,
         n_steps: int = 0,
@@ -93,14 +93,14 @@ class StepwiseState:
         average = replace(average, covariances=covariances)
         return cls(parameters, average, fitted_weight, total_weight, n_steps)
 
-    def is_degenerate(self, rules: StepRules) -> bool:
+    def is_degenerate(self, rules: StepwiseOptions) -> bool:
         """Whether a component is empty, or flat in a direction in which the data are not."""
         return iteration.is_degenerate(
             self.parameters, rules.of_em(self.average, self.parameters.covariance_type)
         )
 
 
-def step(state: StepwiseState, moments: Moments, rules: StepRules) -> StepwiseState:
+def step(state: StepwiseState, moments: Moments, rules: StepwiseOptions) -> StepwiseState:
     """Take in what a block of rows says under ``state.parameters``, and maximise.
 
     Parameters
@@ -108,11 +108,11 @@ def step(state: StepwiseState, moments: Moments, rules: StepRules) -> StepwiseSt
     state : StepwiseState
     moments : Moments
         Of positive total weight, relative to the origin of the rules.
-    rules : StepRules
+    rules : StepwiseOptions
     """
     covariance_type, weight = state.parameters.covariance_type, moments.total_weight
     gamma = step_size(state.fitted_weight, state.total_weight, weight, rules.decay)
-    average = blended(state.average, moments, gamma, covariance_type)
+    average = weighted_average(state.average, moments, gamma, covariance_type)
     regularization = rules.of_em(average, covariance_type).regularization
     return replace(
         state,
@@ -146,7 +146,7 @@ def step_size(fitted_weight: float, seen_weight: float, weight: float, decay: fl
     return -float(np.expm1(-integral))
 
 
-def blended(older: Moments, newer: Moments, share: float, covariance_type: str) -> Moments:
+def weighted_average(older: Moments, newer: Moments, share: float, covariance_type: str) -> Moments:
     """The average of two sets of rows, in which the newer has this share.
 
     Second moments stay about the means: each pair of means adds what lies between them (Chan,

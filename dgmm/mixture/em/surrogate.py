@@ -25,7 +25,7 @@ _LEAST_LEFT = 0.2  # of the sample's own counts and variances, or it does not st
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Correction:
+class ControlVariate:
     """What all rows say of the components and a sample does not, per unit of weight.
 
     Attributes

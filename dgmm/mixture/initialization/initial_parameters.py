@@ -9,7 +9,7 @@ from dgmm.mixture.types import Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Given:
+class InitialParameters:
     """Parts of the first parameters that take the place of a start's guess.
 
     Attributes

@@ -19,7 +19,7 @@ from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 Labels = NDArray[np.intp]
-Guess = Callable[[Array, Array, int, np.random.Generator], Array]
+Initializer = Callable[[Array, Array, int, np.random.Generator], Array]
 """``guess(rows, weights, n_components, rng) -> responsibilities``; all weights are positive."""
 
 _HIERARCHY_ROWS = 1000
@@ -49,7 +49,7 @@ def plusplus(rows: Array, weights: Array, n_components: int, rng: np.random.Gene
     return _one_hot(_nearest(scaled, centres), n_components)
 
 
-def random_points(
+def nearest_random_rows(
     rows: Array, weights: Array, n_components: int, rng: np.random.Generator
 ) -> Array:
     """Rows join the nearest, by Mahalanobis distance, of K rows picked at random."""
@@ -88,10 +88,10 @@ def agglomerative(
     return _one_hot(labels, n_components)
 
 
-METHODS: dict[str, Guess] = {
+METHODS: dict[str, Initializer] = {
     "agglomerative": agglomerative,
     "kmeans": kmeans,
-    "random_from_data": random_points,
+    "random_from_data": nearest_random_rows,
     "k-means++": plusplus,
     "random": random_partition,
 }

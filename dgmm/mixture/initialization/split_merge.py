@@ -16,7 +16,7 @@ from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 
-def split(
+def split_component(
     mixture: Parameters, k: int, regularization: Regularization, rng: np.random.Generator
 ) -> Parameters:
     """The mixture with component k as two, the halves of its Gaussian on either side of its mean.
@@ -53,7 +53,7 @@ def split(
     )
 
 
-def without(mixture: Parameters, k: int, regularization: Regularization) -> Parameters:
+def drop_component(mixture: Parameters, k: int, regularization: Regularization) -> Parameters:
     """The mixture without component k; the others share its weight in proportion to theirs."""
     kept = np.delete(np.arange(mixture.n_components), k)
     return Parameters.from_moments(
@@ -65,7 +65,9 @@ def without(mixture: Parameters, k: int, regularization: Regularization) -> Para
     )
 
 
-def merged(mixture: Parameters, i: int, j: int, regularization: Regularization) -> Parameters:
+def merge_components(
+    mixture: Parameters, i: int, j: int, regularization: Regularization
+) -> Parameters:
     """The mixture with components i and j as one, the last, that has their common moments."""
     kept = np.delete(np.arange(mixture.n_components), [i, j])
     weight, mean, matrix = _union(mixture, i, j)
@@ -78,7 +80,7 @@ def merged(mixture: Parameters, i: int, j: int, regularization: Regularization) 
     )
 
 
-def merging_costs(mixture: Parameters) -> list[tuple[float, int, int]]:
+def merge_costs(mixture: Parameters) -> list[tuple[float, int, int]]:
     """What merging two components costs at most, in nats per unit of weight; cheapest first.
 
     Runnalls 2007, IEEE Trans. Aerosp. Electron. Syst. 43, eq. 21: a bound on the divergence of the
@@ -93,7 +95,7 @@ def merging_costs(mixture: Parameters) -> list[tuple[float, int, int]]:
     return sorted(costs)
 
 
-def relocated(
+def relocations(
     mixture: Parameters,
     lost: int | None,
     regularization: Regularization,
@@ -117,10 +119,12 @@ def relocated(
     while True:
         for index in rng.permutation(len(pairs)):
             j, k = pairs[index]
-            yield split(without(mixture, j, regularization), k, regularization, rng)
+            yield split_component(
+                drop_component(mixture, j, regularization), k, regularization, rng
+            )
 
 
-def narrowest(mixture: Parameters, regularization: Regularization) -> int:
+def narrowest_component(mixture: Parameters, regularization: Regularization) -> int:
     """The component that is flattest in any direction, in units of the features."""
     units = np.sqrt(regularization.floor)
     scaled = _matrices(mixture) / np.outer(units, units)

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import numpy as np
 
-from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.statistics import Moments, is_empty
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of, triangular_inverse
@@ -98,7 +98,7 @@ def moments(
     sums: Array,
     log_likelihood: float,
     log_classification: float,
-    frame: Frame,
+    frame: CentredScatter,
 ) -> Moments:
     """The E-step's outcome for one mixture from its sums over all rows.
 

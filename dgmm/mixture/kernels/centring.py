@@ -6,14 +6,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
 _TILE_ROWS = 8192
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frame:
+class CentredScatter:
     """The origin that kernels subtract from every row, and what all rows add up to about it.
 
     Rows are those that a preparation makes of the data, if there is one.
@@ -29,13 +29,13 @@ class Frame:
     scatter : ndarray of shape (n_features, n_features)
         Weighted sum of (x - origin)(x - origin)'. It never changes, so that tied covariances need
         no second moments from a pass.
-    preparation : Preparation, or None
+    preparation : FeatureTransform, or None
     """
 
     origin: Array
     total_weight: float
     scatter: Array
-    preparation: Preparation | None = None
+    preparation: FeatureTransform | None = None
 
     @classmethod
     def of(
@@ -59,7 +59,7 @@ class Frame:
         total = len(rows) if weights is None else weights.sum(dtype=np.float64)
         return cls(origin, float(total), scatter)
 
-    def __add__(self, other: "Frame") -> "Frame":
+    def __add__(self, other: "CentredScatter") -> "CentredScatter":
         """The frame of a union of rows about the same origin."""
         total_weight = self.total_weight + other.total_weight
         return replace(self, total_weight=total_weight, scatter=self.scatter + other.scatter)

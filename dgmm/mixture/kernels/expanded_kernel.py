@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from dgmm.mixture import feature_map
-from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.statistics import Moments, is_empty
 from dgmm.mixture.kernels.tiling import TileShape
 from dgmm.mixture.parameters import Parameters
@@ -159,7 +159,7 @@ def moments(
     sums: Array,
     log_likelihood: float,
     log_classification: float,
-    frame: Frame,
+    frame: CentredScatter,
 ) -> Moments:
     """The E-step's outcome for one mixture from its sums, shape (p, K), over all rows."""
     structure = structure_of(mixture.covariance_type)

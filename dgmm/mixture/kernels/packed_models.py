@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from dgmm.mixture.kernels import centred_kernel, expanded_kernel
 from dgmm.mixture.kernels.centred_kernel import CentredModel
-from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.expanded_kernel import ExpandedGroup
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
 from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
-from dgmm.mixture.transform import Preparation
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
 MAX_RELATIVE_ERROR = 1e-9
@@ -38,7 +38,7 @@ class PackedModels:
     ----------
     origin : ndarray of shape (n_features,)
         Subtracted from every row.
-    preparation : Preparation, or None
+    preparation : FeatureTransform, or None
         What makes rows of the data into rows of these features.
     n_models : int
     groups : tuple of ExpandedGroup
@@ -46,7 +46,7 @@ class PackedModels:
     """
 
     origin: Array
-    preparation: Preparation | None
+    preparation: FeatureTransform | None
     n_models: int
     groups: tuple[ExpandedGroup, ...]
     centred: tuple[CentredModel, ...]
@@ -69,7 +69,7 @@ class PackedModels:
 
 
 def pack(
-    mixtures: Sequence[Parameters], origin: Array, preparation: Preparation | None = None
+    mixtures: Sequence[Parameters], origin: Array, preparation: FeatureTransform | None = None
 ) -> PackedModels:
     """Lay out mixtures for a pass, each with the kernel that keeps its digits.
 
@@ -78,7 +78,7 @@ def pack(
     mixtures : sequence of Parameters
         Relative to ``origin``.
     origin : ndarray of shape (n_features,)
-    preparation : Preparation, or None
+    preparation : FeatureTransform, or None
         Of rows that come in other features than the mixtures'.
 
     Returns
@@ -186,7 +186,7 @@ def moments(
     packed: PackedModels,
     mixtures: Sequence[Parameters],
     statistics: SufficientStatistics,
-    frame: Frame,
+    frame: CentredScatter,
 ) -> tuple[Moments, ...]:
     """The E-step's outcome for every model, in the order of ``mixtures``.
 
@@ -197,7 +197,7 @@ def moments(
         As given to :func:`pack`.
     statistics : SufficientStatistics
         Summed over all rows.
-    frame : Frame
+    frame : CentredScatter
         Of the same rows.
     """
     found: dict[int, Moments] = {}

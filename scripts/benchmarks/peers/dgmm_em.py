@@ -11,7 +11,7 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Event, PassFinished
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
-from dgmm.mixture.initialization.initial_parameters import Given
+from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.structures import structure_of
 
 
@@ -26,7 +26,7 @@ def main() -> None:
         tol=1e-300,
         max_iter=n_iterations,
         sample_rows=1_000,
-        given=Given(problem["weights"], problem["means"], precisions),
+        given=InitialParameters(problem["weights"], problem["means"], precisions),
     )
     seconds: list[float] = []
 

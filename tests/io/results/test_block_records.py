@@ -10,13 +10,13 @@ from dgmm.io.grid import Grid
 from dgmm.io.results.block_records import KeptBlock, create_blocks, read_block, write_block
 from dgmm.io.storage.atomic_writes import share_file
 from dgmm.io.storage.location import output_place
-from dgmm.mixture.component_summary import ComponentSums
+from dgmm.mixture.component_summary import ComponentStatistics
 
 
 def kept(seed=0, n_components=3, n_features=2):
     rng = np.random.default_rng(seed)
     shape = (n_components, n_features)
-    sums = ComponentSums(
+    sums = ComponentStatistics(
         rng.integers(0, 2**40, n_components),
         rng.random(n_components),
         rng.normal(size=shape),

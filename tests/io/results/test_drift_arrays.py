@@ -14,8 +14,8 @@ from dgmm.io.results.commit import Contents, commit_run, publish_run, start_run
 from dgmm.io.results.drift_arrays import read_drift
 from dgmm.io.results.result import open_result
 from dgmm.mixture.drift.component_drift import ComponentDrift
-from dgmm.mixture.drift.decision import Drift, Verdict
-from dgmm.mixture.drift.duplicates import Repeats
+from dgmm.mixture.drift.decision import Drift, DriftStatus
+from dgmm.mixture.drift.duplicates import DuplicateRates
 from dgmm.mixture.drift.predictive_test import Estimate, HeldOutTest, Prediction
 from tests.io.results.test_results import NAMES, a_sweep
 
@@ -32,9 +32,9 @@ DRIFT = Drift(
         1_000, Estimate(-3.5, 0.1), Estimate(-3.25, 0.1), Estimate(0.25, 1 / 3), Estimate(0.2, 0.01)
     ),
     HeldOutTest(10, Estimate(0.2, 0.02), 1e-7),
-    Verdict.CHANGED,
+    DriftStatus.CHANGED,
     ("A component vanished: 3 (0.3).", "A component appeared: 7 (0.25)."),
-    Repeats(1 / 3, 0.5),
+    DuplicateRates(1 / 3, 0.5),
 )
 
 
@@ -57,8 +57,8 @@ def assert_same(found, expected):
     [
         DRIFT,
         replace(DRIFT, repeats=None),
-        replace(DRIFT, test=None, verdict=Verdict.BROKEN),
-        replace(DRIFT, verdict=Verdict.STEADY, reasons=()),
+        replace(DRIFT, test=None, verdict=DriftStatus.BROKEN),
+        replace(DRIFT, verdict=DriftStatus.STEADY, reasons=()),
         replace(DRIFT, prediction=Prediction(1, *[Estimate(-1.0, NAN)] * 4)),
     ],
 )

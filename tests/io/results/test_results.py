@@ -27,7 +27,7 @@ from dgmm.io.results.commit import (
 from dgmm.io.results.result import open_result
 from dgmm.io.storage import atomic_writes
 from dgmm.mixture.candidate import Candidate, Status
-from dgmm.mixture.density import Assignment
+from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.parameters import Parameters
 from dgmm.run.row_assignment import AssignmentWriter
@@ -461,7 +461,7 @@ def test_parts_of_blocks_in_any_order_fill_a_grid(tmp_path_factory, shape, block
     for i in random.permutation(len(parts)):
         first, rows = parts[i]
         assert not writer_.has(first, first + len(rows))
-        writer_(first, Assignment(np.zeros(len(rows)), rows.astype(np.float64)))
+        writer_(first, RowPosteriors(np.zeros(len(rows)), rows.astype(np.float64)))
         assert writer_.has(first, first + len(rows))
     stored = zarr.open_array(run / "assignments" / "responsibilities", mode="r")
     np.testing.assert_array_equal(stored[...], table)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
-from dgmm.mixture.drift.alignment import Labelling, align, hellinger, jeffreys
+from dgmm.mixture.drift.alignment import ComponentLabels, align, hellinger, jeffreys
 from dgmm.mixture.parameters import Parameters
 from tests.mixture.one_step import relative_to
 from tests.strategies import COVARIANCE_TYPES, random_mixture, seeds
@@ -80,9 +80,9 @@ def test_what_is_far_from_everything_has_vanished_or_appeared():
     assert found.pairs == ((0, 2), (2, 0))
     assert found.vanished == (1,)
     assert found.appeared == (1, 3)
-    assert Labelling.first(3).followed(found) == Labelling((2, 3, 0, 4), 5)
-    assert Labelling((7, 5, 1), 20).followed(found) == Labelling((1, 20, 7, 21), 22)
-    assert Labelling((1, 20, 7, 21), 22).ordered() == Labelling((1, 7, 20, 21), 22)
+    assert ComponentLabels.first(3).followed(found) == ComponentLabels((2, 3, 0, 4), 5)
+    assert ComponentLabels((7, 5, 1), 20).followed(found) == ComponentLabels((1, 20, 7, 21), 22)
+    assert ComponentLabels((1, 20, 7, 21), 22).ordered() == ComponentLabels((1, 7, 20, 21), 22)
 
 
 def test_the_sum_of_distances_counts_and_not_each_in_turn():

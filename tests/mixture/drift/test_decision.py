@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from dgmm.mixture.drift.component_drift import component_drift
-from dgmm.mixture.drift.decision import Limits, Verdict, judged
-from dgmm.mixture.drift.duplicates import Repeats
-from dgmm.mixture.drift.predictive_test import SKEW, Estimate, HeldOutTest, predicted
+from dgmm.mixture.drift.decision import DriftStatus, DriftThresholds, assess_drift
+from dgmm.mixture.drift.duplicates import DuplicateRates
+from dgmm.mixture.drift.predictive_test import SKEW, Estimate, HeldOutTest, compare_log_densities
 from tests.mixture.drift.test_drift import spherical
 
-LIMITS = Limits(1.5, 0.3, 1.0, 0.3, 0.3, 0.1, 0.01)
-UNLIMITED = Limits(None, None, None, None, None, None, 0.01)
+LIMITS = DriftThresholds(1.5, 0.3, 1.0, 0.3, 0.3, 0.1, 0.01)
+UNLIMITED = DriftThresholds(None, None, None, None, None, None, 0.01)
 
 
 def drift_of(
@@ -28,9 +28,9 @@ def drift_of(
     """A verdict on components, with these measurements beside them."""
     log_newer = np.zeros(100)
     log_older = np.full(100, np.log((np.exp(-loss) - SKEW) / (1 - SKEW)))
-    return judged(
+    return assess_drift(
         component_drift(older, newer, *labels),
-        predicted(log_older, log_newer, None),
+        compare_log_densities(log_older, log_newer, None),
         HeldOutTest(10, Estimate(0.02, 0.001), p_value),
         by_chance,
         limits,
@@ -46,7 +46,7 @@ ELSE = {"loss": 0.1}  # another density
 
 def test_the_same_is_steady():
     found = drift_of(TWO, TWO, SAME)
-    assert (found.verdict, found.reasons) == (Verdict.STEADY, ())
+    assert (found.verdict, found.reasons) == (DriftStatus.STEADY, ())
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_same_is_steady():
         (
             TWO,
             SAME,
-            {"repeats": Repeats(0.02, 0.125)},
+            {"repeats": DuplicateRates(0.02, 0.125)},
             ["0.125 of the sampled rows repeat", "0.02 of", "0.1 more", "max_repeated"],
         ),
         (TWO, SAME, {"unsound": "It collapsed."}, ["No candidate is sound. It collapsed."]),
@@ -78,51 +78,51 @@ def test_the_same_is_steady():
 )
 def test_what_exceeds_a_limit_is_broken_and_named(newer, labels, measured, words):
     found = drift_of(TWO, newer, labels, **measured)
-    assert found.verdict is Verdict.BROKEN
+    assert found.verdict is DriftStatus.BROKEN
     assert all(word in found.reasons[0] for word in words)
     if "unsound" not in measured:
         without = drift_of(TWO, newer, labels, **measured, limits=UNLIMITED)
-        assert without.verdict is not Verdict.BROKEN
+        assert without.verdict is not DriftStatus.BROKEN
 
 
 def test_components_in_another_arrangement_of_the_same_density_are_no_damage():
     newer = spherical([0.6, 0.4], [[1.6, 0], [9, 0]])
     found = drift_of(TWO, newer, SAME, loss=0.04)
-    assert found.verdict is Verdict.CHANGED
+    assert found.verdict is DriftStatus.CHANGED
     assert "0 by 1.6" in found.reasons[0]
     assert "same density" in found.reasons[1]
-    assert drift_of(TWO, newer, SAME, loss=0.1, by_chance=0.09).verdict is Verdict.CHANGED
-    assert drift_of(TWO, newer, SAME, loss=-0.1).verdict is Verdict.BROKEN
+    assert drift_of(TWO, newer, SAME, loss=0.1, by_chance=0.09).verdict is DriftStatus.CHANGED
+    assert drift_of(TWO, newer, SAME, loss=-0.1).verdict is DriftStatus.BROKEN
 
 
 def test_a_loss_that_chance_explains_is_none():
-    assert drift_of(TWO, TWO, SAME, loss=1.2, by_chance=0.3).verdict is Verdict.STEADY
+    assert drift_of(TWO, TWO, SAME, loss=1.2, by_chance=0.3).verdict is DriftStatus.STEADY
     assert "0.1 of it by chance" in drift_of(TWO, TWO, SAME, loss=1.2, by_chance=0.1).reasons[0]
 
 
-@pytest.mark.parametrize("repeats", [None, Repeats(0.5, 0.55), Repeats(0.99, 0.0)])
+@pytest.mark.parametrize("repeats", [None, DuplicateRates(0.5, 0.55), DuplicateRates(0.99, 0.0)])
 def test_rows_that_repeat_others_as_before_or_less_are_no_damage(repeats):
     found = drift_of(TWO, TWO, SAME, repeats=repeats)
-    assert (found.verdict, found.repeats) == (Verdict.STEADY, repeats)
+    assert (found.verdict, found.repeats) == (DriftStatus.STEADY, repeats)
 
 
 def test_what_comes_and_goes_within_the_limits_has_changed():
     newer = spherical([0.55, 0.4, 0.05], [[0, 0], [9, 0], [0, 30]])
     found = drift_of(TWO, newer, ((3, 8), (3, 8, 9)))
-    assert found.verdict is Verdict.CHANGED
+    assert found.verdict is DriftStatus.CHANGED
     assert found.reasons == ("A component appeared: 9 (0.05).",)
 
 
 def test_what_is_significant_has_changed_and_reasons_to_hold_back_come_first():
     found = drift_of(TWO, TWO, SAME, p_value=0.009)
-    assert found.verdict is Verdict.CHANGED
+    assert found.verdict is DriftStatus.CHANGED
     assert "0.02 +- 0.001" in found.reasons[0]
-    assert drift_of(TWO, TWO, SAME, p_value=0.011).verdict is Verdict.STEADY
+    assert drift_of(TWO, TWO, SAME, p_value=0.011).verdict is DriftStatus.STEADY
     both = drift_of(TWO, TWO, SAME, p_value=1e-9, loss=2.0)
-    assert both.verdict is Verdict.BROKEN
+    assert both.verdict is DriftStatus.BROKEN
     assert "max_loss" in both.reasons[0]
     assert "p = 1.0e-09" in both.reasons[1]
 
 
 def test_verdicts_have_sentences():
-    assert len({verdict.sentence for verdict in Verdict}) == 3
+    assert len({verdict.sentence for verdict in DriftStatus}) == 3

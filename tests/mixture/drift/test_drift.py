@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import mahalanobis
 
-from dgmm.mixture.drift.alignment import Labelling, align, jeffreys
+from dgmm.mixture.drift.alignment import ComponentLabels, align, jeffreys
 from dgmm.mixture.drift.component_drift import component_drift, mean_shifts
 from dgmm.mixture.drift.predictive_test import (
     SKEW,
     Estimate,
-    chance_loss,
+    compare_log_densities,
     estimate,
+    expected_overfit,
     held_out_test,
     is_held_out,
-    predicted,
-    skew_losses,
-    stretches,
+    row_segments,
+    skew_divergence_terms,
 )
 from dgmm.mixture.parameters import Parameters
 from tests.mixture.one_step import relative_to
@@ -94,7 +94,7 @@ def test_neither_order_nor_a_change_of_units_is_a_drift(seed, kind, order):
 
 def test_mixtures_without_a_common_component_have_nothing_to_compare():
     older, newer = spherical([1.0], [[0.0]]), spherical([1.0], [[50.0]])
-    labels = Labelling.first(1).followed(align(older, newer)).labels
+    labels = ComponentLabels.first(1).followed(align(older, newer)).labels
     found = component_drift(older, newer, (0,), labels)
     assert found.labels.tolist() == [0, 1]
     assert np.isnan([found.mean_shifts, found.divergences, found.weight_changes]).all()
@@ -105,13 +105,13 @@ def test_mixtures_without_a_common_component_have_nothing_to_compare():
 
 def test_stretches_are_consecutive_and_as_long_as_each_other():
     for n_rows in (1, 7, 50, 51, 1_234, 131_072):
-        found = stretches(n_rows)
+        found = row_segments(n_rows)
         sizes = np.bincount(found)
         assert (np.diff(found) >= 0).all()
         assert len(sizes) == min(50, n_rows)
         assert sizes.max() - sizes.min() <= 1
-    assert stretches(0).shape == (0,)
-    held = np.unique(stretches(1000)[is_held_out(stretches(1000))])
+    assert row_segments(0).shape == (0,)
+    held = np.unique(row_segments(1000)[is_held_out(row_segments(1000))])
     assert held.tolist() == list(range(2, 50, 5))
 
 
@@ -156,16 +156,16 @@ def test_losses_keep_their_digits_and_their_bound():
             for o, n in zip(older.tolist(), newer.tolist(), strict=True)
         ]
         expected = [float(x) for x in expected]
-    found = skew_losses(older, newer)
+    found = skew_divergence_terms(older, newer)
     np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-15)
     assert found.max() <= -np.log(SKEW)
-    assert math.isfinite(predicted(older, newer, None).difference.standard_error)
+    assert math.isfinite(compare_log_densities(older, newer, None).difference.standard_error)
 
 
 def test_the_loss_is_the_skew_divergence():
     p, q = stats.norm(0.5, 1.2), stats.norm(0, 1)
     rows = p.ppf((np.arange(200_000) + 0.5) / 200_000)
-    found = skew_losses(q.logpdf(rows), p.logpdf(rows)).mean()
+    found = skew_divergence_terms(q.logpdf(rows), p.logpdf(rows)).mean()
     x = np.linspace(-12, 12, 400_001)
     mixed = (1 - SKEW) * q.pdf(x) + SKEW * p.pdf(x)
     expected = np.trapezoid(p.pdf(x) * (p.logpdf(x) - np.log(mixed)), x)
@@ -190,7 +190,7 @@ def test_it_is_students_paired_test_of_stretches():
 
 def test_what_chance_takes_is_that_of_chi_squared():
     chi = stats.chi2(59)
-    found = chance_loss(59, 1_000)
+    found = expected_overfit(59, 1_000)
     assert found.mean == pytest.approx(chi.mean() / 2_000)
     assert found.standard_error == pytest.approx(chi.std() / 2_000)
 
@@ -199,9 +199,9 @@ def test_a_gain_that_chance_explains_is_not_significant():
     gains = 0.03 + 0.001 * np.random.default_rng(4).normal(size=1_000)
     stretch = np.repeat(range(10), 100)
     assert held_out_test(np.zeros(1_000), gains, None, stretch, NONE).p_value < 1e-10
-    by_chance = held_out_test(np.zeros(1_000), gains, None, stretch, chance_loss(59, 1_000))
+    by_chance = held_out_test(np.zeros(1_000), gains, None, stretch, expected_overfit(59, 1_000))
     assert by_chance.p_value == pytest.approx(
-        stats.t(9).sf(0.0005 / chance_loss(59, 1_000).standard_error), rel=0.1
+        stats.t(9).sf(0.0005 / expected_overfit(59, 1_000).standard_error), rel=0.1
     )
 
 
@@ -209,8 +209,10 @@ def test_few_stretches_say_nothing_and_equal_ones_everything():
     assert held_out_test(np.zeros(2), np.ones(2), None, np.array([2, 7]), NONE) is None
     stretch = np.array([2, 7, 12])
     assert (
-        held_out_test(np.zeros(3), np.ones(3), None, stretch, chance_loss(1, 10**9)).p_value < 1e-9
+        held_out_test(np.zeros(3), np.ones(3), None, stretch, expected_overfit(1, 10**9)).p_value
+        < 1e-9
     )
     assert (
-        held_out_test(np.zeros(3), np.zeros(3), None, stretch, chance_loss(1, 10**9)).p_value > 0.5
+        held_out_test(np.zeros(3), np.zeros(3), None, stretch, expected_overfit(1, 10**9)).p_value
+        > 0.5
     )

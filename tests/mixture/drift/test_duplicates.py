@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dgmm.mixture.drift.duplicates import Sampled, multiplicities, repeats
+from dgmm.mixture.drift.duplicates import SampleCounts, compare_duplicate_rates, multiplicities
 
 
 def sample_of(rows, n_sampled, seed=0):
@@ -25,7 +25,9 @@ def beside(older_rows, n_older, newer_rows, n_newer):
     """Samples of so many rows of these."""
     older = multiplicities(sample_of(older_rows, n_older))
     newer = multiplicities(sample_of(newer_rows, n_newer, seed=1))
-    return repeats(Sampled(len(older_rows), n_older, len(older)), len(newer_rows), newer)
+    return compare_duplicate_rates(
+        SampleCounts(len(older_rows), n_older, len(older)), len(newer_rows), newer
+    )
 
 
 def test_rows_are_counted_by_their_values():

@@ -70,7 +70,7 @@ def rules_for(X, **changes):
         "regularization": regularization_of(frame),
         "covariance": frame.scatter / frame.total_weight,
     }
-    return iteration.Rules(**(values | changes))
+    return iteration.EMOptions(**(values | changes))
 
 
 def clumps(n_samples=200, n_features=2, apart=6):

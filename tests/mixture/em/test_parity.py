@@ -305,7 +305,7 @@ def test_every_dtype_and_layout_gives_the_bits_of_its_float64_copy(kernel, dtype
 def fit(X, start, n_steps, sample_weight=None, kernel=None):
     """States of EM from ``start``, by ``em.step``, with the default regularisation."""
     frame = frame_of(X, sample_weight)
-    rules = iteration.Rules(
+    rules = iteration.EMOptions(
         tol=0.0,
         max_iter=n_steps,
         regularization=regularization_of(frame),

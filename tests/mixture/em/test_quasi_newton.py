@@ -8,11 +8,16 @@ import pytest
 
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em import iteration, quasi_newton
-from dgmm.mixture.em.fisher_metric import coordinates, flattened, largest_share, moved
-from dgmm.mixture.em.quasi_newton import Search
+from dgmm.mixture.em.fisher_metric import (
+    apply_step,
+    flatten,
+    max_relative_change,
+    to_metric_coordinates,
+)
+from dgmm.mixture.em.quasi_newton import QuasiNewtonState
 from dgmm.mixture.initialization import initializers
 from dgmm.mixture.kernels import packed_models
-from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.structures import STRUCTURES
@@ -37,12 +42,12 @@ def problem(rows, covariance_type, n_components, seed, **rules):
     equal = np.ones(len(rows))
     guess = initializers.plusplus(rows, equal, n_components, rng)
     first = initializers.first_parameters(covariance_type, rows, guess, equal, regularization, rng)
-    frame = Frame(np.zeros(rows.shape[1]), float(len(rows)), rows.T @ rows)
+    frame = CentredScatter(np.zeros(rows.shape[1]), float(len(rows)), rows.T @ rows)
     settled = {"tol": 1e-7, "max_iter": 3000, **rules}
     return (
         rows,
         frame,
-        iteration.Rules(regularization=regularization, covariance=covariance, **settled),
+        iteration.EMOptions(regularization=regularization, covariance=covariance, **settled),
         iteration.FitState(Candidate(covariance_type, n_components, 0), first),
     )
 
@@ -111,8 +116,8 @@ def test_half_the_squared_length_of_a_small_change_is_the_divergence(covariance_
     *_, state = problem(rows_of_overlapping_clumps(d=3), covariance_type, 3, seed=1)
     for seed in range(5):
         other = nearby(state.parameters, 1e-3, seed)
-        change = flattened(other) - flattened(state.parameters)
-        (vector,) = coordinates(state.parameters, change[None])
+        change = flatten(other) - flatten(state.parameters)
+        (vector,) = to_metric_coordinates(state.parameters, change[None])
         expected = divergence(state.parameters, other)
         assert 0.5 * vector @ vector == pytest.approx(expected, rel=2e-2)
 
@@ -122,10 +127,12 @@ def test_no_change_within_its_share_makes_a_variance_or_a_weight_negative(covari
     *_, state = problem(rows_of_overlapping_clumps(d=3), covariance_type, 3, seed=1)
     mixture = state.parameters
     for seed in range(20):
-        change = flattened(nearby(mixture, 0.5, seed)) - flattened(mixture)
-        shrunk = -0.99 / largest_share(mixture, change) * change
+        change = flatten(nearby(mixture, 0.5, seed)) - flatten(mixture)
+        shrunk = -0.99 / max_relative_change(mixture, change) * change
         nothing = Regularization(np.zeros(3), np.full(3, 1e-300))
-        assert (moved(mixture, shrunk, nothing).weights > 0).all()  # and covariances have factors
+        assert (
+            apply_step(mixture, shrunk, nothing).weights > 0
+        ).all()  # and covariances have factors
 
 
 @pytest.mark.parametrize("n_pairs", [0, 1, 3, 6])
@@ -244,7 +251,7 @@ def test_the_curvature_goes_over_to_other_rows():
     rows = rows_of_overlapping_clumps(3, n_rows=4000)
     rows, frame, rules, first = problem(rows, "full", 3, 3)
     half = rows[::2]
-    half_frame = Frame(np.zeros(2), float(len(half)), half.T @ half)
+    half_frame = CentredScatter(np.zeros(2), float(len(half)), half.T @ half)
     state = path(half, half_frame, rules, first)[-1]
     carried = state.search.carried_over()
     assert carried.pairs == state.search.pairs
@@ -256,15 +263,15 @@ def test_the_curvature_goes_over_to_other_rows():
 
 
 def test_settled_wants_small_and_falling_gains_and_predictions():
-    search = Search(gains=(1e-5, 2e-7), predictions=(3e-7, 1e-8))
+    search = QuasiNewtonState(gains=(1e-5, 2e-7), predictions=(3e-7, 1e-8))
     assert search.has_settled(1e-6)
     assert not search.has_settled(1e-7)
     assert not replace(search, gains=(1e-7, 2e-7)).has_settled(1e-6)  # growing again
     assert not replace(search, predictions=(1e-8, 3e-7)).has_settled(1e-6)
     assert not replace(search, gains=(1e-5, -1e-9)).has_settled(1e-6)
     assert not replace(search, predictions=(4e-7, 1e-8)).has_settled(1e-6)
-    assert not Search(gains=(1e-9,), predictions=(1e-9,)).has_settled(1e-6)
-    leapt = Search().leaping(1e-9)  # before there was any model of the curvature
+    assert not QuasiNewtonState(gains=(1e-9,), predictions=(1e-9,)).has_settled(1e-6)
+    leapt = QuasiNewtonState().leaping(1e-9)  # before there was any model of the curvature
     later = replace(leapt, gains=(1e-9,), predictions=(*leapt.predictions, 1e-9)[-2:])
     assert not later.has_settled(1e-6)
 

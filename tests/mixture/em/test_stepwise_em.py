@@ -8,9 +8,9 @@ import pytest
 from scipy.integrate import quad
 
 from dgmm.mixture.em import stepwise_em
-from dgmm.mixture.em.stepwise_em import StepRules, StepwiseState
+from dgmm.mixture.em.stepwise_em import StepwiseOptions, StepwiseState
 from dgmm.mixture.kernels import packed_models
-from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.centring import CentredScatter
 from tests import reference
 from tests.mixture.one_step import KERNELS, frame_of, relative_to, using
 from tests.strategies import COVARIANCE_TYPES, blocks_of, random_mixture
@@ -29,7 +29,7 @@ def rows_and_mixture(covariance_type, seed=0, n_components=3):
 def moments_of(X, sample_weight, mixture, origin):
     """What rows say under a mixture relative to an origin."""
     packed = packed_models.pack([mixture], origin)
-    frame = Frame.of(X, sample_weight, origin)
+    frame = CentredScatter.of(X, sample_weight, origin)
     statistics = packed_models.accumulate(packed, X, sample_weight)
     return packed_models.moments(packed, [mixture], statistics, frame)[0]
 
@@ -41,7 +41,7 @@ def averaged(blocks, weights, mixture, origin):
     average = found[0]
     for moments, total in zip(found[1:], totals[1:], strict=True):
         share = moments.total_weight / total
-        average = stepwise_em.blended(average, moments, share, mixture.covariance_type)
+        average = stepwise_em.weighted_average(average, moments, share, mixture.covariance_type)
     return average
 
 
@@ -105,7 +105,7 @@ def textbook(X_blocks, mixture, decay, fitted_weight, ridge):
 def test_two_steps_are_those_of_the_textbook(covariance_type, ridge):
     X, mixture = rows_and_mixture(covariance_type)
     origin = X.mean(axis=0)
-    rules = StepRules(0.7, ridge, origin)
+    rules = StepwiseOptions(0.7, ridge, origin)
     state = StepwiseState.of(relative_to(origin, mixture), rules, 100.0, 100.0)
     blocks = [X[:60], X[60:90]]
     for block in blocks:
@@ -123,7 +123,7 @@ def test_two_steps_are_those_of_the_textbook(covariance_type, ridge):
 def test_a_state_begins_where_its_parameters_are_the_maximum(covariance_type, ridge):
     X, mixture = rows_and_mixture(covariance_type)
     origin = X.mean(axis=0)
-    rules = StepRules(0.7, ridge, origin)
+    rules = StepwiseOptions(0.7, ridge, origin)
     parameters = relative_to(origin, mixture)
     state = StepwiseState.of(parameters, rules, 10.0, 10.0)
     nothing = replace(moments_of(X, None, parameters, origin), total_weight=1e-300)
@@ -159,7 +159,7 @@ def test_a_component_without_rows_stays_where_it_is(covariance_type):
     X, mixture = rows_and_mixture(covariance_type)
     mixture.means[0] = X.max(axis=0) + 1e4
     origin = X.mean(axis=0)
-    rules = StepRules(0.7, None, origin)
+    rules = StepwiseOptions(0.7, None, origin)
     state = StepwiseState.of(relative_to(origin, mixture), rules, 200.0, 200.0)
     moments = moments_of(X, None, state.parameters, origin)
     after = stepwise_em.step(state, moments, rules)
@@ -173,7 +173,7 @@ def test_frames_of_the_same_origin_add_up():
     X, _ = rows_and_mixture("full")
     weights, whole = np.arange(len(X)) % 3, frame_of(X, np.arange(len(X)) % 3)
     parts = zip(blocks_of(X, CHUNKS), blocks_of(weights, CHUNKS), strict=True)
-    added = reduce(lambda a, b: a + b, (Frame.of(x, w, whole.origin) for x, w in parts))
+    added = reduce(lambda a, b: a + b, (CentredScatter.of(x, w, whole.origin) for x, w in parts))
     assert added.total_weight == whole.total_weight
     np.testing.assert_allclose(added.scatter, whole.scatter, rtol=1e-12)
 
@@ -185,7 +185,7 @@ def test_one_component_with_a_decay_of_one_is_the_mean_and_covariance_of_all_row
         means=first.mean(axis=0)[None], covariances=np.cov(first.T, ddof=0)[None]
     )
     origin = first[0]
-    rules = StepRules(1.0, None, origin)
+    rules = StepwiseOptions(1.0, None, origin)
     state = StepwiseState.of(relative_to(origin, start), rules, 40.0, 40.0)
     for block in np.array_split(rest, 7):
         state = stepwise_em.step(state, moments_of(block, None, state.parameters, origin), rules)

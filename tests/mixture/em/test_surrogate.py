@@ -6,11 +6,11 @@ import pytest
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import assign
 from dgmm.mixture.em import iteration
-from dgmm.mixture.em.fisher_metric import flattened
-from dgmm.mixture.em.iteration import FitState, Rules
-from dgmm.mixture.em.surrogate import Correction
+from dgmm.mixture.em.fisher_metric import flatten
+from dgmm.mixture.em.iteration import EMOptions, FitState
+from dgmm.mixture.em.surrogate import ControlVariate
 from dgmm.mixture.kernels import packed_models
-from dgmm.mixture.kernels.centring import Frame
+from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.regularization import Regularization
 from tests.mixture.one_step import relative_to
 from tests.strategies import COVARIANCE_TYPES, random_mixture
@@ -28,7 +28,9 @@ def rows_of(seed, n_rows):
 def moments_of(mixture, rows):
     packed = packed_models.pack([mixture], ZERO)
     statistics = packed_models.accumulate(packed, rows)
-    return packed_models.moments(packed, [mixture], statistics, Frame.of(rows, None, ZERO))[0]
+    return packed_models.moments(
+        packed, [mixture], statistics, CentredScatter.of(rows, None, ZERO)
+    )[0]
 
 
 def start(rows, covariance_type):
@@ -42,7 +44,7 @@ def start(rows, covariance_type):
 
 def rules_of(rows, **others):
     covariance = np.cov(rows.T, bias=True)
-    return Rules(1e-9, 500, Regularization.for_data(covariance, ZERO), covariance, **others)
+    return EMOptions(1e-9, 500, Regularization.for_data(covariance, ZERO), covariance, **others)
 
 
 @pytest.fixture(params=COVARIANCE_TYPES)
@@ -50,7 +52,7 @@ def case(request):
     rows = rows_of(0, 6_000)
     sample = rows[::6]
     mixture = start(sample, request.param)
-    correction = Correction.between(
+    correction = ControlVariate.between(
         moments_of(mixture, rows), moments_of(mixture, sample), request.param
     )
     return rows, sample, mixture, correction
@@ -71,7 +73,7 @@ def test_the_surrogate_has_the_gradient_of_all_rows(case):
     rows, sample, mixture, correction = case
     kind = mixture.covariance_type
     target = iteration.m_step(kind, moments_of(mixture, rows), rules_of(rows).regularization)
-    direction = flattened(target) - flattened(mixture)
+    direction = flatten(target) - flatten(mixture)
 
     def at(t):
         weights = mixture.weights + t * (target.weights - mixture.weights)
@@ -111,5 +113,7 @@ def test_a_component_with_other_rows_in_the_sample_stands_for_nothing(case):
     rows, sample, mixture, _ = case
     kind = mixture.covariance_type
     emptied = rows[assign(mixture, rows).labels != 0]
-    correction = Correction.between(moments_of(mixture, emptied), moments_of(mixture, sample), kind)
+    correction = ControlVariate.between(
+        moments_of(mixture, emptied), moments_of(mixture, sample), kind
+    )
     assert correction.applied(mixture, moments_of(mixture, sample)) is None

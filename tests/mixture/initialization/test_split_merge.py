@@ -51,7 +51,9 @@ def test_a_split_keeps_weight_and_mean_and_the_variance_that_the_structure_can_k
 ):
     mixture = a_mixture(covariance_type)
     for seed in range(5):
-        halves = split_merge.split(mixture, 1, regularization(), np.random.default_rng(seed))
+        halves = split_merge.split_component(
+            mixture, 1, regularization(), np.random.default_rng(seed)
+        )
         assert halves.n_components == 4
         assert halves.weights[-2:].sum() == pytest.approx(mixture.weights[1])
         mean, covariance = overall_moments(halves)
@@ -65,7 +67,7 @@ def test_a_split_keeps_weight_and_mean_and_the_variance_that_the_structure_can_k
 
 def test_the_halves_have_the_moments_of_a_gaussian_cut_in_two():
     mixture = a_mixture("full")
-    halves = split_merge.split(mixture, 0, regularization(), np.random.default_rng(0))
+    halves = split_merge.split_component(mixture, 0, regularization(), np.random.default_rng(0))
     lower, upper = halves.means[-2:]
     draws = np.random.default_rng(1).multivariate_normal(
         mixture.means[0], mixture.covariances[0], size=400_000
@@ -79,7 +81,7 @@ def test_the_halves_have_the_moments_of_a_gaussian_cut_in_two():
 @each_type
 def test_a_merger_keeps_the_mean_and_the_variance_that_the_structure_can_keep(covariance_type):
     mixture = a_mixture(covariance_type)
-    whole = split_merge.merged(mixture, 0, 2, regularization())
+    whole = split_merge.merge_components(mixture, 0, 2, regularization())
     assert whole.n_components == 2
     mean, covariance = overall_moments(whole)
     expected_mean, expected = overall_moments(mixture)
@@ -99,7 +101,7 @@ def test_merging_twins_costs_nothing_and_comes_first(covariance_type):
         mixture.means[[0, 0, 1]],
         mixture.covariances if covariance_type == "tied" else mixture.covariances[[0, 0, 1]],
     )
-    (cost, i, j), *others = split_merge.merging_costs(twins)
+    (cost, i, j), *others = split_merge.merge_costs(twins)
     assert (i, j) == (0, 1)
     assert cost == pytest.approx(0.0, abs=1e-12)
     assert all(other > 0.01 for other, _, _ in others)
@@ -124,8 +126,8 @@ def test_merging_costs_bound_the_divergence():
     rows = mixture.means[labels] + np.einsum(
         "nij,nj->ni", roots[labels], rng.normal(size=(20_000, 2))
     )
-    for cost, i, j in split_merge.merging_costs(mixture):
-        whole = split_merge.merged(mixture, i, j, regularization())
+    for cost, i, j in split_merge.merge_costs(mixture):
+        whole = split_merge.merge_components(mixture, i, j, regularization())
         divergence = (log_density(mixture, rows) - log_density(whole, rows)).mean()
         assert -0.01 < divergence < cost + 0.01
 
@@ -133,7 +135,7 @@ def test_merging_costs_bound_the_divergence():
 @each_type
 def test_relocations_have_as_many_components_and_are_all_different(covariance_type):
     mixture = a_mixture(covariance_type, n_components=4)
-    endless = split_merge.relocated(mixture, None, regularization(), np.random.default_rng(0))
+    endless = split_merge.relocations(mixture, None, regularization(), np.random.default_rng(0))
     moved = list(islice(endless, 30))  # more than there are choices
     assert {each.n_components for each in moved} == {4}
     assert len({each.means.tobytes() for each in moved}) == len(moved)
@@ -145,8 +147,8 @@ def test_a_collapsed_component_is_the_one_to_go():
     covariances = mixture.covariances.copy()
     covariances[1] = 1e-10 * np.eye(2)
     collapsed = Parameters.from_covariances("full", mixture.weights, mixture.means, covariances)
-    assert split_merge.narrowest(collapsed, regularization()) == 1
-    endless = split_merge.relocated(collapsed, 1, regularization(), np.random.default_rng(0))
+    assert split_merge.narrowest_component(collapsed, regularization()) == 1
+    endless = split_merge.relocations(collapsed, 1, regularization(), np.random.default_rng(0))
     for each in islice(endless, 4):
         assert np.linalg.eigvalsh(each.covariances).min() > 1e-3
 
@@ -156,4 +158,4 @@ def test_an_empty_component_is_the_one_to_go():
     empty = Parameters.from_covariances(
         "diag", np.array([0.5, 0.5, 0.0]), mixture.means, mixture.covariances
     )
-    assert split_merge.narrowest(empty, regularization()) == 2
+    assert split_merge.narrowest_component(empty, regularization()) == 2

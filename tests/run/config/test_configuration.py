@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from dgmm.errors import ConfigurationError, UsageError
-from dgmm.mixture.drift.decision import Limits
+from dgmm.mixture.drift.decision import DriftThresholds
 from dgmm.run.config.cluster_options import AddressCluster, LocalCluster, ThreadsCluster
 from dgmm.run.config.configuration import (
     Configuration,
@@ -415,7 +415,7 @@ def test_limits_belong_to_the_identity_where_there_is_something_to_be_far_from()
 
 def test_a_limit_that_is_null_is_none() -> None:
     limits = limits_of(changed("drift={max_loss: null, max_mean_shift: 3}").drift)
-    assert limits == Limits(3.0, 0.3, None, 0.3, 0.3, 0.1, 0.01)
+    assert limits == DriftThresholds(3.0, 0.3, None, 0.3, 0.3, 0.1, 0.01)
     assert limits_of(changed("drift.max_repeated=null").drift).repeated is None
 
 
