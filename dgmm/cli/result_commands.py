@@ -68,7 +68,7 @@ def runs(
 ) -> None:
     """List the runs that OUTPUT keeps, newest first; show or publish one, or prune old ones."""
     from dgmm.io.results.output import find_run, list_runs
-    from dgmm.io.storage.location import output_place
+    from dgmm.io.storage.location import output_path
     from dgmm.run import history as kept
     from dgmm.run.console.exit_message import printable
 
@@ -76,7 +76,7 @@ def runs(
         raise click.UsageError("--prune needs --keep, and --keep and --dry-run need --prune")
     if [show is not None, publish is not None, prune].count(True) > 1:
         raise click.UsageError("--show, --publish and --prune are for one at a time")
-    place = output_place(output, storage_options)
+    place = output_path(output, storage_options)
     if publish is not None:
         lines = iter([f"{kept.publish(place, publish).run_id} is the latest result"])
     elif show is not None:
@@ -98,9 +98,9 @@ def runs(
 def report(result: str, output: str | None, storage_options: dict[str, Any] | None) -> None:
     """Draw the report of RESULT, an output directory or one run of it, as one HTML file."""
     from dgmm.io.results.result import open_result
-    from dgmm.io.storage.location import output_place
+    from dgmm.io.storage.location import output_path
     from dgmm.report import publish_report, write_report
 
     found = open_result(result, storage_options)
-    place = None if output is None else output_place(output, storage_options)
+    place = None if output is None else output_path(output, storage_options)
     click.echo(publish_report(found.path) if place is None else write_report(found, place))

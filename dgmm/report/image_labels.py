@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dgmm.io.results.assignment_schema import MISSING
 from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
-from dgmm.io.sources.image import stride
+from dgmm.io.sources.image import pixel_stride
 from dgmm.report.colours import component_colours
 from dgmm.report.figure_style import Picture, as_jpeg, as_png
 from dgmm.report.maps import places_of
@@ -45,7 +45,7 @@ def segments(result: Result, record: Record) -> tuple[Picture, ...]:
 
 def _labels(labels: zarr.Array[Any], shape: tuple[int, int]) -> NDArray[np.integer]:
     """Labels of the pixels that the picture shows, read some lines at a time."""
-    step, (height, width) = stride(shape), shape
+    step, (height, width) = pixel_stride(shape), shape
     n_lines = step * max(1, _LABELS_AT_A_TIME // (step * width))
     parts = []
     for y in range(0, height, n_lines):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dgmm.io.results.assignment_schema import MISSING
 from dgmm.io.results.result import Result
-from dgmm.io.sources.image import stride
+from dgmm.io.sources.image import pixel_stride
 from dgmm.mixture.drift.alignment import ComponentLabels
 from dgmm.report.colours import PALE, component_colours
 from dgmm.report.figure_style import WIDTH, Picture, drawn, panel
@@ -67,7 +67,7 @@ def places_of(labels: NDArray[np.integer], components: ComponentLabels) -> NDArr
 def _thinned(labels: zarr.Array[Any]) -> NDArray[np.integer]:
     """Labels of the first slice, every so many of them, read some lines at a time."""
     height, width = labels.shape[-2:]
-    step = stride((height, width))
+    step = pixel_stride((height, width))
     n_lines = step * max(1, _LABELS_AT_A_TIME // (step * width))
     parts = []
     for y in range(0, height, n_lines):

@@ -7,8 +7,8 @@ import logging
 from dgmm.errors import MissingExtraError, OutputError
 from dgmm.io.results.layout import LATEST_LINK, LATEST_POINTER, LATEST_REPORT, report_path, run_name
 from dgmm.io.results.result import Result, open_result
-from dgmm.io.storage.atomic_writes import make_directory, remove_leftovers, replace_file
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.atomic_writes import make_directory, remove_temporary, replace_file
+from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import creation_failures
 
 logger = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 _PACKAGES = frozenset({"jinja2", "matplotlib", "PIL"})
 
 
-def publish_report(run: Place) -> Place:
+def publish_report(run: AnyPath) -> AnyPath:
     """Draw the report of a run of an output directory and put it among the others.
 
     If the output's pointer names the run, ``report.html`` becomes its report too.
@@ -51,7 +51,7 @@ def publish_report(run: Place) -> Place:
     return place
 
 
-def write_report(result: Result, path: Place) -> Place:
+def write_report(result: Result, path: AnyPath) -> AnyPath:
     """Draw the report of a result into a file; the same errors."""
     return _written(path, _drawn(result))
 
@@ -69,17 +69,17 @@ def _drawn(result: Result) -> bytes:
     return content.encode()
 
 
-def _written(path: Place, content: bytes) -> Place:
+def _written(path: AnyPath, content: bytes) -> AnyPath:
     if path.is_dir():
         raise OutputError(f"{path} is a directory; expected the name of a file to write.")
     with creation_failures(path):
         make_directory(path.parent)
-        remove_leftovers(path)
+        remove_temporary(path)
         replace_file(path, content)
     return path
 
 
-def _latest(output: Place) -> str | None:
+def _latest(output: AnyPath) -> str | None:
     try:
         found: str = json.loads((output / LATEST_POINTER).read_bytes())["run_id"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -87,7 +87,7 @@ def _latest(output: Place) -> str | None:
     return found
 
 
-def report_on(run: Place) -> None:
+def report_on(run: AnyPath) -> None:
     """Draw the report of a run, and say so if that fails."""
     try:
         logger.info("report: %s", publish_report(run))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dgmm.io.storage.group import Variable, read_group, write_group
-    from dgmm.io.storage.lock import only_writer
+    from dgmm.io.storage.lock import write_lock
     from dgmm.run.config.configuration import Configuration, load, load_as, loads, resolved
     from dgmm.run.config.field_types import Section, conflict
     from dgmm.run.console.exit_message import Ending, ending
@@ -41,7 +41,6 @@ __all__ = [
     "load",
     "load_as",
     "loads",
-    "only_writer",
     "open_input",
     "prune",
     "publish",
@@ -52,10 +51,11 @@ __all__ = [
     "speaking",
     "stoppable",
     "write_group",
+    "write_lock",
 ]
 
 _HOMES = {
-    "dgmm.io.storage.lock": ("only_writer",),
+    "dgmm.io.storage.lock": ("write_lock",),
     "dgmm.io.storage.group": ("Variable", "read_group", "write_group"),
     "dgmm.run.config.configuration": ("Configuration", "load", "load_as", "loads", "resolved"),
     "dgmm.run.console.exit_message": ("Ending", "ending"),

@@ -13,7 +13,7 @@ from dgmm.io.results.drift_arrays import read_drift
 from dgmm.io.results.layout import run_name, run_path
 from dgmm.io.results.output import is_held_back
 from dgmm.io.results.result import Result
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 from dgmm.mixture.drift.decision import Drift, DriftStatus, DriftThresholds
 from dgmm.mixture.drift.duplicates import (
     Counts,
@@ -119,7 +119,7 @@ def verdict_of(drift: Drift | None, allowed: DriftLimits) -> dict[str, Any]:
     return {"verdict": drift.verdict.value, "held_back": is_broken and allowed.hold_back}
 
 
-def refuse_held_back(output: Place, run_id: str) -> None:
+def refuse_held_back(output: AnyPath, run_id: str) -> None:
     """End a command whose run is complete and must not be read yet.
 
     Raises

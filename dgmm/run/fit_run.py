@@ -9,14 +9,14 @@ from dgmm.engine.fit import Fit, fit
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.stages import positive_weight_sample
 from dgmm.io.results import commit
-from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.checkpoint import Checkpoint
 from dgmm.io.results.layout import attempt_path, run_path
-from dgmm.io.results.output import is_held_back, is_overtaken
+from dgmm.io.results.output import is_held_back, is_superseded
 from dgmm.io.results.result import open_result
-from dgmm.io.sources.image import picture_of
-from dgmm.io.storage.location import Place, output_place
-from dgmm.io.storage.lock import only_writer
+from dgmm.io.sources.image import read_thumbnail
+from dgmm.io.storage.location import AnyPath, output_path
+from dgmm.io.storage.lock import write_lock
 from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.component_summary import ComponentSummary, component_pivots, summarize_components
@@ -86,7 +86,7 @@ def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finish
     """Do what is left to do."""
     prepared = prepare(configuration)
     wanted, run_id = configuration.output, prepared.run_id
-    output = output_place(wanted.path, wanted.storage_options)
+    output = output_path(wanted.path, wanted.storage_options)
     path, attempt = run_path(output, run_id), attempt_path(output, prepared.attempt_id)
     with storage_failures(output):
         already_complete = commit.is_complete(output, run_id)
@@ -96,7 +96,7 @@ def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finish
     if not already_complete:  # better now than after the cluster has started
         check_memory(prepared, expected_capacity(configuration.cluster))
     if not is_done:
-        with only_writer(output) as confirm:
+        with write_lock(output) as confirm:
             already_complete = commit.is_complete(output, run_id)
             checkpoint = Checkpoint(attempt, facts_for_checkpoint(prepared), confirm=confirm)
             if not already_complete:
@@ -104,7 +104,7 @@ def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finish
             elif attempt.exists():  # of a call that did not come to its end
                 already_complete = False
             confirm()
-            is_old = goes_on and is_overtaken(output, run_id)
+            is_old = goes_on and is_superseded(output, run_id)
             if not is_old and not is_held_back(output, run_id):
                 commit.publish_run(output, run_id)
             if configuration.output.report:
@@ -118,7 +118,7 @@ def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finish
 def _complete(
     configuration: Configuration,
     prepared: Preparation,
-    output: Place,
+    output: AnyPath,
     checkpoint: Checkpoint,
     ledger: Ledger,
     *,
@@ -166,9 +166,9 @@ def _complete(
         "status": goes_on.sweep.best.status.value,
     }
     wanted, is_image = configuration.input, prepared.source.format == "image"
-    picture = picture_of(wanted.path, wanted.storage_options) if is_image else None
+    picture = read_thumbnail(wanted.path, wanted.storage_options) if is_image else None
     checkpoint.confirm()
-    contents = commit.Contents(
+    contents = commit.RunContents(
         goes_on.sweep,
         prepared.dataset.feature_names,
         attributes,
@@ -188,7 +188,7 @@ def _assigned(
     goes_on: Continued,
     reader: PassRunner,
     checkpoint: Checkpoint,
-    path: Place,
+    path: AnyPath,
 ) -> tuple[dict[str, Any], ComponentSummary]:
     """Write the assignments; what the root says of them, and what the components are like."""
     best, preparation = goes_on.sweep.best, fitted.preparation
@@ -196,7 +196,7 @@ def _assigned(
         logger.warning("No candidate is sound. %s", best.status.sentence)
     mixture = best.parameters
     told = sampled(fitted.profile, mixture, preparation, output.outlier_quantile, output.quantiles)
-    wanted = Wanted(
+    wanted = AssignmentSchema(
         output.assignments, goes_on.labelling.labels, output.most_probable, told.outlier_threshold
     )
     assigned = assign_rows(

@@ -8,9 +8,9 @@ from typing import Any
 from dgmm.errors import OutputError
 from dgmm.io.results.commit import publish_run
 from dgmm.io.results.layout import LATEST_REPORT, report_path
-from dgmm.io.results.output import Run, find_run, held_back, list_runs, remove_run, superfluous
-from dgmm.io.storage.location import Place, output_place
-from dgmm.io.storage.lock import only_writer
+from dgmm.io.results.output import Run, find_run, held_back, list_runs, prunable_runs, remove_run
+from dgmm.io.storage.location import AnyPath, output_path
+from dgmm.io.storage.lock import write_lock
 from dgmm.report.publication import report_on
 
 _FACTS = (
@@ -65,7 +65,7 @@ def facts_of(run: Run) -> Iterator[str]:
 
 
 def publish(
-    output: str | os.PathLike[str] | Place,
+    output: str | os.PathLike[str] | AnyPath,
     run_id: str,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Run:
@@ -89,9 +89,9 @@ def publish(
     TemporaryError
         If a run is being written there.
     """
-    place = output_place(output, storage_options)
+    place = output_path(output, storage_options)
     list_runs(place)  # refuses what is no output, where a lock would make it one
-    with only_writer(place) as confirm:
+    with write_lock(place) as confirm:
         run = find_run(place, run_id)
         if not run.is_complete:
             raise OutputError(
@@ -105,7 +105,7 @@ def publish(
 
 
 def prune(
-    output: str | os.PathLike[str] | Place,
+    output: str | os.PathLike[str] | AnyPath,
     keep: int,
     storage_options: Mapping[str, Any] | None = None,
     *,
@@ -136,12 +136,12 @@ def prune(
     TemporaryError
         If a run is being written there.
     """
-    place = output_place(output, storage_options)
-    found = superfluous(place, keep)  # refuses what is no output, where a lock would make it one
+    place = output_path(output, storage_options)
+    found = prunable_runs(place, keep)  # refuses what is no output, where a lock would make it one
     if only_say or not found:
         return found
-    with only_writer(place):
-        gone = superfluous(place, keep)
+    with write_lock(place):
+        gone = prunable_runs(place, keep)
         for run in gone:
             remove_run(place, run)
     return gone

@@ -11,7 +11,7 @@ from typing import Any
 from dgmm import __version__
 from dgmm.engine.dataset import Dataset
 from dgmm.io.grid import Grid
-from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.layout import FORMAT_VERSION, run_name
 from dgmm.io.results.result import Result
 from dgmm.io.sources.dask_blocks import sha256_of
@@ -40,7 +40,7 @@ def digest_of(mixture: Parameters) -> str:
 def basis_of(
     mixture: Parameters,
     preparation: FeatureTransform | None,
-    wanted: Wanted,
+    wanted: AssignmentSchema,
     dataset: Dataset,
     grid: Grid,
     chunk_shape: tuple[int, ...],
@@ -55,7 +55,7 @@ def basis_of(
     ----------
     mixture : Parameters
     preparation : FeatureTransform, or None
-    wanted : Wanted
+    wanted : AssignmentSchema
     dataset : Dataset
     grid : Grid
         Of the samples.

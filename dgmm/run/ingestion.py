@@ -11,7 +11,7 @@ from dgmm.io.ingest.csv_stream import open_csv
 from dgmm.io.ingest.table_writer import Stream, ingest, stream_of
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
-from dgmm.io.storage.location import absolute_location, is_csv, place_of
+from dgmm.io.storage.location import absolute_location, input_path, is_csv
 from dgmm.run.config.field_types import Size
 
 
@@ -72,7 +72,7 @@ def _stream(wanted: Ingestion) -> Stream:
     if wanted.format == "csv" or (wanted.format == "auto" and is_csv(wanted.path)):
         if wanted.variables or wanted.sample_dims:
             raise ConfigurationError("CSV has columns only. Leave out --variable, --sample-dims.")
-        place = place_of(absolute_location(wanted.path))
+        place = input_path(absolute_location(wanted.path))
         return open_csv(place, wanted.delimiter, wanted.columns, wanted.weights or "")
     if wanted.delimiter is not None:
         raise ConfigurationError("--delimiter is for CSV. Leave it out, or set --format csv.")

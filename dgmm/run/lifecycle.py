@@ -7,15 +7,15 @@ from typing import Any
 from dgmm import __version__
 from dgmm.engine import memory
 from dgmm.io.results import commit
-from dgmm.io.results.checkpoint import Facts
+from dgmm.io.results.checkpoint import RunFingerprint
 from dgmm.io.results.layout import run_name
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 from dgmm.run.clusters import Capacity
 from dgmm.run.config.configuration import Configuration, resolved
 from dgmm.run.run_plan import Preparation
 
 
-def _discard(output: Place, run_ids: tuple[str, ...]) -> None:
+def _discard(output: AnyPath, run_ids: tuple[str, ...]) -> None:
     """Remove those of these runs that are not complete."""
     for run_id in run_ids:
         commit.discard_run(output, run_id)
@@ -27,14 +27,14 @@ def check_memory(prepared: Preparation, capacity: Capacity | None) -> None:
         memory.check(prepared.projection, capacity.threads_per_worker, capacity.memory_limit)
 
 
-def facts_for_checkpoint(prepared: Preparation) -> Facts:
+def facts_for_checkpoint(prepared: Preparation) -> RunFingerprint:
     """What an interrupted attempt must have in common with the one that goes on."""
     dataset = prepared.dataset
     libraries = (f"{name} {version(name)}" for name in ("numpy", "scipy"))
     versions = (platform.machine(), f"dgmm {__version__}", *libraries)
     shape = (dataset.n_rows, dataset.n_features, dataset.block_rows)
     origin = "" if prepared.earlier is None else run_name(prepared.earlier.path)
-    return Facts(prepared.run_id, *shape, versions, origin)
+    return RunFingerprint(prepared.run_id, *shape, versions, origin)
 
 
 def facts_of_run(configuration: Configuration, prepared: Preparation) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import numpy as np
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import READ_ALL_ROWS, Event, Observer, PassFinished, Resumed
 from dgmm.engine.profile import Profile
-from dgmm.io.results.record import Record, StageRecord, thinned
-from dgmm.io.sources.image import Picture
+from dgmm.io.results.record import Record, StageRecord, subsample_stride
+from dgmm.io.sources.image import Thumbnail
 
 _MOST_WARNINGS = 50
 
@@ -73,10 +73,10 @@ class Ledger:
         if len(self._warnings) < _MOST_WARNINGS:
             self._warnings[self._conceal(message)] = None
 
-    def record(self, dataset: Dataset, profile: Profile, picture: Picture | None) -> Record:
+    def record(self, dataset: Dataset, profile: Profile, picture: Thumbnail | None) -> Record:
         """The account, and what a report shows of the data."""
         pass_bytes = dataset.n_rows * dataset.n_features * dataset.rows.dtype.itemsize
-        few = thinned(*profile.sample.shape)
+        few = subsample_stride(*profile.sample.shape)
         weights = profile.sample_weights
         return Record(
             stages=tuple(

@@ -12,7 +12,7 @@ from dgmm.errors import InputNotFoundError
 from dgmm.io.results.layout import run_name
 from dgmm.io.results.output import Run, list_runs
 from dgmm.io.results.result import Result
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 from dgmm.run.identity import BASIS
 
 """The attribute of a run that says on what its assignments depend beside the rows."""
@@ -45,7 +45,9 @@ class Base:
     is_expected: bool
 
 
-def base_for(output: Place, result: Result, basis: dict[str, str], input_path: str) -> Base | None:
+def base_for(
+    output: AnyPath, result: Result, basis: dict[str, str], input_path: str
+) -> Base | None:
     """The newest complete run of an output with this basis, or the one that found the model.
 
     Runs on the same input come first: others have hardly any rows in common with it.

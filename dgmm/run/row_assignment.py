@@ -11,11 +11,11 @@ from dgmm.errors import StorageError
 from dgmm.io.grid import Grid, Region, n_samples_in
 from dgmm.io.results import assignment_arrays
 from dgmm.io.results.assignment_arrays import write_coordinate
-from dgmm.io.results.assignment_schema import Wanted
-from dgmm.io.results.block_records import KeptBlock, create_blocks, read_block, write_block
+from dgmm.io.results.assignment_schema import AssignmentSchema
+from dgmm.io.results.block_records import BlockRecord, create_blocks, read_block, write_block
 from dgmm.io.results.checkpoint import Checkpoint
 from dgmm.io.sources.source import Source
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 from dgmm.mixture.component_summary import component_pivots, outlier_threshold, sample_quantiles
 from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.parameters import Parameters
@@ -63,11 +63,11 @@ def assign_rows(
     mixture: Parameters,
     preparation: FeatureTransform | None,
     source: Source,
-    wanted: Wanted,
+    wanted: AssignmentSchema,
     chunk_shape: tuple[int, ...],
     checkpoint: Checkpoint,
-    path: Place,
-    base: Place | None = None,
+    path: AnyPath,
+    base: AnyPath | None = None,
 ) -> AssignmentSummary:
     """Write the assignments that are not there yet, and the coordinates; all rows are read.
 
@@ -80,7 +80,7 @@ def assign_rows(
     preparation : FeatureTransform, or None
     source : Source
         Of the reader's rows.
-    wanted : Wanted
+    wanted : AssignmentSchema
     chunk_shape : tuple of int
         Extents of a stored chunk in the samples' dimensions.
     checkpoint : Checkpoint
@@ -97,7 +97,7 @@ def assign_rows(
         If fewer rows were written than there are.
     """
     model = digest_of(mixture)
-    if not (checkpoint.has_assignments(model) and assignment_arrays.are_begun(path, wanted)):
+    if not (checkpoint.has_assignments(model) and assignment_arrays.has_assignments(path, wanted)):
         beside = [found.name for found in source.coordinates if found.name not in source.grid.dims]
         assignment_arrays.create_assignments(path, source.grid, wanted, chunk_shape, beside)
         checkpoint.keep_assignments(model)
@@ -122,15 +122,15 @@ class AssignmentWriter:
     Attributes
     ----------
     run : Path or UPath
-    wanted : Wanted
+    wanted : AssignmentSchema
     grid : Grid
         Of the samples.
     chunk_shape : tuple of int
         Extents of a stored chunk in the samples' dimensions.
     """
 
-    run: Place
-    wanted: Wanted
+    run: AnyPath
+    wanted: AssignmentSchema
     grid: Grid
     chunk_shape: tuple[int, ...]
 
@@ -147,20 +147,20 @@ class AssignmentWriter:
         del stop
         region = self.region(start)
         return all(
-            assignment_arrays.has_part(self.run, name, region) for name in self.wanted.arrays()
+            assignment_arrays.has_region(self.run, name, region) for name in self.wanted.arrays()
         )
 
     def __call__(self, start: int, assignment: RowPosteriors) -> None:
         """Write the chunk whose first sample this is."""
         region = self.region(start)
         for name, rows in self.wanted.values(assignment).items():
-            assignment_arrays.write_part(self.run, name, region, rows)
+            assignment_arrays.write_region(self.run, name, region, rows)
 
-    def take(self, base: Place, start: int) -> bool:
+    def take(self, base: AnyPath, start: int) -> bool:
         """Whether another run has the chunk with this first sample, which is then taken over."""
         region = self.region(start)
         names = self.wanted.arrays()
-        return all(assignment_arrays.take_part(base, self.run, name, region) for name in names)
+        return all(assignment_arrays.copy_region(base, self.run, name, region) for name in names)
 
     def region(self, start: int) -> Region:
         """Where the chunk with this first sample lies."""
@@ -183,7 +183,7 @@ class BlockMemory:
 
     writer: AssignmentWriter
     shape: tuple[int, int]
-    base: Place | None
+    base: AnyPath | None
 
     def recall(self, start: int, n_rows: int, checksum: int) -> AssignmentSummary | BlockProvenance:
         """What the earlier run has found of a block, whose assignments are taken over."""
@@ -210,5 +210,5 @@ class BlockMemory:
         """Keep what was found of a block."""
         number, (checksum,) = self.writer.grid.number(start), found.checksums
         region = self.writer.grid.region(number)
-        kept = KeptBlock(region, checksum, found.sums, found.log_likelihood)
+        kept = BlockRecord(region, checksum, found.sums, found.log_likelihood)
         write_block(self.writer.run, number, kept)

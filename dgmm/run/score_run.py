@@ -9,12 +9,12 @@ from dgmm.engine.assignment import AssignmentSummary
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.passes import PassRunner
 from dgmm.io.results import commit
-from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.checkpoint import Checkpoint
 from dgmm.io.results.layout import attempt_path, run_path
 from dgmm.io.results.result import Result, open_result
-from dgmm.io.storage.location import Place, output_place
-from dgmm.io.storage.lock import only_writer
+from dgmm.io.storage.location import AnyPath, output_path
+from dgmm.io.storage.lock import write_lock
 from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.mixture.component_summary import component_pivots, summarize_components
 from dgmm.mixture.fit_result import Sweep
@@ -116,7 +116,7 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
     take_part(configuration.cluster)
     prepared = prepare(configuration)
     check_features(result, prepared.dataset.feature_names)
-    output = output_place(configuration.output.path, configuration.output.storage_options)
+    output = output_path(configuration.output.path, configuration.output.storage_options)
     run_id = _named(prepared.run_id, result)
     path = run_path(output, run_id)
     attempt = attempt_path(output, _named(prepared.attempt_id, result))
@@ -124,7 +124,7 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
         was_complete = commit.is_complete(output, run_id)
         is_done = commit.is_published(output, run_id) and not attempt.exists()
     if not is_done:
-        with only_writer(output) as confirm:
+        with write_lock(output) as confirm:
             facts = replace(facts_for_checkpoint(prepared), run_id=run_id)
             checkpoint = Checkpoint(attempt, facts, confirm=confirm)
             if not commit.is_complete(output, run_id):
@@ -148,8 +148,8 @@ def _complete(
     result: Result,
     configuration: Configuration,
     prepared: Preparation,
-    path: Place,
-    output: Place,
+    path: AnyPath,
+    output: AnyPath,
     checkpoint: Checkpoint,
     observer: Observer,
 ) -> None:
@@ -162,7 +162,7 @@ def _complete(
         checkpoint.load()  # which makes an empty directory
         checkpoint.begin()
     run = commit.start_run(output, path.name.removesuffix(".zarr"), resume=is_begun)
-    wanted = Wanted(
+    wanted = AssignmentSchema(
         settings.assignments,
         result.labelling.labels,
         settings.most_probable,
@@ -194,7 +194,7 @@ def _complete(
     }
     sweep = Sweep((best,), result.sweep.criterion, best, n_passes=1)
     checkpoint.confirm()
-    contents = commit.Contents(
+    contents = commit.RunContents(
         sweep,
         result.feature_names,
         attributes,

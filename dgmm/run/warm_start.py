@@ -11,7 +11,7 @@ from dgmm.errors import DataError, InputNotFoundError
 from dgmm.io.results.layout import LATEST_POINTER, run_name
 from dgmm.io.results.output import list_runs
 from dgmm.io.results.result import Result, open_result
-from dgmm.io.storage.location import absolute_location, output_place
+from dgmm.io.storage.location import absolute_location, output_path
 from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.drift.alignment import Alignment, ComponentLabels, align
@@ -52,7 +52,7 @@ def earlier_result(configuration: Configuration) -> Result | None:
 
 def run_of_request(output: Output, request: str) -> str | None:
     """The name of a complete run that was asked for in these very words; the newest of several."""
-    place = output_place(output.path, output.storage_options)
+    place = output_path(output.path, output.storage_options)
     with storage_failures(place):
         runs = list_runs(place) if (place / "runs").is_dir() else ()
     return next((run.run_id for run in runs if run.attributes.get("request") == request), None)
@@ -161,7 +161,7 @@ def _is_new(path: str, output: Output) -> bool:
     """Whether a path is that of an output in which nothing has been published."""
     if absolute_location(path).text != absolute_location(output.path).text:
         return False
-    place = output_place(output.path, output.storage_options)
+    place = output_path(output.path, output.storage_options)
     with storage_failures(place):
         return not (place / LATEST_POINTER).exists()
 

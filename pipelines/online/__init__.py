@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 import dgmm
 from dgmm import GaussianMixture
 from dgmm.errors import InputChangedError, TemporaryError
-from dgmm.run import Blocks, Configuration, conflict, only_writer, open_input, run
+from dgmm.run import Blocks, Configuration, conflict, open_input, run, write_lock
 from pipelines import execution
 from pipelines.execution import Observer, Outcome
 from pipelines.online.refit_rule import Facts, Folded, Limits, reason_to_refit, remembered
@@ -57,7 +57,7 @@ class Settings(execution.Settings):
 def job(settings: Settings, observer: Observer) -> Outcome:
     """Fold new rows into the mixture of earlier calls, or fit all rows anew where that is due."""
     store = Store(Path(settings.run.output.path) / "online")
-    with only_writer(store.folder):
+    with write_lock(store.folder):
         kept = store.load()
         opened = open_input(settings.run)
         if kept is not None and kept.facts.fingerprint == opened.fingerprint:

@@ -20,9 +20,9 @@ from dgmm.run import (
     Configuration,
     OpenInput,
     conflict,
-    only_writer,
     open_input,
     resolved,
+    write_lock,
 )
 from pipelines import execution
 from pipelines.execution import Observer, Outcome
@@ -75,7 +75,7 @@ def job(settings: Settings, observer: Observer) -> Outcome:
     path, store = folder / f"{name}.zarr", FitStore(folder / f".{name}")
     is_new = not path.exists()
     if is_new:
-        with only_writer(folder):
+        with write_lock(folder):
             fits = fit_subsets(opened, run, plan, settings.held_out_rows, store, observer)
             if not path.exists():
                 _write(path, Study.of(fits), plan, run, opened)

@@ -9,7 +9,7 @@ import zarr
 import dgmm
 from dgmm.engine.events import PassStarted
 from dgmm.io.results.output import list_runs
-from dgmm.io.storage.lock import only_writer
+from dgmm.io.storage.lock import write_lock
 from dgmm.run import load_as
 from pipelines.nightly import Settings, main, nightly
 from tests.run.victim import Crash, crash_before, digest
@@ -169,7 +169,7 @@ class _Observed:
 
 
 def test_an_output_in_use_and_a_cluster_that_is_not_there_are_for_later(folder, capsys):
-    with only_writer(folder / "out"):
+    with write_lock(folder / "out"):
         assert main(["nightly.yaml"]) == 75
         assert f"is being written to by process {os.getpid()}" in capsys.readouterr().err
     cluster = "run.cluster={kind: address, address: 'tcp://127.0.0.1:1', timeout: 1}"

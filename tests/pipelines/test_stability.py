@@ -8,7 +8,7 @@ import xarray
 import zarr
 
 from dgmm.errors import ConfigurationError
-from dgmm.run import only_writer
+from dgmm.run import write_lock
 from dgmm.run.input_handle import Blocks
 from pipelines.stability import main
 from pipelines.stability.recommendation import judge
@@ -191,7 +191,7 @@ def test_fits_that_are_kept_are_not_fitted_again(folder, capsys, monkeypatch):
 
 
 def test_a_second_study_leaves_the_first_alone(folder, capsys):
-    with only_writer(folder / "out" / "stability"):
+    with write_lock(folder / "out" / "stability"):
         assert main([str(folder / "stability.yaml")]) == 75
     assert "is being written to by process" in capsys.readouterr().err
     assert not list((folder / "out" / "stability").glob("*.zarr"))

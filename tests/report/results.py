@@ -3,9 +3,9 @@
 import numpy as np
 
 from dgmm.io.grid import Grid
-from dgmm.io.results.assignment_arrays import create_assignments, write_part
-from dgmm.io.results.assignment_schema import Wanted
-from dgmm.io.results.commit import Contents, commit_run, publish_run, start_run
+from dgmm.io.results.assignment_arrays import create_assignments, write_region
+from dgmm.io.results.assignment_schema import AssignmentSchema
+from dgmm.io.results.commit import RunContents, commit_run, publish_run, start_run
 from dgmm.io.results.record import Record, StageRecord
 from dgmm.io.results.result import open_result
 from dgmm.mixture import criteria
@@ -81,14 +81,17 @@ def stored(output, results, kept=None, names=None, attributes=ATTRIBUTES, labels
     if labels is not None:
         grid = Grid(("sample",), (len(labels),), (len(labels),))
         create_assignments(
-            run, grid, Wanted(("labels",), tuple(range(results[0].parameters.n_components))), (64,)
+            run,
+            grid,
+            AssignmentSchema(("labels",), tuple(range(results[0].parameters.n_components))),
+            (64,),
         )
         for start in range(0, len(labels), 64):
             rows = labels[start : start + 64]
-            write_part(run, "labels", (slice(start, start + len(rows)),), rows)
+            write_region(run, "labels", (slice(start, start + len(rows)),), rows)
     names = names or tuple(f"x{j}" for j in range(results[0].parameters.n_features))
     sweep = Sweep(tuple(results), "bic", results[0], 4)
-    commit_run(run, Contents(sweep, names, attributes, record=kept, drift=drift))
+    commit_run(run, RunContents(sweep, names, attributes, record=kept, drift=drift))
     publish_run(output, "run-1")
     return open_result(run)
 

@@ -7,9 +7,9 @@ import pytest
 
 from dgmm.errors import MissingExtraError, OutputError
 from dgmm.io.grid import Grid
-from dgmm.io.results.assignment_arrays import create_assignments, write_part
-from dgmm.io.results.assignment_schema import Wanted
-from dgmm.io.results.commit import Contents, commit_run, start_run
+from dgmm.io.results.assignment_arrays import create_assignments, write_region
+from dgmm.io.results.assignment_schema import AssignmentSchema
+from dgmm.io.results.commit import RunContents, commit_run, start_run
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.zarr_arrays import write_small
 from dgmm.mixture.candidate import Status
@@ -183,14 +183,16 @@ def test_an_image_stands_beside_its_segments(tmp_path):
 def test_labels_on_a_grid_are_drawn_as_a_map(tmp_path):
     run = start_run(tmp_path, "run-1")
     grid = Grid(("time", "lat", "lon"), (2, 4, 6), (2, 4, 6))
-    create_assignments(run, grid, Wanted(("labels",), (0, 1)), (2, 4, 6))
+    create_assignments(run, grid, AssignmentSchema(("labels",), (0, 1)), (2, 4, 6))
     labels = np.arange(48).reshape(2, 4, 6) % 3 - 1
-    write_part(run, "labels", (slice(0, 2), slice(0, 4), slice(0, 6)), labels.ravel())
+    write_region(run, "labels", (slice(0, 2), slice(0, 4), slice(0, 6)), labels.ravel())
     write_small(run / "assignments" / "lat", np.array([-30.0, 0, 30, 60]), ("lat",))
     best = mixture(2)
     commit_run(
         run,
-        Contents(Sweep((fitted(best, 1.0),), "bic", fitted(best, 1.0), 3), ("a", "b"), ATTRIBUTES),
+        RunContents(
+            Sweep((fitted(best, 1.0),), "bic", fitted(best, 1.0), 3), ("a", "b"), ATTRIBUTES
+        ),
     )
     result = open_result(run)
     assert list(result.assignments) == ["labels"]

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 
 from dgmm.cli import dgmm as command
 from dgmm.errors import HeldBackError, InputNotFoundError, OutputError, TemporaryError
-from dgmm.io.results.commit import Contents, commit_run, publish_run, start_run
+from dgmm.io.results.commit import RunContents, commit_run, publish_run, start_run
 from dgmm.io.results.layout import LATEST_LINK
 from dgmm.io.results.output import held_back, list_runs
 from dgmm.io.results.result import open_result
-from dgmm.io.storage.lock import only_writer
+from dgmm.io.storage.lock import write_lock
 from dgmm.mixture.drift.decision import DriftStatus
 from dgmm.mixture.drift.duplicates import DuplicateRates
 from dgmm.run.config.configuration import loads, resolved
@@ -29,7 +29,7 @@ BAD = {"verdict": "broken", "held_back": True}
 
 def committed(output, name, number, **attributes):
     run = start_run(output, name)
-    commit_run(run, Contents(a_sweep(), NAMES, {"status": "converged", **attributes}))
+    commit_run(run, RunContents(a_sweep(), NAMES, {"status": "converged", **attributes}))
     root = json.loads((run / "zarr.json").read_text())
     root["attributes"]["created"] = f"2026-01-{number:02}T00:00:00+00:00"
     (run / "zarr.json").write_text(json.dumps(root))
@@ -86,7 +86,7 @@ def test_what_is_not_there_is_not_published(output):
 
 
 def test_publishing_waits_for_nobody(output):
-    with only_writer(output), pytest.raises(TemporaryError, match="is being written to"):
+    with write_lock(output), pytest.raises(TemporaryError, match="is being written to"):
         publish(output, "night-2")
     assert open_result(output).path.name == "night-1.zarr"
 

@@ -6,12 +6,12 @@ import shutil
 import pytest
 
 from dgmm.errors import InputNotFoundError, OutputError, StorageError, TemporaryError
-from dgmm.io.results.checkpoint import Checkpoint, Facts
-from dgmm.io.results.commit import Contents, commit_run, publish_run, start_run
+from dgmm.io.results.checkpoint import Checkpoint, RunFingerprint
+from dgmm.io.results.commit import RunContents, commit_run, publish_run, start_run
 from dgmm.io.results.layout import LATEST_POINTER, run_path
-from dgmm.io.results.output import find_run, list_runs, remove_run, superfluous
+from dgmm.io.results.output import find_run, list_runs, prunable_runs, remove_run
 from dgmm.io.results.result import open_result
-from dgmm.io.storage.lock import only_writer
+from dgmm.io.storage.lock import write_lock
 from dgmm.run.history import facts_of, lines_of, prune
 from tests.io.results.test_results import NAMES, a_sweep
 
@@ -23,7 +23,7 @@ def original(tmp_path_factory):
     for number, name in enumerate("abcd"):
         run = start_run(output, f"run-{name}")
         attributes = {"n_samples": 1_000 * number, "status": "converged"}
-        commit_run(run, Contents(a_sweep(), NAMES, attributes))
+        commit_run(run, RunContents(a_sweep(), NAMES, attributes))
         root = json.loads((run / "zarr.json").read_text())
         root["attributes"]["created"] = f"2026-01-0{number + 1}T00:00:00+00:00"
         (run / "zarr.json").write_text(json.dumps(root))
@@ -62,14 +62,14 @@ def test_one_run_is_shown_by_the_beginning_of_its_name(output):
 
 def begin(output, run_id):
     """As a run does, before it makes its group."""
-    attempt = Checkpoint(output / "attempts" / "x", Facts(run_id, 300, 2, 100, ()))
+    attempt = Checkpoint(output / "attempts" / "x", RunFingerprint(run_id, 300, 2, 100, ()))
     attempt.load()
     attempt.begin()
 
 
 def test_pruning_keeps_the_newest_and_the_latest_result(output):
     begin(output, "run-begun")
-    assert [run.run_id for run in superfluous(output, 1)] == ["run-c", "run-a"]
+    assert [run.run_id for run in prunable_runs(output, 1)] == ["run-c", "run-a"]
     assert [run.run_id for run in prune(output, 1, only_say=True)] == ["run-c", "run-a"]
     assert len(list_runs(output)) == 5
     (output / "reports").mkdir()
@@ -84,7 +84,7 @@ def test_pruning_keeps_the_newest_and_the_latest_result(output):
 
 def test_pruning_waits_for_nobody(output):
     begin(output, "run-begun")
-    with only_writer(output):
+    with write_lock(output):
         assert prune(output, 4) == ()
         with pytest.raises(TemporaryError, match="is being written to"):
             prune(output, 0)
@@ -111,11 +111,11 @@ def test_a_run_whose_removal_is_cut_short_is_no_run_any_more(output, monkeypatch
 
 
 def test_what_is_left_of_a_run_goes_unless_somebody_goes_on_with_it(output):
-    assert [run.run_id for run in superfluous(output, 4)] == ["run-begun"]
+    assert [run.run_id for run in prunable_runs(output, 4)] == ["run-begun"]
     begin(output, "run-begun")
-    assert superfluous(output, 4) == ()
+    assert prunable_runs(output, 4) == ()
     (run_path(output, "run-c") / "zarr.json").write_text("{")  # which may be mended
-    assert superfluous(output, 4) == ()
+    assert prunable_runs(output, 4) == ()
 
 
 def test_what_is_no_output_is_refused(tmp_path):

@@ -109,8 +109,8 @@ class Written:
     def __init__(self, monkeypatch, fail_after=10**9):
         self.starts = []
         self._fail_after = fail_after
-        self._write = assignment_arrays.write_part
-        monkeypatch.setattr(assignment_arrays, "write_part", self)
+        self._write = assignment_arrays.write_region
+        monkeypatch.setattr(assignment_arrays, "write_region", self)
 
     def __call__(self, path, name, region, rows):
         if len(self.starts) == self._fail_after:

@@ -16,7 +16,7 @@ from dgmm.cli import dgmm as command
 from dgmm.io.results import assignment_arrays
 from dgmm.io.results.output import list_runs, remove_run
 from dgmm.io.results.result import open_result
-from dgmm.io.storage.atomic_writes import share_file
+from dgmm.io.storage.atomic_writes import link_or_copy
 from dgmm.run import fit_run
 from dgmm.run.config.configuration import loads
 from dgmm.run.score_run import configuration_for, score
@@ -62,8 +62,8 @@ class Writes:
 
     def __init__(self, monkeypatch):
         self.starts = []
-        self._write = assignment_arrays.write_part
-        monkeypatch.setattr(assignment_arrays, "write_part", self)
+        self._write = assignment_arrays.write_region
+        monkeypatch.setattr(assignment_arrays, "write_region", self)
 
     def __call__(self, run, name, region, rows):
         self.starts.append((name, region[0].start))
@@ -392,10 +392,10 @@ def test_an_interrupted_score_goes_on_and_builds_on_the_same_run(model, tmp_path
         shared.append(target)
         if len(shared) == 4:
             raise KeyboardInterrupt
-        return share_file(source, target)
+        return link_or_copy(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(assignment_arrays, "share_file", share)
+        patch.setattr(assignment_arrays, "link_or_copy", share)
         with pytest.raises(KeyboardInterrupt):
             scored(model, path, tmp_path / "out", alone)
     found = scored(model, path, tmp_path / "out")

@@ -17,7 +17,7 @@ import zarr
 
 from dgmm.engine.events import PassStarted
 from dgmm.errors import DgmmError
-from dgmm.io.storage.lock import only_writer
+from dgmm.io.storage.lock import write_lock
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
 
@@ -152,6 +152,6 @@ def locked_elsewhere(output):
 
 
 def _hold(output, ready):
-    with only_writer(output):
+    with write_lock(output):
         ready.set()
         time.sleep(1000)

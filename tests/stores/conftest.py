@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from dgmm.io.storage import lease
-from dgmm.io.storage.location import output_place
+from dgmm.io.storage.location import output_path
 
 BESIDE = Path(__file__).parents[2] / ".venv-moto" / "bin" / "moto_server"
 
@@ -71,7 +71,7 @@ def credentials(monkeypatch):
 def s3(moto, credentials):  # noqa: ARG001 - they are in the environment
     """A URL in a bucket, and how the store is reached."""
     options = {"endpoint_url": moto}
-    place = output_place("s3://bucket", options)
+    place = output_path("s3://bucket", options)
     if not place.exists():
         place.fs.mkdir("bucket")
     return f"s3://bucket/{uuid.uuid4().hex}", options
@@ -81,7 +81,7 @@ def s3(moto, credentials):  # noqa: ARG001 - they are in the environment
 def memory():
     url = f"memory://{uuid.uuid4().hex}"
     yield url, {}
-    place = output_place(url)
+    place = output_path(url)
     if place.exists():
         place.fs.rm(place.path, recursive=True)
 

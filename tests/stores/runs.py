@@ -6,7 +6,7 @@ import json
 import numpy as np
 import zarr
 
-from dgmm.io.storage.location import output_place
+from dgmm.io.storage.location import output_path
 
 
 def clumps(n_rows=600, seed=0):
@@ -27,7 +27,7 @@ def write_npy(url, options, rows):
 
 
 def put(url, options, content):
-    place = output_place(url, options)
+    place = output_path(url, options)
     place.fs.pipe_file(place.path, content)
 
 

@@ -9,16 +9,16 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from dgmm.errors import StorageError, TemporaryError
 from dgmm.io.storage import lease
-from dgmm.io.storage.lease import PATIENCE_SECONDS, leased
-from dgmm.io.storage.location import output_place
-from dgmm.io.storage.lock import only_writer
+from dgmm.io.storage.lease import PATIENCE_SECONDS, hold_lease
+from dgmm.io.storage.location import output_path
+from dgmm.io.storage.lock import write_lock
 
 pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture
 def output(memory):
-    return output_place(memory[0])
+    return output_path(memory[0])
 
 
 def claims(output):
@@ -35,24 +35,24 @@ def dead(output, **facts):
 
 def test_an_output_that_was_given_back_is_free_at_once(output, clock):
     for number in range(1, 4):
-        with only_writer(output) as confirm:
+        with write_lock(output) as confirm:
             confirm()
             assert claims(output) == [f"{number:08}.json"]
     assert clock.now == 0
 
 
 def test_an_output_whose_holder_lives_is_refused_by_its_name(output, clock):
-    with leased(output) as confirm:
+    with hold_lease(output) as confirm:
         clock.meanwhile = lambda: confirm.__self__._renew()
         with pytest.raises(TemporaryError, match=r"written to by process \d+ on .* since"):
-            leased(output).__enter__()
+            hold_lease(output).__enter__()
         confirm()
     assert clock.now < PATIENCE_SECONDS
 
 
 def test_an_output_whose_holder_says_nothing_is_taken_over(output, clock, caplog):
     dead(output)
-    with leased(output) as confirm:
+    with hold_lease(output) as confirm:
         confirm()
         assert claims(output) == ["00000005.json"]
     assert clock.now >= PATIENCE_SECONDS
@@ -63,21 +63,21 @@ def test_an_output_whose_holder_says_nothing_is_taken_over(output, clock, caplog
 def test_a_holder_that_gives_back_is_not_waited_for(output, clock):
     dead(output)
     clock.meanwhile = lambda: dead(output, is_released=True)
-    with leased(output):
+    with hold_lease(output):
         assert clock.now < 2
 
 
 def test_a_holder_that_stood_still_leaves_and_disturbs_nobody(output):
-    with leased(output) as first:
+    with hold_lease(output) as first:
         first()
-        with leased(output) as second:
+        with hold_lease(output) as second:
             for _ in range(2):
                 with pytest.raises(TemporaryError, match="is being written to by process"):
                     first()
                 first.__self__._renew()
             second()
             assert claims(output) == ["00000002.json"]
-    with leased(output):
+    with hold_lease(output):
         assert claims(output) == ["00000003.json"]
 
 
@@ -107,7 +107,7 @@ def test_of_many_that_begin_together_one_goes_on(output, monkeypatch):
 
     def begin():
         try:
-            with leased(output):
+            with hold_lease(output):
                 tell("held")
                 finished.wait()
         except TemporaryError:
@@ -128,7 +128,7 @@ def test_a_late_one_that_takes_an_old_number_leaves(output, monkeypatch):
     dead(output, is_released=True)
     monkeypatch.setattr(lease._Lease, "_free_number", lambda _: 2)
     with pytest.raises(TemporaryError, match="process 7 on there"):
-        leased(output).__enter__()
+        hold_lease(output).__enter__()
 
 
 def test_a_request_that_is_repeated_meets_its_own_claim(output, monkeypatch):
@@ -140,7 +140,7 @@ def test_a_request_that_is_repeated_meets_its_own_claim(output, monkeypatch):
         pipe_file(fs, path, value, mode=mode)
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", answer_lost)
-    with leased(output) as confirm:
+    with hold_lease(output) as confirm:
         confirm()
 
 
@@ -154,7 +154,7 @@ def test_a_store_that_knows_no_conditions_is_warned_of(output, monkeypatch, capl
         pipe_file(fs, path, value)
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", unconditional)
-    with leased(output) as confirm:
+    with hold_lease(output) as confirm:
         confirm()
     assert "knows no writes on condition" in caplog.text
 
@@ -164,7 +164,7 @@ def test_a_store_that_does_not_answer_ends_a_holding(output, clock, monkeypatch,
         raise OSError("no answer")
 
     caplog.set_level(logging.WARNING)
-    with leased(output) as confirm:
+    with hold_lease(output) as confirm:
         monkeypatch.setattr(MemoryFileSystem, "ls", unreachable)
         confirm()  # it has been renewed only just now
         clock.now += PATIENCE_SECONDS + 1
@@ -175,17 +175,17 @@ def test_a_store_that_does_not_answer_ends_a_holding(output, clock, monkeypatch,
 
 def test_two_writers_of_a_bucket(s3, clock):
     url, options = s3
-    output = output_place(f"{url}/out", options)
-    with leased(output) as confirm:
+    output = output_path(f"{url}/out", options)
+    with hold_lease(output) as confirm:
         clock.meanwhile = lambda: confirm.__self__._renew()
         with pytest.raises(TemporaryError, match="is being written to by process"):
-            leased(output).__enter__()
-    with leased(output):
+            hold_lease(output).__enter__()
+    with hold_lease(output):
         assert claims(output) == ["00000002.json"]
 
 
 def test_a_holder_whose_claims_were_all_removed_leaves(output):
-    with leased(output) as confirm:
+    with hold_lease(output) as confirm:
         output.fs.rm((output / ".lock").path, recursive=True)
         confirm.__self__._renew()
         with pytest.raises(TemporaryError, match="written to by another process"):

@@ -8,8 +8,8 @@ import pytest
 
 from dgmm.errors import TemporaryError
 from dgmm.io.results.result import open_result
-from dgmm.io.storage.lease import leased
-from dgmm.io.storage.location import output_place
+from dgmm.io.storage.lease import hold_lease
+from dgmm.io.storage.location import output_path
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
 from tests.run.victim import digest
@@ -39,7 +39,7 @@ def azurite(tmp_path, monkeypatch):
     )
     try:
         wait_for(process, f"http://127.0.0.1:{port}")
-        output_place("az://container").fs.mkdir("container")
+        output_path("az://container").fs.mkdir("container")
         yield "az://container", {}
     finally:
         process.terminate()
@@ -54,7 +54,7 @@ def s3_server():
         pytest.skip("needs DGMM_S3_ENDPOINT, an S3 server, and credentials in the environment")
     options = {"endpoint_url": endpoint}
     bucket = f"dgmm-{uuid.uuid4().hex}"
-    fs = output_place(f"s3://{bucket}", options).fs
+    fs = output_path(f"s3://{bucket}", options).fs
     fs.mkdir(bucket)
     yield f"s3://{bucket}", options
     fs.rm(bucket, recursive=True)
@@ -71,10 +71,10 @@ def test_a_run_on_a_server_has_the_bits_of_a_local_one(server, request, tmp_path
     assert digest(done.path, options or None) == digest(expected.path)
     assert str(open_result(f"{url}/out", options).path) == done.path
     assert run(loads(text)).already_complete
-    output = output_place(f"{url}/out", options)
+    output = output_path(f"{url}/out", options)
     assert {path.name for path in output.iterdir()} == {".lock", "latest.json", "runs"}
-    with leased(output) as confirm:
+    with hold_lease(output) as confirm:
         clock.meanwhile = lambda: confirm.__self__._renew()
         with pytest.raises(TemporaryError, match="is being written to by process"):
-            leased(output).__enter__()
+            hold_lease(output).__enter__()
     assert "on condition" not in caplog.text

@@ -8,7 +8,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from dgmm.errors import OutputError, StorageError
 from dgmm.io.results import commit
 from dgmm.io.results.result import open_result
-from dgmm.io.storage.location import output_place
+from dgmm.io.storage.location import output_path
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
 from tests.run.victim import Crash, crash_before, digest
@@ -55,12 +55,12 @@ class Faults:
 
 
 def contents(url):
-    root = output_place(url)
+    root = output_path(url)
     return {key: root.fs.cat_file(key) for key in root.fs.find(root.path)}
 
 
 def restore(url, before):
-    root = output_place(url)
+    root = output_path(url)
     if root.exists():
         root.fs.rm(root.path, recursive=True)
     for key, value in before.items():
@@ -76,7 +76,7 @@ def seen_by_a_reader(url):
 
 def assert_clean(url):
     """Nothing is left of what was interrupted."""
-    output = output_place(url)
+    output = output_path(url)
     assert {path.name for path in output.iterdir()} == {".lock", "latest.json", "runs"}
     assert len(list((output / ".lock").iterdir())) == 1
     assert all((path / "zarr.json").is_file() for path in (output / "runs").iterdir())
@@ -164,7 +164,7 @@ def test_a_run_in_a_store_goes_on_where_it_was_interrupted(prepared):
     output, text, hashes = prepared
     with pytest.raises(Crash):
         run(loads(text), crash_before("fit", 1))
-    root = output_place(output)
+    root = output_path(output)
     assert [path.name for path in next((root / "attempts").iterdir()).iterdir()]
     passes = []
     run(loads(text), lambda event: passes.append(type(event).__name__))

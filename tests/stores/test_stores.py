@@ -28,8 +28,8 @@ from dgmm.errors import (
 from dgmm.io.results.result import open_result
 from dgmm.io.sources.selection import Selection
 from dgmm.io.sources.source import open_source
-from dgmm.io.storage.atomic_writes import share_file
-from dgmm.io.storage.location import absolute_location, output_place
+from dgmm.io.storage.atomic_writes import link_or_copy
+from dgmm.io.storage.location import absolute_location, output_path
 from dgmm.io.storage.zarr_arrays import zarr_store
 from dgmm.run.config.configuration import loads, resolved
 from dgmm.run.fit_run import run
@@ -80,7 +80,7 @@ def test_a_run_from_and_to_a_store_has_the_bits_of_a_local_one(store, local):
     np.testing.assert_array_equal(tree["assignments/labels"], labels)
     assert "secret" not in str(result.attributes).lower()
 
-    left = output_place(f"{url}/out", options)
+    left = output_path(f"{url}/out", options)
     assert {path.name for path in left.iterdir()} == {".lock", "latest.json", "runs"}
     assert run(loads(text, EXACTLY)).already_complete
 
@@ -90,7 +90,7 @@ def test_commands_are_told_how_the_store_of_a_result_is_reached(s3, tmp_path):
     stored = resolved(loads(configuration(f"{url}/x.zarr", f"{url}/out", options)))
     attributes = {**ATTRIBUTES, "configuration": stored}
     labels = np.zeros(100, np.int16)
-    result = a_result(output_place(f"{url}/out", options), attributes=attributes, labels=labels)
+    result = a_result(output_path(f"{url}/out", options), attributes=attributes, labels=labels)
     np.save(tmp_path / "rows.npy", rows_of_mixture(result.model))
     page, rows, scored = f"{url}/page.html", str(tmp_path / "rows.npy"), str(tmp_path / "scored")
     here = ["--set", "cluster={kind: threads, threads: 1}"]
@@ -103,7 +103,7 @@ def test_commands_are_told_how_the_store_of_a_result_is_reached(s3, tmp_path):
         done = CliRunner().invoke(command, [*arguments, *how])
         assert done.exit_code == 0, done.output
         assert told in done.stdout
-    assert output_place(page, options).read_text().startswith("<!DOCTYPE html>")
+    assert output_path(page, options).read_text().startswith("<!DOCTYPE html>")
 
 
 @pytest.mark.parametrize(
@@ -137,13 +137,13 @@ def test_a_score_of_grown_data_copies_within_the_store_what_is_known(store, loca
 
     def share(source, target):
         copied.append(str(target))
-        assert share_file(source, target)
+        assert link_or_copy(source, target)
         return True
 
     write_zarr(f"{url}/x.zarr", options, rows)
     scored(f"{url}/out")
     write_zarr(f"{url}/x.zarr", options, np.concatenate([rows, rows]), overwrite=True)
-    monkeypatch.setattr("dgmm.io.results.assignment_arrays.share_file", share)
+    monkeypatch.setattr("dgmm.io.results.assignment_arrays.link_or_copy", share)
     found, scratch = (scored(f"{url}/{name}") for name in ("out", "scratch"))
     assert (found.n_new, scratch.n_new) == (600, 1_000)
     assert [path.rpartition("/assignments/")[2] for path in sorted(copied)] == [
@@ -173,7 +173,7 @@ def test_a_member_of_a_sharded_group_in_a_store(memory):
         zarr.create_group(group)
     source = open_source(f"{url}/g")
     np.testing.assert_array_equal(rows_of(source), rows)
-    output_place(f"{url}/g/a/b/c/1/0").unlink()
+    output_path(f"{url}/g/a/b/c/1/0").unlink()
     with pytest.raises(DataError, match=r"no chunk .*/g/a/b/c/1/0 \(rows 200 to 399\)"):
         rows_of(source)
 
@@ -219,7 +219,7 @@ def test_a_chunk_that_a_store_lost_is_named(store):
     rows = clumps()
     write_zarr(f"{url}/x.zarr", options, rows)
     source = open_source(f"{url}/x.zarr", storage_options=options)
-    chunk = output_place(f"{url}/x.zarr/c/2/0", options)
+    chunk = output_path(f"{url}/x.zarr/c/2/0", options)
     chunk.unlink()
     with pytest.raises(DataError, match=r"no chunk .*/x\.zarr/c/2/0 \(rows 200 to 299\)"):
         rows_of(source)
@@ -332,12 +332,12 @@ def test_a_package_that_is_not_there_is_named_with_its_command(monkeypatch, url,
         importlib.util, "find_spec", lambda name: None if name == module else find_spec(name)
     )
     with pytest.raises(MissingExtraError, match=rf'needs {module}: pip install "dgmm\[{extra}\]"'):
-        output_place(url)
+        output_path(url)
 
 
 def test_results_are_not_kept_in_packages():
     with pytest.raises(ConfigurationError, match="where no results are kept"):
-        output_place("package://dgmm/out")
+        output_path("package://dgmm/out")
 
 
 def test_a_mixture_is_kept_on_file_systems(memory):
@@ -358,7 +358,7 @@ def test_what_runs_in_stores_tells_no_secret(memory, monkeypatch, caplog):
     text = configuration(f"{url}/x.zarr", f"{url}/out")
     text = text.replace("storage_options: {}", "storage_options: {note: '${CANARY}'}")
     done = run(loads(text))
-    found = output_place(f"{url}/out")
+    found = output_path(f"{url}/out")
     contents = found.fs.cat(found.fs.find(found.path))
     assert len(contents) > 20
     assert not any(b"c4n4ry" in content for content in contents.values())
@@ -384,7 +384,7 @@ def test_a_local_run_knows_nothing_of_stores(tmp_path):
 def test_names_of_columns_in_a_store_are_found(store):
     url, options = store
     rows = clumps()
-    group = zarr.open_group(zarr_store(output_place(f"{url}/g.zarr", options)), mode="w")
+    group = zarr.open_group(zarr_store(output_path(f"{url}/g.zarr", options)), mode="w")
     group.create_array("data", data=rows, dimension_names=("sample", "feature"))
     names = np.array(["a", "b"], np.dtypes.StringDType())
     group.create_array("feature", data=names, dimension_names=("feature",))

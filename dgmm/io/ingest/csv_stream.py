@@ -11,8 +11,8 @@ import numpy as np
 
 from dgmm.errors import DataError, DgmmError, MissingExtraError, StorageError
 from dgmm.io.ingest.table_writer import Block, Stream
-from dgmm.io.sources.format import listed, positions
-from dgmm.io.storage.location import Place, open_binary
+from dgmm.io.sources.format import column_indices, join_names
+from dgmm.io.storage.location import AnyPath, open_binary
 
 _BLOCK_BYTES = 8 << 20
 
@@ -20,7 +20,7 @@ _logger = logging.getLogger(__name__)
 
 
 def open_csv(
-    path: Place, delimiter: str | None = None, columns: tuple[str, ...] = (), weights: str = ""
+    path: AnyPath, delimiter: str | None = None, columns: tuple[str, ...] = (), weights: str = ""
 ) -> Stream:
     """A CSV file, plain or compressed, whose first line names the columns.
 
@@ -51,17 +51,17 @@ def open_csv(
         name for name, type_ in types.items() if name != weights and _is_number(type_)
     )
     wanted = (*names, weights) if weights else names
-    positions(path, wanted, tuple(types))
+    column_indices(path, wanted, tuple(types))
     left = [f"{name} ({types[name]})" for name in types if name not in wanted]
     if not names:
-        raise DataError(f"{path} has no columns of numbers; it has {listed(left)}.")
+        raise DataError(f"{path} has no columns of numbers; it has {join_names(left)}.")
     if left and not columns:
-        _logger.info("%s: no features, since they are no numbers: %s", path, listed(left))
+        _logger.info("%s: no features, since they are no numbers: %s", path, join_names(left))
     blocks = _blocks(path, delimiter, names, weights)
     return Stream(names, np.dtype(np.float64), blocks, bool(weights))
 
 
-def _types(path: Place, schema: Any) -> dict[str, Any]:
+def _types(path: AnyPath, schema: Any) -> dict[str, Any]:
     """The types of the columns, as far as the first block tells them."""
     twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if twice:
@@ -87,7 +87,7 @@ def _is_number(type_: Any) -> bool:
     return bool(types.is_integer(type_) or types.is_floating(type_) or types.is_null(type_))
 
 
-def _blocks(path: Place, delimiter: str, names: tuple[str, ...], weights: str) -> Iterator[Block]:
+def _blocks(path: AnyPath, delimiter: str, names: tuple[str, ...], weights: str) -> Iterator[Block]:
     wanted = dict.fromkeys((*names, weights) if weights else names)
     with _opened(path, delimiter, list(wanted)) as reader:
         while (batch := _next(path, reader)) is not None:
@@ -96,7 +96,7 @@ def _blocks(path: Place, delimiter: str, names: tuple[str, ...], weights: str) -
             yield rows, columns[weights] if weights else None
 
 
-def _next(path: Place, reader: Any) -> Any:
+def _next(path: AnyPath, reader: Any) -> Any:
     """The next batch; None at the end."""
     try:
         return reader.read_next_batch()
@@ -106,7 +106,7 @@ def _next(path: Place, reader: Any) -> Any:
         raise _unreadable(path, error) from error
 
 
-def _opened(path: Place, delimiter: str, numbers: list[str] | None) -> Any:
+def _opened(path: AnyPath, delimiter: str, numbers: list[str] | None) -> Any:
     csv = _library(path)
     types = None if numbers is None else dict.fromkeys(numbers, "float64")
     try:
@@ -120,13 +120,13 @@ def _opened(path: Place, delimiter: str, numbers: list[str] | None) -> Any:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Place, error: Exception) -> DgmmError:
+def _unreadable(path: AnyPath, error: Exception) -> DgmmError:
     if isinstance(error, OSError):
         return StorageError(f"{path} cannot be read: {error}.")
     return DataError(f"{path} cannot be read as CSV: {error}. Correct it, or choose columns.")
 
 
-def _library(path: Place) -> ModuleType:
+def _library(path: AnyPath) -> ModuleType:
     try:
         return importlib.import_module("pyarrow.csv")  # here, because pyarrow is optional
     except ImportError as error:

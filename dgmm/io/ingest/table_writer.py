@@ -16,7 +16,7 @@ from dgmm.io.sources.source import Source
 from dgmm.io.storage.atomic_writes import new_directory, replace_file, sync_tree
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
-    consolidated,
+    consolidate_metadata,
     create_array,
     creation_failures,
     storage_failures,
@@ -108,7 +108,7 @@ def ingest(stream: Stream, output: Path, chunk_bytes: int = CHUNK_BYTES, *, over
         names = np.array(stream.feature_names, dtype=np.dtypes.StringDType())
         write_small(new / FEATURE, names, (FEATURE,))
         sync_tree(new)
-        replace_file(new / ROOT_METADATA, consolidated(new, {"title": "ingested by dgmm"}))
+        replace_file(new / ROOT_METADATA, consolidate_metadata(new, {"title": "ingested by dgmm"}))
     return n_rows
 
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from dgmm.errors import OutputError, StorageError
 from dgmm.io.grid import Coordinate, Grid, Region
 from dgmm.io.partition import chunk_shape
-from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.label_arrays import COMPONENT, write_labels
-from dgmm.io.storage.atomic_writes import share_file
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.atomic_writes import link_or_copy
+from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
     create_array,
@@ -32,9 +32,9 @@ _CHUNK_VALUES = 1 << 20
 
 
 def create_assignments(
-    run: Place,
+    run: AnyPath,
     grid: Grid,
-    wanted: Wanted,
+    wanted: AssignmentSchema,
     chunk_shape: tuple[int, ...],
     coordinates: Iterable[str] = (),
 ) -> None:
@@ -45,7 +45,7 @@ def create_assignments(
     run : Path or StorePath
     grid : Grid
         Of the samples.
-    wanted : Wanted
+    wanted : AssignmentSchema
     chunk_shape : tuple of int
         Extents of a chunk in the samples' dimensions; those of a block, or divisors.
     coordinates : iterable of str
@@ -78,12 +78,12 @@ def create_assignments(
                 write_labels(run / "assignments", wanted.components)
 
 
-def are_begun(run: Place, wanted: Wanted) -> bool:
+def has_assignments(run: AnyPath, wanted: AssignmentSchema) -> bool:
     """Whether `create_assignments` has created what is wanted."""
     return all((run / "assignments" / name / ROOT_METADATA).is_file() for name in wanted.arrays())
 
 
-def write_part(run: Place, name: str, region: Region, rows: NDArray[Any]) -> None:
+def write_region(run: AnyPath, name: str, region: Region, rows: NDArray[Any]) -> None:
     """Write assignments of the samples of a region; runs in tasks, any number of them at a time.
 
     A task that is repeated writes the same files again, each in one step.
@@ -119,7 +119,7 @@ def write_part(run: Place, name: str, region: Region, rows: NDArray[Any]) -> Non
         array[region] = rows.reshape(shape)
 
 
-def _check_region(path: Place, array: zarr.Array[Any], region: Region) -> None:
+def _check_region(path: AnyPath, array: zarr.Array[Any], region: Region) -> None:
     for part, extent, size in zip(region, array.shape, array.chunks, strict=False):
         ends_whole = part.stop % size == 0 or part.stop == extent
         if part.start % size or not ends_whole or not 0 <= part.start < part.stop <= extent:
@@ -129,7 +129,7 @@ def _check_region(path: Place, array: zarr.Array[Any], region: Region) -> None:
             )
 
 
-def has_part(run: Place, name: str, region: Region) -> bool:
+def has_region(run: AnyPath, name: str, region: Region) -> bool:
     """Whether an earlier task has written this region, every chunk of which is then read.
 
     Parameters
@@ -137,7 +137,7 @@ def has_part(run: Place, name: str, region: Region) -> bool:
     run : Path or StorePath
     name : str
     region : tuple of slice
-        Whole chunks, as in `write_part`.
+        Whole chunks, as in `write_region`.
 
     Returns
     -------
@@ -155,7 +155,7 @@ def has_part(run: Place, name: str, region: Region) -> bool:
     return _stored(path, array, region) is not None
 
 
-def take_part(base: Place, run: Place, name: str, region: Region) -> bool:
+def copy_region(base: AnyPath, run: AnyPath, name: str, region: Region) -> bool:
     """Take a region over from another run.
 
     Its chunks are read, which checks their CRC. Then they are shared where the file system can do
@@ -167,7 +167,7 @@ def take_part(base: Place, run: Place, name: str, region: Region) -> bool:
         A complete run, and the one that is being written.
     name : str
     region : tuple of slice
-        Whole chunks in both of them, as in `write_part`.
+        Whole chunks in both of them, as in `write_region`.
 
     Returns
     -------
@@ -193,12 +193,12 @@ def take_part(base: Place, run: Place, name: str, region: Region) -> bool:
         _check_region(target, array, region)
         is_alike = (found.chunks, found.dtype) == (array.chunks, array.dtype)
         keys = _keys(array, region)
-        if not (is_alike and all(share_file(source / key, target / key) for key in keys)):
+        if not (is_alike and all(link_or_copy(source / key, target / key) for key in keys)):
             array[region] = rows
     return True
 
 
-def _stored(path: Place, array: zarr.Array[Any], region: Region) -> NDArray[Any] | None:
+def _stored(path: AnyPath, array: zarr.Array[Any], region: Region) -> NDArray[Any] | None:
     """What is stored of a region; None if a chunk is missing or damaged."""
     if not all((path / key).is_file() for key in _keys(array, region)):
         return None
@@ -220,7 +220,7 @@ def _keys(array: zarr.Array[Any], region: Region) -> list[str]:
 
 
 def write_coordinate(
-    run: Place, coordinate: Coordinate, read: Callable[[Region], NDArray[Any]]
+    run: AnyPath, coordinate: Coordinate, read: Callable[[Region], NDArray[Any]]
 ) -> None:
     """Write a coordinate beside the assignments of a run, a chunk at a time.
 

@@ -56,7 +56,7 @@ class AssignmentArray:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AssignmentSchema:
     """What to write for each row.
 
     Attributes

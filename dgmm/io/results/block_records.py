@@ -11,7 +11,7 @@ import zarr
 
 from dgmm.errors import StorageError
 from dgmm.io.grid import Region
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
     create_array,
@@ -29,7 +29,7 @@ _LAYOUT = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class KeptBlock:
+class BlockRecord:
     """What is kept of a block.
 
     Attributes
@@ -48,7 +48,7 @@ class KeptBlock:
     log_likelihood: float
 
 
-def create_blocks(run: Place, n_blocks: int, n_dims: int, shape: tuple[int, int]) -> None:
+def create_blocks(run: AnyPath, n_blocks: int, n_dims: int, shape: tuple[int, int]) -> None:
     """Make room for what is kept of so many blocks; what was there is gone.
 
     Parameters
@@ -80,7 +80,7 @@ def create_blocks(run: Place, n_blocks: int, n_dims: int, shape: tuple[int, int]
         )
 
 
-def write_block(run: Place, number: int, kept: KeptBlock) -> None:
+def write_block(run: AnyPath, number: int, kept: BlockRecord) -> None:
     """Keep a block; runs in tasks, any number of them at a time.
 
     Raises
@@ -97,12 +97,14 @@ def write_block(run: Place, number: int, kept: KeptBlock) -> None:
         open_for_writing(path)[number] = values
 
 
-def read_block(run: Place, number: int, n_dims: int, shape: tuple[int, int]) -> KeptBlock | None:
+def read_block(
+    run: AnyPath, number: int, n_dims: int, shape: tuple[int, int]
+) -> BlockRecord | None:
     """What `write_block` kept, of the same number of dimensions, components and features.
 
     Returns
     -------
-    KeptBlock or None
+    BlockRecord or None
         None if the run has no block of this number.
 
     Raises
@@ -122,7 +124,7 @@ def read_block(run: Place, number: int, n_dims: int, shape: tuple[int, int]) -> 
             raise StorageError(f"{path} holds nothing of block {number}, or something else.")
         corners, scalars, labelled, size, *matrices = np.split(values, np.cumsum(sizes)[:-1])
     deviations, squares = (matrix.reshape(shape) for matrix in matrices)
-    return KeptBlock(
+    return BlockRecord(
         region=tuple(slice(int(a), int(b)) for a, b in corners.reshape(-1, 2)),
         checksum=int(scalars[0]),
         sums=ComponentStatistics(labelled.astype(np.int64), size, deviations, squares),
@@ -130,11 +132,11 @@ def read_block(run: Place, number: int, n_dims: int, shape: tuple[int, int]) -> 
     )
 
 
-def are_kept(run: Place) -> bool:
+def has_block_records(run: AnyPath) -> bool:
     """Whether a run keeps anything of its blocks."""
     return (blocks_path(run) / ROOT_METADATA).is_file()
 
 
-def blocks_path(run: Place) -> Place:
+def blocks_path(run: AnyPath) -> AnyPath:
     """Where it is kept."""
     return run / "blocks" / "sums"

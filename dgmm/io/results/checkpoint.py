@@ -16,8 +16,8 @@ from dgmm.engine.profile import Profile
 from dgmm.engine.stages import PROFILE
 from dgmm.errors import InputChangedError, StorageError
 from dgmm.io.storage.atomic_writes import make_directory, remove_if_empty, remove_tree
-from dgmm.io.storage.location import Place
-from dgmm.io.storage.value_file import DamagedError, read_sealed, write_sealed
+from dgmm.io.storage.location import AnyPath
+from dgmm.io.storage.value_file import DamagedError, read_value, write_value
 from dgmm.io.storage.zarr_arrays import creation_failures, storage_failures
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em.iteration import FitState
@@ -30,7 +30,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RunFingerprint:
     """What must still hold when a run goes on.
 
     Attributes
@@ -54,7 +54,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Begun:
-    facts: Facts
+    facts: RunFingerprint
     profile: Profile
 
 
@@ -82,7 +82,7 @@ _CLASSES: dict[str, type] = {  # by the names in files, which stay
     "_Reached": _Reached,
     "_Runs": _Runs,
     "_Assigning": _Assigning,
-    "Facts": Facts,
+    "Facts": RunFingerprint,
     "Profile": Profile,
     "FitState": FitState,
     "Candidate": Candidate,
@@ -100,7 +100,7 @@ class Checkpoint:
     Parameters
     ----------
     directory : Path or StorePath
-    facts : Facts
+    facts : RunFingerprint
         Of the run as it is now.
     clock : callable
         Seconds since any moment.
@@ -110,8 +110,8 @@ class Checkpoint:
 
     def __init__(
         self,
-        directory: Place,
-        facts: Facts,
+        directory: AnyPath,
+        facts: RunFingerprint,
         clock: Callable[[], float] = time.monotonic,
         confirm: Callable[[], None] = lambda: None,
     ) -> None:
@@ -224,9 +224,9 @@ class Checkpoint:
         path = self._directory / name
         self.confirm()
         with storage_failures(path):
-            return write_sealed(path, value, _CLASSES)
+            return write_value(path, value, _CLASSES)
 
-    def _check(self, before: Facts) -> None:
+    def _check(self, before: RunFingerprint) -> None:
         now = self._facts
         if before.versions != now.versions:
             _logger.warning(
@@ -246,7 +246,7 @@ class Checkpoint:
         )
 
 
-def begun_runs(attempts: Place) -> frozenset[str]:
+def runs_in_progress(attempts: AnyPath) -> frozenset[str]:
     """Names of the runs that some attempt in this directory goes on with."""
     with storage_failures(attempts):
         folders = [*attempts.iterdir()] if attempts.is_dir() else []
@@ -254,11 +254,11 @@ def begun_runs(attempts: Place) -> frozenset[str]:
     return frozenset(run_id for runs in found if runs is not None for run_id in runs.run_ids)
 
 
-def _read(directory: Place, name: str, kind: type[_File]) -> tuple[_File | None, int]:
+def _read(directory: AnyPath, name: str, kind: type[_File]) -> tuple[_File | None, int]:
     """What a file holds and its checksum; None if it is not there or of no use."""
     path = directory / name
     try:
-        value, checksum = read_sealed(path, _CLASSES)
+        value, checksum = read_value(path, _CLASSES)
     except (FileNotFoundError, NotADirectoryError):
         return None, 0
     except DamagedError as error:
@@ -275,5 +275,5 @@ def _read(directory: Place, name: str, kind: type[_File]) -> tuple[_File | None,
     return value, checksum
 
 
-def _shape(facts: Facts) -> str:
+def _shape(facts: RunFingerprint) -> str:
     return f"{facts.n_rows:,} rows of {facts.n_features} features in blocks of {facts.block_rows:,}"

@@ -16,7 +16,7 @@ import numpy as np
 import zarr
 
 from dgmm.errors import OutputError, StorageError
-from dgmm.io.results.block_records import are_kept, blocks_path
+from dgmm.io.results.block_records import blocks_path, has_block_records
 from dgmm.io.results.component_arrays import write_components
 from dgmm.io.results.drift_arrays import write_drift
 from dgmm.io.results.label_arrays import write_labels
@@ -26,16 +26,16 @@ from dgmm.io.results.sweep_arrays import read_sweep, summary, write_sweep
 from dgmm.io.results.transform_arrays import write_preparation
 from dgmm.io.storage.atomic_writes import (
     make_directory,
-    remove_leftovers,
+    remove_temporary,
     remove_tree,
     replace_file,
     replace_link,
     sync_tree,
 )
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
-    consolidated,
+    consolidate_metadata,
     creation_failures,
     is_committed,
     open_complete,
@@ -51,12 +51,12 @@ from dgmm.mixture.transform import FeatureTransform
 _logger = logging.getLogger(__name__)
 
 
-def is_complete(output: Place, run_id: str) -> bool:
+def is_complete(output: AnyPath, run_id: str) -> bool:
     """Whether a run of this name has been committed to the output."""
     return is_committed(run_path(output, run_id))
 
 
-def is_published(output: Place, run_id: str) -> bool:
+def is_published(output: AnyPath, run_id: str) -> bool:
     """Whether a run of this name is complete and the output's pointer names it."""
     pointer = output / LATEST_POINTER
     try:
@@ -65,7 +65,7 @@ def is_published(output: Place, run_id: str) -> bool:
         return False
 
 
-def start_run(output: Place, run_id: str, *, resume: bool = False) -> Place:
+def start_run(output: AnyPath, run_id: str, *, resume: bool = False) -> AnyPath:
     """Make a place for a run.
 
     Parameters
@@ -96,7 +96,7 @@ def start_run(output: Place, run_id: str, *, resume: bool = False) -> Place:
     return run
 
 
-def discard_run(output: Place, run_id: str) -> None:
+def discard_run(output: AnyPath, run_id: str) -> None:
     """Remove what an interrupted attempt at a run left; a complete run stays.
 
     Raises
@@ -111,7 +111,7 @@ def discard_run(output: Place, run_id: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Contents:
+class RunContents:
     """What a run holds beside what tasks have written of its rows.
 
     Attributes
@@ -144,7 +144,7 @@ class Contents:
     drift: Drift | None = None
 
 
-def commit_run(run: Place, contents: Contents) -> None:
+def commit_run(run: AnyPath, contents: RunContents) -> None:
     """Write the contents, verify everything, and make the run complete in one last step.
 
     Raises
@@ -174,10 +174,10 @@ def commit_run(run: Place, contents: Contents) -> None:
         _verify(run, sweep)
         _write_groups(run, sweep)
         sync_tree(run)  # or a crash could keep the root and lose what it stands for
-        replace_file(run / ROOT_METADATA, consolidated(run, document))
+        replace_file(run / ROOT_METADATA, consolidate_metadata(run, document))
 
 
-def _write(run: Place, contents: Contents, labels: tuple[int, ...]) -> None:
+def _write(run: AnyPath, contents: RunContents, labels: tuple[int, ...]) -> None:
     names, preparation = contents.feature_names, contents.preparation
     if contents.components is not None:
         mixture = contents.sweep.best.parameters
@@ -193,7 +193,7 @@ def _write(run: Place, contents: Contents, labels: tuple[int, ...]) -> None:
     write_labels(run / "model", labels)
 
 
-def _clear(run: Place) -> None:
+def _clear(run: AnyPath) -> None:
     """Leave only what tasks have written, whatever else an interrupted attempt had."""
     written = [run / "assignments", run / "blocks"]
     for path in run.iterdir():
@@ -205,11 +205,11 @@ def _clear(run: Place) -> None:
             partial.unlink()
 
 
-def _verify(run: Place, sweep: Sweep) -> None:
+def _verify(run: AnyPath, sweep: Sweep) -> None:
     if (run / "assignments").exists():
         for path in (run / "assignments").iterdir():
             open_complete(path)
-    if are_kept(run):
+    if has_block_records(run):
         open_complete(blocks_path(run))
     stored = read_sweep(run, sweep.criterion, sweep.n_passes, sweep.best.candidate.name)
     for written, read in zip(sweep.results, stored.results, strict=True):
@@ -235,7 +235,7 @@ def _bits(result: FitResult) -> list[bytes]:
     return [np.asarray(array, np.float64).tobytes() for array in arrays]
 
 
-def _write_groups(run: Place, sweep: Sweep) -> None:
+def _write_groups(run: AnyPath, sweep: Sweep) -> None:
     """Metadata of all groups but the root, the deepest first."""
     for result in sweep.results:
         group = zarr_store(run / "models" / result.candidate.name)
@@ -246,7 +246,7 @@ def _write_groups(run: Place, sweep: Sweep) -> None:
             zarr.create_group(zarr_store(run / name))
 
 
-def publish_run(output: Place, run_id: str) -> None:
+def publish_run(output: AnyPath, run_id: str) -> None:
     """Let the output's pointer name this run, in one step.
 
     Raises
@@ -262,7 +262,7 @@ def publish_run(output: Place, run_id: str) -> None:
     pointer = {"format": FORMAT, "format_version": FORMAT_VERSION, "run_id": run_id}
     with storage_failures(output / LATEST_POINTER):
         for name in (LATEST_POINTER, LATEST_LINK):
-            remove_leftovers(output / name)
+            remove_temporary(output / name)
         replace_file(output / LATEST_POINTER, json.dumps(pointer, indent=2).encode() + b"\n")
     if isinstance(output, Path) and isinstance(run, Path):  # stores have no links
         _link(output, run)

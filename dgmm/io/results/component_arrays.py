@@ -3,7 +3,7 @@
 import numpy as np
 
 from dgmm.io.results.label_arrays import write_labels
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.component_summary import ComponentSummary
 from dgmm.mixture.parameters import Parameters
@@ -20,7 +20,7 @@ _DIMENSIONS = {
 
 
 def write_components(
-    run: Place,
+    run: AnyPath,
     components: ComponentSummary,
     input_names: tuple[str, ...],
     mixture: Parameters,
@@ -51,7 +51,7 @@ def write_components(
         write_small(group / "model_covariance", covariances, dimensions)
 
 
-def read_components(run: Place) -> ComponentSummary | None:
+def read_components(run: AnyPath) -> ComponentSummary | None:
     """What `write_components` wrote; None if it is not there.
 
     Raises

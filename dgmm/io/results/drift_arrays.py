@@ -6,7 +6,7 @@ from typing import Any
 import zarr
 
 from dgmm.errors import OutputError
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
     attributes_of,
@@ -37,7 +37,7 @@ _ESTIMATES = {
 _ERROR = "_standard_error"
 
 
-def write_drift(run: Place, drift: Drift) -> None:
+def write_drift(run: AnyPath, drift: Drift) -> None:
     """Write a comparison as a group of its own; what is one number or a text is an attribute.
 
     Raises
@@ -51,7 +51,7 @@ def write_drift(run: Place, drift: Drift) -> None:
     zarr.create_group(zarr_store(group), attributes=_attributes(drift))
 
 
-def read_drift(run: Place) -> Drift | None:
+def read_drift(run: AnyPath) -> Drift | None:
     """What `write_drift` wrote; None if the run was compared with nothing.
 
     Raises

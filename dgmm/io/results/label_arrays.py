@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.drift.alignment import ComponentLabels
 
 COMPONENT = "component"
 
 
-def write_labels(group: Place, labels: tuple[int, ...]) -> None:
+def write_labels(group: AnyPath, labels: tuple[int, ...]) -> None:
     """Write the coordinate into a group whose arrays have the dimension ``component``.
 
     Raises
@@ -20,7 +20,7 @@ def write_labels(group: Place, labels: tuple[int, ...]) -> None:
     write_small(group / COMPONENT, np.asarray(labels, np.int64), (COMPONENT,))
 
 
-def read_labelling(group: Place, n_components: int, next_label: int | None) -> ComponentLabels:
+def read_labelling(group: AnyPath, n_components: int, next_label: int | None) -> ComponentLabels:
     """The labels in a group, or those of a mixture without a predecessor if there are none.
 
     Raises

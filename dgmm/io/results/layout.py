@@ -25,7 +25,7 @@ import re
 from pathlib import Path
 
 from dgmm.errors import OutputError
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 
 FORMAT = "dgmm"
 FORMAT_VERSION = 1
@@ -43,7 +43,7 @@ COVARIANCE_DIMENSIONS = {
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
-def run_path(output: Place, run_id: str) -> Place:
+def run_path(output: AnyPath, run_id: str) -> AnyPath:
     """Where the run of this name is.
 
     Raises
@@ -56,16 +56,16 @@ def run_path(output: Place, run_id: str) -> Place:
     return output / "runs" / f"{run_id}.zarr"
 
 
-def report_path(output: Place, run_id: str) -> Place:
+def report_path(output: AnyPath, run_id: str) -> AnyPath:
     """Where the report of the run of this name is."""
     return output / "reports" / f"{run_id}.html"
 
 
-def run_name(run: Place) -> str:
+def run_name(run: AnyPath) -> str:
     """The name of a run, wherever it is; of a link to one, that of the run."""
     return (run.resolve() if isinstance(run, Path) else run).stem
 
 
-def attempt_path(output: Place, attempt_id: str) -> Place:
+def attempt_path(output: AnyPath, attempt_id: str) -> AnyPath:
     """Where the checkpoint of this name is, a directory."""
     return output / "attempts" / attempt_id

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dgmm.errors import InputNotFoundError, OutputError
-from dgmm.io.results.checkpoint import begun_runs
+from dgmm.io.results.checkpoint import runs_in_progress
 from dgmm.io.results.layout import FORMAT, LATEST_POINTER, report_path, run_path
 from dgmm.io.storage.atomic_writes import remove_tree
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
     is_committed,
@@ -24,7 +24,7 @@ class Run:
     Attributes
     ----------
     run_id : str
-    path : Place
+    path : AnyPath
     attributes : dict
         Those of the root; empty as long as the run is not complete.
     is_latest : bool
@@ -32,7 +32,7 @@ class Run:
     """
 
     run_id: str
-    path: Place
+    path: AnyPath
     attributes: dict[str, Any]
     is_latest: bool
 
@@ -47,7 +47,7 @@ class Run:
         return str(self.attributes.get("created", ""))
 
 
-def list_runs(output: Place) -> tuple[Run, ...]:
+def list_runs(output: AnyPath) -> tuple[Run, ...]:
     """The runs of an output, newest first, those that are not complete at the end.
 
     Raises
@@ -69,7 +69,7 @@ def list_runs(output: Place) -> tuple[Run, ...]:
     return tuple(sorted(runs, key=lambda run: (run.created, run.is_latest), reverse=True))
 
 
-def find_run(output: Place, run_id: str) -> Run:
+def find_run(output: AnyPath, run_id: str) -> Run:
     """One run of an output, by its name or by as much of its beginning as no other shares.
 
     Raises
@@ -97,14 +97,14 @@ def held_back(runs: Sequence[Run]) -> tuple[Run, ...]:
     return tuple(run for run in waiting if run.run_id not in accepted)
 
 
-def is_held_back(output: Place, run_id: str) -> bool:
+def is_held_back(output: AnyPath, run_id: str) -> bool:
     """Whether a complete run is one of those (:func:`held_back`)."""
     if not _attributes(run_path(output, run_id)).get("held_back"):
         return False  # which saves a look at all others
     return any(run.run_id == run_id for run in held_back(list_runs(output)))
 
 
-def is_overtaken(output: Place, run_id: str) -> bool:
+def is_superseded(output: AnyPath, run_id: str) -> bool:
     """Whether the pointer names a run that was completed later than this one."""
     latest = _latest(output)
     if latest is None:
@@ -113,7 +113,7 @@ def is_overtaken(output: Place, run_id: str) -> bool:
     return of_this.created < of_latest.created
 
 
-def superfluous(output: Place, keep: int) -> tuple[Run, ...]:
+def prunable_runs(output: AnyPath, keep: int) -> tuple[Run, ...]:
     """What nobody needs: complete runs beyond the newest ``keep``, and what is left of others.
 
     The one that the pointer names always stays, and so does one that an attempt goes on with.
@@ -131,12 +131,12 @@ def superfluous(output: Place, keep: int) -> tuple[Run, ...]:
             "the latest result again, which writes it anew."
         )
     complete = [run for run in runs if run.is_complete]
-    begun = begun_runs(output / "attempts")
+    begun = runs_in_progress(output / "attempts")
     left = (run for run in runs if not is_committed(run.path) and run.run_id not in begun)
     return (*(run for run in complete[keep:] if not run.is_latest), *left)
 
 
-def remove_run(output: Place, run: Run) -> None:
+def remove_run(output: AnyPath, run: Run) -> None:
     """Remove a run that the pointer does not name, and its report; root metadata first.
 
     Readers then see no group, rather than one that lacks arrays. Its name is free again.
@@ -157,12 +157,12 @@ def remove_run(output: Place, run: Run) -> None:
         remove_tree(path)
 
 
-def _run(path: Place, latest: str | None) -> Run:
+def _run(path: AnyPath, latest: str | None) -> Run:
     run_id = path.name.removesuffix(".zarr")
     return Run(run_id, path, _attributes(path), run_id == latest)
 
 
-def _attributes(path: Place) -> dict[str, Any]:
+def _attributes(path: AnyPath) -> dict[str, Any]:
     """Those of the root; none if it is not there, or is not what dgmm writes."""
     try:
         document = json.loads((path / ROOT_METADATA).read_bytes())
@@ -172,21 +172,21 @@ def _attributes(path: Place) -> dict[str, Any]:
         return {}
 
 
-def _latest(output: Place) -> str | None:
+def _latest(output: AnyPath) -> str | None:
     try:
         return str(json.loads((output / LATEST_POINTER).read_bytes())["run_id"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 
-def _resolve(path: Place) -> Place:
+def resolve_run(path: AnyPath) -> AnyPath:
     """The run that a path means."""
     if not path.exists():
         raise InputNotFoundError(f"There is nothing at {path}. Check the path of the result.")
     if is_committed(path):
         return path
     if (path / LATEST_POINTER).is_file():
-        return _follow(path)
+        return _read_pointer(path)
     if path.suffix == ".zarr" and path.parent.name == "runs":
         raise InputNotFoundError(
             f"{path} is a run that has not finished: its root metadata, written last, are not "
@@ -197,7 +197,7 @@ def _resolve(path: Place) -> Place:
     )
 
 
-def _follow(output: Place) -> Place:
+def _read_pointer(output: AnyPath) -> AnyPath:
     pointer = output / LATEST_POINTER
     try:
         run = run_path(output, json.loads(pointer.read_bytes())["run_id"])

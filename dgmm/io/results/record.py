@@ -9,7 +9,7 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import OutputError
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
     attributes_of,
@@ -95,7 +95,7 @@ _DIMENSIONS = {
 _ATTRIBUTES = ("seconds", "is_resumed", "warnings", "picture_shape")
 
 
-def thinned(n_rows: int, n_features: int) -> slice:
+def subsample_stride(n_rows: int, n_features: int) -> slice:
     """Which of so many sampled rows are few enough to be kept in a record.
 
     Examples
@@ -107,7 +107,7 @@ def thinned(n_rows: int, n_features: int) -> slice:
     return slice(None, None, max(1, -(-n_rows // most)))
 
 
-def write_record(group: Place, record: Record, feature_names: tuple[str, ...]) -> None:
+def write_record(group: AnyPath, record: Record, feature_names: tuple[str, ...]) -> None:
     """Write a record as a group of its own; what is a matter of time goes to its attributes.
 
     Parameters
@@ -138,7 +138,7 @@ def _arrays(record: Record) -> Iterator[tuple[str, NDArray[Any]]]:
             yield name, values
 
 
-def read_record(group: Place) -> Record | None:
+def read_record(group: AnyPath) -> Record | None:
     """What `write_record` wrote; None in runs that kept no record.
 
     Raises

@@ -15,10 +15,10 @@ from dgmm.io.results.component_arrays import read_components
 from dgmm.io.results.drift_arrays import read_drift
 from dgmm.io.results.label_arrays import COMPONENT, read_labelling
 from dgmm.io.results.layout import FORMAT, FORMAT_VERSION
-from dgmm.io.results.output import _resolve
+from dgmm.io.results.output import resolve_run
 from dgmm.io.results.sweep_arrays import read_sweep
 from dgmm.io.results.transform_arrays import read_preparation
-from dgmm.io.storage.location import Place, output_place
+from dgmm.io.storage.location import AnyPath, output_path
 from dgmm.io.storage.zarr_arrays import (
     attributes_of,
     open_complete,
@@ -63,7 +63,7 @@ class Result:
         What changed since the result that the run started from; None if it started from none.
     """
 
-    path: Place
+    path: AnyPath
     attributes: dict[str, Any]
     feature_names: tuple[str, ...]
     preparation: FeatureTransform | None
@@ -101,7 +101,7 @@ class Result:
 
 
 def open_result(
-    path: str | os.PathLike[str] | Place, storage_options: Mapping[str, Any] | None = None
+    path: str | os.PathLike[str] | AnyPath, storage_options: Mapping[str, Any] | None = None
 ) -> Result:
     """Open a result: the last complete run of an output directory, or one run of it.
 
@@ -121,9 +121,9 @@ def open_result(
     StorageError
         If an array is missing or damaged.
     """
-    place = output_place(path, storage_options)
+    place = output_path(path, storage_options)
     with storage_failures(place):
-        run = _resolve(place)
+        run = resolve_run(place)
     attributes = attributes_of(run)
     found = (attributes.get("format"), attributes.get("format_version"))
     if found != (FORMAT, FORMAT_VERSION):
@@ -156,7 +156,7 @@ def open_result(
     )
 
 
-def _beside_samples(run: Place) -> dict[str, zarr.Array[Any]]:
+def _beside_samples(run: AnyPath) -> dict[str, zarr.Array[Any]]:
     """Assignments, and the coordinates of the samples' grid."""
     if not (run / "assignments").is_dir():
         return {}

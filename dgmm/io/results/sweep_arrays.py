@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dgmm.errors import OutputError
 from dgmm.io.results.layout import COVARIANCE_DIMENSIONS
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.fit_result import FitResult, Sweep
@@ -18,7 +18,7 @@ _STATUSES = tuple(status.value for status in Status)
 _FLOATS = ("log_likelihood", "bic", "aic", "icl")
 
 
-def write_sweep(run: Place, sweep: Sweep, feature_names: tuple[str, ...]) -> None:
+def write_sweep(run: AnyPath, sweep: Sweep, feature_names: tuple[str, ...]) -> None:
     """Write all candidates of a sweep and the names of the features; no group metadata.
 
     Raises
@@ -37,7 +37,7 @@ def write_sweep(run: Place, sweep: Sweep, feature_names: tuple[str, ...]) -> Non
         write_small(group / "trace", np.asarray(result.trace, np.float64), ("iteration",))
 
 
-def read_sweep(run: Place, criterion: str, n_passes: int, selected: str) -> Sweep:
+def read_sweep(run: AnyPath, criterion: str, n_passes: int, selected: str) -> Sweep:
     """What `write_sweep` wrote.
 
     Parameters
@@ -65,7 +65,7 @@ def read_sweep(run: Place, criterion: str, n_passes: int, selected: str) -> Swee
     return Sweep(results, criterion, best[0], n_passes)
 
 
-def read_parameters(group: Place, covariance_type: str) -> Parameters:
+def read_parameters(group: AnyPath, covariance_type: str) -> Parameters:
     """The parameters in ``model/`` or ``models/TYPE-K/``.
 
     Raises
@@ -116,7 +116,7 @@ def _text(values: list[str] | tuple[str, ...]) -> NDArray[Any]:
     return np.asarray(values, np.dtypes.StringDType())
 
 
-def _write_parameters(group: Place, parameters: Parameters) -> None:
+def _write_parameters(group: AnyPath, parameters: Parameters) -> None:
     for name, dimensions in _parameter_dimensions(parameters.covariance_type).items():
         write_small(group / name, np.asarray(getattr(parameters, name), np.float64), dimensions)
 
@@ -131,7 +131,7 @@ def _parameter_dimensions(covariance_type: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _read_result(run: Place, row: dict[str, Any]) -> FitResult:
+def _read_result(run: AnyPath, row: dict[str, Any]) -> FitResult:
     covariance_type, status = str(row["covariance_type"]), str(row["status"])
     if covariance_type not in COVARIANCE_DIMENSIONS or status not in _STATUSES:
         raise OutputError(f"{run} has a candidate of type {covariance_type!r}, status {status!r}.")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.transform import FeatureTransform
 
@@ -15,7 +15,7 @@ _DIMENSIONS = {
 
 
 def write_preparation(
-    run: Place, preparation: FeatureTransform, input_names: tuple[str, ...]
+    run: AnyPath, preparation: FeatureTransform, input_names: tuple[str, ...]
 ) -> None:
     """Write a preparation, and the names of the features that it takes; no group metadata.
 
@@ -33,7 +33,7 @@ def write_preparation(
             write_small(group / name, values, dimensions)
 
 
-def read_preparation(run: Place) -> tuple[FeatureTransform | None, tuple[str, ...]]:
+def read_preparation(run: AnyPath) -> tuple[FeatureTransform | None, tuple[str, ...]]:
     """What `write_preparation` wrote; None and no names if nothing was prepared.
 
     Raises

@@ -17,21 +17,21 @@ from numpy.typing import NDArray
 from dgmm.errors import DataError, DgmmError, InputChangedError, StorageError
 from dgmm.io.grid import Grid, Region
 from dgmm.io.partition import block_shape, partition_bounds
-from dgmm.io.sources.format import Read, Stored
+from dgmm.io.sources.format import DatasetMetadata, Read
 from dgmm.io.sources.selection import Selection
-from dgmm.io.storage.location import Location, Place, place_at, place_of
+from dgmm.io.storage.location import AnyPath, Location, input_path, resolve_path
 
 _MOST_PARTITIONS = 1_000_000
 
 
-def partitioned(location: Location, stored: Stored, partition_size: int | None) -> Grid:
+def partition_grid(location: Location, stored: DatasetMetadata, partition_size: int | None) -> Grid:
     """The samples of a dataset in the blocks that tasks will read.
 
     Parameters
     ----------
     location : Location
         For messages.
-    stored : Stored
+    stored : DatasetMetadata
         Checked.
     partition_size : int, optional
         Bytes, see `dgmm.io.partition.block_shape`.
@@ -62,7 +62,7 @@ def partitioned(location: Location, stored: Stored, partition_size: int | None) 
 
 
 def lazy_blocks(
-    read: Read, location: Location, stored: Stored, grid: Grid, fingerprint: str
+    read: Read, location: Location, stored: DatasetMetadata, grid: Grid, fingerprint: str
 ) -> da.Array:
     """Blocks of rows, read by one task each; the graph holds names and numbers only.
 
@@ -72,7 +72,7 @@ def lazy_blocks(
         The reader of the format, see `dgmm.io.sources.format.Format`.
     location : Location
         Resolved anew in every task.
-    stored : Stored
+    stored : DatasetMetadata
         Checked.
     grid : Grid
     fingerprint : str
@@ -97,13 +97,13 @@ def lazy_blocks(
 
 
 def lazy_weights(
-    read: Read, location: Location, stored: Stored, grid: Grid, fingerprint: str
+    read: Read, location: Location, stored: DatasetMetadata, grid: Grid, fingerprint: str
 ) -> da.Array:
     """Weights of the rows of `lazy_blocks`, in the same blocks; parameters as there.
 
     Parameters
     ----------
-    stored : Stored
+    stored : DatasetMetadata
         Of the weights: one feature.
 
     Returns
@@ -165,10 +165,10 @@ def _load_weights(given: _Input, block_id: tuple[int]) -> NDArray[Any]:
     return _load_block(given, (*block_id, 0))[:, 0]
 
 
-def _opened(location: Location) -> Place:
+def _opened(location: Location) -> AnyPath:
     """The place of a block; a store is not asked first whether anything is there."""
-    place = place_at(location)
-    return place_of(location) if isinstance(place, Path) else place
+    place = resolve_path(location)
+    return input_path(location) if isinstance(place, Path) else place
 
 
 def _where(grid: Grid, region: Region) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dgmm.io.storage.location import Place, is_pattern
+from dgmm.io.storage.location import AnyPath, is_pattern
 
 if TYPE_CHECKING:
     from dgmm.io.storage.object_store import StorePath
@@ -15,7 +15,7 @@ _VERSIONS = ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class StoredFile:
+class FileInfo:
     """One file that a dataset consists of.
 
     Attributes
@@ -34,14 +34,14 @@ class StoredFile:
     version: int | str
 
 
-def root_of(path: Place) -> Place:
+def root_of(path: AnyPath) -> AnyPath:
     """What the keys of `files_at` are relative to, a directory."""
     if is_pattern(path):
         return next(parent for parent in path.parents if not is_pattern(parent))
     return path if path.is_dir() else path.parent
 
 
-def files_at(path: Place) -> tuple[StoredFile, ...]:
+def files_at(path: AnyPath) -> tuple[FileInfo, ...]:
     """Every file at, below or matching a path, in the order of their keys.
 
     Raises
@@ -52,19 +52,19 @@ def files_at(path: Place) -> tuple[StoredFile, ...]:
     if not is_pattern(path):
         return list_files(path)
     root = root_of(path)
-    found: set[StoredFile] = set()
+    found: set[FileInfo] = set()
     for match in root.glob(_below(root, path)):
         prefix = _below(root, match if match.is_dir() else match.parent)
         found |= {replace(f, key=f"{prefix}/{f.key}".lstrip("/")) for f in list_files(match)}
     return tuple(sorted(found))
 
 
-def _below(root: Place, path: Place) -> str:
+def _below(root: AnyPath, path: AnyPath) -> str:
     """The path of something below a directory, relative to it."""
     return str(path).removeprefix(str(root)).strip("/")
 
 
-def list_files(path: Place) -> tuple[StoredFile, ...]:
+def list_files(path: AnyPath) -> tuple[FileInfo, ...]:
     """Every file at or below ``path``, in the order of their keys.
 
     Raises
@@ -79,17 +79,17 @@ def list_files(path: Place) -> tuple[StoredFile, ...]:
     return tuple(sorted(_walk(path, "")))
 
 
-def _listed(place: "StorePath") -> Iterator[StoredFile]:
+def _listed(place: "StorePath") -> Iterator[FileInfo]:
     """Every object at or below a place in a store, in one listing."""
     root = place.path.rstrip("/")
     for key, facts in place.objects().items():
         versions = (str(facts[name]) for name in _VERSIONS if facts.get(name) is not None)
         relative = key.removeprefix(root).lstrip("/") or place.name
-        yield StoredFile(relative, facts["size"] or 0, next(versions, ""))
+        yield FileInfo(relative, facts["size"] or 0, next(versions, ""))
 
 
-def _walk(directory: Path, prefix: str) -> list[StoredFile]:
-    files: list[StoredFile] = []
+def _walk(directory: Path, prefix: str) -> list[FileInfo]:
+    files: list[FileInfo] = []
     with os.scandir(directory) as entries:
         for entry in entries:
             if entry.is_dir():
@@ -99,5 +99,5 @@ def _walk(directory: Path, prefix: str) -> list[StoredFile]:
     return files
 
 
-def _stored_file(key: str, status: os.stat_result) -> StoredFile:
-    return StoredFile(key, status.st_size, status.st_mtime_ns)
+def _stored_file(key: str, status: os.stat_result) -> FileInfo:
+    return FileInfo(key, status.st_size, status.st_mtime_ns)

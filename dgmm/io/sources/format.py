@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError
 from dgmm.io.grid import Coordinate, Region
-from dgmm.io.sources.files import StoredFile
+from dgmm.io.sources.files import FileInfo
 from dgmm.io.sources.selection import Selection, Weights
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 
 _LISTED_AT_MOST = 50
 
-Read = Callable[[Place, Selection, Region], NDArray[Any]]
-ReadCoordinate = Callable[[Place, Coordinate, Region], NDArray[Any]]
+Read = Callable[[AnyPath, Selection, Region], NDArray[Any]]
+ReadCoordinate = Callable[[AnyPath, Coordinate, Region], NDArray[Any]]
 
 MOST_FEATURES = 100_000  # a covariance of so many takes 80 GB; more is a mistake in the metadata
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class DatasetMetadata:
     """A dataset as its metadata describe it; nothing in here is checked yet.
 
     Attributes
@@ -33,7 +33,7 @@ class Stored:
     dtype : numpy.dtype
     storage_chunks : tuple of int
         Extents, in the samples' dimensions, of what is stored and therefore read together.
-    files : tuple of StoredFile
+    files : tuple of FileInfo
         Everything that would be read, in the order of the keys.
     description : str
         For a person: the format and how it is laid out.
@@ -55,7 +55,7 @@ class Stored:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     storage_chunks: tuple[int, ...]
-    files: tuple[StoredFile, ...]
+    files: tuple[FileInfo, ...]
     description: str
     selection: Selection
     feature_names: tuple[str, ...] | None = None
@@ -75,7 +75,7 @@ class Stored:
         return self.shape[-1]
 
 
-def named_variable(selection: Selection, weights: Weights) -> Selection:
+def choose_variable(selection: Selection, weights: Weights) -> Selection:
     """What to read as weights where arrays lie beside each other."""
     variables = () if weights.variable is None else (weights.variable,)
     return replace(selection, variables=variables, columns=(), weights=None)
@@ -92,7 +92,7 @@ class Format:
     matches : callable
         ``matches(path) -> bool``: does this look like the format?
     describe : callable
-        ``describe(path, selection) -> Stored``, from metadata alone.
+        ``describe(path, selection) -> DatasetMetadata``, from metadata alone.
     read : callable
         ``read(path, selection, region) -> ndarray`` of shape (samples of the region, n_features),
         for the selection that ``describe`` settled; runs in tasks, so it is importable and opens
@@ -113,24 +113,24 @@ class Format:
     """
 
     name: str
-    matches: Callable[[Place], bool]
-    describe: Callable[[Place, Selection], Stored]
+    matches: Callable[[AnyPath], bool]
+    describe: Callable[[AnyPath, Selection], DatasetMetadata]
     read: Read
-    refuse_missing: Callable[[Place, Stored], None] | None = None
-    select_weights: Callable[[Selection, Weights], Selection] = named_variable
+    refuse_missing: Callable[[AnyPath, DatasetMetadata], None] | None = None
+    select_weights: Callable[[Selection, Weights], Selection] = choose_variable
     seconds_per_piece: float = 0.0
     read_coordinate: ReadCoordinate | None = None
     has_named_dims: bool = False
 
 
-def refuse_choices(path: Place, selection: Selection) -> None:
+def check_no_selection(path: AnyPath, selection: Selection) -> None:
     """Raise ConfigurationError if something is to be chosen where a file holds one array only."""
     if selection.variables:
         raise ConfigurationError(
             f"{path} holds one array, but the variable {selection.variable!r} was asked for. "
             "Remove `variable`; it names an array inside a group."
         )
-    refuse_weights(path, selection)
+    check_no_weights(path, selection)
     for name in ("columns", "sample_dims"):
         if getattr(selection, name):
             raise ConfigurationError(
@@ -139,7 +139,7 @@ def refuse_choices(path: Place, selection: Selection) -> None:
             )
 
 
-def refuse_weights(path: Place, selection: Selection) -> None:
+def check_no_weights(path: AnyPath, selection: Selection) -> None:
     """Raise ConfigurationError if weights are expected in a dataset that has no place for them."""
     if selection.weights is not None and selection.weights.path is None:
         raise ConfigurationError(
@@ -148,7 +148,7 @@ def refuse_weights(path: Place, selection: Selection) -> None:
         )
 
 
-def positions(path: Place, columns: Sequence[str], names: Sequence[str] | None) -> list[int]:
+def column_indices(path: AnyPath, columns: Sequence[str], names: Sequence[str] | None) -> list[int]:
     """Where columns of these names are.
 
     Raises
@@ -161,12 +161,12 @@ def positions(path: Place, columns: Sequence[str], names: Sequence[str] | None) 
     unknown = [name for name in columns if name not in names]
     if unknown:
         raise ConfigurationError(
-            f"{path} has no column {', '.join(map(repr, unknown))}. It has {listed(names)}."
+            f"{path} has no column {', '.join(map(repr, unknown))}. It has {join_names(names)}."
         )
     return [names.index(name) for name in columns]
 
 
-def listed(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """Names for a person, the first of many."""
     more = len(names) - _LISTED_AT_MOST
     return ", ".join(names[:_LISTED_AT_MOST]) + (f" and {more} more" if more > 0 else "")

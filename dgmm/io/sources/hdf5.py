@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from dgmm.errors import ConfigurationError, MissingExtraError
 from dgmm.io.grid import Region
 from dgmm.io.sources.files import list_files
-from dgmm.io.sources.format import Format, Stored, listed, n_chunks
+from dgmm.io.sources.format import DatasetMetadata, Format, join_names, n_chunks
 from dgmm.io.sources.selection import Selection
-from dgmm.io.storage.location import Place, open_binary
+from dgmm.io.storage.location import AnyPath, open_binary
 
 _SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
 _MISSING = ("_FillValue", "missing_value")  # attributes that name what stands for no value
 
 
-def _matches(path: Place) -> bool:
+def _matches(path: AnyPath) -> bool:
     return path.suffix.lower() in _SUFFIXES
 
 
-def _describe(path: Place, selection: Selection) -> Stored:
+def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     if selection.columns or selection.sample_dims:
         raise ConfigurationError(
             f"{path} is HDF5, which has no names for columns or dimensions. Remove `columns` and "
@@ -37,7 +37,7 @@ def _describe(path: Place, selection: Selection) -> Stored:
         dataset = file[name]
         chunks, missing = dataset.chunks, _missing(dataset)
         layout = "contiguous" if chunks is None else f"in chunks of {chunks}"
-        return Stored(
+        return DatasetMetadata(
             shape=dataset.shape,
             dtype=_widened(dataset.dtype) if missing else dataset.dtype,
             storage_chunks=(1,) if chunks is None else chunks[:1],
@@ -48,7 +48,7 @@ def _describe(path: Place, selection: Selection) -> Stored:
         )
 
 
-def _choose(path: Place, file: Any, variable: str | None) -> str:
+def _choose(path: AnyPath, file: Any, variable: str | None) -> str:
     """The name of the dataset that is asked for, or of the only one that is a table."""
     shapes: dict[str, tuple[int, ...]] = {}
 
@@ -63,14 +63,14 @@ def _choose(path: Place, file: Any, variable: str | None) -> str:
     if variable is not None and variable.strip("/") in shapes:
         return variable.strip("/")
     wish = "and `variable` is not set" if variable is None else f"but none {variable!r}"
-    there = listed([f"{name} {shapes[name]}" for name in tables])
+    there = join_names([f"{name} {shapes[name]}" for name in tables])
     raise ConfigurationError(
         f"{path} has {len(tables)} two-dimensional datasets, {wish}. "
         f"Set `variable` to one of: {there or '(none: nothing here can be fitted)'}."
     )
 
 
-def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
+def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     with _opened(path) as file:
         dataset = file[selection.variable]
         values, missing = np.asarray(dataset[region]), _missing(dataset)
@@ -98,7 +98,7 @@ def _widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 @contextmanager
-def _opened(path: Place) -> Iterator[Any]:
+def _opened(path: AnyPath) -> Iterator[Any]:
     """The file, without the lock that some file systems lack."""
     library = _library(path)
     if isinstance(path, Path):
@@ -109,7 +109,7 @@ def _opened(path: Place) -> Iterator[Any]:
             yield file
 
 
-def _library(path: Place) -> ModuleType:
+def _library(path: AnyPath) -> ModuleType:
     try:
         return importlib.import_module("h5py")  # here, because h5py is optional
     except ImportError as error:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from dgmm.errors import DataError, DgmmError, MissingExtraError
 from dgmm.io.grid import Region
-from dgmm.io.sources.files import StoredFile, list_files
-from dgmm.io.sources.format import Format, Stored, positions, refuse_choices
+from dgmm.io.sources.files import FileInfo, list_files
+from dgmm.io.sources.format import DatasetMetadata, Format, check_no_selection, column_indices
 from dgmm.io.sources.selection import Selection
-from dgmm.io.storage.location import Place, absolute_location, open_binary, place_of
+from dgmm.io.storage.location import AnyPath, absolute_location, input_path, open_binary
 
 _MOST_PIXELS = 300_000  # of the picture on a page
 _logger = logging.getLogger(__name__)
@@ -30,12 +30,12 @@ _BANDS = {
 }
 
 
-def _matches(path: Place) -> bool:
+def _matches(path: AnyPath) -> bool:
     return path.suffix.lower() in _SUFFIXES
 
 
-def _describe(path: Place, selection: Selection) -> Stored:
-    refuse_choices(path, replace(selection, columns=()))
+def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
+    check_no_selection(path, replace(selection, columns=()))
     with open_binary(path) as file, pillow(path).open(file) as image:
         width, height = image.size
         mode = image.mode
@@ -45,8 +45,8 @@ def _describe(path: Place, selection: Selection) -> Stored:
             'Convert it, for example with Pillow: image.convert("RGB").'
         )
     bands = selection.columns or _BANDS[mode]
-    positions(path, bands, _BANDS[mode])
-    return Stored(
+    column_indices(path, bands, _BANDS[mode])
+    return DatasetMetadata(
         shape=(height, width, len(bands)),
         dtype=np.dtype(np.uint8),
         storage_chunks=(1, width),
@@ -58,14 +58,14 @@ def _describe(path: Place, selection: Selection) -> Stored:
     )
 
 
-def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
+def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     pixels, mode = _decoded(path, list_files(path))
-    chosen = positions(path, selection.columns or _BANDS[mode], _BANDS[mode])
+    chosen = column_indices(path, selection.columns or _BANDS[mode], _BANDS[mode])
     return pixels[region].reshape(-1, pixels.shape[2])[:, chosen]
 
 
 @lru_cache(maxsize=2)
-def _decoded(path: Place, files: tuple[StoredFile, ...]) -> tuple[NDArray[Any], str]:
+def _decoded(path: AnyPath, files: tuple[FileInfo, ...]) -> tuple[NDArray[Any], str]:
     """All pixels and the colour mode: an image has no parts that can be decoded alone."""
     del files  # an image that has been replaced is decoded anew
     with open_binary(path) as file, pillow(path).open(file) as image:
@@ -73,7 +73,7 @@ def _decoded(path: Place, files: tuple[StoredFile, ...]) -> tuple[NDArray[Any], 
         return pixels.reshape(*pixels.shape[:2], -1), image.mode
 
 
-def pillow(path: Place) -> ModuleType:
+def pillow(path: AnyPath) -> ModuleType:
     """Pillow, with which the image at ``path`` is opened.
 
     Raises
@@ -89,7 +89,7 @@ def pillow(path: Place) -> ModuleType:
         ) from error
 
 
-def stride(shape: tuple[int, int]) -> int:
+def pixel_stride(shape: tuple[int, int]) -> int:
     """Every so many pixels of an image, across and down, are few enough to be shown.
 
     Examples
@@ -101,7 +101,7 @@ def stride(shape: tuple[int, int]) -> int:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class Thumbnail:
     """Every so many pixels of an image.
 
     Attributes
@@ -115,19 +115,19 @@ class Picture:
     shape: tuple[int, int]
 
 
-def picture_of(path: str, storage_options: Mapping[str, Any]) -> Picture | None:
+def read_thumbnail(path: str, storage_options: Mapping[str, Any]) -> Thumbnail | None:
     """The image at a path; None, with a warning, if it cannot be read any more."""
     try:
-        place = place_of(absolute_location(path, storage_options))
+        place = input_path(absolute_location(path, storage_options))
         with open_binary(place) as file, pillow(place).open(file) as image:
             pixels: NDArray[np.uint8] = np.asarray(image)
     except (DgmmError, OSError) as error:
         _logger.warning("The report goes without a picture of the input: %s", error)
         return None
     height, width = pixels.shape[:2]
-    step = stride((height, width))
+    step = pixel_stride((height, width))
     seen = np.ascontiguousarray(pixels[::step, ::step])
-    return Picture(seen.reshape(*seen.shape[:2], -1), (height, width))
+    return Thumbnail(seen.reshape(*seen.shape[:2], -1), (height, width))
 
 
 FORMAT = Format("image", _matches, _describe, _read)

@@ -4,7 +4,7 @@ import logging
 
 from dgmm.io.grid import Grid
 from dgmm.io.partition import TARGET_BYTES
-from dgmm.io.sources.format import Format, Stored
+from dgmm.io.sources.format import DatasetMetadata, Format
 from dgmm.io.storage.location import Location
 
 _DECODED_PER_SECOND = 500e6  # bytes, by one core, in a good layout of any format
@@ -13,7 +13,9 @@ _WORTH_A_WORD = 64 << 20  # bytes; smaller datasets are read in no time
 _logger = logging.getLogger(__name__)
 
 
-def advise(chosen: Format, location: Location, stored: Stored, grid: Grid) -> None:
+def warn_slow_layout(
+    chosen: Format, location: Location, stored: DatasetMetadata, grid: Grid
+) -> None:
     """Log a warning, one at most, that names what would be faster.
 
     Pieces too small cost more to find than to decode; pieces too large are decoded anew for every
@@ -25,7 +27,7 @@ def advise(chosen: Format, location: Location, stored: Stored, grid: Grid) -> No
         Which says what a piece costs, whatever its size.
     location : Location
         For the message.
-    stored : Stored
+    stored : DatasetMetadata
     grid : Grid
         The partitions.
     """

@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from dgmm.errors import DataError
 from dgmm.io.grid import Region
 from dgmm.io.sources.files import list_files
-from dgmm.io.sources.format import Format, Stored, refuse_choices
+from dgmm.io.sources.format import DatasetMetadata, Format, check_no_selection
 from dgmm.io.sources.selection import Selection
-from dgmm.io.storage.location import Place, open_binary
+from dgmm.io.storage.location import AnyPath, open_binary
 
 _HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def _matches(path: Place) -> bool:
+def _matches(path: AnyPath) -> bool:
     return path.suffix == ".npy"
 
 
-def _describe(path: Place, selection: Selection) -> Stored:
-    refuse_choices(path, selection)
+def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
+    check_no_selection(path, selection)
     with open_binary(path) as file:
         shape, fortran_order, dtype = _header(file, path)
         stored_bytes = path.stat().st_size - file.tell()
@@ -36,10 +36,10 @@ def _describe(path: Place, selection: Selection) -> Stored:
         )
     order = "Fortran" if fortran_order else "C"
     description = f"NumPy array in {order} order"
-    return Stored(shape, dtype, (1,), list_files(path), description, selection)
+    return DatasetMetadata(shape, dtype, (1,), list_files(path), description, selection)
 
 
-def _header(file: BinaryIO, path: Place) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(file: BinaryIO, path: AnyPath) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, whether columns are stored one after the other, and dtype; the values come next."""
     version = npy.read_magic(file)
     if version not in _HEADER_READERS:
@@ -50,7 +50,7 @@ def _header(file: BinaryIO, path: Place) -> tuple[tuple[int, ...], bool, np.dtyp
     return _HEADER_READERS[version](file)
 
 
-def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:  # noqa: ARG001 - the signature of all formats
+def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:  # noqa: ARG001 - the signature of all formats
     start, stop = region[0].start, region[0].stop
     with open_binary(path) as file:
         (n_rows, *columns_if_any), fortran_order, dtype = _header(file, path)

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from dgmm.errors import DataError, DgmmError, InputChangedError, MissingExtraError, StorageError
 from dgmm.io.grid import Region
-from dgmm.io.sources.files import StoredFile, files_at, root_of
-from dgmm.io.sources.format import Format, Stored, listed, positions
+from dgmm.io.sources.files import FileInfo, files_at, root_of
+from dgmm.io.sources.format import DatasetMetadata, Format, column_indices, join_names
 from dgmm.io.sources.selection import PinnedFile, Selection, Weights
-from dgmm.io.storage.location import Place, open_binary
+from dgmm.io.storage.location import AnyPath, open_binary
 
 _SUFFIXES = (".parquet", ".parq", ".pq")
 _INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
@@ -40,18 +40,18 @@ _logger = logging.getLogger(__name__)
 class _Footer:
     """What a file says of itself."""
 
-    file: StoredFile
+    file: FileInfo
     types: dict[str, Any]
     group_rows: tuple[int, ...]
 
 
-def _matches(path: Place) -> bool:
+def _matches(path: AnyPath) -> bool:
     if path.suffix.lower() in _SUFFIXES:
         return True
     return path.is_dir() and any(file.key.endswith(_SUFFIXES) for file in files_at(path))
 
 
-def _describe(path: Place, selection: Selection) -> Stored:
+def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     root, files = root_of(path), _table_files(path)
     _library(path)
     with ThreadPoolExecutor(_FOOTERS_AT_A_TIME) as pool:
@@ -63,7 +63,7 @@ def _describe(path: Place, selection: Selection) -> Stored:
     group_rows = [rows for footer in footers for rows in footer.group_rows if rows]
     largest = max(group_rows, default=0)
     pinned = tuple(PinnedFile(f.file.key, f.file.size, sum(f.group_rows)) for f in footers)
-    return Stored(
+    return DatasetMetadata(
         shape=(sum(group_rows), len(columns)),
         dtype=_dtype([types[name] for name in columns]),
         storage_chunks=(largest,),
@@ -76,7 +76,7 @@ def _describe(path: Place, selection: Selection) -> Stored:
     )
 
 
-def _table_files(path: Place) -> tuple[StoredFile, ...]:
+def _table_files(path: AnyPath) -> tuple[FileInfo, ...]:
     """The files of a table; those that others hide from readers are none of it."""
     shown = [
         file
@@ -90,7 +90,7 @@ def _table_files(path: Place) -> tuple[StoredFile, ...]:
     return tuple(shown)
 
 
-def _footer(root: Place, file: StoredFile) -> _Footer:
+def _footer(root: AnyPath, file: FileInfo) -> _Footer:
     path = root / file.key
     try:
         with _opened(path, n_columns=1) as parquet:
@@ -125,7 +125,7 @@ def _group_rows(metadata: Any) -> tuple[int, ...]:
 
 
 def _check_same_types(
-    root: Place, first: _Footer, other: _Footer, columns: Sequence[str], *, every: bool
+    root: AnyPath, first: _Footer, other: _Footer, columns: Sequence[str], *, every: bool
 ) -> None:
     """Refuse a file whose numbers are in other columns than those of the first."""
     new = (name for name in other.types if _is_real(other.types[name]))
@@ -140,10 +140,10 @@ def _check_same_types(
             )
 
 
-def _columns(path: Place, selection: Selection, types: dict[str, Any]) -> tuple[str, ...]:
+def _columns(path: AnyPath, selection: Selection, types: dict[str, Any]) -> tuple[str, ...]:
     """The columns to read: those asked for, or all numbers but the weights."""
     if selection.columns:
-        positions(path, selection.columns, tuple(types))
+        column_indices(path, selection.columns, tuple(types))
         wrong = [name for name in selection.columns if not _is_real(types[name])]
         if wrong:
             raise DataError(
@@ -159,10 +159,10 @@ def _columns(path: Place, selection: Selection, types: dict[str, Any]) -> tuple[
     left = [f"{name} ({types[name]})" for name in types if name not in (*chosen, known)]
     if not chosen:
         raise DataError(
-            f"{path} has no columns of integers or floats; it has {listed(left)}. Convert them."
+            f"{path} has no columns of integers or floats; it has {join_names(left)}. Convert them."
         )
     if left:
-        _logger.info("%s: no features, since they are no numbers: %s", path, listed(left))
+        _logger.info("%s: no features, since they are no numbers: %s", path, join_names(left))
     return chosen
 
 
@@ -181,7 +181,7 @@ def _dtype(types: Sequence[Any]) -> np.dtype[Any]:
     return np.result_type(np.float32, *found)
 
 
-def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
+def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     start, stop = region[0].start, region[0].stop
     root, columns = root_of(path), list(selection.columns)
     rows: NDArray[Any] | None = None
@@ -222,7 +222,7 @@ def _fill(rows: NDArray[Any], parquet: Any, columns: list[str], start: int) -> N
 
 
 @contextmanager
-def _pinned(root: Place, file: PinnedFile, n_columns: int) -> Iterator[Any]:
+def _pinned(root: AnyPath, file: PinnedFile, n_columns: int) -> Iterator[Any]:
     """A file as it was when the dataset was opened."""
     path = root / file.key
     try:
@@ -244,7 +244,7 @@ def _pinned(root: Place, file: PinnedFile, n_columns: int) -> Iterator[Any]:
 
 
 @contextmanager
-def _opened(path: Place, n_columns: int) -> Iterator[Any]:
+def _opened(path: AnyPath, n_columns: int) -> Iterator[Any]:
     options = {
         "buffer_size": max(_SMALLEST_BUFFER, _BUFFER_BYTES // n_columns),
         "page_checksum_verification": True,  # of pages that have one
@@ -253,7 +253,7 @@ def _opened(path: Place, n_columns: int) -> Iterator[Any]:
         yield parquet
 
 
-def _library(path: Place) -> ModuleType:
+def _library(path: AnyPath) -> ModuleType:
     try:
         return importlib.import_module("pyarrow.parquet")  # here, because pyarrow is optional
     except ImportError as error:

@@ -19,11 +19,11 @@ from dgmm.errors import (
 )
 from dgmm.io.grid import Coordinate, Grid, Region
 from dgmm.io.sources import hdf5, image, npy, parquet, xarray, zarr
-from dgmm.io.sources.dask_blocks import lazy_blocks, lazy_weights, partitioned, sha256_of
-from dgmm.io.sources.format import MOST_FEATURES, Format, Stored
-from dgmm.io.sources.layout_check import advise
+from dgmm.io.sources.dask_blocks import lazy_blocks, lazy_weights, partition_grid, sha256_of
+from dgmm.io.sources.format import MOST_FEATURES, DatasetMetadata, Format
+from dgmm.io.sources.layout_check import warn_slow_layout
 from dgmm.io.sources.selection import Selection, Weights
-from dgmm.io.storage.location import Location, absolute_location, is_csv, place_of
+from dgmm.io.storage.location import Location, absolute_location, input_path, is_csv
 
 _MODULES = (zarr, npy, image, hdf5, parquet, xarray)
 FORMATS = {module.FORMAT.name: module.FORMAT for module in _MODULES}
@@ -79,7 +79,7 @@ class Source:
         if read is None:
             raise LookupError(f"{self.location} has no coordinates")
         with _explained(self.location, self.format):
-            return read(place_of(self.location), coordinate, region)
+            return read(input_path(self.location), coordinate, region)
 
 
 def open_source(
@@ -133,8 +133,8 @@ def open_source(
     _check(stored, location)
     _refuse_missing(chosen, location, stored)
     facts, files = [chosen.name, astuple(stored)], {*stored.files}
-    grid = partitioned(location, stored, partition_size)
-    advise(chosen, location, stored, grid)
+    grid = partition_grid(location, stored, partition_size)
+    warn_slow_layout(chosen, location, stored, grid)
     weights = None
     if selection.weights is not None:
         other = _open_weights(chosen, location, stored, selection.weights)
@@ -163,22 +163,24 @@ def open_source(
 class _Opened:
     location: Location
     format: Format
-    stored: Stored
+    stored: DatasetMetadata
 
 
-def _describe(chosen: Format, location: Location, selection: Selection) -> Stored:
+def _describe(chosen: Format, location: Location, selection: Selection) -> DatasetMetadata:
     """What a dataset says of itself; nothing of it is checked yet."""
     with _explained(location, chosen.name):
-        return chosen.describe(place_of(location), selection)
+        return chosen.describe(input_path(location), selection)
 
 
-def _refuse_missing(chosen: Format, location: Location, stored: Stored) -> None:
+def _refuse_missing(chosen: Format, location: Location, stored: DatasetMetadata) -> None:
     if chosen.refuse_missing is not None:
         with _explained(location, chosen.name):
-            chosen.refuse_missing(place_of(location), stored)
+            chosen.refuse_missing(input_path(location), stored)
 
 
-def _open_weights(chosen: Format, location: Location, rows: Stored, weights: Weights) -> _Opened:
+def _open_weights(
+    chosen: Format, location: Location, rows: DatasetMetadata, weights: Weights
+) -> _Opened:
     """What holds the weights: the dataset of the rows, or another one."""
     selection = rows.selection
     if weights.path is not None:
@@ -207,7 +209,7 @@ def _choose_format(location: Location, name: str, *, named_dims: bool) -> Format
         return FORMATS[name]
     if name != "auto":
         raise ConfigurationError(f"There is no input format {name!r}; known are auto, {known}.")
-    path = place_of(location)
+    path = input_path(location)
     ordered = sorted(FORMATS.values(), key=lambda entry: named_dims and not entry.has_named_dims)
     matching = next((entry for entry in ordered if entry.matches(path)), None)
     if matching is not None:
@@ -251,7 +253,7 @@ def _damaged(location: Location, format_name: str, error: Exception) -> DataErro
     )
 
 
-def _check_dtype(stored: Stored, name: str) -> None:
+def _check_dtype(stored: DatasetMetadata, name: str) -> None:
     """Refuse what is not real numbers."""
     if stored.dtype.kind not in "biuf" or stored.dtype.itemsize > 8:
         raise DataError(
@@ -260,7 +262,7 @@ def _check_dtype(stored: Stored, name: str) -> None:
         )
 
 
-def _check(stored: Stored, location: Location) -> None:
+def _check(stored: DatasetMetadata, location: Location) -> None:
     """Refuse what is not a table of real numbers."""
     _check_dtype(stored, location.text)
     if len(stored.shape) == 1:

@@ -18,8 +18,8 @@ from dgmm.errors import ConfigurationError, DataError, InputChangedError
 from dgmm.io.grid import Coordinate, Region, n_samples_in
 from dgmm.io.sources.cell_area import relative_areas
 from dgmm.io.sources.coordinates import coordinates_of
-from dgmm.io.sources.files import StoredFile, list_files
-from dgmm.io.sources.format import Format, Stored, named_variable, positions
+from dgmm.io.sources.files import FileInfo, list_files
+from dgmm.io.sources.format import DatasetMetadata, Format, choose_variable, column_indices
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.xarray_dimensions import (
     chosen_variables,
@@ -29,21 +29,21 @@ from dgmm.io.sources.xarray_dimensions import (
     sizes,
     storage_chunks,
 )
-from dgmm.io.sources.xarray_files import engine_of, is_netcdf, metadata_files, opened
-from dgmm.io.sources.zarr import check_chunks, refuse_fewer_files
-from dgmm.io.storage.location import Place
+from dgmm.io.sources.xarray_files import engine_of, is_netcdf, metadata_files, open_dataset
+from dgmm.io.sources.zarr import check_chunks, check_file_count
+from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import zarr_store
 
 if TYPE_CHECKING:  # it is optional
     import xarray
 
 
-def _matches(path: Place) -> bool:
+def _matches(path: AnyPath) -> bool:
     return is_netcdf(path) or path.suffix == ".zarr" or bool(metadata_files(path))
 
 
-def _describe(path: Place, selection: Selection) -> Stored:
-    dataset = opened(path)
+def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
+    dataset = open_dataset(path)
     dims = sample_dims(dataset, path, selection)
     shape = tuple(dataset.sizes[dim] for dim in dims)
     if selection.cell_area is not None:
@@ -56,9 +56,9 @@ def _describe(path: Place, selection: Selection) -> Stored:
         features = feature_names(dataset, names, dims)
     coordinates = coordinates_of(dataset, dims)
     if selection.columns:
-        positions(path, selection.columns, features)
+        column_indices(path, selection.columns, features)
     wanted = selection.columns or features
-    return Stored(
+    return DatasetMetadata(
         shape=(*shape, len(wanted)),
         dtype=dtype,
         storage_chunks=storage_chunks(dataset, names, dims),
@@ -71,8 +71,8 @@ def _describe(path: Place, selection: Selection) -> Stored:
     )
 
 
-def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
-    dataset, dims = opened(path), selection.sample_dims
+def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
+    dataset, dims = open_dataset(path), selection.sample_dims
     places = zip(dims, region, strict=True)
     if any(dataset.sizes.get(dim, 0) < place.stop for dim, place in places):
         raise InputChangedError(
@@ -90,7 +90,7 @@ def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
     if not selection.columns:
         return table
     names = feature_names(dataset, selection.variables, dims)
-    return table[:, positions(path, selection.columns, names)]
+    return table[:, column_indices(path, selection.columns, names)]
 
 
 def _read_variable(
@@ -129,8 +129,8 @@ def _table(
 
 
 def _files(
-    path: Place, names: Sequence[str], coordinates: Sequence[Coordinate]
-) -> tuple[StoredFile, ...]:
+    path: AnyPath, names: Sequence[str], coordinates: Sequence[Coordinate]
+) -> tuple[FileInfo, ...]:
     """The file, or of a Zarr group its metadata and what belongs to the variables."""
     metadata = metadata_files(path)
     if not metadata:
@@ -145,16 +145,16 @@ def _files(
     return tuple(chain(of_root, of_members))
 
 
-def _refuse_missing(path: Place, stored: Stored) -> None:
+def _refuse_missing(path: AnyPath, stored: DatasetMetadata) -> None:
     """Name the first missing chunk of a variable that has fewer files than chunks."""
     if stored.selection.missing_chunks == "fill" or not metadata_files(path):
         return
     for name in stored.selection.variables:
-        refuse_fewer_files(path, _zarr_array(path, name), list_files(path / name))
+        check_file_count(path, _zarr_array(path, name), list_files(path / name))
 
 
 def _check_chunks(
-    path: Place, selection: Selection, dims: Sequence[Any], name: str, region: Region
+    path: AnyPath, selection: Selection, dims: Sequence[Any], name: str, region: Region
 ) -> None:
     """Refuse missing chunks, which xarray would read as missing values."""
     array = _zarr_array(path, name)
@@ -164,12 +164,12 @@ def _check_chunks(
     check_chunks(path, array, everywhere, may_lack_chunks=selection.missing_chunks == "fill")
 
 
-def _zarr_array(path: Place, name: str) -> zarr.Array[Any]:
+def _zarr_array(path: AnyPath, name: str) -> zarr.Array[Any]:
     return zarr.open_array(zarr_store(path, read_only=True), path=name, mode="r")
 
 
-def _read_coordinate(path: Place, coordinate: Coordinate, region: Region) -> NDArray[Any]:
-    variable = opened(path).variables[coordinate.name]
+def _read_coordinate(path: AnyPath, coordinate: Coordinate, region: Region) -> NDArray[Any]:
+    variable = open_dataset(path).variables[coordinate.name]
     places = dict(zip(coordinate.dims, region, strict=True))
     values = variable.isel(places).to_numpy()
     if coordinate.dtype != "str":
@@ -181,7 +181,7 @@ def _read_coordinate(path: Place, coordinate: Coordinate, region: Region) -> NDA
     return np.array(texts, dtype=np.dtypes.StringDType()).reshape(values.shape)
 
 
-def _latitude(dataset: "xarray.Dataset", path: Place, name: str) -> "xarray.Variable":
+def _latitude(dataset: "xarray.Dataset", path: AnyPath, name: str) -> "xarray.Variable":
     """The latitudes of cells, in degrees."""
     variable = dataset.variables.get(name)
     if variable is None or variable.ndim != 1 or variable.dtype.kind not in "iuf":
@@ -196,7 +196,7 @@ def _latitude(dataset: "xarray.Dataset", path: Place, name: str) -> "xarray.Vari
     return variable
 
 
-def _areas(dataset: "xarray.Dataset", path: Place, latitude: "xarray.Variable") -> NDArray[Any]:
+def _areas(dataset: "xarray.Dataset", path: AnyPath, latitude: "xarray.Variable") -> NDArray[Any]:
     """Of the cells of each latitude, by their bounds if the dataset names them."""
     named = latitude.attrs.get("bounds", f"{latitude.dims[0]}_bnds")
     bounds = dataset.variables.get(named)
@@ -208,7 +208,7 @@ def _areas(dataset: "xarray.Dataset", path: Place, latitude: "xarray.Variable") 
 
 
 def _select_weights(selection: Selection, weights: Weights) -> Selection:
-    chosen = named_variable(selection, weights)
+    chosen = choose_variable(selection, weights)
     return replace(chosen, cell_area=weights.cell_area)
 
 

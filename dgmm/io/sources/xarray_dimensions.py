@@ -6,15 +6,15 @@ from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
 from dgmm.errors import ConfigurationError, DataError
-from dgmm.io.sources.format import MOST_FEATURES, listed
+from dgmm.io.sources.format import MOST_FEATURES, join_names
 from dgmm.io.sources.selection import Selection
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 
 if TYPE_CHECKING:  # it is optional
     import xarray
 
 
-def sample_dims(dataset: "xarray.Dataset", path: Place, selection: Selection) -> tuple[str, ...]:
+def sample_dims(dataset: "xarray.Dataset", path: AnyPath, selection: Selection) -> tuple[str, ...]:
     """The samples' dimensions, which have to be named and to be there."""
     dims = selection.sample_dims
     if not dims:
@@ -32,7 +32,7 @@ def sample_dims(dataset: "xarray.Dataset", path: Place, selection: Selection) ->
 
 
 def chosen_variables(
-    dataset: "xarray.Dataset", path: Place, selection: Selection, dims: tuple[str, ...]
+    dataset: "xarray.Dataset", path: AnyPath, selection: Selection, dims: tuple[str, ...]
 ) -> tuple[str, ...]:
     """The variables that are asked for, or the only one that has all dimensions of samples."""
     candidates = [
@@ -46,14 +46,16 @@ def chosen_variables(
             if unknown
             else (f"{len(candidates)} variables with the dimensions {', '.join(dims)}")
         )
-        there = listed(candidates) or f"those with all of the dimensions {', '.join(dims)}: none"
+        there = (
+            join_names(candidates) or f"those with all of the dimensions {', '.join(dims)}: none"
+        )
         raise ConfigurationError(f"{path} has {wish}. Set `variables` to some of: {there}.")
     for name in names:
         _refuse_no_number(path, name, dataset.variables[name])
     return names
 
 
-def _refuse_no_number(path: Place, name: str, variable: "xarray.Variable") -> None:
+def _refuse_no_number(path: AnyPath, name: str, variable: "xarray.Variable") -> None:
     units = variable.attrs.get("units")
     if variable.dtype.kind not in "biuf" or (isinstance(units, str) and " since " in units):
         kind = f"times ({units})" if isinstance(units, str) else f"of dtype {variable.dtype}"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import zarr
 
 from dgmm.errors import DataError, MissingExtraError
-from dgmm.io.sources.files import StoredFile, list_files
-from dgmm.io.storage.location import Place
+from dgmm.io.sources.files import FileInfo, list_files
+from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import zarr_store
 
 if TYPE_CHECKING:  # it is optional
@@ -27,17 +27,17 @@ _ENGINES = {  # by the first bytes of a file; of each, the first that is install
 _MOST_OPEN = 8  # datasets a process
 
 
-def is_netcdf(path: Place) -> bool:
+def is_netcdf(path: AnyPath) -> bool:
     """Whether a path has a name as NetCDF files do."""
     return path.suffix.lower() in _NETCDF_SUFFIXES
 
 
-def metadata_files(path: Place) -> list[Place]:
+def metadata_files(path: AnyPath) -> list[AnyPath]:
     """The files of a Zarr group that say what is in it; none if there is no Zarr group."""
     return [path / name for name in _ZARR_METADATA if (path / name).is_file()]
 
 
-def opened(path: Place) -> "xarray.Dataset":
+def open_dataset(path: AnyPath) -> "xarray.Dataset":
     """The dataset at a path, of which xarray has decoded everything but times, lazily.
 
     It is kept open for the next block; a file that has been replaced is opened anew.
@@ -53,13 +53,13 @@ def opened(path: Place) -> "xarray.Dataset":
     return _open(path, engine_of(path), state, os.getpid())
 
 
-def engine_of(path: Place) -> str:
+def engine_of(path: AnyPath) -> str:
     """By which of xarray's engines a dataset is read.
 
     Raises
     ------
     DataError, MissingExtraError
-        See `opened`.
+        See `open_dataset`.
     """
     if importlib.util.find_spec("xarray") is None:
         raise MissingExtraError(
@@ -89,7 +89,7 @@ def engine_of(path: Place) -> str:
 
 @lru_cache(maxsize=_MOST_OPEN)
 def _open(
-    path: Place, engine: str, state: tuple[StoredFile, ...], process: int
+    path: AnyPath, engine: str, state: tuple[FileInfo, ...], process: int
 ) -> "xarray.Dataset":
     import xarray  # here, because it is optional
 

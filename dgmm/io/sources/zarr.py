@@ -12,28 +12,34 @@ from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, DataError, StorageError
 from dgmm.io.grid import Region
-from dgmm.io.sources.files import StoredFile, list_files
-from dgmm.io.sources.format import Format, Stored, n_chunks, positions, refuse_weights
+from dgmm.io.sources.files import FileInfo, list_files
+from dgmm.io.sources.format import (
+    DatasetMetadata,
+    Format,
+    check_no_weights,
+    column_indices,
+    n_chunks,
+)
 from dgmm.io.sources.selection import Selection
-from dgmm.io.storage.location import Place
-from dgmm.io.storage.zarr_arrays import was_absent, watched_store, zarr_store
+from dgmm.io.storage.location import AnyPath
+from dgmm.io.storage.zarr_arrays import is_missing, recording_store, zarr_store
 
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
 _LISTED_AT_MOST = 20
 
 
-def _matches(path: Place) -> bool:
+def _matches(path: AnyPath) -> bool:
     return path.suffix == ".zarr" or _is_node(path)
 
 
-def _describe(path: Place, selection: Selection) -> Stored:
+def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     array = _choose(path, selection)
     chunks = array.shards or array.chunks
     shape, names = array.shape, _feature_names(path, array)
     if selection.columns:
-        positions(path, selection.columns, names)
+        column_indices(path, selection.columns, names)
         shape, names = (*shape[:1], len(selection.columns)), selection.columns
-    return Stored(
+    return DatasetMetadata(
         shape=shape,
         dtype=np.dtype(array.dtype),
         storage_chunks=chunks[:1] or (1,),
@@ -45,7 +51,7 @@ def _describe(path: Place, selection: Selection) -> Stored:
     )
 
 
-def _feature_names(path: Place, array: zarr.Array[Any]) -> tuple[str, ...] | None:
+def _feature_names(path: AnyPath, array: zarr.Array[Any]) -> tuple[str, ...] | None:
     """What a coordinate of the second dimension calls the columns, as xarray lays it out."""
     dims = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
     if array.ndim != 2 or not isinstance(dims, Sequence) or not isinstance(dims[-1], str):
@@ -61,21 +67,21 @@ def _feature_names(path: Place, array: zarr.Array[Any]) -> tuple[str, ...] | Non
     return tuple(values) if all(isinstance(value, str) for value in values) else None
 
 
-def _read(path: Place, selection: Selection, region: Region) -> NDArray[Any]:
+def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     may_lack_chunks = selection.missing_chunks == "fill"
     array, (rows,) = _array(path, selection), region
     block = _rows(array, path, rows.start, rows.stop, may_lack_chunks=may_lack_chunks)
     if not selection.columns:
         return block
-    return block[:, positions(path, selection.columns, _feature_names(path, array))]
+    return block[:, column_indices(path, selection.columns, _feature_names(path, array))]
 
 
-def _refuse_missing(path: Place, stored: Stored) -> None:
+def _refuse_missing(path: AnyPath, stored: DatasetMetadata) -> None:
     if stored.selection.missing_chunks == "error":
-        refuse_fewer_files(path, _array(path, stored.selection), stored.files)
+        check_file_count(path, _array(path, stored.selection), stored.files)
 
 
-def refuse_fewer_files(path: Place, array: zarr.Array[Any], files: Sequence[StoredFile]) -> None:
+def check_file_count(path: AnyPath, array: zarr.Array[Any], files: Sequence[FileInfo]) -> None:
     """Name the first missing chunk of an array that has fewer files than chunks.
 
     Parameters
@@ -83,7 +89,7 @@ def refuse_fewer_files(path: Place, array: zarr.Array[Any], files: Sequence[Stor
     path : Path or StorePath
         Of the dataset.
     array : zarr.Array
-    files : sequence of StoredFile
+    files : sequence of FileInfo
         Those of the array, with keys relative to it.
 
     Raises
@@ -100,12 +106,12 @@ def refuse_fewer_files(path: Place, array: zarr.Array[Any], files: Sequence[Stor
                 _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=False)
 
 
-def _array(path: Place, selection: Selection) -> zarr.Array[Any]:
-    return zarr.open_array(watched_store(path), path=selection.variable or "", mode="r")
+def _array(path: AnyPath, selection: Selection) -> zarr.Array[Any]:
+    return zarr.open_array(recording_store(path), path=selection.variable or "", mode="r")
 
 
 def _rows(
-    array: zarr.Array[Any], path: Place, start: int, stop: int, *, may_lack_chunks: bool
+    array: zarr.Array[Any], path: AnyPath, start: int, stop: int, *, may_lack_chunks: bool
 ) -> NDArray[Any]:
     """Rows of an array, of which Zarr itself would not say that chunks are missing."""
     region = (slice(start, min(stop, array.shape[0])), *(slice(0, n) for n in array.shape[1:]))
@@ -123,7 +129,7 @@ def _rows(
             "It is damaged or cut off: write or copy it again."
         ) from error
     for chunk in _chunks(array, region):
-        if was_absent(array.store, f"{array.path}/{chunk.key}"):
+        if is_missing(array.store, f"{array.path}/{chunk.key}"):
             _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=may_lack_chunks)
     return rows[:, None] if rows.ndim == 1 else rows
 
@@ -164,7 +170,7 @@ def _places(numbers: tuple[range, ...]) -> Iterator[tuple[int, ...]]:
 
 
 def check_chunks(
-    path: Place, array: zarr.Array[Any], region: Region, *, may_lack_chunks: bool
+    path: AnyPath, array: zarr.Array[Any], region: Region, *, may_lack_chunks: bool
 ) -> None:
     """Refuse what Zarr would read as the fill value without a word.
 
@@ -179,7 +185,7 @@ def check_chunks(
         _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=may_lack_chunks)
 
 
-def _check_file(file: Place, chunk: _Chunk, *, may_lack_chunks: bool) -> None:
+def _check_file(file: AnyPath, chunk: _Chunk, *, may_lack_chunks: bool) -> None:
     """Refuse what Zarr takes for a chunk that is left out, unless one may be."""
     where = f"{file} (rows {chunk.rows.start} to {chunk.rows.stop - 1})"
     if file.exists():
@@ -205,11 +211,11 @@ def _first_unreadable(array: zarr.Array[Any], region: Region) -> _Chunk | None:
     return None
 
 
-def _is_node(path: Place) -> bool:
+def _is_node(path: AnyPath) -> bool:
     return any((path / name).is_file() for name in _METADATA)
 
 
-def _choose(path: Place, selection: Selection) -> zarr.Array[Any]:
+def _choose(path: AnyPath, selection: Selection) -> zarr.Array[Any]:
     variable = selection.variable
     if not _is_node(path):
         raise DataError(
@@ -224,11 +230,11 @@ def _choose(path: Place, selection: Selection) -> zarr.Array[Any]:
             f"{path} is a Zarr array, but its variable {variable!r} was asked for. "
             "Remove `variable`; it names an array inside a group."
         )
-    refuse_weights(path, selection)
+    check_no_weights(path, selection)
     return node
 
 
-def _choose_member(group: zarr.Group, path: Place, variable: str | None) -> zarr.Array[Any]:
+def _choose_member(group: zarr.Group, path: AnyPath, variable: str | None) -> zarr.Array[Any]:
     members = group.members(max_depth=None)
     arrays = {name: member for name, member in members if isinstance(member, zarr.Array)}
     tables = sorted(name for name, array in arrays.items() if array.ndim == 2)

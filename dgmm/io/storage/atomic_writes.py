@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 
 Buffer = bytes | memoryview
 
 
-def replace_file(path: Place, *content: Buffer) -> None:
+def replace_file(path: AnyPath, *content: Buffer) -> None:
     """Write a file so that a reader, or the machine after a crash, sees the old or the new one.
 
     Parameters
@@ -55,7 +55,7 @@ def replace_link(path: Path, target: Path) -> None:
         new.replace(path)
 
 
-def share_file(source: Place, target: Place) -> bool:
+def link_or_copy(source: AnyPath, target: AnyPath) -> bool:
     """Let a file that nobody will change be at another place too, in one step.
 
     On a file system both are then one file, which stays until neither place needs it; an object is
@@ -121,7 +121,7 @@ def new_directory(path: Path, *, replace: bool) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def make_directory(directory: Place) -> None:
+def make_directory(directory: AnyPath) -> None:
     """Make a directory, and those above it, where there are directories.
 
     Raises
@@ -133,7 +133,7 @@ def make_directory(directory: Place) -> None:
         directory.mkdir(parents=True, exist_ok=True)
 
 
-def remove_tree(directory: Place) -> None:
+def remove_tree(directory: AnyPath) -> None:
     """Remove a directory and everything below it.
 
     Raises
@@ -147,7 +147,7 @@ def remove_tree(directory: Place) -> None:
         directory.fs.rm(directory.path, recursive=True)
 
 
-def remove_if_empty(directory: Place) -> None:
+def remove_if_empty(directory: AnyPath) -> None:
     """Remove a directory in which nothing is; in a store there are no such.
 
     Raises
@@ -159,7 +159,7 @@ def remove_if_empty(directory: Place) -> None:
         directory.rmdir()
 
 
-def sync_tree(directory: Place) -> None:
+def sync_tree(directory: AnyPath) -> None:
     """Bring every file below a directory to disk; Zarr leaves that to the operating system.
 
     Raises
@@ -175,7 +175,7 @@ def sync_tree(directory: Place) -> None:
         _sync(Path(parent))
 
 
-def remove_leftovers(path: Place) -> None:
+def remove_temporary(path: AnyPath) -> None:
     """Remove what processes that were killed while they replaced ``path`` have left beside it.
 
     For the only writer, who knows that nobody else is replacing it now.

@@ -15,7 +15,7 @@ from dgmm.io.storage.atomic_writes import new_directory, replace_file, sync_tree
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
     attributes_of,
-    consolidated,
+    consolidate_metadata,
     is_committed,
     read_small,
     storage_failures,
@@ -77,7 +77,7 @@ def write_group(
         for name, variable in variables.items():
             write_small(new / name, variable.values, variable.dimensions)
         sync_tree(new)
-        replace_file(new / ROOT_METADATA, consolidated(new, attributes))
+        replace_file(new / ROOT_METADATA, consolidate_metadata(new, attributes))
 
 
 def _check_replaceable(target: Path, kind: str, *, overwrite: bool) -> None:

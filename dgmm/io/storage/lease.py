@@ -53,7 +53,7 @@ class _Claim:
 
 
 @contextmanager
-def leased(output: "StorePath") -> Iterator[Callable[[], None]]:
+def hold_lease(output: "StorePath") -> Iterator[Callable[[], None]]:
     """Hold an output in a store for the length of a ``with``.
 
     Yields

@@ -17,7 +17,7 @@ _PACKAGE = "package://"
 _FILE = "file://"
 _READ_AHEAD = 1 << 16  # bytes
 
-Place = Union[Path, "StorePath"]
+AnyPath = Union[Path, "StorePath"]
 """Something that can be opened on this machine: a file, a directory, or their like in a store."""
 
 
@@ -87,7 +87,7 @@ class Location:
 
 
 def absolute_location(
-    location: "str | os.PathLike[str] | Place", options: Mapping[str, Any] | None = None
+    location: "str | os.PathLike[str] | AnyPath", options: Mapping[str, Any] | None = None
 ) -> Location:
     """The location in a form that means the same in every process.
 
@@ -138,7 +138,7 @@ def check_url(text: str) -> None:
         )
 
 
-def place_at(location: Location) -> Place:
+def resolve_path(location: Location) -> AnyPath:
     """What a location means on this machine; whether anything is there is not asked.
 
     ``package://`` is resolved on each machine for itself, and without importing the package: only
@@ -168,9 +168,9 @@ def place_at(location: Location) -> Place:
     return StorePath(location.text, **_merged(provider.options, location.options))
 
 
-def output_place(
-    location: str | os.PathLike[str] | Place, options: Mapping[str, Any] | None = None
-) -> Place:
+def output_path(
+    location: str | os.PathLike[str] | AnyPath, options: Mapping[str, Any] | None = None
+) -> AnyPath:
     """The place of an output, which need not be there.
 
     Raises
@@ -183,10 +183,10 @@ def output_place(
     found = absolute_location(location, options)
     if found.text.startswith(_PACKAGE):
         raise ConfigurationError(f"{found} is in a package, where no results are kept.")
-    return place_at(found)
+    return resolve_path(found)
 
 
-def place_of(location: Location) -> Place:
+def input_path(location: Location) -> AnyPath:
     """The place of an input.
 
     Raises
@@ -196,13 +196,13 @@ def place_of(location: Location) -> Place:
     StorageError
         If its object store cannot be asked.
     """
-    place = place_at(location)
+    place = resolve_path(location)
     if not place.exists() and not is_pattern(place):
         raise InputNotFoundError(f"There is nothing at {location}. Check the path of the input.")
     return place
 
 
-def open_binary(place: Place) -> BinaryIO:
+def open_binary(place: AnyPath) -> BinaryIO:
     """Open a file for reading; in a store, without reading much more than is asked for."""
     if isinstance(place, Path):
         return place.open("rb")
@@ -218,7 +218,7 @@ def _merged(defaults: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str
     return merged
 
 
-def is_pattern(place: Place) -> bool:
+def is_pattern(place: AnyPath) -> bool:
     """Whether this is no file but stands for all that match it: ``*``, ``?``, ``[...]``, ``**``."""
     return any(sign in str(place) for sign in "*?[") and not place.exists()
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dgmm.errors import TemporaryError
-from dgmm.io.storage.atomic_writes import remove_leftovers, replace_file
-from dgmm.io.storage.lease import leased
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.atomic_writes import remove_temporary, replace_file
+from dgmm.io.storage.lease import hold_lease
+from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import creation_failures, storage_failures
 
 LOCK = ".lock"
@@ -21,7 +21,7 @@ OWNER = ".owner.json"
 
 
 @contextmanager
-def only_writer(output: Place) -> Iterator[Callable[[], None]]:
+def write_lock(output: AnyPath) -> Iterator[Callable[[], None]]:
     """Hold an output, which is made if it is not there, for the length of a ``with``.
 
     On a file system the operating system lets go of the lock when its process dies, however it
@@ -47,7 +47,7 @@ def only_writer(output: Place) -> Iterator[Callable[[], None]]:
         with _locked(output):
             yield lambda: None
     else:
-        with leased(output) as confirm:
+        with hold_lease(output) as confirm:
             yield confirm
 
 
@@ -75,7 +75,7 @@ def _locked(output: Path) -> Iterator[None]:
 
 def _sign(output: Path) -> None:
     """Write down who holds the lock, for those who find it held."""
-    remove_leftovers(output / OWNER)
+    remove_temporary(output / OWNER)
     since = datetime.now(UTC).isoformat(timespec="seconds")
     owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": since}
     replace_file(output / OWNER, json.dumps(owner).encode() + b"\n")

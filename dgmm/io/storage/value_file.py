@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dgmm.engine.checksum import checksum
 from dgmm.io.storage.atomic_writes import replace_file
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 
 _MAGIC = b"dgmm sealed 1"
 _HEAD_BYTES = len(_MAGIC) + 44  # a checksum and two lengths in hexadecimal follow, a line feed ends
@@ -24,10 +24,10 @@ _NUMBERS = "biuf"
 
 
 class DamagedError(ValueError):
-    """A file is not what was written, or was never written by `write_sealed`."""
+    """A file is not what was written, or was never written by `write_value`."""
 
 
-def write_sealed(path: Place, value: object, classes: Mapping[str, type]) -> int:
+def write_value(path: AnyPath, value: object, classes: Mapping[str, type]) -> int:
     """Replace a file by one that holds ``value``, in one step.
 
     Parameters
@@ -80,8 +80,8 @@ def _plain(value: object, arrays: list[NDArray[Any]], names: Mapping[type, str])
     )
 
 
-def read_sealed(path: Place, classes: Mapping[str, type]) -> tuple[Any, int]:
-    """The value that `write_sealed` wrote, and its checksum.
+def read_value(path: AnyPath, classes: Mapping[str, type]) -> tuple[Any, int]:
+    """The value that `write_value` wrote, and its checksum.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def read_sealed(path: Place, classes: Mapping[str, type]) -> tuple[Any, int]:
     FileNotFoundError
         If there is no such file.
     DamagedError
-        If it is anything else than a whole and unchanged file of `write_sealed`.
+        If it is anything else than a whole and unchanged file of `write_value`.
     OSError
         If the file system refuses.
     """

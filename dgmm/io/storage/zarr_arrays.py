@@ -20,13 +20,13 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.storage import FsspecStore, MemoryStore, WrapperStore
 
 from dgmm.errors import DgmmError, OutputError, StorageError
-from dgmm.io.storage.location import Place
+from dgmm.io.storage.location import AnyPath
 
 ROOT_METADATA = "zarr.json"
 
 
 def create_array(
-    path: Place,
+    path: AnyPath,
     shape: tuple[int, ...],
     chunks: tuple[int, ...],
     dtype: Any,
@@ -67,7 +67,7 @@ def create_array(
     )
 
 
-def open_for_writing(path: Place) -> zarr.Array[Any]:
+def open_for_writing(path: AnyPath) -> zarr.Array[Any]:
     """Open an array that `create_array` made, to write whole chunks.
 
     A chunk full of the fill value is written too: left out, it could not be told from a lost one.
@@ -76,7 +76,7 @@ def open_for_writing(path: Place) -> zarr.Array[Any]:
     return array.with_config({"write_empty_chunks": True})  # zarr 3.1.6 ignores it in open_array
 
 
-def write_small(path: Place, values: NDArray[Any], dimensions: tuple[str, ...]) -> None:
+def write_small(path: AnyPath, values: NDArray[Any], dimensions: tuple[str, ...]) -> None:
     """Write an array that fits in memory, in one chunk; strings as ``StringDType``."""
     is_text = values.dtype.kind == "T"
     array = create_array(
@@ -90,7 +90,7 @@ def write_small(path: Place, values: NDArray[Any], dimensions: tuple[str, ...]) 
     array[...] = values
 
 
-def read_small(path: Place) -> NDArray[Any]:
+def read_small(path: AnyPath) -> NDArray[Any]:
     """Read an array whole.
 
     Raises
@@ -102,7 +102,7 @@ def read_small(path: Place) -> NDArray[Any]:
         return np.asarray(open_complete(path)[...])
 
 
-def open_complete(path: Place) -> zarr.Array[Any]:
+def open_complete(path: AnyPath) -> zarr.Array[Any]:
     """Open an array for reading, of which every chunk is there; reads none.
 
     Raises
@@ -121,7 +121,7 @@ def open_complete(path: Place) -> zarr.Array[Any]:
     return array
 
 
-def attributes_of(group: Place) -> dict[str, Any]:
+def attributes_of(group: AnyPath) -> dict[str, Any]:
     """Attributes of a group.
 
     Raises
@@ -134,7 +134,7 @@ def attributes_of(group: Place) -> dict[str, Any]:
 
 
 @contextmanager
-def storage_failures(path: Place | str) -> Iterator[None]:
+def storage_failures(path: AnyPath | str) -> Iterator[None]:
     """Turn what Zarr, its codecs and the file system raise into a StorageError naming the path."""
     try:
         yield
@@ -148,7 +148,7 @@ def storage_failures(path: Place | str) -> Iterator[None]:
 
 
 @contextmanager
-def creation_failures(path: Place) -> Iterator[None]:
+def creation_failures(path: AnyPath) -> Iterator[None]:
     """Turn what the file system raises into an OutputError naming the path; a full disk is none.
 
     Raises
@@ -174,7 +174,7 @@ def creation_failures(path: Place) -> Iterator[None]:
         ) from error
 
 
-class _Watched(WrapperStore[Store]):
+class _RecordingStore(WrapperStore[Store]):
     """A store that remembers what was looked for and was not there, which costs no request."""
 
     def __init__(self, store: Store) -> None:
@@ -191,7 +191,7 @@ class _Watched(WrapperStore[Store]):
         return found
 
 
-def zarr_store(place: Place, *, read_only: bool = False) -> str | Store:
+def zarr_store(place: AnyPath, *, read_only: bool = False) -> str | Store:
     """What `zarr.open_array` and its like take for a place."""
     if isinstance(place, Path):
         return str(place)
@@ -199,18 +199,18 @@ def zarr_store(place: Place, *, read_only: bool = False) -> str | Store:
     return FsspecStore.from_url(str(place), storage_options=options, read_only=read_only)
 
 
-def watched_store(place: Place) -> str | Store:
-    """The same for reading, so that `was_absent` can tell; files are looked for beforehand."""
+def recording_store(place: AnyPath) -> str | Store:
+    """The same for reading, so that `is_missing` can tell; files are looked for beforehand."""
     store = zarr_store(place, read_only=True)
-    return _Watched(store) if isinstance(store, Store) else store
+    return _RecordingStore(store) if isinstance(store, Store) else store
 
 
-def was_absent(store: Store, key: str) -> bool:
+def is_missing(store: Store, key: str) -> bool:
     """Whether Zarr has looked for a key in a watched store in vain."""
-    return isinstance(store, _Watched) and key.lstrip("/") in store.absent
+    return isinstance(store, _RecordingStore) and key.lstrip("/") in store.absent
 
 
-def consolidated(directory: Place, attributes: Mapping[str, Any]) -> bytes:
+def consolidate_metadata(directory: AnyPath, attributes: Mapping[str, Any]) -> bytes:
     """Root metadata that hold those of everything below, made in memory to be written at once.
 
     Parameters
@@ -231,7 +231,7 @@ def consolidated(directory: Place, attributes: Mapping[str, Any]) -> bytes:
     return documents[ROOT_METADATA].to_bytes()
 
 
-def _documents(directory: Place) -> dict[str, bytes]:
+def _documents(directory: AnyPath) -> dict[str, bytes]:
     """The metadata of everything below a directory; from a store in a few requests at a time."""
     if isinstance(directory, Path):
         paths = directory.rglob(ROOT_METADATA)
@@ -241,6 +241,6 @@ def _documents(directory: Place) -> dict[str, bytes]:
     return {key.removeprefix(root): octets for key, octets in directory.fs.cat(keys).items()}
 
 
-def is_committed(run: Place) -> bool:
+def is_committed(run: AnyPath) -> bool:
     """Whether a run is complete: its root metadata, written last, are there."""
     return (run / ROOT_METADATA).is_file()

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from dgmm.errors import StorageError
 from dgmm.io.grid import Grid
-from dgmm.io.results.block_records import KeptBlock, create_blocks, read_block, write_block
-from dgmm.io.storage.atomic_writes import share_file
-from dgmm.io.storage.location import output_place
+from dgmm.io.results.block_records import BlockRecord, create_blocks, read_block, write_block
+from dgmm.io.storage.atomic_writes import link_or_copy
+from dgmm.io.storage.location import output_path
 from dgmm.mixture.component_summary import ComponentStatistics
 
 
@@ -22,7 +22,7 @@ def kept(seed=0, n_components=3, n_features=2):
         rng.normal(size=shape),
         rng.normal(size=shape) * 1e300,
     )
-    return KeptBlock((slice(2**52, 2**52 + 7), slice(0, 5)), 2**32 - 1, sums, -0.1)
+    return BlockRecord((slice(2**52, 2**52 + 7), slice(0, 5)), 2**32 - 1, sums, -0.1)
 
 
 def test_what_is_kept_of_a_block_comes_back_with_its_bits(tmp_path):
@@ -63,14 +63,14 @@ def test_the_number_of_a_block_is_found_by_its_rows(data):
 def test_files_are_shared_where_places_can_have_one_in_common(tmp_path):
     source, target = tmp_path / "a", tmp_path / "b" / "c"
     source.write_bytes(b"chunk")
-    assert share_file(source, target)
-    assert share_file(source, target)  # again, as a task may be
+    assert link_or_copy(source, target)
+    assert link_or_copy(source, target)  # again, as a task may be
     assert target.samefile(source)
     assert {path.name for path in target.parent.iterdir()} == {"c"}
-    assert not share_file(tmp_path / "nothing", target)
-    stored = output_place("memory://shared/a")
-    assert not share_file(source, stored)
+    assert not link_or_copy(tmp_path / "nothing", target)
+    stored = output_path("memory://shared/a")
+    assert not link_or_copy(source, stored)
     stored.fs.pipe_file(stored.path, b"object")
-    assert share_file(stored, output_place("memory://shared/b"))
-    assert output_place("memory://shared/b").read_bytes() == b"object"
-    assert not share_file(output_place("memory://shared/nothing"), stored)
+    assert link_or_copy(stored, output_path("memory://shared/b"))
+    assert output_path("memory://shared/b").read_bytes() == b"object"
+    assert not link_or_copy(output_path("memory://shared/nothing"), stored)

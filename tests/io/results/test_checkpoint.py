@@ -11,12 +11,12 @@ from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.errors import InputChangedError, OutputError, StorageError
 from dgmm.io.results import checkpoint as checkpoints
-from dgmm.io.results.checkpoint import Checkpoint, Facts
-from dgmm.io.storage.value_file import DamagedError, read_sealed, write_sealed
+from dgmm.io.results.checkpoint import Checkpoint, RunFingerprint
+from dgmm.io.storage.value_file import DamagedError, read_value, write_value
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 
-FACTS = Facts("run-1", 300, 2, 100, ("numpy 2.0",))
-NAMES = {"Facts": Facts}
+FACTS = RunFingerprint("run-1", 300, 2, 100, ("numpy 2.0",))
+NAMES = {"Facts": RunFingerprint}
 OPTIONS = FitOptions((("full", 2), ("spherical", 1)), n_init=2, sample_rows=130, tol=1e-3)
 
 
@@ -148,8 +148,8 @@ def test_what_is_no_file_of_ours_counts_as_not_there(kept, tmp_path, name):
         lambda path: (path.unlink(), path.mkdir()),
         lambda path: path.write_bytes(b""),
         lambda path: path.write_bytes(b"dgmm sealed 1 " + b"f" * 100),
-        lambda path: write_sealed(path, FACTS, NAMES),
-        lambda path: write_sealed(path, ("text", 1, None), {}),
+        lambda path: write_value(path, FACTS, NAMES),
+        lambda path: write_value(path, ("text", 1, None), {}),
     ):
         one = Checkpoint(directory, FACTS)
         one.load()
@@ -162,11 +162,11 @@ def test_what_is_no_file_of_ours_counts_as_not_there(kept, tmp_path, name):
 
 def test_a_length_that_is_wrong_is_seen_where_it_would_do_no_harm(tmp_path):
     path = tmp_path / "facts"
-    write_sealed(path, FACTS, NAMES)
+    write_value(path, FACTS, NAMES)
     head, _, rest = path.read_bytes().partition(b" 0000")
     path.write_bytes(head + b" 1000" + rest)
     with pytest.raises(DamagedError, match="head"):
-        read_sealed(path, NAMES)
+        read_value(path, NAMES)
 
 
 def test_states_of_another_profile_are_not_taken(kept, tmp_path):
@@ -240,13 +240,13 @@ def test_names_in_files_are_not_those_of_the_code(kept, tmp_path):
 
 
 def test_only_listed_classes_and_numbers_are_read(tmp_path):
-    write_sealed(tmp_path / "facts", FACTS, NAMES)
-    assert read_sealed(tmp_path / "facts", NAMES)[0] == FACTS
+    write_value(tmp_path / "facts", FACTS, NAMES)
+    assert read_value(tmp_path / "facts", NAMES)[0] == FACTS
     with pytest.raises(DamagedError, match="Facts"):
-        read_sealed(tmp_path / "facts", {})
+        read_value(tmp_path / "facts", {})
     for odd in (np.array([object()]), {"a": 1}, object()):
         with pytest.raises(TypeError, match="cannot be kept in a file"):
-            write_sealed(tmp_path / "odd", odd, {})
+            write_value(tmp_path / "odd", odd, {})
     assert not (tmp_path / "odd").exists()
 
 
@@ -261,7 +261,7 @@ def test_numbers_that_are_not_finite_and_arrays_of_every_shape_come_back(tmp_pat
         np.arange(6, dtype=np.int16).reshape(2, 3),
         np.array([np.nan, -0.0]),
     )
-    write_sealed(tmp_path / "value", value, {})
-    found, _ = read_sealed(tmp_path / "value", {})
+    write_value(tmp_path / "value", value, {})
+    found, _ = read_value(tmp_path / "value", {})
     assert leaves(found) == leaves(value)
     assert found[6].flags.writeable

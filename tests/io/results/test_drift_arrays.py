@@ -10,7 +10,7 @@ import pytest
 import xarray
 
 from dgmm.errors import OutputError, StorageError
-from dgmm.io.results.commit import Contents, commit_run, publish_run, start_run
+from dgmm.io.results.commit import RunContents, commit_run, publish_run, start_run
 from dgmm.io.results.drift_arrays import read_drift
 from dgmm.io.results.result import open_result
 from dgmm.mixture.drift.component_drift import ComponentDrift
@@ -40,7 +40,7 @@ DRIFT = Drift(
 
 def committed(output, drift):
     run = start_run(output, "run-1")
-    commit_run(run, Contents(a_sweep(), NAMES, {}, drift=drift))
+    commit_run(run, RunContents(a_sweep(), NAMES, {}, drift=drift))
     publish_run(output, "run-1")
     return run
 

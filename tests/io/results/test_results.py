@@ -16,9 +16,9 @@ from dgmm.errors import InputNotFoundError, OutputError, StorageError
 from dgmm.io.grid import Grid
 from dgmm.io.partition import chunk_shape
 from dgmm.io.results import assignment_arrays, commit
-from dgmm.io.results.assignment_schema import Wanted
+from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.commit import (
-    Contents,
+    RunContents,
     commit_run,
     is_complete,
     publish_run,
@@ -74,12 +74,12 @@ def a_small_sweep(seed=0):
 def create_assignments(run, n_samples, n_components, names, chunk_rows):
     grid = Grid(("sample",), (n_samples,), (n_samples,))
     assignment_arrays.create_assignments(
-        run, grid, Wanted(tuple(names), tuple(range(n_components))), (chunk_rows,)
+        run, grid, AssignmentSchema(tuple(names), tuple(range(n_components))), (chunk_rows,)
     )
 
 
 def write_rows(run, name, start, rows):
-    assignment_arrays.write_part(run, name, (slice(start, start + len(rows)),), rows)
+    assignment_arrays.write_region(run, name, (slice(start, start + len(rows)),), rows)
     return len(rows)
 
 
@@ -91,7 +91,7 @@ def a_run(output, run_id="run-1", sweep=None):
         write_rows(run, "labels", start, rows.astype(np.int16))
         write_rows(run, "responsibilities", start, np.full((len(rows), 3), 1 / 3, np.float32))
         write_rows(run, "log_density", start, -rows.astype(np.float64))
-    commit_run(run, Contents(sweep or a_sweep(), NAMES, ATTRIBUTES))
+    commit_run(run, RunContents(sweep or a_sweep(), NAMES, ATTRIBUTES))
     return run
 
 
@@ -176,7 +176,7 @@ def test_numbers_that_are_not_finite_come_back_and_stay_out_of_attributes(tmp_pa
     failed = fitted("full", status=Status.DEGENERATE, log_likelihood=float("-inf"))
     failed = replace(failed, trace=(), icl=float("nan"))
     run = start_run(tmp_path, "r")
-    commit_run(run, Contents(Sweep((failed,), "bic", failed, 2), NAMES, {}))
+    commit_run(run, RunContents(Sweep((failed,), "bic", failed, 2), NAMES, {}))
     found = open_result(run).sweep.best
     assert found.log_likelihood == float("-inf")
     assert np.isnan(found.icl)
@@ -268,7 +268,7 @@ def test_rows_that_were_not_written_prevent_the_commit(tmp_path):
     create_assignments(run, 10, 3, ["labels"], 4)
     write_rows(run, "labels", 4, np.zeros(4, np.int16))
     with pytest.raises(StorageError, match="lacks 2 of its 3 chunks"):
-        commit_run(run, Contents(a_sweep(), NAMES, {}))
+        commit_run(run, RunContents(a_sweep(), NAMES, {}))
     assert not is_complete(tmp_path, "r")
 
 
@@ -397,7 +397,7 @@ def test_failure_to_write_is_a_storage_error(tmp_path, monkeypatch):
 
     monkeypatch.setattr(commit, "sync_tree", full)
     with pytest.raises(StorageError, match=r"No space left on device.*free space"):
-        commit_run(start_run(tmp_path, "s"), Contents(a_sweep(), NAMES, {}))
+        commit_run(start_run(tmp_path, "s"), RunContents(a_sweep(), NAMES, {}))
     assert not is_complete(tmp_path, "s")
 
 
@@ -405,7 +405,7 @@ def test_attributes_must_be_finite_json(tmp_path):
     run = start_run(tmp_path, "r")
     for value in (float("nan"), object()):
         with pytest.raises((ValueError, TypeError)):
-            commit_run(run, Contents(a_sweep(), NAMES, {"value": value}))
+            commit_run(run, RunContents(a_sweep(), NAMES, {"value": value}))
     assert list(run.iterdir()) == []
 
 
@@ -445,7 +445,7 @@ def test_parts_of_blocks_in_any_order_fill_a_grid(tmp_path_factory, shape, block
     grid = Grid(tuple("tyx"[: len(shape)]), shape, block)
     chunk = chunk_shape(shape, block, most)
     run = start_run(tmp_path_factory.mktemp("output"), "r")
-    wanted = Wanted(("labels", "responsibilities"), (0, 1))
+    wanted = AssignmentSchema(("labels", "responsibilities"), (0, 1))
     assignment_arrays.create_assignments(run, grid, wanted, chunk)
     table = random.random((*shape, 2)).astype(np.float32)
     writer_ = AssignmentWriter(run, wanted, grid, chunk)
