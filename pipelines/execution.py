@@ -17,7 +17,15 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import Field
 
 from dgmm.errors import StorageError, UsageError
-from dgmm.run import Configuration, Section, Style, ending, load_as, speaking, stoppable
+from dgmm.run import (
+    Configuration,
+    LogFormat,
+    Section,
+    console_logging,
+    exit_message,
+    graceful_shutdown,
+    load_as,
+)
 
 logger = logging.getLogger("dgmm.pipelines")  # a part of dgmm to those who choose what to hear
 
@@ -80,20 +88,20 @@ def execute(
     int
         The exit code: 0, ``skipped_exit_code``, 75 after a signal, or that of an error.
     """
-    style, debug = Style(), False
+    style, debug = LogFormat(), False
     try:
         options = _parser(name, job).parse_args(arguments)
-        style, debug = Style(options.log_format == "json"), options.debug
+        style, debug = LogFormat(options.log_format == "json"), options.debug
         with _stoppable():
             wanted = load_as(settings, options.config, options.overrides)
-            style = Style(style.as_json, wanted.run.concealment)
-            with speaking(style, _level(style, verbose=options.verbose)) as observer:
+            style = LogFormat(style.as_json, wanted.run.concealment)
+            with console_logging(style, _level(style, verbose=options.verbose)) as observer:
                 outcome = job(wanted, observer)
                 if style.as_json:
                     _log_end(name, outcome)
         _tell(style.conceal(line) for line in outcome.lines)
     except (KeyboardInterrupt, Exception) as error:
-        end = ending(error, style, with_traceback=debug)
+        end = exit_message(error, style, with_traceback=debug)
         sys.stderr.write(f"{end.text}\n")
         return end.exit_code
     return 0 if outcome.is_new else wanted.skipped_exit_code
@@ -115,7 +123,7 @@ def _log_end(name: str, outcome: Outcome) -> None:
     logger.info("%s finished", name, extra={"fields": fields})
 
 
-def _level(style: Style, *, verbose: bool) -> int:
+def _level(style: LogFormat, *, verbose: bool) -> int:
     """Schedulers mail what is said, so that only warnings are, unless somebody listens."""
     is_heard = verbose or style.as_json or sys.stderr.isatty()
     return logging.INFO if is_heard else logging.WARNING
@@ -125,7 +133,7 @@ def _level(style: Style, *, verbose: bool) -> int:
 def _stoppable() -> Iterator[None]:
     """End in order when a signal comes; only a process's main thread hears of one."""
     is_main = threading.current_thread() is threading.main_thread()
-    with stoppable() if is_main else nullcontext():
+    with graceful_shutdown() if is_main else nullcontext():
         yield
 
 

@@ -19,15 +19,15 @@ import dgmm
 from dgmm.errors import InputChangedError, TemporaryError
 from dgmm.run import (
     Configuration,
-    Finished,
-    Scored,
+    RunResult,
+    ScoreResult,
     Section,
     configuration_for,
-    conflict,
+    dump_resolved,
     prune,
-    resolved,
     run,
     score,
+    validation_error,
 )
 from pipelines import execution
 from pipelines.execution import Observer, Outcome
@@ -59,14 +59,18 @@ class Settings(execution.Settings):
     @classmethod
     def _goes_on(cls, run: Configuration) -> Configuration:
         if run.model.start_from is None:
-            raise conflict("found no model.start_from, expected the path of a result: output.path")
+            raise validation_error(
+                "found no model.start_from, expected the path of a result: output.path"
+            )
         return run
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
         outputs = [os.path.normpath(path) for path in _outputs(self)]
         if len(set(outputs)) < len(outputs):
-            raise conflict("found an output twice, expected one for runs and one for each score")
+            raise validation_error(
+                "found an output twice, expected one for runs and one for each score"
+            )
         return self
 
 
@@ -76,21 +80,21 @@ class Night:
 
     Attributes
     ----------
-    run : Finished
+    run : RunResult
     verdict : str or None
         Of the comparison with the result that it started from; None on the first night.
     reasons : tuple of str
         For the verdict, as sentences.
-    scores : tuple of Scored
+    scores : tuple of ScoreResult
         Of the other data, in their order.
     n_removed : int
         Old runs that are gone.
     """
 
-    run: Finished
+    run: RunResult
     verdict: str | None
     reasons: tuple[str, ...]
-    scores: tuple[Scored, ...]
+    scores: tuple[ScoreResult, ...]
     n_removed: int
 
     @property
@@ -130,7 +134,7 @@ def nightly(settings: Settings, observer: Observer = lambda _: None) -> Night:
     )
 
 
-def _refitted(configuration: Configuration, observer: Observer) -> Finished:
+def _refitted(configuration: Configuration, observer: Observer) -> RunResult:
     """The fit to tonight's data.
 
     What an interrupted night has left of other data is given up: they will not come back.
@@ -148,11 +152,11 @@ def _refitted(configuration: Configuration, observer: Observer) -> Finished:
         ) from error
 
 
-def _scored(configuration: Configuration, other: Other, observer: Observer) -> Scored:
+def _scored(configuration: Configuration, other: Other, observer: Observer) -> ScoreResult:
     """Other data, assigned by the model that readers see."""
     output = configuration.output
     published = dgmm.open_result(output.path, output.storage_options)
-    cluster = f"cluster={json.dumps(resolved(configuration)['cluster'])}"
+    cluster = f"cluster={json.dumps(dump_resolved(configuration)['cluster'])}"
     wanted = configuration_for(published, other.path, other.output, [cluster])
     return score(published, wanted, observer)
 

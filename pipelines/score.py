@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field, field_validator
 
 import dgmm
-from dgmm.run import Configuration, configuration_for, conflict, prune, resolved, score
+from dgmm.run import Configuration, configuration_for, dump_resolved, prune, score, validation_error
 from pipelines import execution
 from pipelines.execution import Observer, Outcome
 
@@ -32,7 +32,9 @@ class Settings(execution.Settings):
     @classmethod
     def _without_model(cls, run: Configuration) -> Configuration:
         if found := sorted(run.model_fields_set - {*_OWN}):
-            raise conflict(f"found {', '.join(found)}, expected none: they are those of the model")
+            raise validation_error(
+                f"found {', '.join(found)}, expected none: they are those of the model"
+            )
         return run
 
 
@@ -40,7 +42,7 @@ def job(settings: Settings, observer: Observer) -> Outcome:
     """Assign the rows of an input by a published model, publish that, and remove old scores."""
     wanted = settings.run.output
     found = dgmm.open_result(settings.model, wanted.storage_options)
-    written = resolved(settings.run)
+    written = dump_resolved(settings.run)
     sections = [f"{name}={json.dumps(written[name])}" for name in _OWN]
     configuration = configuration_for(found, settings.run.input.path, wanted.path, sections)
     scored = score(found, configuration, observer)

@@ -9,7 +9,7 @@ import click
 from dgmm.errors import UsageError
 
 if TYPE_CHECKING:
-    from dgmm.run.console.logs import Style
+    from dgmm.run.console.logs import LogFormat
 
 DEBUG = "dgmm.debug"  # keys of what click remembers for the length of a command
 AS_JSON = "dgmm.as_json"
@@ -58,17 +58,21 @@ def _exit_codes(meta: dict[str, Any]) -> Iterator[None]:
 
 def _end(meta: dict[str, Any], error: BaseException, cause: BaseException) -> NoReturn:
     """Say why a command did not succeed, and leave it."""
-    from dgmm.run import ending
+    from dgmm.run import exit_message
 
-    end = ending(error, style_of(meta), with_traceback=bool(meta.get(DEBUG)))
+    end = exit_message(error, style_of(meta), with_traceback=bool(meta.get(DEBUG)))
     click.echo(end.text, err=True)
     raise click.exceptions.Exit(end.exit_code) from cause
 
 
-def style_of(meta: dict[str, Any]) -> "Style":
+def style_of(meta: dict[str, Any]) -> "LogFormat":
     """How this command speaks on stderr, and what it conceals."""
-    from dgmm.run.console.logs import Style
+    from dgmm.run.console.logs import LogFormat
 
     configuration = meta.get(CONFIGURATION)
     as_json = bool(meta.get(AS_JSON))
-    return Style(as_json) if configuration is None else Style(as_json, configuration.concealment)
+    return (
+        LogFormat(as_json)
+        if configuration is None
+        else LogFormat(as_json, configuration.concealment)
+    )

@@ -38,16 +38,16 @@ def ingest(
     from rich.console import Console
 
     from dgmm.run import ingestion
-    from dgmm.run.console.logs import logging_to_stderr
-    from dgmm.run.console.signals import stoppable
+    from dgmm.run.console.logs import log_to_stderr
+    from dgmm.run.console.signals import graceful_shutdown
 
     wanted = ingestion.Ingestion(
         path, format=format_, columns=_split(columns), sample_dims=_split(sample_dims), **options
     )
     style = style_of(click.get_current_context().meta)
     with (
-        stoppable("nothing is left of it"),
-        logging_to_stderr(Console(stderr=True), style, logging.INFO),
+        graceful_shutdown("nothing is left of it"),
+        log_to_stderr(Console(stderr=True), style, logging.INFO),
     ):
         n_rows, n_features = ingestion.run(wanted)
     click.echo(f"{click.format_filename(wanted.output)}: {n_rows:,} rows x {n_features} features")

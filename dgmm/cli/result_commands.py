@@ -33,15 +33,15 @@ def score(
     """Assign the rows of INPUT by the model of RESULT, an output directory or one run of it."""
     from dgmm.io.results.result import open_result
     from dgmm.run import score_run
-    from dgmm.run.console.observer import speaking
-    from dgmm.run.console.signals import stoppable
+    from dgmm.run.console.observer import console_logging
+    from dgmm.run.console.signals import graceful_shutdown
 
     found = open_result(result, storage_options)
     configuration = score_run.configuration_for(found, path, output, overrides)
     click.get_current_context().meta[CONFIGURATION] = configuration
     style = style_of(click.get_current_context().meta)
     level = logging.WARNING if quiet else logging.INFO
-    with stoppable(), speaking(style, level) as observer:
+    with graceful_shutdown(), console_logging(style, level) as observer:
         scored = score_run.score(found, configuration, observer)
     if not quiet:
         click.echo(scored.sentence)

@@ -23,9 +23,9 @@ def run(config: str, overrides: tuple[str, ...], quiet: bool, verbose: bool, fre
 
     The same command again goes on where it was interrupted, or finds its run complete.
     """
-    from dgmm.run.console.signals import stoppable
+    from dgmm.run.console.signals import graceful_shutdown
 
-    with stoppable():
+    with graceful_shutdown():
         _run(load(config, overrides), quiet, verbose, fresh)
 
 
@@ -34,14 +34,14 @@ def _run(configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool
 
     from dgmm.run import fit_run
     from dgmm.run.console.candidate_table import show_candidates
-    from dgmm.run.console.logs import Records
-    from dgmm.run.console.observer import speaking
+    from dgmm.run.console.logs import JsonObserver
+    from dgmm.run.console.observer import console_logging
 
     style = style_of(click.get_current_context().meta)
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
-    with speaking(style, level) as observer:
+    with console_logging(style, level) as observer:
         outcome = fit_run.run(configuration, observer=observer, fresh=fresh)
-        if isinstance(observer, Records):
+        if isinstance(observer, JsonObserver):
             observer.finished(
                 outcome.path, outcome.sweep, already_complete=outcome.already_complete
             )
@@ -60,11 +60,11 @@ def plan(config: str, overrides: tuple[str, ...]) -> None:
     from rich.console import Console
 
     from dgmm.run import plan_summary as planning
-    from dgmm.run.console.logs import logging_to_stderr
+    from dgmm.run.console.logs import log_to_stderr
 
     style = style_of(click.get_current_context().meta)
-    with logging_to_stderr(Console(stderr=True), style, logging.INFO):
-        lines = planning.plan(configuration).lines()
+    with log_to_stderr(Console(stderr=True), style, logging.INFO):
+        lines = planning.summarize_plan(configuration).lines()
     for line in lines:
         click.echo(style.conceal(line))
 

@@ -23,7 +23,9 @@ _SAME = 1e-12  # relative: the same likelihood, or sum of weights, but for round
 _OF_THE_FIT = ("lower_bound_", "lower_bounds_", "bic_", "aic_", "icl_")
 
 
-def adopt(estimator: Any, result: FitResult, tol: float, before: Sequence[float] = ()) -> None:
+def set_fit_attributes(
+    estimator: Any, result: FitResult, tol: float, before: Sequence[float] = ()
+) -> None:
     """Set the attributes of a fitted estimator.
 
     Parameters
@@ -53,7 +55,7 @@ def adopt(estimator: Any, result: FitResult, tol: float, before: Sequence[float]
     vars(estimator).pop("predictive_score_", None)
 
 
-def follow(
+def set_online_attributes(
     estimator: Any, state: StepwiseState, origin: Array, log_likelihood: float, is_collapsed: bool
 ) -> None:
     """Set the attributes of an estimator that has taken steps; what only a fit knows goes.
@@ -80,7 +82,7 @@ def follow(
     estimator.predictive_score_ = log_likelihood
 
 
-def seen(estimator: Any) -> tuple[float, float, int]:
+def sample_counts(estimator: Any) -> tuple[float, float, int]:
     """Weight that was fitted, weight seen in all, and steps since the fit.
 
     Raises

@@ -10,11 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 from dgmm.engine.fit import fit
 from dgmm.errors import DataError
 from dgmm.estimator import arguments, attributes, serialization, starting_values
-from dgmm.estimator.containers.container import Table
-from dgmm.estimator.containers.dispatch import table_of
+from dgmm.estimator.containers.container import RowContainer
+from dgmm.estimator.containers.dispatch import as_container
 from dgmm.estimator.online import OnlineMixture
 from dgmm.estimator.row_outputs import LABEL
-from dgmm.estimator.verbosity import narrator
+from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 
@@ -243,10 +243,10 @@ class GaussianMixture(OnlineMixture):
         """
         return serialization.read(cls, path)
 
-    def _table(self, X: Any, *, reset: bool) -> Table:
-        return table_of(self, X, self.feature_dim, reset=reset)
+    def _table(self, X: Any, *, reset: bool) -> RowContainer:
+        return as_container(self, X, self.feature_dim, reset=reset)
 
-    def _fit(self, table: Table, sample_weight: Any) -> None:
+    def _fit(self, table: RowContainer, sample_weight: Any) -> None:
         dataset = table.dataset(sample_weight)
         goes_on = self._goes_on(dataset.n_features)
         start = self._solution() if goes_on else self._given(dataset.n_features)
@@ -262,14 +262,14 @@ class GaussianMixture(OnlineMixture):
             sample_size=self.sample_size,
         )
         execution = arguments.execution(is_lazy=table.is_lazy)
-        observer = narrator(self.verbose, self.verbose_interval)
+        observer = verbose_observer(self.verbose, self.verbose_interval)
         outcome = fit(dataset, chosen, execution, observer)
         result = outcome.sweep.best
         is_collapsed = result.status is Status.DEGENERATE
         is_without_ridge = is_collapsed and self.reg_covar == 0
         if is_without_ridge and attributes.is_flat(result.parameters, outcome.profile.covariance):
             raise DataError(_ILL_DEFINED)
-        attributes.adopt(self, result, self.tol, self._trace if goes_on else ())
+        attributes.set_fit_attributes(self, result, self.tol, self._trace if goes_on else ())
         if is_collapsed and not self.reg_covar:
             warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=3)
         elif not self.converged_ and self.max_iter > 0:
@@ -290,7 +290,7 @@ class GaussianMixture(OnlineMixture):
         return InitialParameters(self.weights_, self.means_, self.precisions_)
 
     def _given(self, n_features: int) -> InitialParameters:
-        return starting_values.checked(
+        return starting_values.validate_initial(
             self.weights_init,
             self.means_init,
             self.precisions_init,

@@ -9,10 +9,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from dgmm.engine.fit import fit
 from dgmm.estimator import arguments, silhouette
-from dgmm.estimator.containers.dispatch import table_of
+from dgmm.estimator.containers.dispatch import as_container
 from dgmm.estimator.gaussian_mixture import GaussianMixture
-from dgmm.estimator.sweep_result import SweepResult, fitted_like, ranked
-from dgmm.estimator.verbosity import narrator
+from dgmm.estimator.sweep_result import SweepResult, mixture_like, sort_results
+from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.structures import STRUCTURES
 
 
@@ -106,9 +106,9 @@ def sweep(
         sample_size=sample_size,
         finish_all=finish_all or is_silhouette,
     )
-    table = table_of(model, X, feature_dim, reset=True)
+    table = as_container(model, X, feature_dim, reset=True)
     execution = arguments.execution(is_lazy=table.is_lazy)
-    observer = narrator(verbose, model.verbose_interval)
+    observer = verbose_observer(verbose, model.verbose_interval)
     found = fit(table.dataset(sample_weight), chosen, execution, observer)
     results, scores = found.sweep.results, {}
     if is_silhouette:
@@ -117,8 +117,8 @@ def sweep(
             result.candidate.name: silhouette.mean_silhouette(result.parameters, rows)
             for result in results
         }
-    first = ranked(results, criterion, scores)[0]
-    best = fitted_like(model, first)
+    first = sort_results(results, criterion, scores)[0]
+    best = mixture_like(model, first)
     if not best.converged_ and max_iter > 0:
         warnings.warn(f"The best candidate: {first.status.sentence}", ConvergenceWarning, 2)
     return SweepResult(best, results, criterion, found.sweep.n_passes, scores)

@@ -14,16 +14,16 @@ from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner
 from dgmm.errors import ConfigurationError, DataError
 from dgmm.estimator import arguments, attributes, starting_values
-from dgmm.estimator.containers.arrays import NumpyTable
-from dgmm.estimator.containers.container import Table
-from dgmm.estimator.prediction import ScoringMixture
-from dgmm.estimator.verbosity import narrator
+from dgmm.estimator.containers.arrays import NumpyContainer
+from dgmm.estimator.containers.container import RowContainer
+from dgmm.estimator.prediction import MixturePredictMixin
+from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em.stepwise_em import StepwiseOptions, StepwiseState
 from dgmm.mixture.parameters import Parameters
 
 
-class OnlineMixture(ScoringMixture):
+class OnlineMixture(MixturePredictMixin):
     """Stepwise EM on what a fit has begun."""
 
     n_components: int
@@ -35,7 +35,7 @@ class OnlineMixture(ScoringMixture):
     verbose_interval: int
 
     @abstractmethod
-    def _fit(self, table: Table, sample_weight: Any) -> None:
+    def _fit(self, table: RowContainer, sample_weight: Any) -> None:
         """Fit exactly to all rows of a table."""
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -82,7 +82,7 @@ class OnlineMixture(ScoringMixture):
             return self
         table, _ = self._checked(X)
         execution = arguments.execution(is_lazy=table.is_lazy)
-        observer = narrator(self.verbose, self.verbose_interval)
+        observer = verbose_observer(self.verbose, self.verbose_interval)
         self._fold(PassRunner(_rows(table, sample_weight), execution, observer))
         if self.status_ == Status.DEGENERATE.value and not self.reg_covar:
             warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=2)
@@ -95,11 +95,13 @@ class OnlineMixture(ScoringMixture):
         origin = mixture.weights @ mixture.means
         rules = StepwiseOptions(arguments.decay(self.learning_decay), self.reg_covar, origin)
         relative = mixture.translated(-origin)
-        state = StepwiseState.of(relative, rules, *attributes.seen(self))
+        state = StepwiseState.of(relative, rules, *attributes.sample_counts(self))
         folded = stepwise_pass.run_stepwise(reader, state, rules, start)
         if folded.state.n_steps > state.n_steps:  # some row has weight
             is_collapsed = folded.state.is_degenerate(rules)
-            attributes.follow(self, folded.state, origin, folded.log_likelihood, is_collapsed)
+            attributes.set_online_attributes(
+                self, folded.state, origin, folded.log_likelihood, is_collapsed
+            )
 
     def _check_shape(self, mixture: Parameters) -> None:
         shape = starting_values.precisions_shape(
@@ -115,10 +117,10 @@ class OnlineMixture(ScoringMixture):
             raise ConfigurationError(message)
 
 
-def _rows(table: Table, sample_weight: Any) -> Dataset | InMemoryRows:
+def _rows(table: RowContainer, sample_weight: Any) -> Dataset | InMemoryRows:
     """What is to be read: by Dask, or by threads of this process where it is in memory."""
     dataset = table.dataset(sample_weight)
-    if not isinstance(table, NumpyTable):
+    if not isinstance(table, NumpyContainer):
         return dataset
     weights = dataset.weights
     return InMemoryRows(

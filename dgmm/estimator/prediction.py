@@ -12,13 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from dgmm.errors import DataError
 from dgmm.estimator import attributes
-from dgmm.estimator.containers.container import Table
+from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.row_outputs import (
     LABEL,
     LOG_CERTAINTY,
     LOG_DENSITY,
     RESPONSIBILITY,
-    Quantity,
+    RowOutput,
 )
 from dgmm.mixture import conditioning, criteria
 from dgmm.mixture.parameters import Parameters
@@ -26,7 +26,7 @@ from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 
-class ScoringMixture(DensityMixin, BaseEstimator):
+class MixturePredictMixin(DensityMixin, BaseEstimator):
     """Predictions, scores, criteria and samples of a mixture."""
 
     covariance_type: str
@@ -34,7 +34,7 @@ class ScoringMixture(DensityMixin, BaseEstimator):
     weights_: Array
 
     @abstractmethod
-    def _table(self, X: Any, *, reset: bool) -> Table:
+    def _table(self, X: Any, *, reset: bool) -> RowContainer:
         """The rows of X, checked."""
 
     @property
@@ -223,15 +223,15 @@ class ScoringMixture(DensityMixin, BaseEstimator):
             mixture.covariance_type, mixture.n_components, mixture.n_features
         )
 
-    def _evaluated(self, X: Any, quantity: Quantity) -> Any:
+    def _evaluated(self, X: Any, quantity: RowOutput) -> Any:
         table, mixture = self._checked(X)
         return table.evaluated(mixture, quantity)
 
-    def _totals(self, X: Any, *quantities: Quantity) -> tuple[list[float], int]:
+    def _totals(self, X: Any, *quantities: RowOutput) -> tuple[list[float], int]:
         table, mixture = self._checked(X)
         return table.totals(mixture, quantities)
 
-    def _checked(self, X: Any) -> tuple[Table, Parameters]:
+    def _checked(self, X: Any) -> tuple[RowContainer, Parameters]:
         mixture = self._mixture()
         table = self._table(X, reset=False)
         n_features = table.heading_width

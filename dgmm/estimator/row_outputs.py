@@ -17,7 +17,7 @@ _SLICE_ROWS = 1 << 13
 
 
 @dataclass(frozen=True, slots=True)
-class Quantity:
+class RowOutput:
     """One number for each row, or one for each row and component.
 
     Attributes
@@ -46,13 +46,13 @@ def _log_certainty(assignment: RowPosteriors) -> Rows:
     return np.log(assignment.responsibilities.max(axis=1))
 
 
-LABEL = Quantity("label", np.intp, False, attrgetter("labels"))
-RESPONSIBILITY = Quantity("responsibility", np.float64, True, attrgetter("responsibilities"))
-LOG_DENSITY = Quantity("log_density", np.float64, False, attrgetter("log_density"))
-LOG_CERTAINTY = Quantity("log_certainty", np.float64, False, _log_certainty)
+LABEL = RowOutput("label", np.intp, False, attrgetter("labels"))
+RESPONSIBILITY = RowOutput("responsibility", np.float64, True, attrgetter("responsibilities"))
+LOG_DENSITY = RowOutput("log_density", np.float64, False, attrgetter("log_density"))
+LOG_CERTAINTY = RowOutput("log_certainty", np.float64, False, _log_certainty)
 
 
-def evaluate(rows: Rows, mixture: Parameters, quantity: Quantity) -> Rows:
+def evaluate(rows: Rows, mixture: Parameters, quantity: RowOutput) -> Rows:
     """A quantity for every row of a block.
 
     Parameters
@@ -60,7 +60,7 @@ def evaluate(rows: Rows, mixture: Parameters, quantity: Quantity) -> Rows:
     rows : ndarray of shape (..., n_features)
     mixture : Parameters
         In the units of the rows.
-    quantity : Quantity
+    quantity : RowOutput
 
     Returns
     -------

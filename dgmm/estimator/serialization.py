@@ -75,7 +75,7 @@ def read(kind: type, path: str | os.PathLike[str]) -> Any:
     place = Path(path).resolve()
     if not is_committed(place) or attributes_of(place).get("format") != FORMAT:
         result = open_result(path)
-        return of_run(kind, result, result.sweep.best)
+        return read_run(kind, result, result.sweep.best)
     arrays, attributes = read_group(place)
     if attributes.get("format_version") != FORMAT_VERSION:
         raise OutputError(
@@ -91,7 +91,7 @@ def read(kind: type, path: str | os.PathLike[str]) -> Any:
     return estimator
 
 
-def of_run(kind: type, result: Result, found: FitResult) -> Any:
+def read_run(kind: type, result: Result, found: FitResult) -> Any:
     """An estimator of class ``kind`` for one candidate of a run.
 
     Raises
@@ -112,7 +112,7 @@ def of_run(kind: type, result: Result, found: FitResult) -> Any:
         random_state=model.get("seed"),
         **parameters,
     )
-    attributes.adopt(estimator, found, estimator.tol)
+    attributes.set_fit_attributes(estimator, found, estimator.tol)
     names = result.feature_names
     estimator.n_features_in_ = len(names)
     if names != tuple(f"x{place}" for place in range(len(names))):  # those of data without names

@@ -18,7 +18,7 @@ from dgmm.mixture.transform import WarmStart
 from dgmm.mixture.types import Array
 
 
-def checked(
+def validate_initial(
     weights: Any,
     means: Any,
     precisions: Any,

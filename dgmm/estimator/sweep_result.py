@@ -60,7 +60,7 @@ class SweepResult:
                 covariance_type,
                 n_components,
             ):
-                return fitted_like(self.best, result)
+                return mixture_like(self.best, result)
         known = ", ".join(result.candidate.name for result in self.results)
         raise KeyError(f"no candidate {covariance_type}-{n_components}; expected one of {known}.")
 
@@ -84,7 +84,7 @@ class SweepResult:
         """
         found = open_result(path)
         sweep = found.sweep
-        best = serialization.of_run(GaussianMixture, found, sweep.best)
+        best = serialization.read_run(GaussianMixture, found, sweep.best)
         return cls(best, sweep.results, sweep.criterion, sweep.n_passes)
 
     def to_pandas(self) -> Any:
@@ -148,7 +148,7 @@ class SweepResult:
                 **self._columns(result),
                 "status": result.status.value,
             }
-            for result in ranked(self.results, self.criterion, self.silhouettes)
+            for result in sort_results(self.results, self.criterion, self.silhouettes)
         ]
 
     def __repr__(self) -> str:
@@ -173,7 +173,7 @@ class SweepResult:
         )
 
 
-def ranked(
+def sort_results(
     results: Iterable[FitResult], criterion: str, silhouettes: Mapping[str, float]
 ) -> list[FitResult]:
     """Results best first, degenerate ones last; by BIC where a silhouette is not defined."""
@@ -189,13 +189,13 @@ def ranked(
     return sorted(results, key=key)
 
 
-def fitted_like(model: GaussianMixture, result: FitResult) -> GaussianMixture:
+def mixture_like(model: GaussianMixture, result: FitResult) -> GaussianMixture:
     """A mixture with the parameters and features of ``model``, fitted as ``result`` says."""
     candidate = result.candidate
     mixture = GaussianMixture(**model.get_params()).set_params(
         n_components=candidate.n_components, covariance_type=candidate.covariance_type
     )
-    attributes.adopt(mixture, result, mixture.tol)
+    attributes.set_fit_attributes(mixture, result, mixture.tol)
     mixture.n_features_in_ = model.n_features_in_
     if hasattr(model, "feature_names_in_"):
         mixture.feature_names_in_ = model.feature_names_in_

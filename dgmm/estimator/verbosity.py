@@ -6,7 +6,7 @@ from dgmm.engine.events import Event, Observer, PassFinished, ignore
 from dgmm.errors import ConfigurationError
 
 
-def narrator(verbose: int, interval: int) -> Observer:
+def verbose_observer(verbose: int, interval: int) -> Observer:
     """An observer for this level of ``verbose``.
 
     Parameters

@@ -10,8 +10,13 @@ class Status(Enum):
     RUNNING = "running"
     CONVERGED = "converged"
     MAX_ITER = "max_iter"
-    BEHIND = "behind"
+    STOPPED_EARLY = "stopped_early"
     DEGENERATE = "degenerate"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Status | None":
+        """What results and checkpoints of dgmm 0.1.0 call a status."""
+        return cls.STOPPED_EARLY if value == "behind" else None
 
     @property
     def sentence(self) -> str:
@@ -26,7 +31,7 @@ _SENTENCES = {
         "EM used all its iterations before what is left to gain fell below tol; "
         "raise max_iter, or tol, or use fewer components."
     ),
-    Status.BEHIND: (
+    Status.STOPPED_EARLY: (
         "EM was stopped because what seemed left to gain, five times over, would not have made "
         "this candidate the choice; set finish_all to fit it to the end."
     ),

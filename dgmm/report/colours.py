@@ -39,7 +39,7 @@ def component_colours(labels: Iterable[int]) -> tuple[str, ...]:
     return tuple(_COMPONENTS[i] if i < n else _made(i - n) for i in labels)
 
 
-def on(colour: str) -> str:
+def text_colour(colour: str) -> str:
     """The colour of text on this one, by its luma (ITU-R BT.601).
 
     Examples

@@ -15,7 +15,7 @@ _GONE = "#cbd2d9"
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class DriftSummary:
     """A comparison for people.
 
     Attributes
@@ -37,14 +37,14 @@ class Changes:
     components: Table
 
 
-def changes_of(result: Result) -> Changes | None:
+def summarize_drift(result: Result) -> DriftSummary | None:
     """What is said of a result beside the one that it started from; None if there is none."""
     drift = result.drift
     if drift is None:
         return None
     earlier = result.attributes.get("started_from", {}).get("run_id")
     beside = f", the run {earlier}" if earlier else ""
-    return Changes(
+    return DriftSummary(
         is_grave=drift.verdict is DriftStatus.BROKEN,
         sentence=f"Beside the last result{beside}: {drift.verdict.value}. {drift.verdict.sentence}",
         reasons=drift.reasons,

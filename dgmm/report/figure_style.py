@@ -76,7 +76,7 @@ class Picture:
 
 
 @contextmanager
-def styled() -> Iterator[None]:
+def figure_defaults() -> Iterator[None]:
     """Figures that are made and drawn meanwhile look alike."""
     with mpl.rc_context(_STYLE):
         yield
@@ -88,7 +88,7 @@ def panel(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def drawn(figure: Figure) -> str:
+def as_png_uri(figure: Figure) -> str:
     """A figure as a PNG in a data URI."""
     figure.set_dpi(_DPI)
     canvas: Any = FigureCanvasAgg(figure)  # of which Matplotlib tells no types

@@ -19,7 +19,7 @@ from dgmm.report.colours import (
     STRUCTURES,
     component_colours,
 )
-from dgmm.report.figure_style import WIDTH, Picture, drawn, panel
+from dgmm.report.figure_style import WIDTH, Picture, as_png_uri, panel
 from dgmm.report.sample import Sample
 
 _CRITERIA = ("bic", "aic", "icl")
@@ -51,13 +51,13 @@ def criteria(sweep: Sweep) -> tuple[Picture, ...]:
         f"{name} against K",
         f"Every candidate, smaller is better; the ring marks the choice, {best.candidate.name}. "
         "Open marks did not converge; crosses collapsed and cannot be chosen.",
-        drawn(figure),
+        as_png_uri(figure),
         f"{name} above the best of each candidate by number of components and structure.",
     )
     rest = Picture(
         " and ".join(other.upper() for other in others),
         "The same candidates by the other criteria. Where they agree, the choice is a safe one.",
-        drawn(second),
+        as_png_uri(second),
         "The other criteria of each candidate by number of components and structure.",
     )
     return main, rest
@@ -160,7 +160,7 @@ def components(
         "Components",
         "Called as in the labels. Colours tell how far a component's mean is "
         f"from that of all rows{'; numbers are in its units' if has_numbers else ''}.{only}",
-        drawn(figure),
+        as_png_uri(figure),
         "Weights of the components, and their means by feature.",
     )
 
@@ -207,7 +207,7 @@ def traces(sweep: Sweep, tol: float | None) -> Picture | None:
         "Convergence",
         "How much log-likelihood each candidate gained after each pass over all rows; the choice "
         f"is the thick line. EM on the sample went before.{rest}",
-        drawn(figure),
+        as_png_uri(figure),
         "Log-likelihood still to gain by pass, for each candidate.",
     )
 
@@ -236,7 +236,7 @@ def certainty(sample: Sample, labels: tuple[int, ...]) -> Picture:
         "Certainty of the assignments",
         f"On {len(sample.rows):,} sampled rows: {mean:.1%} on average; {sure:.0%} of the rows are "
         "assigned with at least 95 %. Colours are those of the components.",
-        drawn(figure),
+        as_png_uri(figure),
         "Histogram of the probability of the most probable component.",
     )
 
@@ -269,7 +269,7 @@ def densities(sample: Sample) -> Picture:
         "Outliers" if n else "Log density",
         f"How much the mixture expects the sampled rows. {found} {rule}. "
         "What is off the scale is counted at its left end.",
-        drawn(figure),
+        as_png_uri(figure),
         "Histogram of log densities, with outliers marked.",
     )
 

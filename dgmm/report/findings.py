@@ -54,7 +54,7 @@ def findings_of(
     return tuple(sorted(found, key=lambda finding: not finding.is_grave))
 
 
-def logged(record: Record | None) -> tuple[str, ...]:
+def logged_warnings(record: Record | None) -> tuple[str, ...]:
     """What was warned of while the run went, but for what the findings say anyway."""
     if record is None:
         return ()

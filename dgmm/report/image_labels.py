@@ -19,7 +19,7 @@ Pixels = NDArray[np.uint8]
 _LABELS_AT_A_TIME = 1 << 22
 
 
-def segments(result: Result, record: Record) -> tuple[Picture, ...]:
+def draw_image_labels(result: Result, record: Record) -> tuple[Picture, ...]:
     """The picture, and its pixels in the colours of their components; none if it is no image."""
     if record.picture is None or record.picture_shape is None:
         return ()

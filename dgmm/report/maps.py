@@ -12,7 +12,7 @@ from dgmm.io.results.result import Result
 from dgmm.io.sources.image import pixel_stride
 from dgmm.mixture.drift.alignment import ComponentLabels
 from dgmm.report.colours import PALE, component_colours
-from dgmm.report.figure_style import WIDTH, Picture, drawn, panel
+from dgmm.report.figure_style import WIDTH, Picture, as_png_uri, panel
 
 _LABELS_AT_A_TIME = 1 << 22
 _TALLEST = 1.4  # times the width
@@ -52,7 +52,7 @@ def label_map(result: Result) -> Picture | None:
         f"Labels over {down} and {across}",
         f"Each cell in the colour of its most probable component{where}; grey where a value is "
         "missing.",
-        drawn(figure),
+        as_png_uri(figure),
         f"The labels over {down} and {across}.",
     )
 

@@ -6,15 +6,15 @@ from dgmm.io.results.layout import run_name
 from dgmm.io.results.record import read_record
 from dgmm.io.results.result import Result
 from dgmm.report import figures, summary
-from dgmm.report.drift_summary import changes_of
-from dgmm.report.figure_style import Picture, styled
-from dgmm.report.findings import findings_of, logged
-from dgmm.report.image_labels import segments
+from dgmm.report.drift_summary import summarize_drift
+from dgmm.report.figure_style import Picture, figure_defaults
+from dgmm.report.findings import findings_of, logged_warnings
+from dgmm.report.image_labels import draw_image_labels
 from dgmm.report.maps import label_map
-from dgmm.report.pair_plot import planes
-from dgmm.report.projection import view_of
+from dgmm.report.pair_plot import pair_plot
+from dgmm.report.projection import project
 from dgmm.report.sample import sample_of
-from dgmm.report.widths import moments_of_data
+from dgmm.report.widths import data_moments
 
 
 def render(result: Result) -> str:
@@ -38,18 +38,18 @@ def render(result: Result) -> str:
     record = read_record(result.path / "record")
     mixture, names, preparation = result.model, result.feature_names, result.preparation
     labels = result.labelling.labels
-    mean, deviations = moments_of_data(record, mixture, preparation)
+    mean, deviations = data_moments(record, mixture, preparation)
     means = mixture.means if preparation is None else preparation.means_undone(mixture)
     sample = sample_of(record, mixture, preparation)
     tol = result.attributes.get("configuration", {}).get("model", {}).get("tol")
-    with styled():
+    with figure_defaults():
         pictures: dict[str, list[Picture | None]] = {
-            "image": [] if record is None else [*segments(result, record)],
+            "image": [] if record is None else [*draw_image_labels(result, record)],
             "map": [],
             "components": [
                 figures.components(labels, mixture.weights, means, names, mean, deviations)
             ],
-            "planes": [planes(view_of(mixture, names, deviations, sample, preparation, labels))],
+            "planes": [pair_plot(project(mixture, names, deviations, sample, preparation, labels))],
             "candidates": [*figures.criteria(result.sweep), figures.traces(result.sweep, tol)],
             "rows": [],
         }
@@ -75,8 +75,8 @@ def render(result: Result) -> str:
             sentence=summary.sentence(result),
             numbers=summary.figures_of(result, record),
             findings=findings_of(result, record, sample),
-            logged=logged(record),
-            changes=changes_of(result),
+            logged=logged_warnings(record),
+            changes=summarize_drift(result),
             candidates=summary.candidates_of(result),
             components=summary.components_of(result, sample),
             stages=None if record is None else summary.stages_of(record),

@@ -9,9 +9,9 @@ from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from dgmm.mixture.types import Array
-from dgmm.report.colours import INK, component_colours, on
-from dgmm.report.figure_style import WIDTH, Picture, drawn
-from dgmm.report.projection import View
+from dgmm.report.colours import INK, component_colours, text_colour
+from dgmm.report.figure_style import WIDTH, Picture, as_png_uri
+from dgmm.report.projection import Projection2D
 
 _MOST_ELLIPSES = 60
 _MOST_NUMBERED = 20
@@ -20,7 +20,7 @@ _N_DEVIATIONS = 2.0
 _TAIL = 0.002  # of the rows on each side that may lie outside a panel
 
 
-def planes(view: View) -> Picture:
+def pair_plot(view: Projection2D) -> Picture:
     """Every pair of coordinates as a panel, and the density along each."""
     p = len(view.names)
     figure, panels = _panels(p)
@@ -51,7 +51,7 @@ def planes(view: View) -> Picture:
             "panels count rows along each, under the density of each component and of the mixture."
         )
     alternative = f"Ellipses of the components over sampled rows, for pairs of {what}."
-    return Picture(title, caption, drawn(figure), alternative, is_wide=p > 1)
+    return Picture(title, caption, as_png_uri(figure), alternative, is_wide=p > 1)
 
 
 def _panels(p: int) -> tuple[Figure, dict[tuple[int, int], Axes]]:
@@ -81,7 +81,7 @@ def _panels(p: int) -> tuple[Figure, dict[tuple[int, int], Axes]]:
     return figure, {(x, y): grid[y, x] for y in range(p) for x in range(y + 1)}
 
 
-def _limits(view: View, i: int) -> tuple[float, float]:
+def _limits(view: Projection2D, i: int) -> tuple[float, float]:
     """Where the rows are, or the ellipses if there are no rows."""
     if len(view.rows):
         low, high = np.quantile(view.rows[:, i], (_TAIL, 1 - _TAIL))
@@ -92,7 +92,7 @@ def _limits(view: View, i: int) -> tuple[float, float]:
     return float(low) - 0.06 * width, float(high) + 0.06 * width
 
 
-def _density(axes: Axes, view: View, i: int) -> None:
+def _density(axes: Axes, view: Projection2D, i: int) -> None:
     """How rows are spread along a coordinate, and what the mixture makes of it."""
     low, high = axes.get_xlim()
     top = None  # a component on a single value may be as high as it likes
@@ -117,7 +117,7 @@ def _density(axes: Axes, view: View, i: int) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def _pair(axes: Axes, view: View, x: int, y: int, n_panels: int) -> None:
+def _pair(axes: Axes, view: Projection2D, x: int, y: int, n_panels: int) -> None:
     colours = np.array(component_colours(view.components))
     if len(view.rows):
         size = 5.0 if n_panels < 4 else 2.5
@@ -145,7 +145,7 @@ def _mark(axes: Axes, mean: Array, k: int, colour: str, *, is_numbered: bool) ->
         return
     box = {"boxstyle": "circle,pad=0.16", "fc": colour, "ec": "white", "lw": 0.8}
     style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6.5, "clip_on": True}
-    axes.text(float(mean[0]), float(mean[1]), str(k), color=on(colour), bbox=box, **style)
+    axes.text(float(mean[0]), float(mean[1]), str(k), color=text_colour(colour), bbox=box, **style)
 
 
 def _ellipse(mean: Array, covariance: Array, **style: Any) -> Ellipse:

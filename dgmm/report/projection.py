@@ -16,7 +16,7 @@ _N_COMPONENTS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
+class Projection2D:
     """A mixture in p coordinates: features, or principal components.
 
     Attributes
@@ -49,14 +49,14 @@ class View:
     is_projected: bool
 
 
-def view_of(
+def project(
     mixture: Parameters,
     names: tuple[str, ...],
     deviations: Array,
     sample: Sample | None,
     preparation: FeatureTransform | None = None,
     components: tuple[int, ...] | None = None,
-) -> View:
+) -> Projection2D:
     """All features in their units if there are few, else the first principal components.
 
     Parameters
@@ -94,7 +94,7 @@ def view_of(
         names = tuple(f"PC {i + 1} ({share:.0%})" for i, share in enumerate(shares))
         means, covariances = (mixture.means - origin) @ directions, _projected(mixture, directions)
         rows = (rows - origin) @ directions
-    return View(
+    return Projection2D(
         names=names,
         components=components or tuple(range(mixture.n_components)),
         weights=mixture.weights,

@@ -87,7 +87,7 @@ def _latest(output: AnyPath) -> str | None:
     return found
 
 
-def report_on(run: AnyPath) -> None:
+def try_publish_report(run: AnyPath) -> None:
     """Draw the report of a run, and say so if that fails."""
     try:
         logger.info("report: %s", publish_report(run))

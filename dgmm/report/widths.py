@@ -11,7 +11,7 @@ from dgmm.mixture.types import Array
 _MOST_FEATURES = 300  # of which eigenvalues are asked for
 
 
-def moments_of_data(
+def data_moments(
     record: Record | None, mixture: Parameters, preparation: FeatureTransform | None = None
 ) -> tuple[Array, Array]:
     """Means and standard deviations of the data, shape (n_features,) each, in their units.
@@ -46,7 +46,7 @@ def relative_widths(mixture: Parameters) -> Array | None:
     k, d = mixture.means.shape
     if d > _MOST_FEATURES:
         return None
-    _, deviations = moments_of_data(None, mixture)
+    _, deviations = data_moments(None, mixture)
     scale = np.where(deviations > 0, deviations, 1.0)
     structure = structure_of(mixture.covariance_type)
     matrices = structure.matrices(mixture.covariances, k, d) / np.outer(scale, scale)

@@ -13,31 +13,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dgmm.io.storage.group import Variable, read_group, write_group
     from dgmm.io.storage.lock import write_lock
-    from dgmm.run.config.configuration import Configuration, load, load_as, loads, resolved
-    from dgmm.run.config.field_types import Section, conflict
-    from dgmm.run.console.exit_message import Ending, ending
-    from dgmm.run.console.logs import Style
-    from dgmm.run.console.observer import speaking
-    from dgmm.run.console.signals import stoppable
-    from dgmm.run.fit_run import Finished, run
+    from dgmm.run.config.configuration import Configuration, dump_resolved, load, load_as, loads
+    from dgmm.run.config.field_types import Section, validation_error
+    from dgmm.run.console.exit_message import ExitMessage, exit_message
+    from dgmm.run.console.logs import LogFormat
+    from dgmm.run.console.observer import console_logging
+    from dgmm.run.console.signals import graceful_shutdown
+    from dgmm.run.fit_run import RunResult, run
     from dgmm.run.history import prune, publish
-    from dgmm.run.input_handle import Blocks, FittedBlocks, OpenInput, open_input
-    from dgmm.run.score_run import Scored, configuration_for, score
+    from dgmm.run.input_handle import BlockFit, Blocks, InputHandle, open_input
+    from dgmm.run.score_run import ScoreResult, configuration_for, score
 
 __all__ = [
+    "BlockFit",
     "Blocks",
     "Configuration",
-    "Ending",
-    "Finished",
-    "FittedBlocks",
-    "OpenInput",
-    "Scored",
+    "ExitMessage",
+    "InputHandle",
+    "LogFormat",
+    "RunResult",
+    "ScoreResult",
     "Section",
-    "Style",
     "Variable",
     "configuration_for",
-    "conflict",
-    "ending",
+    "console_logging",
+    "dump_resolved",
+    "exit_message",
+    "graceful_shutdown",
     "load",
     "load_as",
     "loads",
@@ -45,11 +47,9 @@ __all__ = [
     "prune",
     "publish",
     "read_group",
-    "resolved",
     "run",
     "score",
-    "speaking",
-    "stoppable",
+    "validation_error",
     "write_group",
     "write_lock",
 ]
@@ -57,16 +57,16 @@ __all__ = [
 _HOMES = {
     "dgmm.io.storage.lock": ("write_lock",),
     "dgmm.io.storage.group": ("Variable", "read_group", "write_group"),
-    "dgmm.run.config.configuration": ("Configuration", "load", "load_as", "loads", "resolved"),
-    "dgmm.run.console.exit_message": ("Ending", "ending"),
-    "dgmm.run.config.field_types": ("Section", "conflict"),
-    "dgmm.run.console.logs": ("Style",),
-    "dgmm.run.input_handle": ("Blocks", "FittedBlocks", "OpenInput", "open_input"),
+    "dgmm.run.config.configuration": ("Configuration", "load", "load_as", "loads", "dump_resolved"),
+    "dgmm.run.console.exit_message": ("ExitMessage", "exit_message"),
+    "dgmm.run.config.field_types": ("Section", "validation_error"),
+    "dgmm.run.console.logs": ("LogFormat",),
+    "dgmm.run.input_handle": ("Blocks", "BlockFit", "InputHandle", "open_input"),
     "dgmm.run.history": ("prune", "publish"),
-    "dgmm.run.score_run": ("Scored", "configuration_for", "score"),
-    "dgmm.run.console.signals": ("stoppable",),
-    "dgmm.run.console.observer": ("speaking",),
-    "dgmm.run.fit_run": ("Finished", "run"),
+    "dgmm.run.score_run": ("ScoreResult", "configuration_for", "score"),
+    "dgmm.run.console.signals": ("graceful_shutdown",),
+    "dgmm.run.console.observer": ("console_logging",),
+    "dgmm.run.fit_run": ("RunResult", "run"),
 }
 
 

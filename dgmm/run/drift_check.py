@@ -22,14 +22,14 @@ from dgmm.mixture.drift.duplicates import (
     compare_duplicate_rates,
 )
 from dgmm.run.config.drift_section import DriftLimits
-from dgmm.run.warm_start import Continued
+from dgmm.run.warm_start import LabelledSweep
 
 logger = logging.getLogger(__name__)
 
 
-def compared(
+def check_drift(
     earlier: Result | None,
-    goes_on: Continued,
+    goes_on: LabelledSweep,
     fitted: Fit,
     counts: Counts,
     options: FitOptions,
@@ -41,7 +41,7 @@ def compared(
     Parameters
     ----------
     earlier : Result, or None
-    goes_on : Continued
+    goes_on : LabelledSweep
         What was fitted, with the labels of the earlier one.
     fitted : Fit
     counts : ndarray of shape (n_distinct,), int64
@@ -119,7 +119,7 @@ def verdict_of(drift: Drift | None, allowed: DriftLimits) -> dict[str, Any]:
     return {"verdict": drift.verdict.value, "held_back": is_broken and allowed.hold_back}
 
 
-def refuse_held_back(output: AnyPath, run_id: str) -> None:
+def raise_if_held_back(output: AnyPath, run_id: str) -> None:
     """End a command whose run is complete and must not be read yet.
 
     Raises

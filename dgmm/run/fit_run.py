@@ -22,22 +22,22 @@ from dgmm.mixture.candidate import Status
 from dgmm.mixture.component_summary import ComponentSummary, component_pivots, summarize_components
 from dgmm.mixture.drift.duplicates import multiplicities
 from dgmm.mixture.fit_result import Sweep
-from dgmm.report.publication import report_on
-from dgmm.run.clusters import expected_capacity, open_cluster, take_part
+from dgmm.report.publication import try_publish_report
+from dgmm.run.clusters import capacity_from_options, enter_mpi, open_cluster
 from dgmm.run.config.configuration import Configuration, Output
-from dgmm.run.drift_check import compared, refuse_held_back, repeats_kept, verdict_of
-from dgmm.run.identity import BASIS, basis_of
-from dgmm.run.lifecycle import _discard, check_memory, facts_for_checkpoint, facts_of_run
-from dgmm.run.recorder import Ledger
-from dgmm.run.row_assignment import assign_rows, sampled
-from dgmm.run.run_plan import Preparation, prepare
-from dgmm.run.warm_start import Continued, continued, origin_of
+from dgmm.run.drift_check import check_drift, raise_if_held_back, repeats_kept, verdict_of
+from dgmm.run.identity import BASIS, assignment_key
+from dgmm.run.lifecycle import check_memory, discard_incomplete, run_attributes, run_fingerprint
+from dgmm.run.recorder import RunRecorder
+from dgmm.run.row_assignment import assign_rows, summarize_sample
+from dgmm.run.run_plan import RunPlan, plan_run
+from dgmm.run.warm_start import LabelledSweep, origin_of, relabel
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Finished:
+class RunResult:
     """A complete run.
 
     Attributes
@@ -56,7 +56,7 @@ class Finished:
 
 def run(
     configuration: Configuration, observer: Observer = ignore, *, fresh: bool = False
-) -> Finished:
+) -> RunResult:
     """Fit, assign, write, publish; go on where an earlier call was interrupted, or find all done.
 
     Parameters
@@ -69,22 +69,22 @@ def run(
 
     Returns
     -------
-    Finished
+    RunResult
 
     Raises
     ------
     DgmmError
         With the exit code of the command.
     """
-    take_part(configuration.cluster)
-    ledger = Ledger(observer, configuration.concealment)
+    enter_mpi(configuration.cluster)
+    ledger = RunRecorder(observer, configuration.concealment)
     with ledger.listening():
         return _run(configuration, ledger, fresh=fresh)
 
 
-def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finished:
+def _run(configuration: Configuration, ledger: RunRecorder, *, fresh: bool) -> RunResult:
     """Do what is left to do."""
-    prepared = prepare(configuration)
+    prepared = plan_run(configuration)
     wanted, run_id = configuration.output, prepared.run_id
     output = output_path(wanted.path, wanted.storage_options)
     path, attempt = run_path(output, run_id), attempt_path(output, prepared.attempt_id)
@@ -94,11 +94,11 @@ def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finish
         is_published = already_complete if goes_on else commit.is_published(output, run_id)
         is_done = is_published and not attempt.exists()
     if not already_complete:  # better now than after the cluster has started
-        check_memory(prepared, expected_capacity(configuration.cluster))
+        check_memory(prepared, capacity_from_options(configuration.cluster))
     if not is_done:
         with write_lock(output) as confirm:
             already_complete = commit.is_complete(output, run_id)
-            checkpoint = Checkpoint(attempt, facts_for_checkpoint(prepared), confirm=confirm)
+            checkpoint = Checkpoint(attempt, run_fingerprint(prepared), confirm=confirm)
             if not already_complete:
                 _complete(configuration, prepared, output, checkpoint, ledger, fresh=fresh)
             elif attempt.exists():  # of a call that did not come to its end
@@ -108,19 +108,19 @@ def _run(configuration: Configuration, ledger: Ledger, *, fresh: bool) -> Finish
             if not is_old and not is_held_back(output, run_id):
                 commit.publish_run(output, run_id)
             if configuration.output.report:
-                report_on(path)
-            _discard(output, checkpoint.runs())
+                try_publish_report(path)
+            discard_incomplete(output, checkpoint.runs())
             checkpoint.discard()
-    refuse_held_back(output, run_id)
-    return Finished(str(path), open_result(path).sweep, already_complete)
+    raise_if_held_back(output, run_id)
+    return RunResult(str(path), open_result(path).sweep, already_complete)
 
 
 def _complete(
     configuration: Configuration,
-    prepared: Preparation,
+    prepared: RunPlan,
     output: AnyPath,
     checkpoint: Checkpoint,
-    ledger: Ledger,
+    ledger: RunRecorder,
     *,
     fresh: bool,
 ) -> None:
@@ -130,7 +130,7 @@ def _complete(
         checkpoint.discard()
     progress = checkpoint.load()
     if progress is None:
-        _discard(output, begun)
+        discard_incomplete(output, begun)
     checkpoint.begin()
     path = commit.start_run(output, prepared.run_id, resume=progress is not None)
     with open_cluster(
@@ -145,17 +145,17 @@ def _complete(
             progress,
             checkpoint.keep,
         )
-        goes_on = continued(fitted, prepared.earlier)
+        goes_on = relabel(fitted, prepared.earlier)
         reader = PassRunner(prepared.dataset, cluster.execution, ledger, fitted.profile.checksums)
         facts, components = _assigned(
             configuration.output, prepared, fitted, goes_on, reader, checkpoint, path
         )
     counts = multiplicities(positive_weight_sample(fitted.profile)[0])
-    drift = compared(
+    drift = check_drift(
         prepared.earlier, goes_on, fitted, counts, prepared.options, configuration.drift, ledger
     )
     attributes = {
-        **facts_of_run(configuration, prepared),
+        **run_attributes(configuration, prepared),
         "request": prepared.request,
         **origin_of(prepared.earlier),
         **verdict_of(drift, configuration.drift),
@@ -183,9 +183,9 @@ def _complete(
 
 def _assigned(
     output: Output,
-    prepared: Preparation,
+    prepared: RunPlan,
     fitted: Fit,
-    goes_on: Continued,
+    goes_on: LabelledSweep,
     reader: PassRunner,
     checkpoint: Checkpoint,
     path: AnyPath,
@@ -195,7 +195,9 @@ def _assigned(
     if best.status is Status.DEGENERATE:
         logger.warning("No candidate is sound. %s", best.status.sentence)
     mixture = best.parameters
-    told = sampled(fitted.profile, mixture, preparation, output.outlier_quantile, output.quantiles)
+    told = summarize_sample(
+        fitted.profile, mixture, preparation, output.outlier_quantile, output.quantiles
+    )
     wanted = AssignmentSchema(
         output.assignments, goes_on.labelling.labels, output.most_probable, told.outlier_threshold
     )
@@ -212,5 +214,5 @@ def _assigned(
     pivots = component_pivots(mixture, preparation)
     components = summarize_components(assigned.sums, pivots, output.quantiles, told.quantiles)
     kind = (wanted, prepared.dataset, prepared.source.grid, prepared.chunk_shape)
-    basis = basis_of(mixture, preparation, *kind)
+    basis = assignment_key(mixture, preparation, *kind)
     return {"outlier_threshold": told.outlier_threshold, BASIS: basis}, components

@@ -11,7 +11,7 @@ from dgmm.io.results.layout import LATEST_REPORT, report_path
 from dgmm.io.results.output import Run, find_run, held_back, list_runs, prunable_runs, remove_run
 from dgmm.io.storage.location import AnyPath, output_path
 from dgmm.io.storage.lock import write_lock
-from dgmm.report.publication import report_on
+from dgmm.report.publication import try_publish_report
 
 _FACTS = (
     "created",
@@ -100,7 +100,7 @@ def publish(
         confirm()
         publish_run(place, run.run_id)
         if report_path(place, run.run_id).exists() or (place / LATEST_REPORT).exists():
-            report_on(run.path)
+            try_publish_report(run.path)
     return run
 
 

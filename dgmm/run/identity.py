@@ -20,7 +20,7 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 from dgmm.run.config.configuration import Configuration
-from dgmm.run.redaction import without_credentials
+from dgmm.run.redaction import redact_credentials
 from dgmm.run.warm_start import run_of_request
 
 _RESULTS = ("assignments", "most_probable", "outlier_quantile", "quantiles")
@@ -29,7 +29,7 @@ _RESULTS = ("assignments", "most_probable", "outlier_quantile", "quantiles")
 BASIS = "basis"
 
 
-def digest_of(mixture: Parameters) -> str:
+def mixture_digest(mixture: Parameters) -> str:
     """A name for a mixture that no other has."""
     found = hashlib.sha256(mixture.covariance_type.encode())
     for array in (mixture.weights, mixture.means, mixture.precisions_cholesky):
@@ -37,7 +37,7 @@ def digest_of(mixture: Parameters) -> str:
     return found.hexdigest()
 
 
-def basis_of(
+def assignment_key(
     mixture: Parameters,
     preparation: FeatureTransform | None,
     wanted: AssignmentSchema,
@@ -89,9 +89,9 @@ def _model_digest(mixture: Parameters, preparation: FeatureTransform | None) -> 
     return found.hexdigest()
 
 
-def _named(identifier: str, result: Result) -> str:
+def score_run_id(identifier: str, result: Result) -> str:
     """A name that depends on what is scored and on the model."""
-    model = f"{digest_of(result.model)} {result.labelling.labels}"
+    model = f"{mixture_digest(result.model)} {result.labelling.labels}"
     facts = f"score {identifier} {model} {result.outlier_threshold!r}"
     found = hashlib.sha256(facts.encode())
     if result.preparation is not None:  # equal mixtures of prepared rows may mean different things
@@ -100,17 +100,19 @@ def _named(identifier: str, result: Result) -> str:
     return found.hexdigest()[:16]
 
 
-def _run_id(configuration: Configuration, request: str, earlier: Result | None) -> str:
+def fit_run_id(configuration: Configuration, request: str, earlier: Result | None) -> str:
+    """The name of a run of this request, which that of its earlier result belongs to."""
     if configuration.model.start_from is None:
         return request
     known = run_of_request(configuration.output, request)
     if known is not None or earlier is None:
         return known or request
-    return _digest({"request": request, "started_from": run_name(earlier.path)})
+    return digest({"request": request, "started_from": run_name(earlier.path)})
 
 
-def _request(configuration: Configuration, source: Source) -> str:
-    return _digest(
+def request_id(configuration: Configuration, source: Source) -> str:
+    """The same for the same input, model and assignments, whatever computes them."""
+    return digest(
         {
             "configuration": identity(configuration),
             "fingerprint": source.fingerprint,
@@ -119,7 +121,8 @@ def _request(configuration: Configuration, source: Source) -> str:
     )
 
 
-def _digest(document: dict[str, Any]) -> str:
+def digest(document: dict[str, Any]) -> str:
+    """SHA-256 of a document in canonical JSON, its first 16 hexadecimal digits."""
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
@@ -135,7 +138,7 @@ def identity(configuration: Configuration) -> dict[str, Any]:
     del values["input"]["storage_options"]  # the way to the input says nothing about it
     for place in (values["input"], values["input"]["weights"] or {}):
         if place.get("path"):
-            place["path"] = without_credentials(_absolute(place["path"]))
+            place["path"] = redact_credentials(_absolute(place["path"]))
     start_from = values["model"].pop("start_from")  # a run's name holds that of its predecessor
     return {
         **({"drift": values["drift"]} if start_from else {}),

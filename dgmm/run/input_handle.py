@@ -19,15 +19,15 @@ from dgmm.estimator.online import fold_in
 from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.transform import FeatureTransform
-from dgmm.run.clusters import open_cluster, take_part
+from dgmm.run.clusters import enter_mpi, open_cluster
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.lifecycle import check_memory
-from dgmm.run.run_plan import Preparation as PreparedRun
-from dgmm.run.run_plan import prepare
+from dgmm.run.run_plan import RunPlan as PreparedRun
+from dgmm.run.run_plan import plan_run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FittedBlocks:
+class BlockFit:
     """What was found in some blocks of an input.
 
     Attributes
@@ -64,7 +64,7 @@ class Blocks:
     _execution: Execution
     _observer: Observer
 
-    def fit(self, blocks: Sequence[int], *, seed: int | None = None) -> FittedBlocks:
+    def fit(self, blocks: Sequence[int], *, seed: int | None = None) -> BlockFit:
         """Fit the configuration's models to some blocks, as a run fits them to all.
 
         Parameters
@@ -81,7 +81,7 @@ class Blocks:
         """
         options = self._options if seed is None else replace(self._options, seed=seed)
         found = fit(self._part(blocks), options, self._execution, self._observer)
-        return FittedBlocks(found.sweep, found.preparation, found.profile.total_weight)
+        return BlockFit(found.sweep, found.preparation, found.profile.total_weight)
 
     def read(self, block: int) -> NDArray[np.float64]:
         """The complete rows of one block, shape (n_rows, n_features)."""
@@ -120,7 +120,7 @@ class Blocks:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OpenInput:
+class InputHandle:
     """An input of which the metadata are known.
 
     Attributes
@@ -163,7 +163,7 @@ class OpenInput:
             yield Blocks(prepared.dataset, prepared.options, cluster.execution, observer)
 
 
-def open_input(configuration: Configuration) -> OpenInput:
+def open_input(configuration: Configuration) -> InputHandle:
     """Open the input of a configuration by its metadata alone.
 
     Raises
@@ -183,10 +183,10 @@ def open_input(configuration: Configuration) -> OpenInput:
     >>> opened.n_rows, opened.n_blocks, opened.feature_names
     (273280, 13, ('red', 'green', 'blue'))
     """
-    take_part(configuration.cluster)
-    prepared = prepare(configuration)
+    enter_mpi(configuration.cluster)
+    prepared = plan_run(configuration)
     dataset = prepared.dataset
-    return OpenInput(
+    return InputHandle(
         prepared.source.fingerprint,
         prepared.source.description,
         dataset.feature_names,

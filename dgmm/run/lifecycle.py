@@ -11,23 +11,23 @@ from dgmm.io.results.checkpoint import RunFingerprint
 from dgmm.io.results.layout import run_name
 from dgmm.io.storage.location import AnyPath
 from dgmm.run.clusters import Capacity
-from dgmm.run.config.configuration import Configuration, resolved
-from dgmm.run.run_plan import Preparation
+from dgmm.run.config.configuration import Configuration, dump_resolved
+from dgmm.run.run_plan import RunPlan
 
 
-def _discard(output: AnyPath, run_ids: tuple[str, ...]) -> None:
+def discard_incomplete(output: AnyPath, run_ids: tuple[str, ...]) -> None:
     """Remove those of these runs that are not complete."""
     for run_id in run_ids:
         commit.discard_run(output, run_id)
 
 
-def check_memory(prepared: Preparation, capacity: Capacity | None) -> None:
+def check_memory(prepared: RunPlan, capacity: Capacity | None) -> None:
     """Refuse a run that does not fit in its workers, as far as they are known."""
     if capacity is not None:
         memory.check(prepared.projection, capacity.threads_per_worker, capacity.memory_limit)
 
 
-def facts_for_checkpoint(prepared: Preparation) -> RunFingerprint:
+def run_fingerprint(prepared: RunPlan) -> RunFingerprint:
     """What an interrupted attempt must have in common with the one that goes on."""
     dataset = prepared.dataset
     libraries = (f"{name} {version(name)}" for name in ("numpy", "scipy"))
@@ -37,11 +37,11 @@ def facts_for_checkpoint(prepared: Preparation) -> RunFingerprint:
     return RunFingerprint(prepared.run_id, *shape, versions, origin)
 
 
-def facts_of_run(configuration: Configuration, prepared: Preparation) -> dict[str, Any]:
+def run_attributes(configuration: Configuration, prepared: RunPlan) -> dict[str, Any]:
     """What the root of a run says of where it comes from."""
     libraries = ("dask", "distributed", "numpy", "scipy", "zarr")
     return {
-        "configuration": resolved(configuration),
+        "configuration": dump_resolved(configuration),
         "fingerprint": prepared.source.fingerprint,
         "input": prepared.source.description,
         "n_samples": prepared.dataset.n_rows,

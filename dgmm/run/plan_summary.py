@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from dgmm.engine.memory import Projection
 from dgmm.mixture import feature_map
 from dgmm.mixture.structures import structure_of
-from dgmm.run.clusters import Capacity, expected_capacity
+from dgmm.run.clusters import Capacity, capacity_from_options
 from dgmm.run.config.cluster_options import Cluster
 from dgmm.run.config.configuration import Configuration
-from dgmm.run.run_plan import Preparation, prepare
+from dgmm.run.run_plan import RunPlan, plan_run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+class PlanSummary:
     """What a run would read, compute and hold.
 
     Attributes
@@ -87,7 +87,7 @@ class Plan:
         return text + (kept if self.n_bytes_kept else "")
 
 
-def plan(configuration: Configuration) -> Plan:
+def summarize_plan(configuration: Configuration) -> PlanSummary:
     """What a run of this configuration would do; opens metadata and reads no data.
 
     Raises
@@ -95,12 +95,12 @@ def plan(configuration: Configuration) -> Plan:
     DgmmError
         If the input cannot be opened.
     """
-    prepared = prepare(configuration)
-    capacity = expected_capacity(configuration.cluster)
+    prepared = plan_run(configuration)
+    capacity = capacity_from_options(configuration.cluster)
     dataset, options = prepared.dataset, prepared.options
     d = dataset.n_features
     length = {kind: feature_map.length(structure_of(kind).order, d) for kind, _ in options.models}
-    return Plan(
+    return PlanSummary(
         description=prepared.source.description,
         n_rows=dataset.n_rows,
         n_features=d,
@@ -119,7 +119,7 @@ def plan(configuration: Configuration) -> Plan:
     )
 
 
-def _n_bytes_kept(cluster: Cluster, capacity: Capacity | None, prepared: Preparation) -> int:
+def _n_bytes_kept(cluster: Cluster, capacity: Capacity | None, prepared: RunPlan) -> int:
     n_bytes = prepared.dataset.n_bytes
     is_wanted = cluster.kind != "threads" and cluster.keep_blocks
     is_room = capacity is not None and capacity.has_room(prepared.projection, n_bytes)

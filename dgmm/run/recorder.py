@@ -17,7 +17,7 @@ from dgmm.io.sources.image import Thumbnail
 _MOST_WARNINGS = 50
 
 
-class Ledger:
+class RunRecorder:
     """An observer between a run and whoever watches it.
 
     Parameters

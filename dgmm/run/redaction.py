@@ -11,7 +11,7 @@ _SHORTEST_SECRET = 6  # characters; shorter values are common words and numbers
 
 
 @dataclass(frozen=True, slots=True)
-class Concealment:
+class Redactor:
     """Says a text without the values of variables and the credentials of URLs.
 
     Attributes
@@ -43,13 +43,13 @@ class Concealment:
         """The text, fit to be seen."""
         for value, name in self.spellings:
             text = text.replace(value, name)
-        return without_credentials(text)
+        return redact_credentials(text)
 
 
-NO_SECRETS = Concealment()  # but for credentials in URLs
+NO_SECRETS = Redactor()  # but for credentials in URLs
 
 
-def without_credentials(text: str) -> str:
+def redact_credentials(text: str) -> str:
     """Text whose URLs have lost user and password.
 
     Examples

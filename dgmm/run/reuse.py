@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class ReusableRun:
     """A run that may have assigned some of the rows already, and on which a score can build.
 
     Attributes
@@ -45,9 +45,9 @@ class Base:
     is_expected: bool
 
 
-def base_for(
+def find_reusable_run(
     output: AnyPath, result: Result, basis: dict[str, str], input_path: str
-) -> Base | None:
+) -> ReusableRun | None:
     """The newest complete run of an output with this basis, or the one that found the model.
 
     Runs on the same input come first: others have hardly any rows in common with it.
@@ -69,11 +69,11 @@ def base_for(
     runs.append(_as_run(result))
     expected = [run for run in runs if _input_of(run) == input_path]
     usable = [run for run in (*expected, *runs) if run.attributes.get(BASIS) == basis]
-    found = Base(usable[0], _input_of(usable[0]) == input_path) if usable else None
+    found = ReusableRun(usable[0], _input_of(usable[0]) == input_path) if usable else None
     if expected and not (found and found.is_expected):
         before = expected[0].attributes.get(BASIS, {})
         others = [_IN_WORDS[name] for name in basis if before.get(name) != basis[name]]
-        _tell_why_not(expected[0].run_id, "; other ".join(others))
+        _log_no_reuse(expected[0].run_id, "; other ".join(others))
     return found
 
 
@@ -87,8 +87,8 @@ def _as_run(result: Result) -> Run:
     return Run(run_name(place), place, result.attributes, is_latest=False)
 
 
-def facts_of(
-    assigned: AssignmentSummary, basis: dict[str, str], base: Base | None, dataset: Dataset
+def reuse_attributes(
+    assigned: AssignmentSummary, basis: dict[str, str], base: ReusableRun | None, dataset: Dataset
 ) -> dict[str, Any]:
     """What a score says of the run that it could build on; changed and lost blocks are logged.
 
@@ -102,18 +102,18 @@ def facts_of(
     n_new = sum(int(n) for n, origin in n_rows if origin is not BlockProvenance.KNOWN)
     is_built = base is not None and n_new < assigned.n_rows
     if base is not None and (is_built or base.is_expected):
-        _tell(assigned.origins, base, dataset)
+        _log_reuse(assigned.origins, base, dataset)
     built_on = base.run.run_id if base is not None and is_built else None
     return {BASIS: basis, "n_new": n_new, "built_on": built_on}
 
 
-def _tell(origins: tuple[BlockProvenance, ...], base: Base, dataset: Dataset) -> None:
+def _log_reuse(origins: tuple[BlockProvenance, ...], base: ReusableRun, dataset: Dataset) -> None:
     n_known = origins.count(BlockProvenance.KNOWN)
     if n_known:
         text = "built on the run %s: %d of %d blocks are as they were"
         logger.info(text, base.run.run_id, n_known, len(origins))
     elif BlockProvenance.LOST not in origins:
-        _tell_why_not(base.run.run_id, "rows" if BlockProvenance.CHANGED in origins else _BOUNDS)
+        _log_no_reuse(base.run.run_id, "rows" if BlockProvenance.CHANGED in origins else _BOUNDS)
     for origin in (BlockProvenance.CHANGED, BlockProvenance.LOST):
         found = [block for block, its in enumerate(origins) if its is origin]
         if found and (n_known or origin is BlockProvenance.LOST):
@@ -121,7 +121,7 @@ def _tell(origins: tuple[BlockProvenance, ...], base: Base, dataset: Dataset) ->
             logger.warning("%s are assigned anew: %s (%s)", rows, origin.value, base.run.path)
 
 
-def _tell_why_not(run_id: str, others: str) -> None:
+def _log_no_reuse(run_id: str, others: str) -> None:
     text = "the run %s is not built on, because it has other %s: all rows are assigned"
     logger.info(text, run_id, others)
 

@@ -21,11 +21,11 @@ from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
-from dgmm.run.identity import digest_of
+from dgmm.run.identity import mixture_digest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sampled:
+class SampleSummary:
     """What a sample of the rows says of a mixture, in bounded memory.
 
     Attributes
@@ -40,19 +40,19 @@ class Sampled:
     quantiles: Array
 
 
-def sampled(
+def summarize_sample(
     profile: Profile,
     mixture: Parameters,
     preparation: FeatureTransform | None,
     outlier_quantile: float,
     quantile: tuple[float, ...],
-) -> Sampled:
+) -> SampleSummary:
     """What the profile's sample says of a mixture."""
     rows, weights = profile.sample, profile.sample_weights
     if weights is not None:
         weights = weights if weights.any() else None
     found = assign(mixture, rows, preparation)
-    return Sampled(
+    return SampleSummary(
         outlier_threshold(found.log_density, weights, outlier_quantile),
         sample_quantiles(rows, weights, found.responsibilities, quantile),
     )
@@ -88,15 +88,15 @@ def assign_rows(
     path : Path or UPath
         The run.
     base : Path or UPath, optional
-        A complete run with the same basis (:func:`dgmm.run.identity.basis_of`), whose blocks are
-        taken over where they hold the same rows.
+        A complete run with the same basis (:func:`dgmm.run.identity.assignment_key`), whose
+        blocks are taken over where they hold the same rows.
 
     Raises
     ------
     StorageError
         If fewer rows were written than there are.
     """
-    model = digest_of(mixture)
+    model = mixture_digest(mixture)
     if not (checkpoint.has_assignments(model) and assignment_arrays.has_assignments(path, wanted)):
         beside = [found.name for found in source.coordinates if found.name not in source.grid.dims]
         assignment_arrays.create_assignments(path, source.grid, wanted, chunk_shape, beside)

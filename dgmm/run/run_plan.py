@@ -16,12 +16,12 @@ from dgmm.io.sources.source import Source, open_source
 from dgmm.mixture.transform import FeatureTransformSpec
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.config.model_section import candidates
-from dgmm.run.identity import _digest, _request, _run_id, identity
+from dgmm.run.identity import digest, fit_run_id, identity, request_id
 from dgmm.run.warm_start import (
     check_features,
     earlier_result,
-    narrowed,
-    starting_from,
+    narrow_models,
+    warm_start_of,
 )
 
 _SAMPLE_BYTES = 64 << 20
@@ -30,7 +30,7 @@ _CHUNK_ROWS = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Preparation:
+class RunPlan:
     """A run that has not begun.
 
     Attributes
@@ -63,7 +63,7 @@ class Preparation:
     projection: Projection
 
 
-def prepare(configuration: Configuration) -> Preparation:
+def plan_run(configuration: Configuration) -> RunPlan:
     """Open the input's metadata and settle everything that follows from them.
 
     Raises
@@ -87,16 +87,16 @@ def prepare(configuration: Configuration) -> Preparation:
     if earlier is not None:
         check_features(earlier, dataset.feature_names)
     options = _options(configuration, dataset, earlier)
-    request = _request(configuration, source)
+    request = request_id(configuration, source)
     chunks = _chunk_shape(source.grid, options.max_components)
-    return Preparation(
+    return RunPlan(
         source,
         dataset,
         options,
         request,
         earlier,
-        _run_id(configuration, request, earlier),
-        _digest(identity(configuration)),
+        fit_run_id(configuration, request, earlier),
+        digest(identity(configuration)),
         chunks,
         memory.project(dataset, options, math.prod(chunks)),
     )
@@ -120,7 +120,7 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         )
     affordable = max(1, _SAMPLE_BYTES // (8 * dataset.n_features))
     return FitOptions(
-        models=narrowed(candidates(model), earlier, whole=model.whole_sweep),
+        models=narrow_models(candidates(model), earlier, whole=model.whole_sweep),
         criterion=model.criterion,
         n_init=model.n_init,
         init_params=model.init_params,
@@ -132,7 +132,7 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         allow_degenerate=model.allow_degenerate,
         finish_all=model.finish_all,
         prepare=FeatureTransformSpec(prepare.scale == "standardize", prepare.pca),
-        earlier=starting_from(earlier),
+        earlier=warm_start_of(earlier),
     )
 
 

@@ -18,19 +18,19 @@ from dgmm.io.storage.lock import write_lock
 from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.mixture.component_summary import component_pivots, summarize_components
 from dgmm.mixture.fit_result import Sweep
-from dgmm.run.clusters import open_cluster, take_part
-from dgmm.run.config.configuration import Configuration, loads, resolved
-from dgmm.run.config.environment import escaped
-from dgmm.run.identity import _named, basis_of, digest_of
-from dgmm.run.lifecycle import check_memory, facts_for_checkpoint, facts_of_run
-from dgmm.run.reuse import base_for, facts_of
+from dgmm.run.clusters import enter_mpi, open_cluster
+from dgmm.run.config.configuration import Configuration, dump_resolved, loads
+from dgmm.run.config.environment import escape
+from dgmm.run.identity import assignment_key, mixture_digest, score_run_id
+from dgmm.run.lifecycle import check_memory, run_attributes, run_fingerprint
+from dgmm.run.reuse import find_reusable_run, reuse_attributes
 from dgmm.run.row_assignment import assign_rows
-from dgmm.run.run_plan import Preparation, prepare
+from dgmm.run.run_plan import RunPlan, plan_run
 from dgmm.run.warm_start import check_features
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoreResult:
     """Rows to which a model has been applied.
 
     Attributes
@@ -95,13 +95,13 @@ def configuration_for(
     document = {
         **{name: section for name, section in stored.items() if name != "cluster"},
         "model": {**stored["model"], "start_from": None},
-        "input": {**stored["input"], "path": escaped(path), "weights": weights},
-        "output": {**stored["output"], "path": escaped(output)},
+        "input": {**stored["input"], "path": escape(path), "weights": weights},
+        "output": {**stored["output"], "path": escape(output)},
     }
     return loads(json.dumps(document), overrides, name=f"the configuration of {result.path}")
 
 
-def score(result: Result, configuration: Configuration, observer: Observer = ignore) -> Scored:
+def score(result: Result, configuration: Configuration, observer: Observer = ignore) -> ScoreResult:
     """Assign the rows of a dataset by a stored model, and publish what is found.
 
     The same call again finds it complete; an interrupted one goes on.
@@ -113,19 +113,19 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
     DgmmError
         As a run does.
     """
-    take_part(configuration.cluster)
-    prepared = prepare(configuration)
+    enter_mpi(configuration.cluster)
+    prepared = plan_run(configuration)
     check_features(result, prepared.dataset.feature_names)
     output = output_path(configuration.output.path, configuration.output.storage_options)
-    run_id = _named(prepared.run_id, result)
+    run_id = score_run_id(prepared.run_id, result)
     path = run_path(output, run_id)
-    attempt = attempt_path(output, _named(prepared.attempt_id, result))
+    attempt = attempt_path(output, score_run_id(prepared.attempt_id, result))
     with storage_failures(output):
         was_complete = commit.is_complete(output, run_id)
         is_done = commit.is_published(output, run_id) and not attempt.exists()
     if not is_done:
         with write_lock(output) as confirm:
-            facts = replace(facts_for_checkpoint(prepared), run_id=run_id)
+            facts = replace(run_fingerprint(prepared), run_id=run_id)
             checkpoint = Checkpoint(attempt, facts, confirm=confirm)
             if not commit.is_complete(output, run_id):
                 _complete(result, configuration, prepared, path, output, checkpoint, observer)
@@ -133,7 +133,7 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
             commit.publish_run(output, run_id)
             checkpoint.discard()
     found = open_result(path).attributes
-    return Scored(
+    return ScoreResult(
         str(path),
         found["n_samples"],
         found["n_missing"],
@@ -147,7 +147,7 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
 def _complete(
     result: Result,
     configuration: Configuration,
-    prepared: Preparation,
+    prepared: RunPlan,
     path: AnyPath,
     output: AnyPath,
     checkpoint: Checkpoint,
@@ -155,7 +155,7 @@ def _complete(
 ) -> None:
     best, settings = result.sweep.best, configuration.output
     mixture, preparation = best.parameters, result.preparation
-    is_begun = checkpoint.has_assignments(digest_of(mixture))
+    is_begun = checkpoint.has_assignments(mixture_digest(mixture))
     if not is_begun:
         for earlier in checkpoint.runs():  # of an input that has changed since
             commit.discard_run(output, earlier)
@@ -169,8 +169,8 @@ def _complete(
         result.outlier_threshold,
     )
     kind = (wanted, prepared.dataset, prepared.source.grid, prepared.chunk_shape)
-    basis = basis_of(mixture, preparation, *kind)
-    base = base_for(output, result, basis, resolved(configuration)["input"]["path"])
+    basis = assignment_key(mixture, preparation, *kind)
+    base = find_reusable_run(output, result, basis, dump_resolved(configuration)["input"]["path"])
     with open_cluster(configuration.cluster, configuration.concealment) as cluster:
         check_memory(prepared, cluster.capacity)
         reader = PassRunner(prepared.dataset, cluster.execution, observer)
@@ -188,9 +188,9 @@ def _complete(
     pivots = component_pivots(mixture, preparation)
     components = summarize_components(assigned.sums, pivots, (), pivots[:, None, :][:, :0])
     attributes = {
-        **facts_of_run(configuration, prepared),
+        **run_attributes(configuration, prepared),
         **_facts(result, assigned),
-        **facts_of(assigned, basis, base, prepared.dataset),
+        **reuse_attributes(assigned, basis, base, prepared.dataset),
     }
     sweep = Sweep((best,), result.sweep.criterion, best, n_passes=1)
     checkpoint.confirm()

@@ -58,7 +58,7 @@ def run_of_request(output: Output, request: str) -> str | None:
     return next((run.run_id for run in runs if run.attributes.get("request") == request), None)
 
 
-def narrowed(models: Models, earlier: Result | None, *, whole: bool) -> Models:
+def narrow_models(models: Models, earlier: Result | None, *, whole: bool) -> Models:
     """Of these models, those within one component of the earlier choice, of its structure.
 
     All of them if there is nothing to go by, or if none is left.
@@ -70,11 +70,13 @@ def narrowed(models: Models, earlier: Result | None, *, whole: bool) -> Models:
     return tuple(model for model in near if model[0] == chosen.covariance_type) or models
 
 
-def starting_from(earlier: Result | None) -> WarmStart:
+def warm_start_of(earlier: Result | None) -> WarmStart:
     """What the engine needs of it."""
     if earlier is None:
         return WarmStart()
-    found = [result for result in earlier.sweep.results if result.status is not Status.BEHIND]
+    found = [
+        result for result in earlier.sweep.results if result.status is not Status.STOPPED_EARLY
+    ]
     mixtures = tuple(result.parameters for result in found)
     return WarmStart(mixtures, earlier.preparation)
 
@@ -95,7 +97,7 @@ def check_features(result: Result, feature_names: tuple[str, ...]) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Continued:
+class LabelledSweep:
     """A sweep whose chosen mixture goes on with the labels of an earlier one.
 
     Attributes
@@ -117,7 +119,7 @@ class Continued:
     alignment: Alignment | None = None
 
 
-def continued(fitted: Fit, earlier: Result | None) -> Continued:
+def relabel(fitted: Fit, earlier: Result | None) -> LabelledSweep:
     """What was fitted, with the labels of the earlier result.
 
     Parameters
@@ -129,7 +131,7 @@ def continued(fitted: Fit, earlier: Result | None) -> Continued:
     sweep = fitted.sweep
     mixture = sweep.best.parameters
     if earlier is None:
-        return Continued(sweep, ComponentLabels.first(mixture.n_components))
+        return LabelledSweep(sweep, ComponentLabels.first(mixture.n_components))
     profile = fitted.profile.prepared(fitted.preparation)
     older = transform_mixture(
         earlier.model,
@@ -142,7 +144,7 @@ def continued(fitted: Fit, earlier: Result | None) -> Continued:
     order = np.argsort(labelling.labels)
     best = replace(sweep.best, parameters=mixture.permuted(order))
     results = tuple(best if result is sweep.best else result for result in sweep.results)
-    return Continued(
+    return LabelledSweep(
         replace(sweep, results=results, best=best),
         labelling.ordered(),
         older,

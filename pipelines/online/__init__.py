@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 import dgmm
 from dgmm import GaussianMixture
 from dgmm.errors import InputChangedError, TemporaryError
-from dgmm.run import Blocks, Configuration, conflict, open_input, run, write_lock
+from dgmm.run import Blocks, Configuration, open_input, run, validation_error, write_lock
 from pipelines import execution
 from pipelines.execution import Observer, Outcome
 from pipelines.online.refit_rule import Facts, Folded, Limits, reason_to_refit, remembered
@@ -43,9 +43,9 @@ class Settings(execution.Settings):
     @classmethod
     def _can_be_followed(cls, run: Configuration) -> Configuration:
         if "://" in run.output.path:
-            raise conflict(f"found output.path {run.output.path}, expected a directory")
+            raise validation_error(f"found output.path {run.output.path}, expected a directory")
         if run.prepare.scale != "none" or run.prepare.pca is not None:
-            raise conflict("found prepare, expected none: rows are folded in as they are")
+            raise validation_error("found prepare, expected none: rows are folded in as they are")
         return run
 
     @property

@@ -65,7 +65,7 @@ class Limits:
     tolerance: float
 
 
-def usual(facts: Facts) -> float | None:
+def median_of(facts: Facts) -> float | None:
     """The median of what new rows were like; None if nothing is known."""
     return median(facts.log_densities) if facts.log_densities else None
 
@@ -76,7 +76,7 @@ def is_worse(folded: Folded, facts: Facts, tolerance: float) -> bool:
     The log density of a Gaussian's own rows has the variance d / 2 for d features, and so does
     that of a mixture whose components are apart.
     """
-    expected = usual(facts)
+    expected = median_of(facts)
     if expected is None or folded.log_density is None:
         return False
     by_chance = _CHANCES * sqrt(folded.n_features / (2.0 * folded.weight))
@@ -88,7 +88,7 @@ def reason_to_refit(folded: Folded, facts: Facts, limits: Limits) -> str | None:
     if folded.is_collapsed:
         return "a component has collapsed"
     if is_worse(folded, facts, limits.tolerance):
-        return f"new rows fit worse than usual ({usual(facts):.6g})"
+        return f"new rows fit worse than usual ({median_of(facts):.6g})"
     if facts.n_folds + 1 >= limits.refit_every:
         return f"after every {limits.refit_every} calls with new rows"
     return None

@@ -18,17 +18,17 @@ import dgmm
 from dgmm.errors import MissingExtraError
 from dgmm.run import (
     Configuration,
-    OpenInput,
-    conflict,
+    InputHandle,
+    dump_resolved,
     open_input,
-    resolved,
+    validation_error,
     write_lock,
 )
 from pipelines import execution
 from pipelines.execution import Observer, Outcome
 from pipelines.stability.drawing import draw
 from pipelines.stability.fits import axes_of, fit_subsets
-from pipelines.stability.recommendation import judge
+from pipelines.stability.recommendation import recommend
 from pipelines.stability.store import FORMAT, FitStore, read_study, write_study
 from pipelines.stability.subsets import Design, design
 from pipelines.stability.table import table
@@ -55,7 +55,7 @@ class Settings(execution.Settings):
     @classmethod
     def _on_a_disk(cls, run: Configuration) -> Configuration:
         if "://" in run.output.path:
-            raise conflict(f"found output.path {run.output.path}, expected a directory")
+            raise validation_error(f"found output.path {run.output.path}, expected a directory")
         return run
 
 
@@ -89,13 +89,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return execution.execute("stability", job, Settings, arguments)
 
 
-def _write(path: Path, study: Study, plan: Design, run: Configuration, opened: OpenInput) -> None:
+def _write(path: Path, study: Study, plan: Design, run: Configuration, opened: InputHandle) -> None:
     """Write down what was found, what it means, and where it comes from."""
-    verdict = judge(study, axes_of(run), run.model.criterion)
+    verdict = recommend(study, axes_of(run), run.model.criterion)
     facts = {
         **asdict(verdict),
         "criterion": run.model.criterion,
-        "configuration": resolved(run),
+        "configuration": dump_resolved(run),
         "fingerprint": opened.fingerprint,
         "input": opened.description,
         "versions": {"dgmm": dgmm.__version__},
@@ -117,9 +117,9 @@ def _shown(path: Path, run: Configuration) -> list[str]:
     return lines
 
 
-def _name(settings: Settings, opened: OpenInput) -> str:
+def _name(settings: Settings, opened: InputHandle) -> str:
     """The same for the same study of the same data, wherever it is computed."""
-    run = resolved(settings.run)
+    run = dump_resolved(settings.run)
     facts = {
         "format": FORMAT,
         "fingerprint": opened.fingerprint,

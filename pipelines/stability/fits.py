@@ -5,7 +5,7 @@ import logging
 import numpy as np
 
 from dgmm.errors import DataError
-from dgmm.run import Blocks, Configuration, FittedBlocks, OpenInput
+from dgmm.run import BlockFit, Blocks, Configuration, InputHandle
 from pipelines.execution import Observer
 from pipelines.stability.store import FitStore
 from pipelines.stability.subsets import Design
@@ -20,7 +20,7 @@ def axes_of(run: Configuration) -> Axes:
 
 
 def fit_subsets(
-    opened: OpenInput,
+    opened: InputHandle,
     run: Configuration,
     plan: Design,
     held_out_rows: int,
@@ -31,7 +31,7 @@ def fit_subsets(
 
     Parameters
     ----------
-    opened : OpenInput
+    opened : InputHandle
     run : Configuration
         Of the input.
     plan : Design
@@ -75,7 +75,7 @@ def _held_out(blocks: Blocks, plan: Design, n_rows: int, seed: int) -> Array:
     return rows
 
 
-def _of_subset(found: FittedBlocks, rows: Array, axes: Axes, criterion: str) -> FitOfSubset:
+def _of_subset(found: BlockFit, rows: Array, axes: Axes, criterion: str) -> FitOfSubset:
     """What is kept of a fit."""
     fit = FitOfSubset.empty(axes, len(rows))
     for result in found.sweep.results:

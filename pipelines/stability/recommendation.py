@@ -13,7 +13,7 @@ _SAME_AGREEMENT = 0.02  # of an adjusted Rand index
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Recommendation:
     """What the curve of a criterion over the number of components says.
 
     Attributes
@@ -103,11 +103,11 @@ class Curve:
         return self.counts[int(np.argmax(fall <= (1 - _SHARE_OF_THE_FALL) * fall[0]))]
 
 
-def judge(study: Study, axes: Axes, criterion: str) -> Verdict:
+def recommend(study: Study, axes: Axes, criterion: str) -> Recommendation:
     """What a study says of its candidates by a criterion of this name."""
     mean = mean_of(study.criterion)
     if np.isnan(mean).all():
-        return Verdict("", 0, 0, None, ("No candidate was sound in two subsets.",))
+        return Recommendation("", 0, 0, None, ("No candidate was sound in two subsets.",))
     kind, place = (int(i) for i in np.unravel_index(np.nanargmin(mean), mean.shape))
     curve = Curve(study.criterion[:, kind], axes.n_components, place)
     structure, trouble = axes.covariance_types[kind], curve.trouble()
@@ -116,7 +116,7 @@ def judge(study: Study, axes: Axes, criterion: str) -> Verdict:
         *_words(curve, structure, trouble, criterion.upper()),
         *_agreement(mean_of(study.agreement)[kind], curve, recommended or curve.least),
     )
-    return Verdict(structure, curve.least, curve.simplest, recommended, sentences)
+    return Recommendation(structure, curve.least, curve.simplest, recommended, sentences)
 
 
 def _words(curve: Curve, structure: str, trouble: str, name: str) -> Iterator[str]:

@@ -44,7 +44,7 @@ from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.structures import STRUCTURES
 from dgmm.run.clusters import open_cluster
 from dgmm.run.config.cluster_options import LocalCluster
-from dgmm.run.redaction import Concealment
+from dgmm.run.redaction import Redactor
 
 N_CENTRES = 12
 SWEEP = tuple(("full", k) for k in range(1, 21))
@@ -163,7 +163,7 @@ def on_cluster(
     kind = LocalCluster(workers=workers, threads_per_worker=1)
     dataset = Dataset.from_array(open_source(path).blocks)
     projection = memory.project(dataset, FitOptions(models), 1) if keeps else None
-    with open_cluster(kind, Concealment(), projection) as cluster:
+    with open_cluster(kind, Redactor(), projection) as cluster:
         return pass_seconds(dataset, models, cluster.execution)
 
 

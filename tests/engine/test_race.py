@@ -40,10 +40,10 @@ def test_the_choice_is_the_same_in_fewer_passes(sweeps):
 
 def test_those_that_are_given_up_are_behind_to_the_end(sweeps):
     whole, raced = sweeps
-    given_up = [r.candidate.n_components for r in raced.results if r.status is Status.BEHIND]
+    given_up = [r.candidate.n_components for r in raced.results if r.status is Status.STOPPED_EARLY]
     assert given_up
     for finished, result in zip(whole.results, raced.results, strict=True):
-        if result.status is Status.BEHIND:
+        if result.status is Status.STOPPED_EARLY:
             assert finished.status is Status.CONVERGED
             assert whole.best.bic < finished.bic <= result.bic
             assert result.trace == finished.trace[: len(result.trace)]
@@ -54,7 +54,7 @@ def test_the_likelihood_of_one_given_up_is_that_of_its_parameters(sweeps):
     raced = sweeps[1]
     rows = rows_of()
     for result in raced.results:
-        if result.status is Status.BEHIND:
+        if result.status is Status.STOPPED_EARLY:
             mixture, d = result.parameters, rows.shape[1]
             squares = np.stack(
                 [
@@ -87,7 +87,7 @@ def test_only_who_is_behind_by_more_than_its_hopes_is_given_up():
     leader = state(1, Status.CONVERGED, -2.0)
     near = state(2, Status.RUNNING, -2.01, (0.006, 0.003))
     far = state(3, Status.RUNNING, -2.01, (0.0002, 0.0001))
-    assert raced(leader, near, far) == [Status.CONVERGED, Status.RUNNING, Status.BEHIND]
+    assert raced(leader, near, far) == [Status.CONVERGED, Status.RUNNING, Status.STOPPED_EARLY]
 
 
 @pytest.mark.parametrize("status", [Status.RUNNING, Status.MAX_ITER, Status.DEGENERATE])
@@ -102,4 +102,4 @@ def test_nobody_is_given_up_before_it_has_hopes_or_where_nobody_races():
     assert raced(leader, replace(far, search=QuasiNewtonState()))[1] is Status.RUNNING
     assert raced(leader, far, finish_all=True)[1] is Status.RUNNING
     assert raced(leader, far, criterion="icl")[1] is Status.RUNNING
-    assert raced(leader, far, criterion="aic")[1] is Status.BEHIND
+    assert raced(leader, far, criterion="aic")[1] is Status.STOPPED_EARLY

@@ -21,7 +21,7 @@ from dgmm.errors import (
     StorageError,
     TemporaryError,
 )
-from dgmm.run.config.configuration import resolved
+from dgmm.run.config.configuration import dump_resolved
 from pipelines.execution import Observer, Outcome, Settings, execute
 
 CONFIG = """\
@@ -171,7 +171,7 @@ def test_what_variables_stand_for_is_used_and_never_told(job, tmp_path, capsys, 
     assert executed(job, tmp_path, CONFIG.replace("data.zarr", "'${DATA}/x.zarr'")) == 0
     (settings,) = job.seen
     assert settings.run.input.path == "s3cret-place/x.zarr"
-    assert resolved(settings.run)["input"]["path"] == "${DATA}/x.zarr"
+    assert dump_resolved(settings.run)["input"]["path"] == "${DATA}/x.zarr"
     assert capsys.readouterr().out == "read ${DATA}\n"
 
 

@@ -151,7 +151,7 @@ def test_data_that_are_still_being_written_are_for_later(capsys, monkeypatch):
             n_passes.append(event.index)
             deliver(len(n_passes) + 1)
 
-    monkeypatch.setattr("pipelines.execution.speaking", lambda *_: _Observed(upstream))
+    monkeypatch.setattr("pipelines.execution.console_logging", lambda *_: _Observed(upstream))
     assert main(["nightly.yaml"]) == 75
     assert "tonight.zarr changes while it is read. Run again when" in capsys.readouterr().err
     monkeypatch.undo()

@@ -11,7 +11,7 @@ from dgmm.errors import ConfigurationError
 from dgmm.run import write_lock
 from dgmm.run.input_handle import Blocks
 from pipelines.stability import main
-from pipelines.stability.recommendation import judge
+from pipelines.stability.recommendation import recommend
 from pipelines.stability.subsets import design
 from pipelines.stability.table import table
 from pipelines.stability.values import Axes, Study
@@ -51,7 +51,7 @@ def study(means, noise=0.01, n_subsets=12, agreement=0.9):
 
 
 def judged(means, counts, **how):
-    return judge(study(means, **how), Axes(("full",), counts), "bic")
+    return recommend(study(means, **how), Axes(("full",), counts), "bic")
 
 
 def test_a_clear_minimum_is_recommended():
@@ -69,7 +69,7 @@ def test_of_a_flat_bottom_the_smallest_is_recommended():
 def test_what_differs_between_subsets_and_not_between_k_does_not_blur_the_minimum():
     apart = study([5, 4, 3, 3.1], noise=0.01)
     assert apart.criterion.std(axis=0).min() > 0.5
-    assert judge(apart, Axes(("full",), (1, 2, 3, 4)), "bic").recommended == 3
+    assert recommend(apart, Axes(("full",), (1, 2, 3, 4)), "bic").recommended == 3
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_where_a_curve_bends_is_said_if_it_has_no_minimum():
 def test_fits_that_are_not_sound_do_not_count():
     values = study([5, 4, 3, 3.5, 1])
     values.criterion[:11, :, 4] = np.nan
-    assert judge(values, Axes(("full",), (1, 2, 3, 4, 5)), "bic").recommended == 3
+    assert recommend(values, Axes(("full",), (1, 2, 3, 4, 5)), "bic").recommended == 3
     values.criterion[:] = np.nan
-    nothing = judge(values, Axes(("full",), (1, 2, 3, 4, 5)), "bic")
+    nothing = recommend(values, Axes(("full",), (1, 2, 3, 4, 5)), "bic")
     assert nothing.sentences == ("No candidate was sound in two subsets.",)
     assert list(table(values, Axes(("full",), (1, 2, 3, 4, 5)), "bic")) == []
 

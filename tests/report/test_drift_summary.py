@@ -11,7 +11,7 @@ from dgmm.mixture.drift.decision import DriftStatus, DriftThresholds, assess_dri
 from dgmm.mixture.drift.duplicates import DuplicateRates
 from dgmm.mixture.drift.predictive_test import Estimate, HeldOutTest, compare_log_densities
 from dgmm.report import figure_style
-from dgmm.report.drift_summary import changes_of
+from dgmm.report.drift_summary import summarize_drift
 from dgmm.report.findings import findings_of
 from dgmm.report.page import render
 from tests.report.results import ATTRIBUTES, a_result, mixture
@@ -41,11 +41,11 @@ def coarse(monkeypatch):
 
 
 def test_a_run_without_a_predecessor_says_nothing_of_changes(tmp_path):
-    assert changes_of(a_result(tmp_path)) is None
+    assert summarize_drift(a_result(tmp_path)) is None
 
 
 def test_every_label_has_its_row(tmp_path):
-    found = changes_of(a_result(tmp_path, drift=drift(), attributes=STARTED))
+    found = summarize_drift(a_result(tmp_path, drift=drift(), attributes=STARTED))
     rows = found.components.rows
     assert [row[0] for row in rows] == ["2", "3", "4", "99"]
     assert rows[0][1:] == ("50.00%", "66.67%", "+16.67%", "0.000", "0", "")
@@ -61,7 +61,7 @@ def test_every_label_has_its_row(tmp_path):
 
 
 def test_many_components_are_cut(tmp_path):
-    found = changes_of(a_result(tmp_path, drift=drift(n_older=60)))
+    found = summarize_drift(a_result(tmp_path, drift=drift(n_older=60)))
     assert len(found.components.rows) == 40
     assert found.components.remark == "and 21 more"
 
@@ -75,7 +75,7 @@ def test_what_is_broken_is_a_grave_finding_and_what_changed_is_none(tmp_path):
     changed = replace(result, drift=drift(limits=unlimited))
     assert changed.drift.verdict is DriftStatus.CHANGED
     assert not any("last result" in finding.text for finding in findings_of(changed, None, None))
-    assert not changes_of(changed).is_grave
+    assert not summarize_drift(changed).is_grave
 
 
 @pytest.mark.usefixtures("coarse")

@@ -19,7 +19,7 @@ from dgmm.report import figure_style, publication, publish_report, write_report
 from dgmm.report import page as page_module
 from dgmm.report.maps import label_map
 from dgmm.report.page import render
-from dgmm.report.projection import view_of
+from dgmm.report.projection import project
 from dgmm.report.sample import sample_of
 from scripts.screenshot_report import outside
 from tests.report.results import ATTRIBUTES, a_result, fitted, mixture, record, rows_of, stored
@@ -150,7 +150,7 @@ def test_a_view_of_many_features_keeps_the_distances_that_matter(kind):
     covariances = np.broadcast_to(np.eye(d) if kind in ("full", "tied") else 1.0, shape)
     best = Parameters.from_covariances(kind, full.weights, full.means, np.array(covariances))
     sample = sample_of(record(rows_of(full)), best)
-    view = view_of(best, tuple("abcdefgh"), np.ones(d), sample)
+    view = project(best, tuple("abcdefgh"), np.ones(d), sample)
     assert view.is_projected
     assert view.names[0].startswith("PC 1 (")
     np.testing.assert_allclose(np.ptp(view.means[:, 0]), 5.0, rtol=1e-2)

@@ -17,7 +17,7 @@ from dgmm.io.results.result import open_result
 from dgmm.mixture.density import assign
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
-from dgmm.run.plan_summary import plan
+from dgmm.run.plan_summary import summarize_plan
 
 ALL = "labels, responsibilities, log_density"
 
@@ -153,7 +153,7 @@ def test_bad_data_leave_the_earlier_result_in_place(data, tmp_path):
 
 def test_a_plan_reads_metadata_only_and_says_what_a_run_does(data, finished, tmp_path):
     path, X, _ = data
-    found = plan(configuration(path, tmp_path / "out"))
+    found = summarize_plan(configuration(path, tmp_path / "out"))
     assert (found.n_rows, found.n_features) == X.shape
     assert found.n_partitions == -(-len(X) // found.partition_rows)
     assert found.n_models == 6
@@ -176,7 +176,7 @@ def test_a_plan_reads_metadata_only_and_says_what_a_run_does(data, finished, tmp
     ],
 )
 def test_a_plan_says_whether_blocks_stay_on_the_workers(data, tmp_path, cluster, kept):
-    found = plan(configuration(data[0], tmp_path / "out", cluster))
+    found = summarize_plan(configuration(data[0], tmp_path / "out", cluster))
     assert found.n_bytes_kept == (data[1].nbytes if kept else 0)
     assert ("MiB of blocks, read once, stay there" in "\n".join(found.lines())) is kept
 

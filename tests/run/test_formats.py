@@ -20,7 +20,7 @@ from dgmm.io.sources.source import open_source
 from dgmm.mixture.density import assign
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
-from dgmm.run.run_plan import prepare
+from dgmm.run.run_plan import plan_run
 from tests.engine.recording import SYNCHRONOUS
 
 N = 2_000
@@ -108,7 +108,7 @@ def test_labels_are_those_of_a_fit_in_memory(tmp_path, rows, weights, write, nam
         """
     )
     run(configuration)
-    options = prepare(configuration).options
+    options = plan_run(configuration).options
     held = da.from_array(rows, chunks=(N, 2))
     lent = da.from_array(weights, chunks=N) if named else None
     expected = fit(Dataset.from_array(held, lent), options, SYNCHRONOUS).sweep.best

@@ -14,7 +14,7 @@ from dgmm.io.results.result import open_result
 from dgmm.mixture.density import assign
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
-from dgmm.run.run_plan import prepare
+from dgmm.run.run_plan import plan_run
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 
 DIMS = ("time", "lat", "lon")
@@ -125,7 +125,7 @@ def test_layouts_and_orders_change_nothing(data, table, tmp_path, name, size, di
 
 
 def test_tasks_write_whole_chunks_that_fit_in_memory(data, tmp_path):
-    prepared = prepare(configuration(data / "x.zarr", tmp_path, size=16 * 63))
+    prepared = plan_run(configuration(data / "x.zarr", tmp_path, size=16 * 63))
     assert prepared.source.grid.block_shape == (1, 7, 9)
     assert prepared.chunk_shape == (1, 7, 9)
 
@@ -146,7 +146,7 @@ def test_names_that_results_use_are_refused_for_dimensions(tmp_path):
     dataset.to_netcdf(tmp_path / "x.nc", engine="scipy")
     dims = ("time", "component", "lon")
     with pytest.raises(ConfigurationError, match=r"dimension component .*Rename it"):
-        prepare(configuration(tmp_path / "x.nc", tmp_path / "out", dims=dims))
+        plan_run(configuration(tmp_path / "x.nc", tmp_path / "out", dims=dims))
 
 
 def test_an_image_is_a_grid_of_pixels(tmp_path):

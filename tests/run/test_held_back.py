@@ -18,7 +18,7 @@ from dgmm.io.results.result import open_result
 from dgmm.io.storage.lock import write_lock
 from dgmm.mixture.drift.decision import DriftStatus
 from dgmm.mixture.drift.duplicates import DuplicateRates
-from dgmm.run.config.configuration import loads, resolved
+from dgmm.run.config.configuration import dump_resolved, loads
 from dgmm.run.fit_run import run
 from dgmm.run.history import facts_of, lines_of, publish
 from tests.io.results.test_results import NAMES, a_sweep
@@ -263,7 +263,7 @@ def test_without_limits_a_change_is_a_change(begun):
 def test_the_command_ends_with_65_and_one_line(a_bad_night, tmp_path):
     folder, _, said = a_bad_night
     path = tmp_path / "run.yaml"
-    path.write_text(json.dumps(resolved(night(folder, 3))))
+    path.write_text(json.dumps(dump_resolved(night(folder, 3))))
     done = CliRunner().invoke(command, ["run", str(path), "--quiet"])
     assert done.exit_code == 65
     last = done.stderr.splitlines()[-1]
@@ -290,7 +290,8 @@ def test_a_bad_night_that_is_killed_is_held_back_with_the_same_bits(tmp_path, n_
     for output in ("clean", "killed"):
         run(night(tmp_path, 1, output=output))
     clean, killed = (
-        json.dumps(resolved(night(tmp_path, 2, output=output))) for output in ("clean", "killed")
+        json.dumps(dump_resolved(night(tmp_path, 2, output=output)))
+        for output in ("clean", "killed")
     )
     before = latest(tmp_path, "killed")
     exit_code, n_effects = attempt(clean)

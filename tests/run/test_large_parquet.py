@@ -14,7 +14,7 @@ import pytest
 from dgmm.io.results.result import open_result
 from dgmm.mixture.density import assign
 from dgmm.run.config.configuration import load
-from dgmm.run.run_plan import prepare
+from dgmm.run.run_plan import plan_run
 
 PEAK_MEMORY = Path(__file__).parents[2] / "scripts" / "peak_memory.py"
 N_FILES = 40
@@ -68,7 +68,7 @@ def test_a_large_table_is_assigned_within_the_projected_memory(folder):
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     peak = int(re.search(r"of the largest: (\d+)", done.stderr)[1]) << 20
-    assert peak < prepare(load(folder / "run.yaml")).projection.worker(1)
+    assert peak < plan_run(load(folder / "run.yaml")).projection.worker(1)
     result = open_result(folder / "out")
     assert result.assignments["labels"].shape == (N_FILES * FILE_ROWS,)
     for number in (0, N_FILES // 2, N_FILES - 1):

@@ -194,7 +194,7 @@ def test_in_an_mpi_job_one_process_goes_on(found, tmp_path, monkeypatch):
     def leave(cluster):
         raise SystemExit(cluster.kind)
 
-    monkeypatch.setattr("dgmm.run.score_run.take_part", leave)
+    monkeypatch.setattr("dgmm.run.score_run.enter_mpi", leave)
     result = open_result(found)
     configuration = configuration_for(
         result, "there.zarr", str(tmp_path / "scores"), ["cluster.kind=threads"]

@@ -12,9 +12,9 @@ from dgmm.io.results.output import list_runs
 from dgmm.mixture.candidate import Status
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
-from dgmm.run.plan_summary import plan
+from dgmm.run.plan_summary import summarize_plan
 from dgmm.run.score_run import configuration_for, score
-from dgmm.run.warm_start import starting_from
+from dgmm.run.warm_start import warm_start_of
 from tests.report.results import fitted, mixture, stored
 from tests.run.victim import Crash, crash_before, digest
 
@@ -91,7 +91,9 @@ def test_the_sweep_is_narrowed_around_the_last_choice(tmp_path):
     assert len(first.results) == 10
     again, _ = rows_of(1, [0, 1, 2], [1, 1, 1])
     configuration = night(tmp_path, 1, again, more)
-    assert plan(configuration).started_from == str(dgmm.open_result(tmp_path / "out").path)
+    assert summarize_plan(configuration).started_from == str(
+        dgmm.open_result(tmp_path / "out").path
+    )
     narrow = run(configuration).sweep
     kind = first.best.candidate.covariance_type
     names = [result.candidate.name for result in narrow.results]
@@ -104,9 +106,9 @@ def test_the_sweep_is_narrowed_around_the_last_choice(tmp_path):
 
 
 def test_what_was_given_up_is_no_start(tmp_path):
-    ended = (Status.CONVERGED, Status.BEHIND, Status.MAX_ITER)
+    ended = (Status.CONVERGED, Status.STOPPED_EARLY, Status.MAX_ITER)
     fits = [fitted(mixture(k), 8_000.0 + k, status) for k, status in enumerate(ended, start=2)]
-    starts = starting_from(stored(tmp_path, fits)).mixtures
+    starts = warm_start_of(stored(tmp_path, fits)).mixtures
     assert [start.n_components for start in starts] == [2, 4]
 
 

@@ -31,7 +31,7 @@ from dgmm.io.sources.source import open_source
 from dgmm.io.storage.atomic_writes import link_or_copy
 from dgmm.io.storage.location import absolute_location, output_path
 from dgmm.io.storage.zarr_arrays import zarr_store
-from dgmm.run.config.configuration import loads, resolved
+from dgmm.run.config.configuration import dump_resolved, loads
 from dgmm.run.fit_run import run
 from dgmm.run.score_run import configuration_for, score
 from tests.report.results import ATTRIBUTES, a_result
@@ -87,7 +87,7 @@ def test_a_run_from_and_to_a_store_has_the_bits_of_a_local_one(store, local):
 
 def test_commands_are_told_how_the_store_of_a_result_is_reached(s3, tmp_path):
     url, options = s3
-    stored = resolved(loads(configuration(f"{url}/x.zarr", f"{url}/out", options)))
+    stored = dump_resolved(loads(configuration(f"{url}/x.zarr", f"{url}/out", options)))
     attributes = {**ATTRIBUTES, "configuration": stored}
     labels = np.zeros(100, np.int16)
     result = a_result(output_path(f"{url}/out", options), attributes=attributes, labels=labels)

@@ -10,19 +10,19 @@ import numpy as np
 from sklearn.utils import check_array
 
 from dgmm.estimator.containers.container import (
-    Table,
-    computed,
+    RowContainer,
+    compute_rows,
     flat_weights,
-    in_blocks,
-    mapped,
-    uncopied,
+    from_array_nocopy,
+    map_rows,
+    to_blocks,
 )
-from dgmm.estimator.row_outputs import Quantity, Rows
+from dgmm.estimator.row_outputs import RowOutput, Rows
 from dgmm.mixture.parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NumpyTable(Table):
+class NumpyContainer(RowContainer):
     """Rows in memory, validated by scikit-learn.
 
     Attributes
@@ -42,14 +42,14 @@ class NumpyTable(Table):
 
     def rows(self) -> da.Array:
         """Blocks of about 2 MiB, whose number depends on the data alone."""
-        return in_blocks(self.values)
+        return to_blocks(self.values)
 
     def weights(self, sample_weight: Any) -> da.Array:
         """Weights as scikit-learn checks them: one number, or one for each row."""
         if isinstance(sample_weight, Real):
             return da.full(len(self.values), sample_weight, dtype=np.float64)
         weights = check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
-        return uncopied(weights, -1)
+        return from_array_nocopy(weights, -1)
 
     @property
     def heading_width(self) -> int:
@@ -57,19 +57,21 @@ class NumpyTable(Table):
         return self.values.shape[1]
 
     def totals(
-        self, mixture: Parameters, quantities: Sequence[Quantity]
+        self, mixture: Parameters, quantities: Sequence[RowOutput]
     ) -> tuple[list[float], int]:
         """The sums of quantities over all rows, and the number of rows."""
-        sums = [float(computed(self.values, mixture, quantity).sum()) for quantity in quantities]
+        sums = [
+            float(compute_rows(self.values, mixture, quantity).sum()) for quantity in quantities
+        ]
         return sums, len(self.values)
 
-    def evaluated(self, mixture: Parameters, quantity: Quantity) -> Rows:
+    def evaluated(self, mixture: Parameters, quantity: RowOutput) -> Rows:
         """An array, computed by threads where there is more than one block."""
-        return computed(self.values, mixture, quantity)
+        return compute_rows(self.values, mixture, quantity)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DaskTable(Table):
+class DaskContainer(RowContainer):
     """A Dask array of shape (n_rows, n_features), in any chunks."""
 
     array: da.Array
@@ -89,6 +91,6 @@ class DaskTable(Table):
         """Weights from an array of Dask or of anything else."""
         return flat_weights(sample_weight)
 
-    def evaluated(self, mixture: Parameters, quantity: Quantity) -> da.Array:
+    def evaluated(self, mixture: Parameters, quantity: RowOutput) -> da.Array:
         """A Dask array in the same blocks of rows."""
-        return mapped(self.array, mixture, quantity)
+        return map_rows(self.array, mixture, quantity)

@@ -10,14 +10,14 @@ import dask.array as da
 import numpy as np
 
 from dgmm.engine.dataset import Dataset
-from dgmm.estimator.row_outputs import Quantity, Rows, evaluate
+from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate
 from dgmm.mixture.parameters import Parameters
 
 _BLOCK_BYTES = 1 << 21
 _BLOCK_ROWS = (1 << 13, 1 << 17)
 
 
-class Table(ABC):
+class RowContainer(ABC):
     """Rows of features as a user holds them."""
 
     @property
@@ -39,7 +39,7 @@ class Table(ABC):
         """Weights in the order of :meth:`rows`, as an array of shape (n_rows,)."""
 
     @abstractmethod
-    def evaluated(self, mixture: Parameters, quantity: Quantity) -> Any:
+    def evaluated(self, mixture: Parameters, quantity: RowOutput) -> Any:
         """A quantity for every row, in the kind that the rows came in."""
 
     @property
@@ -48,11 +48,11 @@ class Table(ABC):
         return int(self.heading.shape[1])
 
     def totals(
-        self, mixture: Parameters, quantities: Sequence[Quantity]
+        self, mixture: Parameters, quantities: Sequence[RowOutput]
     ) -> tuple[list[float], int]:
         """The sums of quantities over all rows, which are read once, and the number of rows."""
         rows = self.rows()
-        sums = [mapped(rows, mixture, quantity).sum() for quantity in quantities]
+        sums = [map_rows(rows, mixture, quantity).sum() for quantity in quantities]
         return [float(total) for total in dask.compute(*sums)], len(rows)
 
     def dataset(self, sample_weight: Any = None) -> Dataset:
@@ -71,9 +71,9 @@ class Table(ABC):
         )
 
 
-def in_blocks(values: Rows) -> da.Array:
+def to_blocks(values: Rows) -> da.Array:
     """Rows in memory as blocks of about 2 MiB, whose number depends on the data alone."""
-    return uncopied(values, (_block_rows(values), -1))
+    return from_array_nocopy(values, (_block_rows(values), -1))
 
 
 def _block_rows(values: Rows) -> int:
@@ -81,15 +81,15 @@ def _block_rows(values: Rows) -> int:
     return int(np.clip(_BLOCK_BYTES // row_bytes, *_BLOCK_ROWS))
 
 
-def uncopied(values: Rows, chunks: Any) -> da.Array:
+def from_array_nocopy(values: Rows, chunks: Any) -> da.Array:
     """An array in memory as blocks that are views of it."""
     meta = np.empty((0,) * values.ndim, values.dtype)
     # Without name=False Dask would hash all values to name them.
-    return da.from_array(_Borrowed(values), chunks=chunks, name=False, meta=meta)
+    return da.from_array(_ArrayView(values), chunks=chunks, name=False, meta=meta)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Borrowed:
+class _ArrayView:
     """An array that can be sliced but not copied: ``from_array`` would copy what it can."""
 
     values: Rows
@@ -110,15 +110,15 @@ class _Borrowed:
         return self.values[places]
 
 
-def computed(values: Rows, mixture: Parameters, quantity: Quantity) -> Rows:
+def compute_rows(values: Rows, mixture: Parameters, quantity: RowOutput) -> Rows:
     """The quantity of every row in memory, by threads where there is more than one block."""
     if len(values) <= _block_rows(values):
         return evaluate(values, mixture, quantity)
-    blocks = mapped(in_blocks(values), mixture, quantity)
+    blocks = map_rows(to_blocks(values), mixture, quantity)
     return np.asarray(blocks.compute(scheduler="threads"))
 
 
-def mapped(array: da.Array, mixture: Parameters, quantity: Quantity) -> da.Array:
+def map_rows(array: da.Array, mixture: Parameters, quantity: RowOutput) -> da.Array:
     """The quantity of every row of blocks (..., n_features)."""
     if array.numblocks[-1] > 1:
         array = array.rechunk({array.ndim - 1: -1})

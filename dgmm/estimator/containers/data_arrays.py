@@ -9,13 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError
-from dgmm.estimator.containers.container import Table, computed, flat_weights, in_blocks, mapped
-from dgmm.estimator.row_outputs import Quantity
+from dgmm.estimator.containers.container import (
+    RowContainer,
+    compute_rows,
+    flat_weights,
+    map_rows,
+    to_blocks,
+)
+from dgmm.estimator.row_outputs import RowOutput
 from dgmm.mixture.parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class XarrayTable(Table):
+class XarrayContainer(RowContainer):
     """A DataArray: one dimension holds the features, all others together are the samples.
 
     Attributes
@@ -48,7 +54,7 @@ class XarrayTable(Table):
         """Cells as rows; those of a Dask array block after block, whatever the order of cells."""
         n_features = self.array.shape[-1]
         if not self.is_lazy:
-            return in_blocks(self.array.data.reshape(-1, n_features))
+            return to_blocks(self.array.data.reshape(-1, n_features))
         whole = self.array.data.rechunk({-1: -1})
         return da.reshape_blockwise(whole, (whole.size // n_features, n_features))
 
@@ -64,13 +70,13 @@ class XarrayTable(Table):
         weights = da.asarray(weights).rechunk(self.array.data.chunks[:-1])
         return da.reshape_blockwise(weights, (weights.size,))
 
-    def evaluated(self, mixture: Parameters, quantity: Quantity) -> Any:
+    def evaluated(self, mixture: Parameters, quantity: RowOutput) -> Any:
         """A DataArray with the coordinates and attributes of the cells; lazy if this one is."""
         data = self.array.data
         if self.is_lazy:
-            result = mapped(data, mixture, quantity)
+            result = map_rows(data, mixture, quantity)
         else:
-            flat = computed(data.reshape(-1, data.shape[-1]), mixture, quantity)
+            flat = compute_rows(data.reshape(-1, data.shape[-1]), mixture, quantity)
             result = flat.reshape(data.shape[:-1] + flat.shape[1:])
         cells = self.array.dims[:-1]
         coordinates = {

@@ -9,15 +9,15 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from dgmm.errors import DataError
-from dgmm.estimator.containers.arrays import DaskTable, NumpyTable
-from dgmm.estimator.containers.container import Table
-from dgmm.estimator.containers.data_arrays import XarrayTable
-from dgmm.estimator.containers.frames import DaskFrameTable, PandasTable
+from dgmm.estimator.containers.arrays import DaskContainer, NumpyContainer
+from dgmm.estimator.containers.container import RowContainer
+from dgmm.estimator.containers.data_arrays import XarrayContainer
+from dgmm.estimator.containers.frames import DaskFrameContainer, PandasContainer
 
 _NO_NUMBERS = "cSUTMmV"  # kinds of dtype: complex, bytes, text, times, structures
 
 
-def table_of(estimator: Any, X: Any, feature_dim: str | None, *, reset: bool) -> Table:
+def as_container(estimator: Any, X: Any, feature_dim: str | None, *, reset: bool) -> RowContainer:
     """The table for whatever a user gave, its features checked against those of the fit.
 
     Parameters
@@ -45,7 +45,7 @@ def table_of(estimator: Any, X: Any, feature_dim: str | None, *, reset: bool) ->
     )
     if values.dtype.itemsize > 8:  # long doubles
         values = values.astype(np.float64)
-    kind = PandasTable if _is_instance(X, "pandas", "DataFrame") else NumpyTable
+    kind = PandasContainer if _is_instance(X, "pandas", "DataFrame") else NumpyContainer
     return kind(values, X)
 
 
@@ -61,7 +61,7 @@ def _refuse_what_is_no_number(X: Any) -> None:
         raise DataError(message)
 
 
-def _lazy_table(X: Any, feature_dim: str | None) -> Table | None:
+def _lazy_table(X: Any, feature_dim: str | None) -> RowContainer | None:
     if isinstance(X, da.Array):
         if X.ndim != 2:
             message = (
@@ -69,11 +69,11 @@ def _lazy_table(X: Any, feature_dim: str | None) -> Table | None:
                 "features). Reshape your data, X.reshape(-1, 1) for a single feature."
             )
             raise DataError(message)
-        return DaskTable(X)
+        return DaskContainer(X)
     if _is_instance(X, "dask.dataframe", "DataFrame"):
-        return DaskFrameTable(X)
+        return DaskFrameContainer(X)
     if _is_instance(X, "xarray", "DataArray"):
-        return XarrayTable(_features_last(X, feature_dim))
+        return XarrayContainer(_features_last(X, feature_dim))
     return None
 
 

@@ -6,23 +6,23 @@ from typing import Any
 
 import dask.array as da
 
-from dgmm.estimator.containers.arrays import NumpyTable
-from dgmm.estimator.containers.container import Table, computed, flat_weights
-from dgmm.estimator.row_outputs import Quantity, Rows, evaluate
+from dgmm.estimator.containers.arrays import NumpyContainer
+from dgmm.estimator.containers.container import RowContainer, compute_rows, flat_weights
+from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate
 from dgmm.mixture.parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PandasTable(NumpyTable):
+class PandasContainer(NumpyContainer):
     """A data frame: results carry its index."""
 
-    def evaluated(self, mixture: Parameters, quantity: Quantity) -> Any:
+    def evaluated(self, mixture: Parameters, quantity: RowOutput) -> Any:
         """A series, or a frame with a column for each component."""
-        return _indexed(computed(self.values, mixture, quantity), self.heading.index, quantity)
+        return _indexed(compute_rows(self.values, mixture, quantity), self.heading.index, quantity)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DaskFrameTable(Table):
+class DaskFrameContainer(RowContainer):
     """A Dask data frame."""
 
     frame: Any
@@ -42,7 +42,7 @@ class DaskFrameTable(Table):
             return sample_weight.to_dask_array(lengths=True)
         return flat_weights(sample_weight)
 
-    def evaluated(self, mixture: Parameters, quantity: Quantity) -> Any:
+    def evaluated(self, mixture: Parameters, quantity: RowOutput) -> Any:
         """A lazy series or frame with the same index and partitions."""
         if quantity.has_components:
             meta: Any = dict.fromkeys(range(mixture.n_components), quantity.dtype)
@@ -51,11 +51,11 @@ class DaskFrameTable(Table):
         return self.frame.map_partitions(_evaluate_frame, mixture, quantity, meta=meta)
 
 
-def _evaluate_frame(frame: Any, mixture: Parameters, quantity: Quantity) -> Any:
+def _evaluate_frame(frame: Any, mixture: Parameters, quantity: RowOutput) -> Any:
     return _indexed(evaluate(frame.to_numpy(), mixture, quantity), frame.index, quantity)
 
 
-def _indexed(values: Rows, index: Any, quantity: Quantity) -> Any:
+def _indexed(values: Rows, index: Any, quantity: RowOutput) -> Any:
     pandas = sys.modules["pandas"]
     if quantity.has_components:
         return pandas.DataFrame(values, index)

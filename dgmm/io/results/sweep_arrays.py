@@ -14,7 +14,6 @@ from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.parameters import Parameters
 
 _INTEGERS = ("n_components", "start", "n_parameters", "n_iter")
-_STATUSES = tuple(status.value for status in Status)
 _FLOATS = ("log_likelihood", "bic", "aic", "icl")
 
 
@@ -133,14 +132,18 @@ def _parameter_dimensions(covariance_type: str) -> dict[str, tuple[str, ...]]:
 
 def _read_result(run: AnyPath, row: dict[str, Any]) -> FitResult:
     covariance_type, status = str(row["covariance_type"]), str(row["status"])
-    if covariance_type not in COVARIANCE_DIMENSIONS or status not in _STATUSES:
+    try:
+        found = Status(status)
+    except ValueError:
+        found = None
+    if covariance_type not in COVARIANCE_DIMENSIONS or found is None:
         raise OutputError(f"{run} has a candidate of type {covariance_type!r}, status {status!r}.")
     candidate = Candidate(covariance_type, int(row["n_components"]), int(row["start"]))
     group = run / "models" / candidate.name
     return FitResult(
         candidate=candidate,
         parameters=read_parameters(group, covariance_type),
-        status=Status(status),
+        status=found,
         trace=tuple(read_small(group / "trace").tolist()),
         n_iter=int(row["n_iter"]),
         n_parameters=int(row["n_parameters"]),

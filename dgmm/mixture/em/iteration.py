@@ -167,7 +167,7 @@ def stop_early(state: FitState) -> FitState:
     seen = state.search.visit
     if seen is None:
         raise ValueError("no pass has evaluated this state")
-    status = Status.BEHIND
+    status = Status.STOPPED_EARLY
     return replace(state, parameters=seen.parameters, n_iter=state.n_iter - 1, status=status)
 
 

@@ -14,27 +14,27 @@ import distributed
 from distributed.security import Security
 
 from dgmm.errors import ConfigurationError, TemporaryError
-from dgmm.run.clusters.security import to_join
+from dgmm.run.clusters.security import read_credentials
 from dgmm.run.clusters.waiting import wait_for_workers
 from dgmm.run.config.cluster_options import AddressCluster
 from dgmm.run.config.field_types import ADDRESS
 
 
 @contextmanager
-def joined(cluster: AddressCluster) -> Iterator[distributed.Client]:
+def address_client(cluster: AddressCluster) -> Iterator[distributed.Client]:
     """Join the cluster, and leave it running."""
     deadline = time.monotonic() + cluster.timeout
     address = _address(cluster, deadline)
     if re.match(ADDRESS, address) is None:
         raise ConfigurationError(f'found the address {address}, expected one as "tcp://host:8786"')
-    security = to_join(cluster, address)
-    with connected(address, security, cluster.timeout) as client:
+    security = read_credentials(cluster, address)
+    with scheduler_client(address, security, cluster.timeout) as client:
         wait_for_workers(client, 1, max(1.0, deadline - time.monotonic()))
         yield client
 
 
 @contextmanager
-def connected(
+def scheduler_client(
     address: str, security: Security | None, timeout: float
 ) -> Iterator[distributed.Client]:
     """A client of the scheduler at an address.

@@ -14,9 +14,9 @@ import distributed
 
 from dgmm.errors import ConfigurationError
 from dgmm.run.clusters.extras import require
-from dgmm.run.clusters.jobs import CHECK_EVERY, KeepSize, watched
-from dgmm.run.clusters.recovery import environment
-from dgmm.run.clusters.security import temporary_files
+from dgmm.run.clusters.jobs import CHECK_EVERY, MaintainSize, tracked_job
+from dgmm.run.clusters.recovery import dask_environment
+from dgmm.run.clusters.security import write_credentials
 from dgmm.run.clusters.waiting import AGAIN, wait_for_workers
 from dgmm.run.config.cluster_options import BatchCluster
 
@@ -58,7 +58,7 @@ _SYSTEMS = {
 
 
 @contextmanager
-def submitted(cluster: BatchCluster) -> Iterator[distributed.Client]:
+def batch_client(cluster: BatchCluster) -> Iterator[distributed.Client]:
     """Submit jobs, keep their number, and take them back at the end.
 
     Raises
@@ -75,13 +75,13 @@ def submitted(cluster: BatchCluster) -> Iterator[distributed.Client]:
     with ExitStack() as stack:
         arguments = _arguments(cluster)
         if not cluster.insecure:
-            secrets = temporary_files(cluster.kind, EXTRA, _shared_directory(cluster))
+            secrets = write_credentials(cluster.kind, EXTRA, _shared_directory(cluster))
             arguments["security"] = stack.enter_context(secrets)
         jobs = stack.enter_context(_created(system, getattr(jobqueue, system.cluster), arguments))
         client = stack.enter_context(distributed.Client(jobs, set_as_default=False))
         jobs.scale(jobs=cluster.jobs)
         jobs.adapt(
-            KeepSize, minimum_jobs=cluster.jobs, maximum_jobs=cluster.jobs, interval=CHECK_EVERY
+            MaintainSize, minimum_jobs=cluster.jobs, maximum_jobs=cluster.jobs, interval=CHECK_EVERY
         )
         wait_for_workers(
             client,
@@ -103,7 +103,7 @@ def _arguments(cluster: BatchCluster) -> dict[str, Any]:
                 f"found no {key} of a job, expected cluster.{key}, "
                 f"or {section}.{key} in Dask's configuration"
             )
-    exports = [f"export {name}={shlex.quote(text)}" for name, text in environment().items()]
+    exports = [f"export {name}={shlex.quote(text)}" for name, text in dask_environment().items()]
     prologue = cluster.prologue or dask.config.get(f"{section}.job-script-prologue")
     extra = dask.config.get(f"{section}.worker-extra-args")
     return {
@@ -131,7 +131,7 @@ def _created(system: _System, cluster_class: Any, arguments: dict[str, Any]) -> 
             "run where jobs can be submitted"
         )
     try:
-        jobs = cluster_class(job_cls=watched(cluster_class.job_cls), **arguments)
+        jobs = cluster_class(job_cls=tracked_job(cluster_class.job_cls), **arguments)
     except (ValueError, RuntimeError, OSError) as error:
         raise ConfigurationError(f"cannot prepare jobs for {system.name}: {error}") from error
     with jobs:

@@ -47,7 +47,7 @@ class Capacity:
         return limit is not None and projection.leaves_room(n_bytes, self.workers, threads, limit)
 
 
-def expected_capacity(cluster: Cluster) -> Capacity | None:
+def capacity_from_options(cluster: Cluster) -> Capacity | None:
     """What a cluster will have once it is open; None if only its scheduler can say."""
     match cluster:
         case LocalCluster():

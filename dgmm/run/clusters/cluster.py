@@ -13,8 +13,8 @@ from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.memory import Projection
 from dgmm.run.clusters import address, batch, gateway, kubernetes, local, mpi
 from dgmm.run.clusters.capacity import Capacity, of_processes, of_threads, of_workers
-from dgmm.run.clusters.log_redaction import discreet
-from dgmm.run.clusters.recovery import SETTINGS, lasting
+from dgmm.run.clusters.log_redaction import redact_worker_logs
+from dgmm.run.clusters.recovery import SETTINGS, reopen_when_lost
 from dgmm.run.config.cluster_options import (
     AddressCluster,
     Cluster,
@@ -25,7 +25,7 @@ from dgmm.run.config.cluster_options import (
     MpiCluster,
     ThreadsCluster,
 )
-from dgmm.run.redaction import NO_SECRETS, Concealment
+from dgmm.run.redaction import NO_SECRETS, Redactor
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +36,25 @@ class OpenCluster:
     capacity: Capacity
 
 
-def take_part(cluster: Cluster) -> None:
+def enter_mpi(cluster: Cluster) -> None:
     """Be the process that goes on with the run; in an MPI job, all others end within.
 
     To be called before anything else is done, as every process of such a job does it.
     """
     if isinstance(cluster, MpiCluster):
-        mpi.take_part(cluster)
+        mpi.enter_mpi(cluster)
 
 
 @contextmanager
 def open_cluster(
-    cluster: Cluster, conceal: Concealment = NO_SECRETS, projection: Projection | None = None
+    cluster: Cluster, conceal: Redactor = NO_SECRETS, projection: Projection | None = None
 ) -> Iterator[OpenCluster]:
     """Start or join a cluster for the length of a ``with``; nothing is left of it afterwards.
 
     Parameters
     ----------
     cluster : Cluster
-    conceal : Concealment, optional
+    conceal : Redactor, optional
         What its workers must not say in their logs.
     projection : Projection, optional
         Of a fit whose blocks stay on the workers if these have room beside it; without it none do.
@@ -78,28 +78,28 @@ def open_cluster(
         if projection is not None and cluster.keep_blocks:
             block_cache = BlockCache(lambda client, n: of_workers(client).has_room(projection, n))
         connect = partial(_connection, cluster, conceal)
-        with lasting(connect, cluster.progress_timeout, block_cache) as execution:
+        with reopen_when_lost(connect, cluster.progress_timeout, block_cache) as execution:
             yield OpenCluster(execution, of_workers(execution.client))
 
 
 @contextmanager
-def _connection(cluster: DistributedCluster, conceal: Concealment) -> Iterator[Client]:
+def _connection(cluster: DistributedCluster, conceal: Redactor) -> Iterator[Client]:
     is_shared = isinstance(cluster, AddressCluster)
-    with _client(cluster) as client, discreet(client, conceal, is_shared=is_shared):
+    with _client(cluster) as client, redact_worker_logs(client, conceal, is_shared=is_shared):
         yield client
 
 
 def _client(cluster: DistributedCluster) -> AbstractContextManager[Client]:
     match cluster:
         case LocalCluster():
-            return local.started(of_processes(cluster))
+            return local.local_client(of_processes(cluster))
         case AddressCluster():
-            return address.joined(cluster)
+            return address.address_client(cluster)
         case KubernetesCluster():
-            return kubernetes.deployed(cluster)
+            return kubernetes.kubernetes_client(cluster)
         case GatewayCluster():
-            return gateway.requested(cluster)
+            return gateway.gateway_client(cluster)
         case MpiCluster():
-            return mpi.joined(cluster)
+            return mpi.mpi_client(cluster)
         case _:
-            return batch.submitted(cluster)
+            return batch.batch_client(cluster)

@@ -19,7 +19,7 @@ _POLL = 0.5  # seconds
 
 
 @contextmanager
-def requested(cluster: GatewayCluster) -> Iterator[distributed.Client]:
+def gateway_client(cluster: GatewayCluster) -> Iterator[distributed.Client]:
     """Have the gateway start a cluster, and stop it at the end.
 
     Raises

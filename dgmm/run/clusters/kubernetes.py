@@ -9,7 +9,7 @@ import distributed
 
 from dgmm.errors import TemporaryError
 from dgmm.run.clusters.extras import require
-from dgmm.run.clusters.recovery import environment
+from dgmm.run.clusters.recovery import dask_environment
 from dgmm.run.clusters.waiting import AGAIN, wait_for_workers
 from dgmm.run.config.cluster_options import KubernetesCluster
 
@@ -18,7 +18,7 @@ _SCHEDULER_PORT, _DASHBOARD_PORT = 8786, 8787
 
 
 @contextmanager
-def deployed(cluster: KubernetesCluster) -> Iterator[distributed.Client]:
+def kubernetes_client(cluster: KubernetesCluster) -> Iterator[distributed.Client]:
     """Create a DaskCluster, and delete it at the end.
 
     Raises
@@ -75,7 +75,7 @@ def dask_cluster(cluster: KubernetesCluster, name: str) -> dict[str, Any]:
 
 
 def _container(cluster: KubernetesCluster, name: str, arguments: list[str]) -> dict[str, Any]:
-    variables = [{"name": key, "value": value} for key, value in environment().items()]
+    variables = [{"name": key, "value": value} for key, value in dask_environment().items()]
     return {"name": name, "image": cluster.image, "args": ["dask", *arguments], "env": variables}
 
 

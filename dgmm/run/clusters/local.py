@@ -16,7 +16,7 @@ START_TIMEOUT = 120.0  # seconds for the workers of this machine, importing Pyth
 
 
 @contextmanager
-def started(capacity: Capacity) -> Iterator[distributed.Client]:
+def local_client(capacity: Capacity) -> Iterator[distributed.Client]:
     """Start workers of this capacity, and stop them."""
     with (
         scratch_directory(gettempdir(), "dgmm-") as scratch,

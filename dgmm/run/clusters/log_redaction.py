@@ -8,22 +8,22 @@ from uuid import uuid4
 from distributed import Client
 from distributed.diagnostics.plugin import WorkerPlugin
 
-from dgmm.run.redaction import Concealment
+from dgmm.run.redaction import Redactor
 
 _SECONDS_TO_BEGIN = 30.0
 _SECONDS_TO_END = 2.0
 
 
-class Discretion(WorkerPlugin):
+class RedactLogs(WorkerPlugin):
     """Conceals what must not be seen in whatever a worker logs.
 
     Parameters
     ----------
-    conceal : Concealment
+    conceal : Redactor
         With the values themselves: a worker's environment need not be that of the command.
     """
 
-    def __init__(self, conceal: Concealment) -> None:
+    def __init__(self, conceal: Redactor) -> None:
         self._filter = _Filter(conceal)
         self._handlers: list[logging.Handler] = []
 
@@ -45,7 +45,7 @@ class Discretion(WorkerPlugin):
 class _Filter(logging.Filter):
     """Lets every record pass, without secrets."""
 
-    def __init__(self, conceal: Concealment) -> None:
+    def __init__(self, conceal: Redactor) -> None:
         super().__init__()
         self._conceal = conceal
 
@@ -58,7 +58,7 @@ class _Filter(logging.Filter):
 
 
 @contextmanager
-def discreet(client: Client, conceal: Concealment, *, is_shared: bool) -> Iterator[Client]:
+def redact_worker_logs(client: Client, conceal: Redactor, *, is_shared: bool) -> Iterator[Client]:
     """Let the workers of a cluster, those to come included, log no secrets for a ``with``.
 
     Those of a cluster that is shared with others are then told to log as before.
@@ -66,7 +66,7 @@ def discreet(client: Client, conceal: Concealment, *, is_shared: bool) -> Iterat
     name = f"dgmm-{uuid4().hex}"
     # The scheduler remembers it first. A worker that dies or stands still then shall stop nobody.
     with suppress(OSError):
-        plugin = Discretion(conceal)
+        plugin = RedactLogs(conceal)
         client.sync(client.register_plugin, plugin, name=name, callback_timeout=_SECONDS_TO_BEGIN)
     try:
         yield client

@@ -14,7 +14,7 @@ import distributed
 
 from dgmm.errors import ConfigurationError
 from dgmm.run.clusters import security
-from dgmm.run.clusters.address import connected
+from dgmm.run.clusters.address import scheduler_client
 from dgmm.run.clusters.extras import require
 from dgmm.run.clusters.recovery import SETTINGS
 from dgmm.run.clusters.waiting import wait_for_workers
@@ -26,7 +26,7 @@ _DRIVER = 1  # the rank that dask-mpi goes on in
 _FEWEST = 3  # scheduler, driver and one worker
 
 
-def take_part(cluster: MpiCluster) -> None:
+def enter_mpi(cluster: MpiCluster) -> None:
     """Return in the process that goes on with the run; the others end within.
 
     Raises
@@ -63,7 +63,7 @@ def take_part(cluster: MpiCluster) -> None:
             },
             comm=world,
         )
-    with joined(cluster):
+    with mpi_client(cluster):
         pass  # workers still on their way would miss that the scheduler ends, and wait for it
 
 
@@ -71,7 +71,7 @@ def _share_credentials(cluster: MpiCluster, world: Any) -> None:
     """Give all processes the credentials that the first one makes, by MPI's own ways."""
     texts = None
     if world.Get_rank() == 0:
-        texts = security.temporary(cluster.kind, EXTRA).get_tls_config_for_role("client")
+        texts = security.create_credentials(cluster.kind, EXTRA).get_tls_config_for_role("client")
     texts = world.bcast(texts, root=0)
     tls = "distributed.comm.tls"
     keys = {f"{tls}.{role}.{name}": texts[name] for role in _ROLES for name in ("cert", "key")}
@@ -79,10 +79,10 @@ def _share_credentials(cluster: MpiCluster, world: Any) -> None:
 
 
 @contextmanager
-def joined(cluster: MpiCluster) -> Iterator[distributed.Client]:
+def mpi_client(cluster: MpiCluster) -> Iterator[distributed.Client]:
     """Join the scheduler of this MPI job, with all of its workers."""
     world = require("mpi4py.MPI", cluster.kind, EXTRA).COMM_WORLD
     address = dask.config.get("scheduler-address")
-    with connected(address, None, cluster.timeout) as client:
+    with scheduler_client(address, None, cluster.timeout) as client:
         wait_for_workers(client, world.Get_size() - (_FEWEST - 1), cluster.timeout)
         yield client

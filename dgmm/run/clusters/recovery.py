@@ -28,7 +28,7 @@ SETTINGS: dict[str, object] = {
 
 
 @contextmanager
-def lasting(
+def reopen_when_lost(
     connect: Callable[[], AbstractContextManager[Client]],
     patience: float,
     block_cache: BlockCache | None = None,
@@ -56,7 +56,7 @@ def lasting(
         yield ClusterExecution(reopen(), patience, reopen, block_cache)
 
 
-def environment() -> dict[str, str]:
+def dask_environment() -> dict[str, str]:
     """Environment variables under which Dask starts with dgmm's settings.
 
     >>> environment()["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"]

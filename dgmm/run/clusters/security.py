@@ -14,7 +14,7 @@ from dgmm.run.config.cluster_options import AddressCluster, is_exposed
 _ROLES = ("scheduler", "worker", "client")
 
 
-def temporary(kind: str, extra: str) -> Security:
+def create_credentials(kind: str, extra: str) -> Security:
     """Credentials for one cluster, which nobody else has.
 
     Raises
@@ -27,7 +27,7 @@ def temporary(kind: str, extra: str) -> Security:
 
 
 @contextmanager
-def temporary_files(kind: str, extra: str, directory: str) -> Iterator[Security]:
+def write_credentials(kind: str, extra: str, directory: str) -> Iterator[Security]:
     """Credentials for one cluster in files that only this user may read, for a ``with``.
 
     Raises
@@ -37,7 +37,7 @@ def temporary_files(kind: str, extra: str, directory: str) -> Iterator[Security]
     MissingExtraError
         If the package that makes them is not installed.
     """
-    texts = temporary(kind, extra).get_tls_config_for_role("client")
+    texts = create_credentials(kind, extra).get_tls_config_for_role("client")
     with ExitStack() as stack:
         try:
             place = stack.enter_context(scratch_directory(directory, ".dgmm-"))
@@ -57,7 +57,7 @@ def temporary_files(kind: str, extra: str, directory: str) -> Iterator[Security]
         )
 
 
-def to_join(cluster: AddressCluster, address: str) -> Security | None:
+def read_credentials(cluster: AddressCluster, address: str) -> Security | None:
     """Credentials to join a cluster: from its keys, or from Dask's configuration.
 
     Raises

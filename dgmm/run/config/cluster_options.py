@@ -21,7 +21,7 @@ from dgmm.run.config.field_types import (
     Size,
     Url,
     Walltime,
-    conflict,
+    validation_error,
 )
 
 _INSECURE = "Whether to go without TLS where others may read and write along."
@@ -95,13 +95,13 @@ class AddressCluster(Section):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.address is not None and self.scheduler_file is not None:
-            raise conflict("found both address and scheduler_file, expected one of them")
+            raise validation_error("found both address and scheduler_file, expected one of them")
         if (self.tls_ca_file is None) != (self.tls_cert is None):
-            raise conflict("found one of tls_ca_file and tls_cert, expected both")
+            raise validation_error("found one of tls_ca_file and tls_cert, expected both")
         if self.tls_key is not None and self.tls_cert is None:
-            raise conflict("found tls_key without tls_cert, expected both")
+            raise validation_error("found tls_key without tls_cert, expected both")
         if self.address is not None and is_exposed(self.address) and not self.insecure:
-            raise conflict(
+            raise validation_error(
                 f"found {self.address}, where anyone on the way may read and write, "
                 'expected "tls://...", or insecure: true'
             )
@@ -150,7 +150,7 @@ class _BatchCluster(Section):
     def _shared(self) -> Self:
         if self.cores is not None and self.processes is not None and self.processes > self.cores:
             text = f"found {self.processes} processes in a job of {self.cores} cores"
-            raise conflict(f"{text}, expected at most one for each core")
+            raise validation_error(f"{text}, expected at most one for each core")
         return self
 
 
@@ -210,9 +210,9 @@ class KubernetesCluster(Section):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if (self.image is None) == (self.manifest is None):
-            raise conflict("expected one of image and manifest")
+            raise validation_error("expected one of image and manifest")
         if not self.insecure:
-            raise conflict(
+            raise validation_error(
                 "the pods of dask-kubernetes talk without TLS, expected insecure: true "
                 "where the network of the pods is guarded, or a DaskCluster with TLS "
                 "that is joined by its address"

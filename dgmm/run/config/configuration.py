@@ -11,20 +11,20 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from dgmm.run.config.cluster_options import Cluster, LocalCluster
 from dgmm.run.config.drift_section import DriftLimits
-from dgmm.run.config.environment import escaped
+from dgmm.run.config.environment import escape
 from dgmm.run.config.field_types import (
     Assignment,
     Count,
     Many,
     Section,
     Share,
-    conflict,
+    validation_error,
 )
 from dgmm.run.config.input_section import STORAGE_OPTIONS, Input
 from dgmm.run.config.model_section import Model, Prepare
 from dgmm.run.config.store_types import Location, StorageOptions
-from dgmm.run.config.validation import SectionT, checked, text_of
-from dgmm.run.redaction import Concealment, without_credentials
+from dgmm.run.config.validation import SectionT, read_text, validate
+from dgmm.run.redaction import Redactor, redact_credentials
 
 
 class Output(Section):
@@ -72,7 +72,7 @@ class Configuration(Section):
         default_factory=LocalCluster, description="What computes; local where no kind is named."
     )
     _written: dict[tuple[str | int, ...], object] = PrivateAttr(default_factory=dict)
-    _concealment: Concealment = PrivateAttr(default_factory=Concealment)
+    _concealment: Redactor = PrivateAttr(default_factory=Redactor)
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -81,14 +81,14 @@ class Configuration(Section):
         if kind != "threads" and "memory://" in (source[:9], target[:9]):
             text = f"found memory:// and cluster.kind {kind}, expected kind threads: only the "
             text += "process that keeps a memory:// store sees it"
-            raise conflict(text)
+            raise validation_error(text)
         if target == source or target.startswith(os.path.join(source, "")):
             text = f"found output.path in input.path ({source}), expected a place outside it"
-            raise conflict(text)
+            raise validation_error(text)
         return self
 
     @property
-    def concealment(self) -> Concealment:
+    def concealment(self) -> Redactor:
         """What makes texts about this run fit to be seen."""
         return self._concealment
 
@@ -143,11 +143,11 @@ def load_as(
     ...     run: Configuration
     ...     keep: int = 7
     """
-    return _loads_as(section, text_of(path), overrides, os.fspath(path))
+    return _loads_as(section, read_text(path), overrides, os.fspath(path))
 
 
 def _loads_as(section: type[SectionT], text: str, overrides: Sequence[str], name: str) -> SectionT:
-    found = checked(section, text, overrides, name)
+    found = validate(section, text, overrides, name)
     parts: dict[tuple[str, ...], object] = {(key,): value for key, value in found.section}
     for place, part in ((), found.section), *parts.items():
         if isinstance(part, Configuration):
@@ -164,15 +164,15 @@ def schema() -> dict[str, Any]:
     }
 
 
-def resolved(configuration: Configuration) -> dict[str, Any]:
+def dump_resolved(configuration: Configuration) -> dict[str, Any]:
     """Every key with its value, defaults included, as JSON can hold them, and as may be stored.
 
     Variables stand as they are written; user and password in a URL are left out.
     """
-    values = _each_text(configuration.model_dump(mode="json"), escaped)
+    values = _each_text(configuration.model_dump(mode="json"), escape)
     for path, written in configuration._written.items():
         values[path[0]][path[1]] = written
-    return _each_text(values, without_credentials)
+    return _each_text(values, redact_credentials)
 
 
 def _each_text(value: Any, change: Callable[[str], str]) -> Any:

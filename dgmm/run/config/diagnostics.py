@@ -31,7 +31,7 @@ _EXPECTED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class ConfigIssue:
     """One thing to put right.
 
     Attributes
@@ -49,7 +49,7 @@ class Mistake:
     place: str = ""
 
 
-def report(name: str, mistakes: Sequence[Mistake]) -> str:
+def describe_issues(name: str, mistakes: Sequence[ConfigIssue]) -> str:
     """All mistakes as the text of an error: one line, or one line each under a heading."""
     lines = [_sentence(mistake) for mistake in mistakes]
     if len(lines) == 1:
@@ -60,9 +60,9 @@ def report(name: str, mistakes: Sequence[Mistake]) -> str:
     return "\n  ".join([f"{name}: {len(lines)} mistakes", *listed])
 
 
-def mistakes_of(
+def from_validation_error(
     error: ValidationError, model: type[BaseModel], written: Callable[[KeyPath], object]
-) -> Iterator[Mistake]:
+) -> Iterator[ConfigIssue]:
     """What ``model`` found wrong, each with its path and value as the configuration has them.
 
     Parameters
@@ -78,16 +78,16 @@ def mistakes_of(
         path = _written(found)
         kind = detail["type"]
         if kind == "extra_forbidden":
-            yield Mistake(f"unknown key; {_remedy(found, keys)}", path)
+            yield ConfigIssue(f"unknown key; {_remedy(found, keys)}", path)
         elif kind == "missing":
-            yield Mistake("missing, expected a value", path)
+            yield ConfigIssue("missing, expected a value", path)
         elif kind == "union_tag_invalid":
             path, expected = (*path, "kind"), detail["ctx"]["expected_tags"]
-            yield Mistake(f"found {_shown(written(path))}, expected one of {expected}", path)
+            yield ConfigIssue(f"found {_shown(written(path))}, expected one of {expected}", path)
         elif kind == CONFLICT:
-            yield Mistake(detail["msg"], path)
+            yield ConfigIssue(detail["msg"], path)
         else:
-            yield Mistake(f"found {_shown(written(path))}, {_expected(detail)}", path)
+            yield ConfigIssue(f"found {_shown(written(path))}, {_expected(detail)}", path)
 
 
 def _expected(detail: ErrorDetails) -> str:
@@ -130,7 +130,7 @@ def _remedy(path: KeyPath, keys: Sequence[KeyPath]) -> str:
     return f"expected one of {', '.join(siblings)}"
 
 
-def _sentence(mistake: Mistake) -> str:
+def _sentence(mistake: ConfigIssue) -> str:
     return ": ".join(filter(None, (mistake.place, _dotted(mistake.path), mistake.text)))
 
 

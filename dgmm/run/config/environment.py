@@ -15,13 +15,13 @@ _REFERENCE = re.compile(
 )
 
 
-class Expanded(str):
+class EnvString(str):
     """Text that came out of the environment, wholly or in part: numbers may be meant by it."""
 
     __slots__ = ()
 
 
-class Expander:
+class EnvExpander:
     """Puts the values of variables in the place of their names.
 
     Parameters
@@ -64,7 +64,7 @@ class Expander:
         except ValueError as error:
             self.problems.append((path, str(error)))
             return text
-        return Expanded(value) if any(match["name"] for match in matches) else value
+        return EnvString(value) if any(match["name"] for match in matches) else value
 
     def _value(self, match: re.Match[str]) -> str:
         name, default = match["name"], match["default"]
@@ -83,7 +83,7 @@ class Expander:
         return value
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Text that expands to this.
 
     Examples

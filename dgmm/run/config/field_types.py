@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from dgmm.run.config.environment import Expanded
+from dgmm.run.config.environment import EnvString
 from dgmm.run.config.yaml import scalar
 
 CONFLICT = "conflict"  # the type of an error that names its keys and values itself
@@ -71,7 +71,7 @@ def _reread(value: object) -> object:
     """Text out of the environment as the YAML core schema reads it; anything else as it is."""
     if isinstance(value, list):
         return [_reread(item) for item in value]
-    if not isinstance(value, Expanded):
+    if not isinstance(value, EnvString):
         return value
     try:
         read = scalar(value)
@@ -200,6 +200,6 @@ Counts = Annotated[
 ]
 
 
-def conflict(text: str) -> PydanticCustomError:
+def validation_error(text: str) -> PydanticCustomError:
     """What a validator raises that says in its own words what was found and what was expected."""
     return PydanticCustomError(CONFLICT, "{text}", {"text": text})

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from dgmm.io.sources.selection import Selection, Weights
-from dgmm.run.config.field_types import Many, Path, Section, Size, conflict
+from dgmm.run.config.field_types import Many, Path, Section, Size, validation_error
 from dgmm.run.config.store_types import Location, StorageOptions
 
 STORAGE_OPTIONS = (
@@ -41,7 +41,7 @@ class WeightsInput(Section):
         if self.cell_area is not None and not self.variable is self.path is None:
             text = "found cell_area and a place, expected one of them"
         if text is not None:
-            raise conflict(text)
+            raise validation_error(text)
         return self
 
     def selected(self) -> Weights:
@@ -105,7 +105,7 @@ class Input(Section):
     def _named_once(self) -> Self:
         if self.variable is not None and self.variables is not None:
             text = "found variable and variables, expected one of them"
-            raise conflict(text)
+            raise validation_error(text)
         return self
 
     def selected(self) -> Selection:

@@ -13,7 +13,7 @@ from dgmm.run.config.field_types import (
     Many,
     Section,
     Start,
-    conflict,
+    validation_error,
 )
 from dgmm.run.config.store_types import Location
 
@@ -100,7 +100,7 @@ class Model(Section):
         n_candidates = len(self.covariance_type) * len(self.n_components)
         if n_candidates > MAX_CANDIDATES:
             text = f"found {n_candidates:,} candidates, expected at most {MAX_CANDIDATES:,}"
-            raise conflict(text)
+            raise validation_error(text)
         return self
 
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dgmm.run.config.diagnostics import Mistake
-from dgmm.run.config.environment import Expander
-from dgmm.run.config.yaml import MAX_DEPTH, KeyPath, Problem, named, read, read_mapping
+from dgmm.run.config.diagnostics import ConfigIssue
+from dgmm.run.config.environment import EnvExpander
+from dgmm.run.config.yaml import MAX_DEPTH, KeyPath, Problem, quote_name, read, read_mapping
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class RawConfig:
     """Values, how and where each is written, and what could not be read.
 
     Attributes
@@ -25,7 +25,7 @@ class Settings:
         Names of the environment variables whose values were used.
     places : mapping of path to str
         ``"line 3"`` or ``"--set"``.
-    mistakes : tuple of Mistake
+    mistakes : tuple of ConfigIssue
     is_readable : bool
         Whether ``values`` are what was written, so that judging them makes sense.
     """
@@ -35,7 +35,7 @@ class Settings:
     expanded: frozenset[KeyPath]
     variables: frozenset[str]
     places: Mapping[KeyPath, str]
-    mistakes: tuple[Mistake, ...]
+    mistakes: tuple[ConfigIssue, ...]
     is_readable: bool
 
     def place(self, path: KeyPath) -> str:
@@ -53,7 +53,9 @@ class Settings:
         return value
 
 
-def gather(text: str, overrides: Sequence[str], environment: Mapping[str, str]) -> Settings:
+def merge_overrides(
+    text: str, overrides: Sequence[str], environment: Mapping[str, str]
+) -> RawConfig:
     """Read a configuration, lay ``KEY=VALUE`` overrides over it, and expand variables.
 
     A key is dotted (``model.n_components``); a value is YAML; it replaces the whole value of its
@@ -62,29 +64,31 @@ def gather(text: str, overrides: Sequence[str], environment: Mapping[str, str]) 
     document = read_mapping(text)
     values = document.value if isinstance(document.value, dict) else {}
     places = {path: f"line {line}" for path, line in document.lines.items()}
-    mistakes = [Mistake(p.text, place=_line(p)) for p in document.problems]
+    mistakes = [ConfigIssue(p.text, place=_line(p)) for p in document.problems]
     is_readable = bool(values) or not mistakes
     for override in overrides:
         dotted, separator, written = override.partition("=")
         if not separator:
-            mistakes.append(Mistake(f"found {named(override)}, expected KEY=VALUE", place="--set"))
+            mistakes.append(
+                ConfigIssue(f"found {quote_name(override)}, expected KEY=VALUE", place="--set")
+            )
             continue
         path = tuple(dotted.split("."))
         if len(path) > MAX_DEPTH:
             text = f"found a key of {len(path)} levels, expected at most {MAX_DEPTH}"
-            mistakes.append(Mistake(text, place="--set"))
+            mistakes.append(ConfigIssue(text, place="--set"))
             continue
         new = read(written)
-        mistakes.extend(Mistake(problem.text, path, "--set") for problem in new.problems)
+        mistakes.extend(ConfigIssue(problem.text, path, "--set") for problem in new.problems)
         _replace(values, path, new.value)
         places = {key: place for key, place in places.items() if key[: len(path)] != path}
         for length in range(1, len(path)):
             places.setdefault(path[:length], "--set")
         places[path] = "--set"
-    expander = Expander(environment)
+    expander = EnvExpander(environment)
     expanded = {key: expander.expanded(value, (key,)) for key, value in values.items()}
-    mistakes += [Mistake(why, path, _place(places, path)) for path, why in expander.problems]
-    return Settings(
+    mistakes += [ConfigIssue(why, path, _place(places, path)) for path, why in expander.problems]
+    return RawConfig(
         values=expanded,
         written=values,
         expanded=frozenset(expander.paths),

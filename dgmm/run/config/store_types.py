@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from dgmm.errors import ConfigurationError
 from dgmm.io.storage.location import check_url
-from dgmm.run.config.field_types import Path, conflict
+from dgmm.run.config.field_types import Path, validation_error
 from dgmm.run.config.yaml import read
 
 _SECRET = re.compile("key|secret|token|passw|credential|connection_?string|sas|sign", re.I)
@@ -23,7 +23,7 @@ def _known_url(location: str) -> str:
     try:
         check_url(location)
     except ConfigurationError as error:
-        raise conflict(str(error)) from error
+        raise validation_error(str(error)) from error
     return location
 
 
@@ -38,7 +38,9 @@ def _plain_options(options: object) -> object:
             return options
         case float() if math.isfinite(options):
             return options
-    raise conflict("found a list or no number, expected keys with text, numbers, true or false")
+    raise validation_error(
+        "found a list or no number, expected keys with text, numbers, true or false"
+    )
 
 
 def _plain_keys(options: dict[Any, object]) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def _plain_keys(options: dict[Any, object]) -> dict[str, Any]:
 
 def _refuse_secret(name: str, value: object) -> None:
     if _SECRET.search(name) and (name, value) not in _NO_SECRETS:
-        raise conflict(
+        raise validation_error(
             f"found {name!r}, which may be a secret, expected none here: credentials come from the "
             "environment, such as AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS or "
             "AZURE_STORAGE_ACCOUNT_KEY, or from the provider's own files"
@@ -58,7 +60,7 @@ def _refuse_secret(name: str, value: object) -> None:
 
 def _mapping(options: object) -> dict[str, Any]:
     if not isinstance(options, dict):
-        raise conflict("expected keys with values, such as {endpoint_url: https://host}")
+        raise validation_error("expected keys with values, such as {endpoint_url: https://host}")
     return _plain_keys(options)
 
 
@@ -83,7 +85,7 @@ def options_of(text: str) -> dict[str, Any]:
     document = read(text)
     try:
         for problem in document.problems:
-            raise conflict(problem.text)
+            raise validation_error(problem.text)
         return _mapping(document.value)
     except PydanticCustomError as error:
         raise ConfigurationError(f"--storage-options: {error.message()}") from error

@@ -8,22 +8,22 @@ from typing import Generic, TypeVar
 from pydantic import ValidationError
 
 from dgmm.errors import ConfigurationError, UsageError
-from dgmm.run.config.diagnostics import Mistake, mistakes_of, report
+from dgmm.run.config.diagnostics import ConfigIssue, describe_issues, from_validation_error
 from dgmm.run.config.field_types import Section
-from dgmm.run.config.raw_config import Settings, gather
+from dgmm.run.config.raw_config import RawConfig, merge_overrides
 from dgmm.run.config.yaml import MAX_BYTES, KeyPath
-from dgmm.run.redaction import Concealment
+from dgmm.run.redaction import Redactor
 
 SectionT = TypeVar("SectionT", bound=Section)
 
 
 @dataclass(frozen=True, slots=True)
-class Checked(Generic[SectionT]):
+class ValidatedSection(Generic[SectionT]):
     """What a text says, how it is written, and what must not be shown of it."""
 
     section: SectionT
-    settings: Settings
-    concealment: Concealment
+    settings: RawConfig
+    concealment: Redactor
 
     def references(self, place: KeyPath) -> dict[KeyPath, object]:
         """What is written at and below ``place`` where variables stand for values.
@@ -35,7 +35,7 @@ class Checked(Generic[SectionT]):
         return {key: self.settings.shown((*place, *key)) for key in keys}
 
 
-def text_of(path: str | os.PathLike[str]) -> str:
+def read_text(path: str | os.PathLike[str]) -> str:
     """The text of a configuration file; what is too long is cut, for the reader to refuse.
 
     Raises
@@ -58,9 +58,9 @@ def text_of(path: str | os.PathLike[str]) -> str:
         return content.decode(errors="replace")
 
 
-def checked(
+def validate(
     model: type[SectionT], text: str, overrides: Sequence[str], name: str
-) -> Checked[SectionT]:
+) -> ValidatedSection[SectionT]:
     """What a text and the overrides over it say, if nothing is wrong with it.
 
     Parameters
@@ -79,23 +79,25 @@ def checked(
     ConfigurationError
         If anything is wrong; the message lists every mistake.
     """
-    settings = gather(text, overrides, os.environ)
-    concealment = Concealment.of(settings.variables, os.environ)
+    settings = merge_overrides(text, overrides, os.environ)
+    concealment = Redactor.of(settings.variables, os.environ)
     mistakes = list(settings.mistakes)
     if settings.is_readable:
         try:
             section = model.model_validate(settings.values)
         except ValidationError as error:
             known = {mistake.path[:2] for mistake in mistakes if mistake.path}
-            found = (_placed(m, settings) for m in mistakes_of(error, model, settings.shown))
+            found = (
+                _placed(m, settings) for m in from_validation_error(error, model, settings.shown)
+            )
             mistakes += [mistake for mistake in found if mistake.path[:2] not in known]
         else:
             if not mistakes:
-                return Checked(section, settings, concealment)
-    raise ConfigurationError(concealment(report(name, mistakes)))
+                return ValidatedSection(section, settings, concealment)
+    raise ConfigurationError(concealment(describe_issues(name, mistakes)))
 
 
-def _placed(mistake: Mistake, settings: Settings) -> Mistake:
+def _placed(mistake: ConfigIssue, settings: RawConfig) -> ConfigIssue:
     path = mistake.path
     if path and isinstance(path[-1], int) and path not in settings.places:
         path = path[:-1]  # the only item of a list that is written without brackets

@@ -181,14 +181,16 @@ class _Reader:
     def _refuse_references(self, event: Event) -> None:
         if isinstance(event, AliasEvent):
             self.report(
-                f"found the alias {named(f'*{event.anchor}')}, expected a value", event.start_mark
+                f"found the alias {quote_name(f'*{event.anchor}')}, expected a value",
+                event.start_mark,
             )
         elif event.anchor is not None:
             self.report(
-                f"found the anchor {named(f'&{event.anchor}')}, expected none", event.start_mark
+                f"found the anchor {quote_name(f'&{event.anchor}')}, expected none",
+                event.start_mark,
             )
         elif event.tag is not None:
-            self.report(f"found the tag {named(event.tag)}, expected none", event.start_mark)
+            self.report(f"found the tag {quote_name(event.tag)}, expected none", event.start_mark)
 
     def _scalar(self, event: Event) -> object:
         is_plain = event.implicit[0]
@@ -218,7 +220,7 @@ class _Reader:
                 self.lines.setdefault(here, _line(event.start_mark))
             else:
                 first = self.lines[here]
-                again = f"found the key {named(key)} again, after line {first}"
+                again = f"found the key {quote_name(key)} again, after line {first}"
                 self.report(again, event.start_mark)
             value = self._node(next(self._events), here)
             if is_new:
@@ -244,7 +246,7 @@ def _joined(text: str) -> str:
         return text
 
 
-def named(text: str) -> str:
+def quote_name(text: str) -> str:
     """A name out of a configuration as a message shows it: on one line, and short."""
     if _WORD.fullmatch(text):
         return text

@@ -54,7 +54,7 @@ def _remarks(sweep: Sweep) -> Iterator[str]:
         yield f"... and {len(sweep.results) - MAX_ROWS} more"
     found = {result.status for result in sweep.results}
     for status in Status:
-        if status in found and status not in (Status.CONVERGED, Status.BEHIND):
+        if status in found and status not in (Status.CONVERGED, Status.STOPPED_EARLY):
             yield f"{status.value}: {status.sentence}"
 
 

@@ -4,28 +4,30 @@ import traceback
 from dataclasses import dataclass
 
 from dgmm.errors import ConfigurationError, DgmmError
-from dgmm.run.console.logs import Style, failure
+from dgmm.run.console.logs import LogFormat, failure
 
 UNEXPECTED = 70
 INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class ExitMessage:
     """The last words of a program, for stderr, and its exit code."""
 
     text: str
     exit_code: int
 
 
-def ending(error: BaseException, style: Style, *, with_traceback: bool = False) -> Ending:
+def exit_message(
+    error: BaseException, style: LogFormat, *, with_traceback: bool = False
+) -> ExitMessage:
     """What a program that ``error`` ends says: one line; one a mistake for a configuration.
 
     Parameters
     ----------
     error : BaseException
         Of :mod:`dgmm.errors`, which know their exit codes; any other is unexpected (70).
-    style : Style
+    style : LogFormat
     with_traceback : bool, optional
         Whether it is told where the error was raised.
 
@@ -52,7 +54,7 @@ def ending(error: BaseException, style: Style, *, with_traceback: bool = False) 
     if with_traceback:
         facts["traceback"] = "".join(traceback.format_exception(error))
         before = "" if style.as_json else style.conceal(f"{facts['traceback']}\n")
-    return Ending(before + failure(style, printable(message), facts), exit_code)
+    return ExitMessage(before + failure(style, printable(message), facts), exit_code)
 
 
 def printable(message: str) -> str:

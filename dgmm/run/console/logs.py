@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from dgmm.engine.events import READ_ALL_ROWS, BlocksDone, Event, PassFinished, PassStarted
-from dgmm.run.redaction import Concealment
+from dgmm.run.redaction import Redactor
 
 if TYPE_CHECKING:  # it brings NumPy along, which a message does not need
     from dgmm.mixture.fit_result import Sweep
@@ -25,18 +25,18 @@ _TEXT = "%(asctime)s %(levelname)s %(message)s"
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class LogFormat:
     """How messages are written.
 
     Attributes
     ----------
     as_json : bool
         One JSON object a line, in place of text.
-    conceal : Concealment
+    conceal : Redactor
     """
 
     as_json: bool = False
-    conceal: Concealment = field(default_factory=Concealment)
+    conceal: Redactor = field(default_factory=Redactor)
 
     def formatter(self, text: str = _TEXT) -> logging.Formatter:
         """What makes a line of a record; ``text`` is the form of a line for people."""
@@ -44,7 +44,7 @@ class Style:
 
 
 class _Text(logging.Formatter):
-    def __init__(self, form: str, conceal: Concealment) -> None:
+    def __init__(self, form: str, conceal: Redactor) -> None:
         super().__init__(form)
         self._conceal = conceal
 
@@ -53,7 +53,7 @@ class _Text(logging.Formatter):
 
 
 class _Json(logging.Formatter):
-    def __init__(self, conceal: Concealment) -> None:
+    def __init__(self, conceal: Redactor) -> None:
         super().__init__()
         self._conceal = conceal
 
@@ -87,13 +87,13 @@ class _Json(logging.Formatter):
 
 
 @contextmanager
-def logging_to_stderr(console: Console, style: Style, level: int) -> Iterator[None]:
+def log_to_stderr(console: Console, style: LogFormat, level: int) -> Iterator[None]:
     """Write what dgmm and others log, and warnings, to stderr; around the live line if any.
 
     Parameters
     ----------
     console : rich.console.Console
-    style : Style
+    style : LogFormat
     level : int
         The least that dgmm's own messages must have; others' keep theirs.
     """
@@ -116,7 +116,7 @@ def logging_to_stderr(console: Console, style: Style, level: int) -> Iterator[No
         yield
 
 
-def write_in(style: Style) -> None:
+def write_in(style: LogFormat) -> None:
     """Write whatever this process logs in this style, until it ends."""
     handler = logging.StreamHandler(sys.stderr)
     logging.getLogger().addHandler(handler)
@@ -131,7 +131,7 @@ def _handlers_of_libraries() -> list[logging.Handler]:
     return [handler for other in known for handler in other.handlers]
 
 
-def failure(style: Style, message: str, facts: Mapping[str, object]) -> str:
+def failure(style: LogFormat, message: str, facts: Mapping[str, object]) -> str:
     """The line with which a command ends that did not succeed; ``facts`` are for machines."""
     record = logging.makeLogRecord(
         {
@@ -145,7 +145,7 @@ def failure(style: Style, message: str, facts: Mapping[str, object]) -> str:
     return style.formatter("dgmm: %(message)s").format(record)
 
 
-class Records:
+class JsonObserver:
     """An observer that logs stages, passes and the end as records with fields.
 
     Passes over the sample, which take milliseconds, are for those who look for a fault.

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from dgmm.engine.events import Observer, ignore
-from dgmm.run.console.logs import Records, Style, logging_to_stderr
+from dgmm.run.console.logs import JsonObserver, LogFormat, log_to_stderr
 from dgmm.run.console.progress import watch
-from dgmm.run.console.worker_setup import workers_write_in
+from dgmm.run.console.worker_setup import worker_log_format
 
 
 @contextmanager
-def speaking(style: Style, level: int = logging.INFO) -> Iterator[Observer]:
+def console_logging(style: LogFormat, level: int = logging.INFO) -> Iterator[Observer]:
     """Write logs to stderr, and give whoever computes an observer that tells of its passes.
 
     Passes are shown as a live line on a terminal, logged as a line or a JSON record elsewhere, and
@@ -21,7 +21,7 @@ def speaking(style: Style, level: int = logging.INFO) -> Iterator[Observer]:
 
     Parameters
     ----------
-    style : Style
+    style : LogFormat
     level : int, optional
         The least that dgmm's own messages must have.
 
@@ -31,9 +31,9 @@ def speaking(style: Style, level: int = logging.INFO) -> Iterator[Observer]:
         For :func:`dgmm.run.run` and :func:`dgmm.run.score`.
     """
     console = Console(stderr=True)
-    with logging_to_stderr(console, style, level), workers_write_in(style):
+    with log_to_stderr(console, style, level), worker_log_format(style):
         if style.as_json:
-            yield Records()
+            yield JsonObserver()
         elif level > logging.INFO:
             yield ignore
         else:

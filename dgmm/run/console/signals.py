@@ -16,12 +16,12 @@ _SECONDS_FOR_WORKERS = 4.0
 _SECONDS_FOR_ALL = 8.5
 
 
-class Stopped(KeyboardInterrupt):
+class ShutdownRequested(KeyboardInterrupt):
     """A signal asked for the end; no library takes it for a failure of its own."""
 
 
 @contextmanager
-def stoppable(remedy: str = "the same command again goes on from here") -> Iterator[None]:
+def graceful_shutdown(remedy: str = "the same command again goes on from here") -> Iterator[None]:
     """Leave a ``with`` through every ``finally`` when a signal comes; a second changes nothing.
 
     What takes too long to close, as a task in the middle of a block, is ended by force.
@@ -67,7 +67,7 @@ class _Ending:
         for each in _SIGNALS:  # ignored and not handled: the interpreter drops handlers as it ends
             signal.signal(each, signal.SIG_IGN)
         threading.Thread(target=self._insist, daemon=True).start()
-        raise Stopped
+        raise ShutdownRequested
 
     def _insist(self) -> None:
         import psutil  # here, so that the command answers at once

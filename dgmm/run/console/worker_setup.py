@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager
 
 import dask
 
-from dgmm.run.console.logs import Style, write_in
+from dgmm.run.console.logs import LogFormat, write_in
 
 _AS_JSON = "dgmm.log-as-json"  # a key of Dask's configuration, which a nanny hands to its worker
 
 
-def workers_write_in(style: Style) -> AbstractContextManager[object]:
+def worker_log_format(style: LogFormat) -> AbstractContextManager[object]:
     """Let workers that are started inside the ``with`` log as text or as JSON, like the command.
 
     What they must not say they are told by :mod:`dgmm.run.clusters.log_redaction`.
@@ -24,4 +24,4 @@ def dask_setup(worker: object) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     as_json = dask.config.get(_AS_JSON, None)
     if as_json is not None:
-        write_in(Style(as_json))
+        write_in(LogFormat(as_json))

@@ -9,7 +9,7 @@ from dgmm.errors import ConfigurationError, DataError, InputNotFoundError
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
 from dgmm.run.config.configuration import loads
-from dgmm.run.run_plan import prepare
+from dgmm.run.run_plan import plan_run
 from tests.engine.recording import SYNCHRONOUS
 
 N = 60
@@ -126,7 +126,7 @@ def test_a_run_has_the_weights_that_its_configuration_names(
     model: {{n_components: 2}}
     output: {{path: {tmp_path / "out"}}}
     """
-    dataset = prepare(loads(text)).dataset
+    dataset = plan_run(loads(text)).dataset
     assert dataset.feature_names == ("green", "red")
     options = FitOptions((("full", 1),), n_init=1)
     best = fit(dataset, options, SYNCHRONOUS).sweep.best

@@ -12,7 +12,7 @@ import pytest
 
 from dgmm.engine.execution import ClusterExecution
 from dgmm.errors import ConfigurationError, MissingExtraError, TemporaryError
-from dgmm.run.clusters import Capacity, batch, expected_capacity, jobs, open_cluster
+from dgmm.run.clusters import Capacity, batch, capacity_from_options, jobs, open_cluster
 from dgmm.run.config.cluster_options import BatchCluster
 from dgmm.run.config.configuration import loads
 from tests.run.clusters.fake_batch import FakeBatch
@@ -48,8 +48,10 @@ def refusal(text: str) -> str:
 
 
 def test_capacity_is_known_where_the_configuration_says_it_all() -> None:
-    assert expected_capacity(cluster_of(f"kind: pbs, jobs: 3, {SIZE}")) == Capacity(6, 1, GIB // 2)
-    assert expected_capacity(cluster_of("kind: pbs, cores: 2, memory: 1GiB")) is None
+    assert capacity_from_options(cluster_of(f"kind: pbs, jobs: 3, {SIZE}")) == Capacity(
+        6, 1, GIB // 2
+    )
+    assert capacity_from_options(cluster_of("kind: pbs, cores: 2, memory: 1GiB")) is None
 
 
 HEADS = {

@@ -15,7 +15,14 @@ from distributed.security import Security
 
 from dgmm.engine.execution import ClusterExecution, LocalExecution
 from dgmm.errors import ConfigurationError, MissingExtraError, TemporaryError
-from dgmm.run.clusters import Capacity, capacity, expected_capacity, local, open_cluster, take_part
+from dgmm.run.clusters import (
+    Capacity,
+    capacity,
+    capacity_from_options,
+    enter_mpi,
+    local,
+    open_cluster,
+)
 from dgmm.run.config.cluster_options import AddressCluster, Cluster, LocalCluster, ThreadsCluster
 from dgmm.run.config.configuration import loads
 
@@ -45,7 +52,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_capacity_is_known_before_anything_starts(
     cluster: LocalCluster | ThreadsCluster | AddressCluster, capacity: Capacity | None
 ) -> None:
-    assert expected_capacity(cluster) == capacity
+    assert capacity_from_options(cluster) == capacity
 
 
 def test_threads_are_of_this_process() -> None:
@@ -278,7 +285,7 @@ def test_a_scheduler_where_others_listen_is_not_joined(tmp_path: Path) -> None:
 
 def started(cluster: Cluster) -> None:
     """Do with a cluster what a run does."""
-    take_part(cluster)
+    enter_mpi(cluster)
     with open_cluster(cluster):
         pass
 

@@ -9,13 +9,13 @@ import psutil
 import pytest
 
 from dgmm.run.clusters import open_cluster
-from dgmm.run.clusters.log_redaction import Discretion
+from dgmm.run.clusters.log_redaction import RedactLogs
 from dgmm.run.config.cluster_options import AddressCluster
-from dgmm.run.redaction import NO_SECRETS, Concealment
+from dgmm.run.redaction import NO_SECRETS, Redactor
 from tests.run.clusters.faults import sum_of_names
 
 SECRET = "correct horse's battery staple"
-CONCEALED = Concealment.of(["KEY"], {"KEY": SECRET})
+CONCEALED = Redactor.of(["KEY"], {"KEY": SECRET})
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def fail(logger):
 
 def test_a_worker_is_discreet_until_it_is_left(log):
     logger, said = log
-    first, second = Discretion(CONCEALED), Discretion(NO_SECRETS)
+    first, second = RedactLogs(CONCEALED), RedactLogs(NO_SECRETS)
     for plugin in (first, second):
         plugin.setup(None)
     second.teardown(None)

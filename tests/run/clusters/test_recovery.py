@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from dgmm.run.clusters.recovery import lasting
+from dgmm.run.clusters.recovery import reopen_when_lost
 
 
 class Cluster:
@@ -24,7 +24,7 @@ class Cluster:
 
 def test_a_cluster_is_left_before_the_next_is_opened():
     cluster = Cluster(breaks=False)
-    with lasting(cluster.connect, 5.0) as execution:
+    with reopen_when_lost(cluster.connect, 5.0) as execution:
         assert (execution.client, execution.patience) == (0, 5.0)
         assert execution.reopen() == 1
         assert cluster.told == ["opened", "left", "opened"]
@@ -33,7 +33,7 @@ def test_a_cluster_is_left_before_the_next_is_opened():
 
 def test_a_lost_cluster_that_cannot_be_closed_is_left_behind(caplog):
     cluster = Cluster(breaks=True)
-    with lasting(cluster.connect, 5.0) as execution:
+    with reopen_when_lost(cluster.connect, 5.0) as execution:
         assert execution.reopen() == 1
     assert "could not be closed: TimeoutError('a nanny does not answer')" in caplog.text
     assert cluster.told == ["opened", "left", "opened", "left"]

@@ -13,7 +13,7 @@ import pytest
 
 from dgmm.run.clusters import open_cluster, scratch
 from dgmm.run.clusters.scratch import scratch_directory
-from dgmm.run.clusters.security import temporary_files
+from dgmm.run.clusters.security import write_credentials
 from dgmm.run.config.cluster_options import LocalCluster
 
 HOLD = """
@@ -104,7 +104,7 @@ def test_clusters_clean_up_after_killed_drivers(tmp_path, monkeypatch):
         with held_elsewhere(tmp_path, prefix):
             pass
     assert len(list(tmp_path.iterdir())) == 4
-    with temporary_files("slurm", "jobqueue", str(tmp_path)):
+    with write_credentials("slurm", "jobqueue", str(tmp_path)):
         assert len(list(tmp_path.glob(".dgmm-*"))) == 2
     with open_cluster(LocalCluster(workers=1, memory_limit=2**29)):
         assert len(list(tmp_path.iterdir())) == 2

@@ -20,9 +20,9 @@ from dgmm.run.config.configuration import (
     Model,
     Output,
     Prepare,
+    dump_resolved,
     load,
     loads,
-    resolved,
     schema,
 )
 from dgmm.run.config.drift_section import DriftLimits
@@ -421,7 +421,7 @@ def test_a_limit_that_is_null_is_none() -> None:
 
 def test_what_is_resolved_is_json_and_reads_back() -> None:
     configuration = changed("model.n_components=1:3", "cluster={kind: address}")
-    assert loads(json.dumps(resolved(configuration))) == configuration
+    assert loads(json.dumps(dump_resolved(configuration))) == configuration
 
 
 def test_the_schema_says_what_the_reader_does() -> None:
@@ -458,7 +458,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=5,
 )
-FULL = resolved(loads(MINIMAL))
+FULL = dump_resolved(loads(MINIMAL))
 KEYS = [(section, key) for section, keys in FULL.items() for key in keys]
 
 
@@ -478,7 +478,7 @@ def test_a_configuration_with_any_values_is_accepted_or_refused(
         configuration = loads(json.dumps(values))
     except ConfigurationError:
         return
-    assert loads(json.dumps(resolved(configuration))) == configuration
+    assert loads(json.dumps(dump_resolved(configuration))) == configuration
 
 
 @given(st.lists(st.tuples(st.integers(0, 200), st.sampled_from(list("{}[]:,-? \n'\"x1&*!")))))

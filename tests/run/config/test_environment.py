@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgmm.errors import ConfigurationError
-from dgmm.run.config.configuration import Configuration, Input, Output, loads, resolved
-from dgmm.run.config.environment import Expanded, Expander, escaped
+from dgmm.run.config.configuration import Configuration, Input, Output, dump_resolved, loads
+from dgmm.run.config.environment import EnvExpander, EnvString, escape
 from dgmm.run.config.yaml import MAX_DEPTH
 from dgmm.run.identity import identity
-from dgmm.run.redaction import Concealment
+from dgmm.run.redaction import Redactor
 
 MINIMAL = "input: {path: data.zarr}\noutput: {path: results}\n"
 SECRET = "correct horse battery staple"
@@ -127,7 +127,7 @@ def test_what_is_resolved_is_what_was_written():
         "cluster": {"kind": "threads", "threads": "${FOUR}"},
     }
     configuration = loads(json.dumps(written))
-    stored = resolved(configuration)
+    stored = dump_resolved(configuration)
     for section, keys in written.items():
         assert stored[section].items() >= keys.items()
     assert loads(json.dumps(stored)) == configuration
@@ -136,12 +136,12 @@ def test_what_is_resolved_is_what_was_written():
 
 def test_what_is_resolved_reads_back_where_python_wrote_dollars():
     configuration = Configuration(input=Input(path="a$$b${c}$"), output=Output(path="${X"))
-    assert loads(json.dumps(resolved(configuration))).input == configuration.input
+    assert loads(json.dumps(dump_resolved(configuration))).input == configuration.input
 
 
 @given(st.text(alphabet="a${}:-$"))
 def test_escaped_text_expands_to_itself(text):
-    assert Expander({}).expanded(escaped(text)) == text
+    assert EnvExpander({}).expanded(escape(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_runs_are_told_apart_by_what_variables_stand_for(monkeypatch):
     "value", [SECRET, 'with "quotes"', "it's quoted", "two\nlines", "back\\slash", "héhé 日本"]
 )
 def test_a_concealed_value_is_told_by_its_name(value):
-    conceal = Concealment.of(["A"], {"A": value})
+    conceal = Redactor.of(["A"], {"A": value})
     for spelled in (value, repr(value), json.dumps(value), " ".join(value.split())):
         told = conceal(f"found {spelled} here")
         assert re.fullmatch(r"found ['\"]?\$\{A\}['\"]? here", told)
@@ -180,12 +180,12 @@ def test_a_concealed_value_is_told_by_its_name(value):
 
 
 def test_longer_values_are_concealed_before_what_they_contain():
-    conceal = Concealment.of(["A", "B"], {"A": "secret", "B": "secret-and-more"})
+    conceal = Redactor.of(["A", "B"], {"A": "secret", "B": "secret-and-more"})
     assert conceal("secret-and-more, secret") == "${B}, ${A}"
 
 
 def test_common_words_are_not_concealed():
-    assert Concealment.of(["A", "B"], {"A": "data"})("no data") == "no data"
+    assert Redactor.of(["A", "B"], {"A": "data"})("no data") == "no data"
 
 
 def test_a_key_of_many_levels_is_refused():
@@ -196,9 +196,9 @@ def test_a_key_of_many_levels_is_refused():
 
 
 def test_only_what_variables_gave_is_expanded():
-    expander = Expander({"A": "1"})
+    expander = EnvExpander({"A": "1"})
     values = expander.expanded({"a": ["${A}", "$$", "b", 3]})
     assert values == {"a": ["1", "$", "b", 3]}
-    assert [type(value) for value in values["a"]] == [Expanded, str, str, int]
+    assert [type(value) for value in values["a"]] == [EnvString, str, str, int]
     assert expander.paths == {("a", 0), ("a", 1)}
     assert expander.names == {"A"}

@@ -11,13 +11,13 @@ import pytest
 from rich.console import Console
 
 from dgmm.engine.events import BlocksDone, PassFinished, PassStarted
-from dgmm.run.console.logs import Records, Style, failure, logging_to_stderr
-from dgmm.run.redaction import Concealment
+from dgmm.run.console.logs import JsonObserver, LogFormat, failure, log_to_stderr
+from dgmm.run.redaction import Redactor
 from tests.run.sweeps import sweep
 
 SECRET = "correct horse battery staple"
-CONCEALED = Concealment.of(["KEY"], {"KEY": SECRET})
-JSON, TEXT = Style(True, CONCEALED), Style(False, CONCEALED)
+CONCEALED = Redactor.of(["KEY"], {"KEY": SECRET})
+JSON, TEXT = LogFormat(True, CONCEALED), LogFormat(False, CONCEALED)
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def own_handler(name):
 
 
 def logged(capsys, style, action, level=logging.INFO):
-    with own_handler("distributed"), logging_to_stderr(Console(stderr=True), style, level):
+    with own_handler("distributed"), log_to_stderr(Console(stderr=True), style, level):
         action()
     return capsys.readouterr().err.splitlines()
 
@@ -94,7 +94,7 @@ def test_all_is_as_before_afterwards():
     root = logging.getLogger()
     with own_handler("distributed") as handler:
         before = (root.handlers[:], warnings.showwarning)
-        with logging_to_stderr(Console(stderr=True), JSON, logging.DEBUG):
+        with log_to_stderr(Console(stderr=True), JSON, logging.DEBUG):
             assert (root.handlers, warnings.showwarning) != before
             assert handler.formatter is not None
         assert (root.handlers, warnings.showwarning) == before
@@ -104,7 +104,7 @@ def test_all_is_as_before_afterwards():
 
 def test_what_happens_is_recorded_with_fields(capsys):
     def action():
-        record = Records()
+        record = JsonObserver()
         for index in range(2):
             record(PassStarted("fit", index, 3, 4, 5, 6))
             record(BlocksDone(1, 5))
@@ -134,13 +134,13 @@ def test_a_failure_is_one_line():
 
 WORKER = """
 import logging, os, warnings, distributed
-from dgmm.run.clusters.log_redaction import Discretion
-from dgmm.run.console.worker_setup import dask_setup, workers_write_in
-from dgmm.run.console.logs import Style
-from dgmm.run.redaction import Concealment
-with workers_write_in(Style({as_json})):
+from dgmm.run.clusters.log_redaction import RedactLogs
+from dgmm.run.console.worker_setup import dask_setup, worker_log_format
+from dgmm.run.console.logs import LogFormat
+from dgmm.run.redaction import Redactor
+with worker_log_format(LogFormat({as_json})):
     dask_setup(None)
-Discretion(Concealment.of(["KEY"], os.environ)).setup(None)
+RedactLogs(Redactor.of(["KEY"], os.environ)).setup(None)
 logging.getLogger("distributed.worker").error("Compute Failed: %s", {secret!r})
 logging.getLogger("dgmm.io").warning({secret!r})
 warnings.warn({secret!r})
