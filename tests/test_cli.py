@@ -69,7 +69,7 @@ class Stages(ModuleType):
         observer(PassFinished("fit", 0, 0.5, 6, 3, -1.5))
         return self.outcome
 
-    def plan(self, configuration: Configuration) -> Plan:
+    def summarize_plan(self, configuration: Configuration) -> Plan:
         self.configuration = configuration
         return Plan((f"reads {configuration.input.path}", "fits 4 candidates"))
 

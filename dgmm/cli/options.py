@@ -30,7 +30,7 @@ def load(config: str, overrides: tuple[str, ...]) -> "Configuration":
     return configuration
 
 
-def configured(command: _Command) -> _Command:
+def configuration_options(command: _Command) -> _Command:
     """Give a command its configuration file and the options that go with one."""
     decorators = (
         click.argument("config", type=click.Path()),

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from dgmm.cli.command_group import style_of
-from dgmm.cli.options import configured, load
+from dgmm.cli.options import configuration_options, load
 
 if TYPE_CHECKING:
     from dgmm.run.config.configuration import Configuration
 
 
 @click.command()
-@configured
+@configuration_options
 @click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
 @click.option("-v", "--verbose", is_flag=True, help="Log details, for the search of a fault.")
 @click.option("--fresh", is_flag=True, help="Do not go on with an interrupted run; start anew.")
@@ -42,7 +42,7 @@ def _run(configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool
     with console_logging(style, level) as observer:
         outcome = fit_run.run(configuration, observer=observer, fresh=fresh)
         if isinstance(observer, JsonObserver):
-            observer.finished(
+            observer.log_result(
                 outcome.path, outcome.sweep, already_complete=outcome.already_complete
             )
     if not quiet:
@@ -52,7 +52,7 @@ def _run(configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool
 
 
 @click.command()
-@configured
+@configuration_options
 def plan(config: str, overrides: tuple[str, ...]) -> None:
     """Say what a run of CONFIG would read, fit and need, without running it."""
     configuration = load(config, overrides)
@@ -70,7 +70,7 @@ def plan(config: str, overrides: tuple[str, ...]) -> None:
 
 
 @click.command()
-@configured
+@configuration_options
 def validate(config: str, overrides: tuple[str, ...]) -> None:
     """Read CONFIG and list every mistake in it."""
     from dgmm.run.config.model_section import candidates

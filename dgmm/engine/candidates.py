@@ -72,7 +72,7 @@ def initial_states(
                     covariance_type, rows, guess, weights, rules.regularization, rng
                 )
                 candidate = Candidate(covariance_type, n_components, index)
-                states.append(FitState(candidate, given.replacing(guessed)))
+                states.append(FitState(candidate, given.replace_in(guessed)))
     return sort_by_model(states, options)
 
 
@@ -179,7 +179,7 @@ def _instead(state: FitState, mixture: Parameters) -> FitState:
     if len(pairs) < mixture.n_components:
         return FitState(state.candidate, mixture)
     order = np.array([newer for _, newer in pairs])
-    return FitState(state.candidate, mixture.permuted(order), search=state.search)
+    return FitState(state.candidate, mixture.permute(order), search=state.search)
 
 
 def _mean_log_density(mixture: Parameters, rows: Array, weights: Array | None) -> float:

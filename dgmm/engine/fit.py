@@ -86,7 +86,7 @@ def fit(
         observer(Resumed(progress.stage, progress.n_passes))
     reader = replace(reader, checksums=progress.profile.checksums)
     preparation = _preparation(progress.profile, options.prepare)
-    profile = progress.profile.prepared(preparation)
+    profile = progress.profile.transform(preparation)
     rules = rules_for(options, profile)
     frame = replace(profile.frame, preparation=preparation)
     _check_features(options.earlier, dataset.n_features)
@@ -115,7 +115,7 @@ def _profile(dataset: Dataset, reader: PassRunner, options: FitOptions) -> Profi
 def _preparation(profile: Profile, rule: FeatureTransformSpec) -> FeatureTransform | None:
     if not rule.is_needed:
         return None
-    preparation = FeatureTransform.fitted(rule, profile.mean, profile.covariance)
+    preparation = FeatureTransform.fit(rule, profile.mean, profile.covariance)
     if isinstance(rule.pca, int) and preparation.n_axes < rule.pca:
         logger.warning(
             "The data vary in %d directions only; so many principal components are fitted, not %d.",
@@ -216,7 +216,7 @@ def _earlier(
     return {
         model: transform_mixture(
             known[model], before, preparation, covariance, rules.regularization
-        ).translated(-profile.mean)
+        ).translate(-profile.mean)
         for model in options.models
         if model in known
     }
@@ -238,9 +238,9 @@ def _from_scratch(
 
 def _result(state: FitState, profile: Profile, given: InitialParameters) -> FitResult:
     """What was found, in the units of the data."""
-    parameters = state.parameters.translated(profile.mean)
+    parameters = state.parameters.translate(profile.mean)
     if given.is_empty:  # else the caller knows components by their places
-        parameters = parameters.ordered()
+        parameters = parameters.sort_by_weight()
     covariance_type, n_components = state.candidate.covariance_type, state.candidate.n_components
     n_parameters = criteria.n_parameters(covariance_type, n_components, len(profile.mean))
     log_likelihood, total = state.log_likelihood, profile.total_weight

@@ -74,7 +74,7 @@ class Profile:
         about_rounded = self.total_weight * np.outer(self.mean_low, self.mean_low)
         return CentredScatter(self.mean, self.total_weight, self.scatter + about_rounded)
 
-    def prepared(self, preparation: FeatureTransform | None) -> "Profile":
+    def transform(self, preparation: FeatureTransform | None) -> "Profile":
         """What the same rows are like in the coordinates of a preparation; their mean is zero."""
         if preparation is None:
             return self

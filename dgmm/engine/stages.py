@@ -141,7 +141,7 @@ def next_states(
         candidates.split_merge_starts(chosen, options, rules) if stage == _LAST_FROM_SCRATCH else ()
     )
     carried = tuple(
-        FitState(state.candidate, state.parameters, search=state.search.carried_over())
+        FitState(state.candidate, state.parameters, search=state.search.carry_over())
         for state in chosen
     )
     return candidates.sort_by_model((*carried, *others), options)

@@ -75,7 +75,7 @@ def run_stepwise(
     for index, (first, stretch) in enumerate(_stretches(reader.dataset, start)):
         mixture = state.parameters
         packed = packed_models.pack([mixture], rules.origin)
-        task = _Task(packed, mixture.translated(rules.origin), first)
+        task = _Task(packed, mixture.translate(rules.origin), first)
         part = replace(reader, dataset=stretch)
         seen, seconds = part.read("fold", index, _see_block, task, (1, 1))
         if seen.frame.total_weight > 0:

@@ -63,9 +63,9 @@ class SampleSurrogate:
             self.rules, tol=_TOL * self.rules.tol, max_iter=_MOST_STEPS, keep_degenerate=False
         )
         ways = {
-            i: FitState(state.candidate, state.parameters, search=state.search.carried_over())
+            i: FitState(state.candidate, state.parameters, search=state.search.carry_over())
             for i, (state, found) in enumerate(zip(states, moments, strict=True))
-            if _is_due(state) and iteration.rejected_from(state, found) is None
+            if _is_due(state) and iteration.find_rejected_step(state, found) is None
         }
         corrections: dict[int, ControlVariate] = {}
         while running := [i for i, way in ways.items() if way.is_running]:
@@ -75,7 +75,7 @@ class SampleSurrogate:
                 if i not in corrections:
                     kind = mixture.covariance_type
                     corrections[i] = ControlVariate.between(moments[i], of_sample, kind)
-                corrected = corrections[i].applied(mixture, of_sample)
+                corrected = corrections[i].apply(mixture, of_sample)
                 if corrected is None or _is_far(states[i].parameters, mixture):
                     del ways[i]
                 else:

@@ -70,7 +70,7 @@ def set_online_attributes(
         Of the rows folded in, before they were, in nats per unit of weight.
     is_collapsed : bool
     """
-    set_parameters(estimator, state.parameters.translated(origin))
+    set_parameters(estimator, state.parameters.translate(origin))
     for name in _OF_THE_FIT:
         vars(estimator).pop(name, None)
     estimator._trace = []
@@ -136,7 +136,7 @@ def set_parameters(estimator: Any, mixture: Parameters) -> None:
     estimator.means_ = mixture.means
     estimator.covariances_ = mixture.covariances
     estimator.precisions_cholesky_ = mixture.precisions_cholesky
-    estimator.precisions_ = structure_of(mixture.covariance_type).inverted(mixture.covariances)
+    estimator.precisions_ = structure_of(mixture.covariance_type).invert(mixture.covariances)
 
 
 def parameters_of(estimator: Any) -> Parameters:
@@ -157,7 +157,7 @@ def parameters_of(estimator: Any) -> Parameters:
     covariances = getattr(estimator, "covariances_", None)
     if covariances is None:
         precisions = estimator.precisions_ if factors is None else _squared(factors, structure.name)
-        covariances = structure.inverted(np.asarray(precisions, np.float64))
+        covariances = structure.invert(np.asarray(precisions, np.float64))
     covariances = np.asarray(covariances, np.float64)
     if factors is None:
         factors = structure.precisions_cholesky(covariances)

@@ -191,7 +191,7 @@ class GaussianMixture(OnlineMixture):
         del y
         table = self._table(X, reset=True)
         self._fit(table, sample_weight)
-        return table.evaluated(attributes.parameters_of(self), LABEL)
+        return table.evaluate(attributes.parameters_of(self), LABEL)
 
     def to_zarr(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the fitted mixture as a Zarr group that xarray opens too.

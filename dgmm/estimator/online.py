@@ -94,7 +94,7 @@ class OnlineMixture(MixturePredictMixin):
         self._check_shape(mixture)
         origin = mixture.weights @ mixture.means
         rules = StepwiseOptions(arguments.decay(self.learning_decay), self.reg_covar, origin)
-        relative = mixture.translated(-origin)
+        relative = mixture.translate(-origin)
         state = StepwiseState.of(relative, rules, *attributes.sample_counts(self))
         folded = stepwise_pass.run_stepwise(reader, state, rules, start)
         if folded.state.n_steps > state.n_steps:  # some row has weight

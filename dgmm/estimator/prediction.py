@@ -225,7 +225,7 @@ class MixturePredictMixin(DensityMixin, BaseEstimator):
 
     def _evaluated(self, X: Any, quantity: RowOutput) -> Any:
         table, mixture = self._checked(X)
-        return table.evaluated(mixture, quantity)
+        return table.evaluate(mixture, quantity)
 
     def _totals(self, X: Any, *quantities: RowOutput) -> tuple[list[float], int]:
         table, mixture = self._checked(X)

@@ -41,14 +41,14 @@ class RowPosteriors:
         """
         places = self.responsibilities.argmax(axis=1)
         places[np.isnan(self.log_density)] = -1
-        return self.called(places)
+        return self.name_places(places)
 
     @property
     def uncertainty(self) -> Array:
         """One minus the largest responsibility of each row, shape (T,)."""
         return 1.0 - self.responsibilities.max(axis=1)
 
-    def called(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
+    def name_places(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
         """What the components at some places are called; -1 stays."""
         if self.components is None:
             return places

@@ -70,7 +70,7 @@ class Sweep:
     best: FitResult
     n_passes: int
 
-    def ranked(self) -> tuple[FitResult, ...]:
+    def rank(self) -> tuple[FitResult, ...]:
         """Results best first; degenerate candidates last."""
         return tuple(sorted(self.results, key=lambda result: rank(result, self.criterion)))
 

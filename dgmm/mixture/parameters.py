@@ -78,7 +78,7 @@ class Parameters:
         if structure.is_diagonal:
             scatters = np.diagonal(matrices, axis1=1, axis2=2)
         covariances = structure.from_scatter(scatters, weights)
-        covariances = structure.regularized(covariances, regularization)
+        covariances = structure.regularize(covariances, regularization)
         return cls.from_covariances(covariance_type, weights, means, covariances)
 
     @property
@@ -101,16 +101,16 @@ class Parameters:
         )
         return log_weights + log_determinants - 0.5 * d * np.log(2 * np.pi)
 
-    def translated(self, shift: Array) -> Self:
+    def translate(self, shift: Array) -> Self:
         """The same mixture with every mean moved by ``shift`` (n_features,)."""
         return replace(self, means=self.means + shift)
 
-    def ordered(self) -> Self:
+    def sort_by_weight(self) -> Self:
         """The same mixture with components by weight, largest first; ties keep their order."""
         order = np.argsort(-self.weights, kind="stable")
-        return self.permuted(order)
+        return self.permute(order)
 
-    def permuted(self, order: NDArray[np.intp]) -> Self:
+    def permute(self, order: NDArray[np.intp]) -> Self:
         """The same mixture with component ``order[i]`` in place ``i``."""
         if self.covariance_type == "tied":
             return replace(self, weights=self.weights[order], means=self.means[order])

@@ -51,7 +51,7 @@ class Structure(ABC):
         """
 
     @abstractmethod
-    def regularized(self, covariances: Array, regularization: Regularization) -> Array:
+    def regularize(self, covariances: Array, regularization: Regularization) -> Array:
         """The covariances with ridge added and eigenvalues raised to the floor."""
 
     @abstractmethod
@@ -73,10 +73,10 @@ class Structure(ABC):
         """Log-determinant of U for each component, that is -1/2 log |Sigma_k|, shape (K,)."""
 
     @abstractmethod
-    def whitened(self, deviations: Array, factors: Array, k: int) -> Array:
+    def whiten(self, deviations: Array, factors: Array, k: int) -> Array:
         """U_k' (x - mu_k) for deviations of shape (d, T): unit covariance under component k."""
 
-    def inverted(self, covariances: Array) -> Array:
+    def invert(self, covariances: Array) -> Array:
         """Precisions from covariances, or covariances from precisions.
 
         Raises
@@ -116,7 +116,7 @@ class Full(Structure):
     def from_scatter(self, scatters: Array, counts: Array) -> Array:
         return scatters
 
-    def regularized(self, covariances: Array, regularization: Regularization) -> Array:
+    def regularize(self, covariances: Array, regularization: Regularization) -> Array:
         return _floored(covariances, regularization)
 
     def precisions_cholesky(self, covariances: Array) -> Array:
@@ -131,7 +131,7 @@ class Full(Structure):
     def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
         return np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
 
-    def whitened(self, deviations: Array, factors: Array, k: int) -> Array:
+    def whiten(self, deviations: Array, factors: Array, k: int) -> Array:
         return factors[k].T @ deviations
 
 
@@ -147,7 +147,7 @@ class Tied(Structure):
     def from_scatter(self, scatters: Array, counts: Array) -> Array:
         return np.tensordot(counts / counts.sum(), scatters, axes=1)
 
-    def regularized(self, covariances: Array, regularization: Regularization) -> Array:
+    def regularize(self, covariances: Array, regularization: Regularization) -> Array:
         return _floored(covariances[None], regularization)[0]
 
     def precisions_cholesky(self, covariances: Array) -> Array:
@@ -162,7 +162,7 @@ class Tied(Structure):
     def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
         return np.full(n_components, np.log(np.diagonal(factors)).sum())
 
-    def whitened(self, deviations: Array, factors: Array, k: int) -> Array:
+    def whiten(self, deviations: Array, factors: Array, k: int) -> Array:
         return factors.T @ deviations
 
 
@@ -178,7 +178,7 @@ class Diag(Structure):
     def from_scatter(self, scatters: Array, counts: Array) -> Array:
         return scatters
 
-    def regularized(self, covariances: Array, regularization: Regularization) -> Array:
+    def regularize(self, covariances: Array, regularization: Regularization) -> Array:
         return np.maximum(covariances + regularization.ridge, regularization.floor)
 
     def precisions_cholesky(self, covariances: Array) -> Array:
@@ -193,7 +193,7 @@ class Diag(Structure):
     def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
         return np.log(factors).sum(axis=1)
 
-    def whitened(self, deviations: Array, factors: Array, k: int) -> Array:
+    def whiten(self, deviations: Array, factors: Array, k: int) -> Array:
         return factors[k][:, None] * deviations
 
 
@@ -209,7 +209,7 @@ class Spherical(Structure):
     def from_scatter(self, scatters: Array, counts: Array) -> Array:
         return scatters.mean(axis=1)
 
-    def regularized(self, covariances: Array, regularization: Regularization) -> Array:
+    def regularize(self, covariances: Array, regularization: Regularization) -> Array:
         return np.maximum(covariances + regularization.ridge.mean(), regularization.floor.mean())
 
     def precisions_cholesky(self, covariances: Array) -> Array:
@@ -224,7 +224,7 @@ class Spherical(Structure):
     def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
         return n_features * np.log(factors)
 
-    def whitened(self, deviations: Array, factors: Array, k: int) -> Array:
+    def whiten(self, deviations: Array, factors: Array, k: int) -> Array:
         return factors[k] * deviations
 
 

@@ -55,7 +55,7 @@ class FeatureTransform:
     variances: Array | None = None
 
     @classmethod
-    def fitted(cls, rule: FeatureTransformSpec, mean: Array, covariance: Array) -> Self:
+    def fit(cls, rule: FeatureTransformSpec, mean: Array, covariance: Array) -> Self:
         """The preparation that a rule asks for, of data with this mean and covariance.
 
         Features that do not vary keep their scale, as in scikit-learn. Of each principal axis the

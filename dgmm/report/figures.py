@@ -174,7 +174,7 @@ def _numbers(axes: Axes, values: Array, standardised: Array) -> None:
 
 def traces(sweep: Sweep, tol: float | None) -> Picture | None:
     """What was still to gain at each pass over all rows; None if there was one pass only."""
-    ranked = [r for r in sweep.ranked()[:_MOST_TRACES] if len(r.trace) > 1]
+    ranked = [r for r in sweep.rank()[:_MOST_TRACES] if len(r.trace) > 1]
     if not ranked:
         return None
     figure, axes = panel(3.0)

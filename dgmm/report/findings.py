@@ -88,7 +88,7 @@ def _of_statuses(result: Result) -> Iterator[Finding]:
 def _of_the_choice(result: Result) -> Iterator[Finding]:
     sweep = result.sweep
     best, criterion = sweep.best, sweep.criterion
-    sound = [r for r in sweep.ranked() if r.status is not Status.DEGENERATE]
+    sound = [r for r in sweep.rank() if r.status is not Status.DEGENERATE]
     counts = sorted({r.candidate.n_components for r in sweep.results})
     k = best.candidate.n_components
     if len(counts) > 1 and k == counts[-1]:

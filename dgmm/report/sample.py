@@ -83,6 +83,6 @@ def _squared_distances(mixture: Parameters, rows: Array, labels: NDArray[np.intp
     for k in np.unique(labels):
         own = labels == k
         deviations = (rows[own] - mixture.means[k]).T
-        whitened = structure.whitened(deviations, mixture.precisions_cholesky, int(k))
+        whitened = structure.whiten(deviations, mixture.precisions_cholesky, int(k))
         distances[own] = (whitened**2).sum(axis=0)
     return distances

@@ -110,7 +110,7 @@ def figures_of(result: Result, record: Record | None) -> tuple[tuple[str, str], 
 def candidates_of(result: Result) -> Table:
     """The best candidates, best first."""
     sweep = result.sweep
-    name, ranked = sweep.criterion, sweep.ranked()
+    name, ranked = sweep.criterion, sweep.rank()
     best = getattr(sweep.best, name)
 
     def row(found: FitResult) -> tuple[str, ...]:

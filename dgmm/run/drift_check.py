@@ -53,19 +53,19 @@ def check_drift(
     """
     if earlier is None or goes_on.older is None:
         return None
-    profile = fitted.profile.prepared(fitted.preparation)
+    profile = fitted.profile.transform(fitted.preparation)
     rows, weights = positive_weight_sample(profile)
     newer, origin = goes_on.sweep.best, profile.mean
     n_older = max(1, earlier.attributes["n_samples"] - earlier.attributes.get("n_missing", 0))
     drift = compare(
         ComparedMixture(
-            goes_on.older.translated(-origin),
+            goes_on.older.translate(-origin),
             earlier.labelling.labels,
             n_older,
             earlier.sweep.best.status,
         ),
         ComparedMixture(
-            newer.parameters.translated(-origin),
+            newer.parameters.translate(-origin),
             goes_on.labelling.labels,
             profile.n_rows,
             newer.status,

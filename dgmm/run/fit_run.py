@@ -78,7 +78,7 @@ def run(
     """
     enter_mpi(configuration.cluster)
     ledger = RunRecorder(observer, configuration.concealment)
-    with ledger.listening():
+    with ledger.listen():
         return _run(configuration, ledger, fresh=fresh)
 
 

@@ -59,7 +59,7 @@ class RunRecorder:
         self._observer(event)
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
+    def listen(self) -> Iterator[None]:
         """Keep what dgmm logs as a warning meanwhile."""
         listener = _Listener(self._heard)
         own = logging.getLogger("dgmm")

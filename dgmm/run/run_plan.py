@@ -75,7 +75,7 @@ def plan_run(configuration: Configuration) -> RunPlan:
     source = open_source(
         wanted.path,
         wanted.format,
-        wanted.selected(),
+        wanted.to_selection(),
         wanted.partition_size,
         wanted.storage_options,
     )

@@ -132,7 +132,7 @@ def relabel(fitted: Fit, earlier: Result | None) -> LabelledSweep:
     mixture = sweep.best.parameters
     if earlier is None:
         return LabelledSweep(sweep, ComponentLabels.first(mixture.n_components))
-    profile = fitted.profile.prepared(fitted.preparation)
+    profile = fitted.profile.transform(fitted.preparation)
     older = transform_mixture(
         earlier.model,
         earlier.preparation,
@@ -140,13 +140,13 @@ def relabel(fitted: Fit, earlier: Result | None) -> LabelledSweep:
         profile.covariance,
         Regularization.for_data(profile.covariance, profile.mean),
     )
-    labelling = earlier.labelling.followed(align(older, mixture))
+    labelling = earlier.labelling.follow(align(older, mixture))
     order = np.argsort(labelling.labels)
-    best = replace(sweep.best, parameters=mixture.permuted(order))
+    best = replace(sweep.best, parameters=mixture.permute(order))
     results = tuple(best if result is sweep.best else result for result in sweep.results)
     return LabelledSweep(
         replace(sweep, results=results, best=best),
-        labelling.ordered(),
+        labelling.sort(),
         older,
         align(older, best.parameters),
     )

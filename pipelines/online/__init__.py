@@ -12,7 +12,7 @@ from dgmm.errors import InputChangedError, TemporaryError
 from dgmm.run import Blocks, Configuration, open_input, run, validation_error, write_lock
 from pipelines import execution
 from pipelines.execution import Observer, Outcome
-from pipelines.online.refit_rule import Facts, Folded, Limits, reason_to_refit, remembered
+from pipelines.online.refit_rule import Facts, Folded, Limits, reason_to_refit, update_facts
 from pipelines.online.state import Kept, Store
 
 _WITNESSES = 4096  # the last rows seen, by whose checksum it is known that data have grown
@@ -123,7 +123,7 @@ def _follow(
         mixture, path = _fitted(settings, n_rows, observer)
         facts = Facts(log_densities=(mixture.lower_bound_,), run=path)
         return Kept(mixture, facts), f"fitted to all {n_rows:,} rows: {path}"
-    log_densities = remembered(folded, kept.facts, settings.limits)
+    log_densities = update_facts(folded, kept.facts, settings.limits)
     reason = reason_to_refit(folded, kept.facts, settings.limits)
     if reason is None:
         n_folds = kept.facts.n_folds + 1

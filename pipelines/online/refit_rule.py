@@ -94,7 +94,7 @@ def reason_to_refit(folded: Folded, facts: Facts, limits: Limits) -> str | None:
     return None
 
 
-def remembered(folded: Folded, facts: Facts, limits: Limits) -> tuple[float, ...]:
+def update_facts(folded: Folded, facts: Facts, limits: Limits) -> tuple[float, ...]:
     """What is to be compared with from now on.
 
     The last few calls; after rows that were worse than usual none, since what is usual has changed.

@@ -70,7 +70,7 @@ def rules_for(rows: Array) -> EMOptions:
 def one_night(older: Parameters, n_before: int, rows: Array) -> Drift:
     """A comparison with the optimum near the older mixture, as a warm fit finds it."""
     rules, origin = rules_for(rows), rows.mean(axis=0)
-    older = older.translated(-origin)
+    older = older.translate(-origin)
     newer = refit(older, rows - origin, None, rules)
     labels = tuple(range(older.n_components))
     sides = ComparedMixture(older, labels, n_before), ComparedMixture(newer, labels, len(rows))
@@ -109,8 +109,8 @@ def p_value(case: Case, night: int) -> float:
     if case.run_length > 1:
         before, now = (in_runs(rows, case.run_length, rng) for rows in (before, now))
     origin = before.mean(axis=0)
-    start = truth.translated(-origin)
-    older = refit(start, before - origin, None, rules_for(before)).translated(origin)
+    start = truth.translate(-origin)
+    older = refit(start, before - origin, None, rules_for(before)).translate(origin)
     now[:, 0] += case.shift
     found = one_night(older, case.n_before // case.run_length, now).test
     return 1.0 if found is None else found.p_value
@@ -154,18 +154,18 @@ def swept(rows: Array, n_components: tuple[int, ...], seed: int = 0) -> tuple[Pa
 
 def measured(n_components: int, n_features: int, apart: float, offset: float) -> Iterator[str]:
     """Lines of the second table; each night is fitted with up to two components more and fewer."""
-    truth = a_mixture(n_components, n_features, apart, seed=n_features).translated(offset)
+    truth = a_mixture(n_components, n_features, apart, seed=n_features).translate(offset)
     rng = np.random.default_rng(5)
     counts = tuple(range(max(1, n_components - 2), n_components + 3))
     older, _ = swept(drawn(truth, N_ROWS, rng), counts)
     labels = tuple(range(older.n_components))
     for name, rows in accidents(truth, rng):
         newer, status = swept(rows, counts, seed=1)
-        found = ComponentLabels.first(older.n_components).followed(align(older, newer)).labels
+        found = ComponentLabels.first(older.n_components).follow(align(older, newer)).labels
         origin = rows.mean(axis=0)
         sides = (
-            ComparedMixture(older.translated(-origin), labels, N_ROWS),
-            ComparedMixture(newer.translated(-origin), found, N_ROWS, status),
+            ComparedMixture(older.translate(-origin), labels, N_ROWS),
+            ComparedMixture(newer.translate(-origin), found, N_ROWS, status),
         )
         drift = compare(*sides, rows - origin, None, rules_for(rows), LIMITS)
         of = drift.components

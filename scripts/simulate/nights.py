@@ -99,7 +99,7 @@ def corrupted(rows: Array, corruption: str) -> Array:
         case "repeated":
             rows = np.repeat(rows[: -(-len(rows) // 100)], 100, axis=0)[: len(rows)]
         case "noise":
-            rows = rng.permuted(rows, axis=0)
+            rows = rng.permute(rows, axis=0)
         case _:
             raise ValueError(f"found {corruption!r}, expected one of {', '.join(CORRUPTIONS)}")
     return rows

@@ -149,7 +149,7 @@ def test_few_rows_are_no_reason_to_fail(n_rows):
 
 def test_rows_beyond_every_density_are_broken_in_finite_numbers():
     rows = rows_of(TRUTH, 1_000, seed=12)
-    far = ComparedMixture(TRUTH.translated(np.array([1e170, 0.0])), (7, 8, 9), 100)
+    far = ComparedMixture(TRUTH.translate(np.array([1e170, 0.0])), (7, 8, 9), 100)
     found = compare(far, ComparedMixture(TRUTH, LABELS, 1_000), rows, None, rules_for(rows), LIMITS)
     assert found.verdict is DriftStatus.BROKEN
     assert np.isfinite(

@@ -30,9 +30,7 @@ def clumps(n_rows=400, n_features=3, seed=0):
 
 def given_of(mixture):
     structure = structure_of(mixture.covariance_type)
-    return InitialParameters(
-        mixture.weights, mixture.means, structure.inverted(mixture.covariances)
-    )
+    return InitialParameters(mixture.weights, mixture.means, structure.invert(mixture.covariances))
 
 
 def fit_from(rows, start, chunks=None, weights=None, **options):
@@ -227,9 +225,9 @@ def test_results_come_in_the_order_asked_for_and_are_ranked_by_the_criterion():
         sweep = fit(dataset_of(clumps(), CHUNKS), options, SYNCHRONOUS).sweep
         found = [(r.candidate.covariance_type, r.candidate.n_components) for r in sweep.results]
         assert tuple(found) == models
-        values = [getattr(result, criterion) for result in sweep.ranked()]
+        values = [getattr(result, criterion) for result in sweep.rank()]
         assert values == sorted(values)
-        assert sweep.best is sweep.ranked()[0]
+        assert sweep.best is sweep.rank()[0]
 
 
 def test_clumps_that_are_there_are_found():

@@ -146,7 +146,7 @@ def test_the_run_is_worth_comparing(expected):
     found = fit(dataset_of(rows, CHUNKS), OPTIONS, SYNCHRONOUS)
     mixtures = [result.parameters for result in found.sweep.results]
     packed = packed_models.pack(
-        [m.translated(-rows.mean(axis=0)) for m in mixtures], rows.mean(axis=0)
+        [m.translate(-rows.mean(axis=0)) for m in mixtures], rows.mean(axis=0)
     )
     assert packed.groups
     assert packed.centred

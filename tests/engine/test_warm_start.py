@@ -57,7 +57,7 @@ def test_one_start_alone_is_the_earlier_mixture(before):
 
 def test_a_better_optimum_of_the_sample_is_not_given_up(before):
     poor = before.parameters
-    poor = poor.translated(np.full(3, 4.0))  # of other data
+    poor = poor.translate(np.full(3, 4.0))  # of other data
     found = fit(dataset(1), options([poor], n_init=10)).sweep.best
     cold = fit(dataset(1), options(n_init=10)).sweep.best
     assert found.log_likelihood == pytest.approx(cold.log_likelihood, abs=20_000 * 1e-5)

@@ -38,7 +38,7 @@ def regularization_of(frame, reg_covar=None):
 
 
 def relative_to(origin, mixture):
-    return Parameters.from_covariances(*mixture).translated(-origin)
+    return Parameters.from_covariances(*mixture).translate(-origin)
 
 
 def e_step(X, mixtures, sample_weight=None, chunks=None, kernel=None, frame=None):
@@ -63,6 +63,6 @@ def em_step(X, mixture, sample_weight=None, chunks=None, kernel=None, reg_covar=
     frame = frame_of(X, sample_weight)
     (moments,) = e_step(X, [mixture], sample_weight, chunks, kernel, frame)
     regularization = regularization_of(frame, reg_covar)
-    return iteration.m_step(mixture.covariance_type, moments, regularization).translated(
+    return iteration.m_step(mixture.covariance_type, moments, regularization).translate(
         frame.origin
     )

@@ -58,7 +58,7 @@ def test_sums_over_parts_are_the_moments_of_all_rows(is_weighted, offset):
 
 def test_pivots_are_means_in_the_units_of_the_data():
     rows = clumps() * [1, 100, 1e-3] + 7
-    preparation = FeatureTransform.fitted(
+    preparation = FeatureTransform.fit(
         FeatureTransformSpec(standardize=True, pca=2), rows.mean(axis=0), np.cov(rows.T)
     )
     mixture = a_mixture(preparation.apply(rows.T).T)

@@ -100,7 +100,7 @@ def test_whitened_deviations_have_the_mahalanobis_length(covariance_type):
     factors = parameters_of(mixture).precisions_cholesky
     deviations = np.random.default_rng(1).normal(size=(4, 10))
     for k in range(3):
-        white = structure_of(covariance_type).whitened(deviations, factors, k)
+        white = structure_of(covariance_type).whiten(deviations, factors, k)
         assert white.shape == (4, 10)
         covariance = reference.covariance_of(mixture, k)
         lengths = (deviations * np.linalg.solve(covariance, deviations)).sum(axis=0)
@@ -129,7 +129,7 @@ def test_the_ridge_is_added_to_every_variance(covariance_type):
     mixture = drawn(covariance_type)
     structure = structure_of(covariance_type)
     ours = structure.matrices(
-        structure.regularized(mixture.covariances, regularization(ridge=0.5)), 3, 4
+        structure.regularize(mixture.covariances, regularization(ridge=0.5)), 3, 4
     )
     plain = structure.matrices(mixture.covariances, 3, 4)
     np.testing.assert_allclose(ours, plain + 0.5 * np.eye(4), rtol=1e-15)
@@ -138,9 +138,7 @@ def test_the_ridge_is_added_to_every_variance(covariance_type):
 @each_type
 def test_a_floor_below_every_variance_changes_no_bit(covariance_type):
     mixture = drawn(covariance_type)
-    ours = structure_of(covariance_type).regularized(
-        mixture.covariances, regularization(floor=1e-6)
-    )
+    ours = structure_of(covariance_type).regularize(mixture.covariances, regularization(floor=1e-6))
     assert np.array_equal(ours, mixture.covariances)
 
 
@@ -156,7 +154,7 @@ def test_the_floor_raises_only_what_is_below_it(covariance_type):
         "diag": (np.array([[3.0, 2.0, 1.0, 0.0]]), [1e-3, 1.0, 2.0, 3.0]),
         "spherical": (np.array([1e-9]), [1e-3] * 4),
     }[covariance_type]
-    ours = structure.regularized(given_, regularization(floor=1e-3))
+    ours = structure.regularize(given_, regularization(floor=1e-3))
     eigenvalues = np.linalg.eigvalsh(structure.matrices(ours, 1, 4)[0])
     np.testing.assert_allclose(eigenvalues, raised, rtol=1e-12)
     structure.precisions_cholesky(ours)
@@ -167,7 +165,7 @@ def test_one_row_has_a_covariance_at_the_floor(covariance_type):
     """Zero scatter is the extreme of collapse."""
     structure = structure_of(covariance_type)
     zero = np.zeros_like(drawn(covariance_type).covariances)
-    ours = structure.matrices(structure.regularized(zero, regularization(floor=0.25)), 3, 4)
+    ours = structure.matrices(structure.regularize(zero, regularization(floor=0.25)), 3, 4)
     np.testing.assert_allclose(ours, np.tile(0.25 * np.eye(4), (3, 1, 1)), rtol=1e-15)
 
 
@@ -223,7 +221,7 @@ def test_packing_symmetric_matrices_keeps_every_entry(d, n_components):
 def test_ordered_puts_the_heaviest_first_and_keeps_ties_in_place(covariance_type):
     mixture = drawn(covariance_type, n_components=4)
     parameters = parameters_of(mixture._replace(weights=np.array([0.2, 0.3, 0.2, 0.3])))
-    ordered = parameters.ordered()
+    ordered = parameters.sort_by_weight()
     order = [1, 3, 0, 2]
     assert np.array_equal(ordered.weights, [0.3, 0.3, 0.2, 0.2])
     assert np.array_equal(ordered.means, mixture.means[order])
@@ -237,6 +235,6 @@ def test_ordered_puts_the_heaviest_first_and_keeps_ties_in_place(covariance_type
 @each_type
 def test_translated_moves_means_only(covariance_type):
     parameters = parameters_of(drawn(covariance_type))
-    moved = parameters.translated(np.arange(4.0))
+    moved = parameters.translate(np.arange(4.0))
     assert np.array_equal(moved.means, parameters.means + np.arange(4.0))
     assert moved.covariances is parameters.covariances

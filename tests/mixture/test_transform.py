@@ -32,7 +32,7 @@ def data(seed=0):
 
 
 def fitted(rule, rows):
-    return FeatureTransform.fitted(rule, rows.mean(axis=0), np.cov(rows.T, bias=True))
+    return FeatureTransform.fit(rule, rows.mean(axis=0), np.cov(rows.T, bias=True))
 
 
 def mixture_of(rows, covariance_type, n_components):
@@ -72,7 +72,7 @@ def test_the_scatter_of_prepared_rows_follows_from_that_of_the_rows(rule):
 )
 def test_a_share_of_the_variance_takes_as_few_axes_as_reach_it(share, n_axes):
     covariance = np.diag([1.5, 8.0, 0.5])
-    found = FeatureTransform.fitted(FeatureTransformSpec(pca=share), np.zeros(3), covariance)
+    found = FeatureTransform.fit(FeatureTransformSpec(pca=share), np.zeros(3), covariance)
     assert found.n_axes == n_axes
     np.testing.assert_array_equal(found.axes[0], [0, 1, 0])
 

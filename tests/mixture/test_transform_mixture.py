@@ -21,7 +21,7 @@ def data(seed, stretch=1.0):
 
 def prepared(seed, rule, stretch=1.0):
     rows, covariance, mean = data(seed, stretch)
-    return rows, covariance, FeatureTransform.fitted(rule, mean, covariance)
+    return rows, covariance, FeatureTransform.fit(rule, mean, covariance)
 
 
 def mixture_of(rows, covariance_type):

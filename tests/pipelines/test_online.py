@@ -12,7 +12,14 @@ from dgmm import GaussianMixture
 from dgmm.io.results.output import list_runs
 from dgmm.run.history import publish
 from pipelines.online import main
-from pipelines.online.refit_rule import Facts, Folded, Limits, is_worse, reason_to_refit, remembered
+from pipelines.online.refit_rule import (
+    Facts,
+    Folded,
+    Limits,
+    is_worse,
+    reason_to_refit,
+    update_facts,
+)
 from pipelines.online.state import Store
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -255,11 +262,11 @@ def test_chance_is_not_worse_than_usual():
 def test_what_is_usual_is_learnt_anew_after_a_change():
     facts = Facts(tuple(range(-9, -4)), "run", n_folds=1)
     sound = Folded(1e6, 2, -7.0, is_collapsed=False)
-    assert remembered(sound, facts, LIMITS) == (-8, -7, -6, -5, -7.0)
+    assert update_facts(sound, facts, LIMITS) == (-8, -7, -6, -5, -7.0)
     assert reason_to_refit(sound, facts, LIMITS) is None
-    assert remembered(Folded(1e6, 2, -70.0, is_collapsed=False), facts, LIMITS) == ()
+    assert update_facts(Folded(1e6, 2, -70.0, is_collapsed=False), facts, LIMITS) == ()
     assert (
-        remembered(Folded(0.0, 2, None, is_collapsed=False), facts, LIMITS) == facts.log_densities
+        update_facts(Folded(0.0, 2, None, is_collapsed=False), facts, LIMITS) == facts.log_densities
     )
     collapsed = Folded(1e6, 2, -7.0, is_collapsed=True)
     assert reason_to_refit(collapsed, facts, LIMITS) == "a component has collapsed"

@@ -65,7 +65,7 @@ class NumpyContainer(RowContainer):
         ]
         return sums, len(self.values)
 
-    def evaluated(self, mixture: Parameters, quantity: RowOutput) -> Rows:
+    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Rows:
         """An array, computed by threads where there is more than one block."""
         return compute_rows(self.values, mixture, quantity)
 
@@ -91,6 +91,6 @@ class DaskContainer(RowContainer):
         """Weights from an array of Dask or of anything else."""
         return flat_weights(sample_weight)
 
-    def evaluated(self, mixture: Parameters, quantity: RowOutput) -> da.Array:
+    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> da.Array:
         """A Dask array in the same blocks of rows."""
         return map_rows(self.array, mixture, quantity)

@@ -39,7 +39,7 @@ class RowContainer(ABC):
         """Weights in the order of :meth:`rows`, as an array of shape (n_rows,)."""
 
     @abstractmethod
-    def evaluated(self, mixture: Parameters, quantity: RowOutput) -> Any:
+    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Any:
         """A quantity for every row, in the kind that the rows came in."""
 
     @property

@@ -70,7 +70,7 @@ class XarrayContainer(RowContainer):
         weights = da.asarray(weights).rechunk(self.array.data.chunks[:-1])
         return da.reshape_blockwise(weights, (weights.size,))
 
-    def evaluated(self, mixture: Parameters, quantity: RowOutput) -> Any:
+    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Any:
         """A DataArray with the coordinates and attributes of the cells; lazy if this one is."""
         data = self.array.data
         if self.is_lazy:

@@ -16,7 +16,7 @@ from dgmm.mixture.parameters import Parameters
 class PandasContainer(NumpyContainer):
     """A data frame: results carry its index."""
 
-    def evaluated(self, mixture: Parameters, quantity: RowOutput) -> Any:
+    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Any:
         """A series, or a frame with a column for each component."""
         return _indexed(compute_rows(self.values, mixture, quantity), self.heading.index, quantity)
 
@@ -42,7 +42,7 @@ class DaskFrameContainer(RowContainer):
             return sample_weight.to_dask_array(lengths=True)
         return flat_weights(sample_weight)
 
-    def evaluated(self, mixture: Parameters, quantity: RowOutput) -> Any:
+    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Any:
         """A lazy series or frame with the same index and partitions."""
         if quantity.has_components:
             meta: Any = dict.fromkeys(range(mixture.n_components), quantity.dtype)

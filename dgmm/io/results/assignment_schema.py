@@ -144,7 +144,7 @@ class AssignmentSchema:
         largest = np.take_along_axis(r, places, axis=1)  # -1 takes a NaN where all are NaN
         return {
             "responsibilities": largest.astype(np.float32),
-            "responsible": assignment.called(places),
+            "responsible": assignment.name_places(places),
         }
 
     def _outlier(self, assignment: RowPosteriors) -> NDArray[np.int8]:

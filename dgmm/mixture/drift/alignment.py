@@ -57,7 +57,7 @@ class ComponentLabels:
         """That of a mixture without a predecessor: components are called by their places."""
         return cls(tuple(range(n_components)), n_components)
 
-    def followed(self, alignment: Alignment) -> Self:
+    def follow(self, alignment: Alignment) -> Self:
         """That of the newer mixture of an alignment whose older one is called so.
 
         Components that appeared get labels that were never used, since one that meant something
@@ -68,7 +68,7 @@ class ComponentLabels:
         labels = tuple(given[k] for k in range(len(given)))
         return type(self)(labels, self.next_label + len(alignment.appeared))
 
-    def ordered(self) -> Self:
+    def sort(self) -> Self:
         """The same for components in the order of their labels."""
         return type(self)(tuple(sorted(self.labels)), self.next_label)
 

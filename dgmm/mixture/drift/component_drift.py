@@ -73,8 +73,8 @@ def component_drift(
     both = [label for label in older_labels if label in newer_labels]
     if both:
         rows = [row[label] for label in both]
-        before = older.permuted(np.array([older_labels.index(label) for label in both]))
-        after = newer.permuted(np.array([newer_labels.index(label) for label in both]))
+        before = older.permute(np.array([older_labels.index(label) for label in both]))
+        after = newer.permute(np.array([newer_labels.index(label) for label in both]))
         shifts[rows] = mean_shifts(before, after)
         divergences[rows] = jeffreys(before, after)
     return ComponentDrift(labels, older_weights, newer_weights, shifts, divergences)

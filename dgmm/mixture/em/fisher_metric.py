@@ -75,7 +75,7 @@ def apply_step(mixture: Parameters, change: Array, regularization: Regularizatio
     (of_weights,), (of_means,), (of_covariances,) = _parts(mixture, change[None])
     structure = structure_of(mixture.covariance_type)
     weights = mixture.weights + of_weights
-    covariances = structure.regularized(mixture.covariances + of_covariances, regularization)
+    covariances = structure.regularize(mixture.covariances + of_covariances, regularization)
     return Parameters.from_covariances(
         mixture.covariance_type, weights / weights.sum(), mixture.means + of_means, covariances
     )

@@ -124,7 +124,7 @@ def step(
         Final, with parameters that a pass has evaluated, or running, with the next ones.
     """
     log_likelihood = moments.log_likelihood / moments.total_weight
-    refuge = rejected_from(state, moments)
+    refuge = find_rejected_step(state, moments)
     if refuge is not None:
         return _reject_step(state, refuge, rules)
     gain = log_likelihood - state.trace[-1] if state.trace else np.inf
@@ -145,7 +145,7 @@ def step(
         )
     status = _status(evaluated, search, rules)
     if leap is not None and status is Status.RUNNING:
-        search, parameters = search.leaping(leap.gain), leap.parameters
+        search, parameters = search.expect_gain(leap.gain), leap.parameters
         if 0 <= _UNSEEN * leap.gain < rules.tol:
             status = _terminal_status(state.parameters, rules, Status.CONVERGED)
     if status is not Status.RUNNING:
@@ -154,7 +154,7 @@ def step(
     return replace(evaluated, parameters=parameters, n_iter=n_iter, search=search)
 
 
-def rejected_from(state: FitState, moments: Moments) -> Iterate | None:
+def find_rejected_step(state: FitState, moments: Moments) -> Iterate | None:
     """Where to go back to, if the move that led to an E-step has lost likelihood."""
     refuge = state.search.refuge
     if refuge is None or moments.log_likelihood / moments.total_weight >= state.trace[-1]:
@@ -182,7 +182,7 @@ def _reject_step(state: FitState, refuge: Iterate, rules: EMOptions) -> FitState
         parameters=refuge.successor,
         trace=trace,
         n_iter=state.n_iter + 1,
-        search=state.search.taken_back(),
+        search=state.search.take_back(),
     )
 
 
@@ -227,7 +227,7 @@ def m_step(covariance_type: str, moments: Moments, regularization: Regularizatio
     """
     structure = structure_of(covariance_type)
     weights = np.maximum(moments.counts, 0.0)
-    covariances = structure.regularized(moments.covariances, regularization)
+    covariances = structure.regularize(moments.covariances, regularization)
     return Parameters.from_covariances(
         covariance_type, weights / weights.sum(), moments.means, covariances
     )

@@ -108,7 +108,7 @@ class QuasiNewtonState:
             and _UNSEEN * left_before < tol
         )
 
-    def leaping(self, expected: float) -> "QuasiNewtonState":
+    def expect_gain(self, expected: float) -> "QuasiNewtonState":
         """For a move to where another likelihood has its top, which promises this gain.
 
         That likelihood knows more than the model of the curvature has ever said.
@@ -125,12 +125,12 @@ class QuasiNewtonState:
             return float("inf")
         return max(self.predictions)
 
-    def taken_back(self) -> "QuasiNewtonState":
+    def take_back(self) -> "QuasiNewtonState":
         """After a move that lost likelihood: shorter ones from now on."""
         reach = max(_FIRST_REACH, self.reach if self.is_leap else self.stretch * _SHRINKAGE)
         return replace(self, reach=reach, stretch=0.0, may_leap=self.may_leap and not self.is_leap)
 
-    def carried_over(self) -> "QuasiNewtonState":
+    def carry_over(self) -> "QuasiNewtonState":
         """For other rows of the same kind: the curvature is alike, the likelihood is not."""
         return QuasiNewtonState(self.pairs, reach=self.reach)
 

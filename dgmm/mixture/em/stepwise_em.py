@@ -89,7 +89,7 @@ class StepwiseState:
         average = _average(parameters.weights, parameters.means, parameters.covariances)
         regularization = rules.of_em(average, structure.name).regularization
         without_ridge = replace(regularization, ridge=-regularization.ridge)
-        covariances = structure.regularized(parameters.covariances, without_ridge)
+        covariances = structure.regularize(parameters.covariances, without_ridge)
         average = replace(average, covariances=covariances)
         return cls(parameters, average, fitted_weight, total_weight, n_steps)
 
@@ -112,7 +112,7 @@ def step(state: StepwiseState, moments: Moments, rules: StepwiseOptions) -> Step
     """
     covariance_type, weight = state.parameters.covariance_type, moments.total_weight
     gamma = step_size(state.fitted_weight, state.total_weight, weight, rules.decay)
-    average = weighted_average(state.average, moments, gamma, covariance_type)
+    average = average_moments(state.average, moments, gamma, covariance_type)
     regularization = rules.of_em(average, covariance_type).regularization
     return replace(
         state,
@@ -146,7 +146,7 @@ def step_size(fitted_weight: float, seen_weight: float, weight: float, decay: fl
     return -float(np.expm1(-integral))
 
 
-def weighted_average(older: Moments, newer: Moments, share: float, covariance_type: str) -> Moments:
+def average_moments(older: Moments, newer: Moments, share: float, covariance_type: str) -> Moments:
     """The average of two sets of rows, in which the newer has this share.
 
     Second moments stay about the means: each pair of means adds what lies between them (Chan,

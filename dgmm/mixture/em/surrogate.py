@@ -55,7 +55,7 @@ class ControlVariate:
         pairs = zip(_sums(whole, covariance_type), _sums(sample, covariance_type), strict=True)
         return cls(*(all_rows - few for all_rows, few in pairs))
 
-    def applied(self, mixture: Parameters, sample: Moments) -> Moments | None:
+    def apply(self, mixture: Parameters, sample: Moments) -> Moments | None:
         """An E-step of the surrogate from one of the sample; None where it has no maximum.
 
         Parameters
@@ -97,7 +97,7 @@ class ControlVariate:
         factors = structure.factor_matrices(mixture.precisions_cholesky, k, d)
         linear = np.einsum("kij,klj,kl->ki", factors, factors, mixture.means, optimize=True)
         constant = mixture.log_peaks - 0.5 * (linear * mixture.means).sum(axis=1)
-        precisions = structure.inverted(mixture.covariances)
+        precisions = structure.invert(mixture.covariances)
         n_averaged = d if mixture.covariance_type == "spherical" else 1
         quadratic = n_averaged * (precisions * self.squares).sum()
         return float(self.counts @ constant + (linear * self.sums).sum() - 0.5 * quadratic)

@@ -38,7 +38,7 @@ class InitialParameters:
         """The same with means relative to ``origin`` (n_features,)."""
         return self if self.means is None else replace(self, means=self.means - origin)
 
-    def replacing(self, guess: Parameters) -> Parameters:
+    def replace_in(self, guess: Parameters) -> Parameters:
         """``guess`` with the given parts in place of its own.
 
         Raises
@@ -50,5 +50,5 @@ class InitialParameters:
         weights = guess.weights if self.weights is None else self.weights
         if self.precisions is None:
             return replace(guess, weights=weights, means=means)
-        covariances = structure_of(guess.covariance_type).inverted(self.precisions)
+        covariances = structure_of(guess.covariance_type).invert(self.precisions)
         return Parameters.from_covariances(guess.covariance_type, weights, means, covariances)

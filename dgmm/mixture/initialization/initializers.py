@@ -156,7 +156,7 @@ def first_parameters(
     if structure.is_diagonal:
         scatters = np.diagonal(scatters, axis1=1, axis2=2)
     counts = np.maximum(counts, counts.sum() / (n_components * len(rows)))
-    covariances = structure.regularized(structure.from_scatter(scatters, counts), regularization)
+    covariances = structure.regularize(structure.from_scatter(scatters, counts), regularization)
     return Parameters.from_covariances(covariance_type, counts / counts.sum(), means, covariances)
 
 

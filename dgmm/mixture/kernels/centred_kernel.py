@@ -88,7 +88,7 @@ def log_densities(mixture: Parameters, x: Array) -> tuple[Array, Array]:
     whitened = np.empty((n_components, *x.shape))
     for k in range(n_components):
         deviations = x - mixture.means[k][:, None]
-        whitened[k] = structure.whitened(deviations, mixture.precisions_cholesky, k)
+        whitened[k] = structure.whiten(deviations, mixture.precisions_cholesky, k)
         logits[k] = constant[k] - 0.5 * np.einsum("ij,ij->j", whitened[k], whitened[k])
     return logits, whitened
 

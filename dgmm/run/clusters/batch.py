@@ -14,7 +14,7 @@ import distributed
 
 from dgmm.errors import ConfigurationError
 from dgmm.run.clusters.extras import require
-from dgmm.run.clusters.jobs import CHECK_EVERY, MaintainSize, tracked_job
+from dgmm.run.clusters.jobs import CHECK_EVERY, MaintainSize, track_jobs
 from dgmm.run.clusters.recovery import dask_environment
 from dgmm.run.clusters.security import write_credentials
 from dgmm.run.clusters.waiting import AGAIN, wait_for_workers
@@ -131,7 +131,7 @@ def _created(system: _System, cluster_class: Any, arguments: dict[str, Any]) -> 
             "run where jobs can be submitted"
         )
     try:
-        jobs = cluster_class(job_cls=tracked_job(cluster_class.job_cls), **arguments)
+        jobs = cluster_class(job_cls=track_jobs(cluster_class.job_cls), **arguments)
     except (ValueError, RuntimeError, OSError) as error:
         raise ConfigurationError(f"cannot prepare jobs for {system.name}: {error}") from error
     with jobs:

@@ -12,7 +12,7 @@ CHECK_EVERY = 5.0  # seconds
 LOST_AFTER = 30.0  # seconds without a worker; in a job that lives, its nanny brings one back sooner
 
 
-def tracked_job(job_class: type) -> type:
+def track_jobs(job_class: type) -> type:
     """A class of jobs (of dask-jobqueue) that remembers what became of each.
 
     Its jobs have two attributes more: ``refusal``, what the batch system said when it did not

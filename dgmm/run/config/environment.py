@@ -44,14 +44,14 @@ class EnvExpander:
         self.paths: set[KeyPath] = set()
         self.problems: list[tuple[KeyPath, str]] = []
 
-    def expanded(self, value: object, path: KeyPath = ()) -> object:
+    def expand(self, value: object, path: KeyPath = ()) -> object:
         """The value with every text in it expanded."""
         if isinstance(value, str):
             return self._text(value, path)
         if isinstance(value, dict):
-            return {key: self.expanded(inner, (*path, key)) for key, inner in value.items()}
+            return {key: self.expand(inner, (*path, key)) for key, inner in value.items()}
         if isinstance(value, list):
-            return [self.expanded(inner, (*path, i)) for i, inner in enumerate(value)]
+            return [self.expand(inner, (*path, i)) for i, inner in enumerate(value)]
         return value
 
     def _text(self, text: str, path: KeyPath) -> str:

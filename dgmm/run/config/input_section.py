@@ -44,7 +44,7 @@ class WeightsInput(Section):
             raise validation_error(text)
         return self
 
-    def selected(self) -> Weights:
+    def to_selection(self) -> Weights:
         """What the sources call it."""
         return Weights(self.variable, self.path, self.cell_area)
 
@@ -108,12 +108,12 @@ class Input(Section):
             raise validation_error(text)
         return self
 
-    def selected(self) -> Selection:
+    def to_selection(self) -> Selection:
         """What the sources call it."""
         return Selection(
             variables=self.variables or (() if self.variable is None else (self.variable,)),
             columns=self.columns or (),
             sample_dims=self.sample_dims or (),
             missing_chunks=self.missing_chunks,
-            weights=None if self.weights is None else self.weights.selected(),
+            weights=None if self.weights is None else self.weights.to_selection(),
         )

@@ -86,7 +86,7 @@ def merge_overrides(
             places.setdefault(path[:length], "--set")
         places[path] = "--set"
     expander = EnvExpander(environment)
-    expanded = {key: expander.expanded(value, (key,)) for key, value in values.items()}
+    expanded = {key: expander.expand(value, (key,)) for key, value in values.items()}
     mistakes += [ConfigIssue(why, path, _place(places, path)) for path, why in expander.problems]
     return RawConfig(
         values=expanded,

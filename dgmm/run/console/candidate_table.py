@@ -30,7 +30,7 @@ def _header(sweep: Sweep) -> tuple[str, ...]:
 
 def _rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
     best = _criterion(sweep.best, sweep)
-    for result in sweep.ranked()[:MAX_ROWS]:
+    for result in sweep.rank()[:MAX_ROWS]:
         value = _criterion(result, sweep)
         yield (
             "*" if result is sweep.best else "",

@@ -166,7 +166,7 @@ class JsonObserver:
             self._stage = event.stage
             _log(logging.INFO, "stage started", asdict(event))
 
-    def finished(self, path: str, sweep: "Sweep", *, already_complete: bool) -> None:
+    def log_result(self, path: str, sweep: "Sweep", *, already_complete: bool) -> None:
         """Log where the results are, and what was chosen."""
         facts = {
             "path": path,

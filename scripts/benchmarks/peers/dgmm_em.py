@@ -19,7 +19,7 @@ def main() -> None:
     """Time the passes over all rows of one fit."""
     problem, n_iterations = load()
     rows, covariance_type = problem["rows"], problem["covariance_type"]
-    precisions = structure_of(covariance_type).inverted(problem["covariances"])
+    precisions = structure_of(covariance_type).invert(problem["covariances"])
     options = FitOptions(
         ((covariance_type, len(problem["weights"])),),
         n_init=1,

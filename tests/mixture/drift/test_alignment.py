@@ -66,7 +66,7 @@ def test_distances_are_symmetric_and_between_none_and_one(seed, kinds):
 @given(seed=seeds, kind=st.sampled_from(COVARIANCE_TYPES), order=st.permutations(range(4)))
 def test_a_mixture_in_another_order_is_found_again(seed, kind, order):
     older = any_mixture(seed, kind, 4)
-    found = align(older, older.permuted(np.array(order)))
+    found = align(older, older.permute(np.array(order)))
     if len({pair[0] for pair in found.pairs}) == 4 and kind != "tied":
         assert [order[new] for _, new in found.pairs] == [old for old, _ in found.pairs]
     assert found.vanished == found.appeared == ()
@@ -80,9 +80,9 @@ def test_what_is_far_from_everything_has_vanished_or_appeared():
     assert found.pairs == ((0, 2), (2, 0))
     assert found.vanished == (1,)
     assert found.appeared == (1, 3)
-    assert ComponentLabels.first(3).followed(found) == ComponentLabels((2, 3, 0, 4), 5)
-    assert ComponentLabels((7, 5, 1), 20).followed(found) == ComponentLabels((1, 20, 7, 21), 22)
-    assert ComponentLabels((1, 20, 7, 21), 22).ordered() == ComponentLabels((1, 7, 20, 21), 22)
+    assert ComponentLabels.first(3).follow(found) == ComponentLabels((2, 3, 0, 4), 5)
+    assert ComponentLabels((7, 5, 1), 20).follow(found) == ComponentLabels((1, 20, 7, 21), 22)
+    assert ComponentLabels((1, 20, 7, 21), 22).sort() == ComponentLabels((1, 7, 20, 21), 22)
 
 
 def test_the_sum_of_distances_counts_and_not_each_in_turn():

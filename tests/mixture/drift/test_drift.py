@@ -81,8 +81,8 @@ def test_neither_order_nor_a_change_of_units_is_a_drift(seed, kind, order):
     labels, moved = (0, 1, 2, 3), np.arange(3.0)
     expected = component_drift(older, newer, labels, labels)
     found = component_drift(
-        older.translated(moved),
-        newer.translated(moved).permuted(np.array(order)),
+        older.translate(moved),
+        newer.translate(moved).permute(np.array(order)),
         labels,
         tuple(order),
     )
@@ -94,7 +94,7 @@ def test_neither_order_nor_a_change_of_units_is_a_drift(seed, kind, order):
 
 def test_mixtures_without_a_common_component_have_nothing_to_compare():
     older, newer = spherical([1.0], [[0.0]]), spherical([1.0], [[50.0]])
-    labels = ComponentLabels.first(1).followed(align(older, newer)).labels
+    labels = ComponentLabels.first(1).follow(align(older, newer)).labels
     found = component_drift(older, newer, (0,), labels)
     assert found.labels.tolist() == [0, 1]
     assert np.isnan([found.mean_shifts, found.divergences, found.weight_changes]).all()

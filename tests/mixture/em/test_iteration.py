@@ -84,7 +84,7 @@ def run(X, start, **changes):
     candidate = Candidate(start.covariance_type, len(start.weights))
     states = [iteration.FitState(candidate, relative_to(frame.origin, start))]
     while states[-1].status is Status.RUNNING:
-        now = states[-1].parameters.translated(frame.origin)
+        now = states[-1].parameters.translate(frame.origin)
         mixture = Mixture(now.covariance_type, now.weights, now.means, now.covariances)
         (moments,) = e_step(X, [mixture], frame=frame)
         states.append(iteration.step(states[-1], moments, rules))

@@ -253,7 +253,7 @@ def test_the_curvature_goes_over_to_other_rows():
     half = rows[::2]
     half_frame = CentredScatter(np.zeros(2), float(len(half)), half.T @ half)
     state = path(half, half_frame, rules, first)[-1]
-    carried = state.search.carried_over()
+    carried = state.search.carry_over()
     assert carried.pairs == state.search.pairs
     assert (carried.gains, carried.predictions, carried.refuge) == ((), (), None)
     fresh = iteration.FitState(state.candidate, state.parameters)
@@ -271,7 +271,7 @@ def test_settled_wants_small_and_falling_gains_and_predictions():
     assert not replace(search, gains=(1e-5, -1e-9)).has_settled(1e-6)
     assert not replace(search, predictions=(4e-7, 1e-8)).has_settled(1e-6)
     assert not QuasiNewtonState(gains=(1e-9,), predictions=(1e-9,)).has_settled(1e-6)
-    leapt = QuasiNewtonState().leaping(1e-9)  # before there was any model of the curvature
+    leapt = QuasiNewtonState().expect_gain(1e-9)  # before there was any model of the curvature
     later = replace(leapt, gains=(1e-9,), predictions=(*leapt.predictions, 1e-9)[-2:])
     assert not later.has_settled(1e-6)
 

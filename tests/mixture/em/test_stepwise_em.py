@@ -41,7 +41,7 @@ def averaged(blocks, weights, mixture, origin):
     average = found[0]
     for moments, total in zip(found[1:], totals[1:], strict=True):
         share = moments.total_weight / total
-        average = stepwise_em.weighted_average(average, moments, share, mixture.covariance_type)
+        average = stepwise_em.average_moments(average, moments, share, mixture.covariance_type)
     return average
 
 
@@ -69,7 +69,7 @@ def test_averages_of_far_and_narrow_rows_keep_their_digits(covariance_type):
     near = averaged(blocks_of(X, CHUNKS), [None] * 4, moved, origin)
     shift = 1e8 * X.std(axis=0)
     with using("centred"):
-        far = averaged(blocks_of(X, CHUNKS), [None] * 4, moved.translated(shift), origin - shift)
+        far = averaged(blocks_of(X, CHUNKS), [None] * 4, moved.translate(shift), origin - shift)
     np.testing.assert_allclose(far.covariances, near.covariances, rtol=1e-6, atol=1e-6)
 
 
@@ -111,7 +111,7 @@ def test_two_steps_are_those_of_the_textbook(covariance_type, ridge):
     for block in blocks:
         state = stepwise_em.step(state, moments_of(block, None, state.parameters, origin), rules)
     expected = textbook(blocks, mixture, 0.7, 100.0, ridge or 0.0)
-    found = state.parameters.translated(origin)
+    found = state.parameters.translate(origin)
     np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-9)
     np.testing.assert_allclose(found.means, expected.means, rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(found.covariances, expected.covariances, rtol=1e-8, atol=1e-9)

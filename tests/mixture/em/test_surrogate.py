@@ -62,7 +62,7 @@ def test_where_both_were_read_the_sample_says_what_all_rows_say(case):
     rows, sample, mixture, correction = case
     expected, found = (
         moments_of(mixture, rows),
-        correction.applied(mixture, moments_of(mixture, sample)),
+        correction.apply(mixture, moments_of(mixture, sample)),
     )
     np.testing.assert_allclose(found.counts / 1_000, expected.counts / 6_000, rtol=1e-12)
     np.testing.assert_allclose(found.means, expected.means, atol=1e-12)
@@ -85,7 +85,7 @@ def test_the_surrogate_has_the_gradient_of_all_rows(case):
         return (log_likelihood(at(h)) - log_likelihood(at(-h))) / (2 * h)
 
     whole = slope(lambda m: moments_of(m, rows).log_likelihood / 6_000)
-    few = slope(lambda m: correction.applied(m, moments_of(m, sample)).log_likelihood / 1_000)
+    few = slope(lambda m: correction.apply(m, moments_of(m, sample)).log_likelihood / 1_000)
     uncorrected = slope(lambda m: moments_of(m, sample).log_likelihood / 1_000)
     assert np.linalg.norm(direction) > 0
     assert few == pytest.approx(whole, rel=1e-5)
@@ -98,7 +98,7 @@ def test_em_on_the_surrogate_never_falls_and_ends_nearly_where_all_rows_do(case)
     way = FitState(Candidate(kind, K), mixture)
     while way.is_running:
         of_sample = moments_of(way.parameters, sample)
-        way = iteration.step(way, correction.applied(way.parameters, of_sample), rules)
+        way = iteration.step(way, correction.apply(way.parameters, of_sample), rules)
     assert way.status is Status.CONVERGED
     assert (np.diff(way.trace) > -1e-12).all()
     exact = FitState(Candidate(kind, K), mixture)
@@ -116,4 +116,4 @@ def test_a_component_with_other_rows_in_the_sample_stands_for_nothing(case):
     correction = ControlVariate.between(
         moments_of(mixture, emptied), moments_of(mixture, sample), kind
     )
-    assert correction.applied(mixture, moments_of(mixture, sample)) is None
+    assert correction.apply(mixture, moments_of(mixture, sample)) is None

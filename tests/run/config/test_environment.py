@@ -141,7 +141,7 @@ def test_what_is_resolved_reads_back_where_python_wrote_dollars():
 
 @given(st.text(alphabet="a${}:-$"))
 def test_escaped_text_expands_to_itself(text):
-    assert EnvExpander({}).expanded(escape(text)) == text
+    assert EnvExpander({}).expand(escape(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_key_of_many_levels_is_refused():
 
 def test_only_what_variables_gave_is_expanded():
     expander = EnvExpander({"A": "1"})
-    values = expander.expanded({"a": ["${A}", "$$", "b", 3]})
+    values = expander.expand({"a": ["${A}", "$$", "b", 3]})
     assert values == {"a": ["1", "$", "b", 3]}
     assert [type(value) for value in values["a"]] == [EnvString, str, str, int]
     assert expander.paths == {("a", 0), ("a", 1)}
