@@ -180,7 +180,7 @@ def job(settings: Settings, observer: Observer) -> Outcome:
 
 
 def _lines(night: Night) -> list[str]:
-    best = night.run.sweep.best
+    best = night.run.sweep.selected
     told = [
         f"{best.candidate.name} after {night.run.sweep.n_passes} passes; "
         f"{night.verdict or 'nothing to compare with'}",

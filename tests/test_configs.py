@@ -36,7 +36,7 @@ def test_the_quickstart_runs(tmp_path):
     settings = ("model.n_components=1:3", "cluster={kind: threads}", f"output.path={tmp_path}/out")
     path = Path(__file__).parents[1] / "configs" / "quickstart.yaml"
     finished = run(load(path, settings))
-    assert finished.sweep.best.candidate.name == "full-3"
+    assert finished.sweep.selected.candidate.name == "full-3"
     assert len(finished.sweep.results) == 12
     report = (tmp_path / "out" / "report.html").read_text()
     assert "Its segments" in report

@@ -264,7 +264,7 @@ class GaussianMixture(OnlineMixture):
         execution = arguments.execution(is_lazy=table.is_lazy)
         observer = verbose_observer(self.verbose, self.verbose_interval)
         outcome = fit(dataset, chosen, execution, observer)
-        result = outcome.sweep.best
+        result = outcome.sweep.selected
         is_collapsed = result.status is Status.DEGENERATE
         is_without_ridge = is_collapsed and self.reg_covar == 0
         if is_without_ridge and attributes.is_flat(result.parameters, outcome.profile.covariance):

@@ -75,7 +75,7 @@ def read(kind: type, path: str | os.PathLike[str]) -> Any:
     place = Path(path).resolve()
     if not is_committed(place) or attributes_of(place).get("format") != FORMAT:
         result = open_result(path)
-        return read_run(kind, result, result.sweep.best)
+        return read_run(kind, result, result.sweep.selected)
     arrays, attributes = read_group(place)
     if attributes.get("format_version") != FORMAT_VERSION:
         raise OutputError(

@@ -84,7 +84,7 @@ class SweepResult:
         """
         found = open_result(path)
         sweep = found.sweep
-        best = serialization.read_run(GaussianMixture, found, sweep.best)
+        best = serialization.read_run(GaussianMixture, found, sweep.selected)
         return cls(best, sweep.results, sweep.criterion, sweep.n_passes)
 
     def to_pandas(self) -> Any:

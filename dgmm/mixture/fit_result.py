@@ -59,7 +59,7 @@ class Sweep:
         In the order in which the candidates were named.
     criterion : str
         ``"bic"``, ``"aic"`` or ``"icl"``.
-    best : FitResult
+    selected : FitResult
         The smallest criterion among candidates that are not degenerate (among all, if all are).
     n_passes : int
         Reads of all rows, the profile included.
@@ -67,7 +67,7 @@ class Sweep:
 
     results: tuple[FitResult, ...]
     criterion: str
-    best: FitResult
+    selected: FitResult
     n_passes: int
 
     def rank(self) -> tuple[FitResult, ...]:

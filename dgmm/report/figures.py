@@ -36,7 +36,7 @@ def criteria(sweep: Sweep) -> tuple[Picture, ...]:
     figure, axes = panel(3.3)
     _criterion(axes, sweep, sweep.criterion)
     axes.set(xlabel="number of components K", ylabel=f"{name} - best")
-    best = sweep.best
+    best = sweep.selected
     axes.plot(
         best.candidate.n_components, 0, "o", ms=13, mfc="none", mec=ALARM, mew=1.6, clip_on=False
     )
@@ -181,7 +181,7 @@ def traces(sweep: Sweep, tol: float | None) -> Picture | None:
     for result in reversed(ranked):
         gains = result.trace[-1] - np.asarray(result.trace[:-1])
         gains = np.where(gains > 0, gains, np.nan)
-        is_best = result is sweep.best
+        is_best = result is sweep.selected
         axes.semilogy(
             np.arange(1, len(result.trace)),
             gains,

@@ -70,7 +70,7 @@ def _of_changes(result: Result) -> Iterator[Finding]:
 
 
 def _of_statuses(result: Result) -> Iterator[Finding]:
-    best = result.sweep.best
+    best = result.sweep.selected
     if best.status is not Status.CONVERGED:
         chosen = "No candidate is sound; the" if best.status is Status.DEGENERATE else "The"
         yield Finding(True, f"{chosen} chosen one is {best.status.value}. {best.status.sentence}")
@@ -87,7 +87,7 @@ def _of_statuses(result: Result) -> Iterator[Finding]:
 
 def _of_the_choice(result: Result) -> Iterator[Finding]:
     sweep = result.sweep
-    best, criterion = sweep.best, sweep.criterion
+    best, criterion = sweep.selected, sweep.criterion
     sound = [r for r in sweep.rank() if r.status is not Status.DEGENERATE]
     counts = sorted({r.candidate.n_components for r in sweep.results})
     k = best.candidate.n_components
@@ -114,7 +114,7 @@ def _of_the_choice(result: Result) -> Iterator[Finding]:
 
 
 def _of_components(result: Result) -> Iterator[Finding]:
-    best, n_rows = result.sweep.best, rows_fitted(result)
+    best, n_rows = result.sweep.selected, rows_fitted(result)
     mixture, labels = best.parameters, result.labelling.labels
     if n_rows and mixture.n_components > 1:
         least = _ROWS_PER_PARAMETER * _parameters_of_a_component(best)

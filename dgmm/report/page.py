@@ -71,7 +71,7 @@ def render(result: Result) -> str:
         )
         .get_template("page.html")
         .render(
-            title=f"{result.sweep.best.candidate.name} of {run_name(result.path)}",
+            title=f"{result.sweep.selected.candidate.name} of {run_name(result.path)}",
             sentence=summary.sentence(result),
             numbers=summary.figures_of(result, record),
             findings=findings_of(result, record, sample),

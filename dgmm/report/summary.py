@@ -48,7 +48,7 @@ class Table:
 def sentence(result: Result) -> str:
     """What was done, and what was found."""
     sweep, attributes = result.sweep, result.attributes
-    chosen = sweep.best.candidate
+    chosen = sweep.selected.candidate
     counts = sorted({r.candidate.n_components for r in sweep.results})
     kinds = list(dict.fromkeys(r.candidate.covariance_type for r in sweep.results))
     span = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
@@ -94,7 +94,7 @@ def _covariances(chosen: Any) -> str:
 
 def figures_of(result: Result, record: Record | None) -> tuple[tuple[str, str], ...]:
     """The few numbers that people look for first, each with its name."""
-    best, criterion = result.sweep.best, result.sweep.criterion
+    best, criterion = result.sweep.selected, result.sweep.criterion
     found = [
         ("components", str(best.candidate.n_components)),
         ("covariances", best.candidate.covariance_type),
@@ -111,7 +111,7 @@ def candidates_of(result: Result) -> Table:
     """The best candidates, best first."""
     sweep = result.sweep
     name, ranked = sweep.criterion, sweep.rank()
-    best = getattr(sweep.best, name)
+    best = getattr(sweep.selected, name)
 
     def row(found: FitResult) -> tuple[str, ...]:
         value = getattr(found, name)
@@ -139,14 +139,14 @@ def candidates_of(result: Result) -> Table:
     return Table(
         header,
         tuple(row(found) for found in ranked[:MOST_CANDIDATES]),
-        marked=ranked.index(sweep.best) if sweep.best in ranked[:MOST_CANDIDATES] else None,
+        marked=ranked.index(sweep.selected) if sweep.selected in ranked[:MOST_CANDIDATES] else None,
         remark=f"and {left} more" if left > 0 else "",
     )
 
 
 def components_of(result: Result, sample: Sample | None) -> Table:
     """The components: how large, and how sure of their rows."""
-    mixture, n_rows = result.sweep.best.parameters, rows_fitted(result)
+    mixture, n_rows = result.sweep.selected.parameters, rows_fitted(result)
     k = mixture.n_components
     shown = range(min(k, MOST_COMPONENTS))
     header = ["component", "weight"]

@@ -55,14 +55,14 @@ def check_drift(
         return None
     profile = fitted.profile.transform(fitted.preparation)
     rows, weights = positive_weight_sample(profile)
-    newer, origin = goes_on.sweep.best, profile.mean
+    newer, origin = goes_on.sweep.selected, profile.mean
     n_older = max(1, earlier.attributes["n_samples"] - earlier.attributes.get("n_missing", 0))
     drift = compare(
         ComparedMixture(
             goes_on.older.translate(-origin),
             earlier.labelling.labels,
             n_older,
-            earlier.sweep.best.status,
+            earlier.sweep.selected.status,
         ),
         ComparedMixture(
             newer.parameters.translate(-origin),

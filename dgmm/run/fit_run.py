@@ -163,7 +163,7 @@ def _complete(
         **repeats_kept(counts),
         "outlier_quantile": configuration.output.outlier_quantile,
         **facts,
-        "status": goes_on.sweep.best.status.value,
+        "status": goes_on.sweep.selected.status.value,
     }
     wanted, is_image = configuration.input, prepared.source.format == "image"
     picture = read_thumbnail(wanted.path, wanted.storage_options) if is_image else None
@@ -191,7 +191,7 @@ def _assigned(
     path: AnyPath,
 ) -> tuple[dict[str, Any], ComponentSummary]:
     """Write the assignments; what the root says of them, and what the components are like."""
-    best, preparation = goes_on.sweep.best, fitted.preparation
+    best, preparation = goes_on.sweep.selected, fitted.preparation
     if best.status is Status.DEGENERATE:
         logger.warning("No candidate is sound. %s", best.status.sentence)
     mixture = best.parameters

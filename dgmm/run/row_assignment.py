@@ -11,7 +11,7 @@ from dgmm.errors import StorageError
 from dgmm.io.grid import Grid, Region, n_samples_in
 from dgmm.io.results import assignment_arrays
 from dgmm.io.results.assignment_arrays import write_coordinate
-from dgmm.io.results.assignment_schema import AssignmentSchema
+from dgmm.io.results.assignment_schema import RESERVED, AssignmentSchema
 from dgmm.io.results.block_records import BlockRecord, create_blocks, read_block, write_block
 from dgmm.io.results.checkpoint import Checkpoint
 from dgmm.io.sources.source import Source
@@ -97,8 +97,9 @@ def assign_rows(
         If fewer rows were written than there are.
     """
     model = mixture_digest(mixture)
+    coordinates = [found for found in source.coordinates if found.name not in RESERVED]
     if not (checkpoint.has_assignments(model) and assignment_arrays.has_assignments(path, wanted)):
-        beside = [found.name for found in source.coordinates if found.name not in source.grid.dims]
+        beside = [found.name for found in coordinates if found.name not in source.grid.dims]
         assignment_arrays.create_assignments(path, source.grid, wanted, chunk_shape, beside)
         checkpoint.keep_assignments(model)
     shape = component_pivots(mixture, preparation).shape
@@ -110,7 +111,7 @@ def assign_rows(
     if assigned.n_rows != n_rows:
         message = f"{assigned.n_rows} of {n_rows} rows were written to {path}; run it again."
         raise StorageError(message)
-    for coordinate in source.coordinates:
+    for coordinate in coordinates:
         write_coordinate(path, coordinate, partial(source.read_coordinate, coordinate))
     return assigned
 

@@ -153,7 +153,7 @@ def _complete(
     checkpoint: Checkpoint,
     observer: Observer,
 ) -> None:
-    best, settings = result.sweep.best, configuration.output
+    best, settings = result.sweep.selected, configuration.output
     mixture, preparation = best.parameters, result.preparation
     is_begun = checkpoint.has_assignments(mixture_digest(mixture))
     if not is_begun:
@@ -215,5 +215,5 @@ def _facts(result: Result, assigned: AssignmentSummary) -> dict[str, Any]:
         "mean_log_density": assigned.log_likelihood / weight if weight > 0 else 0.0,
         "outlier_quantile": result.attributes.get("outlier_quantile"),
         "outlier_threshold": result.attributes.get("outlier_threshold"),
-        "status": result.sweep.best.status.value,
+        "status": result.sweep.selected.status.value,
     }

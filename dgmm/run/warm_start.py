@@ -65,7 +65,7 @@ def narrow_models(models: Models, earlier: Result | None, *, whole: bool) -> Mod
     """
     if earlier is None or whole:
         return models
-    chosen = earlier.sweep.best.candidate
+    chosen = earlier.sweep.selected.candidate
     near = [(kind, k) for kind, k in models if abs(k - chosen.n_components) <= 1]
     return tuple(model for model in near if model[0] == chosen.covariance_type) or models
 
@@ -129,7 +129,7 @@ def relabel(fitted: Fit, earlier: Result | None) -> LabelledSweep:
         Of the same features.
     """
     sweep = fitted.sweep
-    mixture = sweep.best.parameters
+    mixture = sweep.selected.parameters
     if earlier is None:
         return LabelledSweep(sweep, ComponentLabels.first(mixture.n_components))
     profile = fitted.profile.transform(fitted.preparation)
@@ -142,10 +142,10 @@ def relabel(fitted: Fit, earlier: Result | None) -> LabelledSweep:
     )
     labelling = earlier.labelling.follow(align(older, mixture))
     order = np.argsort(labelling.labels)
-    best = replace(sweep.best, parameters=mixture.permute(order))
-    results = tuple(best if result is sweep.best else result for result in sweep.results)
+    best = replace(sweep.selected, parameters=mixture.permute(order))
+    results = tuple(best if result is sweep.selected else result for result in sweep.results)
     return LabelledSweep(
-        replace(sweep, results=results, best=best),
+        replace(sweep, results=results, selected=best),
         labelling.sort(),
         older,
         align(older, best.parameters),

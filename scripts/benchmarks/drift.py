@@ -148,7 +148,9 @@ def accidents(truth: Parameters, rng: np.random.Generator) -> Iterator[tuple[str
 def swept(rows: Array, n_components: tuple[int, ...], seed: int = 0) -> tuple[Parameters, Status]:
     """What a cold sweep of full covariances chooses."""
     models = tuple(("full", k) for k in n_components)
-    found = fit(Dataset.from_array(da.from_array(rows)), FitOptions(models, seed=seed)).sweep.best
+    found = fit(
+        Dataset.from_array(da.from_array(rows)), FitOptions(models, seed=seed)
+    ).sweep.selected
     return found.parameters, found.status
 
 

@@ -130,7 +130,7 @@ def test_empty_blocks_change_nothing(chunks):
     rows = rows_of()
     kept = tuple(size for size in chunks if size)
     ours, theirs = (fit(dataset_of(rows, c), FULL_2, SYNCHRONOUS).sweep for c in (chunks, kept))
-    assert ours.best.trace == theirs.best.trace
+    assert ours.selected.trace == theirs.selected.trace
 
 
 def test_features_in_several_blocks_are_put_together():
@@ -138,7 +138,7 @@ def test_features_in_several_blocks_are_put_together():
     dataset = Dataset.from_array(rows)
     assert dataset.rows.chunks == ((10, 10), (3,))
     theirs = fit(dataset_of(rows_of(), (10, 10)), FULL_2, SYNCHRONOUS).sweep
-    assert fit(dataset, FULL_2, SYNCHRONOUS).sweep.best.trace == theirs.best.trace
+    assert fit(dataset, FULL_2, SYNCHRONOUS).sweep.selected.trace == theirs.selected.trace
 
 
 def test_a_dataset_knows_its_blocks():

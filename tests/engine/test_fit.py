@@ -85,7 +85,7 @@ def test_one_component_is_mean_and_covariance(covariance_type, weighted):
     dataset = dataset_of(rows, CHUNKS, weights)
     found = fit(dataset, FitOptions(((covariance_type, 1),)), SYNCHRONOUS).sweep
     assert found.n_passes <= 4
-    assert found.best.status is Status.CONVERGED
+    assert found.selected.status is Status.CONVERGED
     covariance = np.cov(rows.T, aweights=weights, ddof=0)
     expected = {
         "full": covariance[None],
@@ -93,7 +93,7 @@ def test_one_component_is_mean_and_covariance(covariance_type, weighted):
         "diag": np.diag(covariance)[None],
         "spherical": np.array([np.trace(covariance) / 3]),
     }[covariance_type]
-    mixture = found.best.parameters
+    mixture = found.selected.parameters
     assert mixture.weights.tolist() == [1.0]
     np.testing.assert_allclose(mixture.means[0], np.average(rows, axis=0, weights=weights), 1e-14)
     np.testing.assert_allclose(mixture.covariances, expected, rtol=1e-11)
@@ -202,8 +202,8 @@ def test_a_sample_leads_to_the_optimum_of_all_rows(covariance_type):
     options = FitOptions(((covariance_type, 3),), tol=1e-8)
     whole = fit(dataset_of(rows, (1000,) * 3), options, SYNCHRONOUS)
     assert whole.profile.is_sample_complete
-    assert sampled.sweep.best.log_likelihood == pytest.approx(
-        whole.sweep.best.log_likelihood, rel=1e-6
+    assert sampled.sweep.selected.log_likelihood == pytest.approx(
+        whole.sweep.selected.log_likelihood, rel=1e-6
     )
 
 
@@ -227,7 +227,7 @@ def test_results_come_in_the_order_asked_for_and_are_ranked_by_the_criterion():
         assert tuple(found) == models
         values = [getattr(result, criterion) for result in sweep.rank()]
         assert values == sorted(values)
-        assert sweep.best is sweep.rank()[0]
+        assert sweep.selected is sweep.rank()[0]
 
 
 def test_clumps_that_are_there_are_found():
@@ -237,8 +237,8 @@ def test_clumps_that_are_there_are_found():
     rows = centres[labels] + rng.normal(size=(2000, 2))
     models = tuple((kind, k) for kind in COVARIANCE_TYPES for k in range(1, 7))
     sweep = fit(dataset_of(rows, (500,) * 4), FitOptions(models), SYNCHRONOUS).sweep
-    assert sweep.best.candidate.n_components == 4
-    assert sweep.best.candidate.covariance_type in ("spherical", "tied")
-    found = assign(sweep.best.parameters, rows).labels
-    nearest = ((sweep.best.parameters.means[:, None] - centres) ** 2).sum(2).argmin(1)
+    assert sweep.selected.candidate.n_components == 4
+    assert sweep.selected.candidate.covariance_type in ("spherical", "tied")
+    found = assign(sweep.selected.parameters, rows).labels
+    nearest = ((sweep.selected.parameters.means[:, None] - centres) ** 2).sum(2).argmin(1)
     assert (nearest[found] == labels).mean() > 0.999

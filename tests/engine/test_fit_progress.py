@@ -37,7 +37,7 @@ def bits(found):
             ),
         )
         for result in found.sweep.results
-    ] + [found.sweep.best.candidate, found.sweep.n_passes]
+    ] + [found.sweep.selected.candidate, found.sweep.n_passes]
 
 
 @pytest.fixture(scope="module")

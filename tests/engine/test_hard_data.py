@@ -49,7 +49,7 @@ def assert_sound(sweep):
         assert (factors > 0).all()
     sound = [result for result in sweep.results if result.status is not Status.DEGENERATE]
     if sound:
-        assert sweep.best in sound
+        assert sweep.selected in sound
 
 
 def clumps(n_rows=240, n_features=3, seed=0):
@@ -125,7 +125,7 @@ def test_components_beyond_the_distinct_rows_are_marked_and_not_chosen(name):
         for result in sweep.results:
             if result.candidate.n_components > n_distinct:
                 assert result.status is Status.DEGENERATE, result.candidate
-    assert sweep.best.candidate.n_components == 1
+    assert sweep.selected.candidate.n_components == 1
 
 
 def test_bytes_take_twelve_components():

@@ -64,7 +64,7 @@ def test_a_fit_is_that_of_the_rows_that_are_whole(chunks, is_weighted, dtype):
 def test_rows_that_are_left_out_keep_their_place_in_the_assignments():
     rows, chunks = with_holes(), (90, 60, 90)
     found = fitted(rows, chunks)
-    mixture = found.sweep.best.parameters
+    mixture = found.sweep.selected.parameters
     labels = np.full(len(rows), 99)
     log_density = np.zeros(len(rows))
 

@@ -20,7 +20,7 @@ def test_starts_on_part_of_the_rows_lead_as_high_as_the_truth(seed):
     rows = centres[rng.integers(0, K, N_ROWS)] + rng.normal(size=(N_ROWS, D))
     truth = InitialParameters(np.full(K, 1 / K), centres, np.broadcast_to(np.eye(D), (K, D, D)))
     found, told = (
-        fit(dataset_of(rows, (N_ROWS,)), options, SYNCHRONOUS).sweep.best
+        fit(dataset_of(rows, (N_ROWS,)), options, SYNCHRONOUS).sweep.selected
         for options in (FitOptions(MODEL, n_init=2), FitOptions(MODEL, n_init=1, given=truth))
     )
     assert found.log_likelihood > told.log_likelihood - 1e-4 * N_ROWS

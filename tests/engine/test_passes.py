@@ -172,7 +172,7 @@ def test_the_first_of_several_changed_blocks_is_named():
 
 def test_an_input_that_stays_the_same_is_fitted():
     found = changed_after("profile", clumps(), (60, 40, 50, 90), nothing_happens)
-    assert found.sweep.best.status is not Status.DEGENERATE
+    assert found.sweep.selected.status is not Status.DEGENERATE
 
 
 def test_changed_weights_end_the_fit_too():

@@ -33,9 +33,9 @@ def sweeps():
 def test_the_choice_is_the_same_in_fewer_passes(sweeps):
     whole, raced = sweeps
     assert raced.n_passes < whole.n_passes
-    assert raced.best.candidate == whole.best.candidate
-    assert raced.best.status is Status.CONVERGED
-    np.testing.assert_array_equal(raced.best.parameters.means, whole.best.parameters.means)
+    assert raced.selected.candidate == whole.selected.candidate
+    assert raced.selected.status is Status.CONVERGED
+    np.testing.assert_array_equal(raced.selected.parameters.means, whole.selected.parameters.means)
 
 
 def test_those_that_are_given_up_are_behind_to_the_end(sweeps):
@@ -45,7 +45,7 @@ def test_those_that_are_given_up_are_behind_to_the_end(sweeps):
     for finished, result in zip(whole.results, raced.results, strict=True):
         if result.status is Status.STOPPED_EARLY:
             assert finished.status is Status.CONVERGED
-            assert whole.best.bic < finished.bic <= result.bic
+            assert whole.selected.bic < finished.bic <= result.bic
             assert result.trace == finished.trace[: len(result.trace)]
             assert len(result.trace) < len(finished.trace)
 
@@ -103,3 +103,9 @@ def test_nobody_is_given_up_before_it_has_hopes_or_where_nobody_races():
     assert raced(leader, far, finish_all=True)[1] is Status.RUNNING
     assert raced(leader, far, criterion="icl")[1] is Status.RUNNING
     assert raced(leader, far, criterion="aic")[1] is Status.STOPPED_EARLY
+
+
+def test_results_of_the_first_version_are_read_by_their_word_for_it():
+    assert Status("behind") is Status("stopped_early") is Status.STOPPED_EARLY
+    with pytest.raises(ValueError, match="ahead"):
+        Status("ahead")

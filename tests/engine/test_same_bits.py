@@ -85,7 +85,7 @@ def everything(execution, folder):
     for field in ("mean", "scatter", "minimum", "maximum", "sample", "sample_weights"):
         results["profile", field] = bits(getattr(found.profile, field))
     results["profile", "checksums"] = found.profile.checksums
-    results["best"] = found.sweep.best.candidate
+    results["best"] = found.sweep.selected.candidate
     reader = PassRunner(dataset, execution, ignore, found.profile.checksums)
     mixture = found.sweep.results[1].parameters
     assigned = assignment.assign_all(reader, mixture, Pieces(partial(save, folder), 20))

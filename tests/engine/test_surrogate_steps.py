@@ -41,11 +41,11 @@ def test_the_top_is_the_same_in_fewer_reads(covariance_type, monkeypatch):
     alone = sweep_of(rows_of(), options)
     exact = sweep_of(rows_of(), replace(options, tol=1e-11))
     for found in (led, alone):
-        assert found.best.status is Status.CONVERGED
-        assert 0 <= exact.best.log_likelihood - found.best.log_likelihood < 24_000 * 1e-7
+        assert found.selected.status is Status.CONVERGED
+        assert 0 <= exact.selected.log_likelihood - found.selected.log_likelihood < 24_000 * 1e-7
     assert led.n_passes < alone.n_passes
     assert led.n_passes <= 5
-    assert (np.diff(led.best.trace) >= 0).all()
+    assert (np.diff(led.selected.trace) >= 0).all()
 
 
 def test_a_sample_that_misleads_costs_a_read_and_nothing_else(monkeypatch):
@@ -58,9 +58,9 @@ def test_a_sample_that_misleads_costs_a_read_and_nothing_else(monkeypatch):
         other = replace(profile, sample=profile.sample[:, ::-1] * 0.5 + profile.mean)
         return honest(other, rules)
 
-    exact = sweep_of(rows, replace(options, tol=1e-11)).best
+    exact = sweep_of(rows, replace(options, tol=1e-11)).selected
     monkeypatch.setattr(stages, "surrogate_guide", lying)
-    found = sweep_of(rows, options).best
+    found = sweep_of(rows, options).selected
     assert found.status is Status.CONVERGED
     assert 0 <= exact.log_likelihood - found.log_likelihood < 24_000 * 1e-6
     assert (np.diff(found.trace) >= 0).all()

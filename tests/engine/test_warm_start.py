@@ -33,18 +33,20 @@ def options(earlier=(), n_init=3, **others):
 
 @pytest.fixture(scope="module")
 def before():
-    return fit(dataset(0), options(n_init=10)).sweep.best
+    return fit(dataset(0), options(n_init=10)).sweep.selected
 
 
 def test_the_earlier_mixture_begins_and_the_optimum_is_the_same(before):
     cold = fit(dataset(1, 0.02), options(n_init=10)).sweep
     warm = fit(dataset(1, 0.02), options([before.parameters])).sweep
-    assert warm.best.status is cold.best.status is Status.CONVERGED
-    assert warm.best.log_likelihood == pytest.approx(cold.best.log_likelihood, abs=20_000 * 1e-5)
+    assert warm.selected.status is cold.selected.status is Status.CONVERGED
+    assert warm.selected.log_likelihood == pytest.approx(
+        cold.selected.log_likelihood, abs=20_000 * 1e-5
+    )
     assert warm.n_passes <= cold.n_passes
     # the first entry of the trace is the earlier mixture's own likelihood
-    same = fit(dataset(1, 0.02), options([before.parameters], max_iter=0)).sweep.best
-    assert warm.best.trace[0] == pytest.approx(same.trace[0], rel=1e-12)
+    same = fit(dataset(1, 0.02), options([before.parameters], max_iter=0)).sweep.selected
+    assert warm.selected.trace[0] == pytest.approx(same.trace[0], rel=1e-12)
 
 
 def test_one_start_alone_is_the_earlier_mixture(before):
@@ -52,14 +54,14 @@ def test_one_start_alone_is_the_earlier_mixture(before):
     found = fit(dataset(1), options([before.parameters], n_init=1), observer=events.append)
     stages = {event.stage for event in events if isinstance(event, PassFinished)}
     assert stages == {"profile", "sample", "fit"}
-    assert found.sweep.best.candidate.start == 1  # 0 would be the start that was left out
+    assert found.sweep.selected.candidate.start == 1  # 0 would be the start that was left out
 
 
 def test_a_better_optimum_of_the_sample_is_not_given_up(before):
     poor = before.parameters
     poor = poor.translate(np.full(3, 4.0))  # of other data
-    found = fit(dataset(1), options([poor], n_init=10)).sweep.best
-    cold = fit(dataset(1), options(n_init=10)).sweep.best
+    found = fit(dataset(1), options([poor], n_init=10)).sweep.selected
+    cold = fit(dataset(1), options(n_init=10)).sweep.selected
     assert found.log_likelihood == pytest.approx(cold.log_likelihood, abs=20_000 * 1e-5)
 
 

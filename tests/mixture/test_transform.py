@@ -112,7 +112,7 @@ def test_a_fit_of_prepared_data_is_a_fit_to_what_they_become(rule):
     for ours, expected in zip(inside.sweep.results, outside.sweep.results, strict=True):
         np.testing.assert_allclose(ours.log_likelihood, expected.log_likelihood, rtol=1e-7)
         np.testing.assert_allclose(ours.parameters.weights, expected.parameters.weights, atol=1e-4)
-    mixture = inside.sweep.best.parameters
+    mixture = inside.sweep.selected.parameters
     prepared = assign(mixture, rows, inside.preparation)
     np.testing.assert_allclose(prepared.log_density, assign(mixture, z).log_density, rtol=1e-9)
 
@@ -154,5 +154,5 @@ def test_principal_components_of_rounding_alone_are_left_out(standardize, caplog
         for n_axes in (3, 2)
     )
     assert found.preparation.n_axes == 2
-    assert found.sweep.best.bic == direct.sweep.best.bic
+    assert found.sweep.selected.bic == direct.sweep.selected.bic
     assert "vary in 2 directions only" in caplog.text

@@ -74,7 +74,7 @@ def test_a_run_ends_in_numbers(tmp_path, name, kind):
     if name == "fewer distinct rows than components":
         statuses = {r.candidate.n_components: r.status.value for r in found.sweep.results}
         assert statuses == {1: "converged", 3: "degenerate"}
-        assert found.sweep.best.candidate.n_components == 1
+        assert found.sweep.selected.candidate.n_components == 1
 
 
 LAYOUTS = {"Fortran order", "every second row and column backwards", "read-only", "unaligned"}

@@ -70,7 +70,7 @@ def digest(path):
 def test_a_run_finds_the_clumps_and_everything_agrees(data, finished):
     _, X, truth = data
     done, output, _ = finished
-    assert done.sweep.best.candidate.n_components == 3
+    assert done.sweep.selected.candidate.n_components == 3
     result = open_result(output)
     assert str(result.path) == done.path
     labels = result.assignments["labels"][:]
@@ -80,7 +80,7 @@ def test_a_run_finds_the_clumps_and_everything_agrees(data, finished):
     assert np.array_equal(result.assignments["log_density"][:], ours.log_density)
     responsibilities = result.assignments["responsibilities"][:]
     assert np.array_equal(responsibilities, ours.responsibilities.astype(np.float32))
-    best = result.sweep.best
+    best = result.sweep.selected
     np.testing.assert_allclose(best.log_likelihood, ours.log_density.sum(), rtol=1e-12)
     assert (np.diff(result.model.weights) <= 0).all()
     counts = np.bincount(labels, minlength=3) / len(labels)

@@ -111,7 +111,7 @@ def test_labels_are_those_of_a_fit_in_memory(tmp_path, rows, weights, write, nam
     options = plan_run(configuration).options
     held = da.from_array(rows, chunks=(N, 2))
     lent = da.from_array(weights, chunks=N) if named else None
-    expected = fit(Dataset.from_array(held, lent), options, SYNCHRONOUS).sweep.best
+    expected = fit(Dataset.from_array(held, lent), options, SYNCHRONOUS).sweep.selected
     ours = open_result(tmp_path / "out")
     assert ours.assignments["labels"].chunks[0] < N
     assigned = assign(expected.parameters, rows)
@@ -141,9 +141,11 @@ def test_no_result_depends_on_the_layout(tmp_path, rows, weights, write, layout,
         partition_size=partition_size,
     )
     options = FitOptions((("full", 3),), n_init=1)
-    found = fit(Dataset.from_array(source.blocks, source.weights), options, SYNCHRONOUS).sweep.best
+    found = fit(
+        Dataset.from_array(source.blocks, source.weights), options, SYNCHRONOUS
+    ).sweep.selected
     held = Dataset.from_array(da.from_array(rows), da.from_array(weights))
-    expected = fit(held, options, SYNCHRONOUS).sweep.best
+    expected = fit(held, options, SYNCHRONOUS).sweep.selected
     assert found.n_iter == expected.n_iter
     np.testing.assert_allclose(found.log_likelihood, expected.log_likelihood, rtol=1e-12)
     for name in ("weights", "means", "covariances"):

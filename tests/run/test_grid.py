@@ -76,7 +76,7 @@ def table():
     fitted = fit(
         dataset_of(rows, (len(rows),)), FitOptions((("full", 2),), n_init=2, tol=1e-9), SYNCHRONOUS
     )
-    return rows, fitted.sweep.best
+    return rows, fitted.sweep.selected
 
 
 def test_results_lie_on_the_grid_of_the_input_with_its_coordinates(data, table, tmp_path):
@@ -115,9 +115,11 @@ def test_results_lie_on_the_grid_of_the_input_with_its_coordinates(data, table, 
 def test_layouts_and_orders_change_nothing(data, table, tmp_path, name, size, dims):
     rows, best = table
     finished = run(configuration(data / name, tmp_path, size, dims))
-    parameters = finished.sweep.best.parameters
+    parameters = finished.sweep.selected.parameters
     np.testing.assert_allclose(parameters.weights, best.parameters.weights, rtol=1e-6)
-    np.testing.assert_allclose(finished.sweep.best.log_likelihood, best.log_likelihood, rtol=1e-10)
+    np.testing.assert_allclose(
+        finished.sweep.selected.log_likelihood, best.log_likelihood, rtol=1e-10
+    )
     labels = xarray.open_zarr(finished.path + "/assignments", consolidated=False)["labels"]
     assert labels.dims == dims
     expected = assign(best.parameters, rows).labels.reshape(SHAPE)

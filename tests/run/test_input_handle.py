@@ -58,8 +58,8 @@ def test_some_blocks_are_fitted_as_a_run_fits_all(configuration):
     ran = run(configuration).sweep
     assert [r.bic for r in whole.sweep.results] == [r.bic for r in ran.results]
     assert (whole.total_weight, part.total_weight) == (399, 200)
-    assert part.sweep.best.candidate.name == "full-2"
-    labels = part.assign(part.sweep.best, np.array([[6.0, 6.0], [0, 0], [6, 6]])).labels
+    assert part.sweep.selected.candidate.name == "full-2"
+    labels = part.assign(part.sweep.selected, np.array([[6.0, 6.0], [0, 0], [6, 6]])).labels
     assert labels[0] == labels[2] != labels[1]
 
 

@@ -73,4 +73,4 @@ def test_a_sweep_of_large_data_pauses_and_kills_no_worker(large, tmp_path, monke
     assert len(set(pids)) == 1
     assert len(pids[0]) == 2
     assert len(finished.sweep.results) == 2
-    assert np.isfinite(finished.sweep.best.log_likelihood)
+    assert np.isfinite(finished.sweep.selected.log_likelihood)

@@ -311,4 +311,4 @@ def test_storage_that_refuses_a_checkpoint_ends_the_run(data, tmp_path, monkeypa
         with pytest.raises(StorageError, match=r"attempts/.*/states cannot be .*No space left"):
             run(loads(text))
     assert digest(run(loads(text)).path) == clean
-    assert np.isfinite(open_result(tmp_path / "out").sweep.best.bic)
+    assert np.isfinite(open_result(tmp_path / "out").sweep.selected.bic)

@@ -95,7 +95,7 @@ def test_the_sweep_is_narrowed_around_the_last_choice(tmp_path):
         dgmm.open_result(tmp_path / "out").path
     )
     narrow = run(configuration).sweep
-    kind = first.best.candidate.covariance_type
+    kind = first.selected.candidate.covariance_type
     names = [result.candidate.name for result in narrow.results]
     assert names == [f"{kind}-{k}" for k in (2, 3, 4)]
     whole = run(night(tmp_path, 1, again, "model.whole_sweep=true"))

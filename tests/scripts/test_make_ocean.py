@@ -50,5 +50,5 @@ def test_profiles_are_clustered_where_they_reach_the_deepest_level(tmp_path, nam
     assert adjusted_rand_score(regime, found["labels"].values[complete]) > 0.95
     area = np.broadcast_to(np.cos(np.deg2rad(made["lat"].values))[:, None], complete.shape)
     shares = [area[complete][regime == i].sum() for i in range(3)] / area[complete].sum()
-    weights = finished.sweep.best.parameters.weights
+    weights = finished.sweep.selected.parameters.weights
     np.testing.assert_allclose(weights, np.sort(shares)[::-1], atol=0.02)

@@ -156,7 +156,7 @@ def commit_run(run: AnyPath, contents: RunContents) -> None:
         If the attributes are no JSON.
     """
     sweep = contents.sweep
-    labelling = contents.labelling or ComponentLabels.first(sweep.best.candidate.n_components)
+    labelling = contents.labelling or ComponentLabels.first(sweep.selected.candidate.n_components)
     document = {
         **contents.attributes,
         "format": FORMAT,
@@ -164,7 +164,7 @@ def commit_run(run: AnyPath, contents: RunContents) -> None:
         "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "criterion": sweep.criterion,
         "n_passes": sweep.n_passes,
-        "selected": sweep.best.candidate.name,
+        "selected": sweep.selected.candidate.name,
         "next_label": labelling.next_label,
     }
     json.dumps(document, allow_nan=False)  # refused here rather than after the work is written
@@ -180,7 +180,7 @@ def commit_run(run: AnyPath, contents: RunContents) -> None:
 def _write(run: AnyPath, contents: RunContents, labels: tuple[int, ...]) -> None:
     names, preparation = contents.feature_names, contents.preparation
     if contents.components is not None:
-        mixture = contents.sweep.best.parameters
+        mixture = contents.sweep.selected.parameters
         write_components(run, contents.components, names, mixture, preparation, labels)
     if contents.record is not None:
         write_record(run / "record", contents.record, names)
@@ -211,7 +211,7 @@ def _verify(run: AnyPath, sweep: Sweep) -> None:
             open_complete(path)
     if has_block_records(run):
         open_complete(blocks_path(run))
-    stored = read_sweep(run, sweep.criterion, sweep.n_passes, sweep.best.candidate.name)
+    stored = read_sweep(run, sweep.criterion, sweep.n_passes, sweep.selected.candidate.name)
     for written, read in zip(sweep.results, stored.results, strict=True):
         if _bits(written) != _bits(read):
             raise StorageError(
@@ -240,7 +240,7 @@ def _write_groups(run: AnyPath, sweep: Sweep) -> None:
     for result in sweep.results:
         group = zarr_store(run / "models" / result.candidate.name)
         zarr.create_group(group, attributes=summary(result))
-    zarr.create_group(zarr_store(run / "model"), attributes=summary(sweep.best))
+    zarr.create_group(zarr_store(run / "model"), attributes=summary(sweep.selected))
     for name in ("models", "sweep", "assignments", "blocks", "prepare", "components"):
         if (run / name).exists():
             zarr.create_group(zarr_store(run / name))

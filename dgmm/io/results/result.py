@@ -49,7 +49,7 @@ class Result:
     preparation : FeatureTransform, or None
         Of the input for the mixtures; None if they are in its units.
     sweep : Sweep
-        Every candidate as fitted; ``sweep.best`` is the selected one.
+        Every candidate as fitted; ``sweep.selected`` is the selected one.
     labelling : ComponentLabels
         What the components of the selected candidate are called.
     components : ComponentSummary, or None
@@ -97,7 +97,7 @@ class Result:
     @property
     def model(self) -> Parameters:
         """Parameters of the selected candidate."""
-        return self.sweep.best.parameters
+        return self.sweep.selected.parameters
 
 
 def open_result(
@@ -135,7 +135,7 @@ def open_result(
     if not all(name in attributes for name in names):
         raise OutputError(f"{run} lacks one of the attributes {', '.join(names)}.")
     sweep = read_sweep(run, *(attributes[name] for name in names))
-    n_components = sweep.best.candidate.n_components
+    n_components = sweep.selected.candidate.n_components
     preparation, feature_names = read_preparation(run)
     arrays = _beside_samples(run)
     return Result(

@@ -29,7 +29,7 @@ def write_sweep(run: AnyPath, sweep: Sweep, feature_names: tuple[str, ...]) -> N
         write_small(run / name, _text(feature_names), (name,))
     for name, column in _columns(sweep).items():
         write_small(run / "sweep" / name, column, ("candidate",))
-    _write_parameters(run / "model", sweep.best.parameters)
+    _write_parameters(run / "model", sweep.selected.parameters)
     for result in sweep.results:
         group = run / "models" / result.candidate.name
         _write_parameters(group, result.parameters)

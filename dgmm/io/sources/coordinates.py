@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dgmm.io.grid import Coordinate
-from dgmm.io.results.assignment_schema import RESERVED
 
 if TYPE_CHECKING:  # it is optional
     import xarray
@@ -26,7 +25,7 @@ def _coordinates(dataset: "xarray.Dataset", dims: set[str]) -> Iterator[Coordina
     for name in sorted(map(str, dataset.coords)):
         variable = dataset.variables[name]
         found = tuple(map(str, variable.dims))
-        usable = name not in RESERVED and " " not in name and variable.dtype.kind in _KINDS
+        usable = " " not in name and variable.dtype.kind in _KINDS
         if found and dims.issuperset(found) and usable:
             dtype = "str" if variable.dtype.kind in "USOT" else variable.dtype.name
             yield Coordinate(name, found, variable.shape, dtype, _attributes(variable.attrs))

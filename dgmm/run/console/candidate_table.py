@@ -29,11 +29,11 @@ def _header(sweep: Sweep) -> tuple[str, ...]:
 
 
 def _rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
-    best = _criterion(sweep.best, sweep)
+    best = _criterion(sweep.selected, sweep)
     for result in sweep.rank()[:MAX_ROWS]:
         value = _criterion(result, sweep)
         yield (
-            "*" if result is sweep.best else "",
+            "*" if result is sweep.selected else "",
             result.candidate.covariance_type,
             str(result.candidate.n_components),
             f"{value:.1f}",

@@ -173,10 +173,10 @@ class JsonObserver:
             "already_complete": already_complete,
             "n_candidates": len(sweep.results),
             "n_passes": sweep.n_passes,
-            "selected": sweep.best.candidate.name,
-            "status": sweep.best.status.value,
+            "selected": sweep.selected.candidate.name,
+            "status": sweep.selected.status.value,
             "criterion": sweep.criterion,
-            "value": getattr(sweep.best, sweep.criterion),
+            "value": getattr(sweep.selected, sweep.criterion),
         }
         _log(logging.INFO, "run finished", facts)
 

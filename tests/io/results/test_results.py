@@ -98,7 +98,7 @@ def a_run(output, run_id="run-1", sweep=None):
 def assert_same_sweep(found, expected):
     assert found.criterion == expected.criterion
     assert found.n_passes == expected.n_passes
-    assert found.best.candidate == expected.best.candidate
+    assert found.selected.candidate == expected.selected.candidate
     for one, other in zip(found.results, expected.results, strict=True):
         assert asdict(replace(one, parameters=None)) == asdict(replace(other, parameters=None))
         for name in ("weights", "means", "covariances", "precisions_cholesky"):
@@ -177,7 +177,7 @@ def test_numbers_that_are_not_finite_come_back_and_stay_out_of_attributes(tmp_pa
     failed = replace(failed, trace=(), icl=float("nan"))
     run = start_run(tmp_path, "r")
     commit_run(run, RunContents(Sweep((failed,), "bic", failed, 2), NAMES, {}))
-    found = open_result(run).sweep.best
+    found = open_result(run).sweep.selected
     assert found.log_likelihood == float("-inf")
     assert np.isnan(found.icl)
     assert found.trace == ()

@@ -129,6 +129,6 @@ def test_a_run_has_the_weights_that_its_configuration_names(
     dataset = plan_run(loads(text)).dataset
     assert dataset.feature_names == ("green", "red")
     options = FitOptions((("full", 1),), n_init=1)
-    best = fit(dataset, options, SYNCHRONOUS).sweep.best
+    best = fit(dataset, options, SYNCHRONOUS).sweep.selected
     mean = np.average(rows[:, [1, 0]], axis=0, weights=weights)
     np.testing.assert_allclose(best.parameters.means, [mean], rtol=1e-12)

@@ -98,7 +98,7 @@ def digest(dataset: Dataset, execution, folder, observer=ignore) -> tuple[str, .
     folder.mkdir(exist_ok=True)
     found = fit(dataset, OPTIONS, execution, observer)
     reader = PassRunner(dataset, execution, observer, found.profile.checksums)
-    mixture = found.sweep.best.parameters
+    mixture = found.sweep.selected.parameters
     assignment.assign_all(reader, mixture, Pieces(partial(save, folder), 40))
     values = [found.profile.mean, found.profile.scatter, found.profile.sample]
     for result in found.sweep.results:
