@@ -12,7 +12,7 @@ from dgmm.run.fit_run import run
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
-PIPELINES = {found.name for found in iter_modules(pipelines.__path__)} - {"frame"}
+PIPELINES = {found.name for found in iter_modules(pipelines.__path__)} - {"execution"}
 
 
 def test_there_are_configurations():

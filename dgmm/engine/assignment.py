@@ -113,7 +113,7 @@ class BlockStore(Protocol):
 @dataclass(frozen=True, slots=True, eq=False)
 class _Assigning:
     mixture: Parameters
-    preparation: FeatureTransform | None
+    transform: FeatureTransform | None
     writer: Writer
     memory: BlockStore | None
 
@@ -130,13 +130,13 @@ def _assign_block(task: _Assigning, block: Block) -> AssignmentSummary:
 
 def _assigned(task: _Assigning, block: Block, origin: BlockProvenance) -> AssignmentSummary:
     check_weights(find_bad_weights(block))
-    pivots = component_pivots(task.mixture, task.preparation)
+    pivots = component_pivots(task.mixture, task.transform)
     sums, log_likelihood = ComponentStatistics.zero(*pivots.shape), 0.0
     for start, stop in task.writer.parts(block.start, block.n_rows):
         rows, weights, complete = block.part(start - block.start, stop - block.start)
         check_finite(block, start - block.start, rows, complete)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
-            assignment = assign(task.mixture, rows, task.preparation)
+            assignment = assign(task.mixture, rows, task.transform)
         check_overflow(block, start - block.start, assignment, complete)
         sums += ComponentStatistics.of(rows, weights, assignment, pivots)
         log_likelihood += assignment.log_likelihood(weights)
@@ -146,10 +146,10 @@ def _assigned(task: _Assigning, block: Block, origin: BlockProvenance) -> Assign
 
 
 def assign_all(
-    reader: PassRunner,
+    runner: PassRunner,
     mixture: Parameters,
     writer: Writer,
-    preparation: FeatureTransform | None = None,
+    transform: FeatureTransform | None = None,
     memory: BlockStore | None = None,
 ) -> AssignmentSummary:
     """Assign every row and hand the assignments to ``writer`` where they are computed.
@@ -158,10 +158,10 @@ def assign_all(
 
     Parameters
     ----------
-    reader : PassRunner
+    runner : PassRunner
     mixture : Parameters
     writer : Writer
-    preparation : FeatureTransform, or None
+    transform : FeatureTransform, or None
         Of rows for the mixture; None if it is in their units.
     memory : BlockStore, or None
         Knows blocks that need not be assigned again; None if nothing is known or kept.
@@ -171,8 +171,8 @@ def assign_all(
     AssignmentSummary
         With the same bits whatever was known.
     """
-    task = _Assigning(mixture, preparation, writer, memory)
-    outcome, seconds = reader.read("assign", 0, _assign_block, task)
-    reader.check(outcome.checksums)
-    reader.observer(PassFinished("assign", 0, seconds, outcome.n_rows, 0, None))
+    task = _Assigning(mixture, transform, writer, memory)
+    outcome, seconds = runner.read("assign", 0, _assign_block, task)
+    runner.check(outcome.checksums)
+    runner.observer(PassFinished("assign", 0, seconds, outcome.n_rows, 0, None))
     return outcome

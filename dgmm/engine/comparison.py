@@ -138,10 +138,10 @@ def refit(
         Told of passes of the stage ``"comparison"``.
     """
     rules = replace(rules, tol=max(rules.tol, _TOL), max_iter=_MOST_STEPS)
-    reader = PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer)
+    runner = PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer)
     start = FitState(Candidate(mixture.covariance_type, mixture.n_components), mixture)
-    frame = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
-    *_, (_, (state,)) = passes.run_em(reader, COMPARISON, (start,), frame, rules)
+    centred = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
+    *_, (_, (state,)) = passes.run_em(runner, COMPARISON, (start,), centred, rules)
     return state.parameters
 
 

@@ -41,7 +41,7 @@ class Fit:
 
     sweep: Sweep
     profile: Profile
-    preparation: FeatureTransform | None
+    transform: FeatureTransform | None
 
 
 @blas.single_thread()
@@ -78,33 +78,33 @@ def fit(
     DataError
         If the data cannot be fitted, or change while they are.
     """
-    reader = PassRunner(dataset, execution or LocalExecution(), observer)
+    runner = PassRunner(dataset, execution or LocalExecution(), observer)
     if progress is None:
-        progress = FitProgress(_profile(dataset, reader, options), stages.PROFILE, 1, ())
+        progress = FitProgress(_profile(dataset, runner, options), stages.PROFILE, 1, ())
         keep(progress)
     else:
         observer(Resumed(progress.stage, progress.n_passes))
-    reader = replace(reader, checksums=progress.profile.checksums)
-    preparation = _preparation(progress.profile, options.prepare)
-    profile = progress.profile.transform(preparation)
+    runner = replace(runner, checksums=progress.profile.checksums)
+    transform = _preparation(progress.profile, options.prepare)
+    profile = progress.profile.transform(transform)
     rules = rules_for(options, profile)
-    frame = replace(profile.frame, preparation=preparation)
+    centred = replace(profile.centred, transform=transform)
     _check_features(options.earlier, dataset.n_features)
-    earlier = _earlier(options, preparation, profile, rules)
-    tried = _fitted(reader, frame, profile, options, rules, earlier, progress, keep)
+    earlier = _earlier(options, transform, profile, rules)
+    tried = _fitted(runner, centred, profile, options, rules, earlier, progress, keep)
     states = stages.next_states(stages.REPAIR, tried, options, rules)
     n_passes = 1 + _n_passes(tried, options)
     results = tuple(_result(state, profile, options.given) for state in states)
     best = min(results, key=lambda result: rank(result, options.criterion))
-    return Fit(Sweep(results, options.criterion, best, n_passes), progress.profile, preparation)
+    return Fit(Sweep(results, options.criterion, best, n_passes), progress.profile, transform)
 
 
-def _profile(dataset: Dataset, reader: PassRunner, options: FitOptions) -> Profile:
+def _profile(dataset: Dataset, runner: PassRunner, options: FitOptions) -> Profile:
     """The first pass, and whether its data can be fitted."""
     names = dataset.feature_names
     sample_rows = max(options.sample_rows, _LEAST_ROWS * options.max_components)
     rule = SamplingSpec(options.seed, sample_rows / dataset.n_rows)
-    profile = validate_profile(passes.profile(reader, rule), names, options.max_components)
+    profile = validate_profile(passes.profile(runner, rule), names, options.max_components)
     constant = constant_features(profile.covariance, profile.mean)
     if constant.any():
         found = [name for name, c in zip(names, constant, strict=True) if c]
@@ -115,14 +115,14 @@ def _profile(dataset: Dataset, reader: PassRunner, options: FitOptions) -> Profi
 def _preparation(profile: Profile, rule: FeatureTransformSpec) -> FeatureTransform | None:
     if not rule.is_needed:
         return None
-    preparation = FeatureTransform.fit(rule, profile.mean, profile.covariance)
-    if isinstance(rule.pca, int) and preparation.n_axes < rule.pca:
+    transform = FeatureTransform.fit(rule, profile.mean, profile.covariance)
+    if isinstance(rule.pca, int) and transform.n_axes < rule.pca:
         logger.warning(
             "The data vary in %d directions only; so many principal components are fitted, not %d.",
-            preparation.n_axes,
+            transform.n_axes,
             rule.pca,
         )
-    return preparation
+    return transform
 
 
 def rules_for(options: FitOptions, profile: Profile) -> EMOptions:
@@ -139,8 +139,8 @@ def rules_for(options: FitOptions, profile: Profile) -> EMOptions:
 
 
 def _fitted(
-    reader: PassRunner,
-    frame: CentredScatter,
+    runner: PassRunner,
+    centred: CentredScatter,
     profile: Profile,
     options: FitOptions,
     rules: EMOptions,
@@ -157,13 +157,13 @@ def _fitted(
         n_passes, states = 0, _from_scratch(profile, options, rules, earlier)
         states = _entering(left[0], states, profile, earlier)
     for name, following in zip(left, (*left[1:], None), strict=True):
-        stage = Stage(reader, frame, rules)
+        stage = Stage(runner, centred, rules)
         if name not in READ_ALL_ROWS:
-            stage = stages.sample_stage(name, profile, options, rules, reader.observer)
+            stage = stages.sample_stage(name, profile, options, rules, runner.observer)
         judge = _judge(profile, options) if name in _RACES else tuple
         guide = stages.surrogate_guide(profile, rules) if name in READ_ALL_ROWS else None
         em = passes.run_em(
-            stage.reader, name, states, stage.frame, stage.rules, n_passes, judge, guide
+            stage.runner, name, states, stage.centred, stage.rules, n_passes, judge, guide
         )
         for n_passes, states in em:
             keep(replace(progress, stage=name, n_passes=n_passes, states=states))
@@ -197,9 +197,7 @@ def _entering(
 
 def _check_features(earlier: WarmStart, n_features: int) -> None:
     for mixture in earlier.mixtures:
-        known = (
-            mixture.n_features if earlier.preparation is None else earlier.preparation.n_features
-        )
+        known = mixture.n_features if earlier.transform is None else earlier.transform.n_features
         if known != n_features:
             raise DataError(
                 f"The data have {n_features} features; the mixture to start from has {known}. "
@@ -208,14 +206,14 @@ def _check_features(earlier: WarmStart, n_features: int) -> None:
 
 
 def _earlier(
-    options: FitOptions, preparation: FeatureTransform | None, profile: Profile, rules: EMOptions
+    options: FitOptions, transform: FeatureTransform | None, profile: Profile, rules: EMOptions
 ) -> dict[Model, Parameters]:
     """What an earlier fit found of the models that are asked for, relative to the rows' mean."""
     known = {(m.covariance_type, m.n_components): m for m in options.earlier.mixtures}
-    before, covariance = options.earlier.preparation, profile.covariance
+    before, covariance = options.earlier.transform, profile.covariance
     return {
         model: transform_mixture(
-            known[model], before, preparation, covariance, rules.regularization
+            known[model], before, transform, covariance, rules.regularization
         ).translate(-profile.mean)
         for model in options.models
         if model in known

@@ -95,11 +95,11 @@ class PassRunner:
         raise InputChangedError(message)
 
 
-def profile(reader: PassRunner, rule: SamplingSpec) -> Profile:
+def profile(runner: PassRunner, rule: SamplingSpec) -> Profile:
     """Profile the dataset and draw the sample, in one pass."""
-    outcome, seconds = reader.read("profile", 0, profiling.profile_block, rule)
-    n_rows = reader.dataset.n_rows
-    reader.observer(PassFinished("profile", 0, seconds, n_rows, 0, None))
+    outcome, seconds = runner.read("profile", 0, profiling.profile_block, rule)
+    n_rows = runner.dataset.n_rows
+    runner.observer(PassFinished("profile", 0, seconds, n_rows, 0, None))
     return outcome
 
 
@@ -119,25 +119,25 @@ def _e_step_block(packed: PackedModels, block: Block) -> _Sums:
 
 
 def e_step(
-    reader: PassRunner,
+    runner: PassRunner,
     mixtures: Sequence[Parameters],
-    frame: CentredScatter,
+    centred: CentredScatter,
     stage: str = "sample",
     index: int = 0,
     counts: tuple[int, int] = (0, 0),
 ) -> tuple[tuple[Moments, ...], float]:
     """What all rows say of some mixtures, which are relative to the frame's origin; and seconds."""
-    packed = packed_models.pack(mixtures, frame.origin, frame.preparation)
-    sums, seconds = reader.read(stage, index, _e_step_block, packed, counts)
-    reader.check(sums.checksums)
-    return packed_models.moments(packed, mixtures, sums.statistics, frame), seconds
+    packed = packed_models.pack(mixtures, centred.origin, centred.transform)
+    sums, seconds = runner.read(stage, index, _e_step_block, packed, counts)
+    runner.check(sums.checksums)
+    return packed_models.moments(packed, mixtures, sums.statistics, centred), seconds
 
 
 def run_em(
-    reader: PassRunner,
+    runner: PassRunner,
     stage: str,
     states: Sequence[FitState],
-    frame: CentredScatter,
+    centred: CentredScatter,
     rules: EMOptions,
     n_passes: int = 0,
     judge: StopRule = tuple,
@@ -147,12 +147,12 @@ def run_em(
 
     Parameters
     ----------
-    reader : PassRunner
+    runner : PassRunner
     stage : str
         The name of this stage for the observer.
     states : sequence of FitState
         Parameters relative to the frame's origin.
-    frame : CentredScatter
+    centred : CentredScatter
         Of the reader's rows.
     rules : EMOptions
     n_passes : int
@@ -173,7 +173,7 @@ def run_em(
     while running := [i for i, state in enumerate(states) if state.is_running]:
         mixtures = [states[i].parameters for i in running]
         counts = (len(running), len(states))
-        moments, seconds = e_step(reader, mixtures, frame, stage, n_passes, counts)
+        moments, seconds = e_step(runner, mixtures, centred, stage, n_passes, counts)
         before = [states[i] for i in running]
         leaps = [None] * len(running) if guide is None else guide(before, moments)
         stepped = {
@@ -185,5 +185,5 @@ def run_em(
         yield n_passes, states  # kept before anybody hears of it
         going = sum(state.is_running for state in states)
         best = max(state.trace[-1] for state in states)
-        n_rows = reader.dataset.n_rows
-        reader.observer(PassFinished(stage, n_passes - 1, seconds, n_rows, going, best))
+        n_rows = runner.dataset.n_rows
+        runner.observer(PassFinished(stage, n_passes - 1, seconds, n_rows, going, best))

@@ -69,25 +69,25 @@ class Profile:
         return self.scatter / self.total_weight
 
     @property
-    def frame(self) -> CentredScatter:
+    def centred(self) -> CentredScatter:
         """All rows about their mean."""
         about_rounded = self.total_weight * np.outer(self.mean_low, self.mean_low)
         return CentredScatter(self.mean, self.total_weight, self.scatter + about_rounded)
 
-    def transform(self, preparation: FeatureTransform | None) -> "Profile":
+    def transform(self, transform: FeatureTransform | None) -> "Profile":
         """What the same rows are like in the coordinates of a preparation; their mean is zero."""
-        if preparation is None:
+        if transform is None:
             return self
-        zeros, unknown = np.zeros(preparation.n_axes), np.full(preparation.n_axes, np.nan)
-        about_mean = self.frame.scatter
+        zeros, unknown = np.zeros(transform.n_axes), np.full(transform.n_axes, np.nan)
+        about_mean = self.centred.scatter
         return replace(
             self,
             mean=zeros,
             mean_low=zeros,
-            scatter=preparation.scatter(about_mean),
+            scatter=transform.scatter(about_mean),
             minimum=unknown,
             maximum=unknown,
-            sample=np.ascontiguousarray(preparation.apply(self.sample.T).T),
+            sample=np.ascontiguousarray(transform.apply(self.sample.T).T),
         )
 
     @property

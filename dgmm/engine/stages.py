@@ -60,14 +60,14 @@ class Stage:
 
     Attributes
     ----------
-    reader : PassRunner
+    runner : PassRunner
         Of these rows.
-    frame : CentredScatter
+    centred : CentredScatter
     rules : EMOptions
     """
 
-    reader: PassRunner
-    frame: CentredScatter
+    runner: PassRunner
+    centred: CentredScatter
     rules: EMOptions
 
 
@@ -99,8 +99,8 @@ def sample_stage(
             keep_degenerate=False,
             accelerate=of_round.accelerate and rules.accelerate and _is_light(options, rows),
         )
-    reader = PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer)
-    return Stage(reader, CentredScatter.of(rows, weights, np.zeros(rows.shape[1])), rules)
+    runner = PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer)
+    return Stage(runner, CentredScatter.of(rows, weights, np.zeros(rows.shape[1])), rules)
 
 
 def surrogate_guide(profile: Profile, rules: EMOptions) -> StepProposal | None:
@@ -112,8 +112,8 @@ def surrogate_guide(profile: Profile, rules: EMOptions) -> StepProposal | None:
         return None
     rows, weights = positive_weight_sample(profile)
     rows = rows - profile.mean
-    frame = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
-    return SampleSurrogate(InMemoryRows(rows, weights), frame, rules).leaps
+    centred = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
+    return SampleSurrogate(InMemoryRows(rows, weights), centred, rules).leaps
 
 
 def _is_light(options: FitOptions, rows: Array) -> bool:

@@ -50,7 +50,7 @@ class StepwiseResult:
 
 @blas.single_thread()
 def run_stepwise(
-    reader: PassRunner, state: StepwiseState, rules: StepwiseOptions, start: int = 0
+    runner: PassRunner, state: StepwiseState, rules: StepwiseOptions, start: int = 0
 ) -> StepwiseResult:
     """Fold all rows from one on into a mixture, stretch by stretch.
 
@@ -60,7 +60,7 @@ def run_stepwise(
 
     Parameters
     ----------
-    reader : PassRunner
+    runner : PassRunner
     state : StepwiseState
     rules : StepwiseOptions
     start : int, optional
@@ -72,18 +72,18 @@ def run_stepwise(
         If a value cannot be fitted, or a weight is none.
     """
     total, weight = 0.0, 0.0
-    for index, (first, stretch) in enumerate(_stretches(reader.dataset, start)):
+    for index, (first, stretch) in enumerate(_stretches(runner.dataset, start)):
         mixture = state.parameters
         packed = packed_models.pack([mixture], rules.origin)
         task = _Task(packed, mixture.translate(rules.origin), first)
-        part = replace(reader, dataset=stretch)
+        part = replace(runner, dataset=stretch)
         seen, seconds = part.read("fold", index, _see_block, task, (1, 1))
-        if seen.frame.total_weight > 0:
-            (moments,) = packed_models.moments(packed, [mixture], seen.statistics, seen.frame)
+        if seen.centred.total_weight > 0:
+            (moments,) = packed_models.moments(packed, [mixture], seen.statistics, seen.centred)
             state = stepwise_em.step(state, moments, rules)
             total, weight = total + moments.log_likelihood, weight + moments.total_weight
         mean = total / weight if weight > 0 else np.nan
-        reader.observer(PassFinished("fold", index, seconds, stretch.n_rows, 1, mean))
+        runner.observer(PassFinished("fold", index, seconds, stretch.n_rows, 1, mean))
     return StepwiseResult(state, total / weight if weight > 0 else np.nan)
 
 
@@ -125,10 +125,10 @@ class _Seen:
     """What some blocks say."""
 
     statistics: SufficientStatistics
-    frame: CentredScatter
+    centred: CentredScatter
 
     def __add__(self, other: "_Seen") -> "_Seen":
-        return _Seen(self.statistics + other.statistics, self.frame + other.frame)
+        return _Seen(self.statistics + other.statistics, self.centred + other.centred)
 
 
 def _see_block(task: _Task, block: Block) -> _Seen:
@@ -137,11 +137,13 @@ def _see_block(task: _Task, block: Block) -> _Seen:
     check_finite(block, 0, block.rows, block.complete)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
         statistics = packed_models.accumulate(task.packed, block.rows, block.weights)
-        frame = CentredScatter.of(block.rows, block.weights, task.packed.origin)
-        if not (np.isfinite(statistics.log_likelihood).all() and np.isfinite(frame.scatter).all()):
+        centred = CentredScatter.of(block.rows, block.weights, task.packed.origin)
+        if not (
+            np.isfinite(statistics.log_likelihood).all() and np.isfinite(centred.scatter).all()
+        ):
             check_overflow(block, 0, assign(task.mixture, block.rows), block.complete)
             raise DataError(
                 f"Rows {block.start} to {block.start + block.n_rows - 1} have weights by which the "
                 "squares of their values do not fit into float64. Use smaller weights."
             )
-    return _Seen(statistics, frame)
+    return _Seen(statistics, centred)

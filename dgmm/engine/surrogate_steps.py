@@ -29,14 +29,14 @@ class SampleSurrogate:
     ----------
     rows : InMemoryRows
         Relative to the mean of all rows.
-    frame : CentredScatter
+    centred : CentredScatter
         Of the sample.
     rules : EMOptions
         Of the fit to all rows.
     """
 
     rows: InMemoryRows
-    frame: CentredScatter
+    centred: CentredScatter
     rules: EMOptions
 
     def leaps(
@@ -58,7 +58,7 @@ class SampleSurrogate:
             the top is too long, a component has too few rows in the sample, or an earlier leap
             has lost likelihood.
         """
-        reader = PassRunner(self.rows, LocalExecution(), ignore)
+        runner = PassRunner(self.rows, LocalExecution(), ignore)
         rules = replace(
             self.rules, tol=_TOL * self.rules.tol, max_iter=_MOST_STEPS, keep_degenerate=False
         )
@@ -70,7 +70,7 @@ class SampleSurrogate:
         corrections: dict[int, ControlVariate] = {}
         while running := [i for i, way in ways.items() if way.is_running]:
             mixtures = [ways[i].parameters for i in running]
-            found, _ = e_step(reader, mixtures, self.frame)
+            found, _ = e_step(runner, mixtures, self.centred)
             for i, mixture, of_sample in zip(running, mixtures, found, strict=True):
                 if i not in corrections:
                     kind = mixture.covariance_type

@@ -183,15 +183,15 @@ class GaussianMixture(OnlineMixture):
             If a parameter or the data are unusable, or components collapse with ``reg_covar=0``.
         """
         del y
-        self._fit(self._table(X, reset=True), sample_weight)
+        self._fit(self._container(X, reset=True), sample_weight)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Fit to X, and the most probable component of each row as :meth:`predict` gives it."""
         del y
-        table = self._table(X, reset=True)
-        self._fit(table, sample_weight)
-        return table.evaluate(attributes.parameters_of(self), LABEL)
+        container = self._container(X, reset=True)
+        self._fit(container, sample_weight)
+        return container.evaluate(attributes.parameters_of(self), LABEL)
 
     def to_zarr(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the fitted mixture as a Zarr group that xarray opens too.
@@ -243,11 +243,11 @@ class GaussianMixture(OnlineMixture):
         """
         return serialization.read(cls, path)
 
-    def _table(self, X: Any, *, reset: bool) -> RowContainer:
+    def _container(self, X: Any, *, reset: bool) -> RowContainer:
         return as_container(self, X, self.feature_dim, reset=reset)
 
-    def _fit(self, table: RowContainer, sample_weight: Any) -> None:
-        dataset = table.dataset(sample_weight)
+    def _fit(self, container: RowContainer, sample_weight: Any) -> None:
+        dataset = container.dataset(sample_weight)
         goes_on = self._goes_on(dataset.n_features)
         start = self._solution() if goes_on else self._given(dataset.n_features)
         chosen = arguments.fit_options(
@@ -261,7 +261,7 @@ class GaussianMixture(OnlineMixture):
             random_state=self.random_state,
             sample_size=self.sample_size,
         )
-        execution = arguments.execution(is_lazy=table.is_lazy)
+        execution = arguments.execution(is_lazy=container.is_lazy)
         observer = verbose_observer(self.verbose, self.verbose_interval)
         outcome = fit(dataset, chosen, execution, observer)
         result = outcome.sweep.selected

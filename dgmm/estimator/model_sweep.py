@@ -106,10 +106,10 @@ def sweep(
         sample_size=sample_size,
         finish_all=finish_all or is_silhouette,
     )
-    table = as_container(model, X, feature_dim, reset=True)
-    execution = arguments.execution(is_lazy=table.is_lazy)
+    container = as_container(model, X, feature_dim, reset=True)
+    execution = arguments.execution(is_lazy=container.is_lazy)
     observer = verbose_observer(verbose, model.verbose_interval)
-    found = fit(table.dataset(sample_weight), chosen, execution, observer)
+    found = fit(container.dataset(sample_weight), chosen, execution, observer)
     results, scores = found.sweep.results, {}
     if is_silhouette:
         rows = silhouette.rows_to_compare(found.profile, chosen.seed)

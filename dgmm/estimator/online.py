@@ -35,7 +35,7 @@ class OnlineMixture(MixturePredictMixin):
     verbose_interval: int
 
     @abstractmethod
-    def _fit(self, table: RowContainer, sample_weight: Any) -> None:
+    def _fit(self, container: RowContainer, sample_weight: Any) -> None:
         """Fit exactly to all rows of a table."""
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -78,17 +78,17 @@ class OnlineMixture(MixturePredictMixin):
         del y
         arguments.decay(self.learning_decay)
         if not hasattr(self, "weights_"):
-            self._fit(self._table(X, reset=True), sample_weight)
+            self._fit(self._container(X, reset=True), sample_weight)
             return self
-        table, _ = self._checked(X)
-        execution = arguments.execution(is_lazy=table.is_lazy)
+        container, _ = self._checked(X)
+        execution = arguments.execution(is_lazy=container.is_lazy)
         observer = verbose_observer(self.verbose, self.verbose_interval)
-        self._fold(PassRunner(_rows(table, sample_weight), execution, observer))
+        self._fold(PassRunner(_rows(container, sample_weight), execution, observer))
         if self.status_ == Status.DEGENERATE.value and not self.reg_covar:
             warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=2)
         return self
 
-    def _fold(self, reader: PassRunner, start: int = 0) -> None:
+    def _fold(self, runner: PassRunner, start: int = 0) -> None:
         """Fold in the rows of a reader from one on."""
         mixture = self._mixture()
         self._check_shape(mixture)
@@ -96,7 +96,7 @@ class OnlineMixture(MixturePredictMixin):
         rules = StepwiseOptions(arguments.decay(self.learning_decay), self.reg_covar, origin)
         relative = mixture.translate(-origin)
         state = StepwiseState.of(relative, rules, *attributes.sample_counts(self))
-        folded = stepwise_pass.run_stepwise(reader, state, rules, start)
+        folded = stepwise_pass.run_stepwise(runner, state, rules, start)
         if folded.state.n_steps > state.n_steps:  # some row has weight
             is_collapsed = folded.state.is_degenerate(rules)
             attributes.set_online_attributes(
@@ -117,14 +117,14 @@ class OnlineMixture(MixturePredictMixin):
             raise ConfigurationError(message)
 
 
-def _rows(table: RowContainer, sample_weight: Any) -> Dataset | InMemoryRows:
+def _rows(container: RowContainer, sample_weight: Any) -> Dataset | InMemoryRows:
     """What is to be read: by Dask, or by threads of this process where it is in memory."""
-    dataset = table.dataset(sample_weight)
-    if not isinstance(table, NumpyContainer):
+    dataset = container.dataset(sample_weight)
+    if not isinstance(container, NumpyContainer):
         return dataset
     weights = dataset.weights
     return InMemoryRows(
-        table.values, None if weights is None else weights.compute(scheduler="synchronous")
+        container.values, None if weights is None else weights.compute(scheduler="synchronous")
     )
 
 

@@ -34,7 +34,7 @@ class MixturePredictMixin(DensityMixin, BaseEstimator):
     weights_: Array
 
     @abstractmethod
-    def _table(self, X: Any, *, reset: bool) -> RowContainer:
+    def _container(self, X: Any, *, reset: bool) -> RowContainer:
         """The rows of X, checked."""
 
     @property
@@ -224,24 +224,24 @@ class MixturePredictMixin(DensityMixin, BaseEstimator):
         )
 
     def _evaluated(self, X: Any, quantity: RowOutput) -> Any:
-        table, mixture = self._checked(X)
-        return table.evaluate(mixture, quantity)
+        container, mixture = self._checked(X)
+        return container.evaluate(mixture, quantity)
 
     def _totals(self, X: Any, *quantities: RowOutput) -> tuple[list[float], int]:
-        table, mixture = self._checked(X)
-        return table.totals(mixture, quantities)
+        container, mixture = self._checked(X)
+        return container.totals(mixture, quantities)
 
     def _checked(self, X: Any) -> tuple[RowContainer, Parameters]:
         mixture = self._mixture()
-        table = self._table(X, reset=False)
-        n_features = table.heading_width
+        container = self._container(X, reset=False)
+        n_features = container.heading_width
         if n_features != mixture.n_features:
             message = (
                 f"X has {n_features} features, but the mixture has {mixture.n_features}; "
                 "expected as many."
             )
             raise DataError(message)
-        return table, mixture
+        return container, mixture
 
     def _mixture(self) -> Parameters:
         check_is_fitted(self)

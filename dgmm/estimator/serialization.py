@@ -99,7 +99,7 @@ def read_run(kind: type, result: Result, found: FitResult) -> Any:
     OutputError
         If the run prepared its rows, which an estimator does not.
     """
-    if result.preparation is not None:
+    if result.transform is not None:
         raise OutputError(
             f"{result.path} fitted standardised features or principal components, which an "
             "estimator does not make. Use dgmm.open_result(...).assign(X), or `dgmm score`."

@@ -131,7 +131,7 @@ def earlier_of(init_params: Any) -> WarmStart:
     if isinstance(init_params, FrozenEstimator):
         init_params = init_params.estimator
     if isinstance(init_params, Result):
-        return WarmStart(_mixtures(init_params.sweep.results), init_params.preparation)
+        return WarmStart(_mixtures(init_params.sweep.results), init_params.transform)
     results = getattr(init_params, "results", None)  # of a sweep, which stands above this module
     if isinstance(results, tuple):
         return WarmStart(_mixtures(results))

@@ -172,6 +172,6 @@ def outlier_threshold(log_density: Array, weights: Array | None, quantile: float
     return float(np.quantile(log_density, quantile, weights=weights, method="inverted_cdf"))
 
 
-def component_pivots(mixture: Parameters, preparation: FeatureTransform | None) -> Array:
+def component_pivots(mixture: Parameters, transform: FeatureTransform | None) -> Array:
     """Means in the units of the data, shape (n_components, n_features)."""
-    return mixture.means if preparation is None else preparation.means_undone(mixture)
+    return mixture.means if transform is None else transform.means_undone(mixture)

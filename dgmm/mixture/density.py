@@ -82,7 +82,7 @@ class RowPosteriors:
 
 
 def assign(
-    mixture: Parameters, rows: NDArray[np.generic], preparation: FeatureTransform | None = None
+    mixture: Parameters, rows: NDArray[np.generic], transform: FeatureTransform | None = None
 ) -> RowPosteriors:
     """Densities and responsibilities of rows, by the centred form.
 
@@ -91,7 +91,7 @@ def assign(
     mixture : Parameters
     rows : ndarray of shape (T, n_features)
         Any real or boolean dtype; widened to float64 tile by tile.
-    preparation : FeatureTransform, or None
+    transform : FeatureTransform, or None
         Of rows for the mixture; None if it is in their units.
 
     Returns
@@ -117,8 +117,8 @@ def assign(
                 "numbers. Remove or fill such rows."
             )
             raise DataError(message)
-        if preparation is not None:
-            x = preparation.apply(x)
+        if transform is not None:
+            x = transform.apply(x)
         logits, _ = centred_kernel.log_densities(mixture, x)
         log_total, scale = np.empty((2, logits.shape[1]))
         loops.softmax(logits, np.ones_like(scale), log_density[tile], log_total, scale)

@@ -162,12 +162,12 @@ class WarmStart:
     ----------
     mixtures : tuple of Parameters
         At most one for each covariance type and number of components.
-    preparation : FeatureTransform, or None
+    transform : FeatureTransform, or None
         Of the data for the mixtures; None if they are in the units of the data.
     """
 
     mixtures: tuple[Parameters, ...] = ()
-    preparation: FeatureTransform | None = None
+    transform: FeatureTransform | None = None
 
 
 def transform_mixture(

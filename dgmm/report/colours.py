@@ -44,7 +44,7 @@ def text_colour(colour: str) -> str:
 
     Examples
     --------
-    >>> on("#332288"), on("#ddcc77")
+    >>> text_colour("#332288"), text_colour("#ddcc77")
     ('#ffffff', '#1f2933')
     """
     red, green, blue = bytes.fromhex(colour[1:])

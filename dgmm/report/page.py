@@ -36,11 +36,11 @@ def render(result: Result) -> str:
         If an array of the result is missing or damaged.
     """
     record = read_record(result.path / "record")
-    mixture, names, preparation = result.model, result.feature_names, result.preparation
+    mixture, names, transform = result.model, result.feature_names, result.transform
     labels = result.labelling.labels
-    mean, deviations = data_moments(record, mixture, preparation)
-    means = mixture.means if preparation is None else preparation.means_undone(mixture)
-    sample = sample_of(record, mixture, preparation)
+    mean, deviations = data_moments(record, mixture, transform)
+    means = mixture.means if transform is None else transform.means_undone(mixture)
+    sample = sample_of(record, mixture, transform)
     tol = result.attributes.get("configuration", {}).get("model", {}).get("tol")
     with figure_defaults():
         pictures: dict[str, list[Picture | None]] = {
@@ -49,7 +49,7 @@ def render(result: Result) -> str:
             "components": [
                 figures.components(labels, mixture.weights, means, names, mean, deviations)
             ],
-            "planes": [pair_plot(project(mixture, names, deviations, sample, preparation, labels))],
+            "planes": [pair_plot(project(mixture, names, deviations, sample, transform, labels))],
             "candidates": [*figures.criteria(result.sweep), figures.traces(result.sweep, tol)],
             "rows": [],
         }

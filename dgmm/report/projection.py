@@ -54,7 +54,7 @@ def project(
     names: tuple[str, ...],
     deviations: Array,
     sample: Sample | None,
-    preparation: FeatureTransform | None = None,
+    transform: FeatureTransform | None = None,
     components: tuple[int, ...] | None = None,
 ) -> Projection2D:
     """All features in their units if there are few, else the first principal components.
@@ -69,7 +69,7 @@ def project(
         is so already.
     sample : Sample or None
         Without one, principal components are those of the components' means.
-    preparation : FeatureTransform or None
+    transform : FeatureTransform or None
         Of the input for the mixture.
     components : tuple of int, optional
         What the components are called; by their places unless given.
@@ -77,17 +77,17 @@ def project(
     if len(names) <= MOST_FEATURES:
         p = len(names)
         rows, is_projected = np.empty((0, p)) if sample is None else sample.rows, False
-        if preparation is None:
+        if transform is None:
             means, covariances = mixture.means, _projected(mixture, np.eye(p))
         else:
-            means = preparation.means_undone(mixture)
-            covariances = preparation.covariances_undone(mixture)
+            means = transform.means_undone(mixture)
+            covariances = transform.covariances_undone(mixture)
     else:
         rows = np.empty((0, mixture.n_features)) if sample is None else sample.fitted
         weights, is_projected = mixture.weights if sample is None else sample.weights, True
         guides = mixture.means if sample is None else rows
         origin, scale = weights @ guides, np.ones(mixture.n_features)
-        if preparation is None:
+        if transform is None:
             scale = np.where(deviations > 0, deviations, 1.0)
         directions, shares = _principal((guides - origin) / scale, weights)
         directions = directions / scale[:, None]

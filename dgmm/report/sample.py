@@ -55,7 +55,7 @@ class Sample:
 
 
 def sample_of(
-    record: Record | None, mixture: Parameters, preparation: FeatureTransform | None = None
+    record: Record | None, mixture: Parameters, transform: FeatureTransform | None = None
 ) -> Sample | None:
     """The rows that a run kept under its mixture; None if it kept none."""
     if record is None or not len(record.sample):
@@ -64,8 +64,8 @@ def sample_of(
     if weights is None or not weights.any():
         weights = np.ones(len(rows))
     rows, weights = rows[weights > 0], weights[weights > 0]
-    assigned = assign(mixture, rows, preparation)
-    fitted = rows if preparation is None else preparation.apply(rows.T).T
+    assigned = assign(mixture, rows, transform)
+    fitted = rows if transform is None else transform.apply(rows.T).T
     distances = _squared_distances(mixture, fitted, assigned.labels)
     return Sample(
         rows,

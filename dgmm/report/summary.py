@@ -75,14 +75,14 @@ def sentence(result: Result) -> str:
 
 def _prepared(result: Result) -> str:
     """What was done to rows before the fit."""
-    preparation = result.preparation
-    if preparation is None:
+    transform = result.transform
+    if transform is None:
         return ""
     steps = []
-    if (preparation.scale != 1).any():
+    if (transform.scale != 1).any():
         steps.append("standardised")
-    if preparation.axes is not None:
-        steps.append(f"as {_plural(preparation.n_axes, 'principal component')}")
+    if transform.axes is not None:
+        steps.append(f"as {_plural(transform.n_axes, 'principal component')}")
     return f", {' and '.join(steps)}" if steps else ""
 
 

@@ -12,7 +12,7 @@ _MOST_FEATURES = 300  # of which eigenvalues are asked for
 
 
 def data_moments(
-    record: Record | None, mixture: Parameters, preparation: FeatureTransform | None = None
+    record: Record | None, mixture: Parameters, transform: FeatureTransform | None = None
 ) -> tuple[Array, Array]:
     """Means and standard deviations of the data, shape (n_features,) each, in their units.
 
@@ -21,8 +21,8 @@ def data_moments(
     """
     if record is not None:
         return record.mean, record.standard_deviation
-    if preparation is not None:
-        return preparation.mean, preparation.scale
+    if transform is not None:
+        return transform.mean, transform.scale
     mean = mixture.weights @ mixture.means
     between = mixture.weights @ (mixture.means - mean) ** 2
     return mean, np.sqrt(mixture.weights @ variances(mixture) + between)

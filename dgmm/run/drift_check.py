@@ -53,7 +53,7 @@ def check_drift(
     """
     if earlier is None or goes_on.older is None:
         return None
-    profile = fitted.profile.transform(fitted.preparation)
+    profile = fitted.profile.transform(fitted.transform)
     rows, weights = positive_weight_sample(profile)
     newer, origin = goes_on.sweep.selected, profile.mean
     n_older = max(1, earlier.attributes["n_samples"] - earlier.attributes.get("n_missing", 0))

@@ -77,30 +77,30 @@ def run(
         With the exit code of the command.
     """
     enter_mpi(configuration.cluster)
-    ledger = RunRecorder(observer, configuration.concealment)
-    with ledger.listen():
-        return _run(configuration, ledger, fresh=fresh)
+    recorder = RunRecorder(observer, configuration.concealment)
+    with recorder.listen():
+        return _run(configuration, recorder, fresh=fresh)
 
 
-def _run(configuration: Configuration, ledger: RunRecorder, *, fresh: bool) -> RunResult:
+def _run(configuration: Configuration, recorder: RunRecorder, *, fresh: bool) -> RunResult:
     """Do what is left to do."""
-    prepared = plan_run(configuration)
-    wanted, run_id = configuration.output, prepared.run_id
-    output = output_path(wanted.path, wanted.storage_options)
-    path, attempt = run_path(output, run_id), attempt_path(output, prepared.attempt_id)
+    plan = plan_run(configuration)
+    settings, run_id = configuration.output, plan.run_id
+    output = output_path(settings.path, settings.storage_options)
+    path, attempt = run_path(output, run_id), attempt_path(output, plan.attempt_id)
     with storage_failures(output):
         already_complete = commit.is_complete(output, run_id)
         goes_on = configuration.model.start_from is not None
         is_published = already_complete if goes_on else commit.is_published(output, run_id)
         is_done = is_published and not attempt.exists()
     if not already_complete:  # better now than after the cluster has started
-        check_memory(prepared, capacity_from_options(configuration.cluster))
+        check_memory(plan, capacity_from_options(configuration.cluster))
     if not is_done:
         with write_lock(output) as confirm:
             already_complete = commit.is_complete(output, run_id)
-            checkpoint = Checkpoint(attempt, run_fingerprint(prepared), confirm=confirm)
+            checkpoint = Checkpoint(attempt, run_fingerprint(plan), confirm=confirm)
             if not already_complete:
-                _complete(configuration, prepared, output, checkpoint, ledger, fresh=fresh)
+                _complete(configuration, plan, output, checkpoint, recorder, fresh=fresh)
             elif attempt.exists():  # of a call that did not come to its end
                 already_complete = False
             confirm()
@@ -117,10 +117,10 @@ def _run(configuration: Configuration, ledger: RunRecorder, *, fresh: bool) -> R
 
 def _complete(
     configuration: Configuration,
-    prepared: RunPlan,
+    plan: RunPlan,
     output: AnyPath,
     checkpoint: Checkpoint,
-    ledger: RunRecorder,
+    recorder: RunRecorder,
     *,
     fresh: bool,
 ) -> None:
@@ -132,32 +132,30 @@ def _complete(
     if progress is None:
         discard_incomplete(output, begun)
     checkpoint.begin()
-    path = commit.start_run(output, prepared.run_id, resume=progress is not None)
-    with open_cluster(
-        configuration.cluster, configuration.concealment, prepared.projection
-    ) as cluster:
-        check_memory(prepared, cluster.capacity)
+    path = commit.start_run(output, plan.run_id, resume=progress is not None)
+    with open_cluster(configuration.cluster, configuration.concealment, plan.projection) as cluster:
+        check_memory(plan, cluster.capacity)
         fitted = fit(
-            prepared.dataset,
-            prepared.options,
+            plan.dataset,
+            plan.options,
             cluster.execution,
-            ledger,
+            recorder,
             progress,
             checkpoint.keep,
         )
-        goes_on = relabel(fitted, prepared.earlier)
-        reader = PassRunner(prepared.dataset, cluster.execution, ledger, fitted.profile.checksums)
+        goes_on = relabel(fitted, plan.earlier)
+        runner = PassRunner(plan.dataset, cluster.execution, recorder, fitted.profile.checksums)
         facts, components = _assigned(
-            configuration.output, prepared, fitted, goes_on, reader, checkpoint, path
+            configuration.output, plan, fitted, goes_on, runner, checkpoint, path
         )
     counts = multiplicities(positive_weight_sample(fitted.profile)[0])
     drift = check_drift(
-        prepared.earlier, goes_on, fitted, counts, prepared.options, configuration.drift, ledger
+        plan.earlier, goes_on, fitted, counts, plan.options, configuration.drift, recorder
     )
     attributes = {
-        **run_attributes(configuration, prepared),
-        "request": prepared.request,
-        **origin_of(prepared.earlier),
+        **run_attributes(configuration, plan),
+        "request": plan.request,
+        **origin_of(plan.earlier),
         **verdict_of(drift, configuration.drift),
         "n_missing": fitted.profile.n_missing,
         **repeats_kept(counts),
@@ -165,16 +163,16 @@ def _complete(
         **facts,
         "status": goes_on.sweep.selected.status.value,
     }
-    wanted, is_image = configuration.input, prepared.source.format == "image"
+    wanted, is_image = configuration.input, plan.source.format == "image"
     picture = read_thumbnail(wanted.path, wanted.storage_options) if is_image else None
     checkpoint.confirm()
     contents = commit.RunContents(
         goes_on.sweep,
-        prepared.dataset.feature_names,
+        plan.dataset.feature_names,
         attributes,
-        fitted.preparation,
+        fitted.transform,
         components,
-        ledger.record(prepared.dataset, fitted.profile, picture),
+        recorder.record(plan.dataset, fitted.profile, picture),
         goes_on.labelling,
         drift,
     )
@@ -183,36 +181,36 @@ def _complete(
 
 def _assigned(
     output: Output,
-    prepared: RunPlan,
+    plan: RunPlan,
     fitted: Fit,
     goes_on: LabelledSweep,
-    reader: PassRunner,
+    runner: PassRunner,
     checkpoint: Checkpoint,
     path: AnyPath,
 ) -> tuple[dict[str, Any], ComponentSummary]:
     """Write the assignments; what the root says of them, and what the components are like."""
-    best, preparation = goes_on.sweep.selected, fitted.preparation
+    best, transform = goes_on.sweep.selected, fitted.transform
     if best.status is Status.DEGENERATE:
         logger.warning("No candidate is sound. %s", best.status.sentence)
     mixture = best.parameters
     told = summarize_sample(
-        fitted.profile, mixture, preparation, output.outlier_quantile, output.quantiles
+        fitted.profile, mixture, transform, output.outlier_quantile, output.quantiles
     )
-    wanted = AssignmentSchema(
+    schema = AssignmentSchema(
         output.assignments, goes_on.labelling.labels, output.most_probable, told.outlier_threshold
     )
     assigned = assign_rows(
-        reader,
+        runner,
         mixture,
-        preparation,
-        prepared.source,
-        wanted,
-        prepared.chunk_shape,
+        transform,
+        plan.source,
+        schema,
+        plan.chunk_shape,
         checkpoint,
         path,
     )
-    pivots = component_pivots(mixture, preparation)
+    pivots = component_pivots(mixture, transform)
     components = summarize_components(assigned.sums, pivots, output.quantiles, told.quantiles)
-    kind = (wanted, prepared.dataset, prepared.source.grid, prepared.chunk_shape)
-    basis = assignment_key(mixture, preparation, *kind)
+    kind = (schema, plan.dataset, plan.source.grid, plan.chunk_shape)
+    basis = assignment_key(mixture, transform, *kind)
     return {"outlier_threshold": told.outlier_threshold, BASIS: basis}, components

@@ -39,8 +39,8 @@ def mixture_digest(mixture: Parameters) -> str:
 
 def assignment_key(
     mixture: Parameters,
-    preparation: FeatureTransform | None,
-    wanted: AssignmentSchema,
+    transform: FeatureTransform | None,
+    schema: AssignmentSchema,
     dataset: Dataset,
     grid: Grid,
     chunk_shape: tuple[int, ...],
@@ -54,8 +54,8 @@ def assignment_key(
     Parameters
     ----------
     mixture : Parameters
-    preparation : FeatureTransform, or None
-    wanted : AssignmentSchema
+    transform : FeatureTransform, or None
+    schema : AssignmentSchema
     dataset : Dataset
     grid : Grid
         Of the samples.
@@ -71,18 +71,18 @@ def assignment_key(
     rows = (dataset.rows.dtype.str, dataset.feature_names, weights, dataset.missing)
     versions = (__version__, *map(version, ("numba", "numpy", "scipy")))
     return {
-        "model": _model_digest(mixture, preparation),
-        "arrays": sha256_of(astuple(wanted)),
+        "model": _model_digest(mixture, transform),
+        "arrays": sha256_of(astuple(schema)),
         "data": sha256_of(rows, grid.dims, grid.shape[1:]),
         "chunks": sha256_of(chunk_shape),
         "versions": sha256_of(platform.machine(), versions),
     }
 
 
-def _model_digest(mixture: Parameters, preparation: FeatureTransform | None) -> str:
+def _model_digest(mixture: Parameters, transform: FeatureTransform | None) -> str:
     arrays: list[Array | None] = [mixture.weights, mixture.means, mixture.precisions_cholesky]
-    if preparation is not None:
-        arrays += [preparation.mean, preparation.scale, preparation.axes]
+    if transform is not None:
+        arrays += [transform.mean, transform.scale, transform.axes]
     found = hashlib.sha256(mixture.covariance_type.encode())
     for array in arrays:
         found.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
@@ -94,8 +94,8 @@ def score_run_id(identifier: str, result: Result) -> str:
     model = f"{mixture_digest(result.model)} {result.labelling.labels}"
     facts = f"score {identifier} {model} {result.outlier_threshold!r}"
     found = hashlib.sha256(facts.encode())
-    if result.preparation is not None:  # equal mixtures of prepared rows may mean different things
-        for array in (result.preparation.mean, result.preparation.scale, result.preparation.axes):
+    if result.transform is not None:  # equal mixtures of prepared rows may mean different things
+        for array in (result.transform.mean, result.transform.scale, result.transform.axes):
             found.update(b"" if array is None else array.tobytes())
     return found.hexdigest()[:16]
 

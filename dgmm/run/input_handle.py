@@ -34,14 +34,14 @@ class BlockFit:
     ----------
     sweep : Sweep
         Every candidate of the configuration.
-    preparation : FeatureTransform, or None
+    transform : FeatureTransform, or None
         Of these blocks; None if they were fitted as they are.
     total_weight : float
         The number of rows, or the sum of their weights.
     """
 
     sweep: Sweep
-    preparation: FeatureTransform | None
+    transform: FeatureTransform | None
     total_weight: float
 
     def assign(self, candidate: FitResult, rows: NDArray[np.generic]) -> RowPosteriors:
@@ -52,7 +52,7 @@ class BlockFit:
         candidate : FitResult
         rows : ndarray of shape (n_rows, n_features)
         """
-        return assign(candidate.parameters, np.asarray(rows), self.preparation)
+        return assign(candidate.parameters, np.asarray(rows), self.transform)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +81,7 @@ class Blocks:
         """
         options = self._options if seed is None else replace(self._options, seed=seed)
         found = fit(self._part(blocks), options, self._execution, self._observer)
-        return BlockFit(found.sweep, found.preparation, found.profile.total_weight)
+        return BlockFit(found.sweep, found.transform, found.profile.total_weight)
 
     def read(self, block: int) -> NDArray[np.float64]:
         """The complete rows of one block, shape (n_rows, n_features)."""
@@ -157,10 +157,10 @@ class InputHandle:
         DgmmError
             As a run does that gets no cluster, or too small a one.
         """
-        configuration, prepared = self._configuration, self._prepared
+        configuration, plan = self._configuration, self._prepared
         with open_cluster(configuration.cluster, configuration.concealment) as cluster:
-            check_memory(prepared, cluster.capacity)
-            yield Blocks(prepared.dataset, prepared.options, cluster.execution, observer)
+            check_memory(plan, cluster.capacity)
+            yield Blocks(plan.dataset, plan.options, cluster.execution, observer)
 
 
 def open_input(configuration: Configuration) -> InputHandle:
@@ -184,15 +184,15 @@ def open_input(configuration: Configuration) -> InputHandle:
     (273280, 13, ('red', 'green', 'blue'))
     """
     enter_mpi(configuration.cluster)
-    prepared = plan_run(configuration)
-    dataset = prepared.dataset
+    plan = plan_run(configuration)
+    dataset = plan.dataset
     return InputHandle(
-        prepared.source.fingerprint,
-        prepared.source.description,
+        plan.source.fingerprint,
+        plan.source.description,
         dataset.feature_names,
         dataset.n_rows,
         dataset.n_blocks,
         dataset.block_rows,
         configuration,
-        prepared,
+        plan,
     )

@@ -21,32 +21,32 @@ def discard_incomplete(output: AnyPath, run_ids: tuple[str, ...]) -> None:
         commit.discard_run(output, run_id)
 
 
-def check_memory(prepared: RunPlan, capacity: Capacity | None) -> None:
+def check_memory(plan: RunPlan, capacity: Capacity | None) -> None:
     """Refuse a run that does not fit in its workers, as far as they are known."""
     if capacity is not None:
-        memory.check(prepared.projection, capacity.threads_per_worker, capacity.memory_limit)
+        memory.check(plan.projection, capacity.threads_per_worker, capacity.memory_limit)
 
 
-def run_fingerprint(prepared: RunPlan) -> RunFingerprint:
+def run_fingerprint(plan: RunPlan) -> RunFingerprint:
     """What an interrupted attempt must have in common with the one that goes on."""
-    dataset = prepared.dataset
+    dataset = plan.dataset
     libraries = (f"{name} {version(name)}" for name in ("numpy", "scipy"))
     versions = (platform.machine(), f"dgmm {__version__}", *libraries)
     shape = (dataset.n_rows, dataset.n_features, dataset.block_rows)
-    origin = "" if prepared.earlier is None else run_name(prepared.earlier.path)
-    return RunFingerprint(prepared.run_id, *shape, versions, origin)
+    origin = "" if plan.earlier is None else run_name(plan.earlier.path)
+    return RunFingerprint(plan.run_id, *shape, versions, origin)
 
 
-def run_attributes(configuration: Configuration, prepared: RunPlan) -> dict[str, Any]:
+def run_attributes(configuration: Configuration, plan: RunPlan) -> dict[str, Any]:
     """What the root of a run says of where it comes from."""
     libraries = ("dask", "distributed", "numpy", "scipy", "zarr")
     return {
         "configuration": dump_resolved(configuration),
-        "fingerprint": prepared.source.fingerprint,
-        "input": prepared.source.description,
-        "n_samples": prepared.dataset.n_rows,
-        "n_features": prepared.dataset.n_features,
-        "n_partitions": prepared.dataset.n_blocks,
+        "fingerprint": plan.source.fingerprint,
+        "input": plan.source.description,
+        "n_samples": plan.dataset.n_rows,
+        "n_features": plan.dataset.n_features,
+        "n_partitions": plan.dataset.n_blocks,
         "versions": {
             "dgmm": __version__,
             "python": platform.python_version(),

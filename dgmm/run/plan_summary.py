@@ -95,13 +95,13 @@ def summarize_plan(configuration: Configuration) -> PlanSummary:
     DgmmError
         If the input cannot be opened.
     """
-    prepared = plan_run(configuration)
+    plan = plan_run(configuration)
     capacity = capacity_from_options(configuration.cluster)
-    dataset, options = prepared.dataset, prepared.options
+    dataset, options = plan.dataset, plan.options
     d = dataset.n_features
     length = {kind: feature_map.length(structure_of(kind).order, d) for kind, _ in options.models}
     return PlanSummary(
-        description=prepared.source.description,
+        description=plan.source.description,
         n_rows=dataset.n_rows,
         n_features=d,
         n_partitions=dataset.n_blocks,
@@ -109,18 +109,18 @@ def summarize_plan(configuration: Configuration) -> PlanSummary:
         n_models=len(options.models),
         n_starts=sum(options.n_init if k > 1 else 1 for _, k in options.models),
         n_components=sum(k for _, k in options.models),
-        bytes_per_pass=prepared.source.n_bytes_stored,
+        bytes_per_pass=plan.source.n_bytes_stored,
         flops_per_pass=4.0 * dataset.n_rows * sum(k * length[kind] for kind, k in options.models),
-        projection=prepared.projection,
+        projection=plan.projection,
         capacity=capacity,
-        n_bytes_kept=_n_bytes_kept(configuration.cluster, capacity, prepared),
-        run_id=prepared.run_id,
-        started_from=None if prepared.earlier is None else str(prepared.earlier.path),
+        n_bytes_kept=_n_bytes_kept(configuration.cluster, capacity, plan),
+        run_id=plan.run_id,
+        started_from=None if plan.earlier is None else str(plan.earlier.path),
     )
 
 
-def _n_bytes_kept(cluster: Cluster, capacity: Capacity | None, prepared: RunPlan) -> int:
-    n_bytes = prepared.dataset.n_bytes
+def _n_bytes_kept(cluster: Cluster, capacity: Capacity | None, plan: RunPlan) -> int:
+    n_bytes = plan.dataset.n_bytes
     is_wanted = cluster.kind != "threads" and cluster.keep_blocks
-    is_room = capacity is not None and capacity.has_room(prepared.projection, n_bytes)
+    is_room = capacity is not None and capacity.has_room(plan.projection, n_bytes)
     return n_bytes if is_wanted and is_room else 0

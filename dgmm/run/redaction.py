@@ -54,9 +54,9 @@ def redact_credentials(text: str) -> str:
 
     Examples
     --------
-    >>> without_credentials("s3://key:secret@bucket/x@2026")
+    >>> redact_credentials("s3://key:secret@bucket/x@2026")
     's3://***@2026'
-    >>> without_credentials("s3://key@bucket/x"), without_credentials("s3://bucket/x@2026")
+    >>> redact_credentials("s3://key@bucket/x"), redact_credentials("s3://bucket/x@2026")
     ('s3://***@bucket/x', 's3://bucket/x@2026')
     """
     return _CREDENTIALS.sub("***@", text)

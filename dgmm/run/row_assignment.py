@@ -43,7 +43,7 @@ class SampleSummary:
 def summarize_sample(
     profile: Profile,
     mixture: Parameters,
-    preparation: FeatureTransform | None,
+    transform: FeatureTransform | None,
     outlier_quantile: float,
     quantile: tuple[float, ...],
 ) -> SampleSummary:
@@ -51,7 +51,7 @@ def summarize_sample(
     rows, weights = profile.sample, profile.sample_weights
     if weights is not None:
         weights = weights if weights.any() else None
-    found = assign(mixture, rows, preparation)
+    found = assign(mixture, rows, transform)
     return SampleSummary(
         outlier_threshold(found.log_density, weights, outlier_quantile),
         sample_quantiles(rows, weights, found.responsibilities, quantile),
@@ -59,11 +59,11 @@ def summarize_sample(
 
 
 def assign_rows(
-    reader: PassRunner,
+    runner: PassRunner,
     mixture: Parameters,
-    preparation: FeatureTransform | None,
+    transform: FeatureTransform | None,
     source: Source,
-    wanted: AssignmentSchema,
+    schema: AssignmentSchema,
     chunk_shape: tuple[int, ...],
     checkpoint: Checkpoint,
     path: AnyPath,
@@ -75,12 +75,12 @@ def assign_rows(
 
     Parameters
     ----------
-    reader : PassRunner
+    runner : PassRunner
     mixture : Parameters
-    preparation : FeatureTransform, or None
+    transform : FeatureTransform, or None
     source : Source
         Of the reader's rows.
-    wanted : AssignmentSchema
+    schema : AssignmentSchema
     chunk_shape : tuple of int
         Extents of a stored chunk in the samples' dimensions.
     checkpoint : Checkpoint
@@ -98,16 +98,16 @@ def assign_rows(
     """
     model = mixture_digest(mixture)
     coordinates = [found for found in source.coordinates if found.name not in RESERVED]
-    if not (checkpoint.has_assignments(model) and assignment_arrays.has_assignments(path, wanted)):
+    if not (checkpoint.has_assignments(model) and assignment_arrays.has_assignments(path, schema)):
         beside = [found.name for found in coordinates if found.name not in source.grid.dims]
-        assignment_arrays.create_assignments(path, source.grid, wanted, chunk_shape, beside)
+        assignment_arrays.create_assignments(path, source.grid, schema, chunk_shape, beside)
         checkpoint.keep_assignments(model)
-    shape = component_pivots(mixture, preparation).shape
-    create_blocks(path, reader.dataset.n_blocks, len(source.grid.dims), shape)
-    write = AssignmentWriter(path, wanted, source.grid, chunk_shape)
+    shape = component_pivots(mixture, transform).shape
+    create_blocks(path, runner.dataset.n_blocks, len(source.grid.dims), shape)
+    write = AssignmentWriter(path, schema, source.grid, chunk_shape)
     memory = BlockMemory(write, shape, base)
-    assigned = assign_all(reader, mixture, write, preparation, memory)
-    n_rows = reader.dataset.n_rows
+    assigned = assign_all(runner, mixture, write, transform, memory)
+    n_rows = runner.dataset.n_rows
     if assigned.n_rows != n_rows:
         message = f"{assigned.n_rows} of {n_rows} rows were written to {path}; run it again."
         raise StorageError(message)
@@ -123,7 +123,7 @@ class AssignmentWriter:
     Attributes
     ----------
     run : Path or UPath
-    wanted : AssignmentSchema
+    schema : AssignmentSchema
     grid : Grid
         Of the samples.
     chunk_shape : tuple of int
@@ -131,7 +131,7 @@ class AssignmentWriter:
     """
 
     run: AnyPath
-    wanted: AssignmentSchema
+    schema: AssignmentSchema
     grid: Grid
     chunk_shape: tuple[int, ...]
 
@@ -148,19 +148,19 @@ class AssignmentWriter:
         del stop
         region = self.region(start)
         return all(
-            assignment_arrays.has_region(self.run, name, region) for name in self.wanted.arrays()
+            assignment_arrays.has_region(self.run, name, region) for name in self.schema.arrays()
         )
 
     def __call__(self, start: int, assignment: RowPosteriors) -> None:
         """Write the chunk whose first sample this is."""
         region = self.region(start)
-        for name, rows in self.wanted.values(assignment).items():
+        for name, rows in self.schema.values(assignment).items():
             assignment_arrays.write_region(self.run, name, region, rows)
 
     def take(self, base: AnyPath, start: int) -> bool:
         """Whether another run has the chunk with this first sample, which is then taken over."""
         region = self.region(start)
-        names = self.wanted.arrays()
+        names = self.schema.arrays()
         return all(assignment_arrays.copy_region(base, self.run, name, region) for name in names)
 
     def region(self, start: int) -> Region:

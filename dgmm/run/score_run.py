@@ -114,21 +114,21 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
         As a run does.
     """
     enter_mpi(configuration.cluster)
-    prepared = plan_run(configuration)
-    check_features(result, prepared.dataset.feature_names)
+    plan = plan_run(configuration)
+    check_features(result, plan.dataset.feature_names)
     output = output_path(configuration.output.path, configuration.output.storage_options)
-    run_id = score_run_id(prepared.run_id, result)
+    run_id = score_run_id(plan.run_id, result)
     path = run_path(output, run_id)
-    attempt = attempt_path(output, score_run_id(prepared.attempt_id, result))
+    attempt = attempt_path(output, score_run_id(plan.attempt_id, result))
     with storage_failures(output):
         was_complete = commit.is_complete(output, run_id)
         is_done = commit.is_published(output, run_id) and not attempt.exists()
     if not is_done:
         with write_lock(output) as confirm:
-            facts = replace(run_fingerprint(prepared), run_id=run_id)
+            facts = replace(run_fingerprint(plan), run_id=run_id)
             checkpoint = Checkpoint(attempt, facts, confirm=confirm)
             if not commit.is_complete(output, run_id):
-                _complete(result, configuration, prepared, path, output, checkpoint, observer)
+                _complete(result, configuration, plan, path, output, checkpoint, observer)
             confirm()
             commit.publish_run(output, run_id)
             checkpoint.discard()
@@ -147,14 +147,14 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
 def _complete(
     result: Result,
     configuration: Configuration,
-    prepared: RunPlan,
+    plan: RunPlan,
     path: AnyPath,
     output: AnyPath,
     checkpoint: Checkpoint,
     observer: Observer,
 ) -> None:
     best, settings = result.sweep.selected, configuration.output
-    mixture, preparation = best.parameters, result.preparation
+    mixture, transform = best.parameters, result.transform
     is_begun = checkpoint.has_assignments(mixture_digest(mixture))
     if not is_begun:
         for earlier in checkpoint.runs():  # of an input that has changed since
@@ -162,35 +162,35 @@ def _complete(
         checkpoint.load()  # which makes an empty directory
         checkpoint.begin()
     run = commit.start_run(output, path.name.removesuffix(".zarr"), resume=is_begun)
-    wanted = AssignmentSchema(
+    schema = AssignmentSchema(
         settings.assignments,
         result.labelling.labels,
         settings.most_probable,
         result.outlier_threshold,
     )
-    kind = (wanted, prepared.dataset, prepared.source.grid, prepared.chunk_shape)
-    basis = assignment_key(mixture, preparation, *kind)
+    kind = (schema, plan.dataset, plan.source.grid, plan.chunk_shape)
+    basis = assignment_key(mixture, transform, *kind)
     base = find_reusable_run(output, result, basis, dump_resolved(configuration)["input"]["path"])
     with open_cluster(configuration.cluster, configuration.concealment) as cluster:
-        check_memory(prepared, cluster.capacity)
-        reader = PassRunner(prepared.dataset, cluster.execution, observer)
+        check_memory(plan, cluster.capacity)
+        runner = PassRunner(plan.dataset, cluster.execution, observer)
         assigned = assign_rows(
-            reader,
+            runner,
             mixture,
-            preparation,
-            prepared.source,
-            wanted,
-            prepared.chunk_shape,
+            transform,
+            plan.source,
+            schema,
+            plan.chunk_shape,
             checkpoint,
             run,
             None if base is None else base.run.path,
         )
-    pivots = component_pivots(mixture, preparation)
+    pivots = component_pivots(mixture, transform)
     components = summarize_components(assigned.sums, pivots, (), pivots[:, None, :][:, :0])
     attributes = {
-        **run_attributes(configuration, prepared),
+        **run_attributes(configuration, plan),
         **_facts(result, assigned),
-        **reuse_attributes(assigned, basis, base, prepared.dataset),
+        **reuse_attributes(assigned, basis, base, plan.dataset),
     }
     sweep = Sweep((best,), result.sweep.criterion, best, n_passes=1)
     checkpoint.confirm()
@@ -198,7 +198,7 @@ def _complete(
         sweep,
         result.feature_names,
         attributes,
-        preparation,
+        transform,
         components,
         labelling=result.labelling,
     )

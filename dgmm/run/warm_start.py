@@ -78,7 +78,7 @@ def warm_start_of(earlier: Result | None) -> WarmStart:
         result for result in earlier.sweep.results if result.status is not Status.STOPPED_EARLY
     ]
     mixtures = tuple(result.parameters for result in found)
-    return WarmStart(mixtures, earlier.preparation)
+    return WarmStart(mixtures, earlier.transform)
 
 
 def check_features(result: Result, feature_names: tuple[str, ...]) -> None:
@@ -132,11 +132,11 @@ def relabel(fitted: Fit, earlier: Result | None) -> LabelledSweep:
     mixture = sweep.selected.parameters
     if earlier is None:
         return LabelledSweep(sweep, ComponentLabels.first(mixture.n_components))
-    profile = fitted.profile.transform(fitted.preparation)
+    profile = fitted.profile.transform(fitted.transform)
     older = transform_mixture(
         earlier.model,
-        earlier.preparation,
-        fitted.preparation,
+        earlier.transform,
+        fitted.transform,
         profile.covariance,
         Regularization.for_data(profile.covariance, profile.mean),
     )

@@ -63,7 +63,7 @@ class Problem:
     """EM from one start."""
 
     rows: Array
-    frame: CentredScatter
+    centred: CentredScatter
     rules: EMOptions
     first: FitState
 
@@ -90,9 +90,9 @@ class Problem:
         """The final state and the number of passes."""
         n_passes = 0
         while state.is_running:
-            packed = packed_models.pack([state.parameters], self.frame.origin)
+            packed = packed_models.pack([state.parameters], self.centred.origin)
             statistics = packed_models.accumulate(packed, self.rows)
-            (moments,) = packed_models.moments(packed, [state.parameters], statistics, self.frame)
+            (moments,) = packed_models.moments(packed, [state.parameters], statistics, self.centred)
             state = iteration.step(state, moments, rules)
             n_passes += 1
         return state, n_passes

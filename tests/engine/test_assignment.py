@@ -44,9 +44,9 @@ def test_known_blocks_are_not_assigned_again_and_leave_the_sums_their_bits(execu
 
     def assigned(n_blocks, memory):
         written = []
-        reader = reader_of(dataset_of(rows[: 5 * n_blocks], (5,) * n_blocks), execution=execution)
+        runner = reader_of(dataset_of(rows[: 5 * n_blocks], (5,) * n_blocks), execution=execution)
         writer = Pieces(lambda start, _: written.append(start), 3)
-        outcome = assign_all(reader, mixture, writer, memory=memory)
+        outcome = assign_all(runner, mixture, writer, memory=memory)
         assert len(memory.kept) == n_blocks
         return outcome, {start // 5 for start in written}
 

@@ -73,8 +73,8 @@ def test_rows_that_are_left_out_keep_their_place_in_the_assignments():
         labels[part], log_density[part] = assignment.labels, assignment.log_density
 
     lazy = Dataset.from_array(in_blocks(rows, chunks), missing="drop")
-    reader = PassRunner(lazy, SYNCHRONOUS, ignore, found.profile.checksums)
-    assert assignment.assign_all(reader, mixture, Pieces(write, 25)).n_rows == len(rows)
+    runner = PassRunner(lazy, SYNCHRONOUS, ignore, found.profile.checksums)
+    assert assignment.assign_all(runner, mixture, Pieces(write, 25)).n_rows == len(rows)
     whole = ~np.isnan(rows).any(axis=1)
     expected = assign(mixture, rows[whole])
     np.testing.assert_array_equal(labels[whole], expected.labels)

@@ -85,8 +85,8 @@ def test_assigning_reads_every_block_once():
     rows = clumps()
     source, chunks = RecordedRows(rows), (100, 1, 139)
     mixture = some_mixture(rows)
-    reader = reader_of(Dataset.from_array(in_blocks(source, chunks)))
-    assignment.assign_all(reader, mixture, Pieces(ignore_assignment, 30))
+    runner = reader_of(Dataset.from_array(in_blocks(source, chunks)))
+    assignment.assign_all(runner, mixture, Pieces(ignore_assignment, 30))
     assert sorted(source.reads) == bounds_of(chunks)
 
 
@@ -186,13 +186,13 @@ def test_changed_weights_end_the_fit_too():
 
 def test_rows_that_changed_since_the_profile_are_not_assigned_in_silence():
     rows = clumps()
-    reader = reader_of(dataset_of(rows, (100, 140)))
-    checksums = passes.profile(reader, passes.SamplingSpec(0, 0.0)).checksums
+    runner = reader_of(dataset_of(rows, (100, 140)))
+    checksums = passes.profile(runner, passes.SamplingSpec(0, 0.0)).checksums
     other = rows.copy()
     other[120] += 1
-    reader = passes.PassRunner(dataset_of(other, (100, 140)), SYNCHRONOUS, events.ignore, checksums)
+    runner = passes.PassRunner(dataset_of(other, (100, 140)), SYNCHRONOUS, events.ignore, checksums)
     with pytest.raises(InputChangedError, match=r"Rows 100 to 239"):
-        assignment.assign_all(reader, some_mixture(rows), Pieces(ignore_assignment, 30))
+        assignment.assign_all(runner, some_mixture(rows), Pieces(ignore_assignment, 30))
 
 
 # --- assignments ------------------------------------------------------------------------------
@@ -211,9 +211,9 @@ def test_every_row_is_written_once_in_pieces_of_its_block(
 ):
     rows, chunks = clumps(), (50, 0, 1, 9, 100, 80)
     mixture, written = some_mixture(rows, covariance_type), []
-    reader = reader_of(dataset_of(rows, chunks), execution=execution)
+    runner = reader_of(dataset_of(rows, chunks), execution=execution)
     outcome = assignment.assign_all(
-        reader,
+        runner,
         mixture,
         Pieces(lambda *piece: written.append(piece), rows_per_write),
     )
@@ -258,9 +258,9 @@ def test_a_write_that_fails_surfaces_as_it_is():
         if start >= 100:
             raise FullDiskError("no space left")
 
-    reader = reader_of(dataset_of(clumps(), (100, 140)), execution=LocalExecution("threads", 2))
+    runner = reader_of(dataset_of(clumps(), (100, 140)), execution=LocalExecution("threads", 2))
     with pytest.raises(FullDiskError, match="no space left"):
-        assignment.assign_all(reader, some_mixture(clumps()), Pieces(write, 50))
+        assignment.assign_all(runner, some_mixture(clumps()), Pieces(write, 50))
 
 
 def test_a_read_that_fails_surfaces_as_it_is():

@@ -86,9 +86,9 @@ def everything(execution, folder):
         results["profile", field] = bits(getattr(found.profile, field))
     results["profile", "checksums"] = found.profile.checksums
     results["best"] = found.sweep.selected.candidate
-    reader = PassRunner(dataset, execution, ignore, found.profile.checksums)
+    runner = PassRunner(dataset, execution, ignore, found.profile.checksums)
     mixture = found.sweep.results[1].parameters
-    assigned = assignment.assign_all(reader, mixture, Pieces(partial(save, folder), 20))
+    assigned = assignment.assign_all(runner, mixture, Pieces(partial(save, folder), 20))
     results["assigned"] = (assigned.n_rows, assigned.checksums)
     processes = set()
     for path in sorted(folder.iterdir()):

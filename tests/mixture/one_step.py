@@ -32,21 +32,23 @@ def frame_of(X, sample_weight=None):
     return CentredScatter(origin, float(s.sum()), (deviations.T * s) @ deviations)
 
 
-def regularization_of(frame, reg_covar=None):
+def regularization_of(centred, reg_covar=None):
     """The default floor, and a ridge where asked for."""
-    return Regularization.for_data(frame.scatter / frame.total_weight, frame.origin, reg_covar)
+    return Regularization.for_data(
+        centred.scatter / centred.total_weight, centred.origin, reg_covar
+    )
 
 
 def relative_to(origin, mixture):
     return Parameters.from_covariances(*mixture).translate(-origin)
 
 
-def e_step(X, mixtures, sample_weight=None, chunks=None, kernel=None, frame=None):
+def e_step(X, mixtures, sample_weight=None, chunks=None, kernel=None, centred=None):
     """The moments of every mixture over all rows; means are relative to the frame's origin."""
-    frame = frame or frame_of(X, sample_weight)
-    moved = [relative_to(frame.origin, mixture) for mixture in mixtures]
+    centred = centred or frame_of(X, sample_weight)
+    moved = [relative_to(centred.origin, mixture) for mixture in mixtures]
     with using(kernel):
-        packed = packed_models.pack(moved, frame.origin)
+        packed = packed_models.pack(moved, centred.origin)
     chunks = chunks or (len(X),)
     weights = [None] * len(chunks)
     if sample_weight is not None:
@@ -55,14 +57,14 @@ def e_step(X, mixtures, sample_weight=None, chunks=None, kernel=None, frame=None
         packed_models.accumulate(packed, block, w)
         for block, w in zip(blocks_of(X, chunks), weights, strict=True)
     ]
-    return packed_models.moments(packed, moved, reduce(add, statistics, packed.zero()), frame)
+    return packed_models.moments(packed, moved, reduce(add, statistics, packed.zero()), centred)
 
 
 def em_step(X, mixture, sample_weight=None, chunks=None, kernel=None, reg_covar=None):
     """The parameters after one EM step, in the coordinates of the rows."""
-    frame = frame_of(X, sample_weight)
-    (moments,) = e_step(X, [mixture], sample_weight, chunks, kernel, frame)
-    regularization = regularization_of(frame, reg_covar)
+    centred = frame_of(X, sample_weight)
+    (moments,) = e_step(X, [mixture], sample_weight, chunks, kernel, centred)
+    regularization = regularization_of(centred, reg_covar)
     return iteration.m_step(mixture.covariance_type, moments, regularization).translate(
-        frame.origin
+        centred.origin
     )

@@ -58,12 +58,12 @@ def test_sums_over_parts_are_the_moments_of_all_rows(is_weighted, offset):
 
 def test_pivots_are_means_in_the_units_of_the_data():
     rows = clumps() * [1, 100, 1e-3] + 7
-    preparation = FeatureTransform.fit(
+    transform = FeatureTransform.fit(
         FeatureTransformSpec(standardize=True, pca=2), rows.mean(axis=0), np.cov(rows.T)
     )
-    mixture = a_mixture(preparation.apply(rows.T).T)
+    mixture = a_mixture(transform.apply(rows.T).T)
     np.testing.assert_array_equal(
-        component_pivots(mixture, preparation), preparation.means_undone(mixture)
+        component_pivots(mixture, transform), transform.means_undone(mixture)
     )
     assert component_pivots(a_mixture(rows), None).shape == (3, 3)
 

@@ -73,10 +73,10 @@ def test_deviations_of_means_keep_their_digits_at_1e8(covariance_type):
     """Relative to the frame's origin the means are known far better than float64 holds 1e8."""
     X, start = hard("far from zero", covariance_type)
     exact = high_precision.em_step(X, start)
-    frame = frame_of(X)
-    (moments,) = e_step(X, [start], frame=frame)
+    centred = frame_of(X)
+    (moments,) = e_step(X, [start], centred=centred)
     with mpmath.workdps(high_precision.DIGITS):
-        deviations = exact.means - high_precision.exact(frame.origin)
+        deviations = exact.means - high_precision.exact(centred.origin)
     assert largest_error(moments.means, deviations, 1e-3) < 1e-14
 
 

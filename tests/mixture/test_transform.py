@@ -59,12 +59,12 @@ def test_prepared_rows_are_scikit_learns(rule):
 @each_rule
 def test_the_scatter_of_prepared_rows_follows_from_that_of_the_rows(rule):
     rows = data()
-    preparation = fitted(rule, rows)
-    z = preparation.apply(rows.T)
-    expected = preparation.scatter(np.cov(rows.T, bias=True))
+    transform = fitted(rule, rows)
+    z = transform.apply(rows.T)
+    expected = transform.scatter(np.cov(rows.T, bias=True))
     np.testing.assert_allclose(np.cov(z, bias=True), expected, atol=1e-9 * np.abs(expected).max())
     if rule.pca is not None:
-        np.testing.assert_allclose(np.diagonal(expected), preparation.variances, rtol=1e-9)
+        np.testing.assert_allclose(np.diagonal(expected), transform.variances, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -86,14 +86,14 @@ def test_constant_features_keep_their_scale():
 @each_type
 def test_parameters_come_back_in_the_units_of_the_data(covariance_type):
     rows = data()
-    preparation = fitted(FeatureTransformSpec(standardize=True, pca=4), rows)
-    mixture = mixture_of(preparation.apply(rows.T).T, covariance_type, 3)
-    means = preparation.means_undone(mixture)
-    np.testing.assert_allclose(preparation.apply(means.T).T, mixture.means, atol=1e-9)
+    transform = fitted(FeatureTransformSpec(standardize=True, pca=4), rows)
+    mixture = mixture_of(transform.apply(rows.T).T, covariance_type, 3)
+    means = transform.means_undone(mixture)
+    np.testing.assert_allclose(transform.apply(means.T).T, mixture.means, atol=1e-9)
     matrices = structure_of(covariance_type).matrices(mixture.covariances, 3, 4)
-    back = preparation.covariances_undone(mixture)
+    back = transform.covariances_undone(mixture)
     for k in range(3):
-        np.testing.assert_allclose(preparation.scatter(back[k]), matrices[k], atol=1e-9)
+        np.testing.assert_allclose(transform.scatter(back[k]), matrices[k], atol=1e-9)
 
 
 @each_rule
@@ -105,7 +105,7 @@ def test_a_fit_of_prepared_data_is_a_fit_to_what_they_become(rule):
         FitOptions(models, n_init=2, prepare=rule),
         SYNCHRONOUS,
     )
-    z = inside.preparation.apply(rows.T).T
+    z = inside.transform.apply(rows.T).T
     outside = fit(
         Dataset.from_array(in_blocks(z, chunks)), FitOptions(models, n_init=2), SYNCHRONOUS
     )
@@ -113,7 +113,7 @@ def test_a_fit_of_prepared_data_is_a_fit_to_what_they_become(rule):
         np.testing.assert_allclose(ours.log_likelihood, expected.log_likelihood, rtol=1e-7)
         np.testing.assert_allclose(ours.parameters.weights, expected.parameters.weights, atol=1e-4)
     mixture = inside.sweep.selected.parameters
-    prepared = assign(mixture, rows, inside.preparation)
+    prepared = assign(mixture, rows, inside.transform)
     np.testing.assert_allclose(prepared.log_density, assign(mixture, z).log_density, rtol=1e-9)
 
 
@@ -123,19 +123,19 @@ def test_full_mixtures_of_standardised_and_of_rotated_data_are_those_of_the_data
         FeatureTransformSpec(standardize=True),
         FeatureTransformSpec(standardize=True, pca=4),
     ):
-        preparation = fitted(rule, rows)
-        z = preparation.apply(rows.T).T
+        transform = fitted(rule, rows)
+        z = transform.apply(rows.T).T
         mixture = mixture_of(z, "full", 2)
         back = Parameters.from_covariances(
             "full",
             mixture.weights,
-            preparation.means_undone(mixture),
-            preparation.covariances_undone(mixture),
+            transform.means_undone(mixture),
+            transform.covariances_undone(mixture),
         )
-        log_scale = np.log(preparation.scale).sum()
+        log_scale = np.log(transform.scale).sum()
         np.testing.assert_allclose(
             assign(back, rows).log_density,
-            assign(mixture, rows, preparation).log_density - log_scale,
+            assign(mixture, rows, transform).log_density - log_scale,
             rtol=1e-6,
         )
 
@@ -153,6 +153,6 @@ def test_principal_components_of_rounding_alone_are_left_out(standardize, caplog
         )
         for n_axes in (3, 2)
     )
-    assert found.preparation.n_axes == 2
+    assert found.transform.n_axes == 2
     assert found.sweep.selected.bic == direct.sweep.selected.bic
     assert "vary in 2 directions only" in caplog.text

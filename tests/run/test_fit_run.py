@@ -210,14 +210,14 @@ def test_a_prepared_run_with_holes_says_how_to_apply_its_mixture(data, tmp_path)
     assert (labels[~whole] == -1).all()
     assert np.isnan(result.assignments["responsibilities"][:][~whole]).all()
     assert adjusted_rand_score(truth[whole], labels[whole]) > 0.98
-    again = assign(result.model, rows[whole], result.preparation)
+    again = assign(result.model, rows[whole], result.transform)
     assert np.array_equal(labels[whole], again.labels)
     assert np.array_equal(result.assignments["log_density"][:][whole], again.log_density)
     tree = xarray.open_datatree(result.path, engine="zarr")
     assert tree["model/means"].coords["feature"].values.tolist() == ["pc1", "pc2"]
     assert tree["prepare/axes"].dims == ("feature", "input_feature")
     np.testing.assert_allclose(
-        result.preparation.means_undone(result.model).mean(axis=0),
+        result.transform.means_undone(result.model).mean(axis=0),
         np.array([[0, 0], [8, 0], [0, 8]]).mean(axis=0) * [1e3, 1] + [5, -7],
         rtol=0.05,
     )

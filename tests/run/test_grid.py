@@ -127,9 +127,9 @@ def test_layouts_and_orders_change_nothing(data, table, tmp_path, name, size, di
 
 
 def test_tasks_write_whole_chunks_that_fit_in_memory(data, tmp_path):
-    prepared = plan_run(configuration(data / "x.zarr", tmp_path, size=16 * 63))
-    assert prepared.source.grid.block_shape == (1, 7, 9)
-    assert prepared.chunk_shape == (1, 7, 9)
+    plan = plan_run(configuration(data / "x.zarr", tmp_path, size=16 * 63))
+    assert plan.source.grid.block_shape == (1, 7, 9)
+    assert plan.chunk_shape == (1, 7, 9)
 
 
 def test_large_coordinates_are_copied_in_chunks(tmp_path, monkeypatch):

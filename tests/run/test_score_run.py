@@ -68,7 +68,7 @@ def test_other_rows_are_assigned_by_the_stored_model_alone(found, tmp_path):
     assert "3,000 rows, 1 of them missing" in outcome.output
     model, scored = open_result(found), dgmm.open_result(tmp_path / "scores")
     whole = ~np.isnan(rows).any(axis=1)
-    ours = assign(model.model, rows[whole], model.preparation)
+    ours = assign(model.model, rows[whole], model.transform)
     np.testing.assert_array_equal(scored.assignments["labels"][:][whole], ours.labels)
     np.testing.assert_array_equal(scored.assignments["log_density"][:][whole], ours.log_density)
     outliers = scored.assignments["outlier"][:]
@@ -183,9 +183,9 @@ def test_equal_mixtures_of_rows_prepared_otherwise_are_other_models(found, tmp_p
     configuration = configuration_for(
         result, str(path), str(tmp_path / "scores"), ["cluster.kind=threads"]
     )
-    preparation = FeatureTransform(np.zeros(2), np.full(2, 2.0))
+    transform = FeatureTransform(np.zeros(2), np.full(2, 2.0))
     first = apply_model(result, configuration)
-    second = apply_model(replace(result, preparation=preparation), configuration)
+    second = apply_model(replace(result, transform=transform), configuration)
     assert not second.already_complete
     assert first.mean_log_density != second.mean_log_density
 

@@ -34,7 +34,7 @@ _CHUNK_VALUES = 1 << 20
 def create_assignments(
     run: AnyPath,
     grid: Grid,
-    wanted: AssignmentSchema,
+    schema: AssignmentSchema,
     chunk_shape: tuple[int, ...],
     coordinates: Iterable[str] = (),
 ) -> None:
@@ -45,7 +45,7 @@ def create_assignments(
     run : Path or StorePath
     grid : Grid
         Of the samples.
-    wanted : AssignmentSchema
+    schema : AssignmentSchema
     chunk_shape : tuple of int
         Extents of a chunk in the samples' dimensions; those of a block, or divisors.
     coordinates : iterable of str
@@ -61,7 +61,7 @@ def create_assignments(
     pairs = zip(chunk_shape, grid.shape, strict=True)
     chunks = tuple(min(extent, whole) for extent, whole in pairs)
     others = " ".join(coordinates)
-    for name, array in wanted.arrays().items():
+    for name, array in schema.arrays().items():
         across = tuple(extent for _, extent in array.across)
         path = run / "assignments" / name
         with storage_failures(path):
@@ -75,12 +75,12 @@ def create_assignments(
                 attributes={**array.attributes, **({"coordinates": others} if others else {})},
             )
             if COMPONENT in dict(array.across):
-                write_labels(run / "assignments", wanted.components)
+                write_labels(run / "assignments", schema.components)
 
 
-def has_assignments(run: AnyPath, wanted: AssignmentSchema) -> bool:
+def has_assignments(run: AnyPath, schema: AssignmentSchema) -> bool:
     """Whether `create_assignments` has created what is wanted."""
-    return all((run / "assignments" / name / ROOT_METADATA).is_file() for name in wanted.arrays())
+    return all((run / "assignments" / name / ROOT_METADATA).is_file() for name in schema.arrays())
 
 
 def write_region(run: AnyPath, name: str, region: Region, rows: NDArray[Any]) -> None:

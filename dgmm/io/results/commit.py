@@ -122,7 +122,7 @@ class RunContents:
     attributes : mapping
         What else the root says (configuration, versions, fingerprint of the input); JSON-able,
         finite numbers only. Format, time, criterion, passes and selection are added to it.
-    preparation : FeatureTransform, or None
+    transform : FeatureTransform, or None
         Of the input for the mixtures.
     components : ComponentSummary, or None
         What the rows of each component of the selected mixture are like.
@@ -137,7 +137,7 @@ class RunContents:
     sweep: Sweep
     feature_names: tuple[str, ...]
     attributes: Mapping[str, Any]
-    preparation: FeatureTransform | None = None
+    transform: FeatureTransform | None = None
     components: ComponentSummary | None = None
     record: Record | None = None
     labelling: ComponentLabels | None = None
@@ -178,17 +178,17 @@ def commit_run(run: AnyPath, contents: RunContents) -> None:
 
 
 def _write(run: AnyPath, contents: RunContents, labels: tuple[int, ...]) -> None:
-    names, preparation = contents.feature_names, contents.preparation
+    names, transform = contents.feature_names, contents.transform
     if contents.components is not None:
         mixture = contents.sweep.selected.parameters
-        write_components(run, contents.components, names, mixture, preparation, labels)
+        write_components(run, contents.components, names, mixture, transform, labels)
     if contents.record is not None:
         write_record(run / "record", contents.record, names)
     if contents.drift is not None:
         write_drift(run, contents.drift)
-    if preparation is not None:
-        write_preparation(run, preparation, names)
-        names = preparation.feature_names(names)
+    if transform is not None:
+        write_preparation(run, transform, names)
+        names = transform.feature_names(names)
     write_sweep(run, contents.sweep, names)
     write_labels(run / "model", labels)
 

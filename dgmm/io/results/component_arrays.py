@@ -24,7 +24,7 @@ def write_components(
     components: ComponentSummary,
     input_names: tuple[str, ...],
     mixture: Parameters,
-    preparation: FeatureTransform | None,
+    transform: FeatureTransform | None,
     labels: tuple[int, ...],
 ) -> None:
     """Write what components are like, by their rows and by the model; no group metadata.
@@ -43,11 +43,11 @@ def write_components(
     write_labels(group, labels)
     for name, dimensions in _DIMENSIONS.items():
         write_small(group / name, getattr(components, name), dimensions)
-    if preparation is not None:
-        covariances = preparation.covariances_undone(mixture)
+    if transform is not None:
+        covariances = transform.covariances_undone(mixture)
         dimensions = ("component", "input_feature", "input_feature_2")
         write_small(group / "input_feature_2", names, ("input_feature_2",))
-        write_small(group / "model_mean", preparation.means_undone(mixture), dimensions[:2])
+        write_small(group / "model_mean", transform.means_undone(mixture), dimensions[:2])
         write_small(group / "model_covariance", covariances, dimensions)
 
 

@@ -100,7 +100,7 @@ def subsample_stride(n_rows: int, n_features: int) -> slice:
 
     Examples
     --------
-    >>> thinned(12_000, 3)
+    >>> subsample_stride(12_000, 3)
     slice(None, None, 3)
     """
     most = max(1, min(MOST_SAMPLED_ROWS, _MOST_SAMPLED_BYTES // (8 * n_features)))

@@ -46,7 +46,7 @@ class Result:
         Configuration, versions, fingerprint of the input, time, selection.
     feature_names : tuple of str
         Of the input.
-    preparation : FeatureTransform, or None
+    transform : FeatureTransform, or None
         Of the input for the mixtures; None if they are in its units.
     sweep : Sweep
         Every candidate as fitted; ``sweep.selected`` is the selected one.
@@ -66,7 +66,7 @@ class Result:
     path: AnyPath
     attributes: dict[str, Any]
     feature_names: tuple[str, ...]
-    preparation: FeatureTransform | None
+    transform: FeatureTransform | None
     sweep: Sweep
     labelling: ComponentLabels
     components: ComponentSummary | None
@@ -91,7 +91,7 @@ class Result:
         DataError
             If a value is NaN or infinite.
         """
-        assignment = assign(self.model, np.asarray(rows), self.preparation)
+        assignment = assign(self.model, np.asarray(rows), self.transform)
         return replace(assignment, components=self.labelling.labels)
 
     @property
@@ -136,13 +136,13 @@ def open_result(
         raise OutputError(f"{run} lacks one of the attributes {', '.join(names)}.")
     sweep = read_sweep(run, *(attributes[name] for name in names))
     n_components = sweep.selected.candidate.n_components
-    preparation, feature_names = read_preparation(run)
+    transform, feature_names = read_preparation(run)
     arrays = _beside_samples(run)
     return Result(
         path=run,
         attributes=attributes,
         feature_names=feature_names or tuple(str(name) for name in read_small(run / "feature")),
-        preparation=preparation,
+        transform=transform,
         sweep=sweep,
         labelling=read_labelling(run / "model", n_components, attributes.get("next_label")),
         components=read_components(run),

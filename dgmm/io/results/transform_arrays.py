@@ -15,7 +15,7 @@ _DIMENSIONS = {
 
 
 def write_preparation(
-    run: AnyPath, preparation: FeatureTransform, input_names: tuple[str, ...]
+    run: AnyPath, transform: FeatureTransform, input_names: tuple[str, ...]
 ) -> None:
     """Write a preparation, and the names of the features that it takes; no group metadata.
 
@@ -28,7 +28,7 @@ def write_preparation(
     names = np.asarray(input_names, np.dtypes.StringDType())
     write_small(group / "input_feature", names, ("input_feature",))
     for name, dimensions in _DIMENSIONS.items():
-        values = getattr(preparation, name)
+        values = getattr(transform, name)
         if values is not None:
             write_small(group / name, values, dimensions)
 

@@ -94,7 +94,7 @@ def pixel_stride(shape: tuple[int, int]) -> int:
 
     Examples
     --------
-    >>> stride((427, 640)), stride((3000, 4000))
+    >>> pixel_stride((427, 640)), pixel_stride((3000, 4000))
     (1, 7)
     """
     return max(1, math.ceil(math.sqrt(math.prod(shape) / _MOST_PIXELS)))

@@ -84,7 +84,7 @@ def row_segments(n_rows: int) -> NDArray[np.intp]:
 
     Examples
     --------
-    >>> np.bincount(stretches(1_000_010)).min(), np.bincount(stretches(1_000_010)).max()
+    >>> np.bincount(row_segments(1_000_010)).min(), np.bincount(row_segments(1_000_010)).max()
     (np.int64(20000), np.int64(20001))
     """
     return np.arange(n_rows) * min(MAX_SEGMENTS, n_rows) // max(n_rows, 1)
@@ -159,7 +159,7 @@ def expected_overfit(n_parameters: int, n_rows: int) -> Estimate:
 
     Examples
     --------
-    >>> chance_loss(50, 1000)
+    >>> expected_overfit(50, 1000)
     Estimate(mean=0.025, standard_error=0.005)
     """
     return Estimate(n_parameters / (2 * n_rows), float(np.sqrt(n_parameters / 2) / n_rows))

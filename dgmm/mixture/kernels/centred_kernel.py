@@ -98,7 +98,7 @@ def moments(
     sums: Array,
     log_likelihood: float,
     log_classification: float,
-    frame: CentredScatter,
+    centred: CentredScatter,
 ) -> Moments:
     """The E-step's outcome for one mixture from its sums over all rows.
 
@@ -107,7 +107,7 @@ def moments(
     structure = structure_of(mixture.covariance_type)
     n_components, d = mixture.means.shape
     counts = sums[:, 0].copy()
-    empty = is_empty(counts, frame.total_weight)
+    empty = is_empty(counts, centred.total_weight)
     averages = sums[:, 1:] / np.where(empty, 1.0, counts)[:, None]
     averages[empty] = 0.0
     first, second = averages[:, :d], averages[:, d:]
@@ -125,5 +125,5 @@ def moments(
     if mixture.covariance_type != "tied":
         covariances[empty] = mixture.covariances[empty]
     return Moments(
-        log_likelihood, log_classification, frame.total_weight, counts, means, covariances
+        log_likelihood, log_classification, centred.total_weight, counts, means, covariances
     )

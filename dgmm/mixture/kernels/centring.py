@@ -29,13 +29,13 @@ class CentredScatter:
     scatter : ndarray of shape (n_features, n_features)
         Weighted sum of (x - origin)(x - origin)'. It never changes, so that tied covariances need
         no second moments from a pass.
-    preparation : FeatureTransform, or None
+    transform : FeatureTransform, or None
     """
 
     origin: Array
     total_weight: float
     scatter: Array
-    preparation: FeatureTransform | None = None
+    transform: FeatureTransform | None = None
 
     @classmethod
     def of(

@@ -159,19 +159,19 @@ def moments(
     sums: Array,
     log_likelihood: float,
     log_classification: float,
-    frame: CentredScatter,
+    centred: CentredScatter,
 ) -> Moments:
     """The E-step's outcome for one mixture from its sums, shape (p, K), over all rows."""
     structure = structure_of(mixture.covariance_type)
     d = mixture.n_features
     counts = sums[0].copy()
-    empty = is_empty(counts, frame.total_weight)
+    empty = is_empty(counts, centred.total_weight)
     divisor = np.where(empty, 1.0, counts)
     means = np.where(empty[:, None], mixture.means, sums[1 : 1 + d].T / divisor[:, None])
     if structure.order == feature_map.LINEAR:
         factor = mixture.precisions_cholesky
-        log_likelihood -= 0.5 * float(np.sum((factor @ factor.T) * frame.scatter))
-        covariances = (frame.scatter - (means.T * counts) @ means) / frame.total_weight
+        log_likelihood -= 0.5 * float(np.sum((factor @ factor.T) * centred.scatter))
+        covariances = (centred.scatter - (means.T * counts) @ means) / centred.total_weight
     else:
         second = sums[1 + d :].T / divisor[:, None]
         if structure.is_diagonal:
@@ -182,5 +182,5 @@ def moments(
         covariances = structure.from_scatter(scatters, counts)
         covariances[empty] = mixture.covariances[empty]
     return Moments(
-        log_likelihood, log_classification, frame.total_weight, counts, means, covariances
+        log_likelihood, log_classification, centred.total_weight, counts, means, covariances
     )

@@ -38,7 +38,7 @@ class PackedModels:
     ----------
     origin : ndarray of shape (n_features,)
         Subtracted from every row.
-    preparation : FeatureTransform, or None
+    transform : FeatureTransform, or None
         What makes rows of the data into rows of these features.
     n_models : int
     groups : tuple of ExpandedGroup
@@ -46,7 +46,7 @@ class PackedModels:
     """
 
     origin: Array
-    preparation: FeatureTransform | None
+    transform: FeatureTransform | None
     n_models: int
     groups: tuple[ExpandedGroup, ...]
     centred: tuple[CentredModel, ...]
@@ -69,7 +69,7 @@ class PackedModels:
 
 
 def pack(
-    mixtures: Sequence[Parameters], origin: Array, preparation: FeatureTransform | None = None
+    mixtures: Sequence[Parameters], origin: Array, transform: FeatureTransform | None = None
 ) -> PackedModels:
     """Lay out mixtures for a pass, each with the kernel that keeps its digits.
 
@@ -78,7 +78,7 @@ def pack(
     mixtures : sequence of Parameters
         Relative to ``origin``.
     origin : ndarray of shape (n_features,)
-    preparation : FeatureTransform, or None
+    transform : FeatureTransform, or None
         Of rows that come in other features than the mixtures'.
 
     Returns
@@ -97,7 +97,7 @@ def pack(
         for order, models in sorted(by_order.items())
     )
     models = tuple(CentredModel(index, mixtures[index]) for index in far)
-    return PackedModels(origin, preparation, len(mixtures), groups, models)
+    return PackedModels(origin, transform, len(mixtures), groups, models)
 
 
 def slab_rows(n_features: int) -> int:
@@ -131,8 +131,8 @@ def accumulate(
     for start in range(0, n_rows, size or 1):
         part = rows[start : start + size]
         x, w = slab[: len(part)], ones[: len(part)]
-        if packed.preparation is not None:
-            x[...] = packed.preparation.apply(part.T).T
+        if packed.transform is not None:
+            x[...] = packed.transform.apply(part.T).T
         else:
             x = _widened(part, x)
         if weights is not None:
@@ -186,7 +186,7 @@ def moments(
     packed: PackedModels,
     mixtures: Sequence[Parameters],
     statistics: SufficientStatistics,
-    frame: CentredScatter,
+    centred: CentredScatter,
 ) -> tuple[Moments, ...]:
     """The E-step's outcome for every model, in the order of ``mixtures``.
 
@@ -197,7 +197,7 @@ def moments(
         As given to :func:`pack`.
     statistics : SufficientStatistics
         Summed over all rows.
-    frame : CentredScatter
+    centred : CentredScatter
         Of the same rows.
     """
     found: dict[int, Moments] = {}
@@ -209,7 +209,7 @@ def moments(
                 sums[:, rows],
                 float(statistics.log_likelihood[model]),
                 float(statistics.log_classification[model]),
-                frame,
+                centred,
             )
     for entry, sums in zip(packed.centred, statistics.sums[n_groups:], strict=True):
         found[entry.model] = centred_kernel.moments(
@@ -217,6 +217,6 @@ def moments(
             sums,
             float(statistics.log_likelihood[entry.model]),
             float(statistics.log_classification[entry.model]),
-            frame,
+            centred,
         )
     return tuple(found[index] for index in range(packed.n_models))

@@ -59,7 +59,7 @@ def reopen_when_lost(
 def dask_environment() -> dict[str, str]:
     """Environment variables under which Dask starts with dgmm's settings.
 
-    >>> environment()["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"]
+    >>> dask_environment()["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"]
     '5s'
     """
     return {

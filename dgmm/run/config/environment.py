@@ -88,7 +88,7 @@ def escape(text: str) -> str:
 
     Examples
     --------
-    >>> escaped("a$$b${c}$")
+    >>> escape("a$$b${c}$")
     'a$$$b$${c}$'
     """
     return re.sub(r"\$(?=[${])", "$$", text)

@@ -88,18 +88,18 @@ def read(text: str) -> Document:
     if n_bytes > MAX_BYTES:
         problem = Problem(f"found {n_bytes:,} bytes, expected at most {MAX_BYTES:,}")
         return Document(None, {}, (problem,))
-    reader = _Reader(YAML(typ="safe", pure=True).parse(text))
+    runner = _Reader(YAML(typ="safe", pure=True).parse(text))
     value = None
     try:
-        value = reader.document()
+        value = runner.document()
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        reader.report(f"not YAML: {error.problem or error.context}", mark)
+        runner.report(f"not YAML: {error.problem or error.context}", mark)
     except (YAMLError, OverflowError, ValueError) as error:  # the parser's own, from "\\UFFFFFFFF"
-        reader.report(f"not YAML: {str(error).splitlines()[0]}")
+        runner.report(f"not YAML: {str(error).splitlines()[0]}")
     except _TooDeepError as error:
-        reader.report(str(error), error.mark)
-    return Document(value, reader.lines, tuple(reader.problems))
+        runner.report(str(error), error.mark)
+    return Document(value, runner.lines, tuple(runner.problems))
 
 
 def scalar(text: str) -> str | int | float | bool | None:

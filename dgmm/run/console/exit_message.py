@@ -34,7 +34,7 @@ def exit_message(
     Examples
     --------
     >>> from dgmm.errors import TemporaryError
-    >>> ending(TemporaryError("The output is in use."), Style())
+    >>> exit_message(TemporaryError("The output is in use."), Style())
     Ending(text='dgmm: The output is in use.', exit_code=75)
     """
     what = " ".join(str(error).split())

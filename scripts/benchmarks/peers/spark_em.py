@@ -19,8 +19,8 @@ def main() -> None:
     import pandas as pd
 
     columns = [f"x{j}" for j in range(problem["rows"].shape[1])]
-    frame = spark.createDataFrame(pd.DataFrame(problem["rows"], columns=columns))
-    data = frame.select(array_to_vector(array(*columns)).alias("features")).repartition(4).cache()
+    centred = spark.createDataFrame(pd.DataFrame(problem["rows"], columns=columns))
+    data = centred.select(array_to_vector(array(*columns)).alias("features")).repartition(4).cache()
     data.count()
 
     def fit(n: int) -> None:

@@ -445,10 +445,10 @@ def test_parts_of_blocks_in_any_order_fill_a_grid(tmp_path_factory, shape, block
     grid = Grid(tuple("tyx"[: len(shape)]), shape, block)
     chunk = chunk_shape(shape, block, most)
     run = start_run(tmp_path_factory.mktemp("output"), "r")
-    wanted = AssignmentSchema(("labels", "responsibilities"), (0, 1))
-    assignment_arrays.create_assignments(run, grid, wanted, chunk)
+    schema = AssignmentSchema(("labels", "responsibilities"), (0, 1))
+    assignment_arrays.create_assignments(run, grid, schema, chunk)
     table = random.random((*shape, 2)).astype(np.float32)
-    writer_ = AssignmentWriter(run, wanted, grid, chunk)
+    writer_ = AssignmentWriter(run, schema, grid, chunk)
     parts, start = [], 0
     for number, n_rows in enumerate(grid.block_rows):
         rows = table[grid.region(number)].reshape(-1, 2)

@@ -63,12 +63,12 @@ def test_edges_of_convergence(trace, converged):
 
 
 def rules_for(X, **changes):
-    frame = frame_of(X)
+    centred = frame_of(X)
     values = {
         "tol": 1e-6,
         "max_iter": 100,
-        "regularization": regularization_of(frame),
-        "covariance": frame.scatter / frame.total_weight,
+        "regularization": regularization_of(centred),
+        "covariance": centred.scatter / centred.total_weight,
     }
     return iteration.EMOptions(**(values | changes))
 
@@ -80,13 +80,13 @@ def clumps(n_samples=200, n_features=2, apart=6):
 
 def run(X, start, **changes):
     """States of a fit, from the first to the final."""
-    frame, rules = frame_of(X), rules_for(X, **changes)
+    centred, rules = frame_of(X), rules_for(X, **changes)
     candidate = Candidate(start.covariance_type, len(start.weights))
-    states = [iteration.FitState(candidate, relative_to(frame.origin, start))]
+    states = [iteration.FitState(candidate, relative_to(centred.origin, start))]
     while states[-1].status is Status.RUNNING:
-        now = states[-1].parameters.translate(frame.origin)
+        now = states[-1].parameters.translate(centred.origin)
         mixture = Mixture(now.covariance_type, now.weights, now.means, now.covariances)
-        (moments,) = e_step(X, [mixture], frame=frame)
+        (moments,) = e_step(X, [mixture], centred=centred)
         states.append(iteration.step(states[-1], moments, rules))
     return states
 

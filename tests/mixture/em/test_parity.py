@@ -87,9 +87,9 @@ def assert_moments_equal_textbook(moments, origin, case, start, rtol=PARITY):
 @settings(max_examples=150)
 @given(case=cases())
 def test_e_step_equals_the_textbook(kernel, case):
-    frame = frame_of(case.X, case.sample_weight)
-    (moments,) = e_step(case.X, [case.mixture], case.sample_weight, case.chunks, kernel, frame)
-    assert_moments_equal_textbook(moments, frame.origin, case, case.mixture)
+    centred = frame_of(case.X, case.sample_weight)
+    (moments,) = e_step(case.X, [case.mixture], case.sample_weight, case.chunks, kernel, centred)
+    assert_moments_equal_textbook(moments, centred.origin, case, case.mixture)
 
 
 @each_kernel
@@ -97,11 +97,11 @@ def test_e_step_equals_the_textbook(kernel, case):
 @given(case=cases(), data=st.data())
 def test_e_step_of_several_models_equals_the_textbook_of_each(kernel, case, data):
     several = [data.draw(mixtures(case.X)) for _ in range(data.draw(st.integers(2, 5)))]
-    frame = frame_of(case.X, case.sample_weight)
-    found = e_step(case.X, several, case.sample_weight, case.chunks, kernel, frame)
+    centred = frame_of(case.X, case.sample_weight)
+    found = e_step(case.X, several, case.sample_weight, case.chunks, kernel, centred)
     assert len(found) == len(several)
     for moments, start in zip(found, several, strict=True):
-        assert_moments_equal_textbook(moments, frame.origin, case, start)
+        assert_moments_equal_textbook(moments, centred.origin, case, start)
 
 
 @each_kernel
@@ -304,24 +304,24 @@ def test_every_dtype_and_layout_gives_the_bits_of_its_float64_copy(kernel, dtype
 
 def fit(X, start, n_steps, sample_weight=None, kernel=None):
     """States of EM from ``start``, by ``em.step``, with the default regularisation."""
-    frame = frame_of(X, sample_weight)
+    centred = frame_of(X, sample_weight)
     rules = iteration.EMOptions(
         tol=0.0,
         max_iter=n_steps,
-        regularization=regularization_of(frame),
-        covariance=frame.scatter / frame.total_weight,
+        regularization=regularization_of(centred),
+        covariance=centred.scatter / centred.total_weight,
     )
     candidate = Candidate(start.covariance_type, len(start.weights))
-    state = iteration.FitState(candidate, relative_to(frame.origin, start))
+    state = iteration.FitState(candidate, relative_to(centred.origin, start))
     while state.status is Status.RUNNING:
         mixture = state.parameters
         with using(kernel):
-            packed = packed_models.pack([mixture], frame.origin)
+            packed = packed_models.pack([mixture], centred.origin)
         statistics = packed_models.accumulate(packed, X, sample_weight)
         state = iteration.step(
-            state, packed_models.moments(packed, [mixture], statistics, frame)[0], rules
+            state, packed_models.moments(packed, [mixture], statistics, centred)[0], rules
         )
-    return state, frame.origin
+    return state, centred.origin
 
 
 @pytest.mark.parametrize("kernel", [None, "centred"])  # no model is forced to lose its digits
@@ -475,10 +475,10 @@ def test_an_empty_component_keeps_its_mean_and_covariance(kernel, covariance_typ
     X = rng.normal(size=(60, 2))
     start = random_mixture(rng, X, covariance_type, 2)
     start.means[1] = 1e3
-    frame = frame_of(X)
-    (moments,) = e_step(X, [start], kernel=kernel, frame=frame)
+    centred = frame_of(X)
+    (moments,) = e_step(X, [start], kernel=kernel, centred=centred)
     assert moments.empty.tolist() == [False, True]
-    np.testing.assert_allclose(moments.means[1] + frame.origin, start.means[1], rtol=1e-15)
+    np.testing.assert_allclose(moments.means[1] + centred.origin, start.means[1], rtol=1e-15)
     if covariance_type != "tied":
         assert np.array_equal(moments.covariances[1], start.covariances[1])
     alone = em_step(X, start._replace(weights=np.array([1.0, 0.0])), kernel=kernel)
@@ -534,10 +534,10 @@ def test_models_of_both_kernels_share_a_pass(kernel):
     narrow = 1e-5 * np.eye(2)[None]
     far = Mixture("full", np.ones(1), np.array([[2.0, 2.0]]), narrow**2)
     several = [near[0], far, *near[1:], far] if kernel == "expanded" else [far, *near]
-    frame = frame_of(X)
-    together = e_step(X, several, frame=frame)
+    centred = frame_of(X)
+    together = e_step(X, several, centred=centred)
     for mixture, ours in zip(several, together, strict=True):
-        (alone,) = e_step(X, [mixture], frame=frame)
+        (alone,) = e_step(X, [mixture], centred=centred)
         np.testing.assert_allclose(ours.counts, alone.counts, rtol=1e-12)
         np.testing.assert_allclose(ours.means, alone.means, rtol=1e-11, atol=1e-12)
         np.testing.assert_allclose(ours.covariances, alone.covariances, rtol=1e-11, atol=1e-12)

@@ -42,29 +42,29 @@ def problem(rows, covariance_type, n_components, seed, **rules):
     equal = np.ones(len(rows))
     guess = initializers.plusplus(rows, equal, n_components, rng)
     first = initializers.first_parameters(covariance_type, rows, guess, equal, regularization, rng)
-    frame = CentredScatter(np.zeros(rows.shape[1]), float(len(rows)), rows.T @ rows)
+    centred = CentredScatter(np.zeros(rows.shape[1]), float(len(rows)), rows.T @ rows)
     settled = {"tol": 1e-7, "max_iter": 3000, **rules}
     return (
         rows,
-        frame,
+        centred,
         iteration.EMOptions(regularization=regularization, covariance=covariance, **settled),
         iteration.FitState(Candidate(covariance_type, n_components, 0), first),
     )
 
 
-def evaluated(rows, frame, mixture):
-    packed = packed_models.pack([mixture], frame.origin)
+def evaluated(rows, centred, mixture):
+    packed = packed_models.pack([mixture], centred.origin)
     (moments,) = packed_models.moments(
-        packed, [mixture], packed_models.accumulate(packed, rows), frame
+        packed, [mixture], packed_models.accumulate(packed, rows), centred
     )
     return moments
 
 
-def path(rows, frame, rules, state):
+def path(rows, centred, rules, state):
     """Every state on the way, the first one included."""
     states = [state]
     while states[-1].is_running:
-        moments = evaluated(rows, frame, states[-1].parameters)
+        moments = evaluated(rows, centred, states[-1].parameters)
         states.append(iteration.step(states[-1], moments, rules))
     return states
 
@@ -165,13 +165,13 @@ def test_a_pair_along_which_the_likelihood_is_no_hill_is_left_out():
 @pytest.mark.parametrize("seed", range(3))
 def test_the_likelihood_never_falls_and_is_that_of_the_parameters(covariance_type, seed):
     rows = rows_of_overlapping_clumps(seed)
-    rows, frame, rules, first = problem(rows, covariance_type, 6, seed)
-    states = path(rows, frame, rules, first)
+    rows, centred, rules, first = problem(rows, covariance_type, 6, seed)
+    states = path(rows, centred, rules, first)
     final = states[-1]
     assert (np.diff(final.trace) >= 0).all()
     assert final.status is Status.CONVERGED
     assert len(final.trace) == len(states) - 1 == final.n_iter + 1
-    again = evaluated(rows, frame, final.parameters)
+    again = evaluated(rows, centred, final.parameters)
     assert again.log_likelihood == final.log_likelihood
     assert again.log_likelihood / len(rows) == final.trace[-1]
     assert again.log_classification == final.log_classification
@@ -182,14 +182,14 @@ def test_moves_that_lose_likelihood_happen_and_are_taken_back():
     for seed in range(4):
         for covariance_type in STRUCTURES:
             rows = rows_of_overlapping_clumps(seed)
-            rows, frame, rules, first = problem(rows, covariance_type, 8, seed)
-            states = path(rows, frame, rules, first)
+            rows, centred, rules, first = problem(rows, covariance_type, 8, seed)
+            states = path(rows, centred, rules, first)
             for before, after in pairwise(states):
                 refuge = before.search.refuge
                 if refuge is None or after.trace[-1] != before.trace[-1]:
                     continue
                 n_taken_back += 1
-                lost = evaluated(rows, frame, before.parameters)
+                lost = evaluated(rows, centred, before.parameters)
                 assert lost.log_likelihood / lost.total_weight < before.trace[-1]
                 assert after.trace == (*before.trace, before.trace[-1])
                 assert after.log_likelihood == before.log_likelihood
@@ -199,8 +199,8 @@ def test_moves_that_lose_likelihood_happen_and_are_taken_back():
 
 
 def test_a_move_is_taken_back_at_the_last_iteration_too():
-    rows, frame, rules, first = problem(rows_of_overlapping_clumps(), "full", 8, 0)
-    states = path(rows, frame, rules, first)
+    rows, centred, rules, first = problem(rows_of_overlapping_clumps(), "full", 8, 0)
+    states = path(rows, centred, rules, first)
     falls = [
         (before, after)
         for before, after in pairwise(states)
@@ -208,7 +208,7 @@ def test_a_move_is_taken_back_at_the_last_iteration_too():
     ]
     assert falls
     before, _ = falls[0]
-    moments = evaluated(rows, frame, before.parameters)
+    moments = evaluated(rows, centred, before.parameters)
     final = iteration.step(before, moments, replace(rules, max_iter=before.n_iter))
     assert final.status is Status.MAX_ITER
     assert final.parameters is before.search.refuge.parameters
@@ -221,9 +221,9 @@ def test_it_takes_a_third_of_the_passes(covariance_type):
     n_plain = n_accelerated = 0
     for seed in range(3):
         rows = rows_of_overlapping_clumps(seed)
-        rows, frame, rules, first = problem(rows, covariance_type, 6, seed)
-        plain = path(rows, frame, replace(rules, accelerate=False), first)
-        accelerated = path(rows, frame, rules, first)
+        rows, centred, rules, first = problem(rows, covariance_type, 6, seed)
+        plain = path(rows, centred, replace(rules, accelerate=False), first)
+        accelerated = path(rows, centred, rules, first)
         n_plain += len(plain)
         n_accelerated += len(accelerated)
     assert 3 * n_accelerated < n_plain
@@ -231,25 +231,25 @@ def test_it_takes_a_third_of_the_passes(covariance_type):
 
 @each_type
 def test_what_it_stops_at_is_stationary(covariance_type):
-    rows, frame, rules, first = problem(rows_of_overlapping_clumps(5), covariance_type, 3, 5)
-    final = path(rows, frame, rules, first)[-1]
+    rows, centred, rules, first = problem(rows_of_overlapping_clumps(5), covariance_type, 3, 5)
+    final = path(rows, centred, rules, first)[-1]
     onwards = iteration.FitState(final.candidate, final.parameters)
-    longer = path(rows, frame, replace(rules, tol=1e-12, accelerate=False), onwards)[-1]
+    longer = path(rows, centred, replace(rules, tol=1e-12, accelerate=False), onwards)[-1]
     assert 0 <= longer.trace[-1] - final.trace[-1] < 3e-7
 
 
 def test_a_ridge_is_left_to_plain_em():
-    rows, frame, rules, first = problem(rows_of_overlapping_clumps(), "full", 3, 0, ridge=1e-3)
+    rows, centred, rules, first = problem(rows_of_overlapping_clumps(), "full", 3, 0, ridge=1e-3)
     assert rules.accelerate
     assert not rules.may_accelerate
-    plain = path(rows, frame, replace(rules, accelerate=False), first)[-1]
-    assert path(rows, frame, rules, first)[-1].trace == plain.trace
+    plain = path(rows, centred, replace(rules, accelerate=False), first)[-1]
+    assert path(rows, centred, rules, first)[-1].trace == plain.trace
 
 
 def test_the_curvature_goes_over_to_other_rows():
     """Who knows it moves by it at once; what was gained on the other rows says nothing here."""
     rows = rows_of_overlapping_clumps(3, n_rows=4000)
-    rows, frame, rules, first = problem(rows, "full", 3, 3)
+    rows, centred, rules, first = problem(rows, "full", 3, 3)
     half = rows[::2]
     half_frame = CentredScatter(np.zeros(2), float(len(half)), half.T @ half)
     state = path(half, half_frame, rules, first)[-1]
@@ -257,7 +257,7 @@ def test_the_curvature_goes_over_to_other_rows():
     assert carried.pairs == state.search.pairs
     assert (carried.gains, carried.predictions, carried.refuge) == ((), (), None)
     fresh = iteration.FitState(state.candidate, state.parameters)
-    moments = evaluated(rows, frame, state.parameters)
+    moments = evaluated(rows, centred, state.parameters)
     assert iteration.step(replace(fresh, search=carried), moments, rules).search.refuge is not None
     assert iteration.step(fresh, moments, rules).search.refuge is None
 
@@ -277,9 +277,9 @@ def test_settled_wants_small_and_falling_gains_and_predictions():
 
 
 def test_the_first_moves_are_those_of_em():
-    rows, frame, rules, first = problem(rows_of_overlapping_clumps(), "full", 3, 0)
-    plain = path(rows, frame, replace(rules, accelerate=False), first)
-    accelerated = path(rows, frame, rules, first)
+    rows, centred, rules, first = problem(rows_of_overlapping_clumps(), "full", 3, 0)
+    plain = path(rows, centred, replace(rules, accelerate=False), first)
+    accelerated = path(rows, centred, rules, first)
     for ours, theirs in zip(accelerated[:4], plain[:4], strict=True):
         assert ours.parameters.means.tobytes() == theirs.parameters.means.tobytes()
         assert ours.search.refuge is None

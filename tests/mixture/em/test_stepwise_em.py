@@ -29,9 +29,9 @@ def rows_and_mixture(covariance_type, seed=0, n_components=3):
 def moments_of(X, sample_weight, mixture, origin):
     """What rows say under a mixture relative to an origin."""
     packed = packed_models.pack([mixture], origin)
-    frame = CentredScatter.of(X, sample_weight, origin)
+    centred = CentredScatter.of(X, sample_weight, origin)
     statistics = packed_models.accumulate(packed, X, sample_weight)
-    return packed_models.moments(packed, [mixture], statistics, frame)[0]
+    return packed_models.moments(packed, [mixture], statistics, centred)[0]
 
 
 def averaged(blocks, weights, mixture, origin):

@@ -97,9 +97,9 @@ def digest(dataset: Dataset, execution, folder, observer=ignore) -> tuple[str, .
     """The bits of a profile, a sweep and the assignments."""
     folder.mkdir(exist_ok=True)
     found = fit(dataset, OPTIONS, execution, observer)
-    reader = PassRunner(dataset, execution, observer, found.profile.checksums)
+    runner = PassRunner(dataset, execution, observer, found.profile.checksums)
     mixture = found.sweep.selected.parameters
-    assignment.assign_all(reader, mixture, Pieces(partial(save, folder), 40))
+    assignment.assign_all(runner, mixture, Pieces(partial(save, folder), 40))
     values = [found.profile.mean, found.profile.scatter, found.profile.sample]
     for result in found.sweep.results:
         parameters = result.parameters
