@@ -50,7 +50,7 @@ class ComparedMixture:
     status: Status = Status.CONVERGED
 
     @property
-    def chance_loss(self) -> Estimate:
+    def expected_overfit(self) -> Estimate:
         """What it loses by having been fitted to so many rows."""
         of = self.mixture
         n = criteria.n_parameters(of.covariance_type, of.n_components, of.n_features)
@@ -92,23 +92,23 @@ def compare(
         A function of the arguments alone, bit by bit.
     """
     log_older, log_newer = (_log_densities(side.mixture, rows) for side in (older, newer))
-    stretch = predictive_test.row_segments(len(rows))
-    held_out = predictive_test.is_held_out(stretch)
+    segment = predictive_test.row_segments(len(rows))
+    held_out = predictive_test.is_held_out(segment)
     seen, unseen = (None if weights is None else weights[few] for few in (~held_out, held_out))
     again = refit(newer.mixture, rows[~held_out], seen, rules, observer)
     test = predictive_test.held_out_test(
         log_older[held_out],
         _log_densities(again, rows[held_out]),
         unseen,
-        stretch[held_out],
-        older.chance_loss,
+        segment[held_out],
+        older.expected_overfit,
     )
     became_unsound = newer.status is Status.DEGENERATE is not older.status
     return assess_drift(
         component_drift(older.mixture, newer.mixture, older.labels, newer.labels),
         predictive_test.compare_log_densities(log_older, log_newer, weights),
         test,
-        older.chance_loss.mean + newer.chance_loss.mean,
+        older.expected_overfit.mean + newer.expected_overfit.mean,
         limits,
         newer.status.sentence if became_unsound else "",
         repeats,

@@ -65,7 +65,7 @@ class SampleSurrogate:
         ways = {
             i: FitState(state.candidate, state.parameters, search=state.search.carry_over())
             for i, (state, found) in enumerate(zip(states, moments, strict=True))
-            if _is_due(state) and iteration.find_rejected_step(state, found) is None
+            if _is_due(state) and iteration.find_fallback(state, found) is None
         }
         corrections: dict[int, ControlVariate] = {}
         while running := [i for i, way in ways.items() if way.is_running]:

@@ -100,7 +100,7 @@ def _attributes(drift: Drift) -> dict[str, Any]:
         found |= _numbers(name, getattr(drift.prediction, field))
     if drift.test is not None:
         found |= _numbers("held_out_gain", drift.test.gain)
-        found["n_held_out_stretches"] = drift.test.n_stretches
+        found["n_held_out_stretches"] = drift.test.n_segments
         found["p_value"] = drift.test.p_value
     if drift.repeats is not None:
         found["older_repeated_share"] = drift.repeats.older

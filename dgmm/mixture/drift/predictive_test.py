@@ -1,8 +1,8 @@
 """How well mixtures predict rows, with standard errors, and a test on rows that were held out.
 
-Rows are taken in the order of the data and cut into consecutive stretches. Rows near each other may
-be alike, as neighbours in space or time are; stretches are the units of all standard errors here,
-so that these stay honest as long as rows farther apart than a stretch are not alike.
+Rows are taken in the order of the data and cut into consecutive segments. Rows near each other may
+be alike, as neighbours in space or time are; segments are the units of all standard errors here,
+so that these stay honest as long as rows farther apart than a segment are not alike.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Estimate:
     ----------
     mean : float
     standard_error : float
-        NaN if there is one stretch only.
+        NaN if there is one segment only.
     """
 
     mean: float
@@ -66,21 +66,21 @@ class HeldOutTest:
 
     Attributes
     ----------
-    n_stretches : int
+    n_segments : int
         Held out; the units of the test.
     gain : Estimate
-        Mean over these stretches of log p(x | refit) - log p(x | older), nats per unit of weight.
+        Mean over these segments of log p(x | refit) - log p(x | older), nats per unit of weight.
     p_value : float
         Of Student's one-sided test that the gain is no more than the older mixture loses by chance.
     """
 
-    n_stretches: int
+    n_segments: int
     gain: Estimate
     p_value: float
 
 
 def row_segments(n_rows: int) -> NDArray[np.intp]:
-    """The number of the stretch that each row belongs to, shape (n_rows,).
+    """The number of the segment that each row belongs to, shape (n_rows,).
 
     Examples
     --------
@@ -90,9 +90,9 @@ def row_segments(n_rows: int) -> NDArray[np.intp]:
     return np.arange(n_rows) * min(MAX_SEGMENTS, n_rows) // max(n_rows, 1)
 
 
-def is_held_out(stretch: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Which rows a refit must not see: those of every fifth stretch."""
-    return stretch % _ONE_IN == _ONE_IN // 2
+def is_held_out(segment: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which rows a refit must not see: those of every fifth segment."""
+    return segment % _ONE_IN == _ONE_IN // 2
 
 
 def skew_divergence_terms(log_older: Array, log_newer: Array) -> Array:
@@ -131,9 +131,9 @@ def compare_log_densities(log_older: Array, log_newer: Array, weights: Array | N
 
 
 def estimate(values: Array, weights: Array | None) -> Estimate:
-    """The weighted mean of values, with the standard error of a ratio of sums over stretches.
+    """The weighted mean of values, with the standard error of a ratio of sums over segments.
 
-    Cochran 1977, Sampling Techniques, sec. 6.4: the residuals V_s - mean W_s of the stretches'
+    Cochran 1977, Sampling Techniques, sec. 6.4: the residuals V_s - mean W_s of the segments'
     sums stand for the variance.
 
     Parameters
@@ -169,12 +169,12 @@ def held_out_test(
     log_older: Array,
     log_refit: Array,
     weights: Array | None,
-    stretch: NDArray[np.intp],
+    segment: NDArray[np.intp],
     by_chance: Estimate,
 ) -> HeldOutTest | None:
     """Compare a refit with the older mixture on rows that the refit has not seen.
 
-    Given the refit, both mixtures are fixed, and the stretches' mean log ratios are a sample of the
+    Given the refit, both mixtures are fixed, and the segments' mean log ratios are a sample of the
     gain; Student's paired test asks whether it exceeds what the older mixture loses by chance.
     Vuong (1989, Econometrica 57) compares two fitted models on the rows they were fitted to;
     held-out rows need no correction for the refit's parameters. The refit pays for having seen
@@ -192,17 +192,17 @@ def held_out_test(
         Log densities of the held-out rows.
     weights : ndarray of shape (n_rows,), or None
         Positive.
-    stretch : ndarray of shape (n_rows,)
-        Which stretch each row belongs to.
+    segment : ndarray of shape (n_rows,)
+        Which segment each row belongs to.
     by_chance : Estimate
         What the older mixture loses without a change (:func:`expected_overfit`).
 
     Returns
     -------
     HeldOutTest, or None
-        None where fewer than three stretches are held out.
+        None where fewer than three segments are held out.
     """
-    _, unit = np.unique(stretch, return_inverse=True)
+    _, unit = np.unique(segment, return_inverse=True)
     sums, sizes = _sums(log_refit - log_older, weights, unit)
     n = len(sums)
     if n < _FEWEST_HELD_OUT:
@@ -215,10 +215,10 @@ def held_out_test(
 
 
 def _sums(
-    values: Array, weights: Array | None, stretch: NDArray[np.intp] | None = None
+    values: Array, weights: Array | None, segment: NDArray[np.intp] | None = None
 ) -> tuple[Array, Array]:
-    """Weighted sums of values over the stretches, and the weights of these."""
-    stretch = row_segments(len(values)) if stretch is None else stretch
+    """Weighted sums of values over the segments, and the weights of these."""
+    segment = row_segments(len(values)) if segment is None else segment
     w = np.ones(len(values)) if weights is None else weights
-    sums, sizes = (np.bincount(stretch, weights=each) for each in (w * values, w))
+    sums, sizes = (np.bincount(segment, weights=each) for each in (w * values, w))
     return sums.astype(np.float64), sizes.astype(np.float64)

@@ -124,9 +124,9 @@ def step(
         Final, with parameters that a pass has evaluated, or running, with the next ones.
     """
     log_likelihood = moments.log_likelihood / moments.total_weight
-    refuge = find_rejected_step(state, moments)
-    if refuge is not None:
-        return _reject_step(state, refuge, rules)
+    fallback = find_fallback(state, moments)
+    if fallback is not None:
+        return _reject_step(state, fallback, rules)
     gain = log_likelihood - state.trace[-1] if state.trace else np.inf
     evaluated = replace(
         state,
@@ -154,12 +154,12 @@ def step(
     return replace(evaluated, parameters=parameters, n_iter=n_iter, search=search)
 
 
-def find_rejected_step(state: FitState, moments: Moments) -> Iterate | None:
+def find_fallback(state: FitState, moments: Moments) -> Iterate | None:
     """Where to go back to, if the move that led to an E-step has lost likelihood."""
-    refuge = state.search.refuge
-    if refuge is None or moments.log_likelihood / moments.total_weight >= state.trace[-1]:
+    fallback = state.search.fallback
+    if fallback is None or moments.log_likelihood / moments.total_weight >= state.trace[-1]:
         return None
-    return refuge
+    return fallback
 
 
 def stop_early(state: FitState) -> FitState:
@@ -171,15 +171,15 @@ def stop_early(state: FitState) -> FitState:
     return replace(state, parameters=seen.parameters, n_iter=state.n_iter - 1, status=status)
 
 
-def _reject_step(state: FitState, refuge: Iterate, rules: EMOptions) -> FitState:
+def _reject_step(state: FitState, fallback: Iterate, rules: EMOptions) -> FitState:
     """After a move that lost likelihood: back, and on by EM's own step."""
     trace = (*state.trace, state.trace[-1])
     if state.n_iter >= rules.max_iter:
-        status = _terminal_status(refuge.parameters, rules, Status.MAX_ITER)
-        return replace(state, parameters=refuge.parameters, trace=trace, status=status)
+        status = _terminal_status(fallback.parameters, rules, Status.MAX_ITER)
+        return replace(state, parameters=fallback.parameters, trace=trace, status=status)
     return replace(
         state,
-        parameters=refuge.successor,
+        parameters=fallback.successor,
         trace=trace,
         n_iter=state.n_iter + 1,
         search=state.search.take_back(),

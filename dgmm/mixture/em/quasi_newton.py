@@ -89,7 +89,7 @@ class QuasiNewtonState:
         return self.stretch == _LEAP
 
     @property
-    def refuge(self) -> Iterate | None:
+    def fallback(self) -> Iterate | None:
         """Where to return if the move under way loses likelihood; EM's own steps never do."""
         return self.visit if self.stretch > 0 else None
 

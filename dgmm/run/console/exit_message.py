@@ -34,8 +34,8 @@ def exit_message(
     Examples
     --------
     >>> from dgmm.errors import TemporaryError
-    >>> exit_message(TemporaryError("The output is in use."), Style())
-    Ending(text='dgmm: The output is in use.', exit_code=75)
+    >>> exit_message(TemporaryError("The output is in use."), LogFormat())
+    ExitMessage(text='dgmm: The output is in use.', exit_code=75)
     """
     what = " ".join(str(error).split())
     match error:

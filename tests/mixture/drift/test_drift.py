@@ -181,7 +181,7 @@ def test_it_is_students_paired_test_of_stretches():
     found = held_out_test(older, refit, None, np.repeat(np.arange(2, 50, 5), 100), NONE)
     means = [x.reshape(10, 100).mean(axis=1) for x in (refit, older)]
     expected = stats.ttest_rel(*means, alternative="greater")
-    assert found.n_stretches == 10
+    assert found.n_segments == 10
     assert found.gain.mean == pytest.approx((refit - older).mean())
     assert found.p_value == pytest.approx(expected.pvalue, rel=1e-10)
     heavy = held_out_test(older, refit, np.full(1_000, 3.0), np.repeat(range(10), 100), NONE)

@@ -185,15 +185,15 @@ def test_moves_that_lose_likelihood_happen_and_are_taken_back():
             rows, centred, rules, first = problem(rows, covariance_type, 8, seed)
             states = path(rows, centred, rules, first)
             for before, after in pairwise(states):
-                refuge = before.search.refuge
-                if refuge is None or after.trace[-1] != before.trace[-1]:
+                fallback = before.search.fallback
+                if fallback is None or after.trace[-1] != before.trace[-1]:
                     continue
                 n_taken_back += 1
                 lost = evaluated(rows, centred, before.parameters)
                 assert lost.log_likelihood / lost.total_weight < before.trace[-1]
                 assert after.trace == (*before.trace, before.trace[-1])
                 assert after.log_likelihood == before.log_likelihood
-                assert after.parameters is refuge.successor
+                assert after.parameters is fallback.successor
                 assert after.search.reach < max(before.search.reach, before.search.stretch) * 2
     assert n_taken_back >= 5
 
@@ -204,14 +204,14 @@ def test_a_move_is_taken_back_at_the_last_iteration_too():
     falls = [
         (before, after)
         for before, after in pairwise(states)
-        if before.search.refuge is not None and after.trace[-1] == before.trace[-1]
+        if before.search.fallback is not None and after.trace[-1] == before.trace[-1]
     ]
     assert falls
     before, _ = falls[0]
     moments = evaluated(rows, centred, before.parameters)
     final = iteration.step(before, moments, replace(rules, max_iter=before.n_iter))
     assert final.status is Status.MAX_ITER
-    assert final.parameters is before.search.refuge.parameters
+    assert final.parameters is before.search.fallback.parameters
     assert len(final.trace) == final.n_iter + 1
 
 
@@ -255,11 +255,13 @@ def test_the_curvature_goes_over_to_other_rows():
     state = path(half, half_frame, rules, first)[-1]
     carried = state.search.carry_over()
     assert carried.pairs == state.search.pairs
-    assert (carried.gains, carried.predictions, carried.refuge) == ((), (), None)
+    assert (carried.gains, carried.predictions, carried.fallback) == ((), (), None)
     fresh = iteration.FitState(state.candidate, state.parameters)
     moments = evaluated(rows, centred, state.parameters)
-    assert iteration.step(replace(fresh, search=carried), moments, rules).search.refuge is not None
-    assert iteration.step(fresh, moments, rules).search.refuge is None
+    assert (
+        iteration.step(replace(fresh, search=carried), moments, rules).search.fallback is not None
+    )
+    assert iteration.step(fresh, moments, rules).search.fallback is None
 
 
 def test_settled_wants_small_and_falling_gains_and_predictions():
@@ -282,4 +284,4 @@ def test_the_first_moves_are_those_of_em():
     accelerated = path(rows, centred, rules, first)
     for ours, theirs in zip(accelerated[:4], plain[:4], strict=True):
         assert ours.parameters.means.tobytes() == theirs.parameters.means.tobytes()
-        assert ours.search.refuge is None
+        assert ours.search.fallback is None
