@@ -14,6 +14,7 @@ from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.parameters import Parameters
 
 _INTEGERS = ("n_components", "start", "n_parameters", "n_iter")
+_STOPPED_EARLY = "behind"  # what results call it since their first version
 _FLOATS = ("log_likelihood", "bic", "aic", "icl")
 
 
@@ -81,7 +82,7 @@ def summary(result: FitResult) -> dict[str, Any]:
     row = {name: int(value) for name, value in _row(result).items() if name in _INTEGERS}
     numbers = {name: float(getattr(result, name)) for name in _FLOATS}
     finite = {name: value for name, value in numbers.items() if np.isfinite(value)}
-    status = {"status": result.status.value, "status_sentence": result.status.sentence}
+    status = {"status": _status(result), "status_sentence": result.status.sentence}
     return {"covariance_type": result.candidate.covariance_type, **row, **status, **finite}
 
 
@@ -98,7 +99,7 @@ def _row(result: FitResult) -> dict[str, Any]:
         "covariance_type": candidate.covariance_type,
         "n_components": candidate.n_components,
         "start": candidate.start,
-        "status": result.status.value,
+        "status": _status(result),
         **{name: getattr(result, name) for name in ("n_parameters", "n_iter", *_FLOATS)},
     }
 
@@ -128,6 +129,10 @@ def _parameter_dimensions(covariance_type: str) -> dict[str, tuple[str, ...]]:
         "covariances": covariance,
         "precisions_cholesky": covariance,
     }
+
+
+def _status(result: FitResult) -> str:
+    return _STOPPED_EARLY if result.status is Status.STOPPED_EARLY else result.status.value
 
 
 def _read_result(run: AnyPath, row: dict[str, Any]) -> FitResult:
