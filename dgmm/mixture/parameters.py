@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.structures import structure_of
+from dgmm.mixture.structures import Structure, structure_of
 from dgmm.mixture.types import Array
 
 
@@ -90,6 +90,21 @@ class Parameters:
     def n_features(self) -> int:
         """Number of features d."""
         return self.means.shape[1]
+
+    @property
+    def structure(self) -> Structure:
+        """The structure of the covariances."""
+        return structure_of(self.covariance_type)
+
+    @property
+    def matrices(self) -> Array:
+        """Covariances as matrices, shape (n_components, n_features, n_features)."""
+        return self.structure.matrices(self.covariances, *self.means.shape)
+
+    @property
+    def factor_matrices(self) -> Array:
+        """Precision factors as matrices, shape (n_components, n_features, n_features)."""
+        return self.structure.factor_matrices(self.precisions_cholesky, *self.means.shape)
 
     @property
     def log_peaks(self) -> Array:

@@ -22,11 +22,15 @@ class Structure(ABC):
     ----------
     name : str
         scikit-learn's word for it.
+    local_kind : str
+        What covariances of single components may be while all others stay: ``"full"``, ``"diag"``,
+        ``"spherical"``, or ``"fixed"`` where they are shared.
     order : int
         The prefix of the feature map that its components need (:mod:`dgmm.mixture.feature_map`).
     """
 
     name: ClassVar[str]
+    local_kind: ClassVar[str] = "fixed"
     order: ClassVar[int]
 
     @property
@@ -108,6 +112,7 @@ class Full(Structure):
     """Every component has a covariance matrix of its own."""
 
     name = "full"
+    local_kind = "full"
     order = feature_map.CROSSES
 
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
@@ -170,6 +175,7 @@ class Diag(Structure):
     """Every component has a diagonal covariance matrix of its own."""
 
     name = "diag"
+    local_kind = "diag"
     order = feature_map.SQUARES
 
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
@@ -201,6 +207,7 @@ class Spherical(Structure):
     """Every component has one variance, the same for all features."""
 
     name = "spherical"
+    local_kind = "spherical"
     order = feature_map.SQUARES
 
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
