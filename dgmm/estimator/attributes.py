@@ -123,10 +123,7 @@ def is_flat(mixture: Parameters, covariance: Array) -> bool:
     covariance : ndarray of shape (n_features, n_features)
         Of all data.
     """
-    shape = mixture.n_components, mixture.n_features
-    matrices = structure_of(mixture.covariance_type).matrices(mixture.covariances, *shape)
-    variances = np.diagonal(matrices, axis1=1, axis2=2)
-    narrow = variances <= 2 * RELATIVE_FLOOR * np.diagonal(covariance)
+    narrow = mixture.variances <= 2 * RELATIVE_FLOOR * np.diagonal(covariance)
     return bool((narrow.all(axis=1) | is_empty(mixture.weights, 1.0)).all())
 
 
@@ -136,7 +133,7 @@ def set_parameters(estimator: Any, mixture: Parameters) -> None:
     estimator.means_ = mixture.means
     estimator.covariances_ = mixture.covariances
     estimator.precisions_cholesky_ = mixture.precisions_cholesky
-    estimator.precisions_ = structure_of(mixture.covariance_type).invert(mixture.covariances)
+    estimator.precisions_ = mixture.precisions
 
 
 def parameters_of(estimator: Any) -> Parameters:
@@ -155,18 +152,12 @@ def parameters_of(estimator: Any) -> Parameters:
     means = np.asarray(estimator.means_, np.float64)
     factors = getattr(estimator, "precisions_cholesky_", None)
     covariances = getattr(estimator, "covariances_", None)
-    if covariances is None:
-        precisions = estimator.precisions_ if factors is None else _squared(factors, structure.name)
-        covariances = structure.invert(np.asarray(precisions, np.float64))
+    if covariances is None and factors is None:
+        covariances = structure.invert(np.asarray(estimator.precisions_, np.float64))
+    elif covariances is None:
+        precisions = structure.precisions(np.asarray(factors, np.float64))
+        covariances = structure.invert(precisions)
     covariances = np.asarray(covariances, np.float64)
     if factors is None:
         factors = structure.precisions_cholesky(covariances)
     return Parameters(structure.name, weights, means, covariances, np.asarray(factors, np.float64))
-
-
-def _squared(factors: Any, covariance_type: str) -> Array:
-    """Precisions U U' from their factors."""
-    factors = np.asarray(factors, np.float64)
-    if structure_of(covariance_type).is_diagonal:
-        return factors**2
-    return factors @ np.swapaxes(factors, -1, -2)

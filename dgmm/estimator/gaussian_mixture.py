@@ -17,6 +17,7 @@ from dgmm.estimator.row_outputs import LABEL
 from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
+from dgmm.mixture.structures import structure_of
 
 _NOT_CONVERGED = (
     "Best performing initialization did not converge. Try different init parameters, or increase "
@@ -279,9 +280,7 @@ class GaussianMixture(OnlineMixture):
         """Whether a fit starts from the last one's solution."""
         if not (self.warm_start and hasattr(self, "converged_")):
             return False
-        shape = starting_values.precisions_shape(
-            self.covariance_type, self.n_components, n_features
-        )
+        shape = structure_of(self.covariance_type).shape(self.n_components, n_features)
         return self.means_.shape == (self.n_components, n_features) and (
             self.precisions_.shape == shape
         )

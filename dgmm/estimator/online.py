@@ -13,7 +13,7 @@ from dgmm.engine.execution import Execution
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner
 from dgmm.errors import ConfigurationError, DataError
-from dgmm.estimator import arguments, attributes, starting_values
+from dgmm.estimator import arguments, attributes
 from dgmm.estimator.containers.arrays import NumpyContainer
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.prediction import MixturePredictMixin
@@ -104,9 +104,7 @@ class OnlineMixture(MixturePredictMixin):
             )
 
     def _check_shape(self, mixture: Parameters) -> None:
-        shape = starting_values.precisions_shape(
-            self.covariance_type, self.n_components, mixture.n_features
-        )
+        shape = mixture.structure.shape(self.n_components, mixture.n_features)
         if mixture.n_components != self.n_components or mixture.covariances.shape != shape:
             message = (
                 f"n_components is {self.n_components} and covariance_type "

@@ -22,7 +22,6 @@ from dgmm.estimator.row_outputs import (
 )
 from dgmm.mixture import conditioning, criteria
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 
@@ -143,13 +142,12 @@ class MixturePredictMixin(DensityMixin, BaseEstimator):
             raise ValueError(message)
         rng = check_random_state(self.random_state)
         counts = rng.multinomial(n_samples, mixture.weights / mixture.weights.sum())
-        shape = mixture.n_components, mixture.n_features
-        covariances = structure_of(mixture.covariance_type).matrices(mixture.covariances, *shape)
         rows = [
-            mean + rng.standard_normal((count, shape[1])) @ np.linalg.cholesky(covariance).T
-            for mean, covariance, count in zip(mixture.means, covariances, counts, strict=True)
+            mean
+            + rng.standard_normal((count, mixture.n_features)) @ np.linalg.cholesky(covariance).T
+            for mean, covariance, count in zip(mixture.means, mixture.matrices, counts, strict=True)
         ]
-        return np.concatenate(rows), np.repeat(np.arange(shape[0]), counts)
+        return np.concatenate(rows), np.repeat(np.arange(mixture.n_components), counts)
 
     def marginal(self, features: Sequence[int] | Sequence[str]) -> Self:
         """The mixture of some features, whatever the others are.

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from dgmm import __version__
 from dgmm.errors import OutputError
 from dgmm.estimator import attributes
-from dgmm.io.results.layout import COVARIANCE_DIMENSIONS
 from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.group import Variable, read_group, write_group
 from dgmm.io.storage.zarr_arrays import attributes_of, is_committed
 from dgmm.mixture.fit_result import FitResult
+from dgmm.mixture.structures import structure_of
 
 FORMAT = "dgmm-mixture"
 FORMAT_VERSION = 1
@@ -122,7 +122,7 @@ def read_run(kind: type, result: Result, found: FitResult) -> Any:
 
 def _fitted_variables(estimator: Any) -> dict[str, Variable]:
     """Every attribute that is there, under its name without underscores."""
-    covariance = COVARIANCE_DIMENSIONS[estimator.covariance_type]
+    covariance = structure_of(estimator.covariance_type).dimensions
     dimensions: dict[str, tuple[str, ...]] = {
         "weights_": ("component",),
         "means_": ("component", "feature"),

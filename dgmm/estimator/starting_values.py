@@ -53,16 +53,6 @@ def validate_initial(
     )
 
 
-def precisions_shape(covariance_type: str, n_components: int, n_features: int) -> tuple[int, ...]:
-    """The shape of covariances and precisions of this type."""
-    return {
-        "full": (n_components, n_features, n_features),
-        "tied": (n_features, n_features),
-        "diag": (n_components, n_features),
-        "spherical": (n_components,),
-    }[covariance_type]
-
-
 def _weights(weights: Any, n_components: int) -> Array:
     weights = check_array(weights, dtype=np.float64, ensure_2d=False)
     _check_shape(weights, (n_components,), "weights")
@@ -92,9 +82,10 @@ def _means(means: Any, shape: tuple[int, int]) -> Array:
 
 def _precisions(precisions: Any, covariance_type: str, n_components: int, n_features: int) -> Array:
     precisions = check_array(precisions, dtype=np.float64, ensure_2d=False, allow_nd=True)
-    shape = precisions_shape(covariance_type, n_components, n_features)
+    structure = structure_of(covariance_type)
+    shape = structure.shape(n_components, n_features)
     _check_shape(precisions, shape, f"{covariance_type} precision")
-    if structure_of(covariance_type).is_diagonal:
+    if structure.is_diagonal:
         if not (precisions > 0).all():
             raise ValueError(f"'{covariance_type} precision' should be positive")
     elif not _are_positive_definite(precisions):

@@ -6,7 +6,6 @@ import numpy as np
 
 from dgmm.mixture.kernels import centred_kernel
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 Places = Sequence[int]
@@ -26,15 +25,9 @@ def marginal(mixture: Parameters, features: Places) -> Parameters:
     mixture : Parameters
         Of the same covariance type.
     """
-    columns = np.asarray(features)
-    covariances = mixture.covariances
-    if mixture.covariance_type in ("full", "tied"):
-        covariances = covariances[..., columns[:, None], columns]
-    elif mixture.covariance_type == "diag":
-        covariances = covariances[:, columns]
-    return Parameters.from_covariances(
-        mixture.covariance_type, mixture.weights, mixture.means[:, columns], covariances
-    )
+    covariances = mixture.structure.marginal(mixture.covariances, features)
+    means = mixture.means[:, list(features)]
+    return Parameters.from_covariances(mixture.covariance_type, mixture.weights, means, covariances)
 
 
 def conditional(mixture: Parameters, features: Places, values: Array) -> Parameters:
@@ -55,19 +48,12 @@ def conditional(mixture: Parameters, features: Places, values: Array) -> Paramet
     mixture : Parameters
         Of the other columns, in their order, and the same covariance type.
     """
-    known = np.asarray(features)
-    other = np.setdiff1d(np.arange(mixture.n_features), known)
-    given, rest = marginal(mixture, features), marginal(mixture, other.tolist())
+    other = [i for i in range(mixture.n_features) if i not in features]
+    given = marginal(mixture, features)
     logits = centred_kernel.log_densities(given, values[:, None])[0][:, 0]
     weights = np.exp(logits - logits.max())
     weights /= weights.sum()
-    if structure_of(mixture.covariance_type).is_diagonal:
-        return Parameters.from_covariances(
-            mixture.covariance_type, weights, rest.means, rest.covariances
-        )
-    cross = mixture.covariances[..., known[:, None], other]
-    slopes = np.linalg.solve(given.covariances, cross)  # (..., known, other)
+    slopes, covariances = mixture.structure.regress(mixture.covariances, features, other)
     moves = np.squeeze((values - given.means)[:, None, :] @ slopes, axis=1)
-    left = rest.covariances - np.swapaxes(cross, -1, -2) @ slopes
-    left = (left + np.swapaxes(left, -1, -2)) / 2
-    return Parameters.from_covariances(mixture.covariance_type, weights, rest.means + moves, left)
+    means = mixture.means[:, other] + moves
+    return Parameters.from_covariances(mixture.covariance_type, weights, means, covariances)

@@ -43,6 +43,16 @@ class FitResult:
     icl: float
 
     @property
+    def covariance_type(self) -> str:
+        """The covariance structure."""
+        return self.candidate.covariance_type
+
+    @property
+    def n_components(self) -> int:
+        """Number of components K."""
+        return self.candidate.n_components
+
+    @property
     def total_weight(self) -> float:
         """Sum of the rows' weights, to rounding; NaN where that cannot be told."""
         mean = self.trace[-1]

@@ -6,8 +6,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.mixture.covariance_structure import Structure
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.structures import Structure, structure_of
+from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 
@@ -24,10 +25,11 @@ class Parameters:
     means : ndarray of shape (n_components, n_features)
     covariances : ndarray
         ``full``: (n_components, n_features, n_features); ``tied``: (n_features, n_features);
-        ``diag``: (n_components, n_features); ``spherical``: (n_components,).
+        ``diag``: (n_components, n_features); ``spherical``: (n_components,); of other structures
+        as they say (:meth:`dgmm.mixture.covariance_structure.Structure.shape`).
     precisions_cholesky : ndarray
-        Same shape; for ``full`` and ``tied`` upper triangular U with U U' = inverse covariance,
-        for the others the inverse standard deviation (scikit-learn's convention).
+        Same shape; of matrices upper triangular U with U U' = inverse covariance, of variances the
+        inverse standard deviation (scikit-learn's convention).
     """
 
     covariance_type: str
@@ -74,12 +76,14 @@ class Parameters:
         structure = structure_of(covariance_type)
         weights = np.maximum(weights, np.finfo(np.float64).eps)
         weights = weights / weights.sum()
-        scatters = matrices
-        if structure.is_diagonal:
-            scatters = np.diagonal(matrices, axis1=1, axis2=2)
-        covariances = structure.from_scatter(scatters, weights)
+        covariances = structure.from_scatter(structure.diagonals(matrices), weights)
         covariances = structure.regularize(covariances, regularization)
         return cls.from_covariances(covariance_type, weights, means, covariances)
+
+    @property
+    def structure(self) -> Structure:
+        """What holds for all mixtures of this covariance type."""
+        return structure_of(self.covariance_type)
 
     @property
     def n_components(self) -> int:
@@ -92,29 +96,36 @@ class Parameters:
         return self.means.shape[1]
 
     @property
-    def structure(self) -> Structure:
-        """The structure of the covariances."""
-        return structure_of(self.covariance_type)
-
-    @property
     def matrices(self) -> Array:
-        """Covariances as matrices, shape (n_components, n_features, n_features)."""
+        """Covariance matrices, shape (n_components, n_features, n_features)."""
         return self.structure.matrices(self.covariances, *self.means.shape)
 
     @property
+    def variances(self) -> Array:
+        """Variances, shape (n_components, n_features)."""
+        return self.structure.variances(self.covariances, *self.means.shape)
+
+    @property
     def factor_matrices(self) -> Array:
-        """Precision factors as matrices, shape (n_components, n_features, n_features)."""
-        return self.structure.factor_matrices(self.precisions_cholesky, *self.means.shape)
+        """The precision factors U, shape (n_components, n_features, n_features)."""
+        return self.structure.matrices(self.precisions_cholesky, *self.means.shape)
+
+    @property
+    def precisions(self) -> Array:
+        """Inverses of the covariances, in their shape."""
+        return self.structure.precisions(self.precisions_cholesky)
+
+    @property
+    def log_determinants(self) -> Array:
+        """Log |Sigma_k|, shape (n_components,)."""
+        return self.structure.log_determinants(self.precisions_cholesky, *self.means.shape)
 
     @property
     def log_peaks(self) -> Array:
         """log(w_k N(mu_k | mu_k, Sigma_k)), shape (n_components,); finite where w_k is 0."""
-        n_components, d = self.means.shape
         log_weights = np.log(np.maximum(self.weights, np.finfo(np.float64).tiny))
-        log_determinants = structure_of(self.covariance_type).log_determinants(
-            self.precisions_cholesky, n_components, d
-        )
-        return log_weights + log_determinants - 0.5 * d * np.log(2 * np.pi)
+        constant = 0.5 * self.n_features * np.log(2 * np.pi)
+        return log_weights - 0.5 * self.log_determinants - constant
 
     def translate(self, shift: Array) -> Self:
         """The same mixture with every mean moved by ``shift`` (n_features,)."""
@@ -127,12 +138,11 @@ class Parameters:
 
     def permute(self, order: NDArray[np.intp]) -> Self:
         """The same mixture with component ``order[i]`` in place ``i``."""
-        if self.covariance_type == "tied":
-            return replace(self, weights=self.weights[order], means=self.means[order])
+        permute = self.structure.permute
         return replace(
             self,
             weights=self.weights[order],
             means=self.means[order],
-            covariances=self.covariances[order],
-            precisions_cholesky=self.precisions_cholesky[order],
+            covariances=permute(self.covariances, order),
+            precisions_cholesky=permute(self.precisions_cholesky, order),
         )

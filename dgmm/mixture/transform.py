@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization, constant_features
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 
@@ -130,8 +129,7 @@ class FeatureTransform:
 
         Of n_axes dimensions only: what principal components leave out has no variance here.
         """
-        structure = structure_of(mixture.covariance_type)
-        matrices = structure.matrices(mixture.covariances, mixture.n_components, mixture.n_features)
+        matrices = mixture.matrices
         if self.axes is not None:
             matrices = self.axes.T @ matrices @ self.axes
         return matrices * np.outer(self.scale, self.scale)
@@ -203,10 +201,8 @@ def transform_mixture(
     means = mixture.means if older is None else older.means_undone(mixture)
     if newer is not None:
         means = newer.apply(means.T).T
-    structure = structure_of(mixture.covariance_type)
-    matrices = structure.matrices(mixture.covariances, *mixture.means.shape)
     matrix = _matrix(older, newer, means.shape[1])
-    mapped = matrix @ matrices @ matrix.T
+    mapped = matrix @ mixture.matrices @ matrix.T
     if older is not None and older.axes is not None:
         unknown = np.eye(len(matrix)) - matrix @ np.linalg.pinv(matrix)
         mapped = mapped + unknown @ covariance @ unknown

@@ -7,7 +7,6 @@ import numpy as np
 
 from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
-from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.drift.decision import DriftStatus
 from dgmm.mixture.fit_result import FitResult
@@ -196,9 +195,7 @@ def _of_the_record(record: Record | None) -> Iterator[Finding]:
 
 def _parameters_of_a_component(best: FitResult) -> int:
     """How many numbers describe one component by itself."""
-    d = best.parameters.n_features
-    kind = best.candidate.covariance_type
-    return criteria.n_parameters(kind, 2, d) - criteria.n_parameters(kind, 1, d)
+    return best.parameters.structure.n_component_parameters(best.parameters.n_features)
 
 
 def _components(n: int) -> str:

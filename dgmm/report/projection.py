@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 from dgmm.report.sample import Sample
@@ -116,10 +115,6 @@ def _principal(deviations: Array, weights: Array) -> tuple[Array, Array]:
 
 def _projected(mixture: Parameters, directions: Array) -> Array:
     """D' Sigma_k D for each component, shape (n_components, p, p)."""
-    k, d = mixture.means.shape
-    structure = structure_of(mixture.covariance_type)
-    if structure.is_diagonal:  # no matrices of many features, of which all but a line is zero
-        variances = np.broadcast_to(mixture.covariances.reshape(k, -1), (k, d))
-        return np.einsum("ip,ki,iq->kpq", directions, variances, directions)
-    matrices = structure.matrices(mixture.covariances, k, d)
-    return np.stack([directions.T @ matrix @ directions for matrix in matrices])
+    if mixture.structure.is_diagonal:  # no large matrices that are zero but for a line
+        return np.einsum("ip,ki,iq->kpq", directions, mixture.variances, directions)
+    return np.stack([directions.T @ matrix @ directions for matrix in mixture.matrices])

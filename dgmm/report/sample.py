@@ -9,7 +9,6 @@ from scipy.stats import chi2
 from dgmm.io.results.record import Record
 from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
@@ -79,10 +78,10 @@ def sample_of(
 
 def _squared_distances(mixture: Parameters, rows: Array, labels: NDArray[np.intp]) -> Array:
     """Squared Mahalanobis distance of each row to the mean of its component."""
-    structure, distances = structure_of(mixture.covariance_type), np.empty(len(rows))
+    distances = np.empty(len(rows))
     for k in np.unique(labels):
         own = labels == k
         deviations = (rows[own] - mixture.means[k]).T
-        whitened = structure.whiten(deviations, mixture.precisions_cholesky, int(k))
+        whitened = mixture.structure.whiten(deviations, mixture.precisions_cholesky, int(k))
         distances[own] = (whitened**2).sum(axis=0)
     return distances

@@ -48,7 +48,7 @@ class Table:
 def sentence(result: Result) -> str:
     """What was done, and what was found."""
     sweep, attributes = result.sweep, result.attributes
-    chosen = sweep.selected.candidate
+    chosen = sweep.selected
     counts = sorted({r.candidate.n_components for r in sweep.results})
     kinds = list(dict.fromkeys(r.candidate.covariance_type for r in sweep.results))
     span = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
@@ -58,7 +58,9 @@ def sentence(result: Result) -> str:
     source = attributes.get("configuration", {}).get("input", {}).get("path", "")
     where = f" in {source}" if source else ""
     where += _prepared(result)
-    mixture = f"{_plural(chosen.n_components, 'component')} with {_covariances(chosen)}"
+    mixture = (
+        f"{_plural(chosen.n_components, 'component')} with {chosen.parameters.structure.label}"
+    )
     if attributes.get("kind") == "score":
         n_scored = attributes["n_samples"] - attributes["n_missing"]
         return (
@@ -84,12 +86,6 @@ def _prepared(result: Result) -> str:
     if transform.axes is not None:
         steps.append(f"as {_plural(transform.n_axes, 'principal component')}")
     return f", {' and '.join(steps)}" if steps else ""
-
-
-def _covariances(chosen: Any) -> str:
-    words = {"full": "full", "tied": "one common", "diag": "diagonal", "spherical": "spherical"}
-    of = "covariance" if chosen.covariance_type == "tied" else "covariances"
-    return f"{words[chosen.covariance_type]} {of}"
 
 
 def figures_of(result: Result, record: Record | None) -> tuple[tuple[str, str], ...]:

@@ -4,7 +4,6 @@ import numpy as np
 
 from dgmm.io.results.record import Record
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
@@ -25,16 +24,7 @@ def data_moments(
         return transform.mean, transform.scale
     mean = mixture.weights @ mixture.means
     between = mixture.weights @ (mixture.means - mean) ** 2
-    return mean, np.sqrt(mixture.weights @ variances(mixture) + between)
-
-
-def variances(mixture: Parameters) -> Array:
-    """Variances of components, shape (n_components, n_features)."""
-    k, d = mixture.means.shape
-    structure = structure_of(mixture.covariance_type)
-    if structure.is_diagonal:
-        return np.broadcast_to(mixture.covariances.reshape(k, -1), (k, d))
-    return np.diagonal(structure.matrices(mixture.covariances, k, d), axis1=1, axis2=2)
+    return mean, np.sqrt(mixture.weights @ mixture.variances + between)
 
 
 def relative_widths(mixture: Parameters) -> Array | None:
@@ -43,13 +33,11 @@ def relative_widths(mixture: Parameters) -> Array | None:
     The square root of the smallest v'S_k v / v'S v, S_k being a component's covariance, S that of
     the whole mixture. None for so many features that it would take long to say.
     """
-    k, d = mixture.means.shape
-    if d > _MOST_FEATURES:
+    if mixture.n_features > _MOST_FEATURES:
         return None
     _, deviations = data_moments(None, mixture)
     scale = np.where(deviations > 0, deviations, 1.0)
-    structure = structure_of(mixture.covariance_type)
-    matrices = structure.matrices(mixture.covariances, k, d) / np.outer(scale, scale)
+    matrices = mixture.matrices / np.outer(scale, scale)
     means = (mixture.means - mixture.weights @ mixture.means) / scale
     whole = np.einsum("k,kij->ij", mixture.weights, matrices)
     whole += np.einsum("k,ki,kj->ij", mixture.weights, means, means)

@@ -33,13 +33,6 @@ LATEST_POINTER = "latest.json"
 LATEST_LINK = "latest.zarr"
 LATEST_REPORT = "report.html"
 
-COVARIANCE_DIMENSIONS = {
-    "full": ("component", "feature", "feature_2"),  # xarray refuses one name for two axes
-    "tied": ("feature", "feature_2"),
-    "diag": ("component", "feature"),
-    "spherical": ("component",),
-}
-
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 

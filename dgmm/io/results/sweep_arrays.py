@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import OutputError
-from dgmm.io.results.layout import COVARIANCE_DIMENSIONS
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.structures import STRUCTURES, structure_of
 
 _INTEGERS = ("n_components", "start", "n_parameters", "n_iter")
 _STOPPED_EARLY = "behind"  # what results call it since their first version
@@ -122,7 +122,7 @@ def _write_parameters(group: AnyPath, parameters: Parameters) -> None:
 
 
 def _parameter_dimensions(covariance_type: str) -> dict[str, tuple[str, ...]]:
-    covariance = COVARIANCE_DIMENSIONS[covariance_type]
+    covariance = structure_of(covariance_type).dimensions
     return {
         "weights": ("component",),
         "means": ("component", "feature"),
@@ -141,7 +141,7 @@ def _read_result(run: AnyPath, row: dict[str, Any]) -> FitResult:
         found = Status(status)
     except ValueError:
         found = None
-    if covariance_type not in COVARIANCE_DIMENSIONS or found is None:
+    if covariance_type not in STRUCTURES or found is None:
         raise OutputError(f"{run} has a candidate of type {covariance_type!r}, status {status!r}.")
     candidate = Candidate(covariance_type, int(row["n_components"]), int(row["start"]))
     group = run / "models" / candidate.name

@@ -8,7 +8,6 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import linear_sum_assignment
 
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 FARTHEST = 0.9
@@ -118,11 +117,8 @@ def hellinger(a: Parameters, b: Parameters) -> Array:
     ndarray of shape (a.n_components, b.n_components)
         Between 0 (equal) and 1 (apart).
     """
-    d = a.n_features
-    of_a, of_b = (
-        structure_of(m.covariance_type).matrices(m.covariances, m.n_components, d) for m in (a, b)
-    )
-    half_logs_a, half_logs_b = (_half_log_determinants(m) for m in (a, b))
+    of_a, of_b = a.matrices, b.matrices
+    half_logs_a, half_logs_b = a.log_determinants / 2, b.log_determinants / 2
     found = np.empty((a.n_components, b.n_components))
     for i in range(a.n_components):
         for j in range(b.n_components):
@@ -147,9 +143,7 @@ def jeffreys(a: Parameters, b: Parameters) -> Array:
         Of as many components, in the same order, and the same features.
     """
     d = a.n_features
-    of_a, of_b = (
-        structure_of(m.covariance_type).matrices(m.covariances, m.n_components, d) for m in (a, b)
-    )
+    of_a, of_b = a.matrices, b.matrices
     found = np.empty(a.n_components)
     for k in range(a.n_components):
         difference = a.means[k] - b.means[k]
@@ -158,10 +152,3 @@ def jeffreys(a: Parameters, b: Parameters) -> Array:
         squares = sum(float(difference @ cho_solve(factor, difference)) for factor in factors)
         found[k] = (traces - 2 * d + squares) / 2
     return found
-
-
-def _half_log_determinants(mixture: Parameters) -> Array:
-    """Half the log-determinant of each covariance, shape (n_components,)."""
-    structure = structure_of(mixture.covariance_type)
-    shape = mixture.n_components, mixture.n_features
-    return -structure.log_determinants(mixture.precisions_cholesky, *shape)

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from dgmm.mixture.drift.alignment import jeffreys
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 Labels = tuple[int, ...]
@@ -91,7 +90,5 @@ def mean_shifts(older: Parameters, newer: Parameters) -> Array:
     older, newer : Parameters
         Of as many components, in the same order.
     """
-    structure = structure_of(older.covariance_type)
-    factors = structure.factor_matrices(older.precisions_cholesky, *older.means.shape)
-    whitened = np.einsum("kij,ki->kj", factors, newer.means - older.means)
+    whitened = np.einsum("kij,ki->kj", older.factor_matrices, newer.means - older.means)
     return np.asarray(np.linalg.norm(whitened, axis=1))

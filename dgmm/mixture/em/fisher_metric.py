@@ -4,7 +4,6 @@ import numpy as np
 
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 
@@ -31,11 +30,10 @@ def to_metric_coordinates(mixture: Parameters, changes: Array) -> Array:
     -------
     ndarray of shape (n_changes, n_coordinates)
     """
-    structure = structure_of(mixture.covariance_type)
+    structure = mixture.structure
     weights = _positive(mixture.weights)
-    factors = structure.factor_matrices(mixture.precisions_cholesky, *mixture.means.shape)
     of_weights, of_means, of_covariances = _parts(mixture, changes)
-    shifts = (of_means[:, :, None, :] @ factors)[:, :, 0, :]
+    shifts = (of_means[:, :, None, :] @ mixture.factor_matrices)[:, :, 0, :]
     spreads = structure.relative(of_covariances, mixture.precisions_cholesky)
     parts = (
         of_weights / np.sqrt(weights),
@@ -55,7 +53,7 @@ def max_relative_change(mixture: Parameters, change: Array) -> float:
     mixture : Parameters
     change : ndarray of shape (n_entries,)
     """
-    structure = structure_of(mixture.covariance_type)
+    structure = mixture.structure
     of_weights, _, of_covariances = _parts(mixture, change[None])
     spreads = structure.relative(of_covariances, mixture.precisions_cholesky)
     sizes = np.abs(spreads) if structure.is_diagonal else np.linalg.norm(spreads, axis=(-2, -1))
@@ -73,7 +71,7 @@ def apply_step(mixture: Parameters, change: Array, regularization: Regularizatio
         Without a ridge.
     """
     (of_weights,), (of_means,), (of_covariances,) = _parts(mixture, change[None])
-    structure = structure_of(mixture.covariance_type)
+    structure = mixture.structure
     weights = mixture.weights + of_weights
     covariances = structure.regularize(mixture.covariances + of_covariances, regularization)
     return Parameters.from_covariances(

@@ -208,11 +208,9 @@ def _noise(mixture: Parameters) -> float:
 
     A covariance near singular, as that of collinear features on the floor, is known no better.
     """
-    if structure_of(mixture.covariance_type).is_diagonal:
+    if mixture.structure.is_diagonal:
         return 0.0
-    factors = mixture.precisions_cholesky
-    precisions = factors @ np.swapaxes(factors, -1, -2)
-    conditioning = np.abs(precisions * mixture.covariances).sum(axis=(-2, -1))
+    conditioning = np.abs(mixture.precisions * mixture.covariances).sum(axis=(-2, -1))
     return float(np.finfo(np.float64).eps * conditioning.max())
 
 
@@ -239,14 +237,13 @@ def is_degenerate(mixture: Parameters, rules: EMOptions) -> bool:
         return True
     if mixture.n_components == 1:
         return False
-    structure = structure_of(mixture.covariance_type)
     deviation = np.sqrt(rules.regularization.ridge + rules.regularization.floor)
-    factors = structure.factor_matrices(mixture.precisions_cholesky, *mixture.means.shape)
     # The trace of a precision bounds its eigenvalues, and costs nothing.
-    if ((factors * deviation[:, None]) ** 2).sum(axis=(1, 2)).max() < 1.0 / _AT_FLOOR:
+    if ((mixture.factor_matrices * deviation[:, None]) ** 2).sum(
+        axis=(1, 2)
+    ).max() < 1.0 / _AT_FLOOR:
         return False
     scale = 1.0 / np.outer(deviation, deviation)
-    matrices = structure.matrices(mixture.covariances, *mixture.means.shape)
-    values, vectors = np.linalg.eigh(matrices * scale)
+    values, vectors = np.linalg.eigh(mixture.matrices * scale)
     pooled = np.einsum("kiv,ij,kjv->kv", vectors, rules.covariance * scale, vectors)
     return bool(((values <= _AT_FLOOR) & (pooled >= _NOT_THE_DATA)).any())

@@ -85,7 +85,7 @@ class StepwiseState:
 
         Where EM has converged, that is what an E-step over all rows says.
         """
-        structure = structure_of(parameters.covariance_type)
+        structure = parameters.structure
         average = _average(parameters.weights, parameters.means, parameters.covariances)
         regularization = rules.of_em(average, structure.name).regularization
         without_ridge = replace(regularization, ridge=-regularization.ridge)
@@ -166,25 +166,16 @@ def average_moments(older: Moments, newer: Moments, share: float, covariance_typ
     part = added / np.where(counts > 0, counts, 1.0)
     differences = newer.means - older.means
     structure = structure_of(covariance_type)
-    if structure.is_diagonal:
-        between, each = differences**2, part[:, None]
-    else:
-        between, each = differences[:, :, None] * differences[:, None, :], part[:, None, None]
-    within = (1.0 - each) * _scatters(older, covariance_type)
-    within += each * _scatters(newer, covariance_type)
+    between = structure.outer(differences)
+    each = part.reshape(-1, *[1] * (between.ndim - 1))
+    within = (1.0 - each) * structure.expand(older.covariances, *older.means.shape)
+    within += each * structure.expand(newer.covariances, *newer.means.shape)
     covariances = structure.from_scatter(within + each * (1.0 - each) * between, counts)
     return _average(counts, older.means + part[:, None] * differences, covariances)
 
 
 def _average(counts: Array, means: Array, covariances: Array) -> Moments:
     return Moments(np.nan, np.nan, 1.0, counts, means, covariances)
-
-
-def _scatters(moments: Moments, covariance_type: str) -> Array:
-    """Covariances as (K, d, d) matrices, or their diagonals as (K, d) where there is no more."""
-    structure = structure_of(covariance_type)
-    matrices = structure.matrices(moments.covariances, *moments.means.shape)
-    return np.diagonal(matrices, axis1=1, axis2=2) if structure.is_diagonal else matrices
 
 
 def _overall(average: Moments, covariance_type: str) -> tuple[Array, Array]:

@@ -16,6 +16,7 @@ from typing import Self
 
 import numpy as np
 
+from dgmm.mixture.covariance_structure import Structure
 from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
@@ -52,7 +53,8 @@ class ControlVariate:
             Of all rows and of the sample, of E-steps with the same parameters.
         covariance_type : str
         """
-        pairs = zip(_sums(whole, covariance_type), _sums(sample, covariance_type), strict=True)
+        structure = structure_of(covariance_type)
+        pairs = zip(_sums(whole, structure), _sums(sample, structure), strict=True)
         return cls(*(all_rows - few for all_rows, few in pairs))
 
     def apply(self, mixture: Parameters, sample: Moments) -> Moments | None:
@@ -64,17 +66,16 @@ class ControlVariate:
             Of the E-step.
         sample : Moments
         """
-        kind = mixture.covariance_type
-        structure = structure_of(kind)
-        of_sample = _sums(sample, kind)
+        structure = mixture.structure
+        of_sample = _sums(sample, structure)
         counts, sums, squares = (
             a + b for a, b in zip(of_sample, (self.counts, self.sums, self.squares), strict=True)
         )
         if not (counts > _LEAST_LEFT * of_sample[0]).all():
             return None
         means = sums / counts[:, None]
-        each = 1.0 if kind == "tied" else _aligned(counts, squares)
-        covariances = squares / each - _spread(means, counts, kind)
+        each = 1.0 if structure.is_shared else _aligned(counts, squares)
+        covariances = squares / each - _spread(means, counts, structure)
         if structure.is_diagonal:
             if not (covariances > _LEAST_LEFT * sample.covariances).all():
                 return None
@@ -92,31 +93,26 @@ class ControlVariate:
 
     def _with_natural_parameters(self, mixture: Parameters) -> float:
         """<s_all - s_sample, eta(theta)>, in nats per unit of weight."""
-        structure = structure_of(mixture.covariance_type)
-        k, d = mixture.means.shape
-        factors = structure.factor_matrices(mixture.precisions_cholesky, k, d)
+        factors = mixture.factor_matrices
         linear = np.einsum("kij,klj,kl->ki", factors, factors, mixture.means, optimize=True)
         constant = mixture.log_peaks - 0.5 * (linear * mixture.means).sum(axis=1)
-        precisions = structure.invert(mixture.covariances)
-        n_averaged = d if mixture.covariance_type == "spherical" else 1
-        quadratic = n_averaged * (precisions * self.squares).sum()
+        n_averaged = mixture.n_features if mixture.structure.is_isotropic else 1
+        quadratic = n_averaged * (mixture.precisions * self.squares).sum()
         return float(self.counts @ constant + (linear * self.sums).sum() - 0.5 * quadratic)
 
 
-def _sums(moments: Moments, covariance_type: str) -> tuple[Array, Array, Array]:
+def _sums(moments: Moments, structure: Structure) -> tuple[Array, Array, Array]:
     """Counts, sums and second moments per unit of weight."""
     counts = moments.counts / moments.total_weight
-    squares = moments.covariances + _spread(moments.means, counts, covariance_type)
-    if covariance_type != "tied":
+    squares = moments.covariances + _spread(moments.means, counts, structure)
+    if not structure.is_shared:
         squares = squares * _aligned(counts, squares)
     return counts, counts[:, None] * moments.means, squares
 
 
-def _spread(means: Array, counts: Array, covariance_type: str) -> Array:
+def _spread(means: Array, counts: Array, structure: Structure) -> Array:
     """Outer products of the means, in the shape of the covariances."""
-    structure = structure_of(covariance_type)
-    products = means**2 if structure.is_diagonal else means[:, :, None] * means[:, None, :]
-    return structure.from_scatter(products, counts)
+    return structure.from_scatter(structure.outer(means), counts)
 
 
 def _aligned(counts: Array, squares: Array) -> Array:

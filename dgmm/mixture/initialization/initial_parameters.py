@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 
@@ -50,5 +49,5 @@ class InitialParameters:
         weights = guess.weights if self.weights is None else self.weights
         if self.precisions is None:
             return replace(guess, weights=weights, means=means)
-        covariances = structure_of(guess.covariance_type).invert(self.precisions)
+        covariances = guess.structure.invert(self.precisions)
         return Parameters.from_covariances(guess.covariance_type, weights, means, covariances)

@@ -153,10 +153,9 @@ def first_parameters(
         deviations = rows - means[k]
         scatter = (deviations.T * responsibilities[:, k]) @ deviations
         scatters[k] = (scatter + (d + 2) * prior) / (counts[k] + d + 2)
-    if structure.is_diagonal:
-        scatters = np.diagonal(scatters, axis1=1, axis2=2)
     counts = np.maximum(counts, counts.sum() / (n_components * len(rows)))
-    covariances = structure.regularize(structure.from_scatter(scatters, counts), regularization)
+    covariances = structure.from_scatter(structure.diagonals(scatters), counts)
+    covariances = structure.regularize(covariances, regularization)
     return Parameters.from_covariances(covariance_type, counts / counts.sum(), means, covariances)
 
 

@@ -10,9 +10,9 @@ from itertools import combinations
 
 import numpy as np
 
+from dgmm.mixture.covariance_structure import Structure
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 
@@ -38,8 +38,8 @@ def split_component(
     mixture : Parameters
         The halves are the last two components.
     """
-    matrix = _matrices(mixture)[k]
-    radius = _radius(matrix, mixture.covariance_type, regularization, rng)
+    matrix = mixture.matrices[k]
+    radius = _radius(matrix, mixture.structure, regularization, rng)
     half = matrix - 2 / np.pi * np.outer(radius, radius)
     shift = np.sqrt(2 / np.pi) * radius
     kept = np.delete(np.arange(mixture.n_components), k)
@@ -48,7 +48,7 @@ def split_component(
         mixture.covariance_type,
         np.append(mixture.weights[kept], [weight, weight]),
         np.vstack([mixture.means[kept], mixture.means[k] - shift, mixture.means[k] + shift]),
-        np.concatenate([_matrices(mixture)[kept], [half, half]]),
+        np.concatenate([mixture.matrices[kept], [half, half]]),
         regularization,
     )
 
@@ -60,7 +60,7 @@ def drop_component(mixture: Parameters, k: int, regularization: Regularization) 
         mixture.covariance_type,
         mixture.weights[kept],
         mixture.means[kept],
-        _matrices(mixture)[kept],
+        mixture.matrices[kept],
         regularization,
     )
 
@@ -75,7 +75,7 @@ def merge_components(
         mixture.covariance_type,
         np.append(mixture.weights[kept], weight),
         np.vstack([mixture.means[kept], mean]),
-        np.concatenate([_matrices(mixture)[kept], matrix[None]]),
+        np.concatenate([mixture.matrices[kept], matrix[None]]),
         regularization,
     )
 
@@ -86,7 +86,7 @@ def merge_costs(mixture: Parameters) -> list[tuple[float, int, int]]:
     Runnalls 2007, IEEE Trans. Aerosp. Electron. Syst. 43, eq. 21: a bound on the divergence of the
     merged mixture.
     """
-    logs = np.linalg.slogdet(_matrices(mixture))[1]
+    logs = np.linalg.slogdet(mixture.matrices)[1]
     costs = []
     for i, j in combinations(range(mixture.n_components), 2):
         weight, _, matrix = _union(mixture, i, j)
@@ -127,17 +127,17 @@ def relocations(
 def narrowest_component(mixture: Parameters, regularization: Regularization) -> int:
     """The component that is flattest in any direction, in units of the features."""
     units = np.sqrt(regularization.floor)
-    scaled = _matrices(mixture) / np.outer(units, units)
+    scaled = mixture.matrices / np.outer(units, units)
     widths = np.linalg.eigvalsh(scaled)[:, 0]
     return int(np.argmin(np.where(mixture.weights > 0, widths, -np.inf)))
 
 
 def _radius(
-    matrix: Array, covariance_type: str, regularization: Regularization, rng: np.random.Generator
+    matrix: Array, structure: Structure, regularization: Regularization, rng: np.random.Generator
 ) -> Array:
     """The vector from the centre of the unit ellipsoid to its surface in a random direction."""
     units = np.ones(len(matrix))
-    if covariance_type != "spherical":
+    if not structure.is_isotropic:
         units = np.sqrt(regularization.floor)
     scaled = matrix / np.outer(units, units)
     size = np.abs(scaled).max()
@@ -147,14 +147,9 @@ def _radius(
     return units * direction * np.sqrt(size)
 
 
-def _matrices(mixture: Parameters) -> Array:
-    structure = structure_of(mixture.covariance_type)
-    return structure.matrices(mixture.covariances, mixture.n_components, mixture.n_features)
-
-
 def _union(mixture: Parameters, i: int, j: int) -> tuple[float, Array, Array]:
     """Weight, mean and covariance of two components taken together."""
-    matrices, weights = _matrices(mixture), mixture.weights
+    matrices, weights = mixture.matrices, mixture.weights
     weight = float(weights[i] + weights[j])
     share = weights[i] / weight if weight > 0 else 0.5
     apart = mixture.means[i] - mixture.means[j]

@@ -12,8 +12,8 @@ import numpy as np
 
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.statistics import Moments, is_empty
+from dgmm.mixture.linear_algebra import triangular_inverse
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.structures import structure_of, triangular_inverse
 from dgmm.mixture.types import Array
 
 
@@ -35,7 +35,7 @@ class CentredModel:
     def zero(self) -> Array:
         """The sums over no rows: (K, 1 + d + d^2), or (K, 1 + 2d) for diagonal structures."""
         n_components, d = self.mixture.means.shape
-        diagonal = structure_of(self.mixture.covariance_type).is_diagonal
+        diagonal = self.mixture.structure.is_diagonal
         return np.zeros((n_components, 1 + d + (d if diagonal else d * d)))
 
     def accumulate(
@@ -81,8 +81,7 @@ def log_densities(mixture: Parameters, x: Array) -> tuple[Array, Array]:
     whitened : ndarray of shape (K, d, T)
         U_k' (x_t - mu_k).
     """
-    structure = structure_of(mixture.covariance_type)
-    n_components = mixture.n_components
+    structure, n_components = mixture.structure, mixture.n_components
     constant = mixture.log_peaks
     logits = np.empty((n_components, x.shape[1]))
     whitened = np.empty((n_components, *x.shape))
@@ -104,25 +103,22 @@ def moments(
 
     mu_k + A ybar and A (yy' - ybar ybar') A', with A = U'^-1, undo the whitening.
     """
-    structure = structure_of(mixture.covariance_type)
-    n_components, d = mixture.means.shape
+    structure, d = mixture.structure, mixture.n_features
     counts = sums[:, 0].copy()
     empty = is_empty(counts, centred.total_weight)
     averages = sums[:, 1:] / np.where(empty, 1.0, counts)[:, None]
     averages[empty] = 0.0
     first, second = averages[:, :d], averages[:, d:]
-    factors = structure.factor_matrices(mixture.precisions_cholesky, n_components, d)
-    unwhiten = np.stack([triangular_inverse(u.T) for u in factors])
+    unwhiten = np.stack([triangular_inverse(u.T) for u in mixture.factor_matrices])
     means = mixture.means + np.einsum("kij,kj->ki", unwhiten, first)
     if structure.is_diagonal:
         scales = np.diagonal(unwhiten, axis1=1, axis2=2)
         scatters = np.maximum(second - first**2, 0.0) * scales**2
-        covariances = structure.from_scatter(scatters, counts)
     else:
-        about_means = second.reshape(-1, d, d) - first[:, :, None] * first[:, None, :]
+        about_means = second.reshape(-1, d, d) - structure.outer(first)
         scatters = unwhiten @ about_means @ unwhiten.transpose(0, 2, 1)
-        covariances = structure.from_scatter(scatters, counts)
-    if mixture.covariance_type != "tied":
+    covariances = structure.from_scatter(scatters, counts)
+    if not structure.is_shared:
         covariances[empty] = mixture.covariances[empty]
     return Moments(
         log_likelihood, log_classification, centred.total_weight, counts, means, covariances

@@ -16,7 +16,6 @@ from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.statistics import Moments, is_empty
 from dgmm.mixture.kernels.tiling import TileShape
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 
@@ -124,7 +123,7 @@ def natural_parameters(mixtures: Sequence[Parameters]) -> Array:
     n_features = means.shape[1]
     linear = np.einsum("kij,kj->ki", precisions, means)
     constant = peaks - 0.5 * np.einsum("ki,ki->k", linear, means)
-    order = structure_of(mixtures[0].covariance_type).order
+    order = mixtures[0].structure.order
     if order == feature_map.LINEAR:
         return np.concatenate([constant[:, None], linear], axis=1)
     quadratic = -feature_map.pack_symmetric(precisions)
@@ -139,18 +138,15 @@ def relative_error(mixture: Parameters) -> float:
     eps max_k (|mu_k|' |P_k| |mu_k| + sum_ij |P_k|_ij |Sigma_k|_ij), absolute values elementwise:
     far means and strong correlations both cost digits.
     """
-    structure = structure_of(mixture.covariance_type)
     precisions = np.abs(_precisions(mixture))
-    covariances = structure.matrices(mixture.covariances, *mixture.means.shape)
     means = np.abs(mixture.means)
     far = ((precisions @ means[:, :, None])[:, :, 0] * means).sum(axis=1)
-    correlated = (precisions * np.abs(covariances)).sum(axis=(1, 2))
+    correlated = (precisions * np.abs(mixture.matrices)).sum(axis=(1, 2))
     return float(np.finfo(np.float64).eps * (far + correlated).max())
 
 
 def _precisions(mixture: Parameters) -> Array:
-    structure = structure_of(mixture.covariance_type)
-    factors = structure.factor_matrices(mixture.precisions_cholesky, *mixture.means.shape)
+    factors = mixture.factor_matrices
     return factors @ factors.transpose(0, 2, 1)
 
 
@@ -162,25 +158,23 @@ def moments(
     centred: CentredScatter,
 ) -> Moments:
     """The E-step's outcome for one mixture from its sums, shape (p, K), over all rows."""
-    structure = structure_of(mixture.covariance_type)
-    d = mixture.n_features
+    structure, d = mixture.structure, mixture.n_features
     counts = sums[0].copy()
     empty = is_empty(counts, centred.total_weight)
     divisor = np.where(empty, 1.0, counts)
     means = np.where(empty[:, None], mixture.means, sums[1 : 1 + d].T / divisor[:, None])
     if structure.order == feature_map.LINEAR:
-        factor = mixture.precisions_cholesky
-        log_likelihood -= 0.5 * float(np.sum((factor @ factor.T) * centred.scatter))
+        log_likelihood -= 0.5 * float(np.sum(mixture.precisions * centred.scatter))
         covariances = (centred.scatter - (means.T * counts) @ means) / centred.total_weight
     else:
         second = sums[1 + d :].T / divisor[:, None]
         if structure.is_diagonal:
             scatters = np.maximum(second - means**2, 0.0)
         else:
-            scatters = feature_map.unpack_symmetric(second, d)
-            scatters -= means[:, :, None] * means[:, None, :]
+            scatters = feature_map.unpack_symmetric(second, d) - structure.outer(means)
         covariances = structure.from_scatter(scatters, counts)
-        covariances[empty] = mixture.covariances[empty]
+        if not structure.is_shared:
+            covariances[empty] = mixture.covariances[empty]
     return Moments(
         log_likelihood, log_classification, centred.total_weight, counts, means, covariances
     )

@@ -17,7 +17,6 @@ from dgmm.mixture.kernels.expanded_kernel import ExpandedGroup
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
 from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
@@ -91,7 +90,7 @@ def pack(
         if expanded_kernel.relative_error(mixture) > MAX_RELATIVE_ERROR:
             far.append(index)
         else:
-            by_order.setdefault(structure_of(mixture.covariance_type).order, []).append(index)
+            by_order.setdefault(mixture.structure.order, []).append(index)
     groups = tuple(
         ExpandedGroup.pack(order, tuple(models), [mixtures[index] for index in models])
         for order, models in sorted(by_order.items())

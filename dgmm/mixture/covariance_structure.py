@@ -1,0 +1,173 @@
+"""What a covariance structure tells about itself and does with its arrays."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.mixture.regularization import Regularization
+from dgmm.mixture.types import Array
+
+
+class Structure(ABC):
+    """A family of covariances whose maximum-likelihood estimates are averages of scatters.
+
+    Derive new ones from :class:`dgmm.mixture.structures.MatrixStructure` or
+    :class:`~dgmm.mixture.structures.DiagonalStructure`: what a structure averages over is told by
+    the ``dimensions`` that its array does not have.
+
+    Attributes
+    ----------
+    name : str
+        The ``covariance_type`` that chooses it.
+    label : str
+        The same in a sentence: a mixture of 3 components "with diagonal covariances".
+    dimensions : tuple of str
+        Of the arrays of covariances and of precision factors: ``"component"``, unless components
+        share them, then the features.
+    is_diagonal : bool
+        Whether covariances have no off-diagonal entries.
+    local_kind : str
+        How the covariances of two components may be fitted to part of the rows, with all others
+        as they are: ``"full"``, ``"diag"``, ``"spherical"``, or ``"fixed"`` for not at all.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    dimensions: ClassVar[tuple[str, ...]]
+    is_diagonal: ClassVar[bool]
+    local_kind: ClassVar[str] = "fixed"
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether one covariance serves all components."""
+        return "component" not in self.dimensions
+
+    @property
+    def is_isotropic(self) -> bool:
+        """Whether one variance serves all features."""
+        return "feature" not in self.dimensions
+
+    @property
+    @abstractmethod
+    def order(self) -> int:
+        """The prefix of the feature map that components need (:mod:`dgmm.mixture.feature_map`)."""
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """The shape of the arrays of covariances and of precision factors."""
+        sizes = {"component": n_components}
+        return tuple(sizes.get(dimension, n_features) for dimension in self.dimensions)
+
+    @abstractmethod
+    def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
+        """Free parameters of the covariances."""
+
+    def n_component_parameters(self, n_features: int) -> int:
+        """Free parameters that one more component has: its weight, mean and own covariance."""
+        one, two = (self.n_covariance_parameters(k, n_features) for k in (1, 2))
+        return 1 + n_features + two - one
+
+    @abstractmethod
+    def outer(self, vectors: Array) -> Array:
+        """Outer products of (..., d) vectors: (..., d, d), or their diagonals (..., d)."""
+
+    @abstractmethod
+    def diagonals(self, matrices: Array) -> Array:
+        """What the structure takes of (K, d, d) matrices: all, or their diagonals (K, d)."""
+
+    @abstractmethod
+    def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        """Covariances as (K, d, d) matrices, or as their diagonals (K, d). Not to be written to."""
+
+    def from_scatter(self, scatters: Array, counts: Array) -> Array:
+        """Maximum-likelihood covariances of components.
+
+        Parameters
+        ----------
+        scatters : ndarray of shape (K, d, d), or (K, d) where ``is_diagonal``
+            Responsibility-weighted *average* outer products (or squares) about each mean.
+        counts : ndarray of shape (K,)
+            Sums of responsibilities.
+        """
+        if self.is_isotropic:
+            scatters = scatters.mean(axis=1)
+        if self.is_shared:
+            scatters = np.tensordot(counts / counts.sum(), scatters, axes=1)
+        return scatters
+
+    @abstractmethod
+    def regularize(self, covariances: Array, regularization: Regularization) -> Array:
+        """The covariances with ridge added and eigenvalues raised to the floor."""
+
+    @abstractmethod
+    def precisions_cholesky(self, covariances: Array) -> Array:
+        """Factors U with U U' = Sigma^-1; upper triangular, or inverse standard deviations.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If a covariance is not positive definite.
+        """
+
+    @abstractmethod
+    def precisions(self, factors: Array) -> Array:
+        """U U', the inverses of the covariances, in their shape."""
+
+    def invert(self, covariances: Array) -> Array:
+        """Precisions from covariances, or covariances from precisions.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If one is not positive definite.
+        """
+        return self.precisions(self.precisions_cholesky(covariances))
+
+    @abstractmethod
+    def matrices(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        """Covariances, or factors, as (K, d, d) matrices. Not to be written to."""
+
+    @abstractmethod
+    def variances(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        """The diagonals of the covariances, shape (K, d). Not to be written to."""
+
+    @abstractmethod
+    def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
+        """Log |Sigma_k| of each component, shape (K,), from the factors."""
+
+    @abstractmethod
+    def whiten(self, deviations: Array, factors: Array, k: int) -> Array:
+        """U_k' (x - mu_k) for deviations of shape (d, T): unit covariance under component k."""
+
+    @abstractmethod
+    def relative(self, changes: Array, factors: Array) -> Array:
+        """U' Delta U: changes of covariances, any number on axes before, in units of these."""
+
+    def information_roots(self, weights: Array, n_features: int) -> Array:
+        """Roots of a labelled row's information on each entry of a relative change."""
+        each = 0.5 * n_features if self.is_isotropic else 0.5
+        roots = np.sqrt(each * (weights.sum(keepdims=True) if self.is_shared else weights))
+        return roots.reshape(-1, *[1] * (len(self.dimensions) - 1))
+
+    def permute(self, covariances: Array, order: NDArray[np.intp]) -> Array:
+        """Covariances, or factors, with those of component ``order[i]`` in place ``i``."""
+        return covariances if self.is_shared else covariances[order]
+
+    @abstractmethod
+    def marginal(self, covariances: Array, features: Sequence[int]) -> Array:
+        """The covariances of some features."""
+
+    @abstractmethod
+    def regress(
+        self, covariances: Array, known: Sequence[int], other: Sequence[int]
+    ) -> tuple[Array, Array]:
+        """Linear regression of other features on known ones (Bishop 2006, sec. 2.3.1).
+
+        Returns
+        -------
+        slopes : ndarray of shape (..., n_known, n_other)
+        residuals : ndarray
+            Covariances of what regression leaves, in the shape of the structure.
+        """
