@@ -18,7 +18,7 @@ import psutil
 SECONDS_BETWEEN_SAMPLES = 0.1
 
 
-def resident(process: psutil.Process) -> int:
+def resident_bytes(process: psutil.Process) -> int:
     """Resident bytes of a process; 0 if it has ended."""
     try:
         return int(process.memory_info().rss)
@@ -44,7 +44,7 @@ def watch(command: list[str]) -> int:
                 tree = [root, *root.children(recursive=True)]
             except psutil.Error:
                 break
-            sizes = {process.pid: resident(process) for process in tree}
+            sizes = {process.pid: resident_bytes(process) for process in tree}
             peaks = {pid: max(size, peaks.get(pid, 0)) for pid, size in (peaks | sizes).items()}
             most = max(most, sum(sizes.values()))
             spilled = max(spilled, spilled_files())

@@ -67,14 +67,14 @@ class References(HTMLParser):
             self.outside.append("<style> with url() or @import")
 
 
-def outside(text: str) -> list[str]:
+def find_references(text: str) -> list[str]:
     """What a page refers to that is not in it."""
     found = References()
     found.feed(text)
     return found.outside
 
 
-def screenshot(chromium: str, report: Path, width: int, target: Path) -> list[str]:
+def take_screenshot(chromium: str, report: Path, width: int, target: Path) -> list[str]:
     """Keep what a browser shows of a page as a PNG; the addresses it asked for over a network.
 
     The page stands in a frame of the width wanted, because windows have a least width of their own.
@@ -99,12 +99,12 @@ def screenshot(chromium: str, report: Path, width: int, target: Path) -> list[st
             capture_output=True,
             timeout=180,
         )
-        requests = list(asked_for(log))
-    cut(target, width)
+        requests = list(requested_addresses(log))
+    crop(target, width)
     return requests
 
 
-def asked_for(log: Path) -> Iterator[str]:
+def requested_addresses(log: Path) -> Iterator[str]:
     """The addresses in a log of the browser's network that a page asked for.
 
     What the browser wants for itself comes of no page, which its log calls "not an origin".
@@ -118,7 +118,7 @@ def asked_for(log: Path) -> Iterator[str]:
             yield address
 
 
-def cut(target: Path, width: int) -> None:
+def crop(target: Path, width: int) -> None:
     """Leave out what is empty below the page and beside it."""
     with Image.open(target) as image:
         page = image.convert("RGB").crop((0, 0, width, image.height))
@@ -139,10 +139,10 @@ def main() -> int:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     n_wrong = 0
     for report in arguments.reports:
-        wrong = [f"it refers to {what}" for what in outside(report.read_text())]
+        wrong = [f"it refers to {what}" for what in find_references(report.read_text())]
         for name, width in WIDTHS.items():
             target = arguments.folder / f"{report.resolve().parent.name}-{report.stem}-{name}.png"
-            requests = screenshot(chromium, report.resolve(), width, target)
+            requests = take_screenshot(chromium, report.resolve(), width, target)
             wrong += [f"at {width} pixels the browser asked for {address}" for address in requests]
             print(target)
         for what in wrong:

@@ -60,12 +60,12 @@ def _end(meta: dict[str, Any], error: BaseException, cause: BaseException) -> No
     """Say why a command did not succeed, and leave it."""
     from dgmm.run import exit_message
 
-    end = exit_message(error, style_of(meta), with_traceback=bool(meta.get(DEBUG)))
+    end = exit_message(error, log_format(meta), with_traceback=bool(meta.get(DEBUG)))
     click.echo(end.text, err=True)
     raise click.exceptions.Exit(end.exit_code) from cause
 
 
-def style_of(meta: dict[str, Any]) -> "LogFormat":
+def log_format(meta: dict[str, Any]) -> "LogFormat":
     """How this command speaks on stderr, and what it conceals."""
     from dgmm.run.console.logs import LogFormat
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dgmm.cli.command_group import style_of
+from dgmm.cli.command_group import log_format
 
 
 @click.command()
@@ -44,7 +44,7 @@ def ingest(
     wanted = ingestion.Ingestion(
         path, format=format_, columns=_split(columns), sample_dims=_split(sample_dims), **options
     )
-    style = style_of(click.get_current_context().meta)
+    style = log_format(click.get_current_context().meta)
     with (
         graceful_shutdown("nothing is left of it"),
         log_to_stderr(Console(stderr=True), style, logging.INFO),

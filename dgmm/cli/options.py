@@ -73,7 +73,7 @@ def _read_storage_options(
     return options_of(value)
 
 
-def in_a_store(command: _Command) -> _Command:
+def storage_options(command: _Command) -> _Command:
     """Let a command be told how the object store of its result is reached."""
     return click.option(
         "--storage-options",

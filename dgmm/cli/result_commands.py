@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from dgmm.cli.command_group import CONFIGURATION, style_of
-from dgmm.cli.options import in_a_store
+from dgmm.cli.command_group import CONFIGURATION, log_format
+from dgmm.cli.options import storage_options
 
 
 @click.command()
@@ -20,7 +20,7 @@ from dgmm.cli.options import in_a_store
     metavar="KEY=VALUE",
     help="Set a key of the configuration that found the model, such as output.assignments=labels.",
 )
-@in_a_store
+@storage_options
 @click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
 def score(
     result: str,
@@ -39,7 +39,7 @@ def score(
     found = open_result(result, storage_options)
     configuration = score_run.configuration_for(found, path, output, overrides)
     click.get_current_context().meta[CONFIGURATION] = configuration
-    style = style_of(click.get_current_context().meta)
+    style = log_format(click.get_current_context().meta)
     level = logging.WARNING if quiet else logging.INFO
     with graceful_shutdown(), console_logging(style, level) as observer:
         scored = score_run.score(found, configuration, observer)
@@ -56,7 +56,7 @@ def score(
 @click.option("--prune", is_flag=True, help="Remove old runs; the latest result always stays.")
 @click.option("--keep", type=click.IntRange(0), help="How many of the newest runs stay.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-@in_a_store
+@storage_options
 def runs(
     output: str,
     show: str | None,
@@ -94,7 +94,7 @@ def runs(
 @click.command()
 @click.argument("result")
 @click.option("--output", metavar="FILE", help="Where it goes; else among the output's reports.")
-@in_a_store
+@storage_options
 def report(result: str, output: str | None, storage_options: dict[str, Any] | None) -> None:
     """Draw the report of RESULT, an output directory or one run of it, as one HTML file."""
     from dgmm.io.results.result import open_result

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dgmm.cli.command_group import style_of
+from dgmm.cli.command_group import log_format
 from dgmm.cli.options import configuration_options, load
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _run(configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool
     from dgmm.run.console.logs import JsonObserver
     from dgmm.run.console.observer import console_logging
 
-    style = style_of(click.get_current_context().meta)
+    style = log_format(click.get_current_context().meta)
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     with console_logging(style, level) as observer:
         outcome = fit_run.run(configuration, observer=observer, fresh=fresh)
@@ -62,7 +62,7 @@ def plan(config: str, overrides: tuple[str, ...]) -> None:
     from dgmm.run import plan_summary as planning
     from dgmm.run.console.logs import log_to_stderr
 
-    style = style_of(click.get_current_context().meta)
+    style = log_format(click.get_current_context().meta)
     with log_to_stderr(Console(stderr=True), style, logging.INFO):
         lines = planning.summarize_plan(configuration).lines()
     for line in lines:

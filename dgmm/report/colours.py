@@ -36,7 +36,7 @@ def component_colours(labels: Iterable[int]) -> tuple[str, ...]:
     100
     """
     n = len(_COMPONENTS)
-    return tuple(_COMPONENTS[i] if i < n else _made(i - n) for i in labels)
+    return tuple(_COMPONENTS[i] if i < n else _generate_colour(i - n) for i in labels)
 
 
 def text_colour(colour: str) -> str:
@@ -51,7 +51,7 @@ def text_colour(colour: str) -> str:
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 150 else "#ffffff"
 
 
-def _made(i: int) -> str:
+def _generate_colour(i: int) -> str:
     lightness = (0.35, 0.5, 0.65)[i % 3]
     red, green, blue = colorsys.hls_to_rgb((0.05 + i * _GOLDEN) % 1, lightness, 0.55)
     return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"

@@ -48,32 +48,35 @@ def summarize_drift(result: Result) -> DriftSummary | None:
         is_grave=drift.verdict is DriftStatus.BROKEN,
         sentence=f"Beside the last result{beside}: {drift.verdict.value}. {drift.verdict.sentence}",
         reasons=drift.reasons,
-        facts=tuple(_facts_of(drift)),
-        components=_table_of(drift.components),
+        facts=tuple(_list_facts(drift)),
+        components=_tabulate(drift.components),
     )
 
 
-def _facts_of(drift: Drift) -> list[tuple[str, str]]:
+def _list_facts(drift: Drift) -> list[tuple[str, str]]:
     """How likely a sample of the rows is, before and after."""
     found, nats = drift.prediction, "nats per row"
     facts = [
         ("sampled rows", f"{found.n_rows:,}"),
-        ("log-likelihood, last mixture", f"{_text(found.older)} {nats}"),
-        ("log-likelihood, this mixture", f"{_text(found.newer)} {nats}"),
-        ("difference", f"{_text(found.difference)} {nats}"),
-        ("loss with a bound", f"{_text(found.loss)} {nats}, at most {-np.log(SKEW):.2f}"),
+        ("log-likelihood, last mixture", f"{_format_estimate(found.older)} {nats}"),
+        ("log-likelihood, this mixture", f"{_format_estimate(found.newer)} {nats}"),
+        ("difference", f"{_format_estimate(found.difference)} {nats}"),
+        (
+            "loss with a bound",
+            f"{_format_estimate(found.loss)} {nats}, at most {-np.log(SKEW):.2f}",
+        ),
     ]
     if drift.repeats is not None:
         then, now = drift.repeats.older, drift.repeats.newer
         facts.append(("rows that repeat another", f"{now:.2%}, {then:.2%} of the last"))
     test = drift.test
     if test is not None:
-        gain = f"{_text(test.gain)} {nats}"
+        gain = f"{_format_estimate(test.gain)} {nats}"
         facts.append(("gain on rows held out", f"{gain}, p = {test.p_value:.2g}"))
     return facts
 
 
-def _text(estimate: Estimate) -> str:
+def _format_estimate(estimate: Estimate) -> str:
     """A number to the digits that its error leaves."""
     mean, error = estimate.mean, estimate.standard_error
     if not error > 1e-6 or abs(mean) >= 1e6:
@@ -82,7 +85,7 @@ def _text(estimate: Estimate) -> str:
     return f"{mean:,.{digits}f} ± {error:,.{digits}f}"
 
 
-def _table_of(drift: ComponentDrift) -> Table:
+def _tabulate(drift: ComponentDrift) -> Table:
     """Every component of the last mixture and of this one."""
     n_labels = len(drift.labels)
     own = component_colours(int(label) for label in drift.labels)
@@ -91,11 +94,11 @@ def _table_of(drift: ComponentDrift) -> Table:
     ]
     columns = [
         [str(label) for label in drift.labels],
-        [_cell(x, ".2%") for x in drift.older_weights],
-        [_cell(x, ".2%") for x in drift.newer_weights],
-        [_cell(x, "+.2%") for x in drift.weight_changes],
-        [_cell(x, ".3f") for x in drift.mean_shifts],
-        [_cell(x, ".3g") for x in drift.divergences],
+        [_format_cell(x, ".2%") for x in drift.older_weights],
+        [_format_cell(x, ".2%") for x in drift.newer_weights],
+        [_format_cell(x, "+.2%") for x in drift.weight_changes],
+        [_format_cell(x, ".3f") for x in drift.mean_shifts],
+        [_format_cell(x, ".3g") for x in drift.divergences],
         [
             "appeared" if new else "vanished" if gone else ""
             for new, gone in zip(drift.has_appeared, drift.has_vanished, strict=True)
@@ -110,5 +113,5 @@ def _table_of(drift: ComponentDrift) -> Table:
     )
 
 
-def _cell(value: float, form: str) -> str:
+def _format_cell(value: float, form: str) -> str:
     return "" if np.isnan(value) else format(value, form)

@@ -82,34 +82,34 @@ def figure_defaults() -> Iterator[None]:
         yield
 
 
-def panel(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
+def create_panel(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
     """A figure of one panel, so many inches wide and high."""
     figure = Figure(figsize=(width, height))
     return figure, figure.add_subplot()
 
 
-def as_png_uri(figure: Figure) -> str:
+def encode_figure(figure: Figure) -> str:
     """A figure as a PNG in a data URI."""
     figure.set_dpi(_DPI)
     canvas: Any = FigureCanvasAgg(figure)  # of which Matplotlib tells no types
     canvas.draw()
-    return as_png(np.asarray(canvas.buffer_rgba())[..., :3], _COLOURS)
+    return encode_png(np.asarray(canvas.buffer_rgba())[..., :3], _COLOURS)
 
 
-def as_png(pixels: NDArray[np.uint8], n_colours: int) -> str:
+def encode_png(pixels: NDArray[np.uint8], n_colours: int) -> str:
     """Pixels (height, width, 3) as a PNG of few colours, in a data URI."""
     image = Image.fromarray(np.ascontiguousarray(pixels)).quantize(
         n_colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
     )
-    return _uri(image, "PNG")
+    return _encode(image, "PNG")
 
 
-def as_jpeg(pixels: NDArray[np.uint8]) -> str:
+def encode_jpeg(pixels: NDArray[np.uint8]) -> str:
     """Pixels (height, width, 3) as a JPEG in a data URI."""
-    return _uri(Image.fromarray(np.ascontiguousarray(pixels)), "JPEG", quality=82)
+    return _encode(Image.fromarray(np.ascontiguousarray(pixels)), "JPEG", quality=82)
 
 
-def _uri(image: Image.Image, kind: str, **options: Any) -> str:
+def _encode(image: Image.Image, kind: str, **options: Any) -> str:
     content = io.BytesIO()
     image.save(content, kind, **options)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(content.getvalue()).decode()}"

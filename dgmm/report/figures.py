@@ -19,7 +19,7 @@ from dgmm.report.colours import (
     STRUCTURES,
     component_colours,
 )
-from dgmm.report.figure_style import WIDTH, Picture, as_png_uri, panel
+from dgmm.report.figure_style import WIDTH, Picture, create_panel, encode_figure
 from dgmm.report.sample import Sample
 
 _CRITERIA = ("bic", "aic", "icl")
@@ -30,11 +30,11 @@ _WIDTH_OF_NAMES = 45  # characters
 _LARGEST_MEAN = 2.5  # standard deviations that the heat map tells apart
 
 
-def criteria(sweep: Sweep) -> tuple[Picture, ...]:
+def draw_criteria(sweep: Sweep) -> tuple[Picture, ...]:
     """The criterion that chose, and the others, against the number of components."""
     name = sweep.criterion.upper()
-    figure, axes = panel(3.3)
-    _criterion(axes, sweep, sweep.criterion)
+    figure, axes = create_panel(3.3)
+    _draw_criterion(axes, sweep, sweep.criterion)
     axes.set(xlabel="number of components K", ylabel=f"{name} - best")
     best = sweep.selected
     axes.plot(
@@ -45,25 +45,25 @@ def criteria(sweep: Sweep) -> tuple[Picture, ...]:
     second = Figure(figsize=(WIDTH, 3.3))
     for column, other in enumerate(others, start=1):
         axes = second.add_subplot(1, 2, column)
-        _criterion(axes, sweep, other)
+        _draw_criterion(axes, sweep, other)
         axes.set(title=other.upper(), xlabel="K", ylabel="" if column > 1 else "above the best")
     main = Picture(
         f"{name} against K",
         f"Every candidate, smaller is better; the ring marks the choice, {best.candidate.name}. "
         "Open marks did not converge; crosses collapsed and cannot be chosen.",
-        as_png_uri(figure),
+        encode_figure(figure),
         f"{name} above the best of each candidate by number of components and structure.",
     )
     rest = Picture(
         " and ".join(other.upper() for other in others),
         "The same candidates by the other criteria. Where they agree, the choice is a safe one.",
-        as_png_uri(second),
+        encode_figure(second),
         "The other criteria of each candidate by number of components and structure.",
     )
     return main, rest
 
 
-def _criterion(axes: Axes, sweep: Sweep, name: str) -> None:
+def _draw_criterion(axes: Axes, sweep: Sweep, name: str) -> None:
     """One line for each structure, as far above the best sound candidate as it is."""
     sound = [r for r in sweep.results if r.status is not Status.DEGENERATE] or list(sweep.results)
     values = np.array([getattr(r, name) for r in sound])
@@ -75,7 +75,7 @@ def _criterion(axes: Axes, sweep: Sweep, name: str) -> None:
             (r for r in sound if r.candidate.covariance_type == kind),
             key=lambda r: r.candidate.n_components,
         )
-        _line(axes, own, [getattr(r, name) - base for r in own], kind)
+        _draw_line(axes, own, [getattr(r, name) - base for r in own], kind)
     collapsed = [r for r in sweep.results if r not in sound]
     top = max(float((finite - base).max()) if finite.size else 0.0, 1.0)
     heights = [np.clip(np.nan_to_num(getattr(r, name) - base), 0.0, top) for r in collapsed]
@@ -84,10 +84,12 @@ def _criterion(axes: Axes, sweep: Sweep, name: str) -> None:
         axes.plot(r.candidate.n_components, height, "x", color=colour, ms=5, clip_on=False)
     axes.set_ylim(-0.03 * top, 1.05 * top)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set_major_formatter(lambda value, _: _briefly(value))
+    axes.yaxis.set_major_formatter(lambda value, _: _abbreviate(value))
 
 
-def _line(axes: Axes, results: Sequence[FitResult], heights: Sequence[float], kind: str) -> None:
+def _draw_line(
+    axes: Axes, results: Sequence[FitResult], heights: Sequence[float], kind: str
+) -> None:
     colour, marker = STRUCTURES[kind], MARKERS[kind]
     counts = [r.candidate.n_components for r in results]
     axes.plot(counts, heights, "-", color=colour, lw=1.4, marker=marker, ms=3.8, label=kind)
@@ -96,7 +98,7 @@ def _line(axes: Axes, results: Sequence[FitResult], heights: Sequence[float], ki
             axes.plot(r.candidate.n_components, height, marker, color=colour, mfc="w", ms=4.2)
 
 
-def components(
+def draw_components(
     labels: tuple[int, ...],
     weights: Array,
     means: Array,
@@ -138,14 +140,14 @@ def components(
         interpolation="nearest",
     )
     heat.set_title("means")
-    heat.set_xticks(range(len(shown)), [_short(names[j]) for j in shown])
-    if sum(len(_short(names[j])) + 2 for j in shown) > _WIDTH_OF_NAMES:
+    heat.set_xticks(range(len(shown)), [_truncate(names[j]) for j in shown])
+    if sum(len(_truncate(names[j])) + 2 for j in shown) > _WIDTH_OF_NAMES:
         heat.tick_params("x", rotation=60 if len(shown) < 12 else 90)
     heat.grid(visible=False)
     heat.spines[:].set_visible(False)
     has_numbers = k * len(shown) <= _MOST_NUMBERS and len(shown) <= 8
     if has_numbers:
-        _numbers(heat, means[:k, shown], standardised[:k, shown])
+        _write_numbers(heat, means[:k, shown], standardised[:k, shown])
     bars.set_ylim(k - 0.5, -0.5)
     colours = figure.colorbar(mesh, ax=heat, pad=0.02, extend="both", aspect=30)
     colours.set_label("standard deviations from the mean", size=8)
@@ -160,24 +162,24 @@ def components(
         "Components",
         "Called as in the labels. Colours tell how far a component's mean is "
         f"from that of all rows{'; numbers are in its units' if has_numbers else ''}.{only}",
-        as_png_uri(figure),
+        encode_figure(figure),
         "Weights of the components, and their means by feature.",
     )
 
 
-def _numbers(axes: Axes, values: Array, standardised: Array) -> None:
+def _write_numbers(axes: Axes, values: Array, standardised: Array) -> None:
     for (i, j), value in np.ndenumerate(values):
         is_dark = abs(standardised[i, j]) > 0.65 * _LARGEST_MEAN
         style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5}
         axes.text(j, i, f"{value:.4g}", color="white" if is_dark else INK, **style)
 
 
-def traces(sweep: Sweep, tol: float | None) -> Picture | None:
+def draw_traces(sweep: Sweep, tol: float | None) -> Picture | None:
     """What was still to gain at each pass over all rows; None if there was one pass only."""
     ranked = [r for r in sweep.rank()[:_MOST_TRACES] if len(r.trace) > 1]
     if not ranked:
         return None
-    figure, axes = panel(3.0)
+    figure, axes = create_panel(3.0)
     for result in reversed(ranked):
         gains = result.trace[-1] - np.asarray(result.trace[:-1])
         gains = np.where(gains > 0, gains, np.nan)
@@ -207,14 +209,14 @@ def traces(sweep: Sweep, tol: float | None) -> Picture | None:
         "Convergence",
         "How much log-likelihood each candidate gained after each pass over all rows; the choice "
         f"is the thick line. EM on the sample went before.{rest}",
-        as_png_uri(figure),
+        encode_figure(figure),
         "Log-likelihood still to gain by pass, for each candidate.",
     )
 
 
-def certainty(sample: Sample, labels: tuple[int, ...]) -> Picture:
+def draw_certainty(sample: Sample, labels: tuple[int, ...]) -> Picture:
     """How probable the most probable component of each sampled row is; labels of components."""
-    figure, axes = panel(3.0)
+    figure, axes = create_panel(3.0)
     k = sample.responsibilities.shape[1]
     first = int(40 * sample.certainty.min())
     bins = [i / 40 for i in range(min(first, 32), 41)]
@@ -236,14 +238,14 @@ def certainty(sample: Sample, labels: tuple[int, ...]) -> Picture:
         "Certainty of the assignments",
         f"On {len(sample.rows):,} sampled rows: {mean:.1%} on average; {sure:.0%} of the rows are "
         "assigned with at least 95 %. Colours are those of the components.",
-        as_png_uri(figure),
+        encode_figure(figure),
         "Histogram of the probability of the most probable component.",
     )
 
 
-def densities(sample: Sample) -> Picture:
+def draw_densities(sample: Sample) -> Picture:
     """Log densities of the sampled rows, outliers apart."""
-    figure, axes = panel(3.0)
+    figure, axes = create_panel(3.0)
     low, inner, high = (float(q) for q in np.quantile(sample.log_density, (0.0, 0.01, 1.0)))
     low = max(low, inner - 2 * (high - inner))
     width = (high - low) or max(1.0, abs(high)) * 1e-6
@@ -269,17 +271,17 @@ def densities(sample: Sample) -> Picture:
         "Outliers" if n else "Log density",
         f"How much the mixture expects the sampled rows. {found} {rule}. "
         "What is off the scale is counted at its left end.",
-        as_png_uri(figure),
+        encode_figure(figure),
         "Histogram of log densities, with outliers marked.",
     )
 
 
-def _briefly(value: float) -> str:
+def _abbreviate(value: float) -> str:
     """A large number with a letter for its thousands.
 
     Examples
     --------
-    >>> _briefly(2.5e6), _briefly(-1500.0), _briefly(20.0)
+    >>> _abbreviate(2.5e6), _abbreviate(-1500.0), _abbreviate(20.0)
     ('2.5M', '-1.5k', '20')
     """
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -288,5 +290,5 @@ def _briefly(value: float) -> str:
     return f"{value:g}"
 
 
-def _short(name: str, most: int = 14) -> str:
+def _truncate(name: str, most: int = 14) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"

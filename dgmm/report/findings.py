@@ -36,7 +36,7 @@ class Finding:
     text: str
 
 
-def findings_of(
+def collect_findings(
     result: Result, record: Record | None, sample: Sample | None
 ) -> tuple[Finding, ...]:
     """Everything found, grave things first."""
@@ -53,7 +53,7 @@ def findings_of(
     return tuple(sorted(found, key=lambda finding: not finding.is_grave))
 
 
-def logged_warnings(record: Record | None) -> tuple[str, ...]:
+def select_warnings(record: Record | None) -> tuple[str, ...]:
     """What was warned of while the run went, but for what the findings say anyway."""
     if record is None:
         return ()
@@ -81,7 +81,7 @@ def _of_statuses(result: Result) -> Iterator[Finding]:
         names = [r.candidate.name for r in result.sweep.results if r.status is status]
         if names and names != [best.candidate.name]:
             n_all = len(result.sweep.results)
-            yield Finding(False, f"{len(names)} of {n_all} candidates {what}: {_listed(names)}.")
+            yield Finding(False, f"{len(names)} of {n_all} candidates {what}: {_join(names)}.")
 
 
 def _of_the_choice(result: Result) -> Iterator[Finding]:
@@ -113,7 +113,7 @@ def _of_the_choice(result: Result) -> Iterator[Finding]:
 
 
 def _of_components(result: Result) -> Iterator[Finding]:
-    best, n_rows = result.sweep.selected, rows_fitted(result)
+    best, n_rows = result.sweep.selected, count_fitted_rows(result)
     mixture, labels = best.parameters, result.labelling.labels
     if n_rows and mixture.n_components > 1:
         least = _ROWS_PER_PARAMETER * _parameters_of_a_component(best)
@@ -123,7 +123,7 @@ def _of_components(result: Result) -> Iterator[Finding]:
             yield Finding(
                 False,
                 f"{_components(len(few))} on fewer than {least} rows, "
-                f"{_ROWS_PER_PARAMETER} for each of its parameters: {_listed(sizes)}. "
+                f"{_ROWS_PER_PARAMETER} for each of its parameters: {_join(sizes)}. "
                 "Their means and covariances are uncertain.",
             )
     widths = relative_widths(mixture) if mixture.n_components > 1 else None
@@ -132,7 +132,7 @@ def _of_components(result: Result) -> Iterator[Finding]:
         yield Finding(
             True,
             f"{len(narrow)} of {len(widths)} components are nearly flat: in some direction they "
-            f"are less than a thousandth as wide as the data: {_listed(sizes)}. Repeated or "
+            f"are less than a thousandth as wide as the data: {_join(sizes)}. Repeated or "
             "rounded values do that; such densities say little about where rows may lie.",
         )
 
@@ -146,7 +146,7 @@ def _of_rows(result: Result) -> Iterator[Finding]:
         )
 
 
-def rows_fitted(result: Result) -> int | None:
+def count_fitted_rows(result: Result) -> int | None:
     """How many rows entered the fit; None where it was not kept, as in a score of other rows."""
     if result.attributes.get("kind") == "score":
         return None
@@ -161,9 +161,7 @@ def _of_features(result: Result, record: Record | None) -> Iterator[Finding]:
     constant = np.flatnonzero(record.standard_deviation <= rounding)
     if constant.size:
         names = [result.feature_names[j] for j in constant]
-        yield Finding(
-            False, f"Constant features add nothing and can be left out: {_listed(names)}."
-        )
+        yield Finding(False, f"Constant features add nothing and can be left out: {_join(names)}.")
 
 
 def _of_outliers(sample: Sample | None) -> Iterator[Finding]:
@@ -202,7 +200,7 @@ def _components(n: int) -> str:
     return "1 component rests" if n == 1 else f"{n} components rest"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join(names: Sequence[str]) -> str:
     """The first few names, and how many there are more."""
     if len(names) <= _MOST_NAMED:
         return ", ".join(names)

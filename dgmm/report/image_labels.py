@@ -11,8 +11,8 @@ from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
 from dgmm.io.sources.image import pixel_stride
 from dgmm.report.colours import component_colours
-from dgmm.report.figure_style import Picture, as_jpeg, as_png
-from dgmm.report.maps import places_of
+from dgmm.report.figure_style import Picture, encode_jpeg, encode_png
+from dgmm.report.maps import component_indices
 
 Pixels = NDArray[np.uint8]
 
@@ -24,20 +24,23 @@ def draw_image_labels(result: Result, record: Record) -> tuple[Picture, ...]:
     if record.picture is None or record.picture_shape is None:
         return ()
     picture = Picture(
-        "The picture", "What was clustered.", as_jpeg(_rgb(record.picture)), "The input, an image."
+        "The picture",
+        "What was clustered.",
+        encode_jpeg(_rgb(record.picture)),
+        "The input, an image.",
     )
     labels = result.assignments.get("labels")
     if labels is None:
         return (picture,)
     components = result.labelling
-    seen = places_of(_labels(labels, record.picture_shape), components)
+    seen = component_indices(_labels(labels, record.picture_shape), components)
     k = len(components.labels)
     colours = (*component_colours(components.labels), "#ffffff")
-    palette = np.array([_parsed(colour) for colour in colours], np.uint8)
+    palette = np.array([_parse_colour(colour) for colour in colours], np.uint8)
     segmentation = Picture(
         "Its segments",
         "Each pixel in the colour of its most probable component, as in the other figures.",
-        as_png(palette[np.where(seen == MISSING, k, seen)], min(256, k + 1)),
+        encode_png(palette[np.where(seen == MISSING, k, seen)], min(256, k + 1)),
         "The pixels in the colours of their components.",
     )
     return picture, segmentation
@@ -63,6 +66,6 @@ def _rgb(pixels: Pixels) -> Pixels:
     return pixels[..., :3] if n_bands >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
 
 
-def _parsed(colour: str) -> tuple[int, ...]:
+def _parse_colour(colour: str) -> tuple[int, ...]:
     """``#332288`` as three numbers."""
     return tuple(bytes.fromhex(colour[1:]))

@@ -12,13 +12,13 @@ from dgmm.io.results.result import Result
 from dgmm.io.sources.image import pixel_stride
 from dgmm.mixture.drift.alignment import ComponentLabels
 from dgmm.report.colours import PALE, component_colours
-from dgmm.report.figure_style import WIDTH, Picture, as_png_uri, panel
+from dgmm.report.figure_style import WIDTH, Picture, create_panel, encode_figure
 
 _LABELS_AT_A_TIME = 1 << 22
 _TALLEST = 1.4  # times the width
 
 
-def label_map(result: Result) -> Picture | None:
+def draw_label_map(result: Result) -> Picture | None:
     """The labels over the last two dimensions, at the first place of all others; None if no grid.
 
     A map of many cells is thinned out.
@@ -28,12 +28,12 @@ def label_map(result: Result) -> Picture | None:
         return None
     *others, down, across = _dims(labels)
     components = result.labelling
-    seen = places_of(_thinned(labels), components)
+    seen = component_indices(_subsample(labels), components)
     coordinates = (result.coordinates.get(name) for name in (down, across))
     pairs = zip(coordinates, labels.shape[-2:], strict=True)
-    y, x = (_ends(coordinate, extent) for coordinate, extent in pairs)
+    y, x = (_extent(coordinate, extent) for coordinate, extent in pairs)
     k = len(components.labels)
-    figure, axes = panel(min(_TALLEST, 0.25 + seen.shape[0] / seen.shape[1]) * WIDTH)
+    figure, axes = create_panel(min(_TALLEST, 0.25 + seen.shape[0] / seen.shape[1]) * WIDTH)
     axes.imshow(
         seen,
         cmap=ListedColormap([PALE, *component_colours(components.labels)]),
@@ -52,19 +52,21 @@ def label_map(result: Result) -> Picture | None:
         f"Labels over {down} and {across}",
         f"Each cell in the colour of its most probable component{where}; grey where a value is "
         "missing.",
-        as_png_uri(figure),
+        encode_figure(figure),
         f"The labels over {down} and {across}.",
     )
 
 
-def places_of(labels: NDArray[np.integer], components: ComponentLabels) -> NDArray[np.integer]:
+def component_indices(
+    labels: NDArray[np.integer], components: ComponentLabels
+) -> NDArray[np.integer]:
     """Labels as the places of their components; -1 stays."""
     places = np.full(components.next_label + 1, MISSING)
     places[list(components.labels)] = np.arange(len(components.labels))
     return places[labels]
 
 
-def _thinned(labels: zarr.Array[Any]) -> NDArray[np.integer]:
+def _subsample(labels: zarr.Array[Any]) -> NDArray[np.integer]:
     """Labels of the first slice, every so many of them, read some lines at a time."""
     height, width = labels.shape[-2:]
     step = pixel_stride((height, width))
@@ -81,7 +83,7 @@ def _dims(labels: zarr.Array[Any]) -> list[str]:
     return [str(name or f"dimension {i}") for i, name in enumerate(names)]
 
 
-def _ends(coordinate: zarr.Array[Any] | None, extent: int) -> tuple[float, float]:
+def _extent(coordinate: zarr.Array[Any] | None, extent: int) -> tuple[float, float]:
     """Where the cells of a dimension begin and end: by its coordinate if that is a number."""
     if coordinate is None or coordinate.ndim != 1 or coordinate.dtype.kind not in "iuf":
         return -0.5, extent - 0.5

@@ -8,12 +8,12 @@ from dgmm.io.results.result import Result
 from dgmm.report import figures, summary
 from dgmm.report.drift_summary import summarize_drift
 from dgmm.report.figure_style import Picture, figure_defaults
-from dgmm.report.findings import findings_of, logged_warnings
+from dgmm.report.findings import collect_findings, select_warnings
 from dgmm.report.image_labels import draw_image_labels
-from dgmm.report.maps import label_map
-from dgmm.report.pair_plot import pair_plot
+from dgmm.report.maps import draw_label_map
+from dgmm.report.pair_plot import draw_pair_plot
 from dgmm.report.projection import project
-from dgmm.report.sample import sample_of
+from dgmm.report.sample import evaluate_sample
 from dgmm.report.widths import data_moments
 
 
@@ -40,26 +40,31 @@ def render(result: Result) -> str:
     labels = result.labelling.labels
     mean, deviations = data_moments(record, mixture, transform)
     means = mixture.means if transform is None else transform.means_undone(mixture)
-    sample = sample_of(record, mixture, transform)
+    sample = evaluate_sample(record, mixture, transform)
     tol = result.attributes.get("configuration", {}).get("model", {}).get("tol")
     with figure_defaults():
         pictures: dict[str, list[Picture | None]] = {
             "image": [] if record is None else [*draw_image_labels(result, record)],
             "map": [],
             "components": [
-                figures.components(labels, mixture.weights, means, names, mean, deviations)
+                figures.draw_components(labels, mixture.weights, means, names, mean, deviations)
             ],
-            "planes": [pair_plot(project(mixture, names, deviations, sample, transform, labels))],
-            "candidates": [*figures.criteria(result.sweep), figures.traces(result.sweep, tol)],
+            "planes": [
+                draw_pair_plot(project(mixture, names, deviations, sample, transform, labels))
+            ],
+            "candidates": [
+                *figures.draw_criteria(result.sweep),
+                figures.draw_traces(result.sweep, tol),
+            ],
             "rows": [],
         }
         if not pictures["image"]:
-            pictures["map"] = [label_map(result)]
+            pictures["map"] = [draw_label_map(result)]
         if sample is not None:
             is_mixed = mixture.n_components > 1
             pictures["rows"] = [
-                figures.certainty(sample, labels) if is_mixed else None,
-                figures.densities(sample),
+                figures.draw_certainty(sample, labels) if is_mixed else None,
+                figures.draw_densities(sample),
             ]
     return (
         Environment(
@@ -72,17 +77,17 @@ def render(result: Result) -> str:
         .get_template("page.html")
         .render(
             title=f"{result.sweep.selected.candidate.name} of {run_name(result.path)}",
-            sentence=summary.sentence(result),
-            numbers=summary.figures_of(result, record),
-            findings=findings_of(result, record, sample),
-            logged=logged_warnings(record),
+            sentence=summary.describe_run(result),
+            numbers=summary.key_numbers(result, record),
+            findings=collect_findings(result, record, sample),
+            logged=select_warnings(record),
             changes=summarize_drift(result),
-            candidates=summary.candidates_of(result),
-            components=summary.components_of(result, sample),
-            stages=None if record is None else summary.stages_of(record),
-            outlying=None if sample is None else summary.outliers_of(result, sample),
-            facts=summary.facts_of(result),
-            configuration=summary.configuration_of(result),
+            candidates=summary.tabulate_candidates(result),
+            components=summary.tabulate_components(result, sample),
+            stages=None if record is None else summary.tabulate_stages(record),
+            outlying=None if sample is None else summary.tabulate_outliers(result, sample),
+            facts=summary.list_origins(result),
+            configuration=summary.format_configuration(result),
             pictures={
                 name: [picture for picture in some if picture is not None]
                 for name, some in pictures.items()

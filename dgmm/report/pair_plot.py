@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from dgmm.mixture.types import Array
 from dgmm.report.colours import INK, component_colours, text_colour
-from dgmm.report.figure_style import WIDTH, Picture, as_png_uri
+from dgmm.report.figure_style import WIDTH, Picture, encode_figure
 from dgmm.report.projection import Projection2D
 
 _MOST_ELLIPSES = 60
@@ -20,7 +20,7 @@ _N_DEVIATIONS = 2.0
 _TAIL = 0.002  # of the rows on each side that may lie outside a panel
 
 
-def pair_plot(view: Projection2D) -> Picture:
+def draw_pair_plot(view: Projection2D) -> Picture:
     """Every pair of coordinates as a panel, and the density along each."""
     p = len(view.names)
     figure, panels = _panels(p)
@@ -51,7 +51,7 @@ def pair_plot(view: Projection2D) -> Picture:
             "panels count rows along each, under the density of each component and of the mixture."
         )
     alternative = f"Ellipses of the components over sampled rows, for pairs of {what}."
-    return Picture(title, caption, as_png_uri(figure), alternative, is_wide=p > 1)
+    return Picture(title, caption, encode_figure(figure), alternative, is_wide=p > 1)
 
 
 def _panels(p: int) -> tuple[Figure, dict[tuple[int, int], Axes]]:

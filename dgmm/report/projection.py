@@ -77,7 +77,7 @@ def project(
         p = len(names)
         rows, is_projected = np.empty((0, p)) if sample is None else sample.rows, False
         if transform is None:
-            means, covariances = mixture.means, _projected(mixture, np.eye(p))
+            means, covariances = mixture.means, _project_mixture(mixture, np.eye(p))
         else:
             means = transform.means_undone(mixture)
             covariances = transform.covariances_undone(mixture)
@@ -91,7 +91,10 @@ def project(
         directions, shares = _principal((guides - origin) / scale, weights)
         directions = directions / scale[:, None]
         names = tuple(f"PC {i + 1} ({share:.0%})" for i, share in enumerate(shares))
-        means, covariances = (mixture.means - origin) @ directions, _projected(mixture, directions)
+        means, covariances = (
+            (mixture.means - origin) @ directions,
+            _project_mixture(mixture, directions),
+        )
         rows = (rows - origin) @ directions
     return Projection2D(
         names=names,
@@ -113,7 +116,7 @@ def _principal(deviations: Array, weights: Array) -> tuple[Array, Array]:
     return vectors[:p].T, values[:p] ** 2 / max((values**2).sum(), np.finfo(np.float64).tiny)
 
 
-def _projected(mixture: Parameters, directions: Array) -> Array:
+def _project_mixture(mixture: Parameters, directions: Array) -> Array:
     """D' Sigma_k D for each component, shape (n_components, p, p)."""
     if mixture.structure.is_diagonal:  # no large matrices that are zero but for a line
         return np.einsum("ip,ki,iq->kpq", directions, mixture.variances, directions)

@@ -53,7 +53,7 @@ class Sample:
         return self.responsibilities.max(axis=1)
 
 
-def sample_of(
+def evaluate_sample(
     record: Record | None, mixture: Parameters, transform: FeatureTransform | None = None
 ) -> Sample | None:
     """The rows that a run kept under its mixture; None if it kept none."""

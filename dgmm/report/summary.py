@@ -12,7 +12,7 @@ from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
 from dgmm.mixture.fit_result import FitResult
 from dgmm.report.colours import component_colours
-from dgmm.report.findings import rows_fitted
+from dgmm.report.findings import count_fitted_rows
 from dgmm.report.sample import Sample
 
 MOST_CANDIDATES = 12
@@ -45,21 +45,21 @@ class Table:
     remark: str = ""
 
 
-def sentence(result: Result) -> str:
+def describe_run(result: Result) -> str:
     """What was done, and what was found."""
     sweep, attributes = result.sweep, result.attributes
     chosen = sweep.selected
     counts = sorted({r.candidate.n_components for r in sweep.results})
     kinds = list(dict.fromkeys(r.candidate.covariance_type for r in sweep.results))
     span = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
-    n_rows = rows_fitted(result)
+    n_rows = count_fitted_rows(result)
     rows = f"{n_rows:,} rows of " if n_rows else ""
-    what = _plural(len(result.feature_names), "feature")
+    what = _pluralize(len(result.feature_names), "feature")
     source = attributes.get("configuration", {}).get("input", {}).get("path", "")
     where = f" in {source}" if source else ""
-    where += _prepared(result)
+    where += _describe_transform(result)
     mixture = (
-        f"{_plural(chosen.n_components, 'component')} with {chosen.parameters.structure.label}"
+        f"{_pluralize(chosen.n_components, 'component')} with {chosen.parameters.structure.label}"
     )
     if attributes.get("kind") == "score":
         n_scored = attributes["n_samples"] - attributes["n_missing"]
@@ -75,7 +75,7 @@ def sentence(result: Result) -> str:
     )
 
 
-def _prepared(result: Result) -> str:
+def _describe_transform(result: Result) -> str:
     """What was done to rows before the fit."""
     transform = result.transform
     if transform is None:
@@ -84,11 +84,11 @@ def _prepared(result: Result) -> str:
     if (transform.scale != 1).any():
         steps.append("standardised")
     if transform.axes is not None:
-        steps.append(f"as {_plural(transform.n_axes, 'principal component')}")
+        steps.append(f"as {_pluralize(transform.n_axes, 'principal component')}")
     return f", {' and '.join(steps)}" if steps else ""
 
 
-def figures_of(result: Result, record: Record | None) -> tuple[tuple[str, str], ...]:
+def key_numbers(result: Result, record: Record | None) -> tuple[tuple[str, str], ...]:
     """The few numbers that people look for first, each with its name."""
     best, criterion = result.sweep.selected, result.sweep.criterion
     found = [
@@ -103,7 +103,7 @@ def figures_of(result: Result, record: Record | None) -> tuple[tuple[str, str], 
     return tuple(found)
 
 
-def candidates_of(result: Result) -> Table:
+def tabulate_candidates(result: Result) -> Table:
     """The best candidates, best first."""
     sweep = result.sweep
     name, ranked = sweep.criterion, sweep.rank()
@@ -140,9 +140,9 @@ def candidates_of(result: Result) -> Table:
     )
 
 
-def components_of(result: Result, sample: Sample | None) -> Table:
+def tabulate_components(result: Result, sample: Sample | None) -> Table:
     """The components: how large, and how sure of their rows."""
-    mixture, n_rows = result.sweep.selected.parameters, rows_fitted(result)
+    mixture, n_rows = result.sweep.selected.parameters, count_fitted_rows(result)
     k = mixture.n_components
     shown = range(min(k, MOST_COMPONENTS))
     header = ["component", "weight"]
@@ -175,7 +175,7 @@ def _certainty(sample: Sample, k: int, labels: tuple[int, ...]) -> tuple[str, st
     return f"{mean[k]:.1%}", f"{labels[other]} ({others.max():.1%})" if others.max() >= 5e-4 else ""
 
 
-def stages_of(record: Record) -> Table:
+def tabulate_stages(record: Record) -> Table:
     """What each stage took."""
     rows = [
         (
@@ -183,7 +183,7 @@ def stages_of(record: Record) -> Table:
             f"{stage.seconds:,.1f}",
             str(stage.n_passes),
             f"{stage.n_rows:,}",
-            in_bytes(stage.n_bytes) if stage.n_bytes else "",
+            format_bytes(stage.n_bytes) if stage.n_bytes else "",
         )
         for stage in record.stages
     ]
@@ -192,7 +192,7 @@ def stages_of(record: Record) -> Table:
     return Table(("stage", "seconds", "passes", "rows a pass", "bytes in all"), tuple(rows))
 
 
-def outliers_of(result: Result, sample: Sample, most: int = 5) -> Table:
+def tabulate_outliers(result: Result, sample: Sample, most: int = 5) -> Table:
     """The sampled rows that are least to be expected."""
     order = np.argsort(sample.log_density)
     places = [i for i in order if sample.is_outlier[i]][:most]
@@ -210,7 +210,7 @@ def outliers_of(result: Result, sample: Sample, most: int = 5) -> Table:
     )
 
 
-def facts_of(result: Result) -> tuple[tuple[str, str], ...]:
+def list_origins(result: Result) -> tuple[tuple[str, str], ...]:
     """Where the result comes from."""
     attributes = result.attributes
     versions = attributes.get("versions", {})
@@ -224,7 +224,7 @@ def facts_of(result: Result) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(value)) for name, value in found.items() if value)
 
 
-def configuration_of(result: Result) -> str:
+def format_configuration(result: Result) -> str:
     """The configuration as it was stored, as YAML."""
     lines = []
     for section, keys in result.attributes.get("configuration", {}).items():
@@ -240,26 +240,26 @@ def _scalar(value: Any) -> str:
         case bool():
             return str(value).lower()
         case list() | tuple():
-            return f"[{_run_together(value)}]"
+            return f"[{_join(value)}]"
         case dict():
             return "{" + ", ".join(f"{key}: {_scalar(v)}" for key, v in value.items()) + "}"
     return str(value)
 
 
-def _run_together(values: Sequence[Any]) -> str:
+def _join(values: Sequence[Any]) -> str:
     return ", ".join(_scalar(value) for value in values)
 
 
-def _plural(n: int, name: str) -> str:
+def _pluralize(n: int, name: str) -> str:
     return f"{n:,} {name}" if n == 1 else f"{n:,} {name}s"
 
 
-def in_bytes(n: float) -> str:
+def format_bytes(n: float) -> str:
     """A number of bytes for people.
 
     Examples
     --------
-    >>> in_bytes(819_840), in_bytes(5 * 2**40)
+    >>> format_bytes(819_840), format_bytes(5 * 2**40)
     ('801 KiB', '5.0 TiB')
     """
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -91,7 +91,7 @@ class Row:
     ratios: list[float] = field(default_factory=list)
 
 
-def problem(case: str, n_rows: int, d: int, k: int) -> dict[str, Any]:
+def make_problem(case: str, n_rows: int, d: int, k: int) -> dict[str, Any]:
     """Rows from overlapping components, and parameters near theirs to begin with."""
     rng = np.random.default_rng(0)
     centres = 2.0 * rng.normal(size=(k, d))
@@ -105,7 +105,7 @@ def problem(case: str, n_rows: int, d: int, k: int) -> dict[str, Any]:
     }
 
 
-def store(arrays: dict[str, Any], folder: Path, share: float) -> Path:
+def write_problem(arrays: dict[str, Any], folder: Path, share: float) -> Path:
     """The problem as every peer reads it."""
     n_rows = max(1, int(len(arrays["rows"]) * share))
     arrays = {**arrays, "rows": arrays["rows"][:n_rows]}
@@ -118,7 +118,7 @@ def store(arrays: dict[str, Any], folder: Path, share: float) -> Path:
     return folder
 
 
-def command(peer: Peer, environments: Path | None) -> list[str] | None:
+def find_command(peer: Peer, environments: Path | None) -> list[str] | None:
     """What runs a peer; None if it is not installed."""
     if peer is DGMM:
         return [sys.executable, str(PROGRAMS / peer.program)]
@@ -128,7 +128,7 @@ def command(peer: Peer, environments: Path | None) -> list[str] | None:
     return [str(python), str(PROGRAMS / peer.program)] if python and python.exists() else None
 
 
-def timed(run: list[str], data: Path, n_iterations: int) -> dict[str, Any]:
+def run_peer(run: list[str], data: Path, n_iterations: int) -> dict[str, Any]:
     """What a peer answers; the end of what it complains of if it does not."""
     where = data if run[0] == "Rscript" else data / "problem.npz"
     found = subprocess.run(
@@ -148,14 +148,14 @@ def timed(run: list[str], data: Path, n_iterations: int) -> dict[str, Any]:
 def compare(peer: Peer, run: list[str], folders: tuple[Path, Path], options: Any) -> Row:
     """One peer and dgmm in turn."""
     seconds, ratios, version, note = [], [], "", ""
-    ours = command(DGMM, None)
+    ours = find_command(DGMM, None)
     assert ours is not None
     for _ in range(options.repeats):
-        beside = [timed(ours, folders[0], options.iterations)["seconds"]]
-        found = timed(run, folders[1], options.iterations)
+        beside = [run_peer(ours, folders[0], options.iterations)["seconds"]]
+        found = run_peer(run, folders[1], options.iterations)
         if "failed" in found:
             return Row(peer.name, note=f"failed: {found['failed']}")
-        beside.append(timed(ours, folders[0], options.iterations)["seconds"])
+        beside.append(run_peer(ours, folders[0], options.iterations)["seconds"])
         seconds.append(found["seconds"] / peer.share)
         ratios.append(seconds[-1] / statistics.mean(beside))
         version, note = found["version"], found["note"]
@@ -164,51 +164,51 @@ def compare(peer: Peer, run: list[str], folders: tuple[Path, Path], options: Any
     return Row(peer.name, version, note, seconds, ratios)
 
 
-def measured(options: Any, folder: Path) -> Iterator[Row]:
+def measure(options: Any, folder: Path) -> Iterator[Row]:
     """A row for dgmm, then one for every other."""
     n_rows, d, k = CASES[options.case]
-    arrays = problem(options.case, options.rows or n_rows, d, k)
-    whole = store(arrays, folder / "whole", 1.0)
-    run = command(DGMM, None) or []
-    ours = [timed(run, whole, options.iterations) for _ in range(options.repeats)]
+    arrays = make_problem(options.case, options.rows or n_rows, d, k)
+    whole = write_problem(arrays, folder / "whole", 1.0)
+    run = find_command(DGMM, None) or []
+    ours = [run_peer(run, whole, options.iterations) for _ in range(options.repeats)]
     if "failed" in ours[0]:
         raise SystemExit(f"dgmm itself failed: {ours[0]['failed']}")
     yield Row("dgmm", ours[0]["version"], "", [found["seconds"] for found in ours], [1.0])
     for peer in PEERS:
         if options.only and peer.name not in options.only:
             continue
-        run = command(peer, options.peers)
+        run = find_command(peer, options.peers)
         if options.case not in peer.types:
             yield Row(peer.name, note=f"has no {options.case} covariances")
         elif run is None:
             yield Row(peer.name, note="not installed")
         else:
-            part = store(arrays, folder / peer.name, peer.share)
+            part = write_problem(arrays, folder / peer.name, peer.share)
             yield compare(peer, run, (whole, part), options)
 
 
-def table(rows: Sequence[Row], case: str, shape: tuple[int, ...]) -> str:
+def format_table(rows: Sequence[Row], case: str, shape: tuple[int, ...]) -> str:
     """The rows as Markdown."""
     n_rows, d, k = shape
     lines = [
-        f"One EM iteration, n = {n_rows:,}, d = {d}, K = {k}, {case}; {machine()}:",
+        f"One EM iteration, n = {n_rows:,}, d = {d}, K = {k}, {case}; {describe_machine()}:",
         "",
         "| | version | seconds | times dgmm | |",
         "|---|---|---|---|---|",
     ]
     for row in rows:
-        numbers = [spread(values) if values else "" for values in (row.seconds, row.ratios)]
+        numbers = [format_spread(values) if values else "" for values in (row.seconds, row.ratios)]
         lines.append(f"| {row.name} | {row.version} | {numbers[0]} | {numbers[1]} | {row.note} |")
     return "\n".join(lines) + "\n"
 
 
-def spread(values: Sequence[float]) -> str:
+def format_spread(values: Sequence[float]) -> str:
     """The median, and between what the values lie."""
     middle = f"{statistics.median(values):.3g}"
     return middle if len(values) == 1 else f"{middle} ({min(values):.3g} to {max(values):.3g})"
 
 
-def machine() -> str:
+def describe_machine() -> str:
     """What computes."""
     return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
 
@@ -244,14 +244,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         install(options.install)
         return
     with tempfile.TemporaryDirectory() as folder:
-        rows = list(measured(options, Path(folder)))
+        rows = list(measure(options, Path(folder)))
     n_rows, d, k = CASES[options.case]
     shape = options.rows or n_rows, d, k
-    text = table(rows, options.case, shape)
+    text = format_table(rows, options.case, shape)
     print(text)
     if options.output:
         options.output.with_suffix(".md").write_text(text)
-        facts = {"case": options.case, "shape": shape, "machine": machine()}
+        facts = {"case": options.case, "shape": shape, "machine": describe_machine()}
         document = {**facts, "rows": [asdict(row) for row in rows]}
         options.output.with_suffix(".json").write_text(json.dumps(document, indent=2))
 

@@ -37,7 +37,7 @@ N_ROWS = 20_000
 MIXTURES = ((5, 4, 8.0, 0.0), (5, 4, 3.0, 20.0), (8, 16, 8.0, 0.0))
 
 
-def a_mixture(n_components: int, n_features: int, apart: float, seed: int) -> Parameters:
+def random_mixture(n_components: int, n_features: int, apart: float, seed: int) -> Parameters:
     """Components of unequal weights and round-ish shapes, about so many deviations apart."""
     rng = np.random.default_rng(seed)
     weights = rng.dirichlet(np.full(n_components, 4.0))
@@ -47,7 +47,7 @@ def a_mixture(n_components: int, n_features: int, apart: float, seed: int) -> Pa
     return Parameters.from_covariances("full", weights, means, covariances)
 
 
-def drawn(mixture: Parameters, n_rows: int, rng: np.random.Generator) -> Array:
+def draw_rows(mixture: Parameters, n_rows: int, rng: np.random.Generator) -> Array:
     """Rows of a mixture of full covariances, in random order."""
     which = rng.choice(mixture.n_components, n_rows, p=mixture.weights)
     factors = np.linalg.cholesky(mixture.covariances)
@@ -55,21 +55,21 @@ def drawn(mixture: Parameters, n_rows: int, rng: np.random.Generator) -> Array:
     return mixture.means[which] + np.einsum("nij,nj->ni", factors[which], noise)
 
 
-def in_runs(rows: Array, length: int, rng: np.random.Generator) -> Array:
+def repeat_rows(rows: Array, length: int, rng: np.random.Generator) -> Array:
     """The rows, each so many times with a little noise, as neighbours in time are alike."""
     repeated = np.repeat(rows[: len(rows) // length], length, axis=0)
     return repeated + 0.1 * rng.normal(size=repeated.shape)
 
 
-def rules_for(rows: Array) -> EMOptions:
+def em_options(rows: Array) -> EMOptions:
     """Those of a fit to these rows with the default options."""
     covariance, mean = np.cov(rows.T, bias=True), rows.mean(axis=0)
     return EMOptions(1e-5, 1000, Regularization.for_data(covariance, mean), covariance)
 
 
-def one_night(older: Parameters, n_before: int, rows: Array) -> Drift:
+def compare_night(older: Parameters, n_before: int, rows: Array) -> Drift:
     """A comparison with the optimum near the older mixture, as a warm fit finds it."""
-    rules, origin = rules_for(rows), rows.mean(axis=0)
+    rules, origin = em_options(rows), rows.mean(axis=0)
     older = older.translate(-origin)
     newer = refit(older, rows - origin, None, rules)
     labels = tuple(range(older.n_components))
@@ -104,21 +104,21 @@ CASES = (
 
 def p_value(case: Case, night: int) -> float:
     """Of one night's test; the older mixture is an optimum for rows of the same truth."""
-    truth, rng = a_mixture(4, 4, 6.0, seed=0), np.random.default_rng([1, night])
-    before, now = (drawn(truth, n, rng) for n in (case.n_before, case.n_rows))
+    truth, rng = random_mixture(4, 4, 6.0, seed=0), np.random.default_rng([1, night])
+    before, now = (draw_rows(truth, n, rng) for n in (case.n_before, case.n_rows))
     if case.run_length > 1:
-        before, now = (in_runs(rows, case.run_length, rng) for rows in (before, now))
+        before, now = (repeat_rows(rows, case.run_length, rng) for rows in (before, now))
     origin = before.mean(axis=0)
     start = truth.translate(-origin)
-    older = refit(start, before - origin, None, rules_for(before)).translate(origin)
+    older = refit(start, before - origin, None, em_options(before)).translate(origin)
     now[:, 0] += case.shift
-    found = one_night(older, case.n_before // case.run_length, now).test
+    found = compare_night(older, case.n_before // case.run_length, now).test
     return 1.0 if found is None else found.p_value
 
 
-def accidents(truth: Parameters, rng: np.random.Generator) -> Iterator[tuple[str, Array]]:
+def simulate_changes(truth: Parameters, rng: np.random.Generator) -> Iterator[tuple[str, Array]]:
     """What may befall a night's rows, and what they then are."""
-    rows, d = drawn(truth, N_ROWS, rng), truth.n_features
+    rows, d = draw_rows(truth, N_ROWS, rng), truth.n_features
     sd = rows.std(axis=0)
     first, few = np.eye(d)[0], rng.random(N_ROWS) < 0.05
     yield "nothing", rows
@@ -134,7 +134,7 @@ def accidents(truth: Parameters, rng: np.random.Generator) -> Iterator[tuple[str
         truth.means[without],
         truth.covariances[without],
     )
-    yield f"the heaviest ({truth.weights.max():.2f}) dies", drawn(left, N_ROWS, rng)
+    yield f"the heaviest ({truth.weights.max():.2f}) dies", draw_rows(left, N_ROWS, rng)
     yield "a feature 10 times as large", rows * (1 + 9 * first)
     yield "a feature a tenth as large", rows * (1 - 0.9 * first)
     yield "a feature shifted by 1 sd", rows + sd * first
@@ -145,7 +145,9 @@ def accidents(truth: Parameters, rng: np.random.Generator) -> Iterator[tuple[str
     yield "two features exchanged", rows[:, [1, 0, *range(2, d)]]
 
 
-def swept(rows: Array, n_components: tuple[int, ...], seed: int = 0) -> tuple[Parameters, Status]:
+def fit_sweep(
+    rows: Array, n_components: tuple[int, ...], seed: int = 0
+) -> tuple[Parameters, Status]:
     """What a cold sweep of full covariances chooses."""
     models = tuple(("full", k) for k in n_components)
     found = fit(
@@ -154,22 +156,22 @@ def swept(rows: Array, n_components: tuple[int, ...], seed: int = 0) -> tuple[Pa
     return found.parameters, found.status
 
 
-def measured(n_components: int, n_features: int, apart: float, offset: float) -> Iterator[str]:
+def measure(n_components: int, n_features: int, apart: float, offset: float) -> Iterator[str]:
     """Lines of the second table; each night is fitted with up to two components more and fewer."""
-    truth = a_mixture(n_components, n_features, apart, seed=n_features).translate(offset)
+    truth = random_mixture(n_components, n_features, apart, seed=n_features).translate(offset)
     rng = np.random.default_rng(5)
     counts = tuple(range(max(1, n_components - 2), n_components + 3))
-    older, _ = swept(drawn(truth, N_ROWS, rng), counts)
+    older, _ = fit_sweep(draw_rows(truth, N_ROWS, rng), counts)
     labels = tuple(range(older.n_components))
-    for name, rows in accidents(truth, rng):
-        newer, status = swept(rows, counts, seed=1)
+    for name, rows in simulate_changes(truth, rng):
+        newer, status = fit_sweep(rows, counts, seed=1)
         found = ComponentLabels.first(older.n_components).follow(align(older, newer)).labels
         origin = rows.mean(axis=0)
         sides = (
             ComparedMixture(older.translate(-origin), labels, N_ROWS),
             ComparedMixture(newer.translate(-origin), found, N_ROWS, status),
         )
-        drift = compare(*sides, rows - origin, None, rules_for(rows), LIMITS)
+        drift = compare(*sides, rows - origin, None, em_options(rows), LIMITS)
         of = drift.components
         shift, change = (np.nan_to_num(x).max() for x in (of.mean_shifts, abs(of.weight_changes)))
         gone, come = (
@@ -205,7 +207,7 @@ def main() -> None:
     ):
         print(f"\nK = {n_components}, d = {n_features}, {apart:g} apart, at {offset:g}")
         print(f"{'':32}  K     shift  weight    gone    come   loss  unbounded        p verdict")
-        for line in measured(n_components, n_features, apart, offset):
+        for line in measure(n_components, n_features, apart, offset):
             print(line, flush=True)
 
 

@@ -30,7 +30,7 @@ BLOCK_ROWS = 250_000
 BESIDES = 64 << 20  # bytes: the graph, slices of a block in work, what allocators keep
 
 
-def mixture() -> GaussianMixture:
+def fit_mixture() -> GaussianMixture:
     """A mixture of eight clumps in eight dimensions, fitted to a few of its rows."""
     rng = np.random.default_rng(0)
     centres = 4 * rng.normal(size=(N_COMPONENTS, N_FEATURES))
@@ -38,27 +38,27 @@ def mixture() -> GaussianMixture:
     return GaussianMixture(N_COMPONENTS, n_init=1, random_state=0).fit(rows)
 
 
-def resident() -> int:
+def resident_bytes() -> int:
     """Resident bytes of this process."""
     return int(psutil.Process().memory_info().rss)
 
 
-def most_resident() -> int:
+def peak_bytes() -> int:
     """The most bytes that were ever resident."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def written(result: da.Array, path: Path) -> bool:
+def write_within_projection(result: da.Array, path: Path) -> bool:
     """Write a lazy result and remove it; whether the process held what it should."""
     if len(set(result.chunks[0][:-1])) > 1:
         raise SystemExit(f"blocks of {set(result.chunks[0])} rows; chunks of Zarr are of one size")
     columns = result.shape[1] if result.ndim > 1 else 1
     block = 8 * BLOCK_ROWS * (N_FEATURES + 2 * columns)
     n_threads = dask.config.get("num_workers")
-    before, began = resident(), time.monotonic()
+    before, began = resident_bytes(), time.monotonic()
     projected = before + n_threads * block + BESIDES
     da.to_zarr(result, str(path), compute=True)
-    seconds, most = time.monotonic() - began, most_resident()
+    seconds, most = time.monotonic() - began, peak_bytes()
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     shutil.rmtree(path)
     print(
@@ -76,14 +76,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rows", type=int, default=50_000_000)
     parser.add_argument("--threads", type=int, default=2)
     asked = parser.parse_args(arguments)
-    model = mixture()
+    model = fit_mixture()
     rng = da.random.default_rng(0)
     rows = rng.normal(0, 4, size=(asked.rows, N_FEATURES), chunks=(BLOCK_ROWS, N_FEATURES))
     asked.directory.mkdir(parents=True, exist_ok=True)
     with dask.config.set(scheduler="threads", num_workers=asked.threads):
         held = [  # the smaller first: a process's largest size never falls
-            written(model.score_samples(rows), asked.directory / "score_samples.zarr"),
-            written(model.predict_proba(rows), asked.directory / "predict_proba.zarr"),
+            write_within_projection(
+                model.score_samples(rows), asked.directory / "score_samples.zarr"
+            ),
+            write_within_projection(
+                model.predict_proba(rows), asked.directory / "predict_proba.zarr"
+            ),
         ]
     return 0 if all(held) else 1
 

@@ -41,11 +41,11 @@ from numpy.typing import NDArray
 from quality_references import (
     Case,
     Outcome,
+    assess,
     datasets,
-    mclust,
-    outcome,
-    references,
-    seconds_of_twenty_starts,
+    fit_mclust,
+    fit_references,
+    time_twenty_starts,
 )
 
 import dgmm
@@ -71,7 +71,7 @@ class Row:
         return found if found is not None and found.is_sound else None
 
 
-def dgmm_fits(rows: Array, cases: Sequence[Case], n_init: int, seed: int) -> dict[Case, Outcome]:
+def fit_dgmm(rows: Array, cases: Sequence[Case], n_init: int, seed: int) -> dict[Case, Outcome]:
     """One sweep over all cases."""
     counts = sorted({k for _, k in cases})
     result = dgmm.sweep(rows, counts, n_init=n_init, random_state=seed)
@@ -81,31 +81,31 @@ def dgmm_fits(rows: Array, cases: Sequence[Case], n_init: int, seed: int) -> dic
         case = (candidate.covariance_type, candidate.n_components)
         matrices = structure_of(case[0]).matrices(p.covariances, case[1], rows.shape[1])
         note = f"{found.status.value}, start {candidate.start}, {found.n_iter} steps"
-        outcomes[case] = outcome(rows, case, p.weights, matrices, found.log_likelihood, note)
+        outcomes[case] = assess(rows, case, p.weights, matrices, found.log_likelihood, note)
     return outcomes
 
 
-def referred(rows: Array, cases: Sequence[Case]) -> Table:
+def compute_references(rows: Array, cases: Sequence[Case]) -> Table:
     """The references of a data set, by method."""
     table: Table = {}
     spawned = get_context("spawn")  # this process has threads, which a fork would not survive
     with ProcessPoolExecutor(mp_context=spawned) as pool:
-        for case, found in zip(cases, pool.map(partial(references, rows), cases), strict=True):
+        for case, found in zip(cases, pool.map(partial(fit_references, rows), cases), strict=True):
             for method, reached in found.items():
                 if reached is not None:
                     table.setdefault(method, {})[case] = reached
-    from_r = mclust(rows, cases)
+    from_r = fit_mclust(rows, cases)
     return table if from_r is None else {"mclust": from_r, **table}
 
 
-def cached(path: Path | None, name: str, rows: Array, cases: Sequence[Case]) -> Table:
+def load_references(path: Path | None, name: str, rows: Array, cases: Sequence[Case]) -> Table:
     """References from the file of a former run, or new ones, which go into the file."""
     known = json.loads(path.read_text()) if path is not None and path.exists() else {}
     if name not in known:
         began = time.perf_counter()
         known[name] = {
             method: {f"{kind}-{k}": asdict(found) for (kind, k), found in outcomes.items()}
-            for method, outcomes in referred(rows, cases).items()
+            for method, outcomes in compute_references(rows, cases).items()
         }
         print(f"{name}: references in {time.perf_counter() - began:.0f} s", flush=True)
         if path is not None:
@@ -122,7 +122,7 @@ def _case(key: str) -> Case:
     return structure, int(count)
 
 
-def summary(table: Sequence[Row], methods: Sequence[str]) -> Iterator[str]:
+def summarize(table: Sequence[Row], methods: Sequence[str]) -> Iterator[str]:
     """How many references each method reaches."""
     for yardstick in YARDSTICKS:
         rows = [(row, row.reference(yardstick)) for row in table]
@@ -143,7 +143,7 @@ def summary(table: Sequence[Row], methods: Sequence[str]) -> Iterator[str]:
             yield f"  {method:28} {len(reached):4}, soundly {soundly:4}"
 
 
-def missed(table: Sequence[Row], method: str) -> Iterator[str]:
+def describe_misses(table: Sequence[Row], method: str) -> Iterator[str]:
     """The cases in which a method misses a reference, and by how much."""
     for row in table:
         found = row.outcomes[method]
@@ -160,7 +160,7 @@ def missed(table: Sequence[Row], method: str) -> Iterator[str]:
             yield f"  {row.dataset:14} {kind:>9}-{k}  {'; '.join(gaps):44} {found.note}{health}"
 
 
-def facts(table: Sequence[Row]) -> str:
+def dump_references(table: Sequence[Row]) -> str:
     """Log-likelihoods of the sound references, for the tests."""
     known: dict[str, dict[str, dict[str, float]]] = {}
     for row in table:
@@ -173,7 +173,7 @@ def facts(table: Sequence[Row]) -> str:
     return json.dumps(known, indent=1) + "\n"
 
 
-def compared(options: argparse.Namespace) -> None:
+def compare(options: argparse.Namespace) -> None:
     """Fit, compare and print."""
     cases = list(product(STRUCTURES, range(1, options.components + 1)))
     ours = {f"dgmm, {n_init}": n_init for n_init in options.starts}
@@ -184,22 +184,22 @@ def compared(options: argparse.Namespace) -> None:
         if rows is None:
             print(f"{name}: left out, needs Rscript and mclust")
             continue
-        by_method = cached(options.cache, name, rows, cases)
+        by_method = load_references(options.cache, name, rows, cases)
         for method, n_init in ours.items():
             began = time.perf_counter()
-            by_method[method] = dgmm_fits(rows, cases, n_init, options.seed)
+            by_method[method] = fit_dgmm(rows, cases, n_init, options.seed)
             seconds[method] += time.perf_counter() - began
         for kind in ("kmeans", "k-means++") if options.time else ():
-            took = seconds_of_twenty_starts(rows, cases, kind)
+            took = time_twenty_starts(rows, cases, kind)
             seconds[f"scikit-learn {kind}, 20"] += took
         for case in cases:
             reached = {m: found[case] for m, found in by_method.items() if case in found}
             table.append(Row(name, case, reached))
     if options.facts is not None:
-        options.facts.write_text(facts(table))
+        options.facts.write_text(dump_references(table))
     for method in ours:
-        print(f"{method} misses soundly:", *missed(table, method), sep="\n")
-    print(*summary(table, ["mclust", *seconds, "best of 120"]), sep="\n")
+        print(f"{method} misses soundly:", *describe_misses(table, method), sep="\n")
+    print(*summarize(table, ["mclust", *seconds, "best of 120"]), sep="\n")
     for method, took in seconds.items():
         if took:
             print(f"{method:30} {took:7.1f} s for {len(table)} cases")
@@ -220,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--time", action="store_true", help="time scikit-learn too")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        compared(parser.parse_args(arguments))
+        compare(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ Case = tuple[str, int]
 KINDS = ("kmeans", "k-means++", "random", "random_from_data")
 NARROWEST = 1e-6
 BOUNDS = {"best of 120": NARROWEST, "best of 120, wide": 1e-3}
-N_CARRIED_ON = 3
+N_CONTINUED = 3
 MCLUST_SCRIPT = Path(__file__).with_name("mclust_fits.R")
 
 SCIKIT_LEARN_DATA: dict[str, Callable[[], Array]] = {
@@ -89,7 +89,7 @@ class Outcome:
         return self.shortfall(reference) <= max(1e-3, 1e-6 * abs(reference.log_likelihood))
 
 
-def outcome(
+def assess(
     rows: Array,
     case: Case,
     weights: Array,
@@ -113,12 +113,12 @@ def datasets(names: Sequence[str] = ()) -> Iterator[tuple[str, Array | None]]:
             yield name, np.ascontiguousarray(load(), dtype=np.float64)
     for name, expression in R_DATA.items():
         if not names or name in names:
-            text = from_r("-e", f"write.table({expression}, row.names=FALSE, col.names=FALSE)")
+            text = run_r("-e", f"write.table({expression}, row.names=FALSE, col.names=FALSE)")
             lines = None if text is None else [line.split() for line in text.splitlines()]
             yield name, None if lines is None else np.array(lines, np.float64)
 
 
-def from_r(*arguments: str) -> str | None:
+def run_r(*arguments: str) -> str | None:
     """What Rscript prints; None without Rscript or a package."""
     if shutil.which("Rscript") is None:
         return None
@@ -126,12 +126,12 @@ def from_r(*arguments: str) -> str | None:
     return found.stdout if found.returncode == 0 else None
 
 
-def mclust(rows: Array, cases: Sequence[Case]) -> dict[Case, Outcome] | None:
+def fit_mclust(rows: Array, cases: Sequence[Case]) -> dict[Case, Outcome] | None:
     """Fit by mclust: the cases in which it does not fail, or None if it is missing."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.txt"
         np.savetxt(path, rows, "%.17g")
-        text = from_r(str(MCLUST_SCRIPT), str(path), str(max(k for _, k in cases)))
+        text = run_r(str(MCLUST_SCRIPT), str(path), str(max(k for _, k in cases)))
     if text is None:
         return None
     d = rows.shape[1]
@@ -142,11 +142,11 @@ def mclust(rows: Array, cases: Sequence[Case]) -> dict[Case, Outcome] | None:
         log_likelihood, *numbers = map(float, fields)
         if case in cases:
             matrices = np.array(numbers[k + k * d :]).reshape(k, d, d)
-            outcomes[case] = outcome(rows, case, np.array(numbers[:k]), matrices, log_likelihood)
+            outcomes[case] = assess(rows, case, np.array(numbers[:k]), matrices, log_likelihood)
     return outcomes
 
 
-def scikit_learn(rows: Array, case: Case, **options: Any) -> GaussianMixture | None:
+def fit_scikit_learn(rows: Array, case: Case, **options: Any) -> GaussianMixture | None:
     """A mixture fitted by scikit-learn; None if a covariance became singular."""
     mixture = GaussianMixture(case[1], covariance_type=case[0], **options)
     with warnings.catch_warnings():
@@ -157,9 +157,9 @@ def scikit_learn(rows: Array, case: Case, **options: Any) -> GaussianMixture | N
             return None
 
 
-def carried_on(rows: Array, mixture: GaussianMixture) -> GaussianMixture | None:
+def continue_fit(rows: Array, mixture: GaussianMixture) -> GaussianMixture | None:
     """The same mixture, after EM until nothing is left to gain."""
-    return scikit_learn(
+    return fit_scikit_learn(
         rows,
         (mixture.covariance_type, mixture.n_components),
         tol=1e-9,
@@ -171,25 +171,25 @@ def carried_on(rows: Array, mixture: GaussianMixture) -> GaussianMixture | None:
     )
 
 
-def judged(rows: Array, mixture: GaussianMixture) -> Outcome:
+def evaluate(rows: Array, mixture: GaussianMixture) -> Outcome:
     """The outcome that a mixture of scikit-learn is."""
     case = (mixture.covariance_type, mixture.n_components)
     matrices = structure_of(case[0]).matrices(mixture.covariances_, case[1], rows.shape[1])
-    return outcome(rows, case, mixture.weights_, matrices, mixture.score(rows) * len(rows))
+    return assess(rows, case, mixture.weights_, matrices, mixture.score(rows) * len(rows))
 
 
-def twenty_starts(rows: Array, case: Case, kind: str) -> Outcome | None:
+def fit_twenty_starts(rows: Array, case: Case, kind: str) -> Outcome | None:
     """scikit-learn with 20 starts of a kind, as it comes but for convergence."""
     options = {"init_params": kind, "n_init": 20, "random_state": 0}
-    found = scikit_learn(rows, case, tol=1e-5, max_iter=300, **options)
-    return None if found is None else judged(rows, carried_on(rows, found) or found)
+    found = fit_scikit_learn(rows, case, tol=1e-5, max_iter=300, **options)
+    return None if found is None else evaluate(rows, continue_fit(rows, found) or found)
 
 
-def seconds_of_twenty_starts(rows: Array, cases: Sequence[Case], kind: str) -> float:
+def time_twenty_starts(rows: Array, cases: Sequence[Case], kind: str) -> float:
     """How long scikit-learn takes as users run it, with its own tol and max_iter."""
     began = time.perf_counter()
     for case in cases:
-        scikit_learn(rows, case, init_params=kind, n_init=20, random_state=0)
+        fit_scikit_learn(rows, case, init_params=kind, n_init=20, random_state=0)
     return time.perf_counter() - began
 
 
@@ -199,18 +199,18 @@ def best_of_120(rows: Array, case: Case) -> dict[str, Outcome | None]:
     options = {"reg_covar": ridge, "tol": 1e-5, "max_iter": 300}
     tried: list[tuple[Outcome, GaussianMixture]] = []
     for kind, seed in product(KINDS, range(30 if case[1] > 1 else 1)):
-        mixture = scikit_learn(rows, case, init_params=kind, random_state=seed, **options)
+        mixture = fit_scikit_learn(rows, case, init_params=kind, random_state=seed, **options)
         if mixture is not None:
-            tried.append((judged(rows, mixture), mixture))
+            tried.append((evaluate(rows, mixture), mixture))
     tried.sort(key=lambda pair: pair[0].log_likelihood, reverse=True)
     best: dict[str, Outcome | None] = {}
     ends: dict[float, Outcome] = {}  # by the log-likelihood from which EM went on
     for name, bound in BOUNDS.items():
-        sound = [pair for pair in tried if pair[0].is_wider_than(bound)][:N_CARRIED_ON]
+        sound = [pair for pair in tried if pair[0].is_wider_than(bound)][:N_CONTINUED]
         for before, mixture in sound:
             if before.log_likelihood not in ends:
-                end = carried_on(rows, mixture)
-                ends[before.log_likelihood] = before if end is None else judged(rows, end)
+                end = continue_fit(rows, mixture)
+                ends[before.log_likelihood] = before if end is None else evaluate(rows, end)
         rivals = [before for before, _ in sound]
         rivals += [ends[before.log_likelihood] for before in rivals]
         wide = [found for found in rivals if found.is_wider_than(bound)]
@@ -218,11 +218,11 @@ def best_of_120(rows: Array, case: Case) -> dict[str, Outcome | None]:
     return best
 
 
-def references(rows: Array, case: Case) -> dict[str, Outcome | None]:
+def fit_references(rows: Array, case: Case) -> dict[str, Outcome | None]:
     """What scikit-learn reaches in a case, by method."""
     with threadpool_limits(1):
         return {
-            "scikit-learn kmeans, 20": twenty_starts(rows, case, "kmeans"),
-            "scikit-learn k-means++, 20": twenty_starts(rows, case, "k-means++"),
+            "scikit-learn kmeans, 20": fit_twenty_starts(rows, case, "kmeans"),
+            "scikit-learn k-means++, 20": fit_twenty_starts(rows, case, "k-means++"),
             **best_of_120(rows, case),
         }

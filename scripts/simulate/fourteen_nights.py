@@ -81,7 +81,7 @@ class Row:
     origin: str
 
 
-def fourteen_nights(
+def run_nights(
     folder: Path,
     upstream: Upstream,
     keys: dict[str, object],
@@ -100,15 +100,15 @@ def fourteen_nights(
         config = folder / f"{night:02}.yaml"
         text = RUN.format(path=upstream.path(night), **keys, start_from=output, output=output)
         config.write_text("run:\n" + "".join(f"  {line}\n" for line in text.splitlines()))
-        before = runs_of(output)
-        exit_code = exit_codes[night] = quiet_night(config)
+        before = list_runs(output)
+        exit_code = exit_codes[night] = run_night(config)
         run_again(night, config, exit_code, output)
         cold = (0, 0)
         if keys["cold"]:
             scratch = {**keys, "start_from": "null", "output": folder / f"cold-{night:02}"}
             text = RUN.format(path=upstream.path(night), **scratch)
-            cold = costs_of(run(loads(text)).sweep)
-        (made,) = runs_of(output) - before
+            cold = count_costs(run(loads(text)).sweep)
+        (made,) = list_runs(output) - before
         yield _row(night, output, made, upstream.truth(night), exit_code, cold)
     if upstream.data == "drop":
         for night, exit_code in exit_codes.items():
@@ -118,12 +118,12 @@ def fourteen_nights(
 def run_again(night: int, config: Path, exit_code: int, output: Path) -> None:
     """Run a night that was run, which must end alike and change nothing."""
     kept = fingerprint(output)
-    found = quiet_night(config)
+    found = run_night(config)
     if (found, fingerprint(output)) != (exit_code, kept):
         raise RuntimeError(f"night {night} was run again and changed: {exit_code} became {found}")
 
 
-def quiet_night(config: Path) -> int:
+def run_night(config: Path) -> int:
     """The exit code of a nightly job, whose words are in its results too."""
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         return nightly([str(config)])
@@ -152,20 +152,20 @@ def _row(
         () if drift is None else drift.reasons,
         {label: int(count.argmax()) for label, count in counts.items()},
         float(sum(count.max() for count in counts.values()) / len(truth)),
-        costs_of(result.sweep),
+        count_costs(result.sweep),
         cold,
         made.stem,
         result.attributes.get("started_from", {}).get("run_id", ""),
     )
 
 
-def costs_of(sweep: Sweep) -> tuple[int, int]:
+def count_costs(sweep: Sweep) -> tuple[int, int]:
     """Passes over all rows with profile and assignment, and component evaluations, per row."""
     work = sum(len(found.trace) * found.candidate.n_components for found in sweep.results)
     return sweep.n_passes + 1, work
 
 
-def runs_of(output: Path) -> set[Path]:
+def list_runs(output: Path) -> set[Path]:
     """The runs that an output holds."""
     return set((output / "runs").glob("*.zarr"))
 
@@ -182,7 +182,7 @@ def fingerprint(output: Path) -> str:
     return found.hexdigest()
 
 
-def lines(row: Row) -> Iterator[str]:
+def format_row(row: Row) -> Iterator[str]:
     """A night for people."""
     published = "published" if row.is_published else "held back"
     known = "".join("abcdef"[c] for c in row.meaning.values())
@@ -193,12 +193,12 @@ def lines(row: Row) -> Iterator[str]:
         f"{row.verdict or 'first':8} {published:10} {row.exit_code:4}"
     )
     if any(row.cold):
-        told += "   {:5}  {:6}  {:4.2f}  {:5.3f}".format(*row.cold, *shares(row))
+        told += "   {:5}  {:6}  {:4.2f}  {:5.3f}".format(*row.cold, *cost_shares(row))
     yield told
     yield from (f"       {reason}" for reason in row.reasons)
 
 
-def shares(row: Row) -> tuple[float, float]:
+def cost_shares(row: Row) -> tuple[float, float]:
     """Passes and evaluations, as shares of those of a fit from scratch."""
     return row.costs[0] / row.cold[0], row.costs[1] / row.cold[1]
 
@@ -225,12 +225,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     print(HEADER + ("    cold  evals.  shares of these" if options.cold else ""))
     rows = []
-    for row in fourteen_nights(folder, upstream, keys):
+    for row in run_nights(folder, upstream, keys):
         rows.append(row)
-        print("\n".join(lines(row)), flush=True)
+        print("\n".join(format_row(row)), flush=True)
     print("every night that could be was run again, and no file has changed")
     if options.cold:
-        passes, work = zip(*(shares(row) for row in rows[1:]), strict=True)
+        passes, work = zip(*(cost_shares(row) for row in rows[1:]), strict=True)
         print(f"medians of nights 2 to 14: passes {median(passes):.2f}, evals. {median(work):.3f}")
 
 

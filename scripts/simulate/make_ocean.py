@@ -24,7 +24,7 @@ _SPREAD = np.array([0.8, 0.7, 0.4])  # standard deviation at the surface
 _MISSING = np.int16(-32768)
 
 
-def ocean(n_times: int, n_lats: int, n_lons: int, seed: int = 0) -> xarray.Dataset:
+def simulate_ocean(n_times: int, n_lats: int, n_lons: int, seed: int = 0) -> xarray.Dataset:
     """The dataset, in memory.
 
     Parameters
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.path.exists():
         parser.error(f"{options.path} is there already")
-    dataset = ocean(options.months, options.lats, options.lons, options.seed)
+    dataset = simulate_ocean(options.months, options.lats, options.lons, options.seed)
     packed = {"dtype": "int16", "scale_factor": np.float32(0.002), "add_offset": np.float32(15)}
     encoding = {"temp": {**packed, "_FillValue": _MISSING}}
     options.path.parent.mkdir(parents=True, exist_ok=True)

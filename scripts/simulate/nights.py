@@ -75,7 +75,7 @@ class World:
         return moved[truth] + np.einsum("nij,nj->ni", factors[truth], noise), truth
 
 
-def corrupted(rows: Array, corruption: str) -> Array:
+def corrupt(rows: Array, corruption: str) -> Array:
     """What may become of a night's rows on their way.
 
     Parameters
@@ -99,7 +99,7 @@ def corrupted(rows: Array, corruption: str) -> Array:
         case "repeated":
             rows = np.repeat(rows[: -(-len(rows) // 100)], 100, axis=0)[: len(rows)]
         case "noise":
-            rows = rng.permute(rows, axis=0)
+            rows = rng.permuted(rows, axis=0)
         case _:
             raise ValueError(f"found {corruption!r}, expected one of {', '.join(CORRUPTIONS)}")
     return rows
@@ -134,7 +134,7 @@ class Upstream:
         if night == BAD + 1 and self.data != "drop":
             self._write(BAD, self.world.rows(BAD, self.n_rows)[0])
         rows, self._truths[night] = self.world.rows(night, self.n_rows)
-        self._write(night, corrupted(rows, self.corruption) if night == BAD else rows)
+        self._write(night, corrupt(rows, self.corruption) if night == BAD else rows)
 
     def path(self, night: int) -> str:
         """What is fitted on a night."""

@@ -12,7 +12,7 @@ from dgmm.mixture.drift.duplicates import DuplicateRates
 from dgmm.mixture.drift.predictive_test import Estimate, HeldOutTest, compare_log_densities
 from dgmm.report import figure_style
 from dgmm.report.drift_summary import summarize_drift
-from dgmm.report.findings import findings_of
+from dgmm.report.findings import collect_findings
 from dgmm.report.page import render
 from tests.report.results import ATTRIBUTES, a_result, mixture
 
@@ -68,13 +68,15 @@ def test_many_components_are_cut(tmp_path):
 
 def test_what_is_broken_is_a_grave_finding_and_what_changed_is_none(tmp_path):
     result = a_result(tmp_path, drift=drift())
-    first = findings_of(result, None, None)[0]
+    first = collect_findings(result, None, None)[0]
     assert first.is_grave
     assert "0.5 of the weight vanished" in first.text
     unlimited = DriftThresholds(None, None, None, None, None, None, 0.01)
     changed = replace(result, drift=drift(limits=unlimited))
     assert changed.drift.verdict is DriftStatus.CHANGED
-    assert not any("last result" in finding.text for finding in findings_of(changed, None, None))
+    assert not any(
+        "last result" in finding.text for finding in collect_findings(changed, None, None)
+    )
     assert not summarize_drift(changed).is_grave
 
 

@@ -11,8 +11,8 @@ from dgmm.mixture.candidate import Status
 from dgmm.mixture.drift.alignment import ComponentLabels
 from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
-from dgmm.report.findings import findings_of
-from dgmm.report.sample import sample_of
+from dgmm.report.findings import collect_findings
+from dgmm.report.sample import evaluate_sample
 from dgmm.report.widths import relative_widths
 from tests.report.results import ATTRIBUTES, fitted, mixture, record, rows_of
 
@@ -29,7 +29,7 @@ def found(results, kept, names=("a", "b"), attributes=ATTRIBUTES):
         None,
         {},
     )
-    return findings_of(result, kept, sample_of(kept, result.model))
+    return collect_findings(result, kept, evaluate_sample(kept, result.model))
 
 
 def sweep(n_components=2, status=Status.CONVERGED):

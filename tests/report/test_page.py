@@ -17,11 +17,11 @@ from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
 from dgmm.report import figure_style, publication, publish_report, write_report
 from dgmm.report import page as page_module
-from dgmm.report.maps import label_map
+from dgmm.report.maps import draw_label_map
 from dgmm.report.page import render
 from dgmm.report.projection import project
-from dgmm.report.sample import sample_of
-from scripts.screenshot_report import outside
+from dgmm.report.sample import evaluate_sample
+from scripts.screenshot_report import find_references
 from tests.report.results import ATTRIBUTES, a_result, fitted, mixture, record, rows_of, stored
 
 HOSTILE = '<script>alert("x")</script>&$x_1$'
@@ -75,7 +75,7 @@ def test_the_page_is_well_formed_and_has_every_section(text):
 
 
 def test_the_page_is_whole_in_itself(text):
-    assert outside(text) == []
+    assert find_references(text) == []
     assert "<script" not in text
     assert "http://" not in text
     assert "https://" not in text
@@ -84,8 +84,8 @@ def test_the_page_is_whole_in_itself(text):
 
 def test_a_page_that_is_not_whole_in_itself_is_found_out(text):
     for harm in ('<img src="a.png" />', "<script />", '<p style="background:url(a)" />'):
-        assert len(outside(text.replace("</body>", f"{harm}</body>"))) == 1
-    assert outside("<style>@import 'a'</style>")
+        assert len(find_references(text.replace("</body>", f"{harm}</body>"))) == 1
+    assert find_references("<style>@import 'a'</style>")
 
 
 def test_the_page_says_what_was_found(text):
@@ -106,7 +106,7 @@ def test_names_are_text_and_nothing_else(tmp_path):
     text = render(result)
     assert "<script" not in text
     assert words(parsed(text)).count(HOSTILE) >= 3
-    assert outside(text) == []
+    assert find_references(text) == []
 
 
 def fields(value):
@@ -149,7 +149,7 @@ def test_a_view_of_many_features_keeps_the_distances_that_matter(kind):
     full = mixture(2, d)
     covariances = np.broadcast_to(np.eye(d) if kind in ("full", "tied") else 1.0, shape)
     best = Parameters.from_covariances(kind, full.weights, full.means, np.array(covariances))
-    sample = sample_of(record(rows_of(full)), best)
+    sample = evaluate_sample(record(rows_of(full)), best)
     view = project(best, tuple("abcdefgh"), np.ones(d), sample)
     assert view.is_projected
     assert view.names[0].startswith("PC 1 (")
@@ -160,7 +160,7 @@ def test_a_view_of_many_features_keeps_the_distances_that_matter(kind):
 def test_outliers_are_rows_that_no_component_expects(tmp_path):
     best = mixture()
     rows = np.concatenate([rows_of(best), [[-30.0, 2.0]]])
-    sample = sample_of(record(rows), best)
+    sample = evaluate_sample(record(rows), best)
     assert sample is not None
     assert np.flatnonzero(sample.is_outlier).tolist() == [400]
     page = parsed(render(stored(tmp_path, [fitted(best, 1.0)], record(rows))))
@@ -197,7 +197,7 @@ def test_labels_on_a_grid_are_drawn_as_a_map(tmp_path):
     result = open_result(run)
     assert list(result.assignments) == ["labels"]
     assert list(result.coordinates) == ["lat"]
-    drawn = label_map(result)
+    drawn = draw_label_map(result)
     assert drawn is not None
     assert "at the first time" in drawn.caption
     titles = [title.text for title in parsed(render(result)).iter("h3")]

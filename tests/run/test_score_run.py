@@ -82,9 +82,9 @@ def test_other_rows_are_assigned_by_the_stored_model_alone(found, tmp_path):
     np.testing.assert_allclose(scored.components.mean.mean(axis=0), [8 / 3, 8 / 3], atol=0.2)
     np.testing.assert_array_equal(scored.model.means, model.model.means)
     assert xarray.open_datatree(scored.path, engine="zarr")["assignments/labels"].size == 3_000
-    told = summary.sentence(scored)
+    told = summary.describe_run(scored)
     assert f"which the run {facts['model_run']} had fitted, was applied to 2,999 rows of" in told
-    assert "rows" not in summary.components_of(scored, None).header
+    assert "rows" not in summary.tabulate_components(scored, None).header
     direct = model.assign(rows[whole])
     np.testing.assert_array_equal(direct.labels, ours.labels)
 

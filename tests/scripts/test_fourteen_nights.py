@@ -3,6 +3,7 @@
 import importlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts" / "simulate"
@@ -25,7 +26,7 @@ def two_weeks(monkeypatch, tmp_path):
             "partition_size": 1 << 16,
             "cold": False,
         }
-        rows = script.fourteen_nights(tmp_path, upstream, keys, nights)
+        rows = script.run_nights(tmp_path, upstream, keys, nights)
         return {row.night: row for row in rows}
 
     return played
@@ -61,6 +62,15 @@ def assert_birth_and_death_are_told(nights, births, deaths):
         assert any("vanished" in reason for reason in row.reasons) == (row.night in deaths)
         if row.night in (*births, *deaths):
             assert row.verdict == "changed"
+
+
+def test_noise_shuffles_each_column_by_itself(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    nights = importlib.import_module("nights")
+    rows = np.arange(60.0).reshape(20, 3)
+    found = nights.corrupt(rows, "noise")
+    assert np.array_equal(np.sort(found, axis=0), rows)
+    assert not np.array_equal(np.diff(found, axis=1), np.diff(rows, axis=1))
 
 
 def test_birth_death_and_damage_in_some_nights_of_two_weeks(two_weeks):

@@ -37,7 +37,7 @@ def test_profiles_are_clustered_where_they_reach_the_deepest_level(tmp_path, nam
     finished = run(load(ROOT / "configs/ocean.yaml", settings))
     with xarray.open_datatree(finished.path, engine="zarr") as tree:
         found = tree["assignments"].to_dataset().load()
-    made = script().ocean(6, 18, 24)
+    made = script().simulate_ocean(6, 18, 24)
     assert found["labels"].dims == ("time", "lat", "lon")
     for coordinate in ("time", "lat", "lon", "floor"):
         np.testing.assert_array_equal(found[coordinate].values, made[coordinate].values)
