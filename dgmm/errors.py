@@ -1,16 +1,109 @@
-"""Every failure dgmm foresees, each with the exit code that schedulers know (sysexits.h)."""
+"""Every failure dgmm foresees, each with the exit code that schedulers know (sysexits.h).
+
+What dgmm computes and stores is asked for in several interfaces: configurations, the command's
+options, Python. Errors below them state what was found and what was expected, and name a
+:class:`Remedy`; each interface adds, by :func:`advise`, how it is done in its own words.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import Enum, auto
+
+
+class Remedy(Enum):
+    """What can be done about an error, for the interfaces to put into words."""
+
+    DROP_MISSING = auto()
+    """Leave out rows with NaN."""
+    ENLARGE_SAMPLE = auto()
+    """Make first parameters from more rows."""
+    ENLARGE_BLOCKS = auto()
+    """Read more rows at a time."""
+    USE_LESS_MEMORY = auto()
+    """Read fewer rows at a time, with fewer threads, or allow more memory."""
+    TRY_AGAIN = auto()
+    """Do the same again, once its cause is gone."""
+    START_ANEW = auto()
+    """Give up what was computed of other data."""
+    OVERWRITE = auto()
+    """Replace what is there."""
+    CHOOSE_FORMAT = auto()
+    """Say in which format the data are."""
+    CONVERT = auto()
+    """Make a Zarr store of the data."""
+    CHOOSE_VARIABLE = auto()
+    """Say which array of several holds the data."""
+    CHOOSE_VARIABLES = auto()
+    """Say which labelled arrays hold the features."""
+    CHOOSE_COLUMNS = auto()
+    """Say which columns are the features."""
+    CHOOSE_SAMPLE_DIMS = auto()
+    """Say which dimensions are the samples."""
+    CHOOSE_WEIGHTS = auto()
+    """Say where the weights are."""
+    CHOOSE_LATITUDE = auto()
+    """Say which coordinate holds the latitudes."""
+    OMIT_VARIABLE = auto()
+    """Ask for no array by name."""
+    OMIT_COLUMNS = auto()
+    """Ask for no columns by name."""
+    OMIT_SAMPLE_DIMS = auto()
+    """Ask for no dimensions by name."""
+    FILL_CHUNKS = auto()
+    """Take chunks that are not stored for the fill value."""
 
 
 class DgmmError(Exception):
-    """What was found, what was expected, and what to do, in one sentence or two.
+    """What was found and what was expected, in one sentence or two.
+
+    Parameters
+    ----------
+    *args : object
+        The message.
+    remedy : Remedy, optional
+        What the interface is to advise.
 
     Attributes
     ----------
     exit_code : int
         The code with which the ``dgmm`` command ends when this error reaches it.
+    remedy : Remedy or None
+        What no interface has put into words yet.
     """
 
     exit_code = 70
+
+    def __init__(self, *args: object, remedy: Remedy | None = None) -> None:
+        super().__init__(*args)
+        self.remedy = remedy
+
+
+@contextmanager
+def advise(words: Mapping[Remedy, str]) -> Iterator[None]:
+    """Add to errors what can be done about them, in the words of one interface.
+
+    It is a decorator, too. Errors without a remedy, or with one that has no words here, pass as
+    they are.
+
+    Parameters
+    ----------
+    words : mapping of Remedy to str
+        A sentence for each remedy.
+
+    Examples
+    --------
+    >>> with advise({Remedy.DROP_MISSING: "Write `missing: drop`."}):
+    ...     raise DataError("Row 3 has a NaN.", remedy=Remedy.DROP_MISSING)
+    Traceback (most recent call last):
+    dgmm.errors.DataError: Row 3 has a NaN. Write `missing: drop`.
+    """
+    try:
+        yield
+    except DgmmError as error:
+        if error.remedy is not None and error.remedy in words:
+            error.args = (f"{error} {words[error.remedy]}",)
+            error.remedy = None
+        raise
 
 
 class UsageError(DgmmError, ValueError):

@@ -17,7 +17,7 @@ from distributed import CancelledError, Client, Future, KilledWorker
 from distributed.scheduler import NoValidWorkerError, NoWorkerError
 
 from dgmm.engine.block_cache import Arrays, BlockCache
-from dgmm.errors import TemporaryError
+from dgmm.errors import Remedy, TemporaryError
 
 MakeTasks = Callable[[], Sequence[Delayed]]
 OnDone = Callable[[int], None]
@@ -184,7 +184,8 @@ class ClusterExecution:
             anew = "" if self.reopen is None else ", and the cluster was opened anew"
             raise TemporaryError(
                 f"The cluster computes nothing any more: {loss}. The tasks were tried again{anew}. "
-                "See in the logs of its scheduler and workers why, and run the same command again."
+                "See in the logs of its scheduler and workers why.",
+                remedy=Remedy.TRY_AGAIN,
             ) from (loss.__cause__ or loss)
 
     def _collect(self, tasks: Sequence[Delayed], results: dict[int, Any], on_done: OnDone) -> None:

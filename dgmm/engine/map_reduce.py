@@ -19,7 +19,7 @@ from dgmm.engine import blas
 from dgmm.engine.block import Block, Missing, Rows
 from dgmm.engine.dataset import Dataset, is_real
 from dgmm.engine.execution import Execution, KilledTasksError
-from dgmm.errors import DataError, TemporaryError
+from dgmm.errors import DataError, Remedy, TemporaryError
 
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
@@ -73,10 +73,9 @@ def map_reduce(
             _find_crashing_blocks(dataset, blocks, error, execution)
     message = (
         "Workers die again and again, and no block of the data ends them by itself. They may run "
-        "out of memory together: lower cluster.threads_per_worker or input.partition_size, or "
-        "raise cluster.memory_limit, and run the same command again."
+        "out of memory together."
     )
-    raise TemporaryError(message) from blamed and blamed.__cause__
+    raise TemporaryError(message, remedy=Remedy.USE_LESS_MEMORY) from blamed and blamed.__cause__
 
 
 def _blocks(
@@ -145,10 +144,9 @@ def _find_crashing_blocks(
             message = (
                 f"Rows {start} to {stop - 1} (block {block}) end every worker that takes them up: "
                 f"{error.n_deaths} died of this block alone. Either what is stored there is "
-                "damaged and crashes its decoder, or the block needs more memory than a worker "
-                "has: mend the data, lower input.partition_size or raise cluster.memory_limit."
+                "damaged and crashes its decoder, or the block needs more memory than a worker has."
             )
-            raise DataError(message) from error.__cause__
+            raise DataError(message, remedy=Remedy.USE_LESS_MEMORY) from error.__cause__
 
 
 @dask.delayed(pure=False)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit_options import FitOptions
-from dgmm.errors import MemoryLimitError
+from dgmm.errors import MemoryLimitError, Remedy
 from dgmm.mixture import feature_map
 from dgmm.mixture.kernels import packed_models, tiling
 from dgmm.mixture.structures import structure_of
@@ -96,14 +96,13 @@ def check(projection: Projection, threads: int, limit: int | None) -> None:
     Raises
     ------
     MemoryLimitError
-        With the projection, the limit, and what would lower the one or raise the other.
+        With the projection and the limit.
     """
     need = projection.worker(threads)
     if limit is not None and need > limit:
         message = (
             f"A worker of {threads} thread(s) is projected to need {need / 2**20:.0f} MiB, and its "
             f"limit is {limit / 2**20:.0f} MiB. {projection.block / 2**20:.0f} MiB a thread are "
-            "blocks of data: lower input.partition_size or cluster.threads_per_worker, or raise "
-            "cluster.memory_limit."
+            "blocks of data."
         )
-        raise MemoryLimitError(message)
+        raise MemoryLimitError(message, remedy=Remedy.USE_LESS_MEMORY)

@@ -14,7 +14,7 @@ from dgmm.engine.execution import Execution
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.map_reduce import BlockFunction, map_reduce
 from dgmm.engine.profile import Profile, SamplingSpec
-from dgmm.errors import InputChangedError
+from dgmm.errors import InputChangedError, Remedy
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions, FitState, SurrogateStep
 from dgmm.mixture.kernels import packed_models
@@ -90,9 +90,9 @@ class PassRunner:
         message = (
             f"Rows {start} to {stop - 1} (block {block}) are not what they were on the first "
             "pass; expected the input to stay the same until the fit is complete. Find what writes "
-            "to it; put it back as it was, or start anew with `dgmm run --fresh`."
+            "to it, and put it back as it was."
         )
-        raise InputChangedError(message)
+        raise InputChangedError(message, remedy=Remedy.START_ANEW)
 
 
 def profile(runner: PassRunner, rule: SamplingSpec) -> Profile:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dgmm.engine.block import Block, Rows
-from dgmm.engine.row_checks import LARGEST, PLACES, check_weights, find_bad_weights
+from dgmm.engine.row_checks import LARGEST, PLACES, check_places, check_weights, find_bad_weights
 from dgmm.engine.sampling import sample_mask
-from dgmm.errors import DataError
+from dgmm.errors import DataError, Remedy
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
@@ -231,17 +231,7 @@ def validate_profile(
     DataError
         Naming the first offending rows and columns.
     """
-    if profile.n_non_finite:
-        places = ", ".join(
-            f"row {row} column {feature_names[column]!r} ({value})"
-            for row, column, value in profile.non_finite
-        )
-        message = (
-            f"The data have {profile.n_non_finite:,} values that are NaN or infinite; expected "
-            f"finite numbers. The first: {places}. Remove or fill these rows; `missing: drop` "
-            "leaves out those with NaN."
-        )
-        raise DataError(message)
+    check_places(profile.n_non_finite, profile.non_finite, feature_names)
     if profile.n_missing and not profile.n_rows:
         message = (
             f"All {profile.n_missing:,} rows lack a value; expected rows without NaN or fill "
@@ -261,11 +251,11 @@ def validate_profile(
     if profile.n_missing and not len(profile.sample):
         message = (
             f"Only {profile.n_rows:,} of {profile.n_rows + profile.n_missing:,} rows have all "
-            "values, and none of them is in the sample that starts are made from. Set a larger "
-            "model.sample_size, leave out features that are hardly ever there, or write the "
-            "complete rows to a store of their own."
+            "values, and none of them is in the sample that starts are made from. Leave out "
+            "features that are hardly ever there, or write the complete rows to a store of their "
+            "own."
         )
-        raise DataError(message)
+        raise DataError(message, remedy=Remedy.ENLARGE_SAMPLE)
     _check_range(profile, feature_names)
     return profile
 

@@ -1,10 +1,12 @@
 """What cannot be fitted or assigned, refused by the number of its row."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.engine.block import Block, Rows
-from dgmm.errors import DataError
+from dgmm.errors import DataError, Remedy
 from dgmm.mixture.density import RowPosteriors
 
 LARGEST = 1e140
@@ -34,6 +36,40 @@ def check_weights(found: tuple[tuple[int, float], ...]) -> None:
         raise DataError(message)
 
 
+def check_all_finite(rows: Rows, feature_names: Sequence[str]) -> None:
+    """Refuse rows that have a value that is NaN or infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if rows.dtype.kind != "f" or np.isfinite(rows.sum(dtype=np.float64)):
+            return  # one sum finds what is rare faster than a look at each value
+    bad = np.argwhere(~np.isfinite(rows))
+    places = [(int(i), int(j), float(rows[i, j])) for i, j in bad[:PLACES]]
+    check_places(len(bad), places, feature_names)
+
+
+def check_places(
+    n_bad: int, places: Iterable[tuple[int, int, float]], feature_names: Sequence[str]
+) -> None:
+    """Raise DataError that names values that are not finite, if there are any.
+
+    Parameters
+    ----------
+    n_bad : int
+        How many there are.
+    places : iterable of (int, int, float)
+        Row, column and value of the first.
+    feature_names : sequence of str
+    """
+    if n_bad:
+        first = ", ".join(
+            f"row {row} column {feature_names[column]!r} ({value})" for row, column, value in places
+        )
+        message = (
+            f"The data have {n_bad:,} values that are NaN or infinite; expected finite numbers. "
+            f"The first: {first}. Remove or fill these rows."
+        )
+        raise DataError(message, remedy=Remedy.DROP_MISSING)
+
+
 def check_finite(block: Block, first: int, rows: Rows, complete: NDArray[np.bool_] | None) -> None:
     """Name the first row, and how many, that no mixture can assign."""
     if rows.dtype.kind != "f" or np.isfinite(rows).all():
@@ -43,9 +79,9 @@ def check_finite(block: Block, first: int, rows: Rows, complete: NDArray[np.bool
     message = (
         f"Row {block.start + first + int(places[0])} has a value that is NaN or infinite, as have "
         f"{len(bad) - 1:,} more of the next {len(rows):,}; expected finite numbers. Remove or fill "
-        "these rows; `missing: drop` leaves out those with NaN."
+        "these rows."
     )
-    raise DataError(message)
+    raise DataError(message, remedy=Remedy.DROP_MISSING)
 
 
 def check_overflow(
@@ -59,6 +95,6 @@ def check_overflow(
     message = (
         f"Row {block.start + first + int(places[0])} is so far from all components that the "
         "squares of its distances do not fit into float64. Is one of its values a mark of what is "
-        "missing? Write NaN in its place, and set `missing: drop`."
+        "missing? Write NaN in its place."
     )
-    raise DataError(message)
+    raise DataError(message, remedy=Remedy.DROP_MISSING)

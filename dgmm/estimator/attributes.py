@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dgmm.errors import ConfigurationError
+from dgmm.errors import ConfigurationError, DataError
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em import convergence
 from dgmm.mixture.em.stepwise_em import StepwiseState
@@ -19,6 +19,11 @@ from dgmm.mixture.types import Array
 ONLINE = "online"
 """The status of a mixture that has taken steps since its fit."""
 
+_ILL_DEFINED = (
+    "Fitting the mixture model failed because some components have ill-defined empirical "
+    "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
+    "number of components, increase reg_covar, or scale the input data."
+)
 _SAME = 1e-12  # relative: the same likelihood, or sum of weights, but for rounding
 _OF_THE_FIT = ("lower_bound_", "lower_bounds_", "bic_", "aic_", "icl_")
 
@@ -114,17 +119,23 @@ def _continued(before: Sequence[float], trace: tuple[float, ...]) -> tuple[float
     return trace
 
 
-def is_flat(mixture: Parameters, covariance: Array) -> bool:
-    """Whether every component that has rows is flat in every feature.
+def check_not_flat(mixture: Parameters, covariance: Array) -> None:
+    """Refuse a mixture of which every component that has rows is flat in every feature.
 
     Parameters
     ----------
     mixture : Parameters
     covariance : ndarray of shape (n_features, n_features)
         Of all data.
+
+    Raises
+    ------
+    DataError
+        In scikit-learn's words.
     """
     narrow = mixture.variances <= 2 * RELATIVE_FLOOR * np.diagonal(covariance)
-    return bool((narrow.all(axis=1) | is_empty(mixture.weights, 1.0)).all())
+    if (narrow.all(axis=1) | is_empty(mixture.weights, 1.0)).all():
+        raise DataError(_ILL_DEFINED)
 
 
 def set_parameters(estimator: Any, mixture: Parameters) -> None:

@@ -8,11 +8,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from dgmm.engine.fit import fit
-from dgmm.errors import DataError
+from dgmm.errors import advise
 from dgmm.estimator import arguments, attributes, serialization, starting_values
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.containers.dispatch import as_container
 from dgmm.estimator.online import OnlineMixture
+from dgmm.estimator.remedies import REMEDIES
 from dgmm.estimator.row_outputs import LABEL
 from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.candidate import Status
@@ -22,11 +23,6 @@ from dgmm.mixture.structures import structure_of
 _NOT_CONVERGED = (
     "Best performing initialization did not converge. Try different init parameters, or increase "
     "max_iter, tol, or check for degenerate data."
-)
-_ILL_DEFINED = (
-    "Fitting the mixture model failed because some components have ill-defined empirical "
-    "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
-    "number of components, increase reg_covar, or scale the input data."
 )
 
 
@@ -264,12 +260,12 @@ class GaussianMixture(OnlineMixture):
         )
         execution = arguments.execution(is_lazy=container.is_lazy)
         observer = verbose_observer(self.verbose, self.verbose_interval)
-        outcome = fit(dataset, chosen, execution, observer)
+        with advise(REMEDIES):
+            outcome = fit(dataset, chosen, execution, observer)
         result = outcome.sweep.selected
         is_collapsed = result.status is Status.DEGENERATE
-        is_without_ridge = is_collapsed and self.reg_covar == 0
-        if is_without_ridge and attributes.is_flat(result.parameters, outcome.profile.covariance):
-            raise DataError(_ILL_DEFINED)
+        if is_collapsed and self.reg_covar == 0:
+            attributes.check_not_flat(result.parameters, outcome.profile.covariance)
         attributes.set_fit_attributes(self, result, self.tol, self._trace if goes_on else ())
         if is_collapsed and not self.reg_covar:
             warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=3)

@@ -8,9 +8,11 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from dgmm.engine.fit import fit
+from dgmm.errors import advise
 from dgmm.estimator import arguments, silhouette
 from dgmm.estimator.containers.dispatch import as_container
 from dgmm.estimator.gaussian_mixture import GaussianMixture
+from dgmm.estimator.remedies import REMEDIES
 from dgmm.estimator.sweep_result import SweepResult, mixture_like, sort_results
 from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.structures import STRUCTURES
@@ -109,7 +111,8 @@ def sweep(
     container = as_container(model, X, feature_dim, reset=True)
     execution = arguments.execution(is_lazy=container.is_lazy)
     observer = verbose_observer(verbose, model.verbose_interval)
-    found = fit(container.dataset(sample_weight), chosen, execution, observer)
+    with advise(REMEDIES):
+        found = fit(container.dataset(sample_weight), chosen, execution, observer)
     results, scores = found.sweep.results, {}
     if is_silhouette:
         rows = silhouette.rows_to_compare(found.profile, chosen.seed)

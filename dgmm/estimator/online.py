@@ -12,11 +12,11 @@ from dgmm.engine.events import Observer
 from dgmm.engine.execution import Execution
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner
-from dgmm.errors import ConfigurationError, DataError
+from dgmm.errors import ConfigurationError, DataError, advise
 from dgmm.estimator import arguments, attributes
-from dgmm.estimator.containers.arrays import NumpyContainer
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.prediction import MixturePredictMixin
+from dgmm.estimator.remedies import REMEDIES
 from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em.stepwise_em import StepwiseOptions, StepwiseState
@@ -83,7 +83,8 @@ class OnlineMixture(MixturePredictMixin):
         container, _ = self._checked(X)
         execution = arguments.execution(is_lazy=container.is_lazy)
         observer = verbose_observer(self.verbose, self.verbose_interval)
-        self._fold(PassRunner(_rows(container, sample_weight), execution, observer))
+        with advise(REMEDIES):
+            self._fold(PassRunner(_rows(container, sample_weight), execution, observer))
         if self.status_ == Status.DEGENERATE.value and not self.reg_covar:
             warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=2)
         return self
@@ -118,12 +119,11 @@ class OnlineMixture(MixturePredictMixin):
 def _rows(container: RowContainer, sample_weight: Any) -> Dataset | InMemoryRows:
     """What is to be read: by Dask, or by threads of this process where it is in memory."""
     dataset = container.dataset(sample_weight)
-    if not isinstance(container, NumpyContainer):
+    rows = container.in_memory()
+    if rows is None:
         return dataset
     weights = dataset.weights
-    return InMemoryRows(
-        container.values, None if weights is None else weights.compute(scheduler="synchronous")
-    )
+    return InMemoryRows(rows, None if weights is None else weights.compute(scheduler="synchronous"))
 
 
 def fold_in(

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm import __version__
-from dgmm.errors import OutputError
+from dgmm.errors import OutputError, advise
 from dgmm.estimator import attributes
+from dgmm.estimator.remedies import REMEDIES
 from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.group import Variable, read_group, write_group
 from dgmm.io.storage.zarr_arrays import attributes_of, is_committed
@@ -31,6 +32,7 @@ _STARTS = ("weights_init", "means_init", "precisions_init")
 _OF_THE_RUN = ("n_init", "init_params", "tol", "max_iter", "reg_covar", "sample_size")
 
 
+@advise(REMEDIES)
 def write(estimator: Any, path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Write the parameters and the attributes of a fitted estimator.
 
@@ -102,7 +104,7 @@ def read_run(kind: type, result: Result, found: FitResult) -> Any:
     if result.transform is not None:
         raise OutputError(
             f"{result.path} fitted standardised features or principal components, which an "
-            "estimator does not make. Use dgmm.open_result(...).assign(X), or `dgmm score`."
+            "estimator does not make. Use dgmm.open_result(...).assign(X)."
         )
     model: Mapping[str, Any] = result.attributes.get("configuration", {}).get("model", {})
     parameters = {name: _decoded(model[name]) for name in _OF_THE_RUN if name in model}

@@ -8,6 +8,7 @@ from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.stages import positive_weight_sample
+from dgmm.errors import advise
 from dgmm.io.results import commit
 from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.checkpoint import Checkpoint
@@ -24,6 +25,7 @@ from dgmm.mixture.drift.duplicates import multiplicities
 from dgmm.mixture.fit_result import Sweep
 from dgmm.report.publication import try_publish_report
 from dgmm.run.clusters import capacity_from_options, enter_mpi, open_cluster
+from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration, Output
 from dgmm.run.drift_check import check_drift, raise_if_held_back, repeats_kept, verdict_of
 from dgmm.run.identity import BASIS, assignment_key
@@ -54,6 +56,7 @@ class RunResult:
     already_complete: bool
 
 
+@advise(REMEDIES)
 def run(
     configuration: Configuration, observer: Observer = ignore, *, fresh: bool = False
 ) -> RunResult:

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from dgmm.errors import ConfigurationError, UsageError
+from dgmm.errors import ConfigurationError, Remedy, UsageError, advise
 from dgmm.io.ingest.csv_stream import open_csv
 from dgmm.io.ingest.table_writer import Stream, ingest, stream_of
 from dgmm.io.sources.selection import Selection, Weights
@@ -49,6 +50,22 @@ class Ingestion:
     overwrite: bool
 
 
+_REMEDIES = MappingProxyType(
+    {
+        Remedy.OVERWRITE: "Or replace it with --overwrite.",
+        Remedy.CHOOSE_FORMAT: "Name it with --format.",
+        Remedy.CHOOSE_VARIABLE: "Name one of them with --variable.",
+        Remedy.CHOOSE_VARIABLES: "Name some of them with --variable.",
+        Remedy.CHOOSE_COLUMNS: "Name them with --columns.",
+        Remedy.CHOOSE_SAMPLE_DIMS: "Name them with --sample-dims.",
+        Remedy.OMIT_VARIABLE: "Leave out --variable; it names an array inside a group.",
+        Remedy.OMIT_COLUMNS: "Leave out --columns.",
+        Remedy.OMIT_SAMPLE_DIMS: "Leave out --sample-dims.",
+    }
+)
+
+
+@advise(_REMEDIES)
 def run(wanted: Ingestion) -> tuple[int, int]:
     """Write the store; its rows and features.
 

@@ -14,12 +14,14 @@ from dgmm.engine.execution import Execution
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.map_reduce import map_reduce
+from dgmm.errors import advise
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.online import fold_in
 from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.run.clusters import enter_mpi, open_cluster
+from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.lifecycle import check_memory
 from dgmm.run.run_plan import RunPlan as PreparedRun
@@ -158,11 +160,15 @@ class InputHandle:
             As a run does that gets no cluster, or too small a one.
         """
         configuration, plan = self._configuration, self._prepared
-        with open_cluster(configuration.cluster, configuration.concealment) as cluster:
+        with (
+            advise(REMEDIES),
+            open_cluster(configuration.cluster, configuration.concealment) as cluster,
+        ):
             check_memory(plan, cluster.capacity)
             yield Blocks(plan.dataset, plan.options, cluster.execution, observer)
 
 
+@advise(REMEDIES)
 def open_input(configuration: Configuration) -> InputHandle:
     """Open the input of a configuration by its metadata alone.
 

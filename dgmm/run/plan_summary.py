@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dgmm.engine.memory import Projection
+from dgmm.errors import advise
 from dgmm.mixture import feature_map
 from dgmm.mixture.structures import structure_of
 from dgmm.run.clusters import Capacity, capacity_from_options
+from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.cluster_options import Cluster
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.run_plan import RunPlan, plan_run
@@ -87,6 +89,7 @@ class PlanSummary:
         return text + (kept if self.n_bytes_kept else "")
 
 
+@advise(REMEDIES)
 def summarize_plan(configuration: Configuration) -> PlanSummary:
     """What a run of this configuration would do; opens metadata and reads no data.
 

@@ -8,6 +8,7 @@ from typing import Any
 from dgmm.engine.assignment import AssignmentSummary
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.passes import PassRunner
+from dgmm.errors import advise
 from dgmm.io.results import commit
 from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.checkpoint import Checkpoint
@@ -19,6 +20,7 @@ from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.mixture.component_summary import component_pivots, summarize_components
 from dgmm.mixture.fit_result import Sweep
 from dgmm.run.clusters import enter_mpi, open_cluster
+from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration, dump_resolved, loads
 from dgmm.run.config.environment import escape
 from dgmm.run.identity import assignment_key, mixture_digest, score_run_id
@@ -101,6 +103,7 @@ def configuration_for(
     return loads(json.dumps(document), overrides, name=f"the configuration of {result.path}")
 
 
+@advise(REMEDIES)
 def score(result: Result, configuration: Configuration, observer: Observer = ignore) -> ScoreResult:
     """Assign the rows of a dataset by a stored model, and publish what is found.
 

@@ -11,8 +11,9 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import ignore
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.passes import PassRunner
-from dgmm.errors import DataError
+from dgmm.errors import DataError, advise
 from dgmm.mixture.density import assign
+from dgmm.run.config.advice import REMEDIES
 from tests.engine.pieces import Pieces
 from tests.engine.recording import SYNCHRONOUS, in_blocks
 from tests.engine.test_fit import clumps
@@ -104,7 +105,10 @@ def test_nothing_but_missing_rows_is_an_error_that_says_so():
 
 def test_by_default_a_missing_value_is_an_error_that_names_the_way_out():
     rows = with_holes()
-    with pytest.raises(DataError, match=r"row 0 column 'x0' \(nan\).*missing: drop"):
+    with (
+        pytest.raises(DataError, match=r"row 0 column 'x0' \(nan\).*missing: drop"),
+        advise(REMEDIES),
+    ):
         fit(Dataset.from_array(in_blocks(rows, (240,))), OPTIONS, SYNCHRONOUS)
 
 
@@ -133,5 +137,8 @@ def test_a_sample_without_a_whole_row_is_refused_in_a_sentence():
     rows = np.full((20_000, 2), np.nan)
     rows[[7_000, 12_000]] = [[0, 1], [1, 0]]
     lazy = Dataset.from_array(in_blocks(rows, (20_000,)), missing="drop")
-    with pytest.raises(DataError, match=r"Only 2 of 20,000 rows .* larger model\.sample_size"):
+    with (
+        pytest.raises(DataError, match=r"Only 2 of 20,000 rows .* larger `model\.sample_size"),
+        advise(REMEDIES),
+    ):
         fit(lazy, FitOptions((("full", 1),), sample_rows=1), SYNCHRONOUS)

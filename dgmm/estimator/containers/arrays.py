@@ -35,10 +35,9 @@ class NumpyContainer(RowContainer):
     values: Rows
     heading: Any
 
-    @property
-    def is_lazy(self) -> bool:
-        """No: they are here."""
-        return False
+    def in_memory(self) -> Rows:
+        """They are here."""
+        return self.values
 
     def rows(self) -> da.Array:
         """Blocks of about 2 MiB, whose number depends on the data alone."""

@@ -10,6 +10,7 @@ import dask.array as da
 import numpy as np
 
 from dgmm.engine.dataset import Dataset
+from dgmm.engine.row_checks import check_all_finite
 from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate
 from dgmm.mixture.parameters import Parameters
 
@@ -25,10 +26,26 @@ class RowContainer(ABC):
     def heading(self) -> Any:
         """Something of the same features, for scikit-learn to take names and their number from."""
 
+    def in_memory(self) -> Rows | None:
+        """All rows, shape (n_rows, n_features), if they are here; None if Dask computes them."""
+        return None
+
     @property
     def is_lazy(self) -> bool:
         """Whether the rows are computed when they are needed, by Dask."""
-        return True
+        return self.in_memory() is None
+
+    def check_finite(self) -> None:
+        """Refuse rows in memory that are NaN or infinite; others are checked as they are read.
+
+        Raises
+        ------
+        DataError
+            With their number, and the first rows and columns.
+        """
+        rows = self.in_memory()
+        if rows is not None:
+            check_all_finite(rows, self.feature_names)
 
     @abstractmethod
     def rows(self) -> da.Array:
@@ -41,6 +58,14 @@ class RowContainer(ABC):
     @abstractmethod
     def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Any:
         """A quantity for every row, in the kind that the rows came in."""
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features; x0, x1 and so on where they have none."""
+        names = getattr(self.heading, "columns", None)
+        if names is None:
+            return tuple(f"x{j}" for j in range(self.heading_width))
+        return tuple(str(name) for name in names)
 
     @property
     def heading_width(self) -> int:
@@ -65,10 +90,7 @@ class RowContainer(ABC):
         """
         rows = self.rows()
         weights = None if sample_weight is None else self.weights(sample_weight)
-        names = getattr(self.heading, "columns", None)
-        return Dataset.from_array(
-            rows, weights, None if names is None else tuple(str(name) for name in names)
-        )
+        return Dataset.from_array(rows, weights, self.feature_names)
 
 
 def to_blocks(values: Rows) -> da.Array:

@@ -16,7 +16,7 @@ from dgmm.estimator.containers.container import (
     map_rows,
     to_blocks,
 )
-from dgmm.estimator.row_outputs import RowOutput
+from dgmm.estimator.row_outputs import RowOutput, Rows
 from dgmm.mixture.parameters import Parameters
 
 
@@ -45,16 +45,17 @@ class XarrayContainer(RowContainer):
             return np.empty((0, self.array.shape[-1]))
         return sys.modules["pandas"].DataFrame(columns=coordinate.values)
 
-    @property
-    def is_lazy(self) -> bool:
-        """Whether a Dask array is inside."""
-        return isinstance(self.array.data, da.Array)
+    def in_memory(self) -> Rows | None:
+        """Its cells as rows, unless a Dask array is inside."""
+        data = self.array.data
+        return None if isinstance(data, da.Array) else data.reshape(-1, data.shape[-1])
 
     def rows(self) -> da.Array:
         """Cells as rows; those of a Dask array block after block, whatever the order of cells."""
+        rows = self.in_memory()
+        if rows is not None:
+            return to_blocks(rows)
         n_features = self.array.shape[-1]
-        if not self.is_lazy:
-            return to_blocks(self.array.data.reshape(-1, n_features))
         whole = self.array.data.rechunk({-1: -1})
         return da.reshape_blockwise(whole, (whole.size // n_features, n_features))
 
@@ -72,12 +73,12 @@ class XarrayContainer(RowContainer):
 
     def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Any:
         """A DataArray with the coordinates and attributes of the cells; lazy if this one is."""
-        data = self.array.data
-        if self.is_lazy:
-            result = map_rows(data, mixture, quantity)
+        rows = self.in_memory()
+        if rows is None:
+            result = map_rows(self.array.data, mixture, quantity)
         else:
-            flat = compute_rows(data.reshape(-1, data.shape[-1]), mixture, quantity)
-            result = flat.reshape(data.shape[:-1] + flat.shape[1:])
+            flat = compute_rows(rows, mixture, quantity)
+            result = flat.reshape(self.array.shape[:-1] + flat.shape[1:])
         cells = self.array.dims[:-1]
         coordinates = {
             name: coordinate

@@ -8,15 +8,17 @@ import dask.array as da
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from dgmm.errors import DataError
+from dgmm.errors import DataError, advise
 from dgmm.estimator.containers.arrays import DaskContainer, NumpyContainer
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.containers.data_arrays import XarrayContainer
 from dgmm.estimator.containers.frames import DaskFrameContainer, PandasContainer
+from dgmm.estimator.remedies import REMEDIES
 
 _NO_NUMBERS = "cSUTMmV"  # kinds of dtype: complex, bytes, text, times, structures
 
 
+@advise(REMEDIES)
 def as_container(estimator: Any, X: Any, feature_dim: str | None, *, reset: bool) -> RowContainer:
     """The table for whatever a user gave, its features checked against those of the fit.
 
@@ -35,15 +37,26 @@ def as_container(estimator: Any, X: Any, feature_dim: str | None, *, reset: bool
         If the data are not real numbers in two dimensions, are not finite (where they are in
         memory), or have other features than those of the fit.
     """
-    lazy = _lazy_table(X, feature_dim)
-    if lazy is not None:
-        validate_data(estimator, lazy.heading, reset=reset, skip_check_array=True)
-        return lazy
+    container = _labelled_or_lazy(X, feature_dim)
+    if container is None:
+        container = _in_memory(estimator, X, reset=reset)
+    else:
+        validate_data(estimator, container.heading, reset=reset, skip_check_array=True)
+    container.check_finite()
+    return container
+
+
+def _in_memory(estimator: Any, X: Any, *, reset: bool) -> NumpyContainer:
     _refuse_what_is_no_number(X)
     values = validate_data(
-        estimator, X, reset=reset, dtype="numeric", ensure_min_samples=2 if reset else 1
+        estimator,
+        X,
+        reset=reset,
+        dtype="numeric",
+        ensure_all_finite=False,  # the container says where
+        ensure_min_samples=2 if reset else 1,
     )
-    if values.dtype.itemsize > 8:  # long doubles
+    if values.dtype.kind == "O" or values.dtype.itemsize > 8:  # Python's numbers, long doubles
         values = values.astype(np.float64)
     kind = PandasContainer if _is_instance(X, "pandas", "DataFrame") else NumpyContainer
     return kind(values, X)
@@ -61,7 +74,7 @@ def _refuse_what_is_no_number(X: Any) -> None:
         raise DataError(message)
 
 
-def _lazy_table(X: Any, feature_dim: str | None) -> RowContainer | None:
+def _labelled_or_lazy(X: Any, feature_dim: str | None) -> RowContainer | None:
     if isinstance(X, da.Array):
         if X.ndim != 2:
             message = (

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
-from dgmm.errors import DataError, OutputError
+from dgmm.errors import DataError, OutputError, Remedy
 from dgmm.io.sources.source import Source
 from dgmm.io.storage.atomic_writes import new_directory, replace_file, sync_tree
 from dgmm.io.storage.zarr_arrays import (
@@ -117,7 +117,8 @@ def _check_place(output: Path, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise OutputError(
-            f"There is something at {output} already. Choose another, or --overwrite."
+            f"There is something at {output} already. Choose another place.",
+            remedy=Remedy.OVERWRITE,
         )
     if not any((output / name).is_file() for name in _NODES):
         raise OutputError(

@@ -14,7 +14,7 @@ from dgmm.engine.events import READ_ALL_ROWS
 from dgmm.engine.fit_progress import FitProgress
 from dgmm.engine.profile import Profile
 from dgmm.engine.stages import PROFILE
-from dgmm.errors import InputChangedError, StorageError
+from dgmm.errors import InputChangedError, Remedy, StorageError
 from dgmm.io.storage.atomic_writes import make_directory, remove_if_empty, remove_tree
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.value_file import DamagedError, read_value, write_value
@@ -240,9 +240,10 @@ class Checkpoint:
         first, last = sorted((before.n_rows, now.n_rows))
         rows = f"Rows {first} to {last - 1} are {'new' if last == now.n_rows else 'gone'}. "
         raise InputChangedError(
-            f"The input has {_shape(now)}; the interrupted run that this command resumes began "
+            f"The input has {_shape(now)}; the interrupted run that this one resumes began "
             f"with {_shape(before)}. {rows if first < last else ''}"
-            "Put the input back as it was, or start anew with `dgmm run --fresh`."
+            "Put the input back as it was.",
+            remedy=Remedy.START_ANEW,
         )
 
 

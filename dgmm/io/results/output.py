@@ -60,7 +60,7 @@ def list_runs(output: AnyPath) -> tuple[Run, ...]:
     folder = output / "runs"
     if not folder.is_dir():
         raise InputNotFoundError(
-            f"{output} holds no runs. Give the directory that is `output.path` of a run."
+            f"{output} holds no runs; expected the directory that runs are written to."
         )
     latest = _latest(output)
     with storage_failures(folder):
@@ -127,8 +127,8 @@ def prunable_runs(output: AnyPath, keep: int) -> tuple[Run, ...]:
     runs = list_runs(output)
     if (output / LATEST_POINTER).exists() and _latest(output) is None:
         raise OutputError(
-            f"{output / LATEST_POINTER} does not say which run is the latest. Run the command of "
-            "the latest result again, which writes it anew."
+            f"{output / LATEST_POINTER} does not say which run is the latest. Publish that run "
+            "again."
         )
     complete = [run for run in runs if run.is_complete]
     begun = runs_in_progress(output / "attempts")

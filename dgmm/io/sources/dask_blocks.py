@@ -14,7 +14,7 @@ import numpy as np
 from dask.delayed import Delayed
 from numpy.typing import NDArray
 
-from dgmm.errors import DataError, DgmmError, InputChangedError, StorageError
+from dgmm.errors import DataError, DgmmError, InputChangedError, Remedy, StorageError
 from dgmm.io.grid import Grid, Region
 from dgmm.io.partition import block_shape, partition_bounds
 from dgmm.io.sources.format import DatasetMetadata, Read
@@ -55,8 +55,8 @@ def partition_grid(location: Location, stored: DatasetMetadata, partition_size: 
     if n_blocks > _MOST_PARTITIONS:
         raise DataError(
             f"{location} declares {n_rows} rows, which is {n_blocks} partitions of {rows} "
-            f"rows; at most {_MOST_PARTITIONS} are possible. Set a larger `partition_size`, unless "
-            "its metadata are damaged."
+            f"rows; at most {_MOST_PARTITIONS} are possible. Are its metadata damaged?",
+            remedy=Remedy.ENLARGE_BLOCKS,
         )
     return grid
 

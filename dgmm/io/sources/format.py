@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.errors import ConfigurationError
+from dgmm.errors import ConfigurationError, Remedy
 from dgmm.io.grid import Coordinate, Region
 from dgmm.io.sources.files import FileInfo
 from dgmm.io.sources.selection import Selection, Weights
@@ -127,24 +127,37 @@ def check_no_selection(path: AnyPath, selection: Selection) -> None:
     """Raise ConfigurationError if something is to be chosen where a file holds one array only."""
     if selection.variables:
         raise ConfigurationError(
-            f"{path} holds one array, but the variable {selection.variable!r} was asked for. "
-            "Remove `variable`; it names an array inside a group."
+            f"{path} holds one array, but the variable {selection.variable!r} was asked for.",
+            remedy=Remedy.OMIT_VARIABLE,
         )
     check_no_weights(path, selection)
-    for name in ("columns", "sample_dims"):
-        if getattr(selection, name):
-            raise ConfigurationError(
-                f"{path} holds an array without names. Remove `{name}`; it is for formats that "
-                "have names for columns or dimensions."
-            )
+    check_no_names(path, selection)
+
+
+def check_no_names(path: AnyPath, selection: Selection) -> None:
+    """Raise ConfigurationError if columns or dimensions are named where nothing has such names."""
+    if selection.columns:
+        raise _no_column_names(path)
+    if selection.sample_dims:
+        raise ConfigurationError(
+            f"{path} has no names for its dimensions, but dimensions were asked for by name.",
+            remedy=Remedy.OMIT_SAMPLE_DIMS,
+        )
+
+
+def _no_column_names(path: AnyPath) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} has no names for its columns, but columns were asked for by name.",
+        remedy=Remedy.OMIT_COLUMNS,
+    )
 
 
 def check_no_weights(path: AnyPath, selection: Selection) -> None:
     """Raise ConfigurationError if weights are expected in a dataset that has no place for them."""
     if selection.weights is not None and selection.weights.path is None:
         raise ConfigurationError(
-            f"{path} holds one array, and no weights {selection.weights.variable!r} beside it. "
-            "Name what holds them: weights: {path: PLACE}."
+            f"{path} holds one array, and no weights {selection.weights.variable!r} beside it.",
+            remedy=Remedy.CHOOSE_WEIGHTS,
         )
 
 
@@ -157,7 +170,7 @@ def column_indices(path: AnyPath, columns: Sequence[str], names: Sequence[str] |
         If the dataset has no names for columns, or not all of these.
     """
     if names is None:
-        raise ConfigurationError(f"{path} has no names for its columns. Remove `columns`.")
+        raise _no_column_names(path)
     unknown = [name for name in columns if name not in names]
     if unknown:
         raise ConfigurationError(

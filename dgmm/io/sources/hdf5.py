@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.errors import ConfigurationError, MissingExtraError
+from dgmm.errors import ConfigurationError, MissingExtraError, Remedy
 from dgmm.io.grid import Region
 from dgmm.io.sources.files import list_files
-from dgmm.io.sources.format import DatasetMetadata, Format, join_names, n_chunks
+from dgmm.io.sources.format import DatasetMetadata, Format, check_no_names, join_names, n_chunks
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath, open_binary
 
@@ -27,11 +27,7 @@ def _matches(path: AnyPath) -> bool:
 
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
-    if selection.columns or selection.sample_dims:
-        raise ConfigurationError(
-            f"{path} is HDF5, which has no names for columns or dimensions. Remove `columns` and "
-            "`sample_dims`."
-        )
+    check_no_names(path, selection)
     with _opened(path) as file:
         name = _choose(path, file, selection.variable)
         dataset = file[name]
@@ -62,11 +58,12 @@ def _choose(path: AnyPath, file: Any, variable: str | None) -> str:
         return tables[0]
     if variable is not None and variable.strip("/") in shapes:
         return variable.strip("/")
-    wish = "and `variable` is not set" if variable is None else f"but none {variable!r}"
+    wish = "and none was chosen" if variable is None else f"but none {variable!r}"
     there = join_names([f"{name} {shapes[name]}" for name in tables])
     raise ConfigurationError(
         f"{path} has {len(tables)} two-dimensional datasets, {wish}. "
-        f"Set `variable` to one of: {there or '(none: nothing here can be fitted)'}."
+        f"They are: {there or '(none: nothing here can be fitted)'}.",
+        remedy=Remedy.CHOOSE_VARIABLE,
     )
 
 

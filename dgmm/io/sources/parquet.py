@@ -18,7 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.errors import DataError, DgmmError, InputChangedError, MissingExtraError, StorageError
+from dgmm.errors import (
+    DataError,
+    DgmmError,
+    InputChangedError,
+    MissingExtraError,
+    Remedy,
+    StorageError,
+)
 from dgmm.io.grid import Region
 from dgmm.io.sources.files import FileInfo, files_at, root_of
 from dgmm.io.sources.format import DatasetMetadata, Format, column_indices, join_names
@@ -135,8 +142,9 @@ def _check_same_types(
         if here != there:
             raise DataError(
                 f"Column {name!r} is {here} in {root / other.file.key} and {there} in "
-                f"{root / first.file.key}; expected the same in all files. Choose columns that "
-                "are, with `columns`, or write the files anew."
+                f"{root / first.file.key}; expected the same in all files. Write the files "
+                "anew, or choose columns that are.",
+                remedy=Remedy.CHOOSE_COLUMNS,
             )
 
 

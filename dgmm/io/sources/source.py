@@ -15,6 +15,7 @@ from dgmm.errors import (
     DataError,
     DgmmError,
     InputNotFoundError,
+    Remedy,
     StorageError,
 )
 from dgmm.io.grid import Coordinate, Grid, Region
@@ -216,11 +217,12 @@ def _choose_format(location: Location, name: str, *, named_dims: bool) -> Format
         return matching
     if is_csv(location.text):
         raise DataError(
-            f"{location} is CSV, whose rows cannot be found without reading it all. Make a Zarr "
-            f"store of it, once: dgmm ingest {location} --output {path.stem}.zarr"
+            f"{location} is CSV, whose rows cannot be found without reading it all.",
+            remedy=Remedy.CONVERT,
         )
     raise DataError(
-        f"The format of {location} cannot be told from its name. Set `format` to one of: {known}."
+        f"The format of {location} cannot be told from its name; known are {known}.",
+        remedy=Remedy.CHOOSE_FORMAT,
     )
 
 

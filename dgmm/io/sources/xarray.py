@@ -14,7 +14,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dgmm.errors import ConfigurationError, DataError, InputChangedError
+from dgmm.errors import ConfigurationError, DataError, InputChangedError, Remedy
 from dgmm.io.grid import Coordinate, Region, n_samples_in
 from dgmm.io.sources.cell_area import relative_areas
 from dgmm.io.sources.coordinates import coordinates_of
@@ -187,8 +187,9 @@ def _latitude(dataset: "xarray.Dataset", path: AnyPath, name: str) -> "xarray.Va
     if variable is None or variable.ndim != 1 or variable.dtype.kind not in "iuf":
         found = "none" if variable is None else f"{variable.dims}, {variable.dtype}"
         raise ConfigurationError(
-            f"{path}: cell_area needs a coordinate {name!r} of latitudes with one dimension, "
-            f"found {found}. Name it in weights: {{cell_area: NAME}}."
+            f"{path}: the areas of cells need a coordinate {name!r} of latitudes with one "
+            f"dimension, found {found}.",
+            remedy=Remedy.CHOOSE_LATITUDE,
         )
     units = variable.attrs.get("units", "degrees_north")
     if not str(units).startswith("degree"):

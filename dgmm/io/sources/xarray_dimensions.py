@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
-from dgmm.errors import ConfigurationError, DataError
+from dgmm.errors import ConfigurationError, DataError, Remedy
 from dgmm.io.sources.format import MOST_FEATURES, join_names
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath
@@ -20,13 +20,15 @@ def sample_dims(dataset: "xarray.Dataset", path: AnyPath, selection: Selection) 
     if not dims:
         raise ConfigurationError(
             f"{path} has the dimensions {sizes(dataset, dataset.sizes)}. Say which of them "
-            "together are the samples: sample_dims: [NAME, ...]; all others will be features."
+            "together are the samples; all others will be features.",
+            remedy=Remedy.CHOOSE_SAMPLE_DIMS,
         )
     unknown = [dim for dim in dims if dim not in dataset.sizes]
     if unknown:
         raise ConfigurationError(
-            f"{path} has no dimension {', '.join(map(repr, unknown))}, which sample_dims names. "
-            f"It has {sizes(dataset, dataset.sizes)}."
+            f"{path} has no dimension {', '.join(map(repr, unknown))} for the samples. "
+            f"It has {sizes(dataset, dataset.sizes)}.",
+            remedy=Remedy.CHOOSE_SAMPLE_DIMS,
         )
     return dims
 
@@ -49,7 +51,9 @@ def chosen_variables(
         there = (
             join_names(candidates) or f"those with all of the dimensions {', '.join(dims)}: none"
         )
-        raise ConfigurationError(f"{path} has {wish}. Set `variables` to some of: {there}.")
+        raise ConfigurationError(
+            f"{path} has {wish}. There are: {there}.", remedy=Remedy.CHOOSE_VARIABLES
+        )
     for name in names:
         _refuse_no_number(path, name, dataset.variables[name])
     return names

@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dgmm.errors import ConfigurationError, DataError, StorageError
+from dgmm.errors import ConfigurationError, DataError, Remedy, StorageError
 from dgmm.io.grid import Region
 from dgmm.io.sources.files import FileInfo, list_files
 from dgmm.io.sources.format import (
@@ -197,8 +197,8 @@ def _check_file(file: AnyPath, chunk: _Chunk, *, may_lack_chunks: bool) -> None:
     if not may_lack_chunks:
         raise DataError(
             f"There is no chunk {where}. It is lost, or was left out because it holds nothing but "
-            "the fill value, as Zarr does by default: write it again, or set "
-            "input.missing_chunks to fill if that is what missing chunks mean."
+            "the fill value, as Zarr does by default. Write it again.",
+            remedy=Remedy.FILL_CHUNKS,
         )
 
 
@@ -227,8 +227,8 @@ def _choose(path: AnyPath, selection: Selection) -> zarr.Array[Any]:
         return _choose_member(node, path, variable)
     if variable is not None:
         raise ConfigurationError(
-            f"{path} is a Zarr array, but its variable {variable!r} was asked for. "
-            "Remove `variable`; it names an array inside a group."
+            f"{path} is a Zarr array, but its variable {variable!r} was asked for.",
+            remedy=Remedy.OMIT_VARIABLE,
         )
     check_no_weights(path, selection)
     return node
@@ -242,11 +242,12 @@ def _choose_member(group: zarr.Group, path: AnyPath, variable: str | None) -> za
         return arrays[tables[0]]
     if variable is not None and variable.strip("/") in arrays:
         return arrays[variable.strip("/")]
-    wish = "and `variable` is not set" if variable is None else f"but no array {variable!r}"
+    wish = "and none was chosen" if variable is None else f"but no array {variable!r}"
     listed = ", ".join(f"{name} {arrays[name].shape}" for name in tables[:_LISTED_AT_MOST])
     raise ConfigurationError(
         f"{path} is a Zarr group with {len(tables)} two-dimensional arrays, {wish}. "
-        f"Set `variable` to one of: {listed or '(none: nothing here can be fitted)'}."
+        f"They are: {listed or '(none: nothing here can be fitted)'}.",
+        remedy=Remedy.CHOOSE_VARIABLE,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import zarr
 from numpy.typing import NDArray
 
-from dgmm.errors import InputNotFoundError, OutputError
+from dgmm.errors import InputNotFoundError, OutputError, Remedy
 from dgmm.io.storage.atomic_writes import new_directory, replace_file, sync_tree
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
@@ -84,9 +84,7 @@ def _check_replaceable(target: Path, kind: str, *, overwrite: bool) -> None:
     if not target.exists():
         return
     if not overwrite:
-        raise OutputError(
-            f"{target} exists already. Choose another path, or replace it with overwrite=True."
-        )
+        raise OutputError(f"{target} exists already. Choose another path.", remedy=Remedy.OVERWRITE)
     found = attributes_of(target).get("format") if is_committed(target) else None
     if found != kind:
         raise OutputError(

@@ -10,9 +10,10 @@ from zarr.codecs import ZstdCodec
 
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit import FitOptions, fit
-from dgmm.errors import DataError, InputChangedError, StorageError
+from dgmm.errors import DataError, InputChangedError, StorageError, advise
 from dgmm.io.sources.selection import Selection
 from dgmm.io.sources.source import open_source
+from dgmm.run.config.advice import REMEDIES
 from tests.engine.recording import SYNCHRONOUS
 
 CHECKED = ZstdCodec(level=1, checksum=True)
@@ -96,9 +97,8 @@ def test_a_flipped_bit_is_named_where_chunks_have_checksums(layout, tmp_path):
 def test_a_missing_chunk_is_an_error_unless_it_is_said_to_be_none(layout, tmp_path):
     path, chunk = stored(tmp_path, layout)
     chunk.unlink()
-    with pytest.raises(
-        DataError, match=r"no chunk .*2.0 \(rows 40 to 59\).*missing_chunks"
-    ) as caught:
+    chunk_and_way_out = r"no chunk .*2.0 \(rows 40 to 59\).*missing_chunks"
+    with pytest.raises(DataError, match=chunk_and_way_out) as caught, advise(REMEDIES):
         read(path)
     assert caught.value.exit_code == 65
     expected = table()

@@ -7,9 +7,10 @@ import h5py
 import numpy as np
 import pytest
 
-from dgmm.errors import ConfigurationError, DataError, MissingExtraError, StorageError
+from dgmm.errors import ConfigurationError, DataError, MissingExtraError, StorageError, advise
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
+from dgmm.run.config.advice import REMEDIES
 
 N = 50
 
@@ -81,7 +82,7 @@ def test_what_is_no_table_of_numbers_is_refused(tmp_path, file):
         new["x"].attrs["_FillValue"] = "a"
     with pytest.raises(DataError, match="dtype object"):
         opened(tmp_path / "text.h5")
-    with pytest.raises(ConfigurationError, match="Remove `columns`"):
+    with pytest.raises(ConfigurationError, match=r"Remove `input\.columns`"), advise(REMEDIES):
         opened(file, columns=("a",))
     (tmp_path / "none.h5").write_bytes(b"none")
     with pytest.raises(StorageError, match=r"none\.h5 cannot be opened"):

@@ -19,9 +19,11 @@ from dgmm.errors import (
     InputNotFoundError,
     MissingExtraError,
     StorageError,
+    advise,
 )
 from dgmm.io.sources.selection import Selection
 from dgmm.io.sources.source import open_source
+from dgmm.run.config.advice import REMEDIES
 
 PHOTOGRAPH = "package://sklearn.datasets.images/china.jpg"
 
@@ -191,7 +193,7 @@ def test_variable_of_what_holds_one_array(tmp_path):
     np.save(tmp_path / "x.npy", table())
     store(tmp_path / "x.zarr", table())
     for name in ("x.npy", "x.zarr"):
-        with pytest.raises(ConfigurationError, match="Remove `variable`"):
+        with pytest.raises(ConfigurationError, match="Remove `variable`"), advise(REMEDIES):
             open_source(tmp_path / name, selection=Selection(variables=("v",)))
 
 
@@ -311,7 +313,8 @@ def test_image_that_is_none(tmp_path):
 def test_unknown_formats(tmp_path):
     (tmp_path / "x.dat").write_bytes(b"")
     (tmp_path / "empty.zarr").mkdir()
-    with pytest.raises(DataError, match="Set `format` to one of: zarr, npy, image, hdf5, parquet"):
+    known = "known are zarr, npy, image, hdf5, parquet.*Set `input.format`"
+    with pytest.raises(DataError, match=known), advise(REMEDIES):
         open_source(tmp_path / "x.dat")
     with pytest.raises(ConfigurationError, match="no input format 'csv'"):
         open_source(tmp_path / "x.dat", format="csv")

@@ -5,9 +5,10 @@ import pytest
 import zarr
 
 from dgmm.engine.fit import FitOptions, fit
-from dgmm.errors import ConfigurationError, DataError, InputNotFoundError
+from dgmm.errors import ConfigurationError, DataError, InputNotFoundError, advise
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
+from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import loads
 from dgmm.run.run_plan import plan_run
 from tests.engine.recording import SYNCHRONOUS
@@ -91,7 +92,7 @@ def test_weights_that_are_none_are_refused(group, place, error, message):
 def test_a_single_array_has_no_weights_beside_it(group, tmp_path, rows):
     np.save(tmp_path / "x.npy", rows)
     for path in (tmp_path / "x.npy", group / "cells"):
-        with pytest.raises(ConfigurationError, match=r"weights: \{path: PLACE\}"):
+        with pytest.raises(ConfigurationError, match=r"weights: \{path: PLACE\}"), advise(REMEDIES):
             opened(path, Weights("w"))
 
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import xarray
 
-from dgmm.errors import ConfigurationError, DataError, InputChangedError, MissingExtraError
+from dgmm.errors import ConfigurationError, DataError, InputChangedError, MissingExtraError, advise
 from dgmm.io.sources import xarray_files
 from dgmm.io.sources.cell_area import relative_areas
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
+from dgmm.run.config.advice import REMEDIES
 
 SHAPE = {"time": 5, "depth": 3, "lat": 4, "lon": 6}
 DIMS = ("time", "lat", "lon")
@@ -264,7 +265,7 @@ def test_what_is_no_latitude_is_refused(latitudes, bounds, text):
         (
             Selection(("temp",), sample_dims=DIMS, weights=Weights(cell_area="depht")),
             ConfigurationError,
-            "needs a coordinate 'depht' of latitudes",
+            "need a coordinate 'depht' of latitudes",
         ),
         (
             Selection(("temp",), sample_dims=DIMS, weights=Weights(cell_area="area")),
@@ -280,7 +281,7 @@ def test_what_is_no_latitude_is_refused(latitudes, bounds, text):
 )
 def test_wrong_choices_say_what_there_is(tmp_path, selection, error, text):
     path = write(ocean(), tmp_path, "scipy")
-    with pytest.raises(error, match=text):
+    with pytest.raises(error, match=text), advise(REMEDIES):
         open_source(path, selection=selection)
 
 
@@ -316,7 +317,10 @@ def test_a_chunk_that_is_lost_is_not_taken_for_missing_values(tmp_path):
     path = write(ocean(), tmp_path, "zarr3", {"temp": {"chunks": (1, 3, 4, 6)}})
     source = opened(path)
     (path / "temp" / "c" / "3" / "0" / "0" / "0").unlink()
-    with pytest.raises(DataError, match=r"no chunk .*temp/c/3/0/0/0.*missing_chunks"):
+    with (
+        pytest.raises(DataError, match=r"no chunk .*temp/c/3/0/0/0.*missing_chunks"),
+        advise(REMEDIES),
+    ):
         cells(source)
     (path / "temp" / "c" / "4" / "0" / "0" / "0").unlink()  # one more than other files make up for
     with pytest.raises(DataError, match=r"no chunk .*temp/c/3/0/0/0"):

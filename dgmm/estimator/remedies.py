@@ -1,0 +1,17 @@
+"""What can be done about errors, in the words of the estimator and of Python."""
+
+from types import MappingProxyType
+
+from dgmm.errors import Remedy
+
+REMEDIES = MappingProxyType(
+    {
+        Remedy.DROP_MISSING: "`X[np.isfinite(X).all(axis=1)]` are the others.",
+        Remedy.ENLARGE_SAMPLE: "Or set a larger sample_size.",
+        Remedy.USE_LESS_MEMORY: "Rechunk X to smaller blocks, or give workers more memory or fewer "
+        "threads.",
+        Remedy.TRY_AGAIN: "Then fit again.",
+        Remedy.START_ANEW: "Then fit again.",
+        Remedy.OVERWRITE: "Or replace it with overwrite=True.",
+    }
+)

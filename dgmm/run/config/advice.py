@@ -1,0 +1,33 @@
+"""What can be done about errors, in the words of a configuration and of the commands that read it.
+
+Keys stand without their section where more than one has them: the input's weights are chosen as
+the input is.
+"""
+
+from types import MappingProxyType
+
+from dgmm.errors import Remedy
+
+REMEDIES = MappingProxyType(
+    {
+        Remedy.DROP_MISSING: "`input.missing: drop` leaves out rows with NaN.",
+        Remedy.ENLARGE_SAMPLE: "Or set a larger `model.sample_size`.",
+        Remedy.ENLARGE_BLOCKS: "If they are not, set a larger `input.partition_size`.",
+        Remedy.USE_LESS_MEMORY: "Lower `input.partition_size` or `cluster.threads_per_worker`, or "
+        "raise `cluster.memory_limit`.",
+        Remedy.TRY_AGAIN: "Then run the same command again; it goes on from here.",
+        Remedy.START_ANEW: "Or start anew with `dgmm run --fresh`.",
+        Remedy.CHOOSE_FORMAT: "Set `input.format`.",
+        Remedy.CONVERT: "Make a Zarr store of it once: `dgmm ingest FILE --output STORE.zarr`.",
+        Remedy.CHOOSE_VARIABLE: "Set `variable` to one of them.",
+        Remedy.CHOOSE_VARIABLES: "Set `input.variables` to some of them.",
+        Remedy.CHOOSE_COLUMNS: "Set `input.columns`.",
+        Remedy.CHOOSE_SAMPLE_DIMS: "Set `input.sample_dims: [NAME, ...]`.",
+        Remedy.CHOOSE_WEIGHTS: "Set `input.weights: {path: PLACE}`.",
+        Remedy.CHOOSE_LATITUDE: "Set `input.weights: {cell_area: NAME}`.",
+        Remedy.OMIT_VARIABLE: "Remove `variable`; it names an array inside a group.",
+        Remedy.OMIT_COLUMNS: "Remove `input.columns`.",
+        Remedy.OMIT_SAMPLE_DIMS: "Remove `input.sample_dims`.",
+        Remedy.FILL_CHUNKS: "Or set `input.missing_chunks: fill`, if missing chunks mean that.",
+    }
+)
