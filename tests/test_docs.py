@@ -73,11 +73,20 @@ def classes() -> set[str]:
     }
 
 
+def anchors_of(page: Path) -> set[str]:
+    """What links may name in a page: its headings, as code hosts spell them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @each(PAGES)
 def test_relative_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
-    local = [target.partition("#")[0] for target in targets if "://" not in target]
-    assert [target for target in local if not (page.parent / target).exists()] == []
+    for target in (target for target in targets if "://" not in target):
+        name, _, anchor = target.partition("#")
+        path = page.parent / name if name else page
+        assert path.exists(), target
+        assert not anchor or anchor in anchors_of(path), target
 
 
 @each([*PAGES, *CONFIGS])
