@@ -11,15 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.errors import ConfigurationError, MissingExtraError, Remedy
+from dgmm.errors import DataError, MissingExtraError
 from dgmm.io.grid import Region
 from dgmm.io.sources.files import list_files
-from dgmm.io.sources.format import DatasetMetadata, Format, check_no_names, join_names, n_chunks
+from dgmm.io.sources.format import DatasetMetadata, Format, check_no_names, n_chunks
+from dgmm.io.sources.group_members import choose_member
+from dgmm.io.sources.hdf5_storage import check_chunks, check_filters, check_sources, linked_files
+from dgmm.io.sources.packing import packing_of, refuse_times, text_of
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath, open_binary
 
-_SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
-_MISSING = ("_FillValue", "missing_value")  # attributes that name what stands for no value
+_SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5", ".h5ad", ".mat")
+_MATLAB_NUMBERS = ("double", "single", "logical")
+_MAGIC = b"\x89HDF"
+_HIDDEN = ("#refs#", "#subsystem#")  # where MATLAB keeps what cells and objects refer to
 
 
 def _matches(path: AnyPath) -> bool:
@@ -28,70 +33,87 @@ def _matches(path: AnyPath) -> bool:
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     check_no_names(path, selection)
+    _refuse_old_matlab(path)
     with _opened(path) as file:
         name = _choose(path, file, selection.variable)
         dataset = file[name]
-        chunks, missing = dataset.chunks, _missing(dataset)
+        _refuse_no_numbers(path, dataset)
+        fills = selection.missing_chunks == "fill"
+        check_filters(path, dataset)
+        check_chunks(path, dataset, may_lack_chunks=fills)
+        chunks, shape = dataset.chunks, dataset.shape
+        if is_transposed(dataset):
+            shape, chunks = shape[::-1], None if chunks is None else chunks[::-1]
         layout = "contiguous" if chunks is None else f"in chunks of {chunks}"
         return DatasetMetadata(
-            shape=dataset.shape,
-            dtype=_widened(dataset.dtype) if missing else dataset.dtype,
+            shape=shape,
+            dtype=packing_of(dataset.dtype, dataset.attrs).dtype,
             storage_chunks=(1,) if chunks is None else chunks[:1],
-            files=list_files(path),
+            files=(*list_files(path), *linked_files(path, dataset, may_lack_chunks=fills)),
             description=f"HDF5, {name} {layout}",
             selection=replace(selection, variables=(name,)),
-            n_pieces=0 if chunks is None else n_chunks(dataset.shape, chunks),
+            n_pieces=0 if chunks is None else n_chunks(shape, chunks),
         )
+
+
+def is_transposed(dataset: Any) -> bool:
+    """Whether what wrote a dataset keeps the last dimension first: MATLAB and Octave."""
+    return "MATLAB_class" in dataset.attrs or "OCTAVE_NEW_FORMAT" in dataset.parent.attrs
+
+
+def _refuse_old_matlab(path: AnyPath) -> None:
+    if path.suffix.lower() != ".mat":
+        return
+    with open_binary(path) as file:
+        is_hdf5 = any(file.seek(place) >= 0 and file.read(4) == _MAGIC for place in (0, 512))
+    if not is_hdf5:
+        raise DataError(
+            f"{path} is a MATLAB file of before version 7.3, which is not read. Save it anew: "
+            "save('NAME.mat', 'X', '-v7.3'), or numpy.save(...) of what scipy.io.loadmat gives."
+        )
+
+
+def _refuse_no_numbers(path: AnyPath, dataset: Any) -> None:
+    """Refuse integers that stand for text, times or nothing."""
+    refuse_times(path, dataset.name.strip("/"), dataset.attrs)
+    kind = text_of(dataset.attrs.get("MATLAB_class", b"double"))
+    if not (kind in _MATLAB_NUMBERS or kind.startswith(("int", "uint"))):
+        raise DataError(
+            f"{path}: {dataset.name} is a MATLAB array of class {kind}, expected numbers. "
+            "Choose another variable."
+        )
+    if dataset.attrs.get("MATLAB_empty", 0):
+        raise DataError(f"{path}: {dataset.name} is an empty MATLAB array.")
 
 
 def _choose(path: AnyPath, file: Any, variable: str | None) -> str:
     """The name of the dataset that is asked for, or of the only one that is a table."""
     shapes: dict[str, tuple[int, ...]] = {}
+    groups: dict[str, Any] = {"": dict(file.attrs)}
 
     def note(name: str, node: Any) -> None:
-        if hasattr(node, "dtype") and hasattr(node, "shape"):
-            shapes[name] = node.shape
+        if name.startswith(_HIDDEN):
+            return
+        if not hasattr(node, "dtype"):
+            groups[name] = dict(node.attrs)
+        elif getattr(node, "shape", None) is not None:
+            shapes[name] = node.shape[::-1] if is_transposed(node) else node.shape
 
     file.visititems(note)
-    tables = sorted(name for name, shape in shapes.items() if shape is not None and len(shape) == 2)
-    if variable is None and len(tables) == 1:
-        return tables[0]
-    if variable is not None and variable.strip("/") in shapes:
-        return variable.strip("/")
-    wish = "and none was chosen" if variable is None else f"but none {variable!r}"
-    there = join_names([f"{name} {shapes[name]}" for name in tables])
-    raise ConfigurationError(
-        f"{path} has {len(tables)} two-dimensional datasets, {wish}. "
-        f"They are: {there or '(none: nothing here can be fitted)'}.",
-        remedy=Remedy.CHOOSE_VARIABLE,
-    )
+    return choose_member(path, variable, shapes, groups)
 
 
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     with _opened(path) as file:
         dataset = file[selection.variable]
-        values, missing = np.asarray(dataset[region]), _missing(dataset)
-    if missing:
-        absent = np.isin(values, missing)
-        values = values.astype(_widened(values.dtype))
-        values[absent] = np.nan
+        check_filters(path, dataset)
+        known = packing_of(dataset.dtype, dataset.attrs)
+        if is_transposed(dataset):
+            region = (*(slice(0, extent) for extent in dataset.shape[:-1]), *region)
+        check_sources(path, dataset, region)
+        values = np.asarray(dataset[region])
+        values = known.decode(values.T if is_transposed(dataset) else values)
     return values[:, None] if values.ndim == 1 else values
-
-
-def _missing(dataset: Any) -> list[Any]:
-    """The values that stand for none, as the dataset's dtype holds them; NaN needs no mention."""
-    if dataset.dtype.kind not in "buif":
-        return []
-    named = [np.ravel(dataset.attrs[name]) for name in _MISSING if name in dataset.attrs]
-    if dataset.dtype.kind == "f":  # the 1e20 of a float64 attribute is another number in float32
-        with np.errstate(over="ignore"):
-            named = [values.astype(dataset.dtype) for values in named]
-    return [value for values in named for value in values if not np.isnan(value)]
-
-
-def _widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The floats that hold every value and NaN; what is no number stays, to be refused."""
-    return np.result_type(dtype, np.float32) if dtype.kind in "buif" else dtype
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from dgmm.io.grid import Region
 from dgmm.io.sources.files import FileInfo, files_at, root_of
 from dgmm.io.sources.format import DatasetMetadata, Format, column_indices, join_names
 from dgmm.io.sources.selection import PinnedFile, Selection, Weights
+from dgmm.io.sources.table_formats import refuse_table_formats
 from dgmm.io.storage.location import AnyPath, open_binary
 
 _SUFFIXES = (".parquet", ".parq", ".pq")
@@ -59,7 +60,9 @@ def _matches(path: AnyPath) -> bool:
 
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
-    root, files = root_of(path), _table_files(path)
+    found = files_at(path)
+    refuse_table_formats(path, found)
+    root, files = root_of(path), _table_files(path, found)
     _library(path)
     with ThreadPoolExecutor(_FOOTERS_AT_A_TIME) as pool:
         footers = tuple(pool.map(lambda file: _footer(root, file), files))
@@ -83,11 +86,11 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     )
 
 
-def _table_files(path: AnyPath) -> tuple[FileInfo, ...]:
+def _table_files(path: AnyPath, found: Sequence[FileInfo]) -> tuple[FileInfo, ...]:
     """The files of a table; those that others hide from readers are none of it."""
     shown = [
         file
-        for file in files_at(path)
+        for file in found
         if not any(part.startswith((".", "_")) for part in file.key.split("/"))
     ]
     if path.is_dir():  # and whatever else lies there, unless nothing is called Parquet

@@ -20,6 +20,7 @@ from dgmm.io.sources.cell_area import relative_areas
 from dgmm.io.sources.coordinates import coordinates_of
 from dgmm.io.sources.files import FileInfo, list_files
 from dgmm.io.sources.format import DatasetMetadata, Format, choose_variable, column_indices
+from dgmm.io.sources.hdf5_storage import check_netcdf
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.xarray_dimensions import (
     chosen_variables,
@@ -29,7 +30,7 @@ from dgmm.io.sources.xarray_dimensions import (
     sizes,
     storage_chunks,
 )
-from dgmm.io.sources.xarray_files import engine_of, is_netcdf, metadata_files, open_dataset
+from dgmm.io.sources.xarray_files import engine_of, is_hdf5, is_netcdf, metadata_files, open_dataset
 from dgmm.io.sources.zarr import check_chunks, check_file_count
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import zarr_store
@@ -54,6 +55,8 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         names = chosen_variables(dataset, path, selection, dims)
         dtype = np.result_type(*(dataset.variables[name].dtype for name in names))
         features = feature_names(dataset, names, dims)
+    if is_hdf5(path):
+        check_netcdf(path, names, may_lack_chunks=selection.missing_chunks == "fill")
     coordinates = coordinates_of(dataset, dims)
     if selection.columns:
         column_indices(path, selection.columns, features)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dgmm.errors import ConfigurationError, DataError, Remedy
 from dgmm.io.sources.format import MOST_FEATURES, join_names
+from dgmm.io.sources.packing import refuse_times
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath
 
@@ -60,11 +61,11 @@ def chosen_variables(
 
 
 def _refuse_no_number(path: AnyPath, name: str, variable: "xarray.Variable") -> None:
-    units = variable.attrs.get("units")
-    if variable.dtype.kind not in "biuf" or (isinstance(units, str) and " since " in units):
-        kind = f"times ({units})" if isinstance(units, str) else f"of dtype {variable.dtype}"
+    refuse_times(path, name, {**variable.encoding, **variable.attrs})
+    if variable.dtype.kind not in "biuf":
         raise DataError(
-            f"The variable {name} of {path} is {kind}, expected real numbers. Choose others."
+            f"The variable {name} of {path} is of dtype {variable.dtype}, expected real numbers. "
+            "Choose others."
         )
 
 

@@ -4,7 +4,7 @@ import importlib.util
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import zarr
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:  # it is optional
 
 _NETCDF_SUFFIXES = (".nc", ".nc4", ".netcdf", ".cdf")
 _ZARR_METADATA = ("zarr.json", ".zmetadata", ".zgroup", ".zattrs")
+_HDF5 = b"\x89HDF"
 _ENGINES = {  # by the first bytes of a file; of each, the first that is installed
-    b"\x89HDF": (("h5netcdf", "h5py"), ("netCDF4",)),
+    _HDF5: (("h5netcdf", "h5py"), ("netCDF4",)),
     b"CDF\x01": (("scipy",),),
     b"CDF\x02": (("scipy",),),
     b"CDF\x05": (("netCDF4",),),
@@ -30,6 +31,14 @@ _MOST_OPEN = 8  # datasets a process
 def is_netcdf(path: AnyPath) -> bool:
     """Whether a path has a name as NetCDF files do."""
     return path.suffix.lower() in _NETCDF_SUFFIXES
+
+
+def is_hdf5(path: AnyPath) -> TypeGuard[Path]:
+    """Whether a dataset is a NetCDF file that is HDF5 inside, and h5py is there to look into it."""
+    if not (isinstance(path, Path) and path.is_file() and importlib.util.find_spec("h5py")):
+        return False
+    with path.open("rb") as file:
+        return file.read(4) == _HDF5
 
 
 def metadata_files(path: AnyPath) -> list[AnyPath]:

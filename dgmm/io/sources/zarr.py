@@ -20,12 +20,13 @@ from dgmm.io.sources.format import (
     column_indices,
     n_chunks,
 )
+from dgmm.io.sources.group_members import choose_member
+from dgmm.io.sources.packing import Packing, packing_of, refuse_times
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import is_missing, recording_store, zarr_store
 
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
-_LISTED_AT_MOST = 20
 
 
 def _matches(path: AnyPath) -> bool:
@@ -34,6 +35,7 @@ def _matches(path: AnyPath) -> bool:
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     array = _choose(path, selection)
+    refuse_times(path, array.path, array.attrs)
     chunks = array.shards or array.chunks
     shape, names = array.shape, _feature_names(path, array)
     if selection.columns:
@@ -41,7 +43,7 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         shape, names = (*shape[:1], len(selection.columns)), selection.columns
     return DatasetMetadata(
         shape=shape,
-        dtype=np.dtype(array.dtype),
+        dtype=packing(array).dtype,
         storage_chunks=chunks[:1] or (1,),
         files=list_files(path / array.path),
         description=f"Zarr v{array.metadata.zarr_format} in chunks of {chunks}",
@@ -67,10 +69,18 @@ def _feature_names(path: AnyPath, array: zarr.Array[Any]) -> tuple[str, ...] | N
     return tuple(values) if all(isinstance(value, str) for value in values) else None
 
 
+def packing(array: zarr.Array[Any]) -> Packing:
+    """How an array's numbers are packed; the fill value of v2 is what xarray means by missing."""
+    is_labelled = "_ARRAY_DIMENSIONS" in array.attrs
+    fill_value = array.metadata.fill_value if is_labelled else None
+    return packing_of(np.dtype(array.dtype), array.attrs, fill_value)
+
+
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     may_lack_chunks = selection.missing_chunks == "fill"
     array, (rows,) = _array(path, selection), region
-    block = _rows(array, path, rows.start, rows.stop, may_lack_chunks=may_lack_chunks)
+    stored = _rows(array, path, rows.start, rows.stop, may_lack_chunks=may_lack_chunks)
+    block = packing(array).decode(stored)
     if not selection.columns:
         return block
     return block[:, column_indices(path, selection.columns, _feature_names(path, array))]
@@ -103,7 +113,7 @@ def check_file_count(path: AnyPath, array: zarr.Array[Any], files: Sequence[File
         everything = tuple(slice(0, extent) for extent in array.shape)
         for chunk in _chunks(array, everything):
             if chunk.key not in found:
-                _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=False)
+                _check_file(path / array.path / chunk.key, chunk, array, may_lack_chunks=False)
 
 
 def _array(path: AnyPath, selection: Selection) -> zarr.Array[Any]:
@@ -130,7 +140,8 @@ def _rows(
         ) from error
     for chunk in _chunks(array, region):
         if is_missing(array.store, f"{array.path}/{chunk.key}"):
-            _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=may_lack_chunks)
+            file = path / array.path / chunk.key
+            _check_file(file, chunk, array, may_lack_chunks=may_lack_chunks)
     return rows[:, None] if rows.ndim == 1 else rows
 
 
@@ -182,10 +193,13 @@ def check_chunks(
         If one is empty, or a directory.
     """
     for chunk in _chunks(array, region):
-        _check_file(path / array.path / chunk.key, chunk, may_lack_chunks=may_lack_chunks)
+        file = path / array.path / chunk.key
+        _check_file(file, chunk, array, may_lack_chunks=may_lack_chunks)
 
 
-def _check_file(file: AnyPath, chunk: _Chunk, *, may_lack_chunks: bool) -> None:
+def _check_file(
+    file: AnyPath, chunk: _Chunk, array: zarr.Array[Any], *, may_lack_chunks: bool
+) -> None:
     """Refuse what Zarr takes for a chunk that is left out, unless one may be."""
     where = f"{file} (rows {chunk.rows.start} to {chunk.rows.stop - 1})"
     if file.exists():
@@ -194,6 +208,13 @@ def _check_file(file: AnyPath, chunk: _Chunk, *, may_lack_chunks: bool) -> None:
         if file.stat().st_size == 0:
             raise StorageError(f"Chunk {where} is empty: write or copy it again.")
         return
+    known = packing(array)
+    if may_lack_chunks and known.missing.size and not known.is_missing(array.fill_value):
+        raise DataError(
+            f"There is no chunk {where}, and what that means cannot be told: Zarr's fill value is "
+            f"{array.fill_value}, which stands for a number, and the array's _FillValue "
+            f"{known.missing[0]} for none. Write the array again, with write_empty_chunks."
+        )
     if not may_lack_chunks:
         raise DataError(
             f"There is no chunk {where}. It is lost, or was left out because it holds nothing but "
@@ -235,20 +256,11 @@ def _choose(path: AnyPath, selection: Selection) -> zarr.Array[Any]:
 
 
 def _choose_member(group: zarr.Group, path: AnyPath, variable: str | None) -> zarr.Array[Any]:
-    members = group.members(max_depth=None)
-    arrays = {name: member for name, member in members if isinstance(member, zarr.Array)}
-    tables = sorted(name for name, array in arrays.items() if array.ndim == 2)
-    if variable is None and len(tables) == 1:
-        return arrays[tables[0]]
-    if variable is not None and variable.strip("/") in arrays:
-        return arrays[variable.strip("/")]
-    wish = "and none was chosen" if variable is None else f"but no array {variable!r}"
-    listed = ", ".join(f"{name} {arrays[name].shape}" for name in tables[:_LISTED_AT_MOST])
-    raise ConfigurationError(
-        f"{path} is a Zarr group with {len(tables)} two-dimensional arrays, {wish}. "
-        f"They are: {listed or '(none: nothing here can be fitted)'}.",
-        remedy=Remedy.CHOOSE_VARIABLE,
-    )
+    members = dict(group.members(max_depth=None))
+    arrays = {name: node for name, node in members.items() if isinstance(node, zarr.Array)}
+    groups = {name: dict(node.attrs) for name, node in members.items() if name not in arrays}
+    shapes = {name: array.shape for name, array in arrays.items()}
+    return arrays[choose_member(path, variable, shapes, {"": dict(group.attrs), **groups})]
 
 
 FORMAT = Format("zarr", _matches, _describe, _read, _refuse_missing, seconds_per_piece=2e-4)

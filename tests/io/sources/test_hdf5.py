@@ -70,7 +70,7 @@ def test_several_tables_are_listed(file, rows):
         more["other"] = rows + 1
     with pytest.raises(ConfigurationError, match=r"inner/cells \(50, 3\), other \(50, 3\)"):
         opened(file)
-    with pytest.raises(ConfigurationError, match=r"none 'cells'.*inner/cells"):
+    with pytest.raises(ConfigurationError, match=r"no array 'cells'.*inner/cells"):
         opened(file, variables=("cells",))
     chosen = opened(file, variables=("/other",))
     np.testing.assert_array_equal(values(chosen.blocks), rows + 1)

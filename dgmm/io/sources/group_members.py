@@ -1,0 +1,81 @@
+"""Which array of a group is the table: the one that is named, or the only one there can be."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from dgmm.errors import ConfigurationError, DataError, Remedy
+from dgmm.io.sources.format import join_names
+from dgmm.io.sources.packing import text_of
+from dgmm.io.storage.location import AnyPath
+
+_COMPRESSED = {"data", "indices", "indptr"}  # arrays of a sparse matrix by rows or columns
+_MATLAB_SPARSE = {"data", "ir", "jc"}
+
+
+def choose_member(
+    path: AnyPath,
+    variable: str | None,
+    arrays: Mapping[str, tuple[int, ...]],
+    groups: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """The name of the array to read.
+
+    Parameters
+    ----------
+    path : Path or StorePath
+        Of the dataset, for messages.
+    variable : str, optional
+        What is asked for.
+    arrays : mapping of str to tuple of int
+        Shapes of all arrays below the root.
+    groups : mapping of str to mapping
+        Attributes of all groups, that of the root under an empty name.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no array of this name, or not one table only.
+    DataError
+        If a sparse matrix is asked for, or is what the dataset is about.
+    """
+    tables = sorted(name for name, shape in arrays.items() if len(shape) == 2)
+    sparse = [name for name in groups if _is_sparse(name, groups[name], arrays)]
+    wanted = None if variable is None else variable.strip("/")
+    if wanted is None and text_of(groups.get("", {}).get("encoding-type", "")) == "anndata":
+        wanted = "X"  # the matrix of an AnnData
+    if wanted is not None and wanted in arrays:
+        return wanted
+    there = join_names([f"{name} {arrays[name]}" for name in tables])
+    there = there or "(none: nothing here can be fitted)"
+    if wanted in sparse or (variable is None and sparse):
+        named = wanted if wanted in sparse else sparse[0]
+        raise DataError(
+            f"{named or 'What lies'} in {path} is a sparse matrix, expected a dense array. Reduce "
+            "it to fewer features (such as principal components), write it dense, or choose from "
+            f"what is: {there}.",
+            remedy=Remedy.CHOOSE_VARIABLE,
+        )
+    if wanted is None and len(tables) == 1:
+        return tables[0]
+    wish = "and none was chosen" if variable is None else f"but no array {variable!r}"
+    raise ConfigurationError(
+        f"{path} has {len(tables)} two-dimensional arrays, {wish}. They are: {there}.",
+        remedy=Remedy.CHOOSE_VARIABLE,
+    )
+
+
+def _is_sparse(name: str, attributes: Mapping[str, Any], arrays: Collection[str]) -> bool:
+    """Whether a group is a sparse matrix: of AnnData, 10x Genomics or MATLAB."""
+    prefix = f"{name}/" if name else ""
+    members = {
+        each.removeprefix(prefix)
+        for each in arrays
+        if each.startswith(prefix) and "/" not in each.removeprefix(prefix)
+    }
+    encoding = text_of(attributes.get("encoding-type", ""))
+    return (
+        encoding in ("csr_matrix", "csc_matrix")
+        or "h5sparse_format" in attributes
+        or members >= _COMPRESSED
+        or ("MATLAB_sparse" in attributes and members >= _MATLAB_SPARSE)
+    )
