@@ -237,13 +237,28 @@ def is_degenerate(mixture: Parameters, rules: EMOptions) -> bool:
         return True
     if mixture.n_components == 1:
         return False
-    deviation = np.sqrt(rules.regularization.ridge + rules.regularization.floor)
+    least = rules.regularization.ridge + rules.regularization.floor
+    if mixture.structure.is_diagonal:  # whose directions are the features
+        values, pooled = mixture.variances / least, np.diagonal(rules.covariance) / least
+    else:
+        found = _narrow_directions(mixture, rules.covariance, np.sqrt(least))
+        if found is None:
+            return False
+        values, pooled = found
+    return bool(((values <= _AT_FLOOR) & (pooled >= _NOT_THE_DATA)).any())
+
+
+def _narrow_directions(
+    mixture: Parameters, covariance: Array, deviation: Array
+) -> tuple[Array, Array] | None:
+    """Variances of components and of the data along the axes of components, shape (K, d).
+
+    In units of ``deviation``; None if no component can be at the floor.
+    """
     # The trace of a precision bounds its eigenvalues, and costs nothing.
-    if ((mixture.factor_matrices * deviation[:, None]) ** 2).sum(
-        axis=(1, 2)
-    ).max() < 1.0 / _AT_FLOOR:
-        return False
+    traces = ((mixture.factor_matrices * deviation[:, None]) ** 2).sum(axis=(1, 2))
+    if traces.max() < 1.0 / _AT_FLOOR:
+        return None
     scale = 1.0 / np.outer(deviation, deviation)
     values, vectors = np.linalg.eigh(mixture.matrices * scale)
-    pooled = np.einsum("kiv,ij,kjv->kv", vectors, rules.covariance * scale, vectors)
-    return bool(((values <= _AT_FLOOR) & (pooled >= _NOT_THE_DATA)).any())
+    return values, (((covariance * scale) @ vectors) * vectors).sum(axis=1)

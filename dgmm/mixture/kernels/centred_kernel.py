@@ -109,12 +109,13 @@ def moments(
     averages = sums[:, 1:] / np.where(empty, 1.0, counts)[:, None]
     averages[empty] = 0.0
     first, second = averages[:, :d], averages[:, d:]
-    unwhiten = np.stack([triangular_inverse(u.T) for u in mixture.factor_matrices])
-    means = mixture.means + np.einsum("kij,kj->ki", unwhiten, first)
     if structure.is_diagonal:
-        scales = np.diagonal(unwhiten, axis1=1, axis2=2)
+        scales = 1.0 / structure.variances(mixture.precisions_cholesky, *mixture.means.shape)
+        means = mixture.means + scales * first
         scatters = np.maximum(second - first**2, 0.0) * scales**2
     else:
+        unwhiten = np.stack([triangular_inverse(u.T) for u in mixture.factor_matrices])
+        means = mixture.means + np.einsum("kij,kj->ki", unwhiten, first)
         about_means = second.reshape(-1, d, d) - structure.outer(first)
         scatters = unwhiten @ about_means @ unwhiten.transpose(0, 2, 1)
     covariances = structure.from_scatter(scatters, counts)

@@ -119,16 +119,18 @@ def natural_parameters(mixtures: Sequence[Parameters]) -> Array:
     """
     means = np.concatenate([mixture.means for mixture in mixtures])
     peaks = np.concatenate([mixture.log_peaks for mixture in mixtures])
-    precisions = np.concatenate([_precisions(mixture) for mixture in mixtures])
     n_features = means.shape[1]
-    linear = np.einsum("kij,kj->ki", precisions, means)
+    if mixtures[0].structure.order == feature_map.SQUARES:
+        variances = np.concatenate([_inverse_variances(mixture) for mixture in mixtures])
+        linear, quadratic = variances * means, -0.5 * variances
+    else:
+        precisions = np.concatenate([_precisions(mixture) for mixture in mixtures])
+        linear = np.einsum("kij,kj->ki", precisions, means)
+        quadratic = -feature_map.pack_symmetric(precisions)
+        quadratic[:, :n_features] *= 0.5
     constant = peaks - 0.5 * np.einsum("ki,ki->k", linear, means)
-    order = mixtures[0].structure.order
-    if order == feature_map.LINEAR:
-        return np.concatenate([constant[:, None], linear], axis=1)
-    quadratic = -feature_map.pack_symmetric(precisions)
-    quadratic[:, :n_features] *= 0.5
     theta = np.concatenate([constant[:, None], linear, quadratic], axis=1)
+    order = mixtures[0].structure.order
     return np.ascontiguousarray(theta[:, : feature_map.length(order, n_features)])
 
 
@@ -138,16 +140,25 @@ def relative_error(mixture: Parameters) -> float:
     eps max_k (|mu_k|' |P_k| |mu_k| + sum_ij |P_k|_ij |Sigma_k|_ij), absolute values elementwise:
     far means and strong correlations both cost digits.
     """
-    precisions = np.abs(_precisions(mixture))
     means = np.abs(mixture.means)
-    far = ((precisions @ means[:, :, None])[:, :, 0] * means).sum(axis=1)
-    correlated = (precisions * np.abs(mixture.matrices)).sum(axis=(1, 2))
+    if mixture.structure.is_diagonal:
+        far = (_inverse_variances(mixture) * means**2).sum(axis=1)
+        correlated = np.full(mixture.n_components, float(mixture.n_features))
+    else:
+        precisions = np.abs(_precisions(mixture))
+        far = ((precisions @ means[:, :, None])[:, :, 0] * means).sum(axis=1)
+        correlated = (precisions * np.abs(mixture.matrices)).sum(axis=(1, 2))
     return float(np.finfo(np.float64).eps * (far + correlated).max())
 
 
 def _precisions(mixture: Parameters) -> Array:
     factors = mixture.factor_matrices
     return factors @ factors.transpose(0, 2, 1)
+
+
+def _inverse_variances(mixture: Parameters) -> Array:
+    """Diagonals of precisions that are diagonal, shape (K, d)."""
+    return mixture.structure.variances(mixture.precisions, *mixture.means.shape)
 
 
 def moments(
