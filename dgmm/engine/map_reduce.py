@@ -19,6 +19,7 @@ from dgmm.engine import blas
 from dgmm.engine.block import Block, Missing, Rows
 from dgmm.engine.dataset import Dataset, is_real
 from dgmm.engine.execution import Execution, KilledTasksError
+from dgmm.engine.row_checks import unmask
 from dgmm.errors import DataError, Remedy, TemporaryError
 
 Argument = TypeVar("Argument")
@@ -166,8 +167,11 @@ def _apply(
 ) -> NDArray[np.object_]:
     """One block's outcome, in an array of one element because Dask's blocks are arrays."""
     start, stop = block_info[0]["array-location"][0]
+    name = f"block of rows {start} to {stop - 1}"
+    rows = unmask(rows, f"The {name}", start)
     _check_block(rows, (stop - start, block_info[0]["array-location"][1][1]), start)
     if weights is not None:
+        weights = unmask(weights, f"The weights of the {name}", start)
         _check_block(weights, (stop - start, 1), start)
     outcome = np.empty((1, 1), dtype=object)
     with blas.single_thread():
@@ -185,7 +189,7 @@ def _check_block(block: object, shape: tuple[int, int], start: int) -> None:
         Naming the block's first row.
     """
     found = f"a {type(block).__name__}"
-    if isinstance(block, np.ndarray) and not isinstance(block, np.ma.MaskedArray):
+    if isinstance(block, np.ndarray):
         if block.shape == shape and is_real(block.dtype):
             return
         found = f"shape {block.shape} and dtype {block.dtype}"

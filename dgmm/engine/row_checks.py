@@ -84,6 +84,37 @@ def check_finite(block: Block, first: int, rows: Rows, complete: NDArray[np.bool
     raise DataError(message, remedy=Remedy.DROP_MISSING)
 
 
+def unmask(values: Rows, name: str, start: int = 0) -> Rows:
+    """The values of a masked array without its mask, if that hides nothing; others as they are.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows,) or (n_rows, n_features)
+    name : str
+        What they are, for the message.
+    start : int
+        Index of the first row.
+
+    Raises
+    ------
+    DataError
+        If values are masked, with their number and the first rows.
+    """
+    if not isinstance(values, np.ma.MaskedArray):
+        return values
+    mask = np.ma.getmaskarray(values)
+    if mask.any():
+        rows = np.flatnonzero(mask.reshape(len(mask), -1).any(axis=1))
+        first = ", ".join(str(start + int(row)) for row in rows[:PLACES])
+        message = (
+            f"{name} is a masked array, in which {np.count_nonzero(mask)} values are missing, in "
+            f"{len(rows)} row(s), the first: {first}. Leave these rows out, or fill them: "
+            "numpy.ma.filled(array, value)."
+        )
+        raise DataError(message)
+    return np.asarray(values.data)
+
+
 def check_overflow(
     block: Block, first: int, assignment: RowPosteriors, complete: NDArray[np.bool_] | None
 ) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.engine import blas
+from dgmm.engine.row_checks import unmask
 from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.parameters import Parameters
 
@@ -66,7 +67,7 @@ def evaluate(rows: Rows, mixture: Parameters, quantity: RowOutput) -> Rows:
     -------
     ndarray of shape (...) or (..., n_components)
     """
-    flat = rows.reshape(-1, rows.shape[-1])
+    flat = unmask(rows, "A block").reshape(-1, rows.shape[-1])
     result = np.empty((len(flat), *quantity.shape(mixture)), quantity.dtype)
     with blas.single_thread():
         # Slices, so that a quantity of one number a row never holds one for each component.

@@ -11,6 +11,7 @@ import numpy as np
 
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.row_checks import check_all_finite
+from dgmm.estimator.containers.array_likes import as_array_like
 from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate
 from dgmm.mixture.parameters import Parameters
 
@@ -89,7 +90,9 @@ class RowContainer(ABC):
             If rows or weights cannot be fitted.
         """
         rows = self.rows()
-        weights = None if sample_weight is None else self.weights(sample_weight)
+        weights = None
+        if sample_weight is not None:
+            weights = self.weights(as_array_like(sample_weight, "sample_weight"))
         return Dataset.from_array(rows, weights, self.feature_names)
 
 

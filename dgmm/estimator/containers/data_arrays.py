@@ -1,8 +1,8 @@
 """xarray's DataArrays: results carry their coordinates and attributes."""
 
 import sys
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import dask.array as da
 import numpy as np
@@ -17,6 +17,7 @@ from dgmm.estimator.containers.container import (
     to_blocks,
 )
 from dgmm.estimator.row_outputs import RowOutput, Rows
+from dgmm.io.sources.labels import label_order
 from dgmm.mixture.parameters import Parameters
 
 
@@ -38,12 +39,35 @@ class XarrayContainer(RowContainer):
         return self.array.dims[-1]
 
     @property
+    def labels(self) -> tuple[str, ...] | None:
+        """What the coordinate of the features calls them; None if there is none."""
+        if self.feature_dim not in self.array.coords:
+            return None
+        return tuple(map(str, self.array.coords[self.feature_dim].values))
+
+    @property
     def heading(self) -> Any:
-        """An empty frame of the features' names if they have any, else an empty array."""
-        coordinate = self.array.coords.get(self.feature_dim)
-        if coordinate is None or coordinate.dtype.kind not in "UOT":
+        """An empty frame of the features' labels if they have any, else an empty array."""
+        if self.labels is None:
             return np.empty((0, self.array.shape[-1]))
-        return sys.modules["pandas"].DataFrame(columns=coordinate.values)
+        return sys.modules["pandas"].DataFrame(columns=list(self.labels))
+
+    def in_order(self, names: Any) -> Self:
+        """The same with the features of these names, which may lie here in another order.
+
+        Parameters
+        ----------
+        names : array-like of str, or None
+            Of the features that are expected. What is not the same set is left as it is, for
+            scikit-learn to say what differs.
+        """
+        if names is None or self.labels is None:
+            return self
+        try:
+            order = label_order(names, self.labels)
+        except LookupError:
+            return self
+        return self if order is None else replace(self, array=self.array[..., order])
 
     def in_memory(self) -> Rows | None:
         """Its cells as rows, unless a Dask array is inside."""
@@ -63,7 +87,9 @@ class XarrayContainer(RowContainer):
         """Weights from a DataArray of some of the same dimensions, or an array of their shape."""
         first = self.array.isel({self.feature_dim: 0}, drop=True)
         weights = sample_weight
-        if not hasattr(weights, "broadcast_like"):
+        if hasattr(weights, "broadcast_like"):
+            weights = _aligned(weights, first)
+        else:
             weights = first.copy(data=_shaped(weights, first.shape))
         weights = weights.broadcast_like(first).transpose(*first.dims).data
         if not self.is_lazy:
@@ -89,6 +115,36 @@ class XarrayContainer(RowContainer):
         return sys.modules["xarray"].DataArray(
             result, coordinates, dims, quantity.name, self.array.attrs
         )
+
+
+def _aligned(weights: Any, samples: Any) -> Any:
+    """Weights in the order of the samples' labels, without coordinates."""
+    unknown = [str(dim) for dim in weights.dims if dim not in samples.dims]
+    if unknown:
+        message = (
+            f"sample_weight has the dimension {', '.join(unknown)}, expected some of "
+            f"{', '.join(map(str, samples.dims))}: those of X without the features'."
+        )
+        raise DataError(message)
+    for dim in weights.dims:
+        if dim not in samples.coords or dim not in weights.coords:
+            if samples.sizes[dim] != weights.sizes[dim]:
+                message = (
+                    f"sample_weight has {weights.sizes[dim]} values along {dim}; expected "
+                    f"{samples.sizes[dim]}, one for each sample."
+                )
+                raise DataError(message)
+            continue
+        try:
+            order = label_order(samples.coords[dim].values, weights.coords[dim].values)
+        except LookupError as error:
+            message = (
+                f"sample_weight has other labels along {dim} than X: {error}. Give it those of X, "
+                "such as by sample_weight.assign_coords, or interpolate it."
+            )
+            raise DataError(message) from error
+        weights = weights if order is None else weights.isel({dim: order})
+    return weights.drop_vars(list(weights.coords))
 
 
 def _shaped(weights: Any, shape: tuple[int, ...]) -> NDArray[np.generic]:

@@ -9,10 +9,15 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from dgmm.errors import DataError, advise
+from dgmm.estimator.containers.array_likes import as_array_like
 from dgmm.estimator.containers.arrays import DaskContainer, NumpyContainer
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.containers.data_arrays import XarrayContainer
-from dgmm.estimator.containers.frames import DaskFrameContainer, PandasContainer
+from dgmm.estimator.containers.frames import (
+    DaskFrameContainer,
+    PandasContainer,
+    check_columns,
+)
 from dgmm.estimator.remedies import REMEDIES
 
 _NO_NUMBERS = "cSUTMmV"  # kinds of dtype: complex, bytes, text, times, structures
@@ -39,8 +44,10 @@ def as_container(estimator: Any, X: Any, feature_dim: str | None, *, reset: bool
     """
     container = _labelled_or_lazy(X, feature_dim)
     if container is None:
-        container = _in_memory(estimator, X, reset=reset)
+        container = _in_memory(estimator, as_array_like(X, "X"), reset=reset)
     else:
+        if isinstance(container, XarrayContainer) and not reset:
+            container = container.in_order(getattr(estimator, "feature_names_in_", None))
         validate_data(estimator, container.heading, reset=reset, skip_check_array=True)
     container.check_finite()
     return container
@@ -48,6 +55,9 @@ def as_container(estimator: Any, X: Any, feature_dim: str | None, *, reset: bool
 
 def _in_memory(estimator: Any, X: Any, *, reset: bool) -> NumpyContainer:
     _refuse_what_is_no_number(X)
+    is_frame = _is_instance(X, "pandas", "DataFrame")
+    if is_frame:
+        check_columns(X, may_be_text=True)
     values = validate_data(
         estimator,
         X,
@@ -58,7 +68,7 @@ def _in_memory(estimator: Any, X: Any, *, reset: bool) -> NumpyContainer:
     )
     if values.dtype.kind == "O" or values.dtype.itemsize > 8:  # Python's numbers, long doubles
         values = values.astype(np.float64)
-    kind = PandasContainer if _is_instance(X, "pandas", "DataFrame") else NumpyContainer
+    kind = PandasContainer if is_frame else NumpyContainer
     return kind(values, X)
 
 
@@ -86,7 +96,7 @@ def _labelled_or_lazy(X: Any, feature_dim: str | None) -> RowContainer | None:
     if _is_instance(X, "dask.dataframe", "DataFrame"):
         return DaskFrameContainer(X)
     if _is_instance(X, "xarray", "DataArray"):
-        return XarrayContainer(_features_last(X, feature_dim))
+        return XarrayContainer(_on_the_cpu(_features_last(X, feature_dim)))
     return None
 
 
@@ -98,6 +108,17 @@ def _features_last(array: Any, feature_dim: str | None) -> Any:
         )
         raise DataError(message)
     return array.transpose(..., array.dims[-1] if feature_dim is None else feature_dim)
+
+
+def _on_the_cpu(array: Any) -> Any:
+    """A DataArray of NumPy or Dask, whatever library's array is inside."""
+    if isinstance(array.data, np.ndarray | da.Array):
+        return array
+    found = as_array_like(array.data, "X")
+    if not isinstance(found, np.ndarray):
+        message = f"X holds a {type(found).__name__}; expected an array of NumPy or Dask."
+        raise DataError(message)
+    return array.copy(data=found)
 
 
 def _is_instance(X: Any, module: str, name: str) -> bool:
