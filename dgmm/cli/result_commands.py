@@ -55,6 +55,14 @@ def score(
 @click.option("--publish", metavar="RUN", help="Let readers see RUN, though it was held back.")
 @click.option("--prune", is_flag=True, help="Remove old runs; the latest result always stays.")
 @click.option("--keep", type=click.IntRange(0), help="How many of the newest runs stay.")
+@click.option(
+    "--grace",
+    type=click.FloatRange(0),
+    default=1.0,
+    metavar="HOURS",
+    show_default=True,
+    help="Spare runs that readers saw until less long ago.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @storage_options
 def runs(
@@ -63,11 +71,12 @@ def runs(
     publish: str | None,
     prune: bool,
     keep: int | None,
+    grace: float,
     dry_run: bool,
     storage_options: dict[str, Any] | None,
 ) -> None:
     """List the runs that OUTPUT keeps, newest first; show or publish one, or prune old ones."""
-    from dgmm.io.results.output import find_run, list_runs
+    from dgmm.io.results.output import Output
     from dgmm.io.storage.location import output_path
     from dgmm.run import history as kept
     from dgmm.run.console.exit_message import printable
@@ -80,13 +89,13 @@ def runs(
     if publish is not None:
         lines = iter([f"{kept.publish(place, publish).run_id} is the latest result"])
     elif show is not None:
-        lines = kept.facts_of(find_run(place, show))
+        lines = kept.facts_of(Output(place).find(show))
     elif keep is not None:
-        gone = kept.prune(place, keep, only_say=dry_run)
+        gone = kept.prune(place, keep, only_say=dry_run, grace_hours=grace)
         verb = "would be removed" if dry_run else "removed"
         lines = iter([f"{run.run_id} {verb}" for run in gone] or ["nothing to remove"])
     else:
-        lines = kept.lines_of(list_runs(place))
+        lines = kept.lines_of(Output(place))
     for line in lines:
         click.echo(printable(line))
 

@@ -110,6 +110,16 @@ class ComponentSummary:
     quantile: Array
     quantiles: Array
 
+    def moments(self) -> tuple[Array, Array]:
+        """Weighted means and standard deviations of all rows, shape (n_features,) each."""
+        known = self.size > 0
+        if not known.any():
+            return (np.full(self.mean.shape[1], np.nan),) * 2
+        shares = self.size[known] / self.size[known].sum()
+        means, deviations = self.mean[known], self.standard_deviation[known]
+        mean = shares @ means
+        return mean, np.sqrt(shares @ (deviations**2 + (means - mean) ** 2))
+
 
 def summarize_components(
     sums: ComponentStatistics, pivots: Array, quantile: Sequence[float], quantiles: Array

@@ -1,17 +1,17 @@
 """Where a report goes."""
 
 import importlib
-import json
 import logging
 
 from dgmm.errors import MissingExtraError, OutputError
-from dgmm.io.results.layout import LATEST_LINK, LATEST_POINTER, LATEST_REPORT, report_path, run_name
+from dgmm.io.results.layout import LATEST_LINK, LATEST_REPORT, report_path, run_name
+from dgmm.io.results.output import Output
 from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.atomic_writes import make_directory, remove_temporary, replace_file
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import creation_failures
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _PACKAGES = frozenset({"jinja2", "matplotlib", "PIL"})
 
@@ -46,7 +46,7 @@ def publish_report(run: AnyPath) -> AnyPath:
     else:
         return _written(run.with_suffix(".html"), content)
     place = _written(report_path(output, run_id), content)
-    if _latest(output) == run_id:
+    if Output(output).run(run_id).is_latest:
         _written(output / LATEST_REPORT, content)
     return place
 
@@ -79,25 +79,17 @@ def _written(path: AnyPath, content: bytes) -> AnyPath:
     return path
 
 
-def _latest(output: AnyPath) -> str | None:
-    try:
-        found: str = json.loads((output / LATEST_POINTER).read_bytes())["run_id"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return found
-
-
 def try_publish_report(run: AnyPath) -> None:
     """Draw the report of a run, and say so if that fails."""
     try:
-        logger.info("report: %s", publish_report(run))
+        _logger.info("report: %s", publish_report(run))
     except MissingExtraError as error:
-        logger.info("no report: %s", error)
+        _logger.info("no report: %s", error)
     except Exception as error:  # whatever happens to a picture, the numbers are there
-        logger.warning(
+        _logger.warning(
             "the report could not be made (%s: %s); try `dgmm report %s`",
             type(error).__name__,
             error,
             run,
-            exc_info=logger.isEnabledFor(logging.DEBUG),
+            exc_info=_logger.isEnabledFor(logging.DEBUG),
         )

@@ -10,10 +10,9 @@ from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.stages import positive_weight_sample
 from dgmm.errors import HeldBackError
 from dgmm.io.results.drift_arrays import read_drift
-from dgmm.io.results.layout import run_name, run_path
-from dgmm.io.results.output import is_held_back
+from dgmm.io.results.layout import run_name
+from dgmm.io.results.output import Output, Run
 from dgmm.io.results.result import Result
-from dgmm.io.storage.location import AnyPath
 from dgmm.mixture.drift.decision import Drift, DriftStatus, DriftThresholds
 from dgmm.mixture.drift.duplicates import (
     Counts,
@@ -24,7 +23,7 @@ from dgmm.mixture.drift.duplicates import (
 from dgmm.run.config.drift_section import DriftLimits
 from dgmm.run.warm_start import LabelledSweep
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def check_drift(
@@ -78,7 +77,7 @@ def check_drift(
         observer,
     )
     said = " ".join((drift.verdict.sentence, *drift.reasons))
-    logger.info("beside %s: %s. %s", run_name(earlier.path), drift.verdict.value, said)
+    _logger.info("beside %s: %s. %s", run_name(earlier.path), drift.verdict.value, said)
     return drift
 
 
@@ -119,7 +118,7 @@ def verdict_of(drift: Drift | None, allowed: DriftLimits) -> dict[str, Any]:
     return {"verdict": drift.verdict.value, "held_back": is_broken and allowed.hold_back}
 
 
-def raise_if_held_back(output: AnyPath, run_id: str) -> None:
+def raise_if_held_back(output: Output, run: Run) -> None:
     """End a command whose run is complete and must not be read yet.
 
     Raises
@@ -127,13 +126,12 @@ def raise_if_held_back(output: AnyPath, run_id: str) -> None:
     HeldBackError
         With the reasons, and what to do.
     """
-    if not is_held_back(output, run_id):
+    if not run.is_held_back:
         return
-    path = run_path(output, run_id)
-    drift = read_drift(path)
+    drift = read_drift(run.path)
     reasons = "" if drift is None else " ".join(drift.reasons)
     raise HeldBackError(
-        f"{path} is complete, but held back: readers of {output} go on seeing the last result. "
-        f"{reasons} Look at its report; accept it by `dgmm runs {output} --publish {run_id}`, or "
-        "mend the data and run again."
+        f"{run.path} is complete, but held back: readers of {output.place} go on seeing the last "
+        f"result. {reasons} Look at its report; accept it by `dgmm runs {output.place} --publish "
+        f"{run.run_id}`, or mend the data and run again."
     )

@@ -2,15 +2,13 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
-from dgmm.errors import OutputError
-from dgmm.io.results.commit import publish_run
 from dgmm.io.results.layout import LATEST_REPORT, report_path
-from dgmm.io.results.output import Run, find_run, held_back, list_runs, prunable_runs, remove_run
+from dgmm.io.results.output import Output, Run
 from dgmm.io.storage.location import AnyPath, output_path
-from dgmm.io.storage.lock import write_lock
 from dgmm.report.publication import try_publish_report
 
 _FACTS = (
@@ -27,15 +25,14 @@ _FACTS = (
 )
 
 
-def lines_of(runs: Sequence[Run]) -> Iterator[str]:
+def lines_of(output: Output) -> Iterator[str]:
     """A line for each run, newest first; a star marks the one that readers of the output see."""
     rows = [("", "run", "created", "kind", "selected", "rows", "status")]
-    waiting = {run.run_id for run in held_back(runs)}
-    for run in runs:
+    for run in output.runs():
         facts, status = run.attributes, "not complete"
         if run.is_complete:
             status = str(facts.get("status", "complete"))
-            status += ", held back" * (run.run_id in waiting)
+            status += ", held back" * run.is_held_back
         rows.append(
             (
                 "*" if run.is_latest else "",
@@ -89,17 +86,13 @@ def publish(
     TemporaryError
         If a run is being written there.
     """
-    place = output_path(output, storage_options)
-    list_runs(place)  # refuses what is no output, where a lock would make it one
-    with write_lock(place) as confirm:
-        run = find_run(place, run_id)
-        if not run.is_complete:
-            raise OutputError(
-                f"{run.path} is not complete and cannot be published. Run its command again first."
-            )
+    kept = Output(output_path(output, storage_options))
+    kept.find(run_id)  # refuses what is no output, where a lock would make it one
+    with kept.lock() as confirm:
+        run = kept.find(run_id)
         confirm()
-        publish_run(place, run.run_id)
-        if report_path(place, run.run_id).exists() or (place / LATEST_REPORT).exists():
+        kept.publish(run)
+        if report_path(kept.place, run.run_id).exists() or (kept.place / LATEST_REPORT).exists():
             try_publish_report(run.path)
     return run
 
@@ -110,6 +103,7 @@ def prune(
     storage_options: Mapping[str, Any] | None = None,
     *,
     only_say: bool = False,
+    grace_hours: float = 1.0,
 ) -> tuple[Run, ...]:
     """Remove all complete runs but the newest few and the latest result, and remains of others.
 
@@ -125,6 +119,8 @@ def prune(
         How the store is reached.
     only_say : bool, optional
         Whether nothing is removed.
+    grace_hours : float, optional
+        A run that readers saw until less long ago stays too: somebody may still be reading it.
 
     Returns
     -------
@@ -136,12 +132,9 @@ def prune(
     TemporaryError
         If a run is being written there.
     """
-    place = output_path(output, storage_options)
-    found = prunable_runs(place, keep)  # refuses what is no output, where a lock would make it one
+    kept, grace = Output(output_path(output, storage_options)), timedelta(hours=grace_hours)
+    found = kept.prune(keep, grace, only_say=True)  # refuses what is no output, before a lock is
     if only_say or not found:
         return found
-    with write_lock(place):
-        gone = prunable_runs(place, keep)
-        for run in gone:
-            remove_run(place, run)
-    return gone
+    with kept.lock():
+        return kept.prune(keep, grace)

@@ -13,20 +13,21 @@ from dgmm.engine.dataset import Dataset
 from dgmm.io.grid import Grid
 from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.layout import FORMAT_VERSION, run_name
+from dgmm.io.results.output import Output
 from dgmm.io.results.result import Result
 from dgmm.io.sources.dask_blocks import sha256_of
 from dgmm.io.sources.source import Source
+from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.redaction import redact_credentials
-from dgmm.run.warm_start import run_of_request
 
 _RESULTS = ("assignments", "most_probable", "outlier_quantile", "quantiles")
 
-
 BASIS = "basis"
+"""The attribute of a run that says on what its assignments depend beside the rows."""
 
 
 def mixture_digest(mixture: Parameters) -> str:
@@ -100,19 +101,29 @@ def score_run_id(identifier: str, result: Result) -> str:
     return found.hexdigest()[:16]
 
 
-def fit_run_id(configuration: Configuration, request: str, earlier: Result | None) -> str:
-    """The name of a run of this request, which that of its earlier result belongs to."""
+def fit_run_id(
+    configuration: Configuration, output: Output, request: str, earlier: Result | None
+) -> str:
+    """The name of a run of this request, which that of its earlier result belongs to.
+
+    Of a request that a complete run of the output was made for, the name of that run, the newest of
+    several, whatever it had started from.
+    """
     if configuration.model.start_from is None:
         return request
-    known = run_of_request(configuration.output, request)
-    if known is not None or earlier is None:
-        return known or request
-    return digest({"request": request, "started_from": run_name(earlier.path)})
+    with storage_failures(output.place):
+        runs = output.runs() if (output.place / "runs").is_dir() else ()
+    for run in runs:
+        if run.attributes.get("request") == request:
+            return run.run_id
+    if earlier is None:
+        return request
+    return _digest({"request": request, "started_from": run_name(earlier.path)})
 
 
 def request_id(configuration: Configuration, source: Source) -> str:
     """The same for the same input, model and assignments, whatever computes them."""
-    return digest(
+    return _digest(
         {
             "configuration": identity(configuration),
             "fingerprint": source.fingerprint,
@@ -121,7 +132,12 @@ def request_id(configuration: Configuration, source: Source) -> str:
     )
 
 
-def digest(document: dict[str, Any]) -> str:
+def attempt_id_of(configuration: Configuration) -> str:
+    """The same for the same configuration, whatever has become of its input."""
+    return _digest(identity(configuration))
+
+
+def _digest(document: dict[str, Any]) -> str:
     """SHA-256 of a document in canonical JSON, its first 16 hexadecimal digits."""
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

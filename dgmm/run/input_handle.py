@@ -20,12 +20,10 @@ from dgmm.estimator.online import fold_in
 from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.transform import FeatureTransform
-from dgmm.run.clusters import enter_mpi, open_cluster
+from dgmm.run.clusters import enter_mpi
 from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration
-from dgmm.run.lifecycle import check_memory
-from dgmm.run.run_plan import RunPlan as PreparedRun
-from dgmm.run.run_plan import plan_run
+from dgmm.run.run_plan import RunPlan, plan_run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,8 +140,7 @@ class InputHandle:
     n_rows: int
     n_blocks: int
     block_rows: int
-    _configuration: Configuration
-    _prepared: PreparedRun
+    _plan: RunPlan
 
     @contextmanager
     def on_cluster(self, observer: Observer = ignore) -> Iterator[Blocks]:
@@ -159,13 +156,9 @@ class InputHandle:
         DgmmError
             As a run does that gets no cluster, or too small a one.
         """
-        configuration, plan = self._configuration, self._prepared
-        with (
-            advise(REMEDIES),
-            open_cluster(configuration.cluster, configuration.concealment) as cluster,
-        ):
-            check_memory(plan, cluster.capacity)
-            yield Blocks(plan.dataset, plan.options, cluster.execution, observer)
+        plan = self._plan
+        with advise(REMEDIES), plan.open_cluster() as execution:
+            yield Blocks(plan.dataset, plan.options, execution, observer)
 
 
 @advise(REMEDIES)
@@ -199,6 +192,5 @@ def open_input(configuration: Configuration) -> InputHandle:
         dataset.n_rows,
         dataset.n_blocks,
         dataset.block_rows,
-        configuration,
         plan,
     )

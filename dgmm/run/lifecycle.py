@@ -1,33 +1,175 @@
-"""What every run checks, notes and leaves behind, whether it fits or scores."""
+"""The life of a run, whether it fits or scores: from its configuration to what readers see."""
 
+import logging
 import platform
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
 from dgmm import __version__
-from dgmm.engine import memory
-from dgmm.io.results import commit
-from dgmm.io.results.checkpoint import RunFingerprint
-from dgmm.io.results.layout import run_name
+from dgmm.engine.events import Observer
+from dgmm.engine.fit_progress import FitProgress
+from dgmm.errors import advise
+from dgmm.io.results.checkpoint import Checkpoint, RunFingerprint
+from dgmm.io.results.commit import RunContents, commit_run
+from dgmm.io.results.layout import attempt_path, run_name
+from dgmm.io.results.output import Run
+from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.location import AnyPath
-from dgmm.run.clusters import Capacity
+from dgmm.io.storage.zarr_arrays import storage_failures
+from dgmm.report.publication import try_publish_report
+from dgmm.run.clusters import capacity_from_options, enter_mpi
+from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration, dump_resolved
-from dgmm.run.run_plan import RunPlan
+from dgmm.run.drift_check import raise_if_held_back
+from dgmm.run.identity import mixture_digest
+from dgmm.run.recorder import RunRecorder
+from dgmm.run.run_plan import RunPlan, plan_run
+
+_logger = logging.getLogger(__name__)
 
 
-def discard_incomplete(output: AnyPath, run_ids: tuple[str, ...]) -> None:
-    """Remove those of these runs that are not complete."""
-    for run_id in run_ids:
-        commit.discard_run(output, run_id)
+@dataclass(frozen=True, slots=True, eq=False)
+class Attempt:
+    """One call that brings a run to its end, and is the only writer of its output meanwhile.
+
+    Attributes
+    ----------
+    plan : RunPlan
+    path : Path or StorePath
+        The run.
+    checkpoint : Checkpoint
+    progress : FitProgress, or None
+        How far a fit that was interrupted had come.
+    recorder : RunRecorder
+        To be told of every pass.
+    """
+
+    plan: RunPlan
+    path: AnyPath
+    checkpoint: Checkpoint
+    progress: FitProgress | None
+    recorder: RunRecorder
 
 
-def check_memory(plan: RunPlan, capacity: Capacity | None) -> None:
-    """Refuse a run that does not fit in its workers, as far as they are known."""
-    if capacity is not None:
-        memory.check(plan.projection, capacity.threads_per_worker, capacity.memory_limit)
+@advise(REMEDIES)
+def complete_run(
+    configuration: Configuration,
+    work: Callable[[Attempt], RunContents],
+    observer: Observer,
+    model: Result | None = None,
+    *,
+    fresh: bool = False,
+) -> tuple[Result, bool]:
+    """Do what is left to do of a run: plan, compute, commit and publish it.
+
+    Parameters
+    ----------
+    configuration : Configuration
+    work : callable
+        Computes what the run holds, and writes what is said of each row: the fit, or the score.
+    observer : callable
+        Told of every :mod:`event <dgmm.engine.events>`.
+    model : Result, optional
+        What is scored by it; without one the run is a fit.
+    fresh : bool
+        Whether to start anew where an earlier call was interrupted; a complete run stays.
+
+    Returns
+    -------
+    result : Result
+    already_complete : bool
+        Whether an earlier call had done it all.
+
+    Raises
+    ------
+    DgmmError
+        With the exit code of the command.
+    """
+    enter_mpi(configuration.cluster)
+    recorder = RunRecorder(observer, configuration.concealment)
+    with recorder.listen():
+        plan = plan_run(configuration, model)
+        already_complete = _Lifecycle(plan, work, recorder).complete(fresh=fresh)
+    output, run = plan.output, plan.output.run(plan.run_id)
+    raise_if_held_back(output, run)
+    if not (already_complete or run.is_latest):
+        _logger.warning(
+            "%s is complete, but not what readers of %s see, because another run has been "
+            "published since; `dgmm runs %s --publish %s` lets them see it",
+            *(run.path, output.place, output.place, run.run_id),
+        )
+    return open_result(run.path), already_complete
 
 
-def run_fingerprint(plan: RunPlan) -> RunFingerprint:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lifecycle:
+    """What is done once, in this order, however often the command is given."""
+
+    plan: RunPlan
+    work: Callable[[Attempt], RunContents]
+    recorder: RunRecorder
+
+    def complete(self, *, fresh: bool) -> bool:
+        """Do what is left to do; whether nothing was."""
+        plan, output = self.plan, self.plan.output
+        directory = attempt_path(output.place, plan.attempt_id)
+        with storage_failures(output.place):
+            run, is_left = output.run(plan.run_id), directory.exists()
+            if run.is_complete and not is_left and not self._is_due(run):
+                return True
+        if not run.is_complete:  # better now than after the cluster has started
+            plan.check_memory(capacity_from_options(plan.configuration.cluster))
+        with output.lock() as confirm:
+            checkpoint = Checkpoint(directory, _fingerprint(plan), confirm=confirm)
+            is_complete, is_left = output.run(plan.run_id).is_complete, directory.exists()
+            if not is_complete:
+                self._compute(checkpoint, fresh=fresh)
+            confirm()
+            run = output.run(plan.run_id)
+            if self._is_due(run):
+                output.publish(run)
+            if plan.configuration.output.report:
+                try_publish_report(run.path)
+            output.discard(checkpoint.runs())
+            checkpoint.discard()
+        return is_complete and not is_left
+
+    def _is_due(self, run: Run) -> bool:
+        """Whether readers should see the run, and do not.
+
+        One that is held back, or was overtaken by another of its row, they should not see.
+        """
+        is_overtaken = self.plan.starts_from_another and self.plan.output.is_superseded(run)
+        return not (run.is_latest or run.is_held_back or is_overtaken)
+
+    def _compute(self, checkpoint: Checkpoint, *, fresh: bool) -> None:
+        """Go on with an interrupted attempt or begin anew, up to the commit."""
+        plan, output = self.plan, self.plan.output
+        begun = checkpoint.runs()
+        if fresh:
+            checkpoint.discard()
+        is_assigning = plan.model is not None and checkpoint.has_assignments(
+            mixture_digest(plan.model.model)
+        )
+        progress = None if is_assigning else checkpoint.load()
+        is_resumed = is_assigning or progress is not None
+        if not is_resumed:  # what was begun may be of an input that has changed since
+            output.discard(begun)
+        checkpoint.begin()
+        path = output.start(plan.run_id, resume=is_resumed)
+        contents = self.work(Attempt(plan, path, checkpoint, progress, self.recorder))
+        checkpoint.confirm()
+        attributes = {
+            **_origin(plan),
+            "publication": output.next_publication(),
+            **contents.attributes,
+        }
+        commit_run(path, replace(contents, attributes=attributes))
+
+
+def _fingerprint(plan: RunPlan) -> RunFingerprint:
     """What an interrupted attempt must have in common with the one that goes on."""
     dataset = plan.dataset
     libraries = (f"{name} {version(name)}" for name in ("numpy", "scipy"))
@@ -37,11 +179,18 @@ def run_fingerprint(plan: RunPlan) -> RunFingerprint:
     return RunFingerprint(plan.run_id, *shape, versions, origin)
 
 
-def run_attributes(configuration: Configuration, plan: RunPlan) -> dict[str, Any]:
+def _origin(plan: RunPlan) -> dict[str, Any]:
     """What the root of a run says of where it comes from."""
     libraries = ("dask", "distributed", "numpy", "scipy", "zarr")
+    origin: dict[str, Any] = {}
+    if plan.model is None:
+        origin["request"] = plan.request
+    if plan.earlier is not None:
+        path = plan.earlier.path
+        origin["started_from"] = {"run_id": run_name(path), "path": str(path)}
     return {
-        "configuration": dump_resolved(configuration),
+        **origin,
+        "configuration": dump_resolved(plan.configuration),
         "fingerprint": plan.source.fingerprint,
         "input": plan.source.description,
         "n_samples": plan.dataset.n_rows,

@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dgmm.engine.memory import Projection
 from dgmm.errors import advise
 from dgmm.mixture import feature_map
 from dgmm.mixture.structures import structure_of
 from dgmm.run.clusters import Capacity, capacity_from_options
 from dgmm.run.config.advice import REMEDIES
-from dgmm.run.config.cluster_options import Cluster
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.run_plan import RunPlan, plan_run
 
@@ -20,68 +18,61 @@ class PlanSummary:
 
     Attributes
     ----------
-    description : str
-        Of the input: format, layout, dtype.
-    n_rows, n_features, n_partitions, partition_rows : int
-    n_models, n_starts : int
-        Candidates, and starts over all of them.
-    n_components : int
-        Components of all candidates together, C.
-    bytes_per_pass : int
-        Stored bytes that a pass reads.
-    flops_per_pass : float
-        Useful ones while all candidates run: 4 p for each row and component.
-    projection : Projection
+    plan : RunPlan
     capacity : Capacity or None
         Of the cluster; None if only its scheduler can say.
-    n_bytes_kept : int
-        Of blocks that stay on workers of this capacity, so that one pass alone reads them; or 0.
-    run_id : str
-    started_from : str or None
-        The run that this one would start from.
     """
 
-    description: str
-    n_rows: int
-    n_features: int
-    n_partitions: int
-    partition_rows: int
-    n_models: int
-    n_starts: int
-    n_components: int
-    bytes_per_pass: int
-    flops_per_pass: float
-    projection: Projection
+    plan: RunPlan
     capacity: Capacity | None
-    n_bytes_kept: int
-    run_id: str
-    started_from: str | None
+
+    @property
+    def flops_per_pass(self) -> float:
+        """Useful ones while all candidates run: 4 p for each row and component."""
+        dataset = self.plan.dataset
+        lengths = (
+            k * feature_map.length(structure_of(kind).order, dataset.n_features)
+            for kind, k in self.plan.options.models
+        )
+        return 4.0 * dataset.n_rows * sum(lengths)
+
+    @property
+    def n_bytes_kept(self) -> int:
+        """Of blocks that stay on the workers, so that one pass alone reads them; or 0."""
+        cluster, n_bytes = self.plan.configuration.cluster, self.plan.dataset.n_bytes
+        is_wanted = cluster.kind != "threads" and cluster.keep_blocks
+        is_room = self.capacity is not None and self.capacity.has_room(
+            self.plan.projection, n_bytes
+        )
+        return n_bytes if is_wanted and is_room else 0
 
     def lines(self) -> Iterator[str]:
         """The plan for a person."""
-        yield f"input       {self.description}"
-        yield f"rows        {self.n_rows:,} x {self.n_features} features"
-        yield f"partitions  {self.n_partitions:,} of {self.partition_rows:,} rows"
+        dataset, options, source = self.plan.dataset, self.plan.options, self.plan.source
+        n_starts = sum(options.n_init if k > 1 else 1 for _, k in options.models)
+        yield f"input       {source.description}"
+        yield f"rows        {dataset.n_rows:,} x {dataset.n_features} features"
+        yield f"partitions  {dataset.n_blocks:,} of {dataset.block_rows:,} rows"
         yield (
-            f"candidates  {self.n_models} models, {self.n_starts} starts, "
-            f"{self.n_components} components in one pass"
+            f"candidates  {len(options.models)} models, {n_starts} starts, "
+            f"{sum(k for _, k in options.models)} components in one pass"
         )
         yield (
-            f"each pass   {self.bytes_per_pass / 2**20:,.1f} MiB read, "
+            f"each pass   {source.n_bytes_stored / 2**20:,.1f} MiB read, "
             f"{self.flops_per_pass / 1e9:,.1f} GFLOP while all candidates run"
         )
         yield f"memory      {self._memory()}"
-        yield f"run         {self.run_id}"
-        if self.started_from is not None:
-            yield f"starts from {self.started_from}"
+        yield f"run         {self.plan.run_id}"
+        if self.plan.earlier is not None:
+            yield f"starts from {self.plan.earlier.path}"
 
     def _memory(self) -> str:
         if self.capacity is None:
-            need = self.projection.worker(1) / 2**20
+            need = self.plan.projection.worker(1) / 2**20
             return (
                 f"{need:,.0f} MiB a worker of one thread; the cluster says its limit at the start"
             )
-        need = self.projection.worker(self.capacity.threads_per_worker) / 2**20
+        need = self.plan.projection.worker(self.capacity.threads_per_worker) / 2**20
         limit = self.capacity.memory_limit
         room = "without a limit" if limit is None else f"of {limit / 2**20:,.0f} MiB allowed"
         text = f"{need:,.0f} MiB {room} for each of {self.capacity.workers} worker(s)"
@@ -98,32 +89,4 @@ def summarize_plan(configuration: Configuration) -> PlanSummary:
     DgmmError
         If the input cannot be opened.
     """
-    plan = plan_run(configuration)
-    capacity = capacity_from_options(configuration.cluster)
-    dataset, options = plan.dataset, plan.options
-    d = dataset.n_features
-    length = {kind: feature_map.length(structure_of(kind).order, d) for kind, _ in options.models}
-    return PlanSummary(
-        description=plan.source.description,
-        n_rows=dataset.n_rows,
-        n_features=d,
-        n_partitions=dataset.n_blocks,
-        partition_rows=dataset.block_rows,
-        n_models=len(options.models),
-        n_starts=sum(options.n_init if k > 1 else 1 for _, k in options.models),
-        n_components=sum(k for _, k in options.models),
-        bytes_per_pass=plan.source.n_bytes_stored,
-        flops_per_pass=4.0 * dataset.n_rows * sum(k * length[kind] for kind, k in options.models),
-        projection=plan.projection,
-        capacity=capacity,
-        n_bytes_kept=_n_bytes_kept(configuration.cluster, capacity, plan),
-        run_id=plan.run_id,
-        started_from=None if plan.earlier is None else str(plan.earlier.path),
-    )
-
-
-def _n_bytes_kept(cluster: Cluster, capacity: Capacity | None, plan: RunPlan) -> int:
-    n_bytes = plan.dataset.n_bytes
-    is_wanted = cluster.kind != "threads" and cluster.keep_blocks
-    is_room = capacity is not None and capacity.has_room(plan.projection, n_bytes)
-    return n_bytes if is_wanted and is_room else 0
+    return PlanSummary(plan_run(configuration), capacity_from_options(configuration.cluster))

@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import numpy as np
-
-from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import READ_ALL_ROWS, Event, Observer, PassFinished, Resumed
-from dgmm.engine.profile import Profile
 from dgmm.io.results.record import Record, StageRecord, subsample_stride
-from dgmm.io.sources.image import Thumbnail
+from dgmm.io.sources.image import read_thumbnail
+from dgmm.mixture.types import Array
+from dgmm.run.run_plan import RunPlan
 
 _MOST_WARNINGS = 50
 
@@ -73,11 +71,30 @@ class RunRecorder:
         if len(self._warnings) < _MOST_WARNINGS:
             self._warnings[self._conceal(message)] = None
 
-    def record(self, dataset: Dataset, profile: Profile, picture: Thumbnail | None) -> Record:
-        """The account, and what a report shows of the data."""
+    def record(
+        self,
+        plan: RunPlan,
+        mean: Array,
+        standard_deviation: Array,
+        sample: Array,
+        sample_weights: Array | None = None,
+    ) -> Record:
+        """The account, and what a report shows of the data.
+
+        Parameters
+        ----------
+        plan : RunPlan
+        mean, standard_deviation : ndarray of shape (n_features,)
+            Of the rows.
+        sample : ndarray of shape (m, n_features)
+            Of the rows, of which some are kept.
+        sample_weights : ndarray of shape (m,), optional
+        """
+        dataset, wanted = plan.dataset, plan.configuration.input
+        is_image = plan.source.format == "image"
+        picture = read_thumbnail(wanted.path, wanted.storage_options) if is_image else None
         pass_bytes = dataset.n_rows * dataset.n_features * dataset.rows.dtype.itemsize
-        few = subsample_stride(*profile.sample.shape)
-        weights = profile.sample_weights
+        few = subsample_stride(*sample.shape)
         return Record(
             stages=tuple(
                 replace(stage, n_bytes=stage.n_passes * pass_bytes * (name in READ_ALL_ROWS))
@@ -86,10 +103,10 @@ class RunRecorder:
             seconds=self._clock() - self._began,
             is_resumed=self._is_resumed,
             warnings=tuple(self._warnings),
-            mean=profile.mean,
-            standard_deviation=np.sqrt(np.diagonal(profile.covariance)),
-            sample=profile.sample[few],
-            sample_weights=None if weights is None else weights[few],
+            mean=mean,
+            standard_deviation=standard_deviation,
+            sample=sample[few],
+            sample_weights=None if sample_weights is None else sample_weights[few],
             picture=None if picture is None else picture.pixels,
             picture_shape=None if picture is None else picture.shape,
         )

@@ -2,20 +2,17 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dgmm.engine.assignment import AssignmentSummary, BlockProvenance
 from dgmm.engine.dataset import Dataset
-from dgmm.errors import InputNotFoundError
 from dgmm.io.results.layout import run_name
-from dgmm.io.results.output import Run, list_runs
+from dgmm.io.results.output import Run
 from dgmm.io.results.result import Result
-from dgmm.io.storage.location import AnyPath
+from dgmm.run.config.configuration import dump_resolved
 from dgmm.run.identity import BASIS
-
-"""The attribute of a run that says on what its assignments depend beside the rows."""
+from dgmm.run.run_plan import RunPlan
 
 _LISTED_AT_MOST = 5
 _BOUNDS = "bounds of blocks, which depend on the number of rows"
@@ -27,58 +24,40 @@ _IN_WORDS = {
     "versions": "versions of dgmm and its libraries",
 }
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ReusableRun:
-    """A run that may have assigned some of the rows already, and on which a score can build.
-
-    Attributes
-    ----------
-    run : Run
-    is_expected : bool
-        Whether it was of the same input, so that a person expects it to be of use.
-    """
-
-    run: Run
-    is_expected: bool
-
-
-def find_reusable_run(
-    output: AnyPath, result: Result, basis: dict[str, str], input_path: str
-) -> ReusableRun | None:
+def find_reusable_run(plan: RunPlan, model: Result, basis: dict[str, str]) -> Run | None:
     """The newest complete run of an output with this basis, or the one that found the model.
 
     Runs on the same input come first: others have hardly any rows in common with it.
 
     Parameters
     ----------
-    output : Path or UPath
-    result : Result
+    plan : RunPlan
+        Of the score.
+    model : Result
         The run that found the model.
     basis : dict
-        See `basis_of`.
-    input_path : str
-        As it is written in the configuration.
+        See :func:`dgmm.run.identity.assignment_key`.
     """
-    try:
-        runs = [run for run in list_runs(output) if run.is_complete]
-    except InputNotFoundError:
-        runs = []
-    runs.append(_as_run(result))
-    expected = [run for run in runs if _input_of(run) == input_path]
-    usable = [run for run in (*expected, *runs) if run.attributes.get(BASIS) == basis]
-    found = ReusableRun(usable[0], _input_of(usable[0]) == input_path) if usable else None
-    if expected and not (found and found.is_expected):
+    runs = [run for run in plan.output.runs() if run.is_complete]
+    runs.append(_as_run(model))
+    expected = [run for run in runs if _is_expected(run, plan)]
+    usable = (run for run in (*expected, *runs) if run.attributes.get(BASIS) == basis)
+    found = next(usable, None)
+    if expected and (found is None or not _is_expected(found, plan)):
         before = expected[0].attributes.get(BASIS, {})
         others = [_IN_WORDS[name] for name in basis if before.get(name) != basis[name]]
         _log_no_reuse(expected[0].run_id, "; other ".join(others))
     return found
 
 
-def _input_of(run: Run) -> object:
-    return run.attributes.get("configuration", {}).get("input", {}).get("path")
+def _is_expected(run: Run, plan: RunPlan) -> bool:
+    """Whether a run was of the same input, so that a person expects it to be of use."""
+    paths = (run.attributes.get("configuration", {}), dump_resolved(plan.configuration))
+    earlier, now = (section.get("input", {}).get("path") for section in paths)
+    return bool(earlier == now)
 
 
 def _as_run(result: Result) -> Run:
@@ -88,7 +67,7 @@ def _as_run(result: Result) -> Run:
 
 
 def reuse_attributes(
-    assigned: AssignmentSummary, basis: dict[str, str], base: ReusableRun | None, dataset: Dataset
+    assigned: AssignmentSummary, basis: dict[str, str], base: Run | None, plan: RunPlan
 ) -> dict[str, Any]:
     """What a score says of the run that it could build on; changed and lost blocks are logged.
 
@@ -98,32 +77,32 @@ def reuse_attributes(
         ``n_new``, the rows that were assigned and not taken over, ``built_on``, the name of the
         run or None, and the basis.
     """
-    n_rows = zip(dataset.rows.chunks[0], assigned.origins, strict=True)
+    n_rows = zip(plan.dataset.rows.chunks[0], assigned.origins, strict=True)
     n_new = sum(int(n) for n, origin in n_rows if origin is not BlockProvenance.KNOWN)
     is_built = base is not None and n_new < assigned.n_rows
-    if base is not None and (is_built or base.is_expected):
-        _log_reuse(assigned.origins, base, dataset)
-    built_on = base.run.run_id if base is not None and is_built else None
+    if base is not None and (is_built or _is_expected(base, plan)):
+        _log_reuse(assigned.origins, base, plan.dataset)
+    built_on = base.run_id if base is not None and is_built else None
     return {BASIS: basis, "n_new": n_new, "built_on": built_on}
 
 
-def _log_reuse(origins: tuple[BlockProvenance, ...], base: ReusableRun, dataset: Dataset) -> None:
+def _log_reuse(origins: tuple[BlockProvenance, ...], base: Run, dataset: Dataset) -> None:
     n_known = origins.count(BlockProvenance.KNOWN)
     if n_known:
         text = "built on the run %s: %d of %d blocks are as they were"
-        logger.info(text, base.run.run_id, n_known, len(origins))
+        _logger.info(text, base.run_id, n_known, len(origins))
     elif BlockProvenance.LOST not in origins:
-        _log_no_reuse(base.run.run_id, "rows" if BlockProvenance.CHANGED in origins else _BOUNDS)
+        _log_no_reuse(base.run_id, "rows" if BlockProvenance.CHANGED in origins else _BOUNDS)
     for origin in (BlockProvenance.CHANGED, BlockProvenance.LOST):
         found = [block for block, its in enumerate(origins) if its is origin]
         if found and (n_known or origin is BlockProvenance.LOST):
             rows = ", ".join(_places(found, dataset))
-            logger.warning("%s are assigned anew: %s (%s)", rows, origin.value, base.run.path)
+            _logger.warning("%s are assigned anew: %s (%s)", rows, origin.value, base.path)
 
 
 def _log_no_reuse(run_id: str, others: str) -> None:
     text = "the run %s is not built on, because it has other %s: all rows are assigned"
-    logger.info(text, run_id, others)
+    _logger.info(text, run_id, others)
 
 
 def _places(blocks: list[int], dataset: Dataset) -> Iterator[str]:

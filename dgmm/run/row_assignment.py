@@ -13,8 +13,6 @@ from dgmm.io.results import assignment_arrays
 from dgmm.io.results.assignment_arrays import write_coordinate
 from dgmm.io.results.assignment_schema import RESERVED, AssignmentSchema
 from dgmm.io.results.block_records import BlockRecord, create_blocks, read_block, write_block
-from dgmm.io.results.checkpoint import Checkpoint
-from dgmm.io.sources.source import Source
 from dgmm.io.storage.location import AnyPath
 from dgmm.mixture.component_summary import component_pivots, outlier_threshold, sample_quantiles
 from dgmm.mixture.density import RowPosteriors, assign
@@ -22,22 +20,7 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 from dgmm.run.identity import mixture_digest
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SampleSummary:
-    """What a sample of the rows says of a mixture, in bounded memory.
-
-    Attributes
-    ----------
-    outlier_threshold : float
-        Log density below which the asked-for share of the rows lies.
-    quantiles : ndarray of shape (n_components, n_quantiles, n_features)
-        Of every feature in every component, in the units of the data.
-    """
-
-    outlier_threshold: float
-    quantiles: Array
+from dgmm.run.lifecycle import Attempt
 
 
 def summarize_sample(
@@ -46,27 +29,32 @@ def summarize_sample(
     transform: FeatureTransform | None,
     outlier_quantile: float,
     quantile: tuple[float, ...],
-) -> SampleSummary:
-    """What the profile's sample says of a mixture."""
+) -> tuple[float, Array]:
+    """What the profile's sample says of a mixture, in bounded memory.
+
+    Returns
+    -------
+    outlier_threshold : float
+        Log density below which the asked-for share of the rows lies.
+    quantiles : ndarray of shape (n_components, n_quantiles, n_features)
+        Of every feature in every component, in the units of the data.
+    """
     rows, weights = profile.sample, profile.sample_weights
     if weights is not None:
         weights = weights if weights.any() else None
     found = assign(mixture, rows, transform)
-    return SampleSummary(
+    return (
         outlier_threshold(found.log_density, weights, outlier_quantile),
         sample_quantiles(rows, weights, found.responsibilities, quantile),
     )
 
 
 def assign_rows(
+    attempt: Attempt,
     runner: PassRunner,
     mixture: Parameters,
     transform: FeatureTransform | None,
-    source: Source,
     schema: AssignmentSchema,
-    chunk_shape: tuple[int, ...],
-    checkpoint: Checkpoint,
-    path: AnyPath,
     base: AnyPath | None = None,
 ) -> AssignmentSummary:
     """Write the assignments that are not there yet, and the coordinates; all rows are read.
@@ -75,18 +63,13 @@ def assign_rows(
 
     Parameters
     ----------
+    attempt : Attempt
+        At the run; it knows what an interrupted one has begun.
     runner : PassRunner
+        Of its rows.
     mixture : Parameters
     transform : FeatureTransform, or None
-    source : Source
-        Of the reader's rows.
     schema : AssignmentSchema
-    chunk_shape : tuple of int
-        Extents of a stored chunk in the samples' dimensions.
-    checkpoint : Checkpoint
-        Knows what an interrupted call has begun.
-    path : Path or UPath
-        The run.
     base : Path or UPath, optional
         A complete run with the same basis (:func:`dgmm.run.identity.assignment_key`), whose
         blocks are taken over where they hold the same rows.
@@ -96,21 +79,22 @@ def assign_rows(
     StorageError
         If fewer rows were written than there are.
     """
+    path, checkpoint, source = attempt.path, attempt.checkpoint, attempt.plan.source
+    dataset, grid, chunk_shape = attempt.plan.layout
     model = mixture_digest(mixture)
     coordinates = [found for found in source.coordinates if found.name not in RESERVED]
     if not (checkpoint.has_assignments(model) and assignment_arrays.has_assignments(path, schema)):
-        beside = [found.name for found in coordinates if found.name not in source.grid.dims]
-        assignment_arrays.create_assignments(path, source.grid, schema, chunk_shape, beside)
+        beside = [found.name for found in coordinates if found.name not in grid.dims]
+        assignment_arrays.create_assignments(path, grid, schema, chunk_shape, beside)
         checkpoint.keep_assignments(model)
     shape = component_pivots(mixture, transform).shape
-    create_blocks(path, runner.dataset.n_blocks, len(source.grid.dims), shape)
-    write = AssignmentWriter(path, schema, source.grid, chunk_shape)
-    memory = BlockMemory(write, shape, base)
-    assigned = assign_all(runner, mixture, write, transform, memory)
-    n_rows = runner.dataset.n_rows
-    if assigned.n_rows != n_rows:
-        message = f"{assigned.n_rows} of {n_rows} rows were written to {path}; run it again."
-        raise StorageError(message)
+    create_blocks(path, dataset.n_blocks, len(grid.dims), shape)
+    write = AssignmentWriter(path, schema, grid, chunk_shape)
+    assigned = assign_all(runner, mixture, write, transform, BlockMemory(write, shape, base))
+    if assigned.n_rows != dataset.n_rows:
+        raise StorageError(
+            f"{assigned.n_rows} of {dataset.n_rows} rows were written to {path}; run it again."
+        )
     for coordinate in coordinates:
         write_coordinate(path, coordinate, partial(source.read_coordinate, coordinate))
     return assigned

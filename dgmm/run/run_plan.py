@@ -1,22 +1,28 @@
 """What a run knows before it begins: its dataset, its options, its name, its memory."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from dgmm.engine import memory
 from dgmm.engine.dataset import Dataset
+from dgmm.engine.execution import Execution
 from dgmm.engine.fit_options import SAMPLE_ROWS, FitOptions
 from dgmm.engine.memory import Projection
 from dgmm.errors import ConfigurationError
 from dgmm.io.grid import Grid
 from dgmm.io.partition import chunk_shape
 from dgmm.io.results.assignment_schema import RESERVED
+from dgmm.io.results.output import Output
 from dgmm.io.results.result import Result
 from dgmm.io.sources.source import Source, open_source
+from dgmm.io.storage.location import output_path
 from dgmm.mixture.transform import FeatureTransformSpec
+from dgmm.run.clusters import Capacity, open_cluster
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.config.model_section import candidates
-from dgmm.run.identity import digest, fit_run_id, identity, request_id
+from dgmm.run.identity import attempt_id_of, fit_run_id, request_id, score_run_id
 from dgmm.run.warm_start import (
     check_features,
     earlier_result,
@@ -35,16 +41,20 @@ class RunPlan:
 
     Attributes
     ----------
+    configuration : Configuration
+    output : Output
     source : Source
     dataset : Dataset
     options : FitOptions
+    model : Result, or None
+        By whose selected mixture the rows are scored; None for a fit.
+    earlier : Result, or None
+        What a fit starts from.
     request : str
         The same for the same input, model and assignments, whatever computes them.
-    earlier : Result, or None
-        What the run starts from.
     run_id : str
-        The same for the same request and the same earlier result; that of a complete run which was
-        made for this request, whatever it had started from.
+        The same for the same request and the same earlier result or scored model; that of a
+        complete run which was made for this request, whatever it had started from.
     attempt_id : str
         The same for the same configuration, whatever has become of its input.
     chunk_shape : tuple of int
@@ -52,22 +62,67 @@ class RunPlan:
     projection : Projection
     """
 
+    configuration: Configuration
+    output: Output
     source: Source
     dataset: Dataset
     options: FitOptions
-    request: str
+    model: Result | None
     earlier: Result | None
+    request: str
     run_id: str
     attempt_id: str
     chunk_shape: tuple[int, ...]
     projection: Projection
 
+    @property
+    def starts_from_another(self) -> bool:
+        """Whether the run is one of a row, of which a later one must not be overtaken."""
+        return self.model is None and self.configuration.model.start_from is not None
 
-def plan_run(configuration: Configuration) -> RunPlan:
+    @property
+    def layout(self) -> tuple[Dataset, Grid, tuple[int, ...]]:
+        """What assignments depend on beside the mixture: rows, their grid, extents of chunks."""
+        return self.dataset, self.source.grid, self.chunk_shape
+
+    def check_memory(self, capacity: Capacity | None) -> None:
+        """Refuse a run that does not fit in its workers, as far as they are known.
+
+        Raises
+        ------
+        MemoryLimitError
+        """
+        if capacity is not None:
+            memory.check(self.projection, capacity.threads_per_worker, capacity.memory_limit)
+
+    @contextmanager
+    def open_cluster(self, *, keep_blocks: bool = False) -> Iterator[Execution]:
+        """Open the configuration's cluster, if the run fits in it, for the length of a ``with``.
+
+        Parameters
+        ----------
+        keep_blocks : bool, optional
+            Whether blocks stay on workers that have room, for another pass.
+        """
+        wanted, projection = self.configuration, self.projection if keep_blocks else None
+        with open_cluster(wanted.cluster, wanted.concealment, projection) as cluster:
+            self.check_memory(cluster.capacity)
+            yield cluster.execution
+
+
+def plan_run(configuration: Configuration, model: Result | None = None) -> RunPlan:
     """Open the input's metadata and settle everything that follows from them.
+
+    Parameters
+    ----------
+    configuration : Configuration
+    model : Result, optional
+        By which the rows are to be scored; without one they are to be fitted.
 
     Raises
     ------
+    DataError
+        If the data have other features than the model, or than the result to start from.
     DgmmError
         If the input cannot be opened (:func:`dgmm.io.sources.source.open_source`).
     """
@@ -83,20 +138,32 @@ def plan_run(configuration: Configuration) -> RunPlan:
     dataset = Dataset.from_array(
         source.blocks, source.weights, source.feature_names, wanted.missing
     )
-    earlier = earlier_result(configuration)
-    if earlier is not None:
-        check_features(earlier, dataset.feature_names)
+    earlier = earlier_result(configuration) if model is None else None
+    for known in (model, earlier):
+        if known is not None:
+            check_features(known, dataset.feature_names)
+    output = Output(output_path(configuration.output.path, configuration.output.storage_options))
     options = _options(configuration, dataset, earlier)
     request = request_id(configuration, source)
     chunks = _chunk_shape(source.grid, options.max_components)
+    run_id, attempt_id = request, attempt_id_of(configuration)
+    if model is None:
+        run_id = fit_run_id(configuration, output, request, earlier)
+    else:
+        run_id, attempt_id = (score_run_id(name, model) for name in (request, attempt_id))
+        kind = model.model.covariance_type, model.model.n_components
+        options = replace(options, models=(kind,), sample_rows=0)  # one pass of one mixture
     return RunPlan(
+        configuration,
+        output,
         source,
         dataset,
         options,
-        request,
+        model,
         earlier,
-        fit_run_id(configuration, request, earlier),
-        digest(identity(configuration)),
+        request,
+        run_id,
+        attempt_id,
         chunks,
         memory.project(dataset, options, math.prod(chunks)),
     )

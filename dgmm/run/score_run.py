@@ -1,34 +1,26 @@
 """A stored model applied to other data."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dgmm.engine.assignment import AssignmentSummary
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.passes import PassRunner
-from dgmm.errors import advise
-from dgmm.io.results import commit
 from dgmm.io.results.assignment_schema import AssignmentSchema
-from dgmm.io.results.checkpoint import Checkpoint
-from dgmm.io.results.layout import attempt_path, run_path
-from dgmm.io.results.result import Result, open_result
-from dgmm.io.storage.location import AnyPath, output_path
-from dgmm.io.storage.lock import write_lock
-from dgmm.io.storage.zarr_arrays import storage_failures
+from dgmm.io.results.commit import RunContents
+from dgmm.io.results.layout import run_name
+from dgmm.io.results.result import Result
 from dgmm.mixture.component_summary import component_pivots, summarize_components
 from dgmm.mixture.fit_result import Sweep
-from dgmm.run.clusters import enter_mpi, open_cluster
-from dgmm.run.config.advice import REMEDIES
-from dgmm.run.config.configuration import Configuration, dump_resolved, loads
+from dgmm.run.config.configuration import Configuration, loads
 from dgmm.run.config.environment import escape
-from dgmm.run.identity import assignment_key, mixture_digest, score_run_id
-from dgmm.run.lifecycle import check_memory, run_attributes, run_fingerprint
+from dgmm.run.identity import assignment_key
+from dgmm.run.lifecycle import Attempt, complete_run
 from dgmm.run.reuse import find_reusable_run, reuse_attributes
 from dgmm.run.row_assignment import assign_rows
-from dgmm.run.run_plan import RunPlan, plan_run
-from dgmm.run.warm_start import check_features
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +63,12 @@ class ScoreResult:
 
 
 def configuration_for(
-    result: Result, path: str, output: str, overrides: Sequence[str] = ()
+    result: Result,
+    path: str,
+    output: str,
+    overrides: Sequence[str] = (),
+    *,
+    sections: Mapping[str, object] | None = None,
 ) -> Configuration:
     """How to score: read and write as the run that found the model did, on this machine.
 
@@ -84,11 +81,13 @@ def configuration_for(
         Of the data and of what is said of them.
     overrides : sequence of str
         ``KEY=VALUE``, of any section.
+    sections : mapping, optional
+        Whole sections that take the place of the run's, as :func:`dump_resolved` gives them.
 
     Raises
     ------
     ConfigurationError
-        If an override is wrong, or a variable that the run used is not set now.
+        If an override or a section is wrong, or a variable that the run used is not set now.
     """
     stored: dict[str, Any] = result.attributes["configuration"]
     weights = stored["input"].get("weights")
@@ -99,11 +98,11 @@ def configuration_for(
         "model": {**stored["model"], "start_from": None},
         "input": {**stored["input"], "path": escape(path), "weights": weights},
         "output": {**stored["output"], "path": escape(output)},
+        **(sections or {}),
     }
     return loads(json.dumps(document), overrides, name=f"the configuration of {result.path}")
 
 
-@advise(REMEDIES)
 def score(result: Result, configuration: Configuration, observer: Observer = ignore) -> ScoreResult:
     """Assign the rows of a dataset by a stored model, and publish what is found.
 
@@ -116,103 +115,55 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
     DgmmError
         As a run does.
     """
-    enter_mpi(configuration.cluster)
-    plan = plan_run(configuration)
-    check_features(result, plan.dataset.feature_names)
-    output = output_path(configuration.output.path, configuration.output.storage_options)
-    run_id = score_run_id(plan.run_id, result)
-    path = run_path(output, run_id)
-    attempt = attempt_path(output, score_run_id(plan.attempt_id, result))
-    with storage_failures(output):
-        was_complete = commit.is_complete(output, run_id)
-        is_done = commit.is_published(output, run_id) and not attempt.exists()
-    if not is_done:
-        with write_lock(output) as confirm:
-            facts = replace(run_fingerprint(plan), run_id=run_id)
-            checkpoint = Checkpoint(attempt, facts, confirm=confirm)
-            if not commit.is_complete(output, run_id):
-                _complete(result, configuration, plan, path, output, checkpoint, observer)
-            confirm()
-            commit.publish_run(output, run_id)
-            checkpoint.discard()
-    found = open_result(path).attributes
+    work = partial(_score, result=result)
+    scored, already_complete = complete_run(configuration, work, observer, result)
+    found = scored.attributes
     return ScoreResult(
-        str(path),
+        str(scored.path),
         found["n_samples"],
         found["n_missing"],
         found["mean_log_density"],
-        was_complete,
+        already_complete,
         found.get("n_new", found["n_samples"]),
         found.get("built_on"),
     )
 
 
-def _complete(
-    result: Result,
-    configuration: Configuration,
-    plan: RunPlan,
-    path: AnyPath,
-    output: AnyPath,
-    checkpoint: Checkpoint,
-    observer: Observer,
-) -> None:
-    best, settings = result.sweep.selected, configuration.output
-    mixture, transform = best.parameters, result.transform
-    is_begun = checkpoint.has_assignments(mixture_digest(mixture))
-    if not is_begun:
-        for earlier in checkpoint.runs():  # of an input that has changed since
-            commit.discard_run(output, earlier)
-        checkpoint.load()  # which makes an empty directory
-        checkpoint.begin()
-    run = commit.start_run(output, path.name.removesuffix(".zarr"), resume=is_begun)
+def _score(attempt: Attempt, result: Result) -> RunContents:
+    """Assign all rows by the model, those apart that an earlier score has assigned."""
+    plan, recorder = attempt.plan, attempt.recorder
+    output = plan.configuration.output
+    best, transform = result.sweep.selected, result.transform
     schema = AssignmentSchema(
-        settings.assignments,
+        output.assignments,
         result.labelling.labels,
-        settings.most_probable,
+        output.most_probable,
         result.outlier_threshold,
     )
-    kind = (schema, plan.dataset, plan.source.grid, plan.chunk_shape)
-    basis = assignment_key(mixture, transform, *kind)
-    base = find_reusable_run(output, result, basis, dump_resolved(configuration)["input"]["path"])
-    with open_cluster(configuration.cluster, configuration.concealment) as cluster:
-        check_memory(plan, cluster.capacity)
-        runner = PassRunner(plan.dataset, cluster.execution, observer)
-        assigned = assign_rows(
-            runner,
-            mixture,
-            transform,
-            plan.source,
-            schema,
-            plan.chunk_shape,
-            checkpoint,
-            run,
-            None if base is None else base.run.path,
-        )
-    pivots = component_pivots(mixture, transform)
+    basis = assignment_key(best.parameters, transform, schema, *plan.layout)
+    base = find_reusable_run(plan, result, basis)
+    with plan.open_cluster() as execution:
+        runner = PassRunner(plan.dataset, execution, recorder)
+        place = None if base is None else base.path
+        assigned = assign_rows(attempt, runner, best.parameters, transform, schema, place)
+    pivots = component_pivots(best.parameters, transform)
     components = summarize_components(assigned.sums, pivots, (), pivots[:, None, :][:, :0])
-    attributes = {
-        **run_attributes(configuration, plan),
-        **_facts(result, assigned),
-        **reuse_attributes(assigned, basis, base, plan.dataset),
-    }
-    sweep = Sweep((best,), result.sweep.criterion, best, n_passes=1)
-    checkpoint.confirm()
-    contents = commit.RunContents(
-        sweep,
+    return RunContents(
+        Sweep((best,), result.sweep.criterion, best, n_passes=1),
         result.feature_names,
-        attributes,
+        {**_facts(result, assigned), **reuse_attributes(assigned, basis, base, plan)},
         transform,
         components,
-        labelling=result.labelling,
+        recorder.record(plan, *components.moments(), pivots[:0]),
+        result.labelling,
     )
-    commit.commit_run(run, contents)
 
 
 def _facts(result: Result, assigned: AssignmentSummary) -> dict[str, Any]:
     weight = float(assigned.sums.sizes.sum())
     return {
         "kind": "score",
-        "model_run": result.path.name.removesuffix(".zarr"),
+        "model_run": run_name(result.path),
         "model_fingerprint": result.attributes.get("fingerprint"),
         "n_missing": assigned.n_rows - int(assigned.sums.n_labelled.sum()),
         "mean_log_density": assigned.log_likelihood / weight if weight > 0 else 0.0,

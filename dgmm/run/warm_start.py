@@ -2,26 +2,23 @@
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from dgmm.engine.fit import Fit
 from dgmm.errors import DataError, InputNotFoundError
-from dgmm.io.results.layout import LATEST_POINTER, run_name
-from dgmm.io.results.output import list_runs
+from dgmm.io.results.pointer import read_pointer
 from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.location import absolute_location, output_path
-from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.drift.alignment import Alignment, ComponentLabels, align
+from dgmm.mixture.drift.alignment import ComponentLabels, align
 from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.transform import WarmStart, transform_mixture
 from dgmm.run.config.configuration import Configuration, Output
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 Models = tuple[tuple[str, int], ...]
 
@@ -45,17 +42,9 @@ def earlier_result(configuration: Configuration) -> Result | None:
         return open_result(path, output.storage_options if "://" in path else None)
     except InputNotFoundError:
         if _is_new(path, output):
-            logger.info("nothing to start from yet: this is the first run of %s", output.path)
+            _logger.info("nothing to start from yet: this is the first run of %s", output.path)
             return None
         raise
-
-
-def run_of_request(output: Output, request: str) -> str | None:
-    """The name of a complete run that was asked for in these very words; the newest of several."""
-    place = output_path(output.path, output.storage_options)
-    with storage_failures(place):
-        runs = list_runs(place) if (place / "runs").is_dir() else ()
-    return next((run.run_id for run in runs if run.attributes.get("request") == request), None)
 
 
 def narrow_models(models: Models, earlier: Result | None, *, whole: bool) -> Models:
@@ -109,14 +98,11 @@ class LabelledSweep:
     older : Parameters, or None
         The earlier mixture in the coordinates of the newer, in the order of its own labels; None
         without a predecessor.
-    alignment : Alignment, or None
-        Of the older and the newer.
     """
 
     sweep: Sweep
     labelling: ComponentLabels
     older: Parameters | None = None
-    alignment: Alignment | None = None
 
 
 def relabel(fitted: Fit, earlier: Result | None) -> LabelledSweep:
@@ -148,24 +134,14 @@ def relabel(fitted: Fit, earlier: Result | None) -> LabelledSweep:
         replace(sweep, results=results, selected=best),
         labelling.sort(),
         older,
-        align(older, best.parameters),
     )
-
-
-def origin_of(earlier: Result | None) -> dict[str, Any]:
-    """What a run says of the result that it started from."""
-    if earlier is None:
-        return {}
-    return {"started_from": {"run_id": run_name(earlier.path), "path": str(earlier.path)}}
 
 
 def _is_new(path: str, output: Output) -> bool:
     """Whether a path is that of an output in which nothing has been published."""
     if absolute_location(path).text != absolute_location(output.path).text:
         return False
-    place = output_path(output.path, output.storage_options)
-    with storage_failures(place):
-        return not (place / LATEST_POINTER).exists()
+    return read_pointer(output_path(output.path, output.storage_options)) is None
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -1,6 +1,7 @@
 """Nights in processes of their own, which end by SIGKILL at a named moment."""
 
 import io
+import json
 import multiprocessing
 import os
 import signal
@@ -11,17 +12,18 @@ import numpy as np
 import zarr
 
 from dgmm.engine.events import PassStarted
-from dgmm.io.results import commit, output
+from dgmm.io.results import commit, output, pointer
 from dgmm.io.results.checkpoint import Checkpoint
+from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
 from dgmm.report import publication
-from dgmm.run import history as pruning
-from dgmm.run import load_as
+from dgmm.run import lifecycle, load_as
 from pipelines import nightly
 from tests.run.victim import digest
 
 CONFIG = """\
 keep: 2
+grace_hours: 0
 score: [{{path: {data}/archive.zarr, output: {output}-scores}}]
 run:
   input: {{path: {data}/{night}.zarr, partition_size: 3200}}
@@ -56,11 +58,11 @@ def _die(*_, **__):
 
 
 MOMENTS = {
-    "the commit begins": (commit, "commit_run", True),
-    "everything but the root is written": (commit, "consolidated", True),
-    "the run is committed": (commit, "commit_run", False),
-    "the pointer is written": (commit, "_link", True),
-    "the run is published": (commit, "publish_run", False),
+    "the commit begins": (lifecycle, "commit_run", True),
+    "everything but the root is written": (commit, "consolidate_metadata", True),
+    "the run is committed": (lifecycle, "commit_run", False),
+    "the pointer is written": (pointer, "_link", True),
+    "the run is published": (Output, "publish", False),
     "the report begins": (publication, "publish_report", True),
     "the report is there": (publication, "publish_report", False),
     "the checkpoint is gone": (Checkpoint, "discard", False),
@@ -68,7 +70,7 @@ MOMENTS = {
     "other data are scored": (nightly, "score", False),
     "pruning begins": (nightly, "prune", True),
     "a run is no run any more": (output, "remove_tree", True),
-    "a run is removed": (pruning, "remove_run", False),
+    "a run is removed": (Output, "remove", False),
 }
 """What is called then, and whether the end comes before or after it."""
 
@@ -152,7 +154,9 @@ def state_of(output):
     """All that an output holds, but for times and places: bits of runs, names of everything."""
     names = {path.relative_to(output) for path in output.rglob("*")} - {Path(".owner.json")}
     bits = {path.name: digest(path) for path in (output / "runs").iterdir()}
-    return names, bits, (output / "latest.json").read_bytes(), os.readlink(output / "latest.zarr")
+    latest = json.loads((output / "latest.json").read_bytes())
+    latest["superseded"] = sorted(latest["superseded"])
+    return names, bits, latest, os.readlink(output / "latest.zarr")
 
 
 def barrier(parties):

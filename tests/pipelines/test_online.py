@@ -9,7 +9,7 @@ import zarr
 
 import dgmm
 from dgmm import GaussianMixture
-from dgmm.io.results.output import list_runs
+from dgmm.io.results.output import Output
 from dgmm.run.history import publish
 from pipelines.online import main
 from pipelines.online.refit_rule import (
@@ -138,7 +138,7 @@ def test_an_exact_fit_that_is_held_back_is_adopted_when_a_person_has_published_i
         assert main(["online.yaml"]) == 65
         assert "held back" in capsys.readouterr().err
         assert counted() == (500, 500, "converged")
-    (waiting,) = {run.run_id for run in list_runs(Path("out")) if not run.is_latest}
+    (waiting,) = {run.run_id for run in Output(Path("out")).runs() if not run.is_latest}
     publish("out", waiting)
     assert main(["online.yaml"]) == 0
     assert counted() == (2_500, 2_500, "converged")

@@ -5,7 +5,8 @@ import numpy as np
 from dgmm.io.grid import Grid
 from dgmm.io.results.assignment_arrays import create_assignments, write_region
 from dgmm.io.results.assignment_schema import AssignmentSchema
-from dgmm.io.results.commit import RunContents, commit_run, publish_run, start_run
+from dgmm.io.results.commit import RunContents, commit_run
+from dgmm.io.results.output import Output
 from dgmm.io.results.record import Record, StageRecord
 from dgmm.io.results.result import open_result
 from dgmm.mixture import criteria
@@ -77,7 +78,7 @@ def record(rows, **changes):
 
 def stored(output, results, kept=None, names=None, attributes=ATTRIBUTES, labels=None, drift=None):
     """A complete run with these fits, the first of which is the best."""
-    run = start_run(output, "run-1")
+    run = Output(output).start("run-1")
     if labels is not None:
         grid = Grid(("sample",), (len(labels),), (len(labels),))
         create_assignments(
@@ -92,7 +93,7 @@ def stored(output, results, kept=None, names=None, attributes=ATTRIBUTES, labels
     names = names or tuple(f"x{j}" for j in range(results[0].parameters.n_features))
     sweep = Sweep(tuple(results), "bic", results[0], 4)
     commit_run(run, RunContents(sweep, names, attributes, record=kept, drift=drift))
-    publish_run(output, "run-1")
+    Output(output).publish(Output(output).run("run-1"))
     return open_result(run)
 
 

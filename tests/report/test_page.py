@@ -9,7 +9,8 @@ from dgmm.errors import MissingExtraError, OutputError
 from dgmm.io.grid import Grid
 from dgmm.io.results.assignment_arrays import create_assignments, write_region
 from dgmm.io.results.assignment_schema import AssignmentSchema
-from dgmm.io.results.commit import RunContents, commit_run, start_run
+from dgmm.io.results.commit import RunContents, commit_run
+from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.zarr_arrays import write_small
 from dgmm.mixture.candidate import Status
@@ -181,7 +182,7 @@ def test_an_image_stands_beside_its_segments(tmp_path):
 
 
 def test_labels_on_a_grid_are_drawn_as_a_map(tmp_path):
-    run = start_run(tmp_path, "run-1")
+    run = Output(tmp_path).start("run-1")
     grid = Grid(("time", "lat", "lon"), (2, 4, 6), (2, 4, 6))
     create_assignments(run, grid, AssignmentSchema(("labels",), (0, 1)), (2, 4, 6))
     labels = np.arange(48).reshape(2, 4, 6) % 3 - 1

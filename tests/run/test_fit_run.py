@@ -154,15 +154,17 @@ def test_bad_data_leave_the_earlier_result_in_place(data, tmp_path):
 def test_a_plan_reads_metadata_only_and_says_what_a_run_does(data, finished, tmp_path):
     path, X, _ = data
     found = summarize_plan(configuration(path, tmp_path / "out"))
-    assert (found.n_rows, found.n_features) == X.shape
-    assert found.n_partitions == -(-len(X) // found.partition_rows)
-    assert found.n_models == 6
-    assert found.n_components == 12
+    dataset = found.plan.dataset
+    assert (dataset.n_rows, dataset.n_features) == X.shape
+    assert dataset.n_blocks == -(-len(X) // dataset.block_rows)
     assert found.flops_per_pass == 4 * len(X) * (6 * 6 + 6 * 3)
     assert not (tmp_path / "out").exists()
     text = "\n".join(found.lines())
     assert "6,000 x 2 features" in text
-    assert finished[0].path.endswith(f"{found.run_id}.zarr")
+    assert "candidates  6 models" in text
+    assert "12 components in one pass" in text
+    assert finished[0].path.endswith(f"{found.plan.run_id}.zarr")
+    assert found.plan.run_id in text
 
 
 @pytest.mark.parametrize(

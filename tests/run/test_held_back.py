@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from dgmm.cli import dgmm as command
 from dgmm.errors import HeldBackError, InputNotFoundError, OutputError, TemporaryError
-from dgmm.io.results.commit import RunContents, commit_run, publish_run, start_run
+from dgmm.io.results.commit import RunContents, commit_run
 from dgmm.io.results.layout import LATEST_LINK
-from dgmm.io.results.output import held_back, list_runs
+from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.lock import write_lock
 from dgmm.mixture.drift.decision import DriftStatus
@@ -28,7 +28,7 @@ BAD = {"verdict": "broken", "held_back": True}
 
 
 def committed(output, name, number, **attributes):
-    run = start_run(output, name)
+    run = Output(output).start(name)
     commit_run(run, RunContents(a_sweep(), NAMES, {"status": "converged", **attributes}))
     root = json.loads((run / "zarr.json").read_text())
     root["attributes"]["created"] = f"2026-01-{number:02}T00:00:00+00:00"
@@ -39,14 +39,18 @@ def committed(output, name, number, **attributes):
 def output(tmp_path):
     """Three nights: the first is published, the second was held back, the third too."""
     committed(tmp_path, "night-1", 1)
-    publish_run(tmp_path, "night-1")
+    Output(tmp_path).publish(Output(tmp_path).run("night-1"))
     committed(tmp_path, "night-2", 2, **BAD, started_from={"run_id": "night-1"})
     committed(tmp_path, "night-3", 3, **BAD, started_from={"run_id": "night-1"})
     return tmp_path
 
 
+def held_back(output):
+    return tuple(run for run in Output(output).runs() if run.is_held_back)
+
+
 def statuses(output):
-    lines = list(lines_of(list_runs(output)))[1:]
+    lines = list(lines_of(Output(output)))[1:]
     return [line.rpartition("converged")[2] for line in lines]
 
 
@@ -55,9 +59,9 @@ def test_those_that_wait_are_listed_so_until_they_are_accepted(output):
     assert publish(output, "night-2").run_id == "night-2"
     assert statuses(output) == [", held back", "", ""]
     committed(output, "night-4", 4, started_from={"run_id": "night-2"})
-    publish_run(output, "night-4")
-    assert [run.run_id for run in held_back(list_runs(output))] == ["night-3"]
-    told = "\n".join(facts_of(list_runs(output)[1]))
+    Output(output).publish(Output(output).run("night-4"))
+    assert [run.run_id for run in held_back(output)] == ["night-3"]
+    told = "\n".join(facts_of(Output(output).runs()[1]))
     assert "verdict     broken" in told
 
 
@@ -75,7 +79,7 @@ def test_its_report_becomes_the_latest(output):
 
 
 def test_what_is_not_there_is_not_published(output):
-    start_run(output, "night-5").joinpath("sweep").mkdir()
+    Output(output).start("night-5").joinpath("sweep").mkdir()
     with pytest.raises(OutputError, match=r"night-5\.zarr is not complete and cannot be published"):
         publish(output, "night-5")
     with pytest.raises(InputNotFoundError, match="no run 'x'"):
@@ -180,7 +184,7 @@ def test_good_nights_are_compared_and_published(a_bad_night):
 def test_a_bad_night_is_complete_and_readers_do_not_see_it(a_bad_night):
     folder, paths, said = a_bad_night
     assert latest(folder) == paths[1].rpartition("/")[2]
-    (waiting,) = held_back(list_runs(folder / "out"))
+    (waiting,) = held_back(folder / "out")
     assert waiting.is_complete
     assert open_result(waiting.path).drift.verdict is DriftStatus.BROKEN
     assert waiting.run_id in said
@@ -212,7 +216,7 @@ def test_a_bad_night_that_was_accepted_is_a_good_one(begun):
     bad = night(begun, 2)
     with pytest.raises(HeldBackError):
         run(bad)
-    (waiting,) = held_back(list_runs(begun / "out"))
+    (waiting,) = held_back(begun / "out")
     publish(begun / "out", waiting.run_id)
     again = run(bad)
     assert (again.already_complete, again.path) == (True, str(waiting.path))
@@ -228,14 +232,14 @@ def test_what_is_allowed_is_published_and_called_broken_all_the_same(begun):
     found = open_result(run(night(begun, 2, "drift.hold_back=false")).path)
     assert found.drift.verdict is DriftStatus.BROKEN
     assert latest(begun) == found.path.name
-    assert held_back(list_runs(begun / "out")) == ()
+    assert held_back(begun / "out") == ()
 
 
 def test_rows_a_hundred_times_each_are_held_back(begun):
     write_night(begun, 2, lambda rows: np.repeat(rows[:15], 100, axis=0))
     with pytest.raises(HeldBackError, match=r"0\.99 of the sampled rows repeat.*max_repeated"):
         run(night(begun, 2))
-    (waiting,) = held_back(list_runs(begun / "out"))
+    (waiting,) = held_back(begun / "out")
     assert open_result(waiting.path).drift.repeats == DuplicateRates(0.0, 0.99)
 
 
@@ -296,7 +300,7 @@ def test_a_bad_night_that_is_killed_is_held_back_with_the_same_bits(tmp_path, n_
     before = latest(tmp_path, "killed")
     exit_code, n_effects = attempt(clean)
     assert exit_code == 65
-    (expected,) = held_back(list_runs(tmp_path / "clean"))
+    (expected,) = held_back(tmp_path / "clean")
     n_complete = 0
     for kill_at in range(max(1, n_effects - n_kills), n_effects + 1):
         shutil.rmtree(expected_in(tmp_path / "killed", expected), ignore_errors=True)
@@ -307,7 +311,7 @@ def test_a_bad_night_that_is_killed_is_held_back_with_the_same_bits(tmp_path, n_
         assert latest(tmp_path, "killed") == before
         assert not list((tmp_path / "killed").glob("attempts/*"))
     assert n_complete, "some were killed between the commit and the end"
-    (found,) = held_back(list_runs(tmp_path / "killed"))
+    (found,) = held_back(tmp_path / "killed")
     assert digest(str(found.path)) == digest(str(expected.path))
     assert _said(found) == _said(expected)
 

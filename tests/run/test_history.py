@@ -7,9 +7,9 @@ import pytest
 
 from dgmm.errors import InputNotFoundError, OutputError, StorageError, TemporaryError
 from dgmm.io.results.checkpoint import Checkpoint, RunFingerprint
-from dgmm.io.results.commit import RunContents, commit_run, publish_run, start_run
+from dgmm.io.results.commit import RunContents, commit_run
 from dgmm.io.results.layout import LATEST_POINTER, run_path
-from dgmm.io.results.output import find_run, list_runs, prunable_runs, remove_run
+from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.lock import write_lock
 from dgmm.run.history import facts_of, lines_of, prune
@@ -21,14 +21,14 @@ def original(tmp_path_factory):
     """Four complete runs, a to d in time, of which b is the latest result; and one begun."""
     output = tmp_path_factory.mktemp("original") / "out"
     for number, name in enumerate("abcd"):
-        run = start_run(output, f"run-{name}")
+        run = Output(output).start(f"run-{name}")
         attributes = {"n_samples": 1_000 * number, "status": "converged"}
         commit_run(run, RunContents(a_sweep(), NAMES, attributes))
         root = json.loads((run / "zarr.json").read_text())
         root["attributes"]["created"] = f"2026-01-0{number + 1}T00:00:00+00:00"
         (run / "zarr.json").write_text(json.dumps(root))
-    publish_run(output, "run-b")
-    (start_run(output, "run-begun") / "sweep").mkdir()
+    Output(output).publish(Output(output).run("run-b"))
+    (Output(output).start("run-begun") / "sweep").mkdir()
     return output
 
 
@@ -39,11 +39,11 @@ def output(original, tmp_path):
 
 
 def test_runs_are_listed_newest_first_with_what_they_are(output):
-    runs = list_runs(output)
+    runs = Output(output).runs()
     assert [run.run_id for run in runs] == ["run-d", "run-c", "run-b", "run-a", "run-begun"]
     assert [run.is_latest for run in runs] == [False, False, True, False, False]
     assert [run.is_complete for run in runs] == [True] * 4 + [False]
-    lines = list(lines_of(runs))
+    lines = list(lines_of(Output(output)))
     assert len(lines) == 6
     assert lines[3].startswith("*  run-b")
     assert "1,000" in lines[3]
@@ -51,13 +51,13 @@ def test_runs_are_listed_newest_first_with_what_they_are(output):
 
 
 def test_one_run_is_shown_by_the_beginning_of_its_name(output):
-    assert find_run(output, "run-be").run_id == "run-begun"
-    text = "\n".join(facts_of(find_run(output, "run-b")))
+    assert Output(output).find("run-be").run_id == "run-begun"
+    text = "\n".join(facts_of(Output(output).find("run-b")))
     assert "run-b (latest)" in text
     with pytest.raises(InputNotFoundError, match="has 5 runs 'run'"):
-        find_run(output, "run")
+        Output(output).find("run")
     with pytest.raises(InputNotFoundError, match="no run 'x'; there are run-d, run-c"):
-        find_run(output, "x")
+        Output(output).find("x")
 
 
 def begin(output, run_id):
@@ -69,15 +69,18 @@ def begin(output, run_id):
 
 def test_pruning_keeps_the_newest_and_the_latest_result(output):
     begin(output, "run-begun")
-    assert [run.run_id for run in prunable_runs(output, 1)] == ["run-c", "run-a"]
+    assert [run.run_id for run in prune(output, 1, only_say=True)] == [
+        "run-c",
+        "run-a",
+    ]
     assert [run.run_id for run in prune(output, 1, only_say=True)] == ["run-c", "run-a"]
-    assert len(list_runs(output)) == 5
+    assert len(Output(output).runs()) == 5
     (output / "reports").mkdir()
     for run_id in ("run-b", "run-c"):
         (output / "reports" / f"{run_id}.html").touch()
     assert [run.run_id for run in prune(output, 1)] == ["run-c", "run-a"]
     assert [path.stem for path in (output / "reports").iterdir()] == ["run-b"]
-    assert [run.run_id for run in list_runs(output)] == ["run-d", "run-b", "run-begun"]
+    assert [run.run_id for run in Output(output).runs()] == ["run-d", "run-b", "run-begun"]
     assert open_result(output).path == run_path(output, "run-b")
     assert prune(output, 1) == ()
 
@@ -88,39 +91,40 @@ def test_pruning_waits_for_nobody(output):
         assert prune(output, 4) == ()
         with pytest.raises(TemporaryError, match="is being written to"):
             prune(output, 0)
-    assert len(list_runs(output)) == 5
+    assert len(Output(output).runs()) == 5
 
 
 def test_the_latest_result_is_never_removed(output):
-    with pytest.raises(OutputError, match="latest result"):
-        remove_run(output, find_run(output, "run-b"))
+    assert [run.run_id for run in prune(output, 0)] == ["run-d", "run-c", "run-a", "run-begun"]
+    assert [run.run_id for run in Output(output).runs()] == ["run-b"]
+    assert open_result(output).path == run_path(output, "run-b")
 
 
 def test_a_run_whose_removal_is_cut_short_is_no_run_any_more(output, monkeypatch):
     def crash(path):
         raise OSError(f"{path} is gone away")
 
+    begin(output, "run-begun")
     monkeypatch.setattr("dgmm.io.results.output.remove_tree", crash)
     with pytest.raises(StorageError, match="is gone away"):
-        remove_run(output, find_run(output, "run-c"))
-    assert not find_run(output, "run-c").is_complete
+        prune(output, 1)
+    assert not Output(output).find("run-c").is_complete
     monkeypatch.undo()
-    begin(output, "run-begun")
     assert [run.run_id for run in prune(output, 4)] == ["run-c"]
-    assert [run.run_id for run in list_runs(output)] == ["run-d", "run-b", "run-a", "run-begun"]
+    assert [run.run_id for run in Output(output).runs()] == ["run-d", "run-b", "run-a", "run-begun"]
 
 
 def test_what_is_left_of_a_run_goes_unless_somebody_goes_on_with_it(output):
-    assert [run.run_id for run in prunable_runs(output, 4)] == ["run-begun"]
+    assert [run.run_id for run in prune(output, 4, only_say=True)] == ["run-begun"]
     begin(output, "run-begun")
-    assert prunable_runs(output, 4) == ()
+    assert prune(output, 4, only_say=True) == ()
     (run_path(output, "run-c") / "zarr.json").write_text("{")  # which may be mended
-    assert prunable_runs(output, 4) == ()
+    assert prune(output, 4, only_say=True) == ()
 
 
 def test_what_is_no_output_is_refused(tmp_path):
     with pytest.raises(InputNotFoundError, match="holds no runs"):
-        list_runs(tmp_path)
+        Output(tmp_path).runs()
     with pytest.raises(InputNotFoundError, match="holds no runs"):
         prune(tmp_path, 1)
     assert list(tmp_path.iterdir()) == []
@@ -129,8 +133,8 @@ def test_what_is_no_output_is_refused(tmp_path):
 @pytest.mark.parametrize("damage", ["{", "[]", '{"attributes": 3}', '{"attributes": {}}', ""])
 def test_damaged_metadata_make_a_run_that_is_not_complete(output, damage):
     (run_path(output, "run-c") / "zarr.json").write_text(damage)
-    assert not find_run(output, "run-c").is_complete
+    assert not Output(output).find("run-c").is_complete
     (output / LATEST_POINTER).write_text(damage)
-    assert not any(run.is_latest for run in list_runs(output))
+    assert not any(run.is_latest for run in Output(output).runs())
     with pytest.raises(OutputError, match="which run is the latest"):
         prune(output, 0)

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import zarr
 
-from dgmm.run import fit_run
+from dgmm.run import fit_run, run_plan
 from dgmm.run.clusters import open_cluster
 from dgmm.run.config.configuration import loads
 from tests.run.clusters.faults import worker_processes
@@ -51,7 +51,7 @@ def test_a_sweep_of_large_data_pauses_and_kills_no_worker(large, tmp_path, monke
             yield opened
             told.append(opened.execution.client.get_events())
 
-    monkeypatch.setattr(fit_run, "open_cluster", watched)
+    monkeypatch.setattr(run_plan, "open_cluster", watched)
     text = f"""
     input: {{path: {large}}}
     model: {{n_components: 2, covariance_type: [full, diag], n_init: 1, max_iter: 1}}

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from dgmm.errors import StorageError
-from dgmm.io.results import commit
 from dgmm.io.results.result import open_result
+from dgmm.run import lifecycle
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
 from tests.run.victim import Crash, attempt, configuration, digest, write_clumps
@@ -75,7 +75,7 @@ def assigned(data, tmp_path_factory):
         raise Crash
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(commit, "commit_run", crash)
+        patch.setattr(lifecycle, "commit_run", crash)
         with pytest.raises(Crash):
             run(loads(text))
     return output

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 import dgmm
 from dgmm.cli import dgmm as command
 from dgmm.errors import DataError
-from dgmm.io.results.output import list_runs
+from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
 from dgmm.mixture.density import assign
 from dgmm.mixture.transform import FeatureTransform
@@ -97,11 +97,13 @@ def test_the_same_command_again_finds_it_complete_and_new_data_another(found, tm
     assert again.output == f"already complete: {first.output}"
     other = store(tmp_path / "newer.zarr", clumps(3))
     assert score(found, other, "--output", tmp_path / "scores", "-q").exit_code == 0
-    assert len(list_runs(tmp_path / "scores")) == 2
+    assert len(Output(tmp_path / "scores").runs()) == 2
     listed = CliRunner().invoke(command, ["runs", str(tmp_path / "scores")])
     assert listed.exit_code == 0
     assert listed.output.count("score") == 2
-    pruned = CliRunner().invoke(command, ["runs", str(tmp_path / "scores"), "--prune", "--keep=1"])
+    pruned = CliRunner().invoke(
+        command, ["runs", str(tmp_path / "scores"), "--prune", "--keep=1", "--grace=0"]
+    )
     assert (pruned.exit_code, pruned.output.count("removed")) == (0, 1)
 
 
@@ -149,7 +151,7 @@ def test_runs_says_what_it_needs(found, arguments, text):
 
 
 def test_one_run_is_shown_with_its_configuration(found):
-    run_id = list_runs(found)[0].run_id
+    run_id = Output(found).runs()[0].run_id
     outcome = CliRunner().invoke(command, ["runs", str(found), "--show", run_id[:6]])
     assert outcome.exit_code == 0
     assert run_id in outcome.output
@@ -194,7 +196,7 @@ def test_in_an_mpi_job_one_process_goes_on(found, tmp_path, monkeypatch):
     def leave(cluster):
         raise SystemExit(cluster.kind)
 
-    monkeypatch.setattr("dgmm.run.score_run.enter_mpi", leave)
+    monkeypatch.setattr("dgmm.run.lifecycle.enter_mpi", leave)
     result = open_result(found)
     configuration = configuration_for(
         result, "there.zarr", str(tmp_path / "scores"), ["cluster.kind=threads"]

@@ -7,8 +7,7 @@ import zarr
 
 import dgmm
 from dgmm.errors import DataError, InputNotFoundError
-from dgmm.io.results import commit
-from dgmm.io.results.output import list_runs
+from dgmm.io.results.output import Output
 from dgmm.mixture.candidate import Status
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
@@ -91,9 +90,8 @@ def test_the_sweep_is_narrowed_around_the_last_choice(tmp_path):
     assert len(first.results) == 10
     again, _ = rows_of(1, [0, 1, 2], [1, 1, 1])
     configuration = night(tmp_path, 1, again, more)
-    assert summarize_plan(configuration).started_from == str(
-        dgmm.open_result(tmp_path / "out").path
-    )
+    planned = [*summarize_plan(configuration).lines()]
+    assert planned[-1] == f"starts from {dgmm.open_result(tmp_path / 'out').path}"
     narrow = run(configuration).sweep
     kind = first.selected.candidate.covariance_type
     names = [result.candidate.name for result in narrow.results]
@@ -123,7 +121,7 @@ def test_the_same_night_again_is_complete_and_the_last_result_stays(tmp_path):
         again = run(configuration)
         assert (again.path, again.already_complete) == (path, True)
     assert str(dgmm.open_result(tmp_path / "out").path) == paths[-1]
-    assert len(list_runs(tmp_path / "out")) == 3
+    assert len(Output(tmp_path / "out").runs()) == 3
     started = [dgmm.open_result(path).attributes.get("started_from") for path in paths]
     assert started[0] is None
     assert [facts["path"] for facts in started[1:]] == paths[:-1]
@@ -145,13 +143,13 @@ def test_an_interrupted_run_begins_anew_if_another_result_is_the_last_one_now(tm
                     run(second, crash_before("fit", 1))
         found.append(run(second))
         assert not list((tmp_path / folder).glob("out/attempts/*"))
-        assert len(list_runs(tmp_path / folder / "out")) == 3
+        assert len(Output(tmp_path / folder / "out").runs()) == 3
     names = [result.candidate.name for result in found[0].sweep.results]
     assert names == ["full-2", "full-3", "full-4"]
     assert digest(found[0].path) == digest(found[1].path)
 
 
-def test_a_run_that_another_has_overtaken_is_not_published_any_more(tmp_path, monkeypatch):
+def test_a_run_that_another_has_overtaken_is_not_published_any_more(tmp_path, monkeypatch, caplog):
     configurations = [night(tmp_path, n, rows_of(n, [0, 1], [1, 1])[0]) for n in range(3)]
     run(configurations[0])
 
@@ -159,12 +157,15 @@ def test_a_run_that_another_has_overtaken_is_not_published_any_more(tmp_path, mo
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(commit, "publish_run", crash)
+        patch.setattr(Output, "publish", crash)
         with pytest.raises(Crash):
             run(configurations[1])
     last = run(configurations[2]).path
     late = run(configurations[1])
     assert not late.already_complete
+    (said,) = (record for record in caplog.records if "not what readers" in record.message)
+    assert said.levelname == "WARNING"
+    assert f"{late.path} is complete, but not what readers" in said.message
     assert str(dgmm.open_result(tmp_path / "out").path) == last
     assert not list(tmp_path.glob("out/attempts/*"))
     assert run(configurations[1]).already_complete

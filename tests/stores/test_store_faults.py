@@ -6,9 +6,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from dgmm.errors import OutputError, StorageError
-from dgmm.io.results import commit
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.location import output_path
+from dgmm.run import lifecycle
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
 from tests.run.victim import Crash, crash_before, digest
@@ -122,7 +122,7 @@ def interrupted(prepared, monkeypatch):
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(commit, "commit_run", crash)
+        patch.setattr(lifecycle, "commit_run", crash)
         with pytest.raises(Crash):
             run(loads(text))
 

@@ -1,43 +1,36 @@
-"""Write one run: arrays in place, root metadata last, then the pointer.
+"""Write one run: arrays in place, root metadata last.
 
 Until the root metadata are written, which is one atomic step, the run is no Zarr group and nobody
 can take it for one. Every function here may be called again after a crash in it.
 """
 
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 
-from dgmm.errors import OutputError, StorageError
+from dgmm.errors import StorageError
 from dgmm.io.results.block_records import blocks_path, has_block_records
 from dgmm.io.results.component_arrays import write_components
 from dgmm.io.results.drift_arrays import write_drift
 from dgmm.io.results.label_arrays import write_labels
-from dgmm.io.results.layout import FORMAT, FORMAT_VERSION, LATEST_LINK, LATEST_POINTER, run_path
+from dgmm.io.results.layout import FORMAT, FORMAT_VERSION
 from dgmm.io.results.record import Record, write_record
 from dgmm.io.results.sweep_arrays import read_sweep, summary, write_sweep
 from dgmm.io.results.transform_arrays import write_preparation
 from dgmm.io.storage.atomic_writes import (
-    make_directory,
-    remove_temporary,
     remove_tree,
     replace_file,
-    replace_link,
     sync_tree,
 )
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
     consolidate_metadata,
-    creation_failures,
-    is_committed,
     open_complete,
     storage_failures,
     zarr_store,
@@ -47,67 +40,6 @@ from dgmm.mixture.drift.alignment import ComponentLabels
 from dgmm.mixture.drift.decision import Drift
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.transform import FeatureTransform
-
-_logger = logging.getLogger(__name__)
-
-
-def is_complete(output: AnyPath, run_id: str) -> bool:
-    """Whether a run of this name has been committed to the output."""
-    return is_committed(run_path(output, run_id))
-
-
-def is_published(output: AnyPath, run_id: str) -> bool:
-    """Whether a run of this name is complete and the output's pointer names it."""
-    pointer = output / LATEST_POINTER
-    try:
-        return is_complete(output, run_id) and json.loads(pointer.read_bytes())["run_id"] == run_id
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def start_run(output: AnyPath, run_id: str, *, resume: bool = False) -> AnyPath:
-    """Make a place for a run.
-
-    Parameters
-    ----------
-    output : Path or StorePath
-        A directory; it need not exist.
-    run_id : str
-    resume : bool
-        Whether what an interrupted attempt left there stays; else the place is empty.
-
-    Returns
-    -------
-    Path or StorePath
-        The ``run`` of all other functions here.
-
-    Raises
-    ------
-    OutputError
-        If the run is complete already, or if the directory cannot be created or written to.
-    """
-    run = run_path(output, run_id)
-    if is_committed(run):
-        raise OutputError(f"{run} is complete and never rewritten. Open it, or delete it first.")
-    with creation_failures(run):
-        if run.exists() and not resume:
-            remove_tree(run)
-        make_directory(run)
-    return run
-
-
-def discard_run(output: AnyPath, run_id: str) -> None:
-    """Remove what an interrupted attempt at a run left; a complete run stays.
-
-    Raises
-    ------
-    StorageError
-        If the file system refuses.
-    """
-    run = run_path(output, run_id)
-    with storage_failures(run):
-        if run.exists() and not is_committed(run):
-            remove_tree(run)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -244,33 +176,3 @@ def _write_groups(run: AnyPath, sweep: Sweep) -> None:
     for name in ("models", "sweep", "assignments", "blocks", "prepare", "components"):
         if (run / name).exists():
             zarr.create_group(zarr_store(run / name))
-
-
-def publish_run(output: AnyPath, run_id: str) -> None:
-    """Let the output's pointer name this run, in one step.
-
-    Raises
-    ------
-    OutputError
-        If the run is not complete.
-    StorageError
-        If the file system refuses; the pointer then still names the earlier run.
-    """
-    run = run_path(output, run_id)
-    if not is_committed(run):
-        raise OutputError(f"{run} is not complete and cannot be published. Commit it first.")
-    pointer = {"format": FORMAT, "format_version": FORMAT_VERSION, "run_id": run_id}
-    with storage_failures(output / LATEST_POINTER):
-        for name in (LATEST_POINTER, LATEST_LINK):
-            remove_temporary(output / name)
-        replace_file(output / LATEST_POINTER, json.dumps(pointer, indent=2).encode() + b"\n")
-    if isinstance(output, Path) and isinstance(run, Path):  # stores have no links
-        _link(output, run)
-
-
-def _link(output: Path, run: Path) -> None:
-    """Let a link name the run too, for programs that cannot read the pointer."""
-    try:
-        replace_link(output / LATEST_LINK, run.relative_to(output))
-    except OSError as error:  # a convenience that not every file system has
-        _logger.warning("%s could not be linked: %s", output / LATEST_LINK, error)

@@ -1,17 +1,22 @@
-"""The runs of an output: found, listed and removed; and the pointer to the latest."""
+"""An output: its runs, the one that readers see, and who may write."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dgmm.errors import InputNotFoundError, OutputError
 from dgmm.io.results.checkpoint import runs_in_progress
 from dgmm.io.results.layout import FORMAT, LATEST_POINTER, report_path, run_path
-from dgmm.io.storage.atomic_writes import remove_tree
+from dgmm.io.results.pointer import Pointer, read_pointer, write_pointer
+from dgmm.io.storage.atomic_writes import make_directory, remove_tree
 from dgmm.io.storage.location import AnyPath
+from dgmm.io.storage.lock import write_lock
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
+    creation_failures,
     is_committed,
     storage_failures,
 )
@@ -24,17 +29,21 @@ class Run:
     Attributes
     ----------
     run_id : str
-    path : AnyPath
+    path : Path or StorePath
     attributes : dict
         Those of the root; empty as long as the run is not complete.
     is_latest : bool
-        Whether the output's pointer names it.
+        Whether readers of the output see it.
+    is_held_back : bool
+        Whether it was too far from its predecessor and waits for a word. One that readers see, or
+        that a later run has started from, was accepted.
     """
 
     run_id: str
     path: AnyPath
     attributes: dict[str, Any]
     is_latest: bool
+    is_held_back: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -47,164 +56,231 @@ class Run:
         return str(self.attributes.get("created", ""))
 
 
-def list_runs(output: AnyPath) -> tuple[Run, ...]:
-    """The runs of an output, newest first, those that are not complete at the end.
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A directory, or its like in an object store, that keeps runs; it need not be there yet.
 
-    Raises
-    ------
-    InputNotFoundError
-        If the directory is no output.
-    StorageError
-        If it cannot be read.
+    Attributes
+    ----------
+    place : Path or StorePath
     """
-    folder = output / "runs"
-    if not folder.is_dir():
-        raise InputNotFoundError(
-            f"{output} holds no runs; expected the directory that runs are written to."
+
+    place: AnyPath
+
+    def lock(self) -> AbstractContextManager[Callable[[], None]]:
+        """Be the only writer for the length of a ``with`` (`dgmm.io.storage.lock.write_lock`)."""
+        return write_lock(self.place)
+
+    def run(self, run_id: str) -> Run:
+        """The run of this name, which need not be there."""
+        found = _run(run_path(self.place, run_id), self._known_pointer())
+        if not found.attributes.get("held_back"):
+            return found  # which saves a look at all others
+        return next(run for run in self.runs() if run.run_id == run_id)
+
+    def runs(self) -> tuple[Run, ...]:
+        """All runs in the order in which they were made, newest first; incomplete ones last.
+
+        Clocks decide only among those that were to become the same publication.
+
+        Raises
+        ------
+        InputNotFoundError
+            If the directory is no output.
+        StorageError
+            If it cannot be read.
+        """
+        folder = self.place / "runs"
+        if not folder.is_dir():
+            raise InputNotFoundError(
+                f"{self.place} holds no runs; expected the directory that runs are written to."
+            )
+        pointer = self._known_pointer()
+        with storage_failures(folder):
+            paths = sorted(path for path in folder.iterdir() if path.name.endswith(".zarr"))
+            runs = sorted((_run(path, pointer) for path in paths), key=_age, reverse=True)
+        accepted = {_predecessor(run) for run in runs}
+        return tuple(
+            replace(run, is_held_back=not run.is_latest and run.run_id not in accepted)
+            if run.attributes.get("held_back")
+            else run
+            for run in runs
         )
-    latest = _latest(output)
-    with storage_failures(folder):
-        paths = sorted(path for path in folder.iterdir() if path.name.endswith(".zarr"))
-        runs = [_run(path, latest) for path in paths]
-    return tuple(sorted(runs, key=lambda run: (run.created, run.is_latest), reverse=True))
 
+    def find(self, name: str) -> Run:
+        """One run, by its name or by as much of its beginning as no other shares.
 
-def find_run(output: AnyPath, run_id: str) -> Run:
-    """One run of an output, by its name or by as much of its beginning as no other shares.
+        Raises
+        ------
+        InputNotFoundError
+            If there is none of this name, or more than one.
+        """
+        runs = self.runs()
+        found = [run for run in runs if run.run_id == name]
+        found = found or [run for run in runs if name and run.run_id.startswith(name)]
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(run.run_id for run in runs) or "none"
+        what = f"{len(found)} runs" if found else "no run"
+        raise InputNotFoundError(f"{self.place} has {what} {name!r}; there are {known}.")
 
-    Raises
-    ------
-    InputNotFoundError
-        If there is none of this name, or more than one.
-    """
-    runs = list_runs(output)
-    found = [run for run in runs if run.run_id == run_id]
-    found = found or [run for run in runs if run.run_id.startswith(run_id)]
-    if len(found) == 1:
-        return found[0]
-    known = ", ".join(run.run_id for run in runs) or "none"
-    what = f"{len(found)} runs" if found else "no run"
-    raise InputNotFoundError(f"{output} has {what} {run_id!r}; there are {known}.")
+    def latest(self) -> AnyPath | None:
+        """The run that readers see; None if nothing has been published.
 
+        Raises
+        ------
+        InputNotFoundError
+            If it is gone.
+        OutputError, StorageError
+            If the pointer is damaged, or cannot be read.
+        """
+        pointer = read_pointer(self.place)
+        if pointer is None:
+            return None
+        run = run_path(self.place, pointer.run_id)
+        if not is_committed(run):
+            what = f"{self.place / LATEST_POINTER} names {run}, which is gone."
+            raise InputNotFoundError(f"{what} Open another run.")
+        return run
 
-def held_back(runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Those of an output's runs that were too far from their predecessors, and wait for a word.
+    def start(self, run_id: str, *, resume: bool = False) -> AnyPath:
+        """Make a place for a run, for :func:`dgmm.io.results.commit.commit_run`.
 
-    One that the pointer names, or that a later run has started from, was accepted.
-    """
-    accepted = {run.attributes.get("started_from", {}).get("run_id") for run in runs}
-    waiting = (run for run in runs if run.attributes.get("held_back") and not run.is_latest)
-    return tuple(run for run in waiting if run.run_id not in accepted)
+        Parameters
+        ----------
+        run_id : str
+        resume : bool
+            Whether what an interrupted attempt left there stays; else the place is empty.
 
+        Raises
+        ------
+        OutputError
+            If the run is complete already, or if the directory cannot be created or written to.
+        """
+        run = run_path(self.place, run_id)
+        if is_committed(run):
+            raise OutputError(
+                f"{run} is complete and never rewritten. Open it, or delete it first."
+            )
+        with creation_failures(run):
+            if run.exists() and not resume:
+                remove_tree(run)
+            make_directory(run)
+        return run
 
-def is_held_back(output: AnyPath, run_id: str) -> bool:
-    """Whether a complete run is one of those (:func:`held_back`)."""
-    if not _attributes(run_path(output, run_id)).get("held_back"):
-        return False  # which saves a look at all others
-    return any(run.run_id == run_id for run in held_back(list_runs(output)))
+    def discard(self, run_ids: Sequence[str]) -> None:
+        """Remove what interrupted attempts at some runs have left; complete ones stay.
 
+        Raises
+        ------
+        StorageError
+            If the file system refuses.
+        """
+        for run in (run_path(self.place, run_id) for run_id in run_ids):
+            with storage_failures(run):
+                if run.exists() and not is_committed(run):
+                    remove_tree(run)
 
-def is_superseded(output: AnyPath, run_id: str) -> bool:
-    """Whether the pointer names a run that was completed later than this one."""
-    latest = _latest(output)
-    if latest is None:
-        return False
-    of_this, of_latest = (_run(run_path(output, name), latest) for name in (run_id, latest))
-    return of_this.created < of_latest.created
+    def next_publication(self) -> int:
+        """Which publication a run is to become that is committed now; an attribute of it."""
+        pointer = self._known_pointer()
+        return 1 if pointer is None else pointer.number + 1
 
+    def is_superseded(self, run: Run) -> bool:
+        """Whether another run has been published since this one was committed.
 
-def prunable_runs(output: AnyPath, keep: int) -> tuple[Run, ...]:
-    """What nobody needs: complete runs beyond the newest ``keep``, and what is left of others.
+        One of an earlier version, which kept no number, may replace that which it started from.
+        """
+        pointer = self._known_pointer()
+        if pointer is None or pointer.run_id == run.run_id:
+            return False
+        number: int | None = run.attributes.get("publication")
+        return _predecessor(run) != pointer.run_id if number is None else number <= pointer.number
 
-    The one that the pointer names always stays, and so does one that an attempt goes on with.
-    Without root metadata, any other was being removed, or its attempt is gone.
+    def publish(self, run: Run) -> None:
+        """Let readers see this run from now on, in one step.
 
-    Raises
-    ------
-    OutputError
-        If the pointer cannot be read, so that nobody knows which run must stay.
-    """
-    runs = list_runs(output)
-    if (output / LATEST_POINTER).exists() and _latest(output) is None:
-        raise OutputError(
-            f"{output / LATEST_POINTER} does not say which run is the latest. Publish that run "
-            "again."
-        )
-    complete = [run for run in runs if run.is_complete]
-    begun = runs_in_progress(output / "attempts")
-    left = (run for run in runs if not is_committed(run.path) and run.run_id not in begun)
-    return (*(run for run in complete[keep:] if not run.is_latest), *left)
+        Raises
+        ------
+        OutputError
+            If the run is not complete.
+        StorageError
+            If the file system refuses; readers then still see the earlier run.
+        """
+        if not is_committed(run.path):
+            raise OutputError(
+                f"{run.path} is not complete and cannot be published. Run its command again first."
+            )
+        pointer = self._known_pointer()
+        if pointer is None:  # or damaged, so that the numbers of runs are all that is known
+            pointer = Pointer(run.run_id, run.attributes.get("publication", 1))
+        write_pointer(self.place, pointer.follow(run.run_id))
 
+    def prune(self, keep: int, grace: timedelta, *, only_say: bool = False) -> tuple[Run, ...]:
+        """Remove complete runs beyond the newest ``keep``, and what is left of others.
 
-def remove_run(output: AnyPath, run: Run) -> None:
-    """Remove a run that the pointer does not name, and its report; root metadata first.
+        The one that readers see always stays, and so does one that an attempt goes on with.
+        Without root metadata, any other was being removed, or its attempt is gone. Root metadata
+        go first, so that readers see no group rather than one that lacks arrays.
 
-    Readers then see no group, rather than one that lacks arrays. Its name is free again.
+        Parameters
+        ----------
+        keep : int
+        grace : timedelta
+            Runs that readers saw until less long ago stay: somebody may still be reading them. A
+            time in the future counts by its distance too, for clocks may be wrong.
+        only_say : bool, optional
+            Whether nothing is removed.
 
-    Raises
-    ------
-    OutputError
-        If the pointer names it.
-    StorageError
-        If the file system refuses.
-    """
-    if _latest(output) == run.run_id:
-        raise OutputError(f"{run.path} is the latest result of {output} and stays.")
-    path = run_path(output, run.run_id)
-    with storage_failures(path):
-        (path / ROOT_METADATA).unlink(missing_ok=True)
-        report_path(output, run.run_id).unlink(missing_ok=True)
-        remove_tree(path)
+        Raises
+        ------
+        OutputError
+            If the pointer is damaged, so that nobody knows which run must stay.
+        StorageError
+            If the file system refuses.
+        """
+        gone = tuple(self._prunable(keep, grace))
+        for run in () if only_say else gone:
+            with storage_failures(run.path):
+                (run.path / ROOT_METADATA).unlink(missing_ok=True)
+                report_path(self.place, run.run_id).unlink(missing_ok=True)
+                remove_tree(run.path)
+        return gone
 
+    def _prunable(self, keep: int, grace: timedelta) -> Iterator[Run]:
+        runs, pointer = self.runs(), read_pointer(self.place)
+        superseded, now = {} if pointer is None else pointer.superseded, datetime.now(UTC)
+        spared = {run_id for run_id, time in superseded.items() if abs(now - time) < grace}
+        for run in [run for run in runs if run.is_complete][keep:]:
+            if not run.is_latest and run.run_id not in spared:
+                yield run
+        begun = runs_in_progress(self.place / "attempts")
+        for run in runs:
+            if not is_committed(run.path) and run.run_id not in begun:
+                yield run
 
-def _run(path: AnyPath, latest: str | None) -> Run:
-    run_id = path.name.removesuffix(".zarr")
-    return Run(run_id, path, _attributes(path), run_id == latest)
-
-
-def _attributes(path: AnyPath) -> dict[str, Any]:
-    """Those of the root; none if it is not there, or is not what dgmm writes."""
-    try:
-        document = json.loads((path / ROOT_METADATA).read_bytes())
-        attributes = document["attributes"]
-        return dict(attributes) if attributes["format"] == FORMAT else {}
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def _latest(output: AnyPath) -> str | None:
-    try:
-        return str(json.loads((output / LATEST_POINTER).read_bytes())["run_id"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    def _known_pointer(self) -> Pointer | None:
+        """The pointer, of which a damaged one says nothing: runs may be listed, and it replaced."""
+        with suppress(OutputError):
+            return read_pointer(self.place)
         return None
 
 
-def resolve_run(path: AnyPath) -> AnyPath:
-    """The run that a path means."""
-    if not path.exists():
-        raise InputNotFoundError(f"There is nothing at {path}. Check the path of the result.")
-    if is_committed(path):
-        return path
-    if (path / LATEST_POINTER).is_file():
-        return _read_pointer(path)
-    if path.suffix == ".zarr" and path.parent.name == "runs":
-        raise InputNotFoundError(
-            f"{path} is a run that has not finished: its root metadata, written last, are not "
-            "there. Wait for it, or start the same command again."
-        )
-    raise InputNotFoundError(
-        f"{path} holds no complete run: neither {LATEST_POINTER} nor root metadata are there."
-    )
-
-
-def _read_pointer(output: AnyPath) -> AnyPath:
-    pointer = output / LATEST_POINTER
+def _run(path: AnyPath, pointer: Pointer | None) -> Run:
+    run_id = path.name.removesuffix(".zarr")
     try:
-        run = run_path(output, json.loads(pointer.read_bytes())["run_id"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise OutputError(
-            f"{pointer} is not what dgmm wrote: {error!r}. Open a run itself."
-        ) from error
-    if not is_committed(run):
-        raise InputNotFoundError(f"{pointer} names {run}, which is gone. Open another run.")
-    return run
+        document = json.loads((path / ROOT_METADATA).read_bytes())
+        attributes = dict(document["attributes"])
+        attributes = attributes if attributes["format"] == FORMAT else {}
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+        attributes = {}  # there are none, or they are not what dgmm writes
+    return Run(run_id, path, attributes, pointer is not None and pointer.run_id == run_id)
+
+
+def _age(run: Run) -> tuple[bool, int, str, bool]:
+    return run.is_complete, run.attributes.get("publication", 0), run.created, run.is_latest
+
+
+def _predecessor(run: Run) -> str | None:
+    name: str | None = run.attributes.get("started_from", {}).get("run_id")
+    return name

@@ -9,18 +9,19 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dgmm.errors import OutputError
+from dgmm.errors import InputNotFoundError, OutputError
 from dgmm.io.results.assignment_schema import ASSIGNMENTS
 from dgmm.io.results.component_arrays import read_components
 from dgmm.io.results.drift_arrays import read_drift
 from dgmm.io.results.label_arrays import COMPONENT, read_labelling
-from dgmm.io.results.layout import FORMAT, FORMAT_VERSION
-from dgmm.io.results.output import resolve_run
+from dgmm.io.results.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER
+from dgmm.io.results.output import Output
 from dgmm.io.results.sweep_arrays import read_sweep
 from dgmm.io.results.transform_arrays import read_preparation
 from dgmm.io.storage.location import AnyPath, output_path
 from dgmm.io.storage.zarr_arrays import (
     attributes_of,
+    is_committed,
     open_complete,
     read_small,
     storage_failures,
@@ -123,7 +124,7 @@ def open_result(
     """
     place = output_path(path, storage_options)
     with storage_failures(place):
-        run = resolve_run(place)
+        run = _resolve(place)
     attributes = attributes_of(run)
     found = (attributes.get("format"), attributes.get("format_version"))
     if found != (FORMAT, FORMAT_VERSION):
@@ -153,6 +154,25 @@ def open_result(
             if name not in ASSIGNMENTS and name != COMPONENT
         },
         drift=read_drift(run),
+    )
+
+
+def _resolve(path: AnyPath) -> AnyPath:
+    """The run that a path means: itself, or the one that readers of an output see."""
+    if not path.exists():
+        raise InputNotFoundError(f"There is nothing at {path}. Check the path of the result.")
+    if is_committed(path):
+        return path
+    latest = Output(path).latest()
+    if latest is not None:
+        return latest
+    if path.suffix == ".zarr" and path.parent.name == "runs":
+        raise InputNotFoundError(
+            f"{path} is a run that has not finished: its root metadata, written last, are not "
+            "there. Wait for it, or start the same command again."
+        )
+    raise InputNotFoundError(
+        f"{path} holds no complete run: neither {LATEST_POINTER} nor root metadata are there."
     )
 
 

@@ -10,8 +10,9 @@ import pytest
 import xarray
 
 from dgmm.errors import OutputError, StorageError
-from dgmm.io.results.commit import RunContents, commit_run, publish_run, start_run
+from dgmm.io.results.commit import RunContents, commit_run
 from dgmm.io.results.drift_arrays import read_drift
+from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
 from dgmm.mixture.drift.component_drift import ComponentDrift
 from dgmm.mixture.drift.decision import Drift, DriftStatus
@@ -39,9 +40,9 @@ DRIFT = Drift(
 
 
 def committed(output, drift):
-    run = start_run(output, "run-1")
+    run = Output(output).start("run-1")
     commit_run(run, RunContents(a_sweep(), NAMES, {}, drift=drift))
-    publish_run(output, "run-1")
+    Output(output).publish(Output(output).run("run-1"))
     return run
 
 

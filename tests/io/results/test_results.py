@@ -17,13 +17,8 @@ from dgmm.io.grid import Grid
 from dgmm.io.partition import chunk_shape
 from dgmm.io.results import assignment_arrays, commit
 from dgmm.io.results.assignment_schema import AssignmentSchema
-from dgmm.io.results.commit import (
-    RunContents,
-    commit_run,
-    is_complete,
-    publish_run,
-    start_run,
-)
+from dgmm.io.results.commit import RunContents, commit_run
+from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
 from dgmm.io.storage import atomic_writes
 from dgmm.mixture.candidate import Candidate, Status
@@ -84,7 +79,7 @@ def write_rows(run, name, start, rows):
 
 
 def a_run(output, run_id="run-1", sweep=None):
-    run = start_run(output, run_id)
+    run = Output(output).start(run_id)
     create_assignments(run, 10, 3, ("labels", "responsibilities", "log_density"), 4)
     for start in (0, 4, 8):
         rows = np.arange(start, min(start + 4, 10))
@@ -108,7 +103,7 @@ def assert_same_sweep(found, expected):
 
 def test_what_was_written_comes_back(tmp_path):
     a_run(tmp_path)
-    publish_run(tmp_path, "run-1")
+    Output(tmp_path).publish(Output(tmp_path).run("run-1"))
     result = open_result(tmp_path)
     assert_same_sweep(result.sweep, a_sweep())
     assert result.model.covariance_type == "diag"
@@ -175,7 +170,7 @@ def test_a_missing_chunk_is_noticed(tmp_path, chunk):
 def test_numbers_that_are_not_finite_come_back_and_stay_out_of_attributes(tmp_path):
     failed = fitted("full", status=Status.DEGENERATE, log_likelihood=float("-inf"))
     failed = replace(failed, trace=(), icl=float("nan"))
-    run = start_run(tmp_path, "r")
+    run = Output(tmp_path).start("r")
     commit_run(run, RunContents(Sweep((failed,), "bic", failed, 2), NAMES, {}))
     found = open_result(run).sweep.selected
     assert found.log_likelihood == float("-inf")
@@ -198,7 +193,7 @@ def test_tasks_of_whole_chunks_in_any_order_write_every_row(
     tmp_path_factory, n_samples, chunk_rows, chunks_a_task, n_components, seed
 ):
     random = np.random.default_rng(seed)
-    run = start_run(tmp_path_factory.mktemp("output"), "r")
+    run = Output(tmp_path_factory.mktemp("output")).start("r")
     create_assignments(run, n_samples, n_components, ["responsibilities"], chunk_rows)
     values = random.random((n_samples, n_components), np.float32)
     unit = chunk_rows * chunks_a_task
@@ -230,7 +225,7 @@ def _ten_labels(tmp_path_factory):
     output = tmp_path_factory.getbasetemp() / "ten-labels"
     if (output / "runs" / "r.zarr").exists():
         return output / "runs" / "r.zarr"
-    run = start_run(output, "r")
+    run = Output(output).start("r")
     create_assignments(run, 10, 3, ["labels"], 4)
     return run
 
@@ -239,37 +234,37 @@ def _ten_labels(tmp_path_factory):
     "rows", [np.zeros((4, 2), np.int16), np.zeros(4, np.float64), np.zeros((4, 1), np.int16)]
 )
 def test_rows_of_another_shape_or_kind_are_refused(tmp_path, rows):
-    run = start_run(tmp_path, "r")
+    run = Output(tmp_path).start("r")
     create_assignments(run, 10, 3, ["labels"], 4)
     with pytest.raises(OutputError, match=r"do not fit .*labels, which has shape \(10,\)"):
         write_rows(run, "labels", 0, rows)
 
 
 def test_fill_values_are_written_too(tmp_path):
-    run = start_run(tmp_path, "r")
+    run = Output(tmp_path).start("r")
     create_assignments(run, 4, 3, ["labels"], 2)
     write_rows(run, "labels", 0, np.full(4, -1, np.int16))
     assert zarr.open_array(run / "assignments" / "labels", mode="r").nchunks_initialized == 2
 
 
 def test_many_components_need_wider_labels(tmp_path):
-    run = start_run(tmp_path, "r")
+    run = Output(tmp_path).start("r")
     create_assignments(run, 4, 40_000, ["labels"], 4)
     assert zarr.open_array(run / "assignments" / "labels", mode="r").dtype == np.int32
 
 
 def test_unknown_assignments(tmp_path):
     with pytest.raises(OutputError, match="known are labels, responsibilities, log_density"):
-        create_assignments(start_run(tmp_path, "r"), 4, 2, ["colours"], 4)
+        create_assignments(Output(tmp_path).start("r"), 4, 2, ["colours"], 4)
 
 
 def test_rows_that_were_not_written_prevent_the_commit(tmp_path):
-    run = start_run(tmp_path, "r")
+    run = Output(tmp_path).start("r")
     create_assignments(run, 10, 3, ["labels"], 4)
     write_rows(run, "labels", 4, np.zeros(4, np.int16))
     with pytest.raises(StorageError, match="lacks 2 of its 3 chunks"):
         commit_run(run, RunContents(a_sweep(), NAMES, {}))
-    assert not is_complete(tmp_path, "r")
+    assert not Output(tmp_path).run("r").is_complete
 
 
 def test_storage_that_returns_other_values_prevents_the_commit(tmp_path, monkeypatch):
@@ -282,7 +277,7 @@ def test_storage_that_returns_other_values_prevents_the_commit(tmp_path, monkeyp
     monkeypatch.setattr(commit, "write_sweep", lie)
     with pytest.raises(StorageError, match="tied-3 are read back with other values"):
         a_run(tmp_path)
-    assert not is_complete(tmp_path, "run-1")
+    assert not Output(tmp_path).run("run-1").is_complete
 
 
 class Crash(BaseException):
@@ -325,13 +320,13 @@ def test_a_crash_before_the_last_step_leaves_no_run_and_the_next_attempt_complet
         assert len(calls) == call
     run = tmp_path / "runs" / "run-1.zarr"
     assert run.is_dir()
-    assert not is_complete(tmp_path, "run-1")
+    assert not Output(tmp_path).run("run-1").is_complete
     with pytest.raises(zarr.errors.GroupNotFoundError):
         zarr.open_group(run, mode="r")
     with pytest.raises(InputNotFoundError, match="has not finished"):
         open_result(run)
     with pytest.raises(OutputError, match="not complete"):
-        publish_run(tmp_path, "run-1")
+        Output(tmp_path).publish(Output(tmp_path).run("run-1"))
     a_run(tmp_path, sweep=a_small_sweep())
     assert_same_sweep(open_result(run).sweep, a_small_sweep())
     assert not list(run.glob(".zarr.json*"))
@@ -342,14 +337,14 @@ def test_a_crash_while_publishing_leaves_the_old_or_the_new_run(
     tmp_path, monkeypatch, call, expected
 ):
     a_run(tmp_path, "run-1", a_small_sweep())
-    publish_run(tmp_path, "run-1")
+    Output(tmp_path).publish(Output(tmp_path).run("run-1"))
     a_run(tmp_path, "run-2", a_small_sweep(seed=1))
     with monkeypatch.context() as patch:
         _crash_at(patch, atomic_writes.Path, "replace", call)
         with pytest.raises(Crash):
-            publish_run(tmp_path, "run-2")
+            Output(tmp_path).publish(Output(tmp_path).run("run-2"))
     assert open_result(tmp_path).path.stem == expected
-    publish_run(tmp_path, "run-2")
+    Output(tmp_path).publish(Output(tmp_path).run("run-2"))
     assert open_result(tmp_path).path.stem == "run-2"
     assert os.readlink(tmp_path / "latest.zarr") == "runs/run-2.zarr"
     assert {path.name for path in tmp_path.iterdir()} == {"runs", "latest.json", "latest.zarr"}
@@ -361,7 +356,7 @@ def test_without_symbolic_links_the_pointer_is_enough(tmp_path, monkeypatch, cap
 
     a_run(tmp_path)
     monkeypatch.setattr(atomic_writes.Path, "symlink_to", refuse)
-    publish_run(tmp_path, "run-1")
+    Output(tmp_path).publish(Output(tmp_path).run("run-1"))
     assert "could not be linked: no links here" in caplog.text
     assert open_result(tmp_path).path.stem == "run-1"
 
@@ -369,24 +364,24 @@ def test_without_symbolic_links_the_pointer_is_enough(tmp_path, monkeypatch, cap
 def test_complete_runs_are_never_rewritten(tmp_path):
     a_run(tmp_path)
     with pytest.raises(OutputError, match="is complete and never rewritten"):
-        start_run(tmp_path, "run-1")
+        Output(tmp_path).start("run-1")
 
 
 def test_output_that_cannot_be_created(tmp_path):
     (tmp_path / "file").write_text("")
     for output in (tmp_path / "file", Path("/proc/output")):
         with pytest.raises(OutputError, match=r"cannot be created.*Choose an output"):
-            start_run(output, "r")
+            Output(output).start("r")
 
 
 @pytest.mark.parametrize("run_id", ["", "..", "a/b", ".hidden", "a b"])
 def test_run_names_stay_inside_the_output(tmp_path, run_id):
     with pytest.raises(OutputError, match="no name of a run"):
-        start_run(tmp_path, run_id)
+        Output(tmp_path).start(run_id)
 
 
 def test_failure_to_write_is_a_storage_error(tmp_path, monkeypatch):
-    run = start_run(tmp_path, "r")
+    run = Output(tmp_path).start("r")
     create_assignments(run, 4, 3, ["labels"], 4)
     (run / "assignments" / "labels" / "c").write_text("in the way")
     with pytest.raises(StorageError, match=r"assignments/labels cannot be read or written"):
@@ -397,12 +392,12 @@ def test_failure_to_write_is_a_storage_error(tmp_path, monkeypatch):
 
     monkeypatch.setattr(commit, "sync_tree", full)
     with pytest.raises(StorageError, match=r"No space left on device.*free space"):
-        commit_run(start_run(tmp_path, "s"), RunContents(a_sweep(), NAMES, {}))
-    assert not is_complete(tmp_path, "s")
+        commit_run(Output(tmp_path).start("s"), RunContents(a_sweep(), NAMES, {}))
+    assert not Output(tmp_path).run("s").is_complete
 
 
 def test_attributes_must_be_finite_json(tmp_path):
-    run = start_run(tmp_path, "r")
+    run = Output(tmp_path).start("r")
     for value in (float("nan"), object()):
         with pytest.raises((ValueError, TypeError)):
             commit_run(run, RunContents(a_sweep(), NAMES, {"value": value}))
@@ -444,7 +439,7 @@ def test_parts_of_blocks_in_any_order_fill_a_grid(tmp_path_factory, shape, block
     block = tuple(min(pair) for pair in zip(shape, block, strict=False))
     grid = Grid(tuple("tyx"[: len(shape)]), shape, block)
     chunk = chunk_shape(shape, block, most)
-    run = start_run(tmp_path_factory.mktemp("output"), "r")
+    run = Output(tmp_path_factory.mktemp("output")).start("r")
     schema = AssignmentSchema(("labels", "responsibilities"), (0, 1))
     assignment_arrays.create_assignments(run, grid, schema, chunk)
     table = random.random((*shape, 2)).astype(np.float32)
