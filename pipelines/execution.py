@@ -4,7 +4,6 @@ A pipeline is a subclass of :class:`Settings`, a function ``job(settings, observ
 which any program may call, and ``main``, which hands both to :func:`execute`.
 """
 
-import argparse
 import logging
 import os
 import sys
@@ -12,8 +11,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
+import click
 from pydantic import Field
 
 from dgmm.errors import StorageError, UsageError
@@ -25,6 +25,7 @@ from dgmm.run import (
     exit_message,
     graceful_shutdown,
     load_as,
+    prune,
 )
 
 logger = logging.getLogger("dgmm.pipelines")  # a part of dgmm to those who choose what to hear
@@ -42,6 +43,31 @@ class Settings(Section):
         le=255,
         description="The exit code where nothing is new; 99 is how Airflow knows a skipped task.",
     )
+
+
+class PruningSettings(Settings):
+    """The keys of pipelines that remove old runs."""
+
+    keep: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many of the newest runs stay in every output; null keeps all. What was "
+        "removed is new if it is asked for again.",
+    )
+    grace_hours: float = Field(
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Runs that readers saw until less long ago stay too.",
+    )
+
+    def prune(self, *outputs: str) -> int:
+        """Remove what is old in some outputs; how many runs are gone."""
+        if self.keep is None:
+            return 0
+        options = self.run.output.storage_options
+        gone = (prune(path, self.keep, options, grace_hours=self.grace_hours) for path in outputs)
+        return sum(map(len, gone))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +116,18 @@ def execute(
     """
     style, debug = LogFormat(), False
     try:
-        options = _parser(name, job).parse_args(arguments)
-        style, debug = LogFormat(options.log_format == "json"), options.debug
+        options = _parse(name, job, sys.argv[1:] if arguments is None else arguments)
+        style, debug = LogFormat(options["log_format"] == "json"), options["debug"]
         with _stoppable():
-            wanted = load_as(settings, options.config, options.overrides)
+            wanted = load_as(settings, options["config"], options["overrides"])
             style = LogFormat(style.as_json, wanted.run.concealment)
-            with console_logging(style, _level(style, verbose=options.verbose)) as observer:
+            with console_logging(style, _level(style, verbose=options["verbose"])) as observer:
                 outcome = job(wanted, observer)
                 if style.as_json:
                     _log_end(name, outcome)
         _tell(style.conceal(line) for line in outcome.lines)
+    except click.exceptions.Exit as end_of_help:
+        return end_of_help.exit_code
     except (KeyboardInterrupt, Exception) as error:
         end = exit_message(error, style, with_traceback=debug)
         sys.stderr.write(f"{end.text}\n")
@@ -137,29 +165,37 @@ def _stoppable() -> Iterator[None]:
         yield
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors end as dgmm's do."""
+def _parse(name: str, job: Callable[..., Outcome], arguments: Sequence[str]) -> dict[str, Any]:
+    """The options of a command line.
 
-    def error(self, message: str) -> NoReturn:
-        """Refuse a command line."""
-        raise UsageError(f"{message}. See {self.prog} --help.")
-
-
-def _parser(name: str, job: Callable[..., Outcome]) -> _Parser:
+    Raises
+    ------
+    UsageError
+        If it is wrong.
+    click.exceptions.Exit
+        If it asks for help, which is then given.
+    """
     about = (job.__doc__ or "").partition("\n")[0]
-    parser = _Parser(prog=f"python -m pipelines.{name}", description=about)
-    parser.add_argument("config", metavar="CONFIG", help="Its settings, a YAML file.")
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
+    program = f"python -m pipelines.{name}"
+    try:
+        return (
+            click.Command(name, params=_PARAMETERS, help=about)
+            .make_context(program, [*arguments])
+            .params
+        )
+    except click.UsageError as error:
+        raise UsageError(f"{error.format_message()} See {program} --help.") from error
+
+
+_PARAMETERS: list[click.Parameter] = [
+    click.Argument(["config"]),
+    click.Option(
+        ["--set", "overrides"],
+        multiple=True,
         metavar="KEY=VALUE",
-        help="Set a key of them, such as run.model.n_components=1:12; repeatable.",
-    )
-    parser.add_argument("--log-format", choices=("text", "json"), default="text")
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="Tell of passes without a terminal too."
-    )
-    parser.add_argument("--debug", action="store_true", help="Show the traceback of an error.")
-    return parser
+        help="Set a key of CONFIG, such as run.model.n_components=1:12; repeatable.",
+    ),
+    click.Option(["--log-format"], type=click.Choice(["text", "json"]), default="text"),
+    click.Option(["-v", "--verbose"], is_flag=True, help="Tell of passes without a terminal too."),
+    click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."),
+]

@@ -5,7 +5,6 @@ remove old runs. Every step finds out by itself whether it has been done, so tha
 again does what is left, or nothing.
 """
 
-import json
 import logging
 import os
 import sys
@@ -24,7 +23,6 @@ from dgmm.run import (
     Section,
     configuration_for,
     dump_resolved,
-    prune,
     run,
     score,
     validation_error,
@@ -42,17 +40,11 @@ class Other(Section):
     output: str = Field(min_length=1, description="Where its scores are kept.")
 
 
-class Settings(execution.Settings):
+class Settings(execution.PruningSettings):
     """What is fitted every night, what is scored by it, and how many results are kept."""
 
     score: Sequence[Other] = Field(
         default=(), description="Other data to score by the published model, such as an archive."
-    )
-    keep: int | None = Field(
-        default=None,
-        ge=1,
-        description="How many of the newest runs stay in every output; null keeps all. A night "
-        "whose run was removed is a new one if it is run again.",
     )
 
     @field_validator("run")
@@ -130,7 +122,7 @@ def nightly(settings: Settings, observer: Observer = lambda _: None) -> Night:
         None if drift is None else drift.verdict.value,
         () if drift is None else drift.reasons,
         scores,
-        _removed(settings),
+        settings.prune(*_outputs(settings)),
     )
 
 
@@ -156,17 +148,9 @@ def _scored(configuration: Configuration, other: Other, observer: Observer) -> S
     """Other data, assigned by the model that readers see."""
     output = configuration.output
     published = dgmm.open_result(output.path, output.storage_options)
-    cluster = f"cluster={json.dumps(dump_resolved(configuration)['cluster'])}"
-    wanted = configuration_for(published, other.path, other.output, [cluster])
+    own = {"cluster": dump_resolved(configuration)["cluster"]}
+    wanted = configuration_for(published, other.path, other.output, sections=own)
     return score(published, wanted, observer)
-
-
-def _removed(settings: Settings) -> int:
-    """How many runs were old enough to go."""
-    if settings.keep is None:
-        return 0
-    options = settings.run.output.storage_options
-    return sum(len(prune(output, settings.keep, options)) for output in _outputs(settings))
 
 
 def _outputs(settings: Settings) -> tuple[str, ...]:

@@ -1,31 +1,25 @@
 """Assign data by the published model of an output: ``python -m pipelines.score CONFIG``."""
 
-import json
 import sys
 from collections.abc import Sequence
 
 from pydantic import Field, field_validator
 
 import dgmm
-from dgmm.run import Configuration, configuration_for, dump_resolved, prune, score, validation_error
+from dgmm.run import Configuration, configuration_for, dump_resolved, score, validation_error
 from pipelines import execution
 from pipelines.execution import Observer, Outcome
 
 _OWN = ("input", "output", "cluster")
 
 
-class Settings(execution.Settings):
+class Settings(execution.PruningSettings):
     """What is scored, by what, and how many scores are kept."""
 
     model: str = Field(
         min_length=1,
         description="The output whose published model is applied, or one run of it; in an object "
         "store, reached by run.output.storage_options.",
-    )
-    keep: int | None = Field(
-        default=None,
-        ge=1,
-        description="How many of the newest scores stay in run.output.path; null keeps all.",
     )
 
     @field_validator("run")
@@ -42,21 +36,14 @@ def job(settings: Settings, observer: Observer) -> Outcome:
     """Assign the rows of an input by a published model, publish that, and remove old scores."""
     wanted = settings.run.output
     found = dgmm.open_result(settings.model, wanted.storage_options)
-    written = dump_resolved(settings.run)
-    sections = [f"{name}={json.dumps(written[name])}" for name in _OWN]
-    configuration = configuration_for(found, settings.run.input.path, wanted.path, sections)
+    written, path = dump_resolved(settings.run), settings.run.input.path
+    own = {name: written[name] for name in _OWN}
+    configuration = configuration_for(found, path, wanted.path, sections=own)
     scored = score(found, configuration, observer)
-    gone = 0
-    if settings.keep is not None:
-        gone = len(prune(wanted.path, settings.keep, wanted.storage_options))
+    gone = settings.prune(wanted.path)
     if scored.already_complete:
         return Outcome((f"already complete: {scored.path}",), is_new=False)
-    return Outcome(
-        (
-            f"{scored.sentence}; {gone} old scores removed",
-            scored.path,
-        )
-    )
+    return Outcome((f"{scored.sentence}; {gone} old scores removed", scored.path))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

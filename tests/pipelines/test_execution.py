@@ -153,6 +153,19 @@ def test_a_wrong_command_line_ends_with_64(arguments, capsys):
     assert "See python -m pipelines.some --help." in capsys.readouterr().err
 
 
+def test_help_is_given(job, capsys):
+    def called(settings: Kept, observer: Observer) -> Outcome:
+        """Do something."""
+        del settings, observer
+        return job.do(Kept.model_construct())
+
+    assert execute("some", called, Kept, ["--help"]) == 0
+    out = capsys.readouterr().out
+    assert "Usage: python -m pipelines.some [OPTIONS] CONFIG" in out
+    assert "Do something." in out
+    assert not job.seen
+
+
 def test_a_file_that_is_not_there_ends_with_64(tmp_path, capsys):
     assert execute("some", lambda *_: Outcome(()), Settings, [str(tmp_path / "none.yaml")]) == 64
     assert "cannot read the configuration" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import zarr
 
 import dgmm
 from dgmm.engine.events import PassStarted
-from dgmm.io.results.output import list_runs
+from dgmm.io.results.output import Output
 from dgmm.io.storage.lock import write_lock
 from dgmm.run import load_as
 from pipelines.nightly import Settings, main, nightly
@@ -93,7 +93,7 @@ def test_a_night_too_far_from_the_last_is_held_back_every_time(folder, capsys):
     assert files(folder) == before
     assert dgmm.open_result("out").path == first.path
     assert not (folder / "scores").exists()
-    assert len(list_runs(folder / "out")) == 2
+    assert len(Output(folder / "out").runs()) == 2
     deliver(3)
     assert main(["nightly.yaml"]) == 0
     assert dgmm.open_result("out").attributes["started_from"]["path"] == str(first.path)
@@ -122,8 +122,17 @@ def test_old_runs_are_removed_from_every_output(folder):
     deliver(9, "archive.zarr")
     for night in (1, 2):
         deliver(night)
-        assert nightly(settings(SCORES, "keep=1")).n_removed == (2 if night > 1 else 0)
-    assert [len(list_runs(folder / output)) for output in ("out", "scores")] == [1, 1]
+        assert nightly(settings(SCORES, "keep=1", "grace_hours=0")).n_removed == (
+            2 if night > 1 else 0
+        )
+    assert [len(Output(folder / output).runs()) for output in ("out", "scores")] == [1, 1]
+
+
+def test_those_that_readers_saw_until_lately_are_spared(folder):
+    for night in (1, 2):
+        deliver(night)
+        assert nightly(settings("keep=1")).n_removed == 0
+    assert len(Output(folder / "out").runs()) == 2
 
 
 def test_a_night_that_never_ended_is_given_up_when_the_next_data_are_there(folder, caplog):
@@ -135,7 +144,7 @@ def test_a_night_that_never_ended_is_given_up_when_the_next_data_are_there(folde
     found = nightly(settings())
     assert "an interrupted night is given up" in caplog.text
     assert not list((folder / "out").glob("attempts/*"))
-    assert len(list_runs(folder / "out")) == 2
+    assert len(Output(folder / "out").runs()) == 2
     (folder / "nightly.yaml").write_text(CONFIG.replace(": out", ": clean"))
     for night in (1, 3):
         deliver(night)

@@ -63,7 +63,7 @@ def test_rows_are_scored_by_the_published_model_once(capsys):
 def test_only_the_newest_scores_are_kept(folder, capsys):
     for seed in (2, 3, 4):
         store("new.zarr", seed)
-        assert main(["score.yaml", "--set", "keep=2"]) == 0
+        assert main(["score.yaml", "--set", "keep=2", "--set", "grace_hours=0"]) == 0
     assert capsys.readouterr().out.splitlines()[-2].endswith("; 1 old scores removed")
     assert len(list((folder / "scores" / "runs").iterdir())) == 2
 
@@ -79,6 +79,17 @@ def test_a_model_of_its_own_is_refused(capsys):
     assert main(["score.yaml", "--set", "run.model={n_components: 3}"]) == 78
     said = capsys.readouterr().err
     assert "score.yaml: line 3: run: found model, expected none" in said
+
+
+def test_its_sections_are_taken_as_they_are_written(folder, monkeypatch):
+    monkeypatch.setenv("NEW_ROWS", "new.zarr")
+    (folder / "score.yaml").write_text(CONFIG.replace("new.zarr", "'${NEW_ROWS}'"))
+    assert main(["score.yaml"]) == 0
+    stored = dgmm.open_result("scores").attributes["configuration"]
+    assert stored["input"]["path"] == "${NEW_ROWS}"
+    assert stored["output"]["assignments"] == ["labels", "log_density"]
+    assert stored["cluster"]["kind"] == "threads"
+    assert stored["model"]["covariance_type"] == ["spherical"]
 
 
 def test_an_output_without_a_model_ends_with_66(capsys):
