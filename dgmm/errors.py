@@ -39,6 +39,16 @@ class Remedy(Enum):
     """Say which columns are the features."""
     CHOOSE_SAMPLE_DIMS = auto()
     """Say which dimensions are the samples."""
+    CHOOSE_DELIMITER = auto()
+    """Say what is between the values of a text."""
+    CHOOSE_DECIMAL = auto()
+    """Say what is between the whole and the fraction of a number."""
+    CHOOSE_ENCODING = auto()
+    """Say in which encoding a text is."""
+    CHOOSE_HEADER = auto()
+    """Say whether the first line of a text names its columns."""
+    CHOOSE_NA_VALUES = auto()
+    """Say what stands for no value in a text."""
     CHOOSE_WEIGHTS = auto()
     """Say where the weights are."""
     CHOOSE_LATITUDE = auto()

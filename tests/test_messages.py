@@ -118,7 +118,7 @@ def remedies_named(*layers):
 
 def test_every_remedy_is_asked_for_and_put_into_words():
     assert remedies_named("mixture", "engine", "io") == set(Remedy)
-    assert set(advice.REMEDIES) | {Remedy.OVERWRITE} == set(Remedy)
+    assert set(advice.REMEDIES) | set(ingestion._REMEDIES) == set(Remedy)
     assert set(remedies.REMEDIES) >= remedies_named("mixture", "engine")
 
 
@@ -131,7 +131,8 @@ def test_words_of_a_configuration_are_keys_and_those_of_ingest_options():
     assert len(keys) > 12
     for key in keys:
         assert key in KEYS or f"input.{key}" in KEYS
-    options = {option for each in command.commands["ingest"].params for option in each.opts}
+    parameters = command.commands["ingest"].params
+    options = {option for each in parameters for option in (*each.opts, *each.secondary_opts)}
     said = " ".join(ingestion._REMEDIES.values())
     assert set(re.findall(r"--[a-z-]+", said)) <= options
 

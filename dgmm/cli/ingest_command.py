@@ -24,6 +24,18 @@ from dgmm.cli.command_group import log_format
 @click.option("--columns", multiple=True, metavar="A,B,...", help="The features; without, all.")
 @click.option("--weights", help="What holds a weight for every row; it is no feature then.")
 @click.option("--delimiter", help="Between the values of CSV; a comma, or a tab for .tsv.")
+@click.option(
+    "--decimal", type=click.Choice([".", ","]), default=".", help="Of CSV: point or comma."
+)
+@click.option("--encoding", default="utf8", show_default=True, help="Of the text of CSV.")
+@click.option(
+    "--header/--no-header",
+    default=None,
+    help="Whether the first line of CSV names the columns; without, unless all are numbers.",
+)
+@click.option(
+    "--na-values", multiple=True, metavar="A,B,...", help="What stands for no value in CSV."
+)
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Of what is stored.")
 @click.option("--chunk-size", default="24MiB", show_default=True, help="Bytes of one chunk.")
 @click.option("--overwrite", is_flag=True, help="Replace a Zarr store that is there.")
@@ -32,17 +44,28 @@ def ingest(
     format_: str,
     columns: tuple[str, ...],
     sample_dims: tuple[str, ...],
+    delimiter: str | None,
+    decimal: str,
+    encoding: str,
+    header: bool | None,
+    na_values: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Make a Zarr store that is read fast of INPUT: CSV, or whatever else dgmm reads."""
     from rich.console import Console
 
+    from dgmm.io.ingest.csv_stream import CsvDialect
     from dgmm.run import ingestion
     from dgmm.run.console.logs import log_to_stderr
     from dgmm.run.console.signals import graceful_shutdown
 
     wanted = ingestion.Ingestion(
-        path, format=format_, columns=_split(columns), sample_dims=_split(sample_dims), **options
+        path,
+        format=format_,
+        columns=_split(columns),
+        sample_dims=_split(sample_dims),
+        csv=CsvDialect(delimiter, decimal, encoding, header, _split(na_values)),
+        **options,
     )
     style = log_format(click.get_current_context().meta)
     with (

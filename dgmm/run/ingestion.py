@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from dgmm.errors import ConfigurationError, Remedy, UsageError, advise
-from dgmm.io.ingest.csv_stream import open_csv
+from dgmm.io.ingest.csv_stream import CsvDialect, open_csv
 from dgmm.io.ingest.table_writer import Stream, ingest, stream_of
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
@@ -28,8 +28,8 @@ class Ingestion:
         ``"csv"``, or as for `dgmm.io.sources.source.open_source`.
     variables, columns, sample_dims : tuple of str
     weights : str, optional
-    delimiter : str, optional
-        Of CSV.
+    csv : CsvDialect
+        How CSV is written.
     dtype : str, optional
         ``"float32"`` or ``"float64"``; None takes the smaller that holds the input.
     chunk_size : str
@@ -44,7 +44,7 @@ class Ingestion:
     columns: tuple[str, ...]
     sample_dims: tuple[str, ...]
     weights: str | None
-    delimiter: str | None
+    csv: CsvDialect
     dtype: str | None
     chunk_size: str
     overwrite: bool
@@ -57,6 +57,12 @@ _REMEDIES = MappingProxyType(
         Remedy.CHOOSE_VARIABLE: "Name one of them with --variable.",
         Remedy.CHOOSE_VARIABLES: "Name some of them with --variable.",
         Remedy.CHOOSE_COLUMNS: "Name them with --columns.",
+        Remedy.CHOOSE_DELIMITER: "Name it with --delimiter.",
+        Remedy.CHOOSE_DECIMAL: "Say so with --decimal ,",
+        Remedy.CHOOSE_ENCODING: "Name its encoding with --encoding, such as latin-1.",
+        Remedy.CHOOSE_HEADER: "Say which with --header or --no-header.",
+        Remedy.CHOOSE_NA_VALUES: "Or name what stands for no value with --na-values, and the "
+        "features with --columns.",
         Remedy.CHOOSE_SAMPLE_DIMS: "Name them with --sample-dims.",
         Remedy.OMIT_VARIABLE: "Leave out --variable; it names an array inside a group.",
         Remedy.OMIT_COLUMNS: "Leave out --columns.",
@@ -90,9 +96,12 @@ def _stream(wanted: Ingestion) -> Stream:
         if wanted.variables or wanted.sample_dims:
             raise ConfigurationError("CSV has columns only. Leave out --variable, --sample-dims.")
         place = input_path(absolute_location(wanted.path))
-        return open_csv(place, wanted.delimiter, wanted.columns, wanted.weights or "")
-    if wanted.delimiter is not None:
-        raise ConfigurationError("--delimiter is for CSV. Leave it out, or set --format csv.")
+        return open_csv(place, wanted.csv, wanted.columns, wanted.weights or "")
+    if wanted.csv != CsvDialect():
+        raise ConfigurationError(
+            "--delimiter, --decimal, --encoding, --header and --na-values are for CSV. Leave them "
+            "out, or set --format csv."
+        )
     selection = Selection(
         variables=wanted.variables,
         columns=wanted.columns,

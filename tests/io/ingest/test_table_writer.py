@@ -115,7 +115,7 @@ def test_integers_that_turn_into_fractions_are_numbers_all_along(tmp_path):
     ("text", "message"),
     [
         ("", "cannot be read as CSV: Empty CSV file"),
-        ("1,2\n3,4\n", "first line of .* holds numbers, expected names"),
+        ("1,2\n3,4\n", "first line of .* holds nothing but numbers, 1, 2"),
         ("a,a\n1,2\n", "more than one column 'a'"),
         ("a,b\n1,2\n3\n", "cannot be read as CSV: .*Expected 2 columns, got 1"),
         ("a\nx\n", r"no columns of numbers; it has a \(string\)"),
@@ -132,7 +132,7 @@ def test_bad_csv_is_explained_and_leaves_nothing(tmp_path, text, message):
 def test_a_word_among_numbers_is_named(tmp_path):
     (tmp_path / "t.csv").write_text("a\n1\nx\n")
     arguments = (tmp_path / "t.csv", "--output", tmp_path / "out.zarr", "--columns", "a")
-    assert "invalid value 'x'" in ingest(*arguments, code=65)
+    assert "no numbers, the first 'x' in row 1" in ingest(*arguments, code=65)
     said = ingest(*arguments[:3], "--columns", "b", code=78)
     assert "has no column 'b'. It has a." in said
 
