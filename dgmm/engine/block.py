@@ -1,7 +1,8 @@
 """What a task works on: the rows of one block, and what is known of them before any arithmetic."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,11 @@ from dgmm.engine.checksum import checksum
 Rows = NDArray[np.generic]
 Missing = Literal["error", "drop"]
 """What a NaN means: that the data cannot be fitted, or that its row is left out."""
+
+Argument = TypeVar("Argument")
+Outcome = TypeVar("Outcome")
+BlockFunction = Callable[[Argument, "Block"], Outcome]
+"""``function(argument, block) -> outcome``; outcomes have a ``+``."""
 
 _TILE_ROWS = 8192
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import dask.array as da
 import numpy as np
 
 from dgmm.engine.block import Missing
+from dgmm.engine.row_checks import check_shape_of_weights, check_table
 from dgmm.errors import DataError
 
-_REAL_KINDS = "buif"
 _MOST_BLOCKS = 1_000_000
 
 
@@ -53,12 +53,7 @@ class Dataset:
         if rows.numblocks[1] > 1:
             rows = rows.rechunk({1: -1})
         if weights is not None:
-            if weights.shape != rows.shape[:1] or not is_real(weights.dtype):
-                message = (
-                    f"weights have shape {weights.shape} and dtype {weights.dtype}; expected real "
-                    f"numbers of shape {rows.shape[:1]}, one for each row."
-                )
-                raise DataError(message)
+            check_shape_of_weights(weights, rows)
             weights = weights.rechunk((rows.chunks[0],))
         names = feature_names or tuple(f"x{j}" for j in range(rows.shape[1]))
         if len(names) != rows.shape[1]:
@@ -113,11 +108,6 @@ class Dataset:
         return replace(self, rows=self.rows.rechunk(-1), weights=weights)
 
 
-def is_real(dtype: np.dtype[Any]) -> bool:
-    """Whether values of this dtype are real numbers that float64 holds."""
-    return dtype.kind in _REAL_KINDS and dtype.itemsize <= 8
-
-
 def _check_rows(rows: da.Array) -> None:
     if rows.ndim != 2:
         message = (
@@ -137,12 +127,4 @@ def _check_rows(rows: da.Array) -> None:
             "Open them in larger blocks, of 16 to 256 MiB."
         )
         raise DataError(message)
-    if 0 in rows.shape:
-        message = f"The data have shape {rows.shape}; expected at least one row and one feature."
-        raise DataError(message)
-    if not is_real(rows.dtype):
-        message = (
-            f"The data have dtype {rows.dtype}; expected boolean, integer, or floating point of at "
-            "most 64 bits."
-        )
-        raise DataError(message)
+    check_table(rows)

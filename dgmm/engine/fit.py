@@ -3,14 +3,15 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from dgmm.engine import blas, candidates, passes, stages
 from dgmm.engine.candidates import Model
-from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import READ_ALL_ROWS, Observer, Resumed, ignore
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
+from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner, StopRule
 from dgmm.engine.profile import Profile, SamplingSpec, validate_profile
 from dgmm.engine.stages import Stage
@@ -29,6 +30,9 @@ from dgmm.mixture.transform import (
     transform_mixture,
 )
 
+if TYPE_CHECKING:  # it needs Dask, which rows in memory do without
+    from dgmm.engine.dataset import Dataset
+
 logger = logging.getLogger(__name__)
 
 _RACES = (stages.SAMPLE, *READ_ALL_ROWS)
@@ -46,7 +50,7 @@ class Fit:
 
 @blas.single_thread()
 def fit(
-    dataset: Dataset,
+    dataset: "Dataset | InMemoryRows",
     options: FitOptions,
     execution: Execution | None = None,
     observer: Observer = ignore,
@@ -57,7 +61,7 @@ def fit(
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Dataset or InMemoryRows
     options : FitOptions
     execution : Execution, optional
         Threads of this process unless given.
@@ -99,7 +103,7 @@ def fit(
     return Fit(Sweep(results, options.criterion, best, n_passes), progress.profile, transform)
 
 
-def _profile(dataset: Dataset, runner: PassRunner, options: FitOptions) -> Profile:
+def _profile(dataset: "Dataset | InMemoryRows", runner: PassRunner, options: FitOptions) -> Profile:
     """The first pass, and whether its data can be fitted."""
     names = dataset.feature_names
     sample_rows = max(options.sample_rows, _LEAST_ROWS * options.max_components)

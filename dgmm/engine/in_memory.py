@@ -1,22 +1,18 @@
-"""Rows that the driver holds: a sample, worked on by threads of this process without Dask."""
+"""Rows in memory: a sample, or what a user holds, worked on by threads of this process."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import TypeVar
-
-from dask.system import CPU_COUNT
+from typing import Self
 
 from dgmm.engine import blas
-from dgmm.engine.block import Block, Rows
-from dgmm.engine.map_reduce import BlockFunction
+from dgmm.engine.block import Argument, Block, BlockFunction, Outcome, Rows
+from dgmm.engine.row_checks import check_shape_of_weights, check_table
 
-Argument = TypeVar("Argument")
-Outcome = TypeVar("Outcome")
-
-_FEWEST_ROWS, _MOST_ROWS, _BLOCKS_WANTED = 1 << 10, 1 << 13, 8
+_FEWEST_ROWS, _MOST_ROWS, _BLOCKS_WANTED, _MOST_BLOCKS = 1 << 10, 1 << 13, 8, 1 << 8
+_FAN_IN = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,10 +24,27 @@ class InMemoryRows:
     rows : ndarray of shape (n_rows, n_features)
         Of any real dtype.
     weights : ndarray of shape (n_rows,), or None
+    feature_names : tuple of str
+        Empty where nobody asks for them.
     """
 
     rows: Rows
     weights: Rows | None = None
+    feature_names: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, rows: Rows, weights: Rows | None, feature_names: tuple[str, ...]) -> Self:
+        """Rows of a user.
+
+        Raises
+        ------
+        DataError
+            If they are not real numbers, or the weights do not match.
+        """
+        check_table(rows)
+        if weights is not None:
+            check_shape_of_weights(weights, rows)
+        return cls(rows, weights, feature_names)
 
     @property
     def n_rows(self) -> int:
@@ -39,9 +52,15 @@ class InMemoryRows:
         return len(self.rows)
 
     @property
+    def n_features(self) -> int:
+        """Number of features d."""
+        return int(self.rows.shape[1])
+
+    @property
     def block_rows(self) -> int:
         """Rows of every block but the last."""
-        return max(_FEWEST_ROWS, min(_MOST_ROWS, self.n_rows // _BLOCKS_WANTED))
+        few = max(_FEWEST_ROWS, min(_MOST_ROWS, self.n_rows // _BLOCKS_WANTED))
+        return max(few, self.n_rows // _MOST_BLOCKS)
 
     @property
     def n_blocks(self) -> int:
@@ -52,6 +71,13 @@ class InMemoryRows:
         """First row of a block, and the one after its last."""
         start = block * self.block_rows
         return start, min(start + self.block_rows, self.n_rows)
+
+
+def n_threads() -> int:
+    """Threads for work in this process: as many as it may use cores."""
+    from dask.system import CPU_COUNT  # only here: a single block needs neither threads nor Dask
+
+    return int(CPU_COUNT)
 
 
 def map_reduce(
@@ -67,11 +93,18 @@ def map_reduce(
         weights = None if held.weights is None else held.weights[start:stop]
         return function(argument, Block.of(held.rows[start:stop], weights, start))
 
-    n_blocks, outcomes = held.n_blocks, []
-    n_threads = min(CPU_COUNT, n_blocks)
-    with blas.single_thread(), ThreadPoolExecutor(n_threads) as pool:
-        # A single block takes less time than it takes to start a thread.
-        for outcome in (map if n_threads == 1 else pool.map)(apply, range(n_blocks)):
-            outcomes.append(outcome)
-            on_done(len(outcomes), n_blocks)
-    return reduce(add, outcomes)
+    n_blocks = held.n_blocks
+    if n_blocks == 1:  # it takes less time than it takes to start a thread
+        with blas.single_thread():
+            outcome = apply(0)
+        on_done(1, 1)
+        return outcome
+    sums: list[Outcome] = []
+    with blas.single_thread(), ThreadPoolExecutor(min(n_threads(), n_blocks)) as pool:
+        for block, outcome in enumerate(pool.map(apply, range(n_blocks))):
+            if block % _FAN_IN:
+                sums[-1] = add(sums[-1], outcome)
+            else:
+                sums.append(outcome)
+            on_done(block + 1, n_blocks)
+    return reduce(add, sums)

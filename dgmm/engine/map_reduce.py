@@ -7,7 +7,7 @@ workers, in any order, gives the same bits.
 from collections.abc import Callable
 from functools import partial, reduce
 from operator import add
-from typing import Any, TypeVar
+from typing import Any
 
 import dask
 import dask.array as da
@@ -16,15 +16,11 @@ from dask.delayed import Delayed
 from numpy.typing import NDArray
 
 from dgmm.engine import blas
-from dgmm.engine.block import Block, Missing, Rows
-from dgmm.engine.dataset import Dataset, is_real
+from dgmm.engine.block import Argument, Block, BlockFunction, Missing, Outcome, Rows
+from dgmm.engine.dataset import Dataset
 from dgmm.engine.execution import Execution, KilledTasksError
-from dgmm.engine.row_checks import unmask
+from dgmm.engine.row_checks import is_real, unmask
 from dgmm.errors import DataError, Remedy, TemporaryError
-
-Argument = TypeVar("Argument")
-Outcome = TypeVar("Outcome")
-BlockFunction = Callable[[Argument, Block], Outcome]
 
 _FAN_IN = 8
 _ROOTS = 32

@@ -3,16 +3,14 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 from dgmm.engine import in_memory
 from dgmm.engine import profile as profiling
-from dgmm.engine.block import Block
-from dgmm.engine.dataset import Dataset
+from dgmm.engine.block import Argument, Block, BlockFunction, Outcome
 from dgmm.engine.events import BlocksDone, Observer, PassFinished, PassStarted
 from dgmm.engine.execution import Execution
 from dgmm.engine.in_memory import InMemoryRows
-from dgmm.engine.map_reduce import BlockFunction, map_reduce
 from dgmm.engine.profile import Profile, SamplingSpec
 from dgmm.errors import InputChangedError, Remedy
 from dgmm.mixture.em import iteration
@@ -23,11 +21,11 @@ from dgmm.mixture.kernels.packed_models import PackedModels
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
 from dgmm.mixture.parameters import Parameters
 
+if TYPE_CHECKING:  # rows in memory need no Dask, which takes longer to import than they to fit
+    from dgmm.engine.dataset import Dataset
+
 StepProposal = Callable[[Sequence[FitState], Sequence[Moments]], Sequence[SurrogateStep | None]]
 StopRule = Callable[[Sequence[FitState]], tuple[FitState, ...]]
-
-Argument = TypeVar("Argument")
-Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +42,7 @@ class PassRunner:
         What the blocks must have; None before the profile.
     """
 
-    dataset: Dataset | InMemoryRows
+    dataset: "Dataset | InMemoryRows"
     execution: Execution
     observer: Observer
     checksums: tuple[int, ...] | None = None
@@ -68,6 +66,8 @@ class PassRunner:
         if isinstance(dataset, InMemoryRows):
             outcome = in_memory.map_reduce(dataset, function, argument, on_done)
         else:
+            from dgmm.engine.map_reduce import map_reduce  # it needs Dask
+
             outcome = map_reduce(dataset, function, argument, self.execution, on_done)
         return outcome, time.monotonic() - began
 

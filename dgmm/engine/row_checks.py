@@ -1,6 +1,7 @@
 """What cannot be fitted or assigned, refused by the number of its row."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +10,50 @@ from dgmm.engine.block import Block, Rows
 from dgmm.errors import DataError, Remedy
 from dgmm.mixture.density import RowPosteriors
 
+_REAL_KINDS = "buif"
+
 LARGEST = 1e140
 """Of values and weights, so that squares stay inside float64."""
 
 PLACES = 5
 """Offending places that are named."""
+
+
+class _Described(Protocol):
+    """An array of NumPy or Dask."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+
+def is_real(dtype: np.dtype[Any]) -> bool:
+    """Whether values of this dtype are real numbers that float64 holds."""
+    return dtype.kind in _REAL_KINDS and dtype.itemsize <= 8
+
+
+def check_table(rows: _Described) -> None:
+    """Raise DataError unless there are rows and features, of real numbers."""
+    if 0 in rows.shape:
+        message = f"The data have shape {rows.shape}; expected at least one row and one feature."
+        raise DataError(message)
+    if not is_real(rows.dtype):
+        message = (
+            f"The data have dtype {rows.dtype}; expected boolean, integer, or floating point of at "
+            "most 64 bits."
+        )
+        raise DataError(message)
+
+
+def check_shape_of_weights(weights: _Described, rows: _Described) -> None:
+    """Raise DataError unless there is a real number for each row."""
+    if weights.shape != rows.shape[:1] or not is_real(weights.dtype):
+        message = (
+            f"weights have shape {weights.shape} and dtype {weights.dtype}; expected real "
+            f"numbers of shape {rows.shape[:1]}, one for each row."
+        )
+        raise DataError(message)
 
 
 def find_bad_weights(block: Block) -> tuple[tuple[int, float], ...]:

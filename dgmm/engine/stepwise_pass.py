@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dgmm.engine import blas
 from dgmm.engine.block import Block
-from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import PassFinished
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner
@@ -26,6 +26,9 @@ from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.packed_models import PackedModels
 from dgmm.mixture.kernels.statistics import SufficientStatistics
 from dgmm.mixture.parameters import Parameters
+
+if TYPE_CHECKING:  # it needs Dask, which rows in memory do without
+    from dgmm.engine.dataset import Dataset
 
 _STRETCH_BLOCKS = 32
 _STRETCH_ROWS = 1 << 18
@@ -88,8 +91,8 @@ def run_stepwise(
 
 
 def _stretches(
-    dataset: Dataset | InMemoryRows, start: int
-) -> Iterator[tuple[int, Dataset | InMemoryRows]]:
+    dataset: "Dataset | InMemoryRows", start: int
+) -> "Iterator[tuple[int, Dataset | InMemoryRows]]":
     """Consecutive blocks, and the first row of each lot."""
     if isinstance(dataset, InMemoryRows):
         for first in range(start, dataset.n_rows, _STRETCH_ROWS):

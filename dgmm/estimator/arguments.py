@@ -6,10 +6,9 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from distributed import default_client
 from sklearn.utils import check_random_state
 
-from dgmm.engine.execution import ClusterExecution, Execution, LocalExecution
+from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit_options import SAMPLE_ROWS, FitOptions
 from dgmm.errors import ConfigurationError
 from dgmm.estimator.starting_values import earlier_of
@@ -108,12 +107,17 @@ def decay(learning_decay: Any) -> float:
 
 def execution(*, is_lazy: bool) -> Execution:
     """Where to compute: the current cluster for lazy data, threads for what is in memory here."""
-    if is_lazy and "distributed" in sys.modules:
-        try:
-            return ClusterExecution(default_client())
-        except ValueError:  # nobody has made a client
-            pass
-    return LocalExecution()
+    distributed = sys.modules.get("distributed") if is_lazy else None
+    if distributed is None:  # nobody has made a client
+        return LocalExecution()
+    try:
+        client = distributed.default_client()
+    except ValueError:
+        return LocalExecution()
+    # Only here, since distributed takes longer to import than small data to fit.
+    from dgmm.engine.cluster_execution import ClusterExecution
+
+    return ClusterExecution(client)
 
 
 def _methods(init_params: Any) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from dgmm.engine.fit import fit
 from dgmm.errors import advise
-from dgmm.estimator import arguments, attributes, serialization, starting_values
+from dgmm.estimator import arguments, attributes, starting_values
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.containers.dispatch import as_container
 from dgmm.estimator.online import OnlineMixture
@@ -213,6 +213,8 @@ class GaussianMixture(OnlineMixture):
             If the file system refuses; what was there before then is there still.
         """
         check_is_fitted(self)
+        from dgmm.estimator import serialization  # only here: a fit needs no Zarr
+
         serialization.write(self, path, overwrite=overwrite)
 
     @classmethod
@@ -238,6 +240,8 @@ class GaussianMixture(OnlineMixture):
         StorageError
             If an array is missing or damaged.
         """
+        from dgmm.estimator import serialization
+
         return serialization.read(cls, path)
 
     def _container(self, X: Any, *, reset: bool) -> RowContainer:

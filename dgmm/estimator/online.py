@@ -2,15 +2,13 @@
 
 import warnings
 from abc import abstractmethod
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sklearn.exceptions import ConvergenceWarning
 
 from dgmm.engine import stepwise_pass
-from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Observer
 from dgmm.engine.execution import Execution
-from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner
 from dgmm.errors import ConfigurationError, DataError, advise
 from dgmm.estimator import arguments, attributes
@@ -21,6 +19,9 @@ from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em.stepwise_em import StepwiseOptions, StepwiseState
 from dgmm.mixture.parameters import Parameters
+
+if TYPE_CHECKING:
+    from dgmm.engine.dataset import Dataset
 
 
 class OnlineMixture(MixturePredictMixin):
@@ -84,7 +85,7 @@ class OnlineMixture(MixturePredictMixin):
         execution = arguments.execution(is_lazy=container.is_lazy)
         observer = verbose_observer(self.verbose, self.verbose_interval)
         with advise(REMEDIES):
-            self._fold(PassRunner(_rows(container, sample_weight), execution, observer))
+            self._fold(PassRunner(container.dataset(sample_weight), execution, observer))
         if self.status_ == Status.DEGENERATE.value and not self.reg_covar:
             warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=2)
         return self
@@ -116,18 +117,8 @@ class OnlineMixture(MixturePredictMixin):
             raise ConfigurationError(message)
 
 
-def _rows(container: RowContainer, sample_weight: Any) -> Dataset | InMemoryRows:
-    """What is to be read: by Dask, or by threads of this process where it is in memory."""
-    dataset = container.dataset(sample_weight)
-    rows = container.in_memory()
-    if rows is None:
-        return dataset
-    weights = dataset.weights
-    return InMemoryRows(rows, None if weights is None else weights.compute(scheduler="synchronous"))
-
-
 def fold_in(
-    mixture: OnlineMixture, dataset: Dataset, execution: Execution, observer: Observer, start: int
+    mixture: OnlineMixture, dataset: "Dataset", execution: Execution, observer: Observer, start: int
 ) -> None:
     """Fold the rows of a dataset, from ``start`` on, into a fitted mixture.
 

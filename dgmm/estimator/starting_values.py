@@ -9,8 +9,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from dgmm.estimator import attributes
-from dgmm.io.results.result import Result
-from dgmm.mixture.fit_result import FitResult
+from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
@@ -121,8 +120,9 @@ def earlier_of(init_params: Any) -> WarmStart:
     """
     if isinstance(init_params, FrozenEstimator):
         init_params = init_params.estimator
-    if isinstance(init_params, Result):
-        return WarmStart(_mixtures(init_params.sweep.results), init_params.transform)
+    sweep = getattr(init_params, "sweep", None)  # of an opened result, whose module reads Zarr
+    if isinstance(sweep, Sweep):
+        return WarmStart(_mixtures(sweep.results), init_params.transform)
     results = getattr(init_params, "results", None)  # of a sweep, which stands above this module
     if isinstance(results, tuple):
         return WarmStart(_mixtures(results))

@@ -10,10 +10,9 @@ from typing import Any, Self
 import numpy as np
 
 from dgmm.errors import MissingExtraError
-from dgmm.estimator import attributes, serialization
+from dgmm.estimator import attributes
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.silhouette import CRITERION as SILHOUETTE
-from dgmm.io.results.result import open_result
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.fit_result import FitResult, rank
 
@@ -82,6 +81,9 @@ class SweepResult:
         StorageError
             If an array is missing or damaged.
         """
+        from dgmm.estimator import serialization  # only here: a fit needs no Zarr
+        from dgmm.io.results.result import open_result
+
         found = open_result(path)
         sweep = found.sweep
         best = serialization.read_run(GaussianMixture, found, sweep.selected)

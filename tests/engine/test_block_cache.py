@@ -7,7 +7,7 @@ import distributed
 import numpy as np
 import pytest
 
-from dgmm.engine.block_cache import BlockCache
+from dgmm.engine.cluster_execution import BlockCache
 from dgmm.engine.events import PassStarted, ignore
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.memory import Projection

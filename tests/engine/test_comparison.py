@@ -164,7 +164,7 @@ def test_threads_do_not_matter(monkeypatch):
     weights = np.random.default_rng(11).uniform(0.5, 2.0, len(rows))
     found = []
     for n_threads in (1, 4):
-        monkeypatch.setattr(in_memory, "CPU_COUNT", n_threads)
+        monkeypatch.setattr(in_memory, "n_threads", lambda n=n_threads: n)
         drift = night(rows, weights)
         found.append((drift.prediction, drift.test, drift.components.mean_shifts.tobytes()))
     assert found[0] == found[1]

@@ -12,10 +12,12 @@ import distributed
 import numpy as np
 import pytest
 
-from dgmm.engine import assignment, passes
+from dgmm.engine import assignment
+from dgmm.engine.cluster_execution import ClusterExecution
 from dgmm.engine.events import ignore
-from dgmm.engine.execution import ClusterExecution, LocalExecution
+from dgmm.engine.execution import LocalExecution
 from dgmm.engine.fit import FitOptions, fit
+from dgmm.engine.map_reduce import map_reduce
 from dgmm.engine.memory import Projection
 from dgmm.engine.passes import PassRunner
 from dgmm.errors import DataError
@@ -214,4 +216,4 @@ def test_an_error_on_a_worker_surfaces_as_it_is(kind, cluster_of):
     dataset = dataset_of(np.zeros((80, 1)), (2,) * 40)
     execution = scaled(cluster_of, 2, 1)
     with pytest.raises(kind, match="at 42"):
-        passes.map_reduce(dataset, fail_at, (42, kind), execution, nothing)
+        map_reduce(dataset, fail_at, (42, kind), execution, nothing)

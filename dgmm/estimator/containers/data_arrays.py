@@ -1,6 +1,7 @@
 """xarray's DataArrays: results carry their coordinates and attributes."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -8,21 +9,18 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.engine.dataset import Dataset
+from dgmm.engine.in_memory import InMemoryRows
 from dgmm.errors import DataError
-from dgmm.estimator.containers.container import (
-    RowContainer,
-    compute_rows,
-    flat_weights,
-    map_rows,
-    to_blocks,
-)
+from dgmm.estimator.containers.container import compute_rows, sum_rows
+from dgmm.estimator.containers.dask_arrays import LazyContainer, map_rows
 from dgmm.estimator.row_outputs import RowOutput, Rows
 from dgmm.io.sources.labels import label_order
 from dgmm.mixture.parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class XarrayContainer(RowContainer):
+class XarrayContainer(LazyContainer):
     """A DataArray: one dimension holds the features, all others together are the samples.
 
     Attributes
@@ -75,27 +73,43 @@ class XarrayContainer(RowContainer):
         return None if isinstance(data, da.Array) else data.reshape(-1, data.shape[-1])
 
     def rows(self) -> da.Array:
-        """Cells as rows; those of a Dask array block after block, whatever the order of cells."""
-        rows = self.in_memory()
-        if rows is not None:
-            return to_blocks(rows)
-        n_features = self.array.shape[-1]
+        """Cells block after block, whatever their order."""
         whole = self.array.data.rechunk({-1: -1})
+        n_features = whole.shape[-1]
         return da.reshape_blockwise(whole, (whole.size // n_features, n_features))
 
     def weights(self, sample_weight: Any) -> da.Array:
         """Weights from a DataArray of some of the same dimensions, or an array of their shape."""
-        first = self.array.isel({self.feature_dim: 0}, drop=True)
-        weights = sample_weight
-        if hasattr(weights, "broadcast_like"):
-            weights = _aligned(weights, first)
-        else:
-            weights = first.copy(data=_shaped(weights, first.shape))
-        weights = weights.broadcast_like(first).transpose(*first.dims).data
-        if not self.is_lazy:
-            return flat_weights(np.asarray(weights).reshape(-1))
-        weights = da.asarray(weights).rechunk(self.array.data.chunks[:-1])
+        weights = da.asarray(self._cell_weights(sample_weight))
+        weights = weights.rechunk(self.array.data.chunks[:-1])
         return da.reshape_blockwise(weights, (weights.size,))
+
+    def _cell_weights(self, sample_weight: Any) -> Any:
+        """An array with a weight for each cell, lazy or not."""
+        first = self.array.isel({self.feature_dim: 0}, drop=True)
+        if hasattr(sample_weight, "broadcast_like"):
+            weights = _aligned(sample_weight, first)
+        else:
+            weights = first.copy(data=_shaped(sample_weight, first.shape))
+        return weights.broadcast_like(first).transpose(*first.dims).data
+
+    def blocks(self, sample_weight: Any) -> Dataset | InMemoryRows:
+        """The cells as rows, in their blocks if they are lazy."""
+        rows = self.in_memory()
+        if rows is None:
+            return LazyContainer.blocks(self, sample_weight)
+        weights = None if sample_weight is None else self._cell_weights(sample_weight)
+        flat = None if weights is None else np.asarray(weights).reshape(-1)
+        return InMemoryRows.of(rows, flat, self.feature_names)
+
+    def totals(
+        self, mixture: Parameters, quantities: Sequence[RowOutput]
+    ) -> tuple[list[float], int]:
+        """The sums of quantities over all cells, and the number of cells."""
+        rows = self.in_memory()
+        if rows is None:
+            return LazyContainer.totals(self, mixture, quantities)
+        return sum_rows(rows, mixture, quantities)
 
     def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Any:
         """A DataArray with the coordinates and attributes of the cells; lazy if this one is."""

@@ -1,23 +1,21 @@
-"""Which kind of data a user brought."""
+"""Which kind of data a user brought.
+
+Dask and xarray take longer to import than small data to fit: what needs them is imported for data
+that were made by them.
+"""
 
 import sys
 from types import ModuleType
 from typing import Any
 
-import dask.array as da
 import numpy as np
 from sklearn.utils.validation import validate_data
 
 from dgmm.errors import DataError, advise
 from dgmm.estimator.containers.array_likes import as_array_like
-from dgmm.estimator.containers.arrays import DaskContainer, NumpyContainer
+from dgmm.estimator.containers.arrays import NumpyContainer
 from dgmm.estimator.containers.container import RowContainer
-from dgmm.estimator.containers.data_arrays import XarrayContainer
-from dgmm.estimator.containers.frames import (
-    DaskFrameContainer,
-    PandasContainer,
-    check_columns,
-)
+from dgmm.estimator.containers.frames import PandasContainer, check_columns
 from dgmm.estimator.remedies import REMEDIES
 
 _NO_NUMBERS = "cSUTMmV"  # kinds of dtype: complex, bytes, text, times, structures
@@ -46,7 +44,7 @@ def as_container(estimator: Any, X: Any, feature_dim: str | None, *, reset: bool
     if container is None:
         container = _in_memory(estimator, as_array_like(X, "X"), reset=reset)
     else:
-        if isinstance(container, XarrayContainer) and not reset:
+        if not reset:
             container = container.in_order(getattr(estimator, "feature_names_in_", None))
         validate_data(estimator, container.heading, reset=reset, skip_check_array=True)
     container.check_finite()
@@ -85,7 +83,9 @@ def _refuse_what_is_no_number(X: Any) -> None:
 
 
 def _labelled_or_lazy(X: Any, feature_dim: str | None) -> RowContainer | None:
-    if isinstance(X, da.Array):
+    if _is_instance(X, "dask.array", "Array"):
+        from dgmm.estimator.containers.dask_arrays import DaskContainer
+
         if X.ndim != 2:
             message = (
                 f"X is a Dask array of {X.ndim} dimension(s); expected 2D array, (samples, "
@@ -94,8 +94,12 @@ def _labelled_or_lazy(X: Any, feature_dim: str | None) -> RowContainer | None:
             raise DataError(message)
         return DaskContainer(X)
     if _is_instance(X, "dask.dataframe", "DataFrame"):
+        from dgmm.estimator.containers.dask_frames import DaskFrameContainer
+
         return DaskFrameContainer(X)
     if _is_instance(X, "xarray", "DataArray"):
+        from dgmm.estimator.containers.data_arrays import XarrayContainer
+
         return XarrayContainer(_on_the_cpu(_features_last(X, feature_dim)))
     return None
 
@@ -112,7 +116,7 @@ def _features_last(array: Any, feature_dim: str | None) -> Any:
 
 def _on_the_cpu(array: Any) -> Any:
     """A DataArray of NumPy or Dask, whatever library's array is inside."""
-    if isinstance(array.data, np.ndarray | da.Array):
+    if isinstance(array.data, np.ndarray) or _is_instance(array.data, "dask.array", "Array"):
         return array
     found = as_array_like(array.data, "X")
     if not isinstance(found, np.ndarray):

@@ -8,7 +8,7 @@ from functools import partial
 import dask
 from distributed import Client
 
-from dgmm.engine.block_cache import BlockCache
+from dgmm.engine.cluster_execution import BlockCache
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.memory import Projection
 from dgmm.run.clusters import address, batch, gateway, kubernetes, local, mpi

@@ -6,8 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from distributed import Client
 
-from dgmm.engine.block_cache import BlockCache
-from dgmm.engine.execution import ClusterExecution
+from dgmm.engine.cluster_execution import BlockCache, ClusterExecution
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ def reopen_when_lost(
     connect : callable
         ``connect()`` opens the cluster for the length of a ``with``.
     patience : float
-        Seconds, see :class:`dgmm.engine.execution.ClusterExecution`.
+        Seconds, see :class:`dgmm.engine.cluster_execution.ClusterExecution`.
     block_cache : BlockCache, optional
         Keeps blocks on the workers of the first cluster.
     """

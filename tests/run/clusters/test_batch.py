@@ -10,7 +10,7 @@ from pathlib import Path
 import dask
 import pytest
 
-from dgmm.engine.execution import ClusterExecution
+from dgmm.engine.cluster_execution import ClusterExecution
 from dgmm.errors import ConfigurationError, MissingExtraError, TemporaryError
 from dgmm.run.clusters import Capacity, batch, capacity_from_options, jobs, open_cluster
 from dgmm.run.config.cluster_options import BatchCluster

@@ -13,7 +13,8 @@ import psutil
 import pytest
 from distributed.security import Security
 
-from dgmm.engine.execution import ClusterExecution, LocalExecution
+from dgmm.engine.cluster_execution import ClusterExecution
+from dgmm.engine.execution import LocalExecution
 from dgmm.errors import ConfigurationError, MissingExtraError, TemporaryError
 from dgmm.run.clusters import (
     Capacity,

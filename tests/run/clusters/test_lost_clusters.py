@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from dgmm.engine.block_cache import BlockCache
+from dgmm.engine.cluster_execution import BlockCache
 from dgmm.errors import TemporaryError
 from dgmm.run.clusters import open_cluster
 from dgmm.run.clusters.recovery import SETTINGS

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from dgmm.engine import assignment
-from dgmm.engine.block_cache import BlockCache
+from dgmm.engine.cluster_execution import BlockCache, ClusterExecution
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import BlocksDone, PassStarted, ignore
-from dgmm.engine.execution import ClusterExecution
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.passes import PassRunner
 from dgmm.errors import DataError

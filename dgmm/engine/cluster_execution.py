@@ -1,0 +1,238 @@
+"""Tasks on the workers of a Dask cluster, and blocks that stay in their memory."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import dask.array as da
+from dask.delayed import Delayed
+from distributed import CancelledError, Client, Future, KilledWorker, futures_of
+from distributed.scheduler import NoValidWorkerError, NoWorkerError
+
+from dgmm.engine.execution import Arrays, KilledTasksError, MakeTasks, OnDone
+from dgmm.errors import Remedy, TemporaryError
+
+logger = logging.getLogger(__name__)
+
+_MOST_SECONDS_BETWEEN_LOOKS = 5.0
+_MOST_SHOWN = 200  # characters of what Dask says, which may list every key
+
+# What calls of a client raise when scheduler or workers are lost: cancelled futures, closed
+# connections (CommClosedError), no answer in time (TimeoutError); the last two are OSErrors.
+_DASK_FAILURES = (CancelledError, OSError)
+# What tasks end with when nobody is there to run them.
+_NO_WORKERS = (NoValidWorkerError, NoWorkerError)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockCache:
+    """Keeps blocks where they were read, for as long as their cluster does not fail.
+
+    A worker's blocks are lost with it, and the scheduler has them read anew.
+
+    Attributes
+    ----------
+    has_room : callable
+        ``has_room(client, n_bytes) -> bool``: whether its workers can hold so many bytes. It is
+        asked before every pass until they can, because workers may join.
+    """
+
+    has_room: Callable[[Client, int], bool]
+    _kept: dict[str, da.Array] = field(default_factory=dict)
+
+    def nearest(self, client: Client, arrays: Arrays) -> Arrays:
+        """The same arrays, of blocks that are kept if the workers have room for all of them."""
+        n_bytes = sum(array.nbytes for array in arrays)
+        if any(array.name not in self._kept for array in arrays) and self.has_room(client, n_bytes):
+            logger.info(
+                "Keeping %.0f MiB of blocks on the workers that read them.", n_bytes / 2**20
+            )
+            for array in arrays:  # what waits for a block comes before the next block is read
+                self._kept[array.name] = client.persist(array, priority=-1)
+        return tuple(self._kept.get(array.name, array) for array in arrays)
+
+    def release(self) -> None:
+        """Give the memory back."""
+        for future in futures_of(list(self._kept.values())):
+            future.release()
+        self._kept.clear()
+
+
+class _ClusterLostError(Exception):
+    """The cluster will not finish these tasks, through no fault of theirs."""
+
+
+@dataclass(slots=True, eq=False)
+class ClusterExecution:
+    """On the workers of a Dask cluster, or of the next one if that is lost.
+
+    Attributes
+    ----------
+    client : distributed.Client
+    patience : float or None
+        Seconds in which no task begins or ends before the cluster counts as lost; None waits as
+        long as Dask does, which may be for ever.
+    reopen : callable or None
+        ``reopen() -> Client`` leaves the cluster and opens it anew; None if it cannot be.
+    block_cache : BlockCache or None
+        Keeps blocks on the workers; None once the cluster has failed, or if none are to be kept.
+    """
+
+    client: Client
+    patience: float | None = None
+    reopen: Callable[[], Client] | None = None
+    block_cache: BlockCache | None = None
+
+    def compute(self, make_tasks: MakeTasks, on_done: OnDone) -> list[Any]:
+        """The results of some tasks in their order; ``on_done(n)`` after each of them.
+
+        What has come in is kept when the cluster is lost. What is missing is tried again, first
+        as new tasks and then on a new cluster, until two or three attempts in a row bring nothing.
+
+        Raises
+        ------
+        KilledTasksError
+            If tasks were given up because their workers died.
+        TemporaryError
+            If the cluster is lost for good.
+        """
+        results: dict[int, Any] = {}
+        n_losses = 0
+        while True:
+            n_before = len(results)
+            try:
+                self._collect(make_tasks(), results, on_done)
+            except KilledTasksError:
+                self._keep_no_more()
+                raise
+            except _ClusterLostError as loss:
+                self._keep_no_more()
+                n_losses = 1 if len(results) > n_before else n_losses + 1
+                self._recover(loss, n_losses)
+            else:
+                return [results[i] for i in range(len(results))]
+
+    def nearest(self, arrays: Arrays) -> Arrays:
+        """The same arrays, with blocks that the workers keep if they have room for them."""
+        if self.block_cache is None:
+            return arrays
+        with self._losses():
+            return self.block_cache.nearest(self.client, arrays)
+
+    def _keep_no_more(self) -> None:
+        """Go on without what is kept: it may be lost, or what has filled the workers' memory."""
+        if self.block_cache is not None:
+            self.block_cache.release()
+            self.block_cache = None
+
+    def _recover(self, loss: _ClusterLostError, n_losses: int) -> None:
+        """Make another attempt possible, the next better one."""
+        if n_losses == 1:
+            logger.warning("Lost the running tasks (%s); trying new ones.", loss)
+        elif n_losses == 2 and self.reopen is not None:
+            logger.warning("Lost the new tasks too (%s); opening the cluster anew.", loss)
+            self.client = self.reopen()
+        else:
+            anew = "" if self.reopen is None else ", and the cluster was opened anew"
+            raise TemporaryError(
+                f"The cluster computes nothing any more: {loss}. The tasks were tried again{anew}. "
+                "See in the logs of its scheduler and workers why.",
+                remedy=Remedy.TRY_AGAIN,
+            ) from (loss.__cause__ or loss)
+
+    def _collect(self, tasks: Sequence[Delayed], results: dict[int, Any], on_done: OnDone) -> None:
+        """Add to ``results`` what is missing in it, as it comes in."""
+        missing = [i for i in range(len(tasks)) if i not in results]
+        with self._losses():
+            futures = self.client.compute([tasks[i] for i in missing], sync=False)
+        try:
+            places = {future.key: i for future, i in zip(futures, missing, strict=True)}
+            # Callbacks come on a thread of Dask's, which would swallow what an observer raises.
+            finished: SimpleQueue[Future] = SimpleQueue()
+            for future in futures:
+                future.add_done_callback(finished.put)
+            while len(results) < len(tasks):
+                done = self._wait(finished)
+                _raise_failure(done, futures)
+                for future, value in zip(done, self._gather(done), strict=True):
+                    results[places[future.key]] = value
+                    future.release()
+                    on_done(len(results))
+        finally:
+            for future in futures:
+                future.release()
+
+    def _wait(self, finished: SimpleQueue[Future]) -> list[Future]:
+        """The next futures that are done; at least one."""
+        interval = self._seconds_between_looks()
+        since, tasks = time.monotonic(), None
+        while True:
+            try:
+                done = [finished.get(timeout=interval)]
+            except Empty:
+                found = self._tasks_of_workers(interval)
+                if found is not None and found != tasks:
+                    since, tasks = time.monotonic(), found
+                elif self.patience is not None and time.monotonic() - since > self.patience:
+                    text = f"no task began or ended for {self.patience:.0f} s"
+                    raise _ClusterLostError(text) from None
+            else:
+                while not finished.empty():
+                    done.append(finished.get())
+                return done
+
+    def _seconds_between_looks(self) -> float | None:
+        return (
+            None if self.patience is None else min(_MOST_SECONDS_BETWEEN_LOOKS, self.patience / 8)
+        )
+
+    def _tasks_of_workers(self, timeout: float | None) -> frozenset[Any] | None:
+        """The keys of all tasks that workers have to do now; None if nobody says."""
+        ask = partial(self.client.sync, callback_timeout=timeout)
+        try:
+            found = ask(self.client.scheduler.processing, workers=None)
+        except Exception:  # whatever is left of a client makes of the question
+            return None
+        return frozenset(key for keys in found.values() for key in keys)
+
+    def _gather(self, futures: list[Future]) -> list[Any]:
+        gather = partial(self.client.gather, futures, asynchronous=True)
+        with self._losses(futures):
+            return list(self.client.sync(gather, callback_timeout=self.patience))
+
+    @contextmanager
+    def _losses(self, futures: Sequence[Future] = ()) -> Iterator[None]:
+        """Tell the loss of the cluster from what the tasks of ``futures`` raise."""
+        try:
+            yield
+        except Exception as error:
+            is_own = any(future.status == "error" for future in futures)
+            is_lost = isinstance(error, _DASK_FAILURES) or self.client.status != "running"
+            if is_own or not is_lost:
+                raise
+            raise _ClusterLostError(_in_short(error)) from error
+
+
+def _raise_failure(done: Sequence[Future], futures: Sequence[Future]) -> None:
+    """Raise what the first of those done has failed with, if any has."""
+    failed = next((future for future in done if future.status == "error"), None)
+    if failed is None:
+        return
+    error = failed.exception()
+    if isinstance(error, KilledWorker):
+        errors = [future.exception() for future in futures if future.status == "error"]
+        keys = [other.task for other in errors if isinstance(other, KilledWorker)]
+        raise KilledTasksError(tuple(dict.fromkeys(keys)), error.allowed_failures + 1) from error
+    if isinstance(error, _NO_WORKERS):
+        raise _ClusterLostError(_in_short(error)) from error
+    failed.result()
+
+
+def _in_short(error: BaseException) -> str:
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."

@@ -1,0 +1,85 @@
+"""Data frames of Dask: results are lazy and carry their index."""
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import dask.array as da
+import numpy as np
+
+from dgmm.errors import DataError
+from dgmm.estimator.containers.dask_arrays import LazyContainer, flat_weights
+from dgmm.estimator.containers.frames import (
+    align_to_index,
+    check_columns,
+    has_index,
+    is_plain,
+    with_index,
+)
+from dgmm.estimator.row_outputs import RowOutput, evaluate
+from dgmm.mixture.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DaskFrameContainer(LazyContainer):
+    """A Dask data frame."""
+
+    frame: Any
+
+    @property
+    def heading(self) -> Any:
+        """An empty frame of the same columns."""
+        return sys.modules["pandas"].DataFrame(columns=self.frame.columns)
+
+    def rows(self) -> da.Array:
+        """Its values; the lengths of its partitions are computed, once."""
+        check_columns(self.frame, may_be_text=False)
+        frame = self.frame if is_plain(self.frame) else self.frame.astype(np.float64)
+        return frame.to_dask_array(lengths=True)
+
+    def weights(self, sample_weight: Any) -> da.Array:
+        """Weights from a series, by the labels of its index, or an array."""
+        if hasattr(sample_weight, "to_dask_array"):
+            aligned = self.frame.index.to_series().map_partitions(
+                _aligned_partition,
+                _in_partitions_of(self.frame, sample_weight),
+                meta=(None, np.float64),
+                align_dataframes=False,
+            )
+            return aligned.to_dask_array(lengths=True)
+        if has_index(sample_weight):
+            sample_weight = align_to_index(sample_weight, self.frame.index.compute()).to_numpy()
+        return flat_weights(sample_weight)
+
+    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Any:
+        """A lazy series or frame with the same index and partitions."""
+        check_columns(self.frame, may_be_text=False)
+        if quantity.has_components:
+            meta: Any = dict.fromkeys(range(mixture.n_components), quantity.dtype)
+        else:
+            meta = (quantity.name, quantity.dtype)
+        return self.frame.map_partitions(_evaluate_frame, mixture, quantity, meta=meta)
+
+
+def _aligned_partition(rows: Any, weights: Any) -> Any:
+    """Weights of one partition of rows."""
+    return align_to_index(weights, rows.index).astype(np.float64)
+
+
+def _in_partitions_of(frame: Any, weights: Any) -> Any:
+    """A Dask series in the partitions of a frame, without moving what need not move."""
+    if frame.known_divisions and weights.known_divisions:
+        same = weights.divisions == frame.divisions
+        return weights if same else weights.repartition(divisions=frame.divisions, force=True)
+    if weights.npartitions != frame.npartitions:
+        message = (
+            f"sample_weight has {weights.npartitions} partitions and X {frame.npartitions}, of "
+            "unknown divisions; expected the same partitions. Make both of one frame."
+        )
+        raise DataError(message)
+    return weights
+
+
+def _evaluate_frame(frame: Any, mixture: Parameters, quantity: RowOutput) -> Any:
+    values = frame.to_numpy() if is_plain(frame) else frame.astype(np.float64).to_numpy()
+    return with_index(evaluate(values, mixture, quantity), frame.index, quantity)

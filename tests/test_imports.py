@@ -1,0 +1,40 @@
+"""What is imported, and when: neither the package nor a first fit in memory waits for Dask."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"dask", "distributed", "xarray", "zarr", "fsspec", "pydantic", "numba", "click"}
+FIT = """
+import numpy as np
+from dgmm import GaussianMixture
+X = np.random.default_rng(0).normal(size=(1000, 2))
+mixture = GaussianMixture(2, random_state=0).fit(X)
+labels, total = mixture.predict(X), mixture.score(X)
+"""
+
+
+def loaded_after(code):
+    """The modules that a new process has loaded after some code."""
+    code = f"{code}\nimport sys\nprint(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(ast.literal_eval(done.stdout))
+
+
+def test_the_package_alone_imports_nothing_heavy():
+    assert loaded_after("import dgmm") & {*HEAVY, "numpy", "scipy", "sklearn", "pandas"} == set()
+
+
+@pytest.mark.parametrize("name", ["GaussianMixture", "SweepResult", "sweep"])
+def test_the_estimator_imports_what_scikit_learn_does_and_little_else(name):
+    assert loaded_after(f"from dgmm import {name}") & HEAVY == set()
+
+
+def test_a_first_fit_of_rows_in_memory_needs_no_dask():
+    ours = loaded_after(FIT)
+    assert "dgmm.engine.fit" in ours
+    assert ours & HEAVY == set()
+    theirs = loaded_after("import sklearn.mixture")
+    assert {"pandas"} & ours <= theirs  # where it is installed, scikit-learn imports it
