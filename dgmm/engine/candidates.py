@@ -1,13 +1,14 @@
 """The candidates of a sweep: made from the data, and made from the fits of others."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
 
 from dgmm.engine.fit_options import FitOptions
-from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.criteria import FitSummary
 from dgmm.mixture.density import assign
 from dgmm.mixture.drift.alignment import align
 from dgmm.mixture.em import iteration
@@ -15,6 +16,7 @@ from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.initialization import initializers, split_merge
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
+from dgmm.registry import CRITERIA
 
 Model = tuple[str, int]
 
@@ -165,8 +167,7 @@ def choose_warm_starts(
         if mixture is not None:
             gain = _mean_log_density(state.parameters, rows, weights)
             gain -= _mean_log_density(mixture, rows, weights)
-            d = rows.shape[1]
-            n_parameters = criteria.n_parameters(*model_of(state), d) if is_sample else 0
+            n_parameters = mixture.n_parameters if is_sample else 0
             if not len(rows) * gain > n_parameters:
                 state = _instead(state, mixture)
         chosen.append(state)
@@ -187,12 +188,13 @@ def _mean_log_density(mixture: Parameters, rows: Array, weights: Array | None) -
 
 
 def stop_dominated(
-    states: Sequence[FitState], total_weight: float, n_features: int, options: FitOptions
+    states: Sequence[FitState], total_weight: float, options: FitOptions
 ) -> tuple[FitState, ...]:
     """The states, without those that cannot become the choice any more.
 
     A candidate is given up if a converged one stays ahead of it even should it gain several times
-    what the model of its curvature says is left. There is no such model of what ICL gains.
+    what the model of its curvature says is left. There is no such model of the classification, so
+    that criteria that weigh it, as ICL does, give up none.
 
     Parameters
     ----------
@@ -200,18 +202,16 @@ def stop_dominated(
         After a pass over all rows.
     total_weight : float
         Of all rows.
-    n_features : int
     options : FitOptions
     """
-    if options.finish_all or options.criterion == "icl":
+    if options.finish_all:
         return tuple(states)
+    criterion = CRITERIA[options.criterion]
 
     def score(state: FitState, left: float = 0.0) -> float:
-        n_parameters = criteria.n_parameters(*model_of(state), n_features)
         log_likelihood = total_weight * (state.trace[-1] + left)
-        if options.criterion == "aic":
-            return criteria.aic(log_likelihood, n_parameters)
-        return criteria.bic(log_likelihood, n_parameters, total_weight)
+        n_parameters = state.parameters.n_parameters
+        return criterion(FitSummary(log_likelihood, math.nan, n_parameters, total_weight))
 
     done = [score(state) for state in states if state.status is Status.CONVERGED]
     best = min(done, default=float("inf"))

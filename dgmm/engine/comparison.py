@@ -9,7 +9,6 @@ from dgmm.engine.events import Observer, ignore
 from dgmm.engine.execution import LocalExecution
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner
-from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import assign
 from dgmm.mixture.drift import predictive_test
@@ -52,9 +51,7 @@ class ComparedMixture:
     @property
     def expected_overfit(self) -> Estimate:
         """What it loses by having been fitted to so many rows."""
-        of = self.mixture
-        n = criteria.n_parameters(of.covariance_type, of.n_components, of.n_features)
-        return predictive_test.expected_overfit(n, self.n_rows)
+        return predictive_test.expected_overfit(self.mixture.n_parameters, self.n_rows)
 
 
 @blas.single_thread()

@@ -16,7 +16,7 @@ from dgmm.engine.passes import PassRunner, StopRule
 from dgmm.engine.profile import Profile, SamplingSpec, validate_profile
 from dgmm.engine.stages import Stage
 from dgmm.errors import DataError
-from dgmm.mixture import criteria
+from dgmm.mixture.criteria import FitSummary, evaluate
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.fit_result import FitResult, Sweep, rank
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
@@ -179,8 +179,7 @@ def _fitted(
 
 def _judge(profile: Profile, options: FitOptions) -> StopRule:
     """Who goes on; on the sample, by what it promises for all rows, but never for good."""
-    total_weight, n_features = profile.total_weight, len(profile.mean)
-    return lambda states: candidates.stop_dominated(states, total_weight, n_features, options)
+    return lambda states: candidates.stop_dominated(states, profile.total_weight, options)
 
 
 def _entering(
@@ -243,18 +242,19 @@ def _result(state: FitState, profile: Profile, given: InitialParameters) -> FitR
     parameters = state.parameters.translate(profile.mean)
     if given.is_empty:  # else the caller knows components by their places
         parameters = parameters.sort_by_weight()
-    covariance_type, n_components = state.candidate.covariance_type, state.candidate.n_components
-    n_parameters = criteria.n_parameters(covariance_type, n_components, len(profile.mean))
-    log_likelihood, total = state.log_likelihood, profile.total_weight
+    fit = FitSummary(
+        state.log_likelihood,
+        state.log_classification,
+        parameters.n_parameters,
+        profile.total_weight,
+    )
     return FitResult(
         candidate=state.candidate,
         parameters=parameters,
         status=state.status,
         n_iter=state.n_iter,
         trace=state.trace,
-        log_likelihood=log_likelihood,
-        n_parameters=n_parameters,
-        bic=criteria.bic(log_likelihood, n_parameters, total),
-        aic=criteria.aic(log_likelihood, n_parameters),
-        icl=criteria.icl(log_likelihood, state.log_classification, n_parameters, total),
+        log_likelihood=fit.log_likelihood,
+        n_parameters=fit.n_parameters,
+        criteria=evaluate(fit),
     )

@@ -18,7 +18,7 @@ class FitOptions:
     models : tuple of (str, int)
         Covariance type and number of components of each model.
     criterion : str
-        ``"bic"``, ``"aic"`` or ``"icl"``.
+        One of :data:`dgmm.registry.CRITERIA`.
     n_init : int
         Starts of each model.
     init_params : tuple of str, or None

@@ -12,11 +12,10 @@ from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit_options import SAMPLE_ROWS, FitOptions
 from dgmm.errors import ConfigurationError
 from dgmm.estimator.starting_values import earlier_of
-from dgmm.mixture.criteria import CRITERIA
 from dgmm.mixture.em.stepwise_em import DECAY
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.initialization.initializers import METHODS
-from dgmm.mixture.structures import STRUCTURES
+from dgmm.registry import CRITERIA, STRUCTURES
 
 
 def fit_options(

@@ -15,6 +15,7 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import RELATIVE_FLOOR
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
+from dgmm.registry import CRITERIA
 
 ONLINE = "online"
 """The status of a mixture that has taken steps since its fit."""
@@ -25,7 +26,6 @@ _ILL_DEFINED = (
     "number of components, increase reg_covar, or scale the input data."
 )
 _SAME = 1e-12  # relative: the same likelihood, or sum of weights, but for rounding
-_OF_THE_FIT = ("lower_bound_", "lower_bounds_", "bic_", "aic_", "icl_")
 
 
 def set_fit_attributes(
@@ -53,7 +53,8 @@ def set_fit_attributes(
     estimator.n_iter_ = result.n_iter
     estimator.lower_bound_ = result.trace[-1]
     estimator.lower_bounds_ = list(result.trace[1:])
-    estimator.bic_, estimator.aic_, estimator.icl_ = result.bic, result.aic, result.icl
+    for name, value in result.criteria.items():
+        setattr(estimator, f"{name}_", value)
     estimator._trace = list(trace)
     estimator.n_samples_fitted_ = estimator.n_samples_seen_ = _number(result.total_weight)
     estimator.n_steps_ = 0
@@ -76,7 +77,7 @@ def set_online_attributes(
     is_collapsed : bool
     """
     set_parameters(estimator, state.parameters.translate(origin))
-    for name in _OF_THE_FIT:
+    for name in ("lower_bound_", "lower_bounds_", *(f"{name}_" for name in CRITERIA)):
         vars(estimator).pop(name, None)
     estimator._trace = []
     estimator.converged_ = False
@@ -171,4 +172,5 @@ def parameters_of(estimator: Any) -> Parameters:
     covariances = np.asarray(covariances, np.float64)
     if factors is None:
         factors = structure.precisions_cholesky(covariances)
-    return Parameters(structure.name, weights, means, covariances, np.asarray(factors, np.float64))
+    factors = np.asarray(factors, np.float64)
+    return Parameters(estimator.covariance_type, weights, means, covariances, factors)

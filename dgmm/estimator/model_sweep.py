@@ -15,13 +15,13 @@ from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.remedies import REMEDIES
 from dgmm.estimator.sweep_result import SweepResult, mixture_like, sort_results
 from dgmm.estimator.verbosity import verbose_observer
-from dgmm.mixture.structures import STRUCTURES
+from dgmm.registry import DEFAULT_TYPES
 
 
 def sweep(
     X: Any,
     n_components: int | Iterable[int] = range(1, 11),
-    covariance_type: str | Iterable[str] = tuple(STRUCTURES),
+    covariance_type: str | Iterable[str] = DEFAULT_TYPES,
     *,
     criterion: str = "bic",
     sample_weight: Any = None,

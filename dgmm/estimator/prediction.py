@@ -1,5 +1,6 @@
 """What a mixture tells of data once its parameters are there, fitted or set by hand."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Self
@@ -21,6 +22,7 @@ from dgmm.estimator.row_outputs import (
     RowOutput,
 )
 from dgmm.mixture import conditioning, criteria
+from dgmm.mixture.criteria import FitSummary
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 
@@ -101,21 +103,18 @@ class MixturePredictMixin(DensityMixin, BaseEstimator):
 
     def bic(self, X: Any) -> float:
         """Bayesian information criterion on X; smaller is better."""
-        (log_likelihood,), n_rows = self._totals(X, LOG_DENSITY)
-        return criteria.bic(log_likelihood, self._n_parameters(), n_rows)
+        return criteria.bic(self._summary(X))
 
     def aic(self, X: Any) -> float:
         """Akaike's information criterion on X; smaller is better."""
-        (log_likelihood,), _ = self._totals(X, LOG_DENSITY)
-        return criteria.aic(log_likelihood, self._n_parameters())
+        return criteria.aic(self._summary(X))
 
     def icl(self, X: Any) -> float:
         """Integrated completed likelihood on X, BIC with uncertain rows counted against it.
 
         Biernacki, Celeux & Govaert 2000, IEEE PAMI 22; smaller is better.
         """
-        (log_likelihood, log_classification), n_rows = self._totals(X, LOG_DENSITY, LOG_CERTAINTY)
-        return criteria.icl(log_likelihood, log_classification, self._n_parameters(), n_rows)
+        return criteria.icl(self._summary(X, LOG_CERTAINTY))
 
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
         """Rows drawn from the mixture.
@@ -215,11 +214,12 @@ class MixturePredictMixin(DensityMixin, BaseEstimator):
             other.feature_names_in_ = self.feature_names_in_[places]
         return other
 
-    def _n_parameters(self) -> int:
-        mixture = self._mixture()
-        return criteria.n_parameters(
-            mixture.covariance_type, mixture.n_components, mixture.n_features
-        )
+    def _summary(self, X: Any, *more: RowOutput) -> FitSummary:
+        """What criteria weigh, on X; the classification only with ``LOG_CERTAINTY``."""
+        (log_likelihood, *others), n_rows = self._totals(X, LOG_DENSITY, *more)
+        (log_classification,) = others or (math.nan,)
+        n_parameters = self._mixture().n_parameters
+        return FitSummary(log_likelihood, log_classification, n_parameters, n_rows)
 
     def _evaluated(self, X: Any, quantity: RowOutput) -> Any:
         container, mixture = self._checked(X)

@@ -18,12 +18,13 @@ from dgmm.io.storage.group import Variable, read_group, write_group
 from dgmm.io.storage.zarr_arrays import attributes_of, is_committed
 from dgmm.mixture.fit_result import FitResult
 from dgmm.mixture.structures import structure_of
+from dgmm.registry import CRITERIA
 
 FORMAT = "dgmm-mixture"
 FORMAT_VERSION = 1
 
 _NUMBERS = (
-    *("lower_bound_", "bic_", "aic_", "icl_", "converged_", "n_iter_", "n_features_in_"),
+    *("lower_bound_", "converged_", "n_iter_", "n_features_in_"),
     *("n_samples_fitted_", "n_samples_seen_", "n_steps_", "predictive_score_"),
 )
 _LISTS = {"lower_bounds_": "iteration", "_trace": "evaluation"}
@@ -129,7 +130,7 @@ def _fitted_variables(estimator: Any) -> dict[str, Variable]:
         "weights_": ("component",),
         "means_": ("component", "feature"),
         **dict.fromkeys(_COVARIANCES, covariance),
-        **dict.fromkeys(_NUMBERS, ()),
+        **dict.fromkeys(_numbers(), ()),
         **{name: (dimension,) for name, dimension in _LISTS.items()},
     }
     variables = {
@@ -146,15 +147,20 @@ def _fitted_variables(estimator: Any) -> dict[str, Variable]:
 
 
 def _fitted_attributes(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    names = ("weights_", "means_", *_COVARIANCES, *_NUMBERS, *_LISTS)
+    numbers = _numbers()
+    names = ("weights_", "means_", *_COVARIANCES, *numbers, *_LISTS)
     found = {name: arrays[name.strip("_")] for name in names if name.strip("_") in arrays}
     attributes: dict[str, Any] = {
-        name: values.tolist() if name in (*_NUMBERS, *_LISTS) else values
+        name: values.tolist() if name in (*numbers, *_LISTS) else values
         for name, values in found.items()
     }
     if "feature" in arrays:
         attributes["feature_names_in_"] = np.asarray(arrays["feature"], dtype=object)
     return attributes
+
+
+def _numbers() -> tuple[str, ...]:
+    return (*_NUMBERS, *(f"{name}_" for name in CRITERIA))
 
 
 def _encoded(name: str, value: Any) -> Any:

@@ -80,8 +80,10 @@ def _means(means: Any, shape: tuple[int, int]) -> Array:
 
 
 def _precisions(precisions: Any, covariance_type: str, n_components: int, n_features: int) -> Array:
-    precisions = check_array(precisions, dtype=np.float64, ensure_2d=False, allow_nd=True)
     structure = structure_of(covariance_type)
+    if structure.dimensions:  # check_array knows no arrays without
+        precisions = check_array(precisions, dtype=np.float64, ensure_2d=False, allow_nd=True)
+    precisions = np.asarray(precisions, np.float64)
     shape = structure.shape(n_components, n_features)
     _check_shape(precisions, shape, f"{covariance_type} precision")
     if structure.is_diagonal:

@@ -16,8 +16,6 @@ from dgmm.estimator.silhouette import CRITERION as SILHOUETTE
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.fit_result import FitResult, rank
 
-_COLUMNS = ("n_parameters", "log_likelihood", "bic", "aic", "icl", "n_iter")
-
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SweepResult:
@@ -30,8 +28,8 @@ class SweepResult:
         collapsed component.
     results : tuple of FitResult
         One for each covariance type and number of components, in the order they were named:
-        ``candidate``, ``parameters``, ``status``, ``trace``, ``log_likelihood``, ``bic``, ``aic``,
-        ``icl`` and more.
+        ``candidate``, ``parameters``, ``status``, ``trace``, ``log_likelihood``, ``criteria`` and
+        more.
     criterion : str
     n_passes : int
         Reads of all rows.
@@ -136,7 +134,12 @@ class SweepResult:
 
     def _columns(self, result: FitResult) -> dict[str, float]:
         """The numbers of a candidate by name."""
-        columns = {name: getattr(result, name) for name in _COLUMNS}
+        columns = {
+            "n_parameters": result.n_parameters,
+            "log_likelihood": result.log_likelihood,
+            **result.criteria,
+            "n_iter": result.n_iter,
+        }
         if self.silhouettes:
             columns[SILHOUETTE] = self.silhouettes[result.candidate.name]
         return columns

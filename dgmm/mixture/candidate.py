@@ -50,7 +50,7 @@ class Candidate:
     Attributes
     ----------
     covariance_type : str
-        ``"full"``, ``"tied"``, ``"diag"`` or ``"spherical"``.
+        One of :data:`dgmm.registry.STRUCTURES`.
     n_components : int
         Number of components K, at least 1.
     start : int

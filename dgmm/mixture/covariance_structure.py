@@ -20,10 +20,8 @@ class Structure(ABC):
 
     Attributes
     ----------
-    name : str
-        The ``covariance_type`` that chooses it.
     label : str
-        The same in a sentence: a mixture of 3 components "with diagonal covariances".
+        What it is in a sentence, as "diagonal covariances".
     dimensions : tuple of str
         Of the arrays of covariances and of precision factors: ``"component"``, unless components
         share them, then the features.
@@ -34,7 +32,6 @@ class Structure(ABC):
         as they are: ``"full"``, ``"diag"``, ``"spherical"``, or ``"fixed"`` for not at all.
     """
 
-    name: ClassVar[str]
     label: ClassVar[str]
     dimensions: ClassVar[tuple[str, ...]]
     is_diagonal: ClassVar[bool]
@@ -64,10 +61,17 @@ class Structure(ABC):
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
         """Free parameters of the covariances."""
 
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Free parameters of a mixture: K - 1 weights, K d means, and the covariances'.
+
+        As in Fraley & Raftery 2002, J. Am. Stat. Assoc. 97, sec. 2.
+        """
+        covariances = self.n_covariance_parameters(n_components, n_features)
+        return n_components - 1 + n_components * n_features + covariances
+
     def n_component_parameters(self, n_features: int) -> int:
         """Free parameters that one more component has: its weight, mean and own covariance."""
-        one, two = (self.n_covariance_parameters(k, n_features) for k in (1, 2))
-        return 1 + n_features + two - one
+        return self.n_parameters(2, n_features) - self.n_parameters(1, n_features)
 
     @abstractmethod
     def outer(self, vectors: Array) -> Array:

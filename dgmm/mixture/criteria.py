@@ -1,44 +1,49 @@
 """Information criteria, in scikit-learn's sign: smaller is better."""
 
 import math
+from dataclasses import dataclass
 
-from dgmm.mixture.structures import structure_of
-
-CRITERIA = ("bic", "aic", "icl")
-
-
-def n_parameters(covariance_type: str, n_components: int, n_features: int) -> int:
-    """Free parameters of a mixture: K - 1 weights, K d means, and the covariances'.
-
-    As in Fraley & Raftery 2002, J. Am. Stat. Assoc. 97, sec. 2.
-    """
-    covariances = structure_of(covariance_type).n_covariance_parameters(n_components, n_features)
-    return n_components - 1 + n_components * n_features + covariances
+from dgmm.registry import CRITERIA
 
 
-def bic(log_likelihood: float, n_parameters: int, total_weight: float) -> float:
-    """-2 log L + p log n (Schwarz 1978, Ann. Stat. 6); mclust's is its negative."""
-    return -2.0 * log_likelihood + n_parameters * math.log(total_weight)
+@dataclass(frozen=True, slots=True)
+class FitSummary:
+    """What criteria weigh.
 
-
-def aic(log_likelihood: float, n_parameters: int) -> float:
-    """-2 log L + 2 p (Akaike 1974, IEEE Trans. Autom. Control 19)."""
-    return -2.0 * log_likelihood + 2.0 * n_parameters
-
-
-def icl(
-    log_likelihood: float, log_classification: float, n_parameters: int, total_weight: float
-) -> float:
-    """BIC of the classification likelihood (Biernacki, Celeux & Govaert 2000, IEEE PAMI 22).
-
-    Parameters
+    Attributes
     ----------
     log_likelihood : float
         In nats.
     log_classification : float
-        Sum over rows of the log of the largest responsibility (as mclust's ``icl`` takes it).
+        Sum over rows of the log of the largest responsibility (as mclust's ``icl`` takes it), in
+        nats; never positive. NaN where it is not known.
     n_parameters : int
+        Free parameters of the mixture.
     total_weight : float
         Number of rows, or the sum of their weights.
     """
-    return bic(log_likelihood, n_parameters, total_weight) - 2.0 * log_classification
+
+    log_likelihood: float
+    log_classification: float
+    n_parameters: int
+    total_weight: float
+
+
+def bic(fit: FitSummary) -> float:
+    """-2 log L + p log n (Schwarz 1978, Ann. Stat. 6); mclust's is its negative."""
+    return -2.0 * fit.log_likelihood + fit.n_parameters * math.log(fit.total_weight)
+
+
+def aic(fit: FitSummary) -> float:
+    """-2 log L + 2 p (Akaike 1974, IEEE Trans. Autom. Control 19)."""
+    return -2.0 * fit.log_likelihood + 2.0 * fit.n_parameters
+
+
+def icl(fit: FitSummary) -> float:
+    """BIC of the classification likelihood (Biernacki, Celeux & Govaert 2000, IEEE PAMI 22)."""
+    return bic(fit) - 2.0 * fit.log_classification
+
+
+def evaluate(fit: FitSummary) -> dict[str, float]:
+    """Every criterion by its name."""
+    return {name: criterion(fit) for name, criterion in CRITERIA.items()}

@@ -1,6 +1,7 @@
 """What a sweep found."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dgmm.mixture.candidate import Candidate, Status
@@ -27,8 +28,8 @@ class FitResult:
         Sum over rows of weight times log density, in nats; larger is better.
     n_parameters : int
         Free parameters of the mixture.
-    bic, aic, icl : float
-        -2 log L + penalty, in scikit-learn's sign: smaller is better.
+    criteria : mapping of str to float
+        Every criterion by its name (:mod:`dgmm.mixture.criteria`); smaller is better.
     """
 
     candidate: Candidate
@@ -38,9 +39,22 @@ class FitResult:
     trace: tuple[float, ...]
     log_likelihood: float
     n_parameters: int
-    bic: float
-    aic: float
-    icl: float
+    criteria: Mapping[str, float]
+
+    @property
+    def bic(self) -> float:
+        """Bayesian information criterion (:func:`dgmm.mixture.criteria.bic`)."""
+        return self.criteria["bic"]
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion (:func:`dgmm.mixture.criteria.aic`)."""
+        return self.criteria["aic"]
+
+    @property
+    def icl(self) -> float:
+        """Integrated completed likelihood (:func:`dgmm.mixture.criteria.icl`)."""
+        return self.criteria["icl"]
 
     @property
     def covariance_type(self) -> str:
@@ -68,7 +82,7 @@ class Sweep:
     results : tuple of FitResult
         In the order in which the candidates were named.
     criterion : str
-        ``"bic"``, ``"aic"`` or ``"icl"``.
+        The one that chose.
     selected : FitResult
         The smallest criterion among candidates that are not degenerate (among all, if all are).
     n_passes : int
@@ -87,4 +101,4 @@ class Sweep:
 
 def rank(result: FitResult, criterion: str) -> tuple[bool, float]:
     """Sort key: degenerate after sound, then by criterion, smaller first."""
-    return (result.status is Status.DEGENERATE, float(getattr(result, criterion)))
+    return (result.status is Status.DEGENERATE, result.criteria[criterion])

@@ -96,6 +96,11 @@ class Parameters:
         return self.means.shape[1]
 
     @property
+    def n_parameters(self) -> int:
+        """Free parameters (:meth:`dgmm.mixture.covariance_structure.Structure.n_parameters`)."""
+        return self.structure.n_parameters(*self.means.shape)
+
+    @property
     def matrices(self) -> Array:
         """Covariance matrices, shape (n_components, n_features, n_features)."""
         return self.structure.matrices(self.covariances, *self.means.shape)

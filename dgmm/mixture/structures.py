@@ -12,9 +12,9 @@ import numpy as np
 from dgmm.mixture import feature_map
 from dgmm.mixture.covariance_structure import Structure
 from dgmm.mixture.linear_algebra import precision_factors, raise_eigenvalues
-from dgmm.mixture.registry import Registry
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.types import Array
+from dgmm.registry import STRUCTURES
 
 
 class MatrixStructure(Structure):
@@ -144,36 +144,32 @@ class DiagonalStructure(Structure):
 class Full(MatrixStructure):
     """Every component has a covariance matrix of its own."""
 
-    name, label, local_kind = "full", "full covariances", "full"
+    label, local_kind = "full covariances", "full"
     dimensions = ("component", "feature", "feature_2")
 
 
 class Tied(MatrixStructure):
     """One covariance matrix for all components."""
 
-    name, label = "tied", "one common covariance"
+    label = "one common covariance"
     dimensions = ("feature", "feature_2")
 
 
 class Diag(DiagonalStructure):
     """Every component has a diagonal covariance matrix of its own."""
 
-    name, label, local_kind = "diag", "diagonal covariances", "diag"
+    label, local_kind = "diagonal covariances", "diag"
     dimensions = ("component", "feature")
 
 
 class Spherical(DiagonalStructure):
     """Every component has one variance, the same for all features."""
 
-    name, label, local_kind = "spherical", "spherical covariances", "spherical"
+    label, local_kind = "spherical covariances", "spherical"
     dimensions = ("component",)
 
 
-STRUCTURES = Registry[Structure]("dgmm.structures", (Full(), Tied(), Diag(), Spherical()))
-"""All structures by name. One more: derive a class, and add an object of it."""
-
-DEFAULT_TYPES = ("full", "tied", "diag", "spherical")
-"""What a sweep tries unless it is told."""
+FULL, TIED, DIAG, SPHERICAL = Full(), Tied(), Diag(), Spherical()
 
 
 def structure_of(covariance_type: str) -> Structure:
@@ -184,12 +180,12 @@ def structure_of(covariance_type: str) -> Structure:
     ValueError
         If there is none.
     """
-    try:
-        return STRUCTURES[covariance_type]
-    except KeyError:
+    if covariance_type not in STRUCTURES:
         known = ", ".join(repr(name) for name in STRUCTURES)
         message = f"covariance_type is {covariance_type!r}; expected one of {known}."
-        raise ValueError(message) from None
+        raise ValueError(message)
+    structure: Structure = STRUCTURES[covariance_type]
+    return structure
 
 
 def _stacked(matrices: Array) -> Array:

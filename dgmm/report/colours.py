@@ -3,8 +3,8 @@
 import colorsys
 from collections.abc import Iterable
 
-STRUCTURES = {"full": "#004488", "tied": "#DDAA33", "diag": "#BB5566", "spherical": "#555555"}
-MARKERS = {"full": "o", "tied": "s", "diag": "^", "spherical": "D"}
+from dgmm.registry import STRUCTURES
+
 INK, PALE, GRID, ALARM = "#1f2933", "#7b8794", "#e4e7eb", "#b42318"
 
 # P. Tol's muted scheme, and three more.
@@ -23,6 +23,27 @@ _COMPONENTS = (
     "#777777",
 )
 _GOLDEN = 0.618034
+
+# P. Tol's high-contrast scheme, grey, and two of his bright scheme; with markers
+_STRUCTURES = (
+    ("#004488", "o"),
+    ("#DDAA33", "s"),
+    ("#BB5566", "^"),
+    ("#555555", "D"),
+    ("#228833", "v"),
+    ("#AA3377", "P"),
+)
+
+
+def structure_style(covariance_type: str) -> tuple[str, str]:
+    """Colour and marker of a structure, by its place among all structures.
+
+    Examples
+    --------
+    >>> structure_style("full"), structure_style("spherical")
+    (('#004488', 'o'), ('#555555', 'D'))
+    """
+    return _STRUCTURES[list(STRUCTURES).index(covariance_type) % len(_STRUCTURES)]
 
 
 def component_colours(labels: Iterable[int]) -> tuple[str, ...]:

@@ -14,15 +14,13 @@ from dgmm.mixture.types import Array
 from dgmm.report.colours import (
     ALARM,
     INK,
-    MARKERS,
     PALE,
-    STRUCTURES,
     component_colours,
+    structure_style,
 )
 from dgmm.report.figure_style import WIDTH, Picture, create_panel, encode_figure
 from dgmm.report.sample import Sample
 
-_CRITERIA = ("bic", "aic", "icl")
 _MOST_TRACES = 60
 _MOST_COMPONENTS, _MOST_FEATURES = 40, 24
 _MOST_NUMBERS = 150
@@ -41,10 +39,10 @@ def draw_criteria(sweep: Sweep) -> tuple[Picture, ...]:
         best.candidate.n_components, 0, "o", ms=13, mfc="none", mec=ALARM, mew=1.6, clip_on=False
     )
     axes.legend(loc="upper right")
-    others = [other for other in _CRITERIA if other != sweep.criterion]
+    others = [other for other in best.criteria if other != sweep.criterion]
     second = Figure(figsize=(WIDTH, 3.3))
     for column, other in enumerate(others, start=1):
-        axes = second.add_subplot(1, 2, column)
+        axes = second.add_subplot(1, len(others), column)
         _draw_criterion(axes, sweep, other)
         axes.set(title=other.upper(), xlabel="K", ylabel="" if column > 1 else "above the best")
     main = Picture(
@@ -66,7 +64,7 @@ def draw_criteria(sweep: Sweep) -> tuple[Picture, ...]:
 def _draw_criterion(axes: Axes, sweep: Sweep, name: str) -> None:
     """One line for each structure, as far above the best sound candidate as it is."""
     sound = [r for r in sweep.results if r.status is not Status.DEGENERATE] or list(sweep.results)
-    values = np.array([getattr(r, name) for r in sound])
+    values = np.array([r.criteria[name] for r in sound])
     finite = values[np.isfinite(values)]
     base = finite.min() if finite.size else 0.0
     kinds = dict.fromkeys(r.candidate.covariance_type for r in sweep.results)
@@ -75,12 +73,12 @@ def _draw_criterion(axes: Axes, sweep: Sweep, name: str) -> None:
             (r for r in sound if r.candidate.covariance_type == kind),
             key=lambda r: r.candidate.n_components,
         )
-        _draw_line(axes, own, [getattr(r, name) - base for r in own], kind)
+        _draw_line(axes, own, [r.criteria[name] - base for r in own], kind)
     collapsed = [r for r in sweep.results if r not in sound]
     top = max(float((finite - base).max()) if finite.size else 0.0, 1.0)
-    heights = [np.clip(np.nan_to_num(getattr(r, name) - base), 0.0, top) for r in collapsed]
+    heights = [np.clip(np.nan_to_num(r.criteria[name] - base), 0.0, top) for r in collapsed]
     for r, height in zip(collapsed, heights, strict=True):
-        colour = STRUCTURES[r.candidate.covariance_type]
+        colour, _ = structure_style(r.covariance_type)
         axes.plot(r.candidate.n_components, height, "x", color=colour, ms=5, clip_on=False)
     axes.set_ylim(-0.03 * top, 1.05 * top)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -90,7 +88,7 @@ def _draw_criterion(axes: Axes, sweep: Sweep, name: str) -> None:
 def _draw_line(
     axes: Axes, results: Sequence[FitResult], heights: Sequence[float], kind: str
 ) -> None:
-    colour, marker = STRUCTURES[kind], MARKERS[kind]
+    colour, marker = structure_style(kind)
     counts = [r.candidate.n_components for r in results]
     axes.plot(counts, heights, "-", color=colour, lw=1.4, marker=marker, ms=3.8, label=kind)
     for r, height in zip(results, heights, strict=True):
@@ -187,7 +185,7 @@ def draw_traces(sweep: Sweep, tol: float | None) -> Picture | None:
         axes.semilogy(
             np.arange(1, len(result.trace)),
             gains,
-            color=STRUCTURES[result.candidate.covariance_type],
+            color=structure_style(result.covariance_type)[0],
             lw=2.4 if is_best else 0.8,
             alpha=1.0 if is_best else 0.45,
             marker="o" if is_best or len(result.trace) < 4 else None,

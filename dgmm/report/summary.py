@@ -94,7 +94,7 @@ def key_numbers(result: Result, record: Record | None) -> tuple[tuple[str, str],
     found = [
         ("components", str(best.candidate.n_components)),
         ("covariances", best.candidate.covariance_type),
-        (criterion.upper(), f"{getattr(best, criterion):,.1f}"),
+        (criterion.upper(), f"{best.criteria[criterion]:,.1f}"),
         ("status", best.status.value.replace("_", " ")),
         ("passes over all rows", str(result.sweep.n_passes)),
     ]
@@ -107,10 +107,10 @@ def tabulate_candidates(result: Result) -> Table:
     """The best candidates, best first."""
     sweep = result.sweep
     name, ranked = sweep.criterion, sweep.rank()
-    best = getattr(sweep.selected, name)
+    best = sweep.selected.criteria[name]
 
     def row(found: FitResult) -> tuple[str, ...]:
-        value = getattr(found, name)
+        value = found.criteria[name]
         return (
             found.candidate.covariance_type,
             str(found.candidate.n_components),

@@ -83,7 +83,7 @@ def _of_subset(found: BlockFit, rows: Array, axes: Axes, criterion: str) -> FitO
             continue
         candidate = result.candidate
         at = axes.place(candidate.covariance_type, candidate.n_components)
-        fit.criterion[at] = getattr(result, criterion) / found.total_weight
+        fit.criterion[at] = result.criteria[criterion] / found.total_weight
         fit.log_likelihood[at] = result.log_likelihood / found.total_weight
         fit.labels[at] = found.assign(result, rows).labels
     return fit

@@ -23,7 +23,7 @@ from dgmm.mixture.initialization import initializers
 from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.structures import STRUCTURES
+from dgmm.registry import STRUCTURES
 
 Array = NDArray[np.float64]
 

@@ -21,7 +21,8 @@ from dgmm.mixture import feature_map
 from dgmm.mixture.kernels import packed_models, tiling
 from dgmm.mixture.kernels.packed_models import PackedModels
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.structures import STRUCTURES, structure_of
+from dgmm.mixture.structures import structure_of
+from dgmm.registry import STRUCTURES
 
 Array = NDArray[np.float64]
 

@@ -49,7 +49,8 @@ from quality_references import (
 )
 
 import dgmm
-from dgmm.mixture.structures import STRUCTURES, structure_of
+from dgmm.mixture.structures import structure_of
+from dgmm.registry import STRUCTURES
 
 Array = NDArray[np.float64]
 Table = dict[str, dict[Case, Outcome]]

@@ -41,7 +41,7 @@ from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.io.sources.source import open_source
 from dgmm.mixture.fit_result import FitResult, Sweep
-from dgmm.mixture.structures import STRUCTURES
+from dgmm.registry import STRUCTURES
 from dgmm.run.clusters import open_cluster
 from dgmm.run.config.cluster_options import LocalCluster
 from dgmm.run.redaction import Redactor

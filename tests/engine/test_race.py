@@ -80,7 +80,7 @@ def state(n_components, status, log_likelihood, predictions=()):
 
 def raced(*states, **options):
     chosen = FitOptions(tuple(("spherical", k) for k in (1, 2, 3)), **options)
-    return [found.status for found in candidates.stop_dominated(states, 1_000.0, 1, chosen)]
+    return [found.status for found in candidates.stop_dominated(states, 1_000.0, chosen)]
 
 
 def test_only_who_is_behind_by_more_than_its_hopes_is_given_up():

@@ -83,7 +83,7 @@ def test_it_misses_the_exact_fit_by_no_more_than_that_one_misses_the_truth(
         mixture.partial_fit(block)
     gap = exact.lower_bound_ - mixture.score(X)
     assert 0 <= gap < before / 2
-    assert gap * len(X) < mixture._n_parameters()
+    assert gap * len(X) < mixture._mixture().n_parameters
 
 
 def test_what_is_counted():

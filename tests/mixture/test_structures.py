@@ -7,7 +7,8 @@ from sklearn.mixture import GaussianMixture
 from dgmm.mixture import feature_map
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import RELATIVE_FLOOR, Regularization
-from dgmm.mixture.structures import STRUCTURES, structure_of
+from dgmm.mixture.structures import structure_of
+from dgmm.registry import STRUCTURES
 from tests import reference
 from tests.strategies import COVARIANCE_TYPES, datasets, mixtures, random_mixture
 

@@ -9,7 +9,6 @@ from dgmm.io.results.commit import RunContents, commit_run
 from dgmm.io.results.output import Output
 from dgmm.io.results.record import Record, StageRecord
 from dgmm.io.results.result import open_result
-from dgmm.mixture import criteria
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.parameters import Parameters
@@ -44,18 +43,15 @@ def mixture(n_components=2, n_features=2, apart=5.0):
 
 
 def fitted(parameters, bic, status=Status.CONVERGED, trace=(-3.0, -2.5, -2.4)):
-    kind, (k, d) = parameters.covariance_type, parameters.means.shape
     return FitResult(
-        Candidate(kind, k),
+        Candidate(parameters.covariance_type, parameters.n_components),
         parameters,
         status,
         n_iter=len(trace),
         trace=trace,
         log_likelihood=-bic / 2,
-        n_parameters=criteria.n_parameters(kind, k, d),
-        bic=bic,
-        aic=bic - 10,
-        icl=bic + 10,
+        n_parameters=parameters.n_parameters,
+        criteria={"bic": bic, "aic": bic - 10, "icl": bic + 10},
     )
 
 

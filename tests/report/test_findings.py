@@ -94,7 +94,7 @@ def test_candidates_that_failed_are_named(status, said):
 
 def test_a_close_second_is_told():
     results = sweep()
-    results[2] = replace(results[2], bic=results[0].bic + 3.25)
+    results[2] = replace(results[2], criteria={"bic": results[0].bic + 3.25})
     finding = only(found(results, kept()))
     assert finding.text.startswith("full-3 is only 3.2 behind in BIC.")
 

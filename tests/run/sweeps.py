@@ -19,9 +19,7 @@ def result(
         trace=(-2.0, -1.5),
         log_likelihood=-bic / 2,
         n_parameters=3,
-        bic=bic,
-        aic=-bic,
-        icl=bic,
+        criteria={"bic": bic, "aic": -bic, "icl": bic},
     )
 
 

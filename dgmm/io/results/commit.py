@@ -53,7 +53,7 @@ class RunContents:
         Of the input.
     attributes : mapping
         What else the root says (configuration, versions, fingerprint of the input); JSON-able,
-        finite numbers only. Format, time, criterion, passes and selection are added to it.
+        finite numbers only. Format, time, criteria, passes and selection are added to it.
     transform : FeatureTransform, or None
         Of the input for the mixtures.
     components : ComponentSummary, or None
@@ -95,6 +95,7 @@ def commit_run(run: AnyPath, contents: RunContents) -> None:
         "format_version": FORMAT_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "criterion": sweep.criterion,
+        "criteria": list(sweep.selected.criteria),
         "n_passes": sweep.n_passes,
         "selected": sweep.selected.candidate.name,
         "next_label": labelling.next_label,
@@ -143,7 +144,8 @@ def _verify(run: AnyPath, sweep: Sweep) -> None:
             open_complete(path)
     if has_block_records(run):
         open_complete(blocks_path(run))
-    stored = read_sweep(run, sweep.criterion, sweep.n_passes, sweep.selected.candidate.name)
+    selected, criteria = sweep.selected.candidate.name, tuple(sweep.selected.criteria)
+    stored = read_sweep(run, sweep.criterion, sweep.n_passes, selected, criteria)
     for written, read in zip(sweep.results, stored.results, strict=True):
         if _bits(written) != _bits(read):
             raise StorageError(
@@ -161,7 +163,7 @@ def _bits(result: FitResult) -> list[bytes]:
         parameters.covariances,
         parameters.precisions_cholesky,
         result.trace,
-        (result.log_likelihood, result.bic, result.aic, result.icl),
+        (result.log_likelihood, *result.criteria.values()),
         (result.n_iter, result.n_parameters, *result.candidate.name.encode()),
     )
     return [np.asarray(array, np.float64).tobytes() for array in arrays]

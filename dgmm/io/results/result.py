@@ -16,7 +16,7 @@ from dgmm.io.results.drift_arrays import read_drift
 from dgmm.io.results.label_arrays import COMPONENT, read_labelling
 from dgmm.io.results.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER
 from dgmm.io.results.output import Output
-from dgmm.io.results.sweep_arrays import read_sweep
+from dgmm.io.results.sweep_arrays import FIRST_CRITERIA, read_sweep
 from dgmm.io.results.transform_arrays import read_preparation
 from dgmm.io.storage.location import AnyPath, output_path
 from dgmm.io.storage.zarr_arrays import (
@@ -135,7 +135,9 @@ def open_result(
     names = ("criterion", "n_passes", "selected")
     if not all(name in attributes for name in names):
         raise OutputError(f"{run} lacks one of the attributes {', '.join(names)}.")
-    sweep = read_sweep(run, *(attributes[name] for name in names))
+    criteria = attributes.get("criteria", FIRST_CRITERIA)
+    criterion, n_passes, selected = (attributes[name] for name in names)
+    sweep = read_sweep(run, criterion, n_passes, selected, criteria)
     n_components = sweep.selected.candidate.n_components
     transform, feature_names = read_preparation(run)
     arrays = _beside_samples(run)

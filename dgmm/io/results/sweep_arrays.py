@@ -1,5 +1,6 @@
 """A sweep as arrays on disk, and back: ``sweep/``, ``model/`` and ``models/TYPE-K/``."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.structures import STRUCTURES, structure_of
+from dgmm.mixture.structures import structure_of
+from dgmm.registry import STRUCTURES
 
 _INTEGERS = ("n_components", "start", "n_parameters", "n_iter")
 _STOPPED_EARLY = "behind"  # what results call it since their first version
-_FLOATS = ("log_likelihood", "bic", "aic", "icl")
+FIRST_CRITERIA = ("bic", "aic", "icl")  # those of results that do not name theirs
 
 
 def write_sweep(run: AnyPath, sweep: Sweep, feature_names: tuple[str, ...]) -> None:
@@ -37,7 +39,9 @@ def write_sweep(run: AnyPath, sweep: Sweep, feature_names: tuple[str, ...]) -> N
         write_small(group / "trace", np.asarray(result.trace, np.float64), ("iteration",))
 
 
-def read_sweep(run: AnyPath, criterion: str, n_passes: int, selected: str) -> Sweep:
+def read_sweep(
+    run: AnyPath, criterion: str, n_passes: int, selected: str, criteria: Sequence[str]
+) -> Sweep:
     """What `write_sweep` wrote.
 
     Parameters
@@ -47,6 +51,8 @@ def read_sweep(run: AnyPath, criterion: str, n_passes: int, selected: str) -> Sw
     n_passes : int
     selected : str
         Name of the best candidate, ``TYPE-K``.
+    criteria : sequence of str
+        Names of all criteria that were stored.
 
     Raises
     ------
@@ -55,10 +61,10 @@ def read_sweep(run: AnyPath, criterion: str, n_passes: int, selected: str) -> Sw
     OutputError
         If the arrays are not those of a sweep.
     """
-    names = ("covariance_type", "status", *_INTEGERS, *_FLOATS)
+    names = ("covariance_type", "status", "log_likelihood", *_INTEGERS, *criteria)
     columns = {name: read_small(run / "sweep" / name) for name in names}
     rows = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    results = tuple(_read_result(run, row) for row in rows)
+    results = tuple(_read_result(run, row, criteria) for row in rows)
     best = [result for result in results if result.candidate.name == selected]
     if not best:
         raise OutputError(f"{run} selects {selected!r}, which is none of its candidates.")
@@ -79,17 +85,18 @@ def read_parameters(group: AnyPath, covariance_type: str) -> Parameters:
 
 def summary(result: FitResult) -> dict[str, Any]:
     """One row of the sweep as JSON-able values; numbers that are not finite are left out."""
-    row = {name: int(value) for name, value in _row(result).items() if name in _INTEGERS}
-    numbers = {name: float(getattr(result, name)) for name in _FLOATS}
+    row = _row(result)
+    integers = {name: int(row[name]) for name in _INTEGERS}
+    numbers = {name: row[name] for name in ("log_likelihood", *result.criteria)}
     finite = {name: value for name, value in numbers.items() if np.isfinite(value)}
-    status = {"status": _status(result), "status_sentence": result.status.sentence}
-    return {"covariance_type": result.candidate.covariance_type, **row, **status, **finite}
+    status = {"status": row["status"], "status_sentence": result.status.sentence}
+    return {"covariance_type": result.covariance_type, **integers, **status, **finite}
 
 
 def _columns(sweep: Sweep) -> dict[str, NDArray[Any]]:
     rows = [_row(result) for result in sweep.results]
     columns = {name: [row[name] for row in rows] for name in rows[0]}
-    return {name: _column(name, values) for name, values in columns.items()}
+    return {name: _column(values) for name, values in columns.items()}
 
 
 def _row(result: FitResult) -> dict[str, Any]:
@@ -100,16 +107,15 @@ def _row(result: FitResult) -> dict[str, Any]:
         "n_components": candidate.n_components,
         "start": candidate.start,
         "status": _status(result),
-        **{name: getattr(result, name) for name in ("n_parameters", "n_iter", *_FLOATS)},
+        "n_parameters": result.n_parameters,
+        "n_iter": result.n_iter,
+        "log_likelihood": float(result.log_likelihood),
+        **{name: float(value) for name, value in result.criteria.items()},
     }
 
 
-def _column(name: str, values: list[Any]) -> NDArray[Any]:
-    if name in _INTEGERS:
-        return np.asarray(values, np.int64)
-    if name in _FLOATS:
-        return np.asarray(values, np.float64)
-    return _text(values)
+def _column(values: list[Any]) -> NDArray[Any]:
+    return _text(values) if isinstance(values[0], str) else np.asarray(values)
 
 
 def _text(values: list[str] | tuple[str, ...]) -> NDArray[Any]:
@@ -135,7 +141,7 @@ def _status(result: FitResult) -> str:
     return _STOPPED_EARLY if result.status is Status.STOPPED_EARLY else result.status.value
 
 
-def _read_result(run: AnyPath, row: dict[str, Any]) -> FitResult:
+def _read_result(run: AnyPath, row: dict[str, Any], criteria: Sequence[str]) -> FitResult:
     covariance_type, status = str(row["covariance_type"]), str(row["status"])
     try:
         found = Status(status)
@@ -153,7 +159,5 @@ def _read_result(run: AnyPath, row: dict[str, Any]) -> FitResult:
         n_iter=int(row["n_iter"]),
         n_parameters=int(row["n_parameters"]),
         log_likelihood=float(row["log_likelihood"]),
-        bic=float(row["bic"]),
-        aic=float(row["aic"]),
-        icl=float(row["icl"]),
+        criteria={name: float(row[name]) for name in criteria},
     )

@@ -19,15 +19,12 @@ from dgmm.errors import (
     StorageError,
 )
 from dgmm.io.grid import Coordinate, Grid, Region
-from dgmm.io.sources import hdf5, image, npy, parquet, xarray, zarr
 from dgmm.io.sources.dask_blocks import lazy_blocks, lazy_weights, partition_grid, sha256_of
 from dgmm.io.sources.format import MOST_FEATURES, DatasetMetadata, Format
 from dgmm.io.sources.layout_check import warn_slow_layout
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.storage.location import Location, absolute_location, input_path, is_csv
-
-_MODULES = (zarr, npy, image, hdf5, parquet, xarray)
-FORMATS = {module.FORMAT.name: module.FORMAT for module in _MODULES}
+from dgmm.registry import FORMATS
 
 _CLIENTS = ("aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google")  # of object stores
 
@@ -207,7 +204,8 @@ def _choose_format(location: Location, name: str, *, named_dims: bool) -> Format
     """The format of this name, or the first that matches, if possible with names for dimensions."""
     known = ", ".join(FORMATS)
     if name in FORMATS:
-        return FORMATS[name]
+        chosen: Format = FORMATS[name]
+        return chosen
     if name != "auto":
         raise ConfigurationError(f"There is no input format {name!r}; known are auto, {known}.")
     path = input_path(location)

@@ -87,7 +87,7 @@ class StepwiseState:
         """
         structure = parameters.structure
         average = _average(parameters.weights, parameters.means, parameters.covariances)
-        regularization = rules.of_em(average, structure.name).regularization
+        regularization = rules.of_em(average, parameters.covariance_type).regularization
         without_ridge = replace(regularization, ridge=-regularization.ridge)
         covariances = structure.regularize(parameters.covariances, without_ridge)
         average = replace(average, covariances=covariances)

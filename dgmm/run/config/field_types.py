@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from dgmm.registry import CRITERIA, FORMATS, STRUCTURES
 from dgmm.run.config.environment import EnvString
 from dgmm.run.config.yaml import scalar
 
@@ -27,7 +28,6 @@ CONFLICT = "conflict"  # the type of an error that names its keys and values its
 
 MAX_CANDIDATES = 10_000
 
-CovarianceType = Literal["full", "tied", "diag", "spherical"]
 Start = Literal["kmeans", "k-means++", "random_from_data", "random", "agglomerative"]
 Assignment = Literal["labels", "responsibilities", "log_density", "uncertainty", "outlier"]
 
@@ -128,6 +128,34 @@ class _OneOrMany:
         return {"anyOf": [many["items"], many]}
 
 
+class _Choice:
+    """A name that is chosen from a registry, or beside it, as it is when it is asked."""
+
+    def __init__(self, registry: Iterable[str], *beside: str) -> None:
+        self._registry, self._beside = registry, beside
+
+    @property
+    def names(self) -> list[str]:
+        return [*self._beside, *self._registry]
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"enum": self.names, "type": "string"}
+
+    def _check(self, value: object) -> str:
+        if not (isinstance(value, str) and value in self.names):
+            *others, last = map(repr, self.names)
+            expected = f"expected {', '.join(others)} or {last}"
+            raise PydanticCustomError("choice", "{expected}", {"expected": expected})
+        return str(value)
+
+
 def _distinct(values: Iterable[object]) -> tuple[object, ...]:
     return tuple(dict.fromkeys(values))
 
@@ -155,6 +183,9 @@ def _is_axes(value: object) -> object:
 
 Item = TypeVar("Item")
 Many = Annotated[tuple[Item, ...], AfterValidator(_distinct), _OneOrMany()]
+CovarianceType = Annotated[str, _Choice(STRUCTURES)]
+Criterion = Annotated[str, _Choice(CRITERIA)]
+InputFormat = Annotated[str, _Choice(FORMATS, "auto")]
 Path = Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
 Address = Annotated[str, Field(pattern=ADDRESS)]
 Url = Annotated[str, Field(pattern=_URL)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from dgmm.io.sources.selection import Selection, Weights
-from dgmm.run.config.field_types import Many, Path, Section, Size, validation_error
+from dgmm.run.config.field_types import InputFormat, Many, Path, Section, Size, validation_error
 from dgmm.run.config.store_types import Location, StorageOptions
 
 STORAGE_OPTIONS = (
@@ -57,7 +57,7 @@ class Input(Section):
         "file, a directory, or a pattern such as data/*.parquet; a path, or the URL of an object "
         "store."
     )
-    format: Literal["auto", "zarr", "npy", "image", "parquet", "hdf5", "xarray"] = Field(
+    format: InputFormat = Field(
         default="auto", description="How to read the path; auto goes by what is there."
     )
     variable: Path | None = Field(

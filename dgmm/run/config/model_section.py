@@ -4,12 +4,14 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from dgmm.registry import DEFAULT_TYPES
 from dgmm.run.config.field_types import (
     MAX_CANDIDATES,
     Axes,
     Count,
     Counts,
     CovarianceType,
+    Criterion,
     Many,
     Section,
     Start,
@@ -40,10 +42,10 @@ class Model(Section):
         description="Numbers of components: one, a list, or an inclusive range such as 1:20.",
     )
     covariance_type: Many[CovarianceType] = Field(
-        default=("full", "tied", "diag", "spherical"),
+        default=DEFAULT_TYPES,
         description="Covariance structures, one or a list; each with each number of components.",
     )
-    criterion: Literal["bic", "aic", "icl"] = Field(
+    criterion: Criterion = Field(
         default="bic", description="The criterion that chooses; the smallest value wins."
     )
     n_init: Count = Field(

@@ -7,7 +7,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.fit_result import FitResult, Sweep
+from dgmm.mixture.fit_result import Sweep
 
 MAX_ROWS = 15
 
@@ -29,9 +29,9 @@ def _header(sweep: Sweep) -> tuple[str, ...]:
 
 
 def _rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
-    best = _criterion(sweep.selected, sweep)
+    best = sweep.selected.criteria[sweep.criterion]
     for result in sweep.rank()[:MAX_ROWS]:
-        value = _criterion(result, sweep)
+        value = result.criteria[sweep.criterion]
         yield (
             "*" if result is sweep.selected else "",
             result.candidate.covariance_type,
@@ -42,10 +42,6 @@ def _rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
             str(result.n_iter),
             result.status.value,
         )
-
-
-def _criterion(result: FitResult, sweep: Sweep) -> float:
-    return float(getattr(result, sweep.criterion))
 
 
 def _remarks(sweep: Sweep) -> Iterator[str]:

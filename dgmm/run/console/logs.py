@@ -176,7 +176,7 @@ class JsonObserver:
             "selected": sweep.selected.candidate.name,
             "status": sweep.selected.status.value,
             "criterion": sweep.criterion,
-            "value": getattr(sweep.selected, sweep.criterion),
+            "value": sweep.selected.criteria[sweep.criterion],
         }
         _log(logging.INFO, "run finished", facts)
 

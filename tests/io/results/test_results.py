@@ -50,9 +50,7 @@ def fitted(covariance_type, seed=0, status=Status.CONVERGED, log_likelihood=-12.
         trace=(-2.0, -1.5, -1.25),
         log_likelihood=log_likelihood,
         n_parameters=17,
-        bic=40.0,
-        aic=30.0,
-        icl=45.0,
+        criteria={"bic": 40.0, "aic": 30.0, "icl": 45.0},
     )
 
 
@@ -99,6 +97,14 @@ def assert_same_sweep(found, expected):
         for name in ("weights", "means", "covariances", "precisions_cholesky"):
             a, b = getattr(one.parameters, name), getattr(other.parameters, name)
             np.testing.assert_array_equal(a, b, strict=True)
+
+
+def test_results_that_do_not_name_their_criteria_have_the_first_three(tmp_path):
+    root = a_run(tmp_path) / "zarr.json"
+    document = json.loads(root.read_text())
+    assert document["attributes"].pop("criteria") == ["bic", "aic", "icl"]
+    root.write_text(json.dumps(document))
+    assert_same_sweep(open_result(root.parent).sweep, a_sweep())
 
 
 def test_what_was_written_comes_back(tmp_path):
@@ -169,7 +175,7 @@ def test_a_missing_chunk_is_noticed(tmp_path, chunk):
 
 def test_numbers_that_are_not_finite_come_back_and_stay_out_of_attributes(tmp_path):
     failed = fitted("full", status=Status.DEGENERATE, log_likelihood=float("-inf"))
-    failed = replace(failed, trace=(), icl=float("nan"))
+    failed = replace(failed, trace=(), criteria=failed.criteria | {"icl": float("nan")})
     run = Output(tmp_path).start("r")
     commit_run(run, RunContents(Sweep((failed,), "bic", failed, 2), NAMES, {}))
     found = open_result(run).sweep.selected

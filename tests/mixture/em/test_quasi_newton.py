@@ -20,7 +20,7 @@ from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.structures import STRUCTURES
+from dgmm.registry import STRUCTURES
 
 each_type = pytest.mark.parametrize("covariance_type", STRUCTURES)
 

@@ -8,7 +8,7 @@ import pytest
 from dgmm.mixture.initialization import split_merge
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.structures import STRUCTURES
+from dgmm.registry import STRUCTURES
 
 each_type = pytest.mark.parametrize("covariance_type", STRUCTURES)
 

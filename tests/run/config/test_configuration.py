@@ -140,7 +140,7 @@ WRONG = [
     (
         "input.format",
         "csv",
-        "found \"csv\", expected 'auto', 'zarr', 'npy', 'image', 'parquet', 'hdf5' or 'xarray'",
+        "found \"csv\", expected 'auto', 'zarr', 'npy', 'image', 'hdf5', 'parquet' or 'xarray'",
     ),
     ("input.path", "ftp://host/x", "no ftp:// URLs; expected a path, package://PACKAGE/FILE, or"),
     ("input.storage_options", "5", "expected keys with values, such as {endpoint_url: "),

@@ -1,0 +1,130 @@
+"""What is chosen by name: covariance structures, criteria and input formats.
+
+One more is one object. It is added to a :class:`Registry`, or an installed package declares it as
+an entry point, and sweeps, configurations, results and reports know it by its name.
+
+>>> import math
+>>> from dgmm.mixture.criteria import FitSummary
+>>> def caic(fit: FitSummary) -> float:
+...     return -2.0 * fit.log_likelihood + fit.n_parameters * (math.log(fit.total_weight) + 1.0)
+>>> CRITERIA.add("caic", caic)
+>>> list(CRITERIA)
+['bic', 'aic', 'icl', 'caic']
+>>> CRITERIA.remove("caic")
+
+This module imports nothing of what it names, so that configurations are checked without NumPy.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+
+class Registry(Mapping[str, Any]):
+    """Objects by name, each imported when it is first asked for.
+
+    An entry point is known in every process, those of Dask workers included. A package declares a
+    structure in its ``pyproject.toml`` so::
+
+        [project.entry-points."dgmm.structures"]
+        homoscedastic = "its_package.its_module:HOMOSCEDASTIC"
+
+    What :meth:`add` adds is known in its process alone. That serves fits in memory and runs with
+    ``cluster: {kind: threads}``; workers in processes of their own need the entry point.
+
+    Parameters
+    ----------
+    group : str
+        The group of entry points.
+    own : mapping of str to str
+        dgmm's own objects, each as ``module:name``.
+    """
+
+    def __init__(self, group: str, own: Mapping[str, str]) -> None:
+        self.group, self._own = group, own
+        self._objects: dict[str, Any] = {}
+
+    @cached_property
+    def _entries(self) -> dict[str, EntryPoint | None]:
+        """Where each object is; None for those that were added."""
+        installed = {entry.name: entry for entry in entry_points(group=self.group)}
+        own = {name: EntryPoint(name, value, self.group) for name, value in self._own.items()}
+        return {**own, **{name: installed[name] for name in installed if name not in own}}
+
+    def __getitem__(self, name: str) -> Any:
+        entry = self._entries[name]
+        if entry is not None and name not in self._objects:
+            self._objects[name] = entry.load()
+        return self._objects[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, name: str, value: Any) -> None:
+        """Add an object.
+
+        Raises
+        ------
+        ValueError
+            If there is one of this name.
+        """
+        if name in self:
+            raise ValueError(f"{name!r} is in {self.group} already; expected a new name.")
+        self._entries[name], self._objects[name] = None, value
+
+    def remove(self, name: str) -> None:
+        """Take back what was added.
+
+        Raises
+        ------
+        KeyError
+            If there is none of this name.
+        """
+        del self._entries[name]
+        self._objects.pop(name, None)
+
+
+STRUCTURES = Registry(
+    "dgmm.structures",
+    {
+        "full": "dgmm.mixture.structures:FULL",
+        "tied": "dgmm.mixture.structures:TIED",
+        "diag": "dgmm.mixture.structures:DIAG",
+        "spherical": "dgmm.mixture.structures:SPHERICAL",
+    },
+)
+"""Objects of subclasses of :class:`dgmm.mixture.covariance_structure.Structure`."""
+
+DEFAULT_TYPES = ("full", "tied", "diag", "spherical")
+"""The structures that a sweep tries unless it is told."""
+
+CRITERIA = Registry(
+    "dgmm.criteria",
+    {
+        "bic": "dgmm.mixture.criteria:bic",
+        "aic": "dgmm.mixture.criteria:aic",
+        "icl": "dgmm.mixture.criteria:icl",
+    },
+)
+"""Functions of a :class:`dgmm.mixture.criteria.FitSummary` that fall as the likelihood rises."""
+
+FORMATS = Registry(
+    "dgmm.formats",
+    {
+        "zarr": "dgmm.io.sources.zarr:FORMAT",
+        "npy": "dgmm.io.sources.npy:FORMAT",
+        "image": "dgmm.io.sources.image:FORMAT",
+        "hdf5": "dgmm.io.sources.hdf5:FORMAT",
+        "parquet": "dgmm.io.sources.parquet:FORMAT",
+        "xarray": "dgmm.io.sources.xarray:FORMAT",
+    },
+)
+"""A :class:`dgmm.io.sources.format.Format` each, in the order in which they are asked whether a
+path is theirs."""
