@@ -62,6 +62,9 @@ class Selection:
     files : tuple of PinnedFile
         What a dataset of several files consists of, in the order of its rows; found, never asked
         for.
+    orders : tuple of (str, tuple of int)
+        Where the samples lie along a dimension, of weights in another order than their rows; found,
+        never asked for.
     cell_area : str, optional
         The latitudes from which areas are to be found, in place of any variables.
     """
@@ -72,6 +75,7 @@ class Selection:
     missing_chunks: Literal["error", "fill"] = "error"
     weights: Weights | None = None
     files: tuple[PinnedFile, ...] = ()
+    orders: tuple[tuple[str, tuple[int, ...]], ...] = ()
     cell_area: str | None = None
 
     @property

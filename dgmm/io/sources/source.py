@@ -19,6 +19,7 @@ from dgmm.errors import (
     StorageError,
 )
 from dgmm.io.grid import Coordinate, Grid, Region
+from dgmm.io.sources.alignment import LabelledDataset, align_weights
 from dgmm.io.sources.dask_blocks import lazy_blocks, lazy_weights, partition_grid, sha256_of
 from dgmm.io.sources.format import MOST_FEATURES, DatasetMetadata, Format
 from dgmm.io.sources.layout_check import warn_slow_layout
@@ -181,6 +182,7 @@ def _open_weights(
 ) -> _Opened:
     """What holds the weights: the dataset of the rows, or another one."""
     selection = rows.selection
+    of_rows = LabelledDataset(location, rows, chosen.read_coordinate)
     if weights.path is not None:
         location = absolute_location(weights.path, location.options)
         chosen = _choose_format(location, "auto", named_dims=len(rows.dims) > 1)
@@ -196,6 +198,10 @@ def _open_weights(
     samples = rows.shape[:-1]
     if stored.shape not in (samples, (*samples, 1)):
         raise DataError(f"{name} have shape {stored.shape}, expected {samples}: one for each row.")
+    if weights.path is not None:
+        labelled = LabelledDataset(location, stored, chosen.read_coordinate)
+        with _explained(location, chosen.name):
+            stored = align_weights(of_rows, labelled)
     _refuse_missing(chosen, location, stored)
     return _Opened(location, chosen, stored)
 

@@ -5,7 +5,7 @@ or a mask says that they are missing.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -88,7 +88,11 @@ def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     if engine_of(path) == "zarr":
         for name in selection.variables:
             _check_chunks(path, selection, dataset.variables[name].dims, name, region)
-    tables = [_read_variable(dataset.variables[name], dims, region) for name in selection.variables]
+    orders = dict(selection.orders)
+    tables = [
+        _read_variable(dataset.variables[name], dims, region, orders)
+        for name in selection.variables
+    ]
     table = tables[0] if len(tables) == 1 else np.concatenate(tables, axis=1)
     if not selection.columns:
         return table
@@ -97,9 +101,16 @@ def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
 
 
 def _read_variable(
-    variable: "xarray.Variable", dims: tuple[str, ...], region: Region
+    variable: "xarray.Variable",
+    dims: tuple[str, ...],
+    region: Region,
+    orders: Mapping[str, Sequence[int]],
 ) -> NDArray[Any]:
-    places = {dim: place for dim, place in zip(dims, region, strict=True) if dim in variable.dims}
+    places: dict[str, Any] = {
+        dim: np.asarray(orders[dim][place]) if dim in orders else place
+        for dim, place in zip(dims, region, strict=True)
+        if dim in variable.dims
+    }
     order = (*places, *feature_dims(variable, dims))
     values = variable.isel(places).transpose(*order).to_numpy()
     whole = tuple(slice(0, part.stop - part.start) for part in region)
@@ -162,6 +173,9 @@ def _check_chunks(
     """Refuse missing chunks, which xarray would read as missing values."""
     array = _zarr_array(path, name)
     places = dict(zip(selection.sample_dims, region, strict=True))
+    for dim, order in selection.orders:
+        here = order[places[dim]]
+        places[dim] = slice(min(here), max(here) + 1)
     extents = zip(dims, array.shape, strict=True)
     everywhere = tuple(places.get(dim, slice(0, extent)) for dim, extent in extents)
     check_chunks(path, array, everywhere, may_lack_chunks=selection.missing_chunks == "fill")
