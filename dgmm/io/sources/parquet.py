@@ -5,8 +5,6 @@ that come later are not read, and files that change are noticed.
 """
 
 import importlib
-import logging
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,25 +21,22 @@ from dgmm.errors import (
     DgmmError,
     InputChangedError,
     MissingExtraError,
-    Remedy,
     StorageError,
 )
 from dgmm.io.grid import Region
 from dgmm.io.sources.files import FileInfo, files_at, root_of
-from dgmm.io.sources.format import DatasetMetadata, Format, column_indices, join_names
+from dgmm.io.sources.format import DatasetMetadata, Format
+from dgmm.io.sources.parquet_columns import choose_columns, common_dtype, index_of, is_plain
 from dgmm.io.sources.selection import PinnedFile, Selection, Weights
 from dgmm.io.sources.table_formats import refuse_table_formats
 from dgmm.io.storage.location import AnyPath, open_binary
 
 _SUFFIXES = (".parquet", ".parq", ".pq")
-_INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
 _FOOTERS_AT_A_TIME = 16
 _BATCH_ROWS = 65_536
 _BUFFER_BYTES = 16 << 20  # of all columns together, so that a file's layout cannot fill memory
 _SMALLEST_BUFFER = 1 << 16
 _MOST_ROWS = 2**53
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +46,7 @@ class _Footer:
     file: FileInfo
     types: dict[str, Any]
     group_rows: tuple[int, ...]
+    index: tuple[str, ...]
 
 
 def _matches(path: AnyPath) -> bool:
@@ -66,20 +62,19 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     _library(path)
     with ThreadPoolExecutor(_FOOTERS_AT_A_TIME) as pool:
         footers = tuple(pool.map(lambda file: _footer(root, file), files))
-    types = footers[0].types
-    columns = _columns(path, selection, types)
-    for footer in footers[1:]:
-        _check_same_types(root, footers[0], footer, columns, every=not selection.columns)
+    types = {root / footer.file.key: footer.types for footer in footers}
+    columns = choose_columns(path, selection, types, footers[0].index)
+    dtype = common_dtype(columns, types)
     group_rows = [rows for footer in footers for rows in footer.group_rows if rows]
     largest = max(group_rows, default=0)
     pinned = tuple(PinnedFile(f.file.key, f.file.size, sum(f.group_rows)) for f in footers)
     return DatasetMetadata(
         shape=(sum(group_rows), len(columns)),
-        dtype=_dtype([types[name] for name in columns]),
+        dtype=dtype,
         storage_chunks=(largest,),
         files=files,
         description=f"Parquet, {len(files)} file(s) with row groups of up to {largest} rows",
-        selection=replace(selection, columns=columns, files=pinned),
+        selection=replace(selection, columns=columns, files=pinned, dtype=dtype.str),
         feature_names=columns,
         n_pieces=len(group_rows) * len(columns),
         bounds=(0, *accumulate(group_rows)),
@@ -126,7 +121,8 @@ def _footer(root: AnyPath, file: FileInfo) -> _Footer:
         raise DataError(
             f"{path} has more than one column {twice[0]!r}; expected different names. Rename them."
         )
-    return _Footer(file, dict(zip(schema.names, schema.types, strict=True)), group_rows)
+    types = dict(zip(schema.names, schema.types, strict=True))
+    return _Footer(file, types, group_rows, index_of(schema.metadata))
 
 
 def _group_rows(metadata: Any) -> tuple[int, ...]:
@@ -134,79 +130,18 @@ def _group_rows(metadata: Any) -> tuple[int, ...]:
     return tuple(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))
 
 
-def _check_same_types(
-    root: AnyPath, first: _Footer, other: _Footer, columns: Sequence[str], *, every: bool
-) -> None:
-    """Refuse a file whose numbers are in other columns than those of the first."""
-    new = (name for name in other.types if _is_real(other.types[name]))
-    names = [*columns, *(name for name in new if every and not _is_real(first.types.get(name)))]
-    for name in names:
-        here, there = (str(footer.types.get(name, "not there")) for footer in (other, first))
-        if here != there:
-            raise DataError(
-                f"Column {name!r} is {here} in {root / other.file.key} and {there} in "
-                f"{root / first.file.key}; expected the same in all files. Write the files "
-                "anew, or choose columns that are.",
-                remedy=Remedy.CHOOSE_COLUMNS,
-            )
-
-
-def _columns(path: AnyPath, selection: Selection, types: dict[str, Any]) -> tuple[str, ...]:
-    """The columns to read: those asked for, or all numbers but the weights."""
-    if selection.columns:
-        column_indices(path, selection.columns, tuple(types))
-        wrong = [name for name in selection.columns if not _is_real(types[name])]
-        if wrong:
-            raise DataError(
-                f"Column {wrong[0]!r} of {path} is of type {types[wrong[0]]}, expected integers or "
-                "floats. Convert it, or choose others."
-            )
-        return selection.columns
-    weights = selection.weights
-    known = weights.variable if weights is not None and weights.path is None else None
-    chosen = tuple(
-        name for name in types if name != known and _is_real(types[name]) and not _is_index(name)
-    )
-    left = [f"{name} ({types[name]})" for name in types if name not in (*chosen, known)]
-    if not chosen:
-        raise DataError(
-            f"{path} has no columns of integers or floats; it has {join_names(left)}. Convert them."
-        )
-    if left:
-        _logger.info("%s: no features, since they are no numbers: %s", path, join_names(left))
-    return chosen
-
-
-def _is_index(name: str) -> bool:
-    return _INDEX.fullmatch(name) is not None
-
-
-def _is_real(type_: Any) -> bool:
-    types = importlib.import_module("pyarrow").types
-    return type_ is not None and bool(types.is_integer(type_) or types.is_floating(type_))
-
-
-def _dtype(types: Sequence[Any]) -> np.dtype[Any]:
-    """The floats that hold every value and NaN."""
-    found = [np.dtype(type_.to_pandas_dtype()) for type_ in types]
-    return np.result_type(np.float32, *found)
-
-
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     start, stop = region[0].start, region[0].stop
     root, columns = root_of(path), list(selection.columns)
-    rows: NDArray[Any] | None = None
+    rows = np.empty((stop - start, len(columns)), np.dtype(selection.dtype))
     first = 0
     for file in selection.files:
         a, b = max(start - first, 0), min(stop - first, file.n_rows)
         if a < b:
             with _pinned(root, file, len(columns)) as parquet:
-                if rows is None:
-                    types = [parquet.schema_arrow.field(name).type for name in columns]
-                    rows = np.empty((stop - start, len(columns)), _dtype(types))
                 _fill(rows[max(first - start, 0) :][: b - a], parquet, columns, a)
         first += file.n_rows
-    return np.empty((0, len(columns))) if rows is None else rows
+    return rows
 
 
 def _fill(rows: NDArray[Any], parquet: Any, columns: list[str], start: int) -> None:
@@ -225,6 +160,8 @@ def _fill(rows: NDArray[Any], parquet: Any, columns: list[str], start: int) -> N
         skipped = max(0, skipped - len(batch))
         for j, name in enumerate(columns):
             values = part.column(part.schema.get_field_index(name))
+            if not is_plain(values.type):
+                values = values.cast("float64")
             rows[done : done + len(part), j] = values.to_numpy(zero_copy_only=False)
         done += len(part)
         if done == len(rows):

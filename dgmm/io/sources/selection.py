@@ -62,6 +62,8 @@ class Selection:
     files : tuple of PinnedFile
         What a dataset of several files consists of, in the order of its rows; found, never asked
         for.
+    dtype : str
+        Of what is read, where files have different ones; found, never asked for.
     orders : tuple of (str, tuple of int)
         Where the samples lie along a dimension, of weights in another order than their rows; found,
         never asked for.
@@ -75,6 +77,7 @@ class Selection:
     missing_chunks: Literal["error", "fill"] = "error"
     weights: Weights | None = None
     files: tuple[PinnedFile, ...] = ()
+    dtype: str = ""
     orders: tuple[tuple[str, tuple[int, ...]], ...] = ()
     cell_area: str | None = None
 

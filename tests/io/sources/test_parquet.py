@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import shutil
 import sys
 from datetime import date
@@ -162,10 +163,12 @@ def mixed(tmp_path):
 def test_without_columns_all_numbers_are_features_but_the_weights(mixed, caplog):
     caplog.set_level("INFO")
     source = opened(mixed, weights=Weights("w"))
-    assert source.feature_names == ("n", "x")
+    assert source.feature_names == ("n", "price", "x")
+    np.testing.assert_array_equal(values(source), [[1, 1.5, 3.5], [2, 1.5, 4.5]])
     np.testing.assert_array_equal(source.weights.compute(scheduler="synchronous"), [0.5, 2])
-    assert "flag (bool), day (date32[day]), price (decimal" in caplog.text
-    assert opened(mixed).feature_names == ("n", "w", "x")
+    assert "no numbers: flag (bool), day (date32[day]), text" in caplog.text
+    assert "an index: __index_level_0__" in caplog.text
+    assert opened(mixed).feature_names == ("n", "price", "w", "x")
 
 
 def test_columns_are_read_in_the_order_asked_for_and_may_be_the_weights_too(mixed):
@@ -178,7 +181,11 @@ def test_columns_are_read_in_the_order_asked_for_and_may_be_the_weights_too(mixe
     ("selection", "error", "message"),
     [
         ({"columns": ("z",)}, ConfigurationError, r"no column 'z'. It has n, flag, day, price, w"),
-        ({"columns": ("n", "flag")}, DataError, "Column 'flag' of .* is of type bool, expected"),
+        (
+            {"columns": ("n", "day")},
+            DataError,
+            r"Column 'day' of .* is of type date32.day., expected",
+        ),
         ({"weights": Weights("z")}, ConfigurationError, r"no column 'z'"),
         ({"weights": Weights("text")}, DataError, "Column 'text' of .* is of type string"),
     ],
@@ -188,12 +195,53 @@ def test_columns_that_will_not_do_are_named(mixed, selection, error, message):
         opened(mixed, **selection)
 
 
+def test_truth_values_are_zeros_and_ones_if_they_are_asked_for(mixed):
+    np.testing.assert_array_equal(
+        values(opened(mixed, columns=("flag", "x"))), [[1, 3.5], [0, 4.5]]
+    )
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_column_of_two_dtypes_is_read_as_the_wider_one(tmp_path, order, caplog):
+    """As pandas writes integers: int64 in one file, float64 where one was missing in another."""
+    parts = {"a": pa.array([1, 2], "int32"), "b": pa.array([3.5, None], "float64")}
+    for name, part in zip(order, (parts["a"], parts["b"]), strict=True):
+        table = pa.table({"n": part, "x": pa.array([1.0, 2.0], "float32")})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    pq.write_table(pa.table({"n": pa.nulls(2), "x": [5.0, 6.0]}), tmp_path / "c.parquet")
+    source = opened(tmp_path)
+    found = {"a": [[1, 1], [2, 2]], "b": [[3.5, 1], [np.nan, 2]], "c": [[np.nan, 5], [np.nan, 6]]}
+    expected = np.concatenate([found[name] for name in (*order, "c")])
+    assert source.blocks.dtype == np.float64
+    for block in range(source.blocks.npartitions):
+        part = source.blocks.blocks[block].compute(scheduler="synchronous")
+        assert part.dtype == np.float64
+    np.testing.assert_array_equal(values(source), expected)
+    assert re.search(r"Column 'n' is null in .*int32 in .*; it is read as float64", caplog.text)
+    assert len([line for line in caplog.text.splitlines() if "Column 'n'" in line]) == 1
+
+
+def test_an_index_of_pandas_is_no_feature_unless_it_is_asked_for(tmp_path, caplog):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"customer": [7, 9, 4], "x": [1.0, 2.0, 3.0]}).set_index("customer")
+    frame.to_parquet(tmp_path / "x.parquet")
+    assert opened(tmp_path / "x.parquet").feature_names == ("x",)
+    assert "no features, since they are an index: customer" in caplog.text
+    chosen = opened(tmp_path / "x.parquet", columns=("x", "customer"))
+    np.testing.assert_array_equal(values(chosen), [[1, 7], [2, 9], [3, 4]])
+    frame[[]].to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=r"no columns of numbers; it has customer \(an index\)"):
+        opened(tmp_path / "x.parquet")
+
+
 def test_files_of_other_columns_are_named(tmp_path, rows):
     write(tmp_path / "a.parquet", rows)
-    for other, there in ((rows[:, :2], "not there"), (rows.astype("f4"), "float")):
-        write(tmp_path / "b.parquet", other, "abc"[: other.shape[1]])
-        with pytest.raises(DataError, match=rf"is {there} in .*b\.parquet and double in .*a\.parq"):
-            opened(tmp_path)
+    write(tmp_path / "b.parquet", rows[:, :2], "ab")
+    with pytest.raises(DataError, match=r"is not there in .*b\.parquet and double in .*a\.parq"):
+        opened(tmp_path)
+    pq.write_table(pa.table({"a": ["x"], "b": [1.0], "c": [1.0]}), tmp_path / "b.parquet")
+    with pytest.raises(DataError, match=r"is string in .*b\.parquet and double in .*a\.parq"):
+        opened(tmp_path)
     write(tmp_path / "b.parquet", rows[:, [0, 1, 2, 0]], "cbad")
     with pytest.raises(DataError, match=r"Column 'd' is double in .*b\.parquet and not there"):
         opened(tmp_path)
@@ -207,7 +255,7 @@ def test_a_name_for_two_columns_and_no_numbers_at_all_are_refused(tmp_path):
     with pytest.raises(DataError, match="more than one column 'a'"):
         opened(tmp_path / "x.parquet")
     pq.write_table(pa.table({"text": ["x"]}), tmp_path / "x.parquet")
-    with pytest.raises(DataError, match=r"no columns of integers or floats; it has text \(string"):
+    with pytest.raises(DataError, match=r"no columns of numbers; it has text \(string"):
         opened(tmp_path / "x.parquet")
     pq.write_table(pa.table({"a": pa.array([], "float64")}), tmp_path / "x.parquet")
     with pytest.raises(DataError, match="empty"):
