@@ -19,11 +19,11 @@ from dgmm.errors import (
     StorageError,
 )
 from dgmm.io.grid import Coordinate, Grid, Region
-from dgmm.io.sources.alignment import LabelledDataset, align_weights
 from dgmm.io.sources.dask_blocks import lazy_blocks, lazy_weights, partition_grid, sha256_of
 from dgmm.io.sources.format import MOST_FEATURES, DatasetMetadata, Format
 from dgmm.io.sources.layout_check import warn_slow_layout
 from dgmm.io.sources.selection import Selection, Weights
+from dgmm.io.sources.weights_order import LabelledDataset, align_weights
 from dgmm.io.storage.location import Location, absolute_location, input_path, is_csv
 from dgmm.registry import FORMATS
 
