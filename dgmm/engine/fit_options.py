@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from dgmm.mixture.em.convergence import TOL
 from dgmm.mixture.initialization import initializers
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.transform import FeatureTransformSpec, WarmStart
@@ -53,7 +54,7 @@ class FitOptions:
     criterion: str = "bic"
     n_init: int = 5
     init_params: tuple[str, ...] | None = None
-    tol: float = 1e-5
+    tol: float = TOL
     max_iter: int = 1000
     reg_covar: float | None = None
     seed: int = 0

@@ -17,6 +17,7 @@ from dgmm.estimator.remedies import REMEDIES
 from dgmm.estimator.row_outputs import LABEL
 from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.candidate import Status
+from dgmm.mixture.em.convergence import TOL
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.structures import structure_of
 
@@ -40,7 +41,7 @@ class GaussianMixture(OnlineMixture):
         Number of components K.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
     tol : float, default=1e-6
-        EM stops when less than this is left to gain, by Aitken's estimate, in nats a sample.
+        EM stops when less log-likelihood per row than this, in nats, is left to gain.
     reg_covar : float or None, default=None
         Added to variances, in squared units of the data. None adds nothing and keeps covariances
         above a floor relative to the features' variances, so that units do not matter.
@@ -125,7 +126,7 @@ class GaussianMixture(OnlineMixture):
         n_components: int = 1,
         *,
         covariance_type: str = "full",
-        tol: float = 1e-6,
+        tol: float = TOL,
         reg_covar: float | None = None,
         max_iter: int = 1000,
         n_init: int = 5,

@@ -15,6 +15,7 @@ from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.remedies import REMEDIES
 from dgmm.estimator.sweep_result import SweepResult, mixture_like, sort_results
 from dgmm.estimator.verbosity import verbose_observer
+from dgmm.mixture.em.convergence import TOL
 from dgmm.registry import DEFAULT_TYPES
 
 
@@ -27,7 +28,7 @@ def sweep(
     sample_weight: Any = None,
     n_init: int = 5,
     init_params: Any = None,
-    tol: float = 1e-6,
+    tol: float = TOL,
     max_iter: int = 1000,
     reg_covar: float | None = None,
     random_state: Any = None,

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+TOL = 1e-6
+"""Default of what may be left to gain, in nats per unit of weight, in every interface."""
+
 _ROUNDING = 1e-13
 """Changes of the log-likelihood below this, relative, are arithmetic and not progress."""
 

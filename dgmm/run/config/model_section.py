@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from dgmm.mixture.em.convergence import TOL
 from dgmm.registry import DEFAULT_TYPES
 from dgmm.run.config.field_types import (
     MAX_CANDIDATES,
@@ -56,7 +57,7 @@ class Model(Section):
         description="Methods of starting, in turn; null takes a hierarchy, then varied ones.",
     )
     tol: float = Field(
-        default=1e-5,
+        default=TOL,
         gt=0,
         allow_inf_nan=False,
         description="Stop when less log-likelihood per row than this, in nats, is left to gain.",

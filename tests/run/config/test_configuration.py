@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from dgmm.errors import ConfigurationError, UsageError
+from dgmm.estimator import GaussianMixture
 from dgmm.mixture.drift.decision import DriftThresholds
+from dgmm.mixture.em.convergence import TOL
 from dgmm.run.config.cluster_options import AddressCluster, LocalCluster, ThreadsCluster
 from dgmm.run.config.configuration import (
     Configuration,
@@ -48,7 +50,7 @@ def test_defaults_fit_everything() -> None:
     configuration = loads(MINIMAL)
     assert configuration.model.n_components == tuple(range(1, 11))
     assert configuration.model.covariance_type == TYPES
-    assert configuration.model.tol == 1e-5
+    assert configuration.model.tol == GaussianMixture().tol == TOL == 1e-6
     assert configuration.output.assignments == ("labels",)
     assert configuration.cluster == LocalCluster()
 
