@@ -11,6 +11,7 @@ from dgmm.engine.events import READ_ALL_ROWS, Observer, Resumed, ignore
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
+from dgmm.engine.identifiers import find_identifiers
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner, StopRule
 from dgmm.engine.profile import Profile, SamplingSpec, validate_profile
@@ -113,6 +114,8 @@ def _profile(dataset: "Dataset | InMemoryRows", runner: PassRunner, options: Fit
     if constant.any():
         found = [name for name, c in zip(names, constant, strict=True) if c]
         logger.warning("Constant features add nothing and should be left out: %s.", found)
+    for name, why in find_identifiers(profile.rising, profile.sample, names).items():
+        logger.warning("Feature %r looks like an identifier: %s. Leave it out?", name, why)
     return profile
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dgmm.engine.block import Block, Rows
+from dgmm.engine.identifiers import RisingIntegers
 from dgmm.engine.row_checks import LARGEST, PLACES, check_places, check_weights, find_bad_weights
 from dgmm.engine.sampling import sample_mask
 from dgmm.errors import DataError, Remedy
@@ -46,6 +47,8 @@ class Profile:
     sample : ndarray of shape (m, n_features), float64
         Rows drawn uniformly, in order.
     sample_weights : ndarray of shape (m,), or None
+    rising : RisingIntegers
+        Which features may be identifiers.
     """
 
     n_rows: int
@@ -62,6 +65,7 @@ class Profile:
     checksums: tuple[int, ...]
     sample: Array
     sample_weights: Array | None
+    rising: RisingIntegers
 
     @property
     def covariance(self) -> Array:
@@ -116,6 +120,7 @@ class Profile:
             checksums=self.checksums + other.checksums,
             sample=np.concatenate([self.sample, other.sample]),
             sample_weights=weights,
+            rising=self.rising + other.rising,
         )
 
 
@@ -178,6 +183,7 @@ def profile_block(rule: SamplingSpec, block: Block) -> Profile:
         checksums=(block.checksum,),
         sample=rows[chosen].astype(np.float64, order="C"),
         sample_weights=None if weights is None else w[chosen],
+        rising=RisingIntegers.of(rows),
     )
 
 

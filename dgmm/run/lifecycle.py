@@ -16,6 +16,7 @@ from dgmm.io.results.commit import RunContents, commit_run
 from dgmm.io.results.layout import attempt_path, run_name
 from dgmm.io.results.output import Run
 from dgmm.io.results.result import Result, open_result
+from dgmm.io.sources.format import join_names
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.report.publication import try_publish_report
@@ -91,6 +92,7 @@ def complete_run(
     recorder = RunRecorder(observer, configuration.concealment)
     with recorder.listen():
         plan = plan_run(configuration, model)
+        _logger.info("features: %s", join_names(plan.dataset.feature_names))
         already_complete = _Lifecycle(plan, work, recorder).complete(fresh=fresh)
     output, run = plan.output, plan.output.run(plan.run_id)
     raise_if_held_back(output, run)

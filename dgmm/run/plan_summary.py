@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dgmm.errors import advise
+from dgmm.io.sources.format import join_names
 from dgmm.mixture import feature_map
 from dgmm.mixture.structures import structure_of
 from dgmm.run.clusters import Capacity, capacity_from_options
@@ -52,6 +53,7 @@ class PlanSummary:
         n_starts = sum(options.n_init if k > 1 else 1 for _, k in options.models)
         yield f"input       {source.description}"
         yield f"rows        {dataset.n_rows:,} x {dataset.n_features} features"
+        yield f"features    {join_names(dataset.feature_names)}"
         yield f"partitions  {dataset.n_blocks:,} of {dataset.block_rows:,} rows"
         yield (
             f"candidates  {len(options.models)} models, {n_starts} starts, "

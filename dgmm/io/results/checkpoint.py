@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from dgmm.engine.events import READ_ALL_ROWS
 from dgmm.engine.fit_progress import FitProgress
+from dgmm.engine.identifiers import RisingIntegers
 from dgmm.engine.profile import Profile
 from dgmm.engine.stages import PROFILE
 from dgmm.errors import InputChangedError, Remedy, StorageError
@@ -84,6 +85,7 @@ _CLASSES: dict[str, type] = {  # by the names in files, which stay
     "_Assigning": _Assigning,
     "Facts": RunFingerprint,
     "Profile": Profile,
+    "RisingIntegers": RisingIntegers,
     "FitState": FitState,
     "Candidate": Candidate,
     "Search": QuasiNewtonState,
