@@ -17,7 +17,7 @@ _MOST_NAMED = 6
 _NO_STRONG_EVIDENCE = 6.0  # in BIC (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, sec. 3.2)
 _ROWS_PER_PARAMETER = 5
 _NARROW = 1e-3
-_SAID_ANYWAY = ("Constant features", "No candidate is sound")
+_ALSO_FINDINGS = ("Constant features", "No candidate is sound")
 _MANY_OUTLIERS = 10  # times as many as there should be
 
 
@@ -41,14 +41,14 @@ def collect_findings(
 ) -> tuple[Finding, ...]:
     """Everything found, grave things first."""
     found = [
-        *_of_changes(result),
-        *_of_statuses(result),
-        *_of_the_choice(result),
-        *_of_components(result),
-        *_of_rows(result),
-        *_of_features(result, record),
-        *_of_outliers(sample),
-        *_of_the_record(record),
+        *_find_drift(result),
+        *_find_bad_statuses(result),
+        *_find_weak_choice(result),
+        *_find_uncertain_components(result),
+        *_find_missing_rows(result),
+        *_find_constant_features(result, record),
+        *_find_outliers(sample),
+        *_describe_record(record),
     ]
     return tuple(sorted(found, key=lambda finding: not finding.is_grave))
 
@@ -57,10 +57,10 @@ def select_warnings(record: Record | None) -> tuple[str, ...]:
     """What was warned of while the run went, but for what the findings say anyway."""
     if record is None:
         return ()
-    return tuple(text for text in record.warnings if not text.startswith(_SAID_ANYWAY))
+    return tuple(text for text in record.warnings if not text.startswith(_ALSO_FINDINGS))
 
 
-def _of_changes(result: Result) -> Iterator[Finding]:
+def _find_drift(result: Result) -> Iterator[Finding]:
     drift = result.drift
     if drift is not None and drift.verdict is DriftStatus.BROKEN:
         yield Finding(
@@ -68,7 +68,7 @@ def _of_changes(result: Result) -> Iterator[Finding]:
         )
 
 
-def _of_statuses(result: Result) -> Iterator[Finding]:
+def _find_bad_statuses(result: Result) -> Iterator[Finding]:
     best = result.sweep.selected
     if best.status is not Status.CONVERGED:
         chosen = "No candidate is sound; the" if best.status is Status.DEGENERATE else "The"
@@ -84,7 +84,7 @@ def _of_statuses(result: Result) -> Iterator[Finding]:
             yield Finding(False, f"{len(names)} of {n_all} candidates {what}: {_join(names)}.")
 
 
-def _of_the_choice(result: Result) -> Iterator[Finding]:
+def _find_weak_choice(result: Result) -> Iterator[Finding]:
     sweep = result.sweep
     best, criterion = sweep.selected, sweep.criterion
     sound = [r for r in sweep.rank() if r.status is not Status.DEGENERATE]
@@ -112,11 +112,11 @@ def _of_the_choice(result: Result) -> Iterator[Finding]:
             )
 
 
-def _of_components(result: Result) -> Iterator[Finding]:
+def _find_uncertain_components(result: Result) -> Iterator[Finding]:
     best, n_rows = result.sweep.selected, count_fitted_rows(result)
     mixture, labels = best.parameters, result.labelling.labels
     if n_rows and mixture.n_components > 1:
-        least = _ROWS_PER_PARAMETER * _parameters_of_a_component(best)
+        least = _ROWS_PER_PARAMETER * _n_component_parameters(best)
         few = np.flatnonzero(mixture.weights * n_rows < least)
         if few.size:
             sizes = [f"{labels[k]} ({mixture.weights[k] * n_rows:,.0f} rows)" for k in few]
@@ -137,7 +137,7 @@ def _of_components(result: Result) -> Iterator[Finding]:
         )
 
 
-def _of_rows(result: Result) -> Iterator[Finding]:
+def _find_missing_rows(result: Result) -> Iterator[Finding]:
     n_missing = result.attributes.get("n_missing")
     if n_missing:
         share = n_missing / result.attributes["n_samples"]
@@ -154,7 +154,7 @@ def count_fitted_rows(result: Result) -> int | None:
     return None if n_samples is None else n_samples - int(result.attributes.get("n_missing", 0))
 
 
-def _of_features(result: Result, record: Record | None) -> Iterator[Finding]:
+def _find_constant_features(result: Result, record: Record | None) -> Iterator[Finding]:
     if record is None:
         return
     rounding = 4 * np.finfo(np.float64).eps * np.abs(record.mean)
@@ -164,7 +164,7 @@ def _of_features(result: Result, record: Record | None) -> Iterator[Finding]:
         yield Finding(False, f"Constant features add nothing and can be left out: {_join(names)}.")
 
 
-def _of_outliers(sample: Sample | None) -> Iterator[Finding]:
+def _find_outliers(sample: Sample | None) -> Iterator[Finding]:
     if sample is None:
         return
     share = float(sample.weights[sample.is_outlier].sum())
@@ -177,7 +177,7 @@ def _of_outliers(sample: Sample | None) -> Iterator[Finding]:
         )
 
 
-def _of_the_record(record: Record | None) -> Iterator[Finding]:
+def _describe_record(record: Record | None) -> Iterator[Finding]:
     if record is None:
         yield Finding(
             False,
@@ -191,7 +191,7 @@ def _of_the_record(record: Record | None) -> Iterator[Finding]:
         )
 
 
-def _parameters_of_a_component(best: FitResult) -> int:
+def _n_component_parameters(best: FitResult) -> int:
     """How many numbers describe one component by itself."""
     return best.parameters.structure.n_component_parameters(best.parameters.n_features)
 

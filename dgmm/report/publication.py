@@ -38,25 +38,25 @@ def publish_report(run: AnyPath) -> AnyPath:
     OutputError, StorageError
         If it cannot be written.
     """
-    content, run_id = _drawn(open_result(run)), run_name(run)
+    content, run_id = _draw(open_result(run)), run_name(run)
     if run.name == LATEST_LINK:
         output = run.parent
     elif run.parent.name == "runs":
         output = run.parent.parent
     else:
-        return _written(run.with_suffix(".html"), content)
-    place = _written(report_path(output, run_id), content)
+        return _write(run.with_suffix(".html"), content)
+    place = _write(report_path(output, run_id), content)
     if Output(output).run(run_id).is_latest:
-        _written(output / LATEST_REPORT, content)
+        _write(output / LATEST_REPORT, content)
     return place
 
 
 def write_report(result: Result, path: AnyPath) -> AnyPath:
     """Draw the report of a result into a file; the same errors."""
-    return _written(path, _drawn(result))
+    return _write(path, _draw(result))
 
 
-def _drawn(result: Result) -> bytes:
+def _draw(result: Result) -> bytes:
     try:
         page = importlib.import_module("dgmm.report.page")  # here, for what it needs is optional
     except ImportError as error:
@@ -69,7 +69,7 @@ def _drawn(result: Result) -> bytes:
     return content.encode()
 
 
-def _written(path: AnyPath, content: bytes) -> AnyPath:
+def _write(path: AnyPath, content: bytes) -> AnyPath:
     if path.is_dir():
         raise OutputError(f"{path} is a directory; expected the name of a file to write.")
     with creation_failures(path):
