@@ -110,6 +110,8 @@ class Format:
         ``describe`` finds coordinates; the region is one of the coordinate's dimensions.
     has_named_dims : bool
         Whether it can tell dimensions by their names.
+    may_be_pattern : bool
+        Whether a path may stand for several files.
     """
 
     name: str
@@ -121,6 +123,7 @@ class Format:
     seconds_per_piece: float = 0.0
     read_coordinate: ReadCoordinate | None = None
     has_named_dims: bool = False
+    may_be_pattern: bool = False
 
 
 def check_no_selection(path: AnyPath, selection: Selection) -> None:

@@ -3,7 +3,9 @@
 import importlib
 import logging
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import ModuleType
@@ -21,6 +23,12 @@ from dgmm.io.storage.location import AnyPath, absolute_location, input_path, ope
 
 _MOST_PIXELS = 300_000  # of the picture on a page
 _logger = logging.getLogger(__name__)
+_READERS = {
+    b"\x89P": ("PngImagePlugin", "PngImageFile"),
+    b"\xff\xd8": ("JpegImagePlugin", "JpegImageFile"),
+}
+_MOST_BYTES_PER_BYTE = 1_100  # deflate makes at most 1,032 of one, JPEG no more
+_SMALL = 1 << 16
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 _BANDS = {
     "L": ("grey",),
@@ -36,7 +44,7 @@ def _matches(path: AnyPath) -> bool:
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     check_no_selection(path, replace(selection, columns=()))
-    with open_binary(path) as file, pillow(path).open(file) as image:
+    with opened_image(path) as image:
         width, height = image.size
         mode = image.mode
     if mode not in _BANDS:
@@ -68,9 +76,45 @@ def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
 def _decoded(path: AnyPath, files: tuple[FileInfo, ...]) -> tuple[NDArray[Any], str]:
     """All pixels and the colour mode: an image has no parts that can be decoded alone."""
     del files  # an image that has been replaced is decoded anew
-    with open_binary(path) as file, pillow(path).open(file) as image:
+    with opened_image(path) as image:
         pixels = np.asarray(image)
         return pixels.reshape(*pixels.shape[:2], -1), image.mode
+
+
+@contextmanager
+def opened_image(path: AnyPath) -> Iterator[Any]:
+    """An image of any size, whose header is read.
+
+    Pillow's own `open` takes images of more than 179 million pixels for an attack. What no file of
+    this size can hold is refused here instead.
+
+    Raises
+    ------
+    DataError
+        If the header declares more than the file can hold.
+    MissingExtraError
+        If Pillow is not installed.
+    """
+    library = pillow(path)
+    with open_binary(path) as file:
+        magic = file.read(2)
+        file.seek(0, os.SEEK_END)
+        n_bytes = file.tell()
+        file.seek(0)
+        reader = _READERS.get(magic)
+        if reader is None:
+            image = library.open(file)
+        else:
+            module, name = reader
+            image = getattr(importlib.import_module(f"PIL.{module}"), name)(file)
+        with image:
+            declared = math.prod(image.size) * len(image.getbands())
+            if declared > _MOST_BYTES_PER_BYTE * n_bytes + _SMALL:
+                raise DataError(
+                    f"{path} declares {image.size[0]} x {image.size[1]} pixels, more than its "
+                    f"{n_bytes} bytes can hold. Its header is damaged."
+                )
+            yield image
 
 
 def pillow(path: AnyPath) -> ModuleType:
@@ -119,7 +163,7 @@ def read_thumbnail(path: str, storage_options: Mapping[str, Any]) -> Thumbnail |
     """The image at a path; None, with a warning, if it cannot be read any more."""
     try:
         place = input_path(absolute_location(path, storage_options))
-        with open_binary(place) as file, pillow(place).open(file) as image:
+        with opened_image(place) as image:
             pixels: NDArray[np.uint8] = np.asarray(image)
     except (DgmmError, OSError) as error:
         _logger.warning("The report goes without a picture of the input: %s", error)

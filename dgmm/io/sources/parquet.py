@@ -223,4 +223,5 @@ FORMAT = Format(
     _read,
     select_weights=_select_weights,
     seconds_per_piece=24e-6,
+    may_be_pattern=True,
 )

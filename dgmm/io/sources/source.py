@@ -24,7 +24,14 @@ from dgmm.io.sources.format import MOST_FEATURES, DatasetMetadata, Format
 from dgmm.io.sources.layout_check import warn_slow_layout
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.weights_order import LabelledDataset, align_weights
-from dgmm.io.storage.location import Location, absolute_location, input_path, is_csv
+from dgmm.io.storage.location import (
+    AnyPath,
+    Location,
+    absolute_location,
+    input_path,
+    is_csv,
+    is_pattern,
+)
 from dgmm.registry import FORMATS
 
 _CLIENTS = ("aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google")  # of object stores
@@ -211,6 +218,7 @@ def _choose_format(location: Location, name: str, *, named_dims: bool) -> Format
     known = ", ".join(FORMATS)
     if name in FORMATS:
         chosen: Format = FORMATS[name]
+        _refuse_pattern(location, input_path(location), chosen)
         return chosen
     if name != "auto":
         raise ConfigurationError(f"There is no input format {name!r}; known are auto, {known}.")
@@ -218,6 +226,7 @@ def _choose_format(location: Location, name: str, *, named_dims: bool) -> Format
     ordered = sorted(FORMATS.values(), key=lambda entry: named_dims and not entry.has_named_dims)
     matching = next((entry for entry in ordered if entry.matches(path)), None)
     if matching is not None:
+        _refuse_pattern(location, path, matching)
         return matching
     if is_csv(location.text):
         raise DataError(
@@ -228,6 +237,14 @@ def _choose_format(location: Location, name: str, *, named_dims: bool) -> Format
         f"The format of {location} cannot be told from its name; known are {known}.",
         remedy=Remedy.CHOOSE_FORMAT,
     )
+
+
+def _refuse_pattern(location: Location, path: AnyPath, chosen: Format) -> None:
+    if is_pattern(path) and not chosen.may_be_pattern:
+        raise ConfigurationError(
+            f"{location} is a pattern, which is for Parquet; the format {chosen.name} is one "
+            "dataset. Join the files first, such as by xarray.open_mfdataset(...).to_zarr(...)."
+        )
 
 
 @contextmanager
@@ -279,7 +296,8 @@ def _check(stored: DatasetMetadata, location: Location) -> None:
     if len(stored.shape) != 1 + len(stored.dims):
         raise DataError(
             f"{location} has shape {stored.shape}, expected two dimensions (rows, features). "
-            "Store it as values.reshape(-1, n_features)."
+            "Store it with the axis of the features last, as a table: "
+            "numpy.moveaxis(values, axis, -1).reshape(-1, n_features)."
         )
     if 0 in stored.shape or 0 in stored.storage_chunks:
         raise DataError(f"{location} is empty: its shape is {stored.shape}.")

@@ -32,6 +32,7 @@ from dgmm.io.sources.xarray_dimensions import (
 )
 from dgmm.io.sources.xarray_files import engine_of, is_hdf5, is_netcdf, metadata_files, open_dataset
 from dgmm.io.sources.zarr import check_chunks, check_file_count
+from dgmm.io.sources.zarr_layouts import refuse_icechunk, refuse_uneven_chunks
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import zarr_store
 
@@ -44,6 +45,8 @@ def _matches(path: AnyPath) -> bool:
 
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
+    refuse_icechunk(path)
+    refuse_uneven_chunks(path)
     dataset = open_dataset(path)
     dims = sample_dims(dataset, path, selection)
     shape = tuple(dataset.sizes[dim] for dim in dims)

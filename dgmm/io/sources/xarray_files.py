@@ -19,11 +19,12 @@ if TYPE_CHECKING:  # it is optional
 _NETCDF_SUFFIXES = (".nc", ".nc4", ".netcdf", ".cdf")
 _ZARR_METADATA = ("zarr.json", ".zmetadata", ".zgroup", ".zattrs")
 _HDF5 = b"\x89HDF"
+_CDF5 = b"CDF\x05"  # which dgmm's extras do not read
 _ENGINES = {  # by the first bytes of a file; of each, the first that is installed
     _HDF5: (("h5netcdf", "h5py"), ("netCDF4",)),
     b"CDF\x01": (("scipy",),),
     b"CDF\x02": (("scipy",),),
-    b"CDF\x05": (("netCDF4",),),
+    _CDF5: (("netCDF4",),),
 }
 _MOST_OPEN = 8  # datasets a process
 
@@ -90,9 +91,11 @@ def engine_of(path: AnyPath) -> str:
     for modules in _ENGINES[magic]:
         if all(importlib.util.find_spec(module) for module in modules):
             return modules[0].lower()
+    needed = _ENGINES[magic][-1][0]
+    command = "netCDF4" if magic == _CDF5 else '"dgmm[netcdf]"'
     raise MissingExtraError(
-        f"{path} is a kind of NetCDF that needs {_ENGINES[magic][-1][0]}, which is not installed: "
-        'pip install "dgmm[netcdf]"'
+        f"{path} is a kind of NetCDF that needs {needed}, which is not installed: "
+        f"pip install {command}"
     )
 
 

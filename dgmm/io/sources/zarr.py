@@ -23,6 +23,11 @@ from dgmm.io.sources.format import (
 from dgmm.io.sources.group_members import choose_member
 from dgmm.io.sources.packing import Packing, packing_of, refuse_times
 from dgmm.io.sources.selection import Selection
+from dgmm.io.sources.zarr_layouts import (
+    refuse_icechunk,
+    refuse_image_pyramid,
+    refuse_uneven_chunks,
+)
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import is_missing, recording_store, zarr_store
 
@@ -239,12 +244,15 @@ def _is_node(path: AnyPath) -> bool:
 def _choose(path: AnyPath, selection: Selection) -> zarr.Array[Any]:
     variable = selection.variable
     if not _is_node(path):
+        refuse_icechunk(path)
         raise DataError(
             f"{path} is not a Zarr array or group: it has no {', '.join(_METADATA)}. "
             "If it is being written, wait until it is complete."
         )
+    refuse_uneven_chunks(path)
     node = zarr.open(zarr_store(path), mode="r")
     if isinstance(node, zarr.Group):
+        refuse_image_pyramid(path, dict(node.attrs), variable)
         return _choose_member(node, path, variable)
     if variable is not None:
         raise ConfigurationError(

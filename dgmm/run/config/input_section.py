@@ -1,5 +1,6 @@
 """The section of a configuration that says what to read."""
 
+import os
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -7,6 +8,12 @@ from pydantic import BeforeValidator, Field, model_validator
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.run.config.field_types import InputFormat, Many, Path, Section, Size, validation_error
 from dgmm.run.config.store_types import Location, StorageOptions
+
+_ONE_DATASET = ("zarr", "npy", "image", "hdf5", "xarray")
+_ONE_FILE = (
+    *(".zarr", ".npy", ".png", ".jpg", ".jpeg", ".nc", ".nc4", ".netcdf", ".cdf"),
+    *(".h5", ".hdf5", ".hdf", ".he5", ".h5ad", ".mat"),
+)
 
 STORAGE_OPTIONS = (
     "How an object store is reached, as fsspec takes it, such as {endpoint_url: https://host}; "
@@ -97,9 +104,23 @@ class Input(Section):
     )
     missing_chunks: Literal["error", "fill"] = Field(
         default="error",
-        description="What a Zarr chunk that is not there means: an error, or the fill value.",
+        description="What a chunk of Zarr or HDF5 that is not there means: an error, or the fill "
+        "value.",
     )
     storage_options: StorageOptions = Field(default_factory=dict, description=STORAGE_OPTIONS)
+
+    @model_validator(mode="after")
+    def _pattern_of_tables(self) -> Self:
+        is_one = self.format in _ONE_DATASET or (
+            self.format == "auto" and self.path.lower().rstrip("/").endswith(_ONE_FILE)
+        )
+        if is_one and any(sign in self.path for sign in "*?[") and not os.path.exists(self.path):
+            text = (
+                f"found the pattern {self.path}, expected one dataset: patterns are for Parquet. "
+                "Join the files first, such as by xarray.open_mfdataset(...).to_zarr(...)"
+            )
+            raise validation_error(text)
+        return self
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:

@@ -1,11 +1,14 @@
 """Labelled datasets: NetCDF of every kind, and Zarr as xarray writes it."""
 
+import importlib.util
 import itertools
 
 import numpy as np
 import pytest
 import xarray
+from click.testing import CliRunner
 
+from dgmm.cli import dgmm
 from dgmm.errors import ConfigurationError, DataError, InputChangedError, MissingExtraError, advise
 from dgmm.io.sources import xarray_files
 from dgmm.io.sources.cell_area import relative_areas
@@ -328,3 +331,32 @@ def test_a_chunk_that_is_lost_is_not_taken_for_missing_values(tmp_path):
     found = cells(opened(path, missing_chunks="fill"))
     assert np.isnan(found[3:, ..., :3]).all()
     assert np.isfinite(found[:3]).all()
+
+
+@pytest.mark.parametrize("name", ["gl_*.nc", "x[0-9].zarr", "part?.npy", "*.h5"])
+def test_a_pattern_of_what_is_no_table_is_refused_as_such(tmp_path, name):
+    with pytest.raises(
+        ConfigurationError, match=r"is a pattern, which is for Parquet; .*join|Join"
+    ):
+        open_source(tmp_path / name)
+
+
+def test_validate_and_plan_refuse_a_pattern_of_netcdf(tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        f"input: {{path: '{tmp_path}/gl_*.nc', variables: t, sample_dims: [y]}}\n"
+        f"model: {{n_components: 1}}\noutput: {{path: {tmp_path}/out}}\n"
+    )
+    for command in ("validate", "plan"):
+        outcome = CliRunner().invoke(dgmm, [command, str(tmp_path / "c.yaml")])
+        assert outcome.exit_code == 78
+        assert "patterns are for Parquet" in outcome.output
+
+
+def test_what_reads_the_fifth_kind_of_netcdf_is_named(tmp_path, monkeypatch):
+    (tmp_path / "x.nc").write_bytes(b"CDF\x05" + bytes(40))
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "netCDF4" else found(name)
+    )
+    with pytest.raises(MissingExtraError, match=r"needs netCDF4, .*: pip install netCDF4$"):
+        open_source(tmp_path / "x.nc", selection=Selection(sample_dims=("y",)))

@@ -1,0 +1,105 @@
+"""What lies in directories called .zarr and is no plain table: named, with what to do."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dgmm.errors import DataError
+from dgmm.io.storage.location import AnyPath
+
+_AXES_BEFORE_NAMES = "t, c, z, y, x"  # of OME-Zarr before 0.3
+
+
+def refuse_icechunk(path: AnyPath) -> None:
+    """Refuse a repository of Icechunk, which keeps the chunks of all versions of its arrays.
+
+    Raises
+    ------
+    DataError
+    """
+    has_refs = (path / "refs").is_dir() or (path / "repo").is_file()
+    if has_refs and (path / "snapshots").is_dir():
+        raise DataError(
+            f"{path} is an Icechunk repository, which is not read. Copy a version of it to plain "
+            "Zarr: xarray.open_zarr(repository.readonly_session('main').store).to_zarr(path), or "
+            "give that dataset's array to dgmm.GaussianMixture."
+        )
+
+
+def refuse_uneven_chunks(path: AnyPath) -> None:
+    """Refuse arrays at or below a path whose chunks are not all of one size.
+
+    They are looked for in the metadata as text, since what opens Zarr may fail on them.
+
+    Raises
+    ------
+    DataError
+    """
+    for name, metadata in _arrays(path):
+        grid = metadata.get("chunk_grid")
+        kind = grid.get("name", "regular") if isinstance(grid, Mapping) else "regular"
+        if kind != "regular":
+            raise DataError(
+                f"{name} has chunks of different sizes, a {kind} grid; expected one size. Write "
+                "it again so: array.rechunk(...) of Dask makes them even."
+            )
+
+
+def _arrays(path: AnyPath) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Metadata of the Zarr v3 array at a path, or of those directly below a group."""
+    root = _json(path / "zarr.json")
+    if root.get("node_type") == "array":
+        yield str(path), root
+        return
+    consolidated = root.get("consolidated_metadata")
+    members = consolidated.get("metadata") if isinstance(consolidated, Mapping) else None
+    if isinstance(members, Mapping):
+        yield from ((f"{path / name}", each) for name, each in members.items())
+    elif root:
+        for place in path.iterdir():
+            metadata = _json(place / "zarr.json")
+            if metadata.get("node_type") == "array":
+                yield str(place), metadata
+
+
+def _json(file: AnyPath) -> Mapping[str, Any]:
+    """An object of a file; an empty one where there is none, or where it is damaged."""
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def refuse_image_pyramid(
+    path: AnyPath, attributes: Mapping[str, Any], variable: str | None
+) -> None:
+    """Refuse an image of OME-Zarr, whose axes are not rows and features.
+
+    Parameters
+    ----------
+    path : Path or StorePath
+    attributes : mapping
+        Of the group.
+    variable : str, optional
+        What is asked for; an array that is no level of the image passes.
+
+    Raises
+    ------
+    DataError
+    """
+    known = attributes.get("ome", attributes)
+    scales = known.get("multiscales") if isinstance(known, Mapping) else None
+    if not (isinstance(scales, list) and scales and isinstance(scales[0], Mapping)):
+        return
+    levels = [level.get("path") for level in scales[0].get("datasets", [])]
+    if variable is not None and variable.strip("/") not in levels:
+        return
+    axes = [axis.get("name") for axis in scales[0].get("axes", []) if isinstance(axis, Mapping)]
+    named = ", ".join(map(str, axes)) or _AXES_BEFORE_NAMES
+    level = levels[0] if levels else "0"
+    raise DataError(
+        f"{path} is an OME-Zarr image with axes {named}; expected rows x features. Give it to "
+        f"dgmm.GaussianMixture with names: xarray.DataArray(dask.array.from_zarr(path, "
+        f"component={level!r}), dims=[...]), and feature_dim='c' for its channels."
+    )
