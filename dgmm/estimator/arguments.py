@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterable
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -11,6 +10,7 @@ from sklearn.utils import check_random_state
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit_options import SAMPLE_ROWS, FitOptions
 from dgmm.errors import ConfigurationError
+from dgmm.estimator.annotations import InitParams, RandomState
 from dgmm.estimator.starting_values import earlier_of
 from dgmm.mixture.em.stepwise_em import DECAY
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
@@ -24,11 +24,11 @@ def fit_options(
     given: InitialParameters | None = None,
     criterion: str = "bic",
     n_init: int,
-    init_params: Any,
+    init_params: InitParams,
     tol: float,
     max_iter: int,
     reg_covar: float | None,
-    random_state: Any,
+    random_state: RandomState,
     sample_size: int | None,
     finish_all: bool = False,
 ) -> FitOptions:
@@ -86,7 +86,7 @@ def fit_options(
     )
 
 
-def decay(learning_decay: Any) -> float:
+def decay(learning_decay: object) -> float:
     """The exponent of step sizes, of which None leaves the choice.
 
     Step sizes must sum to infinity and their squares must not (Robbins & Monro 1951).
@@ -119,34 +119,33 @@ def execution(*, is_lazy: bool) -> Execution:
     return ClusterExecution(client)
 
 
-def _methods(init_params: Any) -> tuple[str, ...]:
-    is_list = isinstance(init_params, list | tuple)
-    methods = tuple(init_params) if is_list else (init_params,)
+def _methods(init_params: object) -> tuple[str, ...]:
+    methods = tuple(init_params) if isinstance(init_params, list | tuple) else (init_params,)
     for method in methods or ("",):
         _one_of("init_params", method, METHODS)
     return methods
 
 
-def _seed(random_state: Any) -> int:
-    if isinstance(random_state, Integral) and int(random_state) >= 0:
+def _seed(random_state: RandomState) -> int:
+    if isinstance(random_state, int | np.integer) and random_state >= 0:
         return int(random_state)
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
-def _one_of(name: str, value: Any, allowed: Iterable[str]) -> None:
+def _one_of(name: str, value: object, allowed: Iterable[str]) -> None:
     allowed = tuple(allowed)
     if value not in allowed:
         message = f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}."
         raise ConfigurationError(message)
 
 
-def _whole(name: str, value: Any, least: int) -> None:
+def _whole(name: str, value: object, least: int) -> None:
     if not isinstance(value, Integral) or int(value) < least:
         message = f"{name} is {value!r}; expected an integer of at least {least}."
         raise ConfigurationError(message)
 
 
-def _not_negative(name: str, value: Any) -> None:
+def _not_negative(name: str, value: object) -> None:
     if not isinstance(value, Real) or not 0 <= float(value) < np.inf:
         message = f"{name} is {value!r}; expected a finite number that is not negative."
         raise ConfigurationError(message)

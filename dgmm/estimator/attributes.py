@@ -1,9 +1,9 @@
 """Between an estimator's attributes and the values of the mathematics."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, DataError
 from dgmm.mixture.candidate import Status
@@ -20,6 +20,10 @@ from dgmm.registry import CRITERIA
 ONLINE = "online"
 """The status of a mixture that has taken steps since its fit."""
 
+NOT_CONVERGED = (
+    "Best performing initialization did not converge. Try different init parameters, or increase "
+    "max_iter, tol, or check for degenerate data."
+)
 _ILL_DEFINED = (
     "Fitting the mixture model failed because some components have ill-defined empirical "
     "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
@@ -28,8 +32,36 @@ _ILL_DEFINED = (
 _SAME = 1e-12  # relative: the same likelihood, or sum of weights, but for rounding
 
 
+class FittedAttributes:
+    """What a fit sets, and the parameters it is read by; see :class:`dgmm.GaussianMixture`."""
+
+    covariance_type: str
+    tol: float
+    max_iter: int
+    weights_: Array
+    means_: Array
+    covariances_: Array
+    precisions_: Array
+    precisions_cholesky_: Array
+    converged_: bool
+    status_: str
+    n_iter_: int
+    lower_bound_: float
+    lower_bounds_: list[float]
+    bic_: float
+    aic_: float
+    icl_: float
+    n_samples_fitted_: float
+    n_samples_seen_: float
+    n_steps_: int
+    predictive_score_: float
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    _trace: list[float]
+
+
 def set_fit_attributes(
-    estimator: Any, result: FitResult, tol: float, before: Sequence[float] = ()
+    estimator: FittedAttributes, result: FitResult, tol: float, before: Sequence[float] = ()
 ) -> None:
     """Set the attributes of a fitted estimator.
 
@@ -62,7 +94,11 @@ def set_fit_attributes(
 
 
 def set_online_attributes(
-    estimator: Any, state: StepwiseState, origin: Array, log_likelihood: float, is_collapsed: bool
+    estimator: FittedAttributes,
+    state: StepwiseState,
+    origin: Array,
+    log_likelihood: float,
+    is_collapsed: bool,
 ) -> None:
     """Set the attributes of an estimator that has taken steps; what only a fit knows goes.
 
@@ -88,7 +124,7 @@ def set_online_attributes(
     estimator.predictive_score_ = log_likelihood
 
 
-def sample_counts(estimator: Any) -> tuple[float, float, int]:
+def sample_counts(estimator: FittedAttributes) -> tuple[float, float, int]:
     """Weight that was fitted, weight seen in all, and steps since the fit.
 
     Raises
@@ -139,7 +175,7 @@ def check_not_flat(mixture: Parameters, covariance: Array) -> None:
         raise DataError(_ILL_DEFINED)
 
 
-def set_parameters(estimator: Any, mixture: Parameters) -> None:
+def set_parameters(estimator: FittedAttributes, mixture: Parameters) -> None:
     """Set weights, means, covariances and what derives from them."""
     estimator.weights_ = mixture.weights
     estimator.means_ = mixture.means
@@ -148,7 +184,7 @@ def set_parameters(estimator: Any, mixture: Parameters) -> None:
     estimator.precisions_ = mixture.precisions
 
 
-def parameters_of(estimator: Any) -> Parameters:
+def parameters_of(estimator: FittedAttributes) -> Parameters:
     """The mixture that the attributes describe, whether fitted or set by hand.
 
     As in scikit-learn ``precisions_cholesky_`` decides about densities; where it was not set,

@@ -2,14 +2,16 @@
 
 import os
 import warnings
-from typing import Any, Self
+from typing import Self
 
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from dgmm.engine.fit import fit
 from dgmm.errors import advise
 from dgmm.estimator import arguments, attributes, starting_values
+from dgmm.estimator.annotations import DataLike, InitParams, RandomState, RowValues, WeightsLike
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.containers.dispatch import as_container
 from dgmm.estimator.online import OnlineMixture
@@ -20,11 +22,6 @@ from dgmm.mixture.candidate import Status
 from dgmm.mixture.em.convergence import TOL
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.structures import structure_of
-
-_NOT_CONVERGED = (
-    "Best performing initialization did not converge. Try different init parameters, or increase "
-    "max_iter, tol, or check for degenerate data."
-)
 
 
 class GaussianMixture(OnlineMixture):
@@ -130,11 +127,11 @@ class GaussianMixture(OnlineMixture):
         reg_covar: float | None = None,
         max_iter: int = 1000,
         n_init: int = 5,
-        init_params: Any = None,
-        weights_init: Any = None,
-        means_init: Any = None,
-        precisions_init: Any = None,
-        random_state: Any = None,
+        init_params: InitParams = None,
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        random_state: RandomState = None,
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
@@ -160,7 +157,7 @@ class GaussianMixture(OnlineMixture):
         self.feature_dim = feature_dim
         self.learning_decay = learning_decay
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: DataLike, y: object = None, sample_weight: WeightsLike | None = None) -> Self:
         """Fit the mixture to all rows of X.
 
         Parameters
@@ -184,7 +181,9 @@ class GaussianMixture(OnlineMixture):
         self._fit(self._container(X, reset=True), sample_weight)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    def fit_predict(
+        self, X: DataLike, y: object = None, sample_weight: WeightsLike | None = None
+    ) -> RowValues:
         """Fit to X, and the most probable component of each row as :meth:`predict` gives it."""
         del y
         container = self._container(X, reset=True)
@@ -245,13 +244,13 @@ class GaussianMixture(OnlineMixture):
 
         return serialization.read(cls, path)
 
-    def _container(self, X: Any, *, reset: bool) -> RowContainer:
+    def _container(self, X: DataLike, *, reset: bool) -> RowContainer:
         return as_container(self, X, self.feature_dim, reset=reset)
 
-    def _fit(self, container: RowContainer, sample_weight: Any) -> None:
+    def _fit(self, container: RowContainer, sample_weight: WeightsLike | None) -> None:
         dataset = container.dataset(sample_weight)
         goes_on = self._goes_on(dataset.n_features)
-        start = self._solution() if goes_on else self._given(dataset.n_features)
+        start = self._start(dataset.n_features, goes_on=goes_on)
         chosen = arguments.fit_options(
             [(self.covariance_type, self.n_components)],
             given=start,
@@ -275,7 +274,7 @@ class GaussianMixture(OnlineMixture):
         if is_collapsed and not self.reg_covar:
             warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=3)
         elif not self.converged_ and self.max_iter > 0:
-            warnings.warn(_NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
+            warnings.warn(attributes.NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
 
     def _goes_on(self, n_features: int) -> bool:
         """Whether a fit starts from the last one's solution."""
@@ -286,10 +285,9 @@ class GaussianMixture(OnlineMixture):
             self.precisions_.shape == shape
         )
 
-    def _solution(self) -> InitialParameters:
-        return InitialParameters(self.weights_, self.means_, self.precisions_)
-
-    def _given(self, n_features: int) -> InitialParameters:
+    def _start(self, n_features: int, *, goes_on: bool) -> InitialParameters:
+        if goes_on:
+            return InitialParameters(self.weights_, self.means_, self.precisions_)
         return starting_values.validate_initial(
             self.weights_init,
             self.means_init,

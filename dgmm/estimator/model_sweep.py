@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -10,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from dgmm.engine.fit import fit
 from dgmm.errors import advise
 from dgmm.estimator import arguments, silhouette
+from dgmm.estimator.annotations import DataLike, InitParams, RandomState, WeightsLike
 from dgmm.estimator.containers.dispatch import as_container
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.remedies import REMEDIES
@@ -20,18 +20,18 @@ from dgmm.registry import DEFAULT_TYPES
 
 
 def sweep(
-    X: Any,
+    X: DataLike,
     n_components: int | Iterable[int] = range(1, 11),
     covariance_type: str | Iterable[str] = DEFAULT_TYPES,
     *,
     criterion: str = "bic",
-    sample_weight: Any = None,
+    sample_weight: WeightsLike | None = None,
     n_init: int = 5,
-    init_params: Any = None,
+    init_params: InitParams = None,
     tol: float = TOL,
     max_iter: int = 1000,
     reg_covar: float | None = None,
-    random_state: Any = None,
+    random_state: RandomState = None,
     sample_size: int | None = None,
     feature_dim: str | None = None,
     finish_all: bool = False,

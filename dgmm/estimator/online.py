@@ -2,7 +2,7 @@
 
 import warnings
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from sklearn.exceptions import ConvergenceWarning
 
@@ -12,6 +12,7 @@ from dgmm.engine.execution import Execution
 from dgmm.engine.passes import PassRunner
 from dgmm.errors import ConfigurationError, DataError, advise
 from dgmm.estimator import arguments, attributes
+from dgmm.estimator.annotations import DataLike, WeightsLike
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.prediction import MixturePredictMixin
 from dgmm.estimator.remedies import REMEDIES
@@ -36,10 +37,12 @@ class OnlineMixture(MixturePredictMixin):
     verbose_interval: int
 
     @abstractmethod
-    def _fit(self, container: RowContainer, sample_weight: Any) -> None:
+    def _fit(self, container: RowContainer, sample_weight: WeightsLike | None) -> None:
         """Fit exactly to all rows of a table."""
 
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self, X: DataLike, y: object = None, sample_weight: WeightsLike | None = None
+    ) -> Self:
         """Fold the rows of X into the mixture, in one read.
 
         The first call is a :meth:`fit`, on as many rows as you can have at once: it finds the

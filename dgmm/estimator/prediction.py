@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from dgmm.errors import DataError
 from dgmm.estimator import attributes
+from dgmm.estimator.annotations import DataLike, RandomState, RowValues
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.row_outputs import (
     LABEL,
@@ -27,15 +28,15 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 
 
-class MixturePredictMixin(DensityMixin, BaseEstimator):
+class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimator):
     """Predictions, scores, criteria and samples of a mixture."""
 
     covariance_type: str
-    random_state: Any
+    random_state: RandomState
     weights_: Array
 
     @abstractmethod
-    def _container(self, X: Any, *, reset: bool) -> RowContainer:
+    def _container(self, X: DataLike, *, reset: bool) -> RowContainer:
         """The rows of X, checked."""
 
     @property
@@ -46,7 +47,7 @@ class MixturePredictMixin(DensityMixin, BaseEstimator):
         """
         return np.arange(len(self.weights_))
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: DataLike) -> RowValues:
         """The most probable component of each row.
 
         Parameters
@@ -67,7 +68,7 @@ class MixturePredictMixin(DensityMixin, BaseEstimator):
         """
         return self._evaluated(X, LABEL)
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: DataLike) -> RowValues:
         """The probability of each component for each row.
 
         Parameters
@@ -81,7 +82,7 @@ class MixturePredictMixin(DensityMixin, BaseEstimator):
         """
         return self._evaluated(X, RESPONSIBILITY)
 
-    def score_samples(self, X: Any) -> Any:
+    def score_samples(self, X: DataLike) -> RowValues:
         """The log-density of each row.
 
         Parameters
@@ -95,21 +96,21 @@ class MixturePredictMixin(DensityMixin, BaseEstimator):
         """
         return self._evaluated(X, LOG_DENSITY)
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: DataLike, y: object = None) -> float:
         """Mean log-density of the rows of X, in nats; ``y`` is ignored."""
         del y
         (log_likelihood,), n_rows = self._totals(X, LOG_DENSITY)
         return log_likelihood / n_rows
 
-    def bic(self, X: Any) -> float:
+    def bic(self, X: DataLike) -> float:
         """Bayesian information criterion on X; smaller is better."""
         return criteria.bic(self._summary(X))
 
-    def aic(self, X: Any) -> float:
+    def aic(self, X: DataLike) -> float:
         """Akaike's information criterion on X; smaller is better."""
         return criteria.aic(self._summary(X))
 
-    def icl(self, X: Any) -> float:
+    def icl(self, X: DataLike) -> float:
         """Integrated completed likelihood on X, BIC with uncertain rows counted against it.
 
         Biernacki, Celeux & Govaert 2000, IEEE PAMI 22; smaller is better.
@@ -214,22 +215,25 @@ class MixturePredictMixin(DensityMixin, BaseEstimator):
             other.feature_names_in_ = self.feature_names_in_[places]
         return other
 
-    def _summary(self, X: Any, *more: RowOutput) -> FitSummary:
+    def _summary(self, X: DataLike, *more: RowOutput) -> FitSummary:
         """What criteria weigh, on X; the classification only with ``LOG_CERTAINTY``."""
         (log_likelihood, *others), n_rows = self._totals(X, LOG_DENSITY, *more)
         (log_classification,) = others or (math.nan,)
-        n_parameters = self._mixture().n_parameters
-        return FitSummary(log_likelihood, log_classification, n_parameters, n_rows)
+        return FitSummary(log_likelihood, log_classification, self._n_parameters(), n_rows)
 
-    def _evaluated(self, X: Any, quantity: RowOutput) -> Any:
+    def _n_parameters(self) -> int:
+        """Number of free parameters; scikit-learn's name for it."""
+        return self._mixture().n_parameters
+
+    def _evaluated(self, X: DataLike, quantity: RowOutput) -> RowValues:
         container, mixture = self._checked(X)
         return container.evaluate(mixture, quantity)
 
-    def _totals(self, X: Any, *quantities: RowOutput) -> tuple[list[float], int]:
+    def _totals(self, X: DataLike, *quantities: RowOutput) -> tuple[list[float], int]:
         container, mixture = self._checked(X)
         return container.totals(mixture, quantities)
 
-    def _checked(self, X: Any) -> tuple[RowContainer, Parameters]:
+    def _checked(self, X: DataLike) -> tuple[RowContainer, Parameters]:
         mixture = self._mixture()
         container = self._container(X, reset=False)
         n_features = container.heading_width

@@ -1,17 +1,19 @@
 """An estimator as a Zarr group, and back bit for bit; or from what a run left behind."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 
 from dgmm import __version__
 from dgmm.errors import OutputError, advise
 from dgmm.estimator import attributes
+from dgmm.estimator.attributes import FittedAttributes
 from dgmm.estimator.remedies import REMEDIES
 from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.group import Variable, read_group, write_group
@@ -19,6 +21,8 @@ from dgmm.io.storage.zarr_arrays import attributes_of, is_committed
 from dgmm.mixture.fit_result import FitResult
 from dgmm.mixture.structures import structure_of
 from dgmm.registry import CRITERIA
+
+Estimator = TypeVar("Estimator", bound=FittedAttributes)
 
 FORMAT = "dgmm-mixture"
 FORMAT_VERSION = 1
@@ -34,7 +38,7 @@ _OF_THE_RUN = ("n_init", "init_params", "tol", "max_iter", "reg_covar", "sample_
 
 
 @advise(REMEDIES)
-def write(estimator: Any, path: str | os.PathLike[str], *, overwrite: bool) -> None:
+def write(estimator: BaseEstimator, path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Write the parameters and the attributes of a fitted estimator.
 
     Raises
@@ -63,7 +67,7 @@ def write(estimator: Any, path: str | os.PathLike[str], *, overwrite: bool) -> N
     write_group(path, variables, attributes, overwrite=overwrite)
 
 
-def read(kind: type, path: str | os.PathLike[str]) -> Any:
+def read(kind: Callable[..., Estimator], path: str | os.PathLike[str]) -> Estimator:
     """An estimator of class ``kind`` from what :func:`write` or a run left at a path.
 
     Raises
@@ -94,7 +98,7 @@ def read(kind: type, path: str | os.PathLike[str]) -> Any:
     return estimator
 
 
-def read_run(kind: type, result: Result, found: FitResult) -> Any:
+def read_run(kind: Callable[..., Estimator], result: Result, found: FitResult) -> Estimator:
     """An estimator of class ``kind`` for one candidate of a run.
 
     Raises
@@ -123,7 +127,7 @@ def read_run(kind: type, result: Result, found: FitResult) -> Any:
     return estimator
 
 
-def _fitted_variables(estimator: Any) -> dict[str, Variable]:
+def _fitted_variables(estimator: BaseEstimator) -> dict[str, Variable]:
     """Every attribute that is there, under its name without underscores."""
     covariance = structure_of(estimator.covariance_type).dimensions
     dimensions: dict[str, tuple[str, ...]] = {
@@ -146,7 +150,7 @@ def _fitted_variables(estimator: Any) -> dict[str, Variable]:
     return variables
 
 
-def _fitted_attributes(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+def _fitted_attributes(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, Any]:
     numbers = _numbers()
     names = ("weights_", "means_", *_COVARIANCES, *numbers, *_LISTS)
     found = {name: arrays[name.strip("_")] for name in names if name.strip("_") in arrays}
@@ -163,7 +167,7 @@ def _numbers() -> tuple[str, ...]:
     return (*_NUMBERS, *(f"{name}_" for name in CRITERIA))
 
 
-def _encoded(name: str, value: Any) -> Any:
+def _encoded(name: str, value: object) -> object:
     """A parameter as JSON knows it; the state of a RandomState as a dictionary."""
     if value is None or isinstance(value, bool | str):
         return value
@@ -182,7 +186,7 @@ def _encoded(name: str, value: Any) -> Any:
     )
 
 
-def _decoded(value: Any) -> Any:
+def _decoded(value: Any) -> Any:  # of JSON, which mypy types so
     if isinstance(value, list):
         return tuple(value)
     if isinstance(value, dict):

@@ -1,7 +1,6 @@
 """Silhouettes of candidates: how much nearer rows are to their own cluster than to the next."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import silhouette_score
@@ -18,7 +17,7 @@ CRITERION = "silhouette"
 _MOST_ROWS = 1 << 12  # time and memory grow with the square
 
 
-def check_counts(counts: Sequence[Any]) -> None:
+def check_counts(counts: Sequence[int]) -> None:
     """Refuse numbers of components of which none can have a silhouette.
 
     Raises

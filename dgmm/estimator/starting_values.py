@@ -1,14 +1,14 @@
 """What users give of the first parameters, checked with scikit-learn's messages."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from dgmm.estimator import attributes
+from dgmm.estimator.annotations import InitParams
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.parameters import Parameters
@@ -18,9 +18,9 @@ from dgmm.mixture.types import Array
 
 
 def validate_initial(
-    weights: Any,
-    means: Any,
-    precisions: Any,
+    weights: ArrayLike | None,
+    means: ArrayLike | None,
+    precisions: ArrayLike | None,
     covariance_type: str,
     n_components: int,
     n_features: int,
@@ -52,10 +52,10 @@ def validate_initial(
     )
 
 
-def _weights(weights: Any, n_components: int) -> Array:
-    weights = check_array(weights, dtype=np.float64, ensure_2d=False)
-    _check_shape(weights, (n_components,), "weights")
-    least, largest = weights.min(), weights.max()
+def _weights(weights: ArrayLike, n_components: int) -> Array:
+    found: Array = check_array(weights, dtype=np.float64, ensure_2d=False)
+    _check_shape(found, (n_components,), "weights")
+    least, largest = found.min(), found.max()
     if least < 0 or largest > 1:
         # scikit-learn's message, word for word: least and largest are exchanged in it.
         message = (
@@ -63,23 +63,25 @@ def _weights(weights: Any, n_components: int) -> Array:
             f"max value {least:.5f}, min value {largest:.5f}"
         )
         raise ValueError(message)
-    total = weights.sum()
+    total = found.sum()
     if not np.isclose(total, 1.0, rtol=0, atol=1e-6):
         message = (
             f"The parameter 'weights' should be normalized, but got sum(weights) = {total:.5f}"
             ". Divide them by their sum."
         )
         raise ValueError(message)
-    return weights / total
+    return found / total
 
 
-def _means(means: Any, shape: tuple[int, int]) -> Array:
-    means = check_array(means, dtype=np.float64, ensure_2d=False)
-    _check_shape(means, shape, "means")
-    return means
+def _means(means: ArrayLike, shape: tuple[int, int]) -> Array:
+    found: Array = check_array(means, dtype=np.float64, ensure_2d=False)
+    _check_shape(found, shape, "means")
+    return found
 
 
-def _precisions(precisions: Any, covariance_type: str, n_components: int, n_features: int) -> Array:
+def _precisions(
+    precisions: ArrayLike, covariance_type: str, n_components: int, n_features: int
+) -> Array:
     structure = structure_of(covariance_type)
     if structure.dimensions:  # check_array knows no arrays without
         precisions = check_array(precisions, dtype=np.float64, ensure_2d=False, allow_nd=True)
@@ -106,7 +108,7 @@ def _check_shape(array: Array, shape: tuple[int, ...], name: str) -> None:
         raise ValueError(message)
 
 
-def earlier_of(init_params: Any) -> WarmStart:
+def earlier_of(init_params: InitParams) -> WarmStart:
     """The mixtures that ``init_params`` holds; none if it names kinds of start.
 
     Parameters
@@ -124,7 +126,7 @@ def earlier_of(init_params: Any) -> WarmStart:
         init_params = init_params.estimator
     sweep = getattr(init_params, "sweep", None)  # of an opened result, whose module reads Zarr
     if isinstance(sweep, Sweep):
-        return WarmStart(_mixtures(sweep.results), init_params.transform)
+        return WarmStart(_mixtures(sweep.results), getattr(init_params, "transform", None))
     results = getattr(init_params, "results", None)  # of a sweep, which stands above this module
     if isinstance(results, tuple):
         return WarmStart(_mixtures(results))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from importlib import import_module
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.silhouette import CRITERION as SILHOUETTE
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.fit_result import FitResult, rank
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -87,7 +91,7 @@ class SweepResult:
         best = serialization.read_run(GaussianMixture, found, sweep.selected)
         return cls(best, sweep.results, sweep.criterion, sweep.n_passes)
 
-    def to_pandas(self) -> Any:
+    def to_pandas(self) -> "pd.DataFrame":
         """A data frame with a row for each candidate, best first.
 
         Raises
@@ -101,7 +105,7 @@ class SweepResult:
             raise MissingExtraError("to_pandas() needs pandas: pip install pandas") from error
         return pandas.DataFrame(self._records())
 
-    def to_xarray(self) -> Any:
+    def to_xarray(self) -> "xr.Dataset":
         """Criteria and log-likelihood over covariance type and number of components.
 
         Returns
@@ -144,7 +148,7 @@ class SweepResult:
             columns[SILHOUETTE] = self.silhouettes[result.candidate.name]
         return columns
 
-    def _records(self) -> list[dict[str, Any]]:
+    def _records(self) -> list[dict[str, str | float]]:
         """A row of the table for each candidate, best first."""
         return [
             {
@@ -207,5 +211,5 @@ def mixture_like(model: GaussianMixture, result: FitResult) -> GaussianMixture:
     return mixture
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     return f"{value:.2f}" if isinstance(value, float) else escape(str(value))

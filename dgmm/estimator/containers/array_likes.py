@@ -1,4 +1,7 @@
-"""Arrays of other libraries as NumPy's: masked, on other devices, or no arrays at all."""
+"""Arrays of other libraries as NumPy's: masked, on other devices, or no arrays at all.
+
+Any stands for them: they are told apart by protocols that mypy does not know.
+"""
 
 from collections.abc import Sequence
 from typing import Any

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from dgmm.engine.in_memory import InMemoryRows
+from dgmm.estimator.annotations import RowValues, WeightsLike
 from dgmm.estimator.containers.container import RowContainer, compute_rows, sum_rows
 from dgmm.estimator.row_outputs import RowOutput, Rows
 from dgmm.mixture.parameters import Parameters
@@ -26,7 +27,7 @@ class NumpyContainer(RowContainer):
     """
 
     values: Rows
-    heading: Any
+    heading: Any  # an array or a frame, which is asked for columns and index
 
     @property
     def heading_width(self) -> int:
@@ -37,13 +38,13 @@ class NumpyContainer(RowContainer):
         """They are here."""
         return self.values
 
-    def weights(self, sample_weight: Any) -> Rows:
+    def weights(self, sample_weight: WeightsLike) -> Rows:
         """Weights as scikit-learn checks them: one number, or one for each row."""
         if isinstance(sample_weight, Real):
             return np.full(len(self.values), sample_weight, dtype=np.float64)
         return check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
 
-    def blocks(self, sample_weight: Any) -> InMemoryRows:
+    def blocks(self, sample_weight: WeightsLike | None) -> InMemoryRows:
         """The rows as they are."""
         weights = None if sample_weight is None else self.weights(sample_weight)
         return InMemoryRows.of(self.values, weights, self.feature_names)
@@ -54,6 +55,6 @@ class NumpyContainer(RowContainer):
         """The sums of quantities over all rows, and the number of rows."""
         return sum_rows(self.values, mixture, quantities)
 
-    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Any:
+    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> RowValues:
         """An array."""
         return compute_rows(self.values, mixture, quantity)

@@ -9,6 +9,7 @@ import numpy as np
 
 from dgmm.engine.in_memory import InMemoryRows, n_threads
 from dgmm.engine.row_checks import check_all_finite
+from dgmm.estimator.annotations import RowValues, WeightsLike
 from dgmm.estimator.containers.array_likes import as_array_like
 from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate
 from dgmm.mixture.parameters import Parameters
@@ -25,7 +26,7 @@ class RowContainer(ABC):
 
     @property
     @abstractmethod
-    def heading(self) -> Any:
+    def heading(self) -> Any:  # an array or a frame, which is asked for columns and shape
         """Something of the same features, for scikit-learn to take names and their number from."""
 
     @property
@@ -41,7 +42,7 @@ class RowContainer(ABC):
             return tuple(f"x{j}" for j in range(self.heading_width))
         return tuple(str(name) for name in names)
 
-    def in_order(self, names: Any) -> Self:
+    def in_order(self, names: Sequence[str] | None) -> Self:
         """The same with the features in the order of these names, where they are labelled."""
         del names
         return self
@@ -67,7 +68,7 @@ class RowContainer(ABC):
         if rows is not None:
             check_all_finite(rows, self.feature_names)
 
-    def dataset(self, sample_weight: Any = None) -> "Dataset | InMemoryRows":
+    def dataset(self, sample_weight: WeightsLike | None = None) -> "Dataset | InMemoryRows":
         """What the engine fits.
 
         Raises
@@ -80,11 +81,11 @@ class RowContainer(ABC):
         return self.blocks(as_array_like(sample_weight, "sample_weight"))
 
     @abstractmethod
-    def blocks(self, sample_weight: Any) -> "Dataset | InMemoryRows":
+    def blocks(self, sample_weight: WeightsLike | None) -> "Dataset | InMemoryRows":
         """The rows in blocks, with weights of any kind in the order of the rows, or None."""
 
     @abstractmethod
-    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Any:
+    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> RowValues:
         """A quantity for every row, in the kind that the rows came in."""
 
     @abstractmethod

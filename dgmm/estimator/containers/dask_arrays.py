@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import dask
 import dask.array as da
@@ -11,6 +10,7 @@ import numpy as np
 
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.in_memory import InMemoryRows
+from dgmm.estimator.annotations import WeightsLike
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.row_outputs import RowOutput, evaluate
 from dgmm.mixture.parameters import Parameters
@@ -24,10 +24,10 @@ class LazyContainer(RowContainer):
         """All rows, as an array of shape (n_rows, n_features) in blocks of known size."""
 
     @abstractmethod
-    def weights(self, sample_weight: Any) -> da.Array:
+    def weights(self, sample_weight: WeightsLike) -> da.Array:
         """Weights in the order of :meth:`rows`, as an array of shape (n_rows,)."""
 
-    def blocks(self, sample_weight: Any) -> Dataset | InMemoryRows:
+    def blocks(self, sample_weight: WeightsLike | None) -> Dataset | InMemoryRows:
         """The rows in the blocks of their array."""
         weights = None if sample_weight is None else self.weights(sample_weight)
         return Dataset.from_array(self.rows(), weights, self.feature_names)
@@ -58,7 +58,7 @@ class DaskContainer(LazyContainer):
             return self.array.copy().compute_chunk_sizes()
         return self.array
 
-    def weights(self, sample_weight: Any) -> da.Array:
+    def weights(self, sample_weight: WeightsLike) -> da.Array:
         """Weights from an array of Dask or of anything else."""
         return flat_weights(sample_weight)
 
@@ -84,7 +84,7 @@ def map_rows(array: da.Array, mixture: Parameters, quantity: RowOutput) -> da.Ar
     )
 
 
-def flat_weights(sample_weight: Any) -> da.Array:
+def flat_weights(sample_weight: WeightsLike) -> da.Array:
     """Weights of any kind as a Dask array of known size."""
     if isinstance(sample_weight, da.Array):
         if np.isnan(sample_weight.shape).any():

@@ -2,12 +2,14 @@
 
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import dask.array as da
+import dask.dataframe as dd
 import numpy as np
 
 from dgmm.errors import DataError
+from dgmm.estimator.annotations import RowValues, WeightsLike
 from dgmm.estimator.containers.dask_arrays import LazyContainer, flat_weights
 from dgmm.estimator.containers.frames import (
     align_to_index,
@@ -19,15 +21,18 @@ from dgmm.estimator.containers.frames import (
 from dgmm.estimator.row_outputs import RowOutput, evaluate
 from dgmm.mixture.parameters import Parameters
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DaskFrameContainer(LazyContainer):
     """A Dask data frame."""
 
-    frame: Any
+    frame: dd.DataFrame
 
     @property
-    def heading(self) -> Any:
+    def heading(self) -> "pd.DataFrame":
         """An empty frame of the same columns."""
         return sys.modules["pandas"].DataFrame(columns=self.frame.columns)
 
@@ -37,7 +42,7 @@ class DaskFrameContainer(LazyContainer):
         frame = self.frame if is_plain(self.frame) else self.frame.astype(np.float64)
         return frame.to_dask_array(lengths=True)
 
-    def weights(self, sample_weight: Any) -> da.Array:
+    def weights(self, sample_weight: WeightsLike) -> da.Array:
         """Weights from a series, by the labels of its index, or an array."""
         if hasattr(sample_weight, "to_dask_array"):
             aligned = self.frame.index.to_series().map_partitions(
@@ -51,22 +56,22 @@ class DaskFrameContainer(LazyContainer):
             sample_weight = align_to_index(sample_weight, self.frame.index.compute()).to_numpy()
         return flat_weights(sample_weight)
 
-    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Any:
+    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> RowValues:
         """A lazy series or frame with the same index and partitions."""
         check_columns(self.frame, may_be_text=False)
         if quantity.has_components:
-            meta: Any = dict.fromkeys(range(mixture.n_components), quantity.dtype)
+            meta: object = dict.fromkeys(range(mixture.n_components), quantity.dtype)
         else:
             meta = (quantity.name, quantity.dtype)
         return self.frame.map_partitions(_evaluate_frame, mixture, quantity, meta=meta)
 
 
-def _aligned_partition(rows: Any, weights: Any) -> Any:
+def _aligned_partition(rows: "pd.Series", weights: "pd.Series") -> "pd.Series":
     """Weights of one partition of rows."""
     return align_to_index(weights, rows.index).astype(np.float64)
 
 
-def _in_partitions_of(frame: Any, weights: Any) -> Any:
+def _in_partitions_of(frame: dd.DataFrame, weights: dd.Series) -> dd.Series:
     """A Dask series in the partitions of a frame, without moving what need not move."""
     if frame.known_divisions and weights.known_divisions:
         same = weights.divisions == frame.divisions
@@ -80,6 +85,6 @@ def _in_partitions_of(frame: Any, weights: Any) -> Any:
     return weights
 
 
-def _evaluate_frame(frame: Any, mixture: Parameters, quantity: RowOutput) -> Any:
+def _evaluate_frame(frame: "pd.DataFrame", mixture: Parameters, quantity: RowOutput) -> RowValues:
     values = frame.to_numpy() if is_plain(frame) else frame.astype(np.float64).to_numpy()
     return with_index(evaluate(values, mixture, quantity), frame.index, quantity)

@@ -1,9 +1,9 @@
 """xarray's DataArrays: results carry their coordinates and attributes."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import dask.array as da
 import numpy as np
@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.errors import DataError
+from dgmm.estimator.annotations import RowValues, WeightsLike
 from dgmm.estimator.containers.container import compute_rows, sum_rows
 from dgmm.estimator.containers.dask_arrays import LazyContainer, map_rows
 from dgmm.estimator.row_outputs import RowOutput, Rows
 from dgmm.io.sources.labels import label_order
 from dgmm.mixture.parameters import Parameters
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,10 +34,10 @@ class XarrayContainer(LazyContainer):
         Features last.
     """
 
-    array: Any
+    array: "xr.DataArray"
 
     @property
-    def feature_dim(self) -> Any:
+    def feature_dim(self) -> Hashable:
         """Name of the dimension that holds the features."""
         return self.array.dims[-1]
 
@@ -44,13 +49,13 @@ class XarrayContainer(LazyContainer):
         return tuple(map(str, self.array.coords[self.feature_dim].values))
 
     @property
-    def heading(self) -> Any:
+    def heading(self) -> "pd.DataFrame | NDArray[np.float64]":
         """An empty frame of the features' labels if they have any, else an empty array."""
         if self.labels is None:
             return np.empty((0, self.array.shape[-1]))
         return sys.modules["pandas"].DataFrame(columns=list(self.labels))
 
-    def in_order(self, names: Any) -> Self:
+    def in_order(self, names: Sequence[str] | None) -> Self:
         """The same with the features of these names, which may lie here in another order.
 
         Parameters
@@ -78,22 +83,22 @@ class XarrayContainer(LazyContainer):
         n_features = whole.shape[-1]
         return da.reshape_blockwise(whole, (whole.size // n_features, n_features))
 
-    def weights(self, sample_weight: Any) -> da.Array:
+    def weights(self, sample_weight: WeightsLike) -> da.Array:
         """Weights from a DataArray of some of the same dimensions, or an array of their shape."""
         weights = da.asarray(self._cell_weights(sample_weight))
         weights = weights.rechunk(self.array.data.chunks[:-1])
         return da.reshape_blockwise(weights, (weights.size,))
 
-    def _cell_weights(self, sample_weight: Any) -> Any:
+    def _cell_weights(self, sample_weight: WeightsLike) -> da.Array | Rows:
         """An array with a weight for each cell, lazy or not."""
         first = self.array.isel({self.feature_dim: 0}, drop=True)
         if hasattr(sample_weight, "broadcast_like"):
-            weights = _aligned(sample_weight, first)
+            weights = _aligned(cast("xr.DataArray", sample_weight), first)
         else:
             weights = first.copy(data=_shaped(sample_weight, first.shape))
         return weights.broadcast_like(first).transpose(*first.dims).data
 
-    def blocks(self, sample_weight: Any) -> Dataset | InMemoryRows:
+    def blocks(self, sample_weight: WeightsLike | None) -> Dataset | InMemoryRows:
         """The cells as rows, in their blocks if they are lazy."""
         rows = self.in_memory()
         if rows is None:
@@ -111,7 +116,7 @@ class XarrayContainer(LazyContainer):
             return LazyContainer.totals(self, mixture, quantities)
         return sum_rows(rows, mixture, quantities)
 
-    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Any:
+    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> RowValues:
         """A DataArray with the coordinates and attributes of the cells; lazy if this one is."""
         rows = self.in_memory()
         if rows is None:
@@ -131,7 +136,7 @@ class XarrayContainer(LazyContainer):
         )
 
 
-def _aligned(weights: Any, samples: Any) -> Any:
+def _aligned(weights: "xr.DataArray", samples: "xr.DataArray") -> "xr.DataArray":
     """Weights in the order of the samples' labels, without coordinates."""
     unknown = [str(dim) for dim in weights.dims if dim not in samples.dims]
     if unknown:
@@ -161,7 +166,7 @@ def _aligned(weights: Any, samples: Any) -> Any:
     return weights.drop_vars(list(weights.coords))
 
 
-def _shaped(weights: Any, shape: tuple[int, ...]) -> NDArray[np.generic]:
+def _shaped(weights: WeightsLike, shape: tuple[int, ...]) -> NDArray[np.generic]:
     weights = np.asarray(weights)
     if weights.size != int(np.prod(shape)):
         message = f"sample_weight has shape {weights.shape}; expected {shape}, one for each sample."

@@ -6,23 +6,30 @@ that were made by them.
 
 import sys
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from dgmm.errors import DataError, advise
+from dgmm.estimator.annotations import DataLike
 from dgmm.estimator.containers.array_likes import as_array_like
 from dgmm.estimator.containers.arrays import NumpyContainer
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.containers.frames import PandasContainer, check_columns
 from dgmm.estimator.remedies import REMEDIES
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 _NO_NUMBERS = "cSUTMmV"  # kinds of dtype: complex, bytes, text, times, structures
 
 
 @advise(REMEDIES)
-def as_container(estimator: Any, X: Any, feature_dim: str | None, *, reset: bool) -> RowContainer:
+def as_container(
+    estimator: BaseEstimator, X: DataLike, feature_dim: str | None, *, reset: bool
+) -> RowContainer:
     """The table for whatever a user gave, its features checked against those of the fit.
 
     Parameters
@@ -51,7 +58,7 @@ def as_container(estimator: Any, X: Any, feature_dim: str | None, *, reset: bool
     return container
 
 
-def _in_memory(estimator: Any, X: Any, *, reset: bool) -> NumpyContainer:
+def _in_memory(estimator: BaseEstimator, X: DataLike, *, reset: bool) -> NumpyContainer:
     _refuse_what_is_no_number(X)
     is_frame = _is_instance(X, "pandas", "DataFrame")
     if is_frame:
@@ -70,7 +77,7 @@ def _in_memory(estimator: Any, X: Any, *, reset: bool) -> NumpyContainer:
     return kind(values, X)
 
 
-def _refuse_what_is_no_number(X: Any) -> None:
+def _refuse_what_is_no_number(X: DataLike) -> None:
     """Name the dtype, as scikit-learn does not; objects, which may be numbers, are left to it."""
     dtype = getattr(X, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in _NO_NUMBERS:
@@ -82,7 +89,10 @@ def _refuse_what_is_no_number(X: Any) -> None:
         raise DataError(message)
 
 
-def _labelled_or_lazy(X: Any, feature_dim: str | None) -> RowContainer | None:
+def _labelled_or_lazy(
+    X: Any,  # its class is looked up by name, which says nothing to mypy
+    feature_dim: str | None,
+) -> RowContainer | None:
     if _is_instance(X, "dask.array", "Array"):
         from dgmm.estimator.containers.dask_arrays import DaskContainer
 
@@ -104,7 +114,7 @@ def _labelled_or_lazy(X: Any, feature_dim: str | None) -> RowContainer | None:
     return None
 
 
-def _features_last(array: Any, feature_dim: str | None) -> Any:
+def _features_last(array: "xr.DataArray", feature_dim: str | None) -> "xr.DataArray":
     if array.ndim < 2 or (feature_dim is not None and feature_dim not in array.dims):
         message = (
             f"X has dimensions {array.dims}; expected at least two, one of them the features' "
@@ -114,7 +124,7 @@ def _features_last(array: Any, feature_dim: str | None) -> Any:
     return array.transpose(..., array.dims[-1] if feature_dim is None else feature_dim)
 
 
-def _on_the_cpu(array: Any) -> Any:
+def _on_the_cpu(array: "xr.DataArray") -> "xr.DataArray":
     """A DataArray of NumPy or Dask, whatever library's array is inside."""
     if isinstance(array.data, np.ndarray) or _is_instance(array.data, "dask.array", "Array"):
         return array
@@ -125,7 +135,7 @@ def _on_the_cpu(array: Any) -> Any:
     return array.copy(data=found)
 
 
-def _is_instance(X: Any, module: str, name: str) -> bool:
+def _is_instance(X: object, module: str, name: str) -> bool:
     """Whether X is of a class of an optional package: only a loaded one can have made it."""
     loaded: ModuleType | None = sys.modules.get(module)
     return loaded is not None and isinstance(X, getattr(loaded, name))

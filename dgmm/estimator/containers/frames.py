@@ -2,37 +2,45 @@
 
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
 from dgmm.errors import DataError
+from dgmm.estimator.annotations import RowValues, WeightsLike
 from dgmm.estimator.containers.arrays import NumpyContainer
 from dgmm.estimator.containers.container import compute_rows
 from dgmm.estimator.row_outputs import RowOutput, Rows
 from dgmm.mixture.parameters import Parameters
+
+if TYPE_CHECKING:
+    import dask.dataframe
+    import pandas as pd
+    from pandas.api.extensions import ExtensionDtype
+
+Dtype: TypeAlias = "np.dtype[np.generic] | ExtensionDtype"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PandasContainer(NumpyContainer):
     """A data frame: results carry its index."""
 
-    def weights(self, sample_weight: Any) -> Rows:
+    def weights(self, sample_weight: WeightsLike) -> Rows:
         """Weights as scikit-learn checks them; those of a series by the labels of its index."""
         if hasattr(sample_weight, "to_dask_array"):
-            sample_weight = sample_weight.compute()
+            sample_weight = cast("dask.dataframe.Series", sample_weight).compute()
         if has_index(sample_weight):
             sample_weight = align_to_index(sample_weight, self.heading.index)
         return NumpyContainer.weights(self, sample_weight)
 
-    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Any:
+    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> RowValues:
         """A series, or a frame with a column for each component."""
         return with_index(
             compute_rows(self.values, mixture, quantity), self.heading.index, quantity
         )
 
 
-def check_columns(frame: Any, *, may_be_text: bool) -> None:
+def check_columns(frame: "pd.DataFrame | dask.dataframe.DataFrame", *, may_be_text: bool) -> None:
     """Refuse columns of a pandas or Dask frame that are no real numbers, by name.
 
     Parameters
@@ -59,17 +67,17 @@ def check_columns(frame: Any, *, may_be_text: bool) -> None:
         raise DataError(message)
 
 
-def _is_real(dtype: Any) -> bool:
+def _is_real(dtype: Dtype) -> bool:
     types = sys.modules["pandas"].api.types
     return bool(types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype))
 
 
-def _may_hold_numbers(dtype: Any) -> bool:
+def _may_hold_numbers(dtype: Dtype) -> bool:
     types = sys.modules["pandas"].api.types
     return bool(types.is_object_dtype(dtype) or types.is_string_dtype(dtype))
 
 
-def is_plain(frame: Any) -> bool:
+def is_plain(frame: "pd.DataFrame | dask.dataframe.DataFrame") -> bool:
     """Whether NumPy has one real dtype for all columns."""
     dtypes = set(frame.dtypes)
     if not all(isinstance(dtype, np.dtype) for dtype in dtypes):
@@ -77,13 +85,13 @@ def is_plain(frame: Any) -> bool:
     return len(dtypes) == 1 or all(dtype.kind in "iuf" for dtype in dtypes)
 
 
-def has_index(sample_weight: Any) -> bool:
+def has_index(sample_weight: WeightsLike) -> bool:
     """Whether weights are a series of pandas."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(sample_weight, pandas.Series)
 
 
-def align_to_index(weights: Any, index: Any) -> Any:
+def align_to_index(weights: "pd.Series", index: "pd.Index") -> "pd.Series":
     """A series of weights in the order of an index of the same labels."""
     if weights.index.equals(index):
         return weights
@@ -98,11 +106,11 @@ def align_to_index(weights: Any, index: Any) -> Any:
     return weights.reindex(index)
 
 
-def _ends(index: Any) -> str:
+def _ends(index: "pd.Index") -> str:
     return f"{index[0]} to {index[-1]}" if len(index) else "none"
 
 
-def with_index(values: Rows, index: Any, quantity: RowOutput) -> Any:
+def with_index(values: Rows, index: "pd.Index", quantity: RowOutput) -> RowValues:
     """Values of rows as a series of this index, or a frame with a column for each component."""
     pandas = sys.modules["pandas"]
     if quantity.has_components:
