@@ -7,6 +7,9 @@ The format is a line of text, the numbers of rows and columns, and then the valu
 
 import json
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -276,14 +279,53 @@ def test_a_name_is_taken_once():
         STRUCTURES.add("full", Homoscedastic())
 
 
-def test_packages_declare_theirs_as_entry_points(tmp_path, monkeypatch):
-    folder = tmp_path / "plugin-1.0.dist-info"
+def install(place, entries):
+    """What pip leaves of a package that declares entry points."""
+    folder = place / "plugin-1.0.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text("[dgmm.tests]\ntau = math:tau\ne = math:pi\n")
+    (folder / "entry_points.txt").write_text(entries)
+
+
+def test_packages_declare_theirs_as_entry_points(tmp_path, monkeypatch):
+    install(tmp_path, "[dgmm.tests]\ntau = math:tau\ne = math:pi\n")
     monkeypatch.syspath_prepend(tmp_path)
     registry = Registry("dgmm.tests", {"e": "math:e"})
     assert list(registry) == ["e", "tau"]
     assert registry["tau"] == math.tau
     assert registry["e"] == math.e, "what dgmm brings along is not replaced"
-    assert "pi" not in registry
+    assert len(registry) == 2
+
+
+PLUGIN = """
+from dgmm.mixture.structures import DiagonalStructure
+
+class Homoscedastic(DiagonalStructure):
+    label, dimensions = "one common variance", ()
+
+HOMOSCEDASTIC = Homoscedastic()
+"""
+
+
+def test_workers_in_processes_of_their_own_know_entry_points(tmp_path):
+    install(tmp_path, f"[dgmm.structures]\n{NAME} = plugin:HOMOSCEDASTIC\n")
+    (tmp_path / "plugin.py").write_text(PLUGIN)
+    np.save(tmp_path / "x.npy", clumps())
+    configuration = f"""
+        input: {{path: {tmp_path / "x.npy"}, partition_size: 1600}}
+        model: {{n_components: 3, covariance_type: {NAME}, n_init: 1}}
+        output: {{path: {tmp_path / "out"}, report: false}}
+        cluster: {{kind: local, workers: 1, threads_per_worker: 1}}
+    """
+    (tmp_path / "dgmm.yaml").write_text(configuration)
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-m", "dgmm", "run", str(tmp_path / "dgmm.yaml")],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    selected = dgmm.open_result(tmp_path / "out").sweep.selected
+    assert (selected.covariance_type, selected.parameters.covariances.shape) == (NAME, ())

@@ -114,8 +114,8 @@ def read_run(kind: Callable[..., Estimator], result: Result, found: FitResult) -
     model: Mapping[str, Any] = result.attributes.get("configuration", {}).get("model", {})
     parameters = {name: _decoded(model[name]) for name in _OF_THE_RUN if name in model}
     estimator = kind(
-        found.candidate.n_components,
-        covariance_type=found.candidate.covariance_type,
+        found.n_components,
+        covariance_type=found.covariance_type,
         random_state=model.get("seed"),
         **parameters,
     )

@@ -56,11 +56,7 @@ class SweepResult:
             If the sweep had no such candidate.
         """
         for result in self.results:
-            candidate = result.candidate
-            if (candidate.covariance_type, candidate.n_components) == (
-                covariance_type,
-                n_components,
-            ):
+            if (result.covariance_type, result.n_components) == (covariance_type, n_components):
                 return mixture_like(self.best, result)
         known = ", ".join(result.candidate.name for result in self.results)
         raise KeyError(f"no candidate {covariance_type}-{n_components}; expected one of {known}.")
@@ -123,15 +119,14 @@ class SweepResult:
         except ImportError as error:
             message = "to_xarray() needs xarray: pip install 'dgmm[xarray]'"
             raise MissingExtraError(message) from error
-        kinds = list(dict.fromkeys(result.candidate.covariance_type for result in self.results))
-        counts = sorted({result.candidate.n_components for result in self.results})
+        kinds = list(dict.fromkeys(result.covariance_type for result in self.results))
+        counts = sorted({result.n_components for result in self.results})
         dims = ("covariance_type", "n_components")
         variables = {}
         for column in self._columns(self.results[0]):
             values = np.full((len(kinds), len(counts)), np.nan)
             for result in self.results:
-                candidate = result.candidate
-                place = kinds.index(candidate.covariance_type), counts.index(candidate.n_components)
+                place = kinds.index(result.covariance_type), counts.index(result.n_components)
                 values[place] = self._columns(result)[column]
             variables[column] = (dims, values)
         return xarray.Dataset(variables, dict(zip(dims, (kinds, counts), strict=True)))
@@ -152,8 +147,8 @@ class SweepResult:
         """A row of the table for each candidate, best first."""
         return [
             {
-                "covariance_type": result.candidate.covariance_type,
-                "n_components": result.candidate.n_components,
+                "covariance_type": result.covariance_type,
+                "n_components": result.n_components,
                 **self._columns(result),
                 "status": result.status.value,
             }
@@ -200,9 +195,8 @@ def sort_results(
 
 def mixture_like(model: GaussianMixture, result: FitResult) -> GaussianMixture:
     """A mixture with the parameters and features of ``model``, fitted as ``result`` says."""
-    candidate = result.candidate
     mixture = GaussianMixture(**model.get_params()).set_params(
-        n_components=candidate.n_components, covariance_type=candidate.covariance_type
+        n_components=result.n_components, covariance_type=result.covariance_type
     )
     attributes.set_fit_attributes(mixture, result, mixture.tol)
     mixture.n_features_in_ = model.n_features_in_

@@ -35,9 +35,7 @@ def draw_criteria(sweep: Sweep) -> tuple[Picture, ...]:
     _draw_criterion(axes, sweep, sweep.criterion)
     axes.set(xlabel="number of components K", ylabel=f"{name} - best")
     best = sweep.selected
-    axes.plot(
-        best.candidate.n_components, 0, "o", ms=13, mfc="none", mec=ALARM, mew=1.6, clip_on=False
-    )
+    axes.plot(best.n_components, 0, "o", ms=13, mfc="none", mec=ALARM, mew=1.6, clip_on=False)
     axes.legend(loc="upper right")
     others = [other for other in best.criteria if other != sweep.criterion]
     second = Figure(figsize=(WIDTH, 3.3))
@@ -67,11 +65,11 @@ def _draw_criterion(axes: Axes, sweep: Sweep, name: str) -> None:
     values = np.array([r.criteria[name] for r in sound])
     finite = values[np.isfinite(values)]
     base = finite.min() if finite.size else 0.0
-    kinds = dict.fromkeys(r.candidate.covariance_type for r in sweep.results)
+    kinds = dict.fromkeys(r.covariance_type for r in sweep.results)
     for kind in kinds:
         own = sorted(
-            (r for r in sound if r.candidate.covariance_type == kind),
-            key=lambda r: r.candidate.n_components,
+            (r for r in sound if r.covariance_type == kind),
+            key=lambda r: r.n_components,
         )
         _draw_line(axes, own, [r.criteria[name] - base for r in own], kind)
     collapsed = [r for r in sweep.results if r not in sound]
@@ -79,7 +77,7 @@ def _draw_criterion(axes: Axes, sweep: Sweep, name: str) -> None:
     heights = [np.clip(np.nan_to_num(r.criteria[name] - base), 0.0, top) for r in collapsed]
     for r, height in zip(collapsed, heights, strict=True):
         colour, _ = structure_style(r.covariance_type)
-        axes.plot(r.candidate.n_components, height, "x", color=colour, ms=5, clip_on=False)
+        axes.plot(r.n_components, height, "x", color=colour, ms=5, clip_on=False)
     axes.set_ylim(-0.03 * top, 1.05 * top)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(lambda value, _: _abbreviate(value))
@@ -89,11 +87,11 @@ def _draw_line(
     axes: Axes, results: Sequence[FitResult], heights: Sequence[float], kind: str
 ) -> None:
     colour, marker = structure_style(kind)
-    counts = [r.candidate.n_components for r in results]
+    counts = [r.n_components for r in results]
     axes.plot(counts, heights, "-", color=colour, lw=1.4, marker=marker, ms=3.8, label=kind)
     for r, height in zip(results, heights, strict=True):
         if r.status is not Status.CONVERGED:
-            axes.plot(r.candidate.n_components, height, marker, color=colour, mfc="w", ms=4.2)
+            axes.plot(r.n_components, height, marker, color=colour, mfc="w", ms=4.2)
 
 
 def draw_components(

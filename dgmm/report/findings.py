@@ -88,8 +88,8 @@ def _find_weak_choice(result: Result) -> Iterator[Finding]:
     sweep = result.sweep
     best, criterion = sweep.selected, sweep.criterion
     sound = [r for r in sweep.rank() if r.status is not Status.DEGENERATE]
-    counts = sorted({r.candidate.n_components for r in sweep.results})
-    k = best.candidate.n_components
+    counts = sorted({r.n_components for r in sweep.results})
+    k = best.n_components
     if len(counts) > 1 and k == counts[-1]:
         yield Finding(
             True,

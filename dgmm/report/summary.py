@@ -49,8 +49,8 @@ def describe_run(result: Result) -> str:
     """What was done, and what was found."""
     sweep, attributes = result.sweep, result.attributes
     chosen = sweep.selected
-    counts = sorted({r.candidate.n_components for r in sweep.results})
-    kinds = list(dict.fromkeys(r.candidate.covariance_type for r in sweep.results))
+    counts = sorted({r.n_components for r in sweep.results})
+    kinds = list(dict.fromkeys(r.covariance_type for r in sweep.results))
     span = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
     n_rows = count_fitted_rows(result)
     rows = f"{n_rows:,} rows of " if n_rows else ""
@@ -92,8 +92,8 @@ def key_numbers(result: Result, record: Record | None) -> tuple[tuple[str, str],
     """The few numbers that people look for first, each with its name."""
     best, criterion = result.sweep.selected, result.sweep.criterion
     found = [
-        ("components", str(best.candidate.n_components)),
-        ("covariances", best.candidate.covariance_type),
+        ("components", str(best.n_components)),
+        ("covariances", best.covariance_type),
         (criterion.upper(), f"{best.criteria[criterion]:,.1f}"),
         ("status", best.status.value.replace("_", " ")),
         ("passes over all rows", str(result.sweep.n_passes)),
@@ -112,8 +112,8 @@ def tabulate_candidates(result: Result) -> Table:
     def row(found: FitResult) -> tuple[str, ...]:
         value = found.criteria[name]
         return (
-            found.candidate.covariance_type,
-            str(found.candidate.n_components),
+            found.covariance_type,
+            str(found.n_components),
             f"{value:,.1f}",
             f"{value - best:,.1f}",
             f"{found.log_likelihood:,.1f}",

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from dgmm.engine.events import READ_ALL_ROWS, Event, Observer, PassFinished, Resumed
 from dgmm.io.results.record import Record, StageRecord, subsample_stride
-from dgmm.io.sources.image import read_thumbnail
 from dgmm.mixture.types import Array
 from dgmm.run.run_plan import RunPlan
 
@@ -90,9 +89,7 @@ class RunRecorder:
             Of the rows, of which some are kept.
         sample_weights : ndarray of shape (m,), optional
         """
-        dataset, wanted = plan.dataset, plan.configuration.input
-        is_image = plan.source.format == "image"
-        picture = read_thumbnail(wanted.path, wanted.storage_options) if is_image else None
+        dataset, picture = plan.dataset, plan.source.read_thumbnail()
         pass_bytes = dataset.n_rows * dataset.n_features * dataset.rows.dtype.itemsize
         few = subsample_stride(*sample.shape)
         return Record(

@@ -161,7 +161,7 @@ def _row(
 
 def count_costs(sweep: Sweep) -> tuple[int, int]:
     """Passes over all rows with profile and assignment, and component evaluations, per row."""
-    work = sum(len(found.trace) * found.candidate.n_components for found in sweep.results)
+    work = sum(len(found.trace) * found.n_components for found in sweep.results)
     return sweep.n_passes + 1, work
 
 

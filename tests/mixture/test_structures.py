@@ -217,6 +217,50 @@ def test_packing_symmetric_matrices_keeps_every_entry(d, n_components):
 
 
 @each_type
+def test_arrays_have_the_dimensions_that_the_structure_names(covariance_type):
+    structure = structure_of(covariance_type)
+    mixture = parameters_of(drawn(covariance_type))
+    assert structure.shape(3, 4) == mixture.covariances.shape == mixture.precisions_cholesky.shape
+    assert len(structure.dimensions) == mixture.covariances.ndim
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "expected"),
+    [("full", 1 + 4 + 10), ("tied", 1 + 4), ("diag", 1 + 4 + 4), ("spherical", 1 + 4 + 1)],
+)
+def test_parameters_of_one_component_more(covariance_type, expected):
+    assert structure_of(covariance_type).n_component_parameters(4) == expected
+
+
+@each_type
+def test_what_parameters_tell_of_their_covariances(covariance_type):
+    mixture = parameters_of(drawn(covariance_type))
+    expected = [reference.covariance_of(mixture, k) for k in range(3)]
+    assert np.array_equal(mixture.matrices, expected)
+    np.testing.assert_array_equal(mixture.variances, [np.diag(matrix) for matrix in expected])
+    np.testing.assert_allclose(mixture.log_determinants, np.linalg.slogdet(expected)[1], rtol=1e-12)
+    precisions = mixture.structure.matrices(mixture.precisions, 3, 4)
+    np.testing.assert_allclose(precisions, np.linalg.inv(expected), rtol=1e-10, atol=1e-12)
+
+
+@each_type
+def test_regression_is_that_of_the_joint_gaussian(covariance_type):
+    """Slopes S_kk^-1 S_ko and covariances S_oo - S_ok S_kk^-1 S_ko (Bishop 2006, sec. 2.3.1)."""
+    mixture, known, other = parameters_of(drawn(covariance_type)), [2, 0], [1, 3]
+    structure = mixture.structure
+    slopes, residuals = structure.regress(mixture.covariances, known, other)
+    for k in range(3):
+        joint = reference.covariance_of(mixture, k)
+        expected = np.linalg.solve(joint[np.ix_(known, known)], joint[np.ix_(known, other)])
+        ours = slopes[k] if slopes.ndim == 3 else slopes
+        np.testing.assert_allclose(ours, expected, atol=1e-12)
+        left = joint[np.ix_(other, other)] - joint[np.ix_(other, known)] @ expected
+        np.testing.assert_allclose(structure.matrices(residuals, 3, 2)[k], left, atol=1e-12)
+        part = structure.matrices(structure.marginal(mixture.covariances, known), 3, 2)[k]
+        assert np.array_equal(part, joint[np.ix_(known, known)])
+
+
+@each_type
 def test_ordered_puts_the_heaviest_first_and_keeps_ties_in_place(covariance_type):
     mixture = drawn(covariance_type, n_components=4)
     parameters = parameters_of(mixture._replace(weights=np.array([0.2, 0.3, 0.2, 0.3])))

@@ -88,7 +88,7 @@ def commit_run(run: AnyPath, contents: RunContents) -> None:
         If the attributes are no JSON.
     """
     sweep = contents.sweep
-    labelling = contents.labelling or ComponentLabels.first(sweep.selected.candidate.n_components)
+    labelling = contents.labelling or ComponentLabels.first(sweep.selected.n_components)
     document = {
         **contents.attributes,
         "format": FORMAT,

@@ -138,7 +138,7 @@ def open_result(
     criteria = attributes.get("criteria", FIRST_CRITERIA)
     criterion, n_passes, selected = (attributes[name] for name in names)
     sweep = read_sweep(run, criterion, n_passes, selected, criteria)
-    n_components = sweep.selected.candidate.n_components
+    n_components = sweep.selected.n_components
     transform, feature_names = read_preparation(run)
     arrays = _beside_samples(run)
     return Result(

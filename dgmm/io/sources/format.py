@@ -75,6 +75,21 @@ class DatasetMetadata:
         return self.shape[-1]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Thumbnail:
+    """Every so many pixels of an image.
+
+    Attributes
+    ----------
+    pixels : ndarray of shape (height, width, n_bands), uint8
+    shape : (int, int)
+        Height and width of the image itself.
+    """
+
+    pixels: NDArray[np.uint8]
+    shape: tuple[int, int]
+
+
 def choose_variable(selection: Selection, weights: Weights) -> Selection:
     """What to read as weights where arrays lie beside each other."""
     variables = () if weights.variable is None else (weights.variable,)
@@ -83,7 +98,7 @@ def choose_variable(selection: Selection, weights: Weights) -> Selection:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """An input format: a few functions. A new format is one module with one of these.
+    """An input format: a few functions. A new format is one of these in :mod:`dgmm.registry`.
 
     Attributes
     ----------
@@ -108,6 +123,9 @@ class Format:
     read_coordinate : callable, optional
         ``read_coordinate(path, coordinate, region) -> ndarray`` of the region's shape, where
         ``describe`` finds coordinates; the region is one of the coordinate's dimensions.
+    read_thumbnail : callable, optional
+        ``read_thumbnail(path) -> Thumbnail``, of formats whose rows are the pixels of an image;
+        None, with a warning, if it cannot be read any more.
     has_named_dims : bool
         Whether it can tell dimensions by their names.
     may_be_pattern : bool
@@ -122,6 +140,7 @@ class Format:
     select_weights: Callable[[Selection, Weights], Selection] = choose_variable
     seconds_per_piece: float = 0.0
     read_coordinate: ReadCoordinate | None = None
+    read_thumbnail: Callable[[AnyPath], Thumbnail | None] | None = None
     has_named_dims: bool = False
     may_be_pattern: bool = False
 

@@ -4,9 +4,9 @@ import importlib
 import logging
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
@@ -17,9 +17,15 @@ from numpy.typing import NDArray
 from dgmm.errors import DataError, DgmmError, MissingExtraError
 from dgmm.io.grid import Region
 from dgmm.io.sources.files import FileInfo, list_files
-from dgmm.io.sources.format import DatasetMetadata, Format, check_no_selection, column_indices
+from dgmm.io.sources.format import (
+    DatasetMetadata,
+    Format,
+    Thumbnail,
+    check_no_selection,
+    column_indices,
+)
 from dgmm.io.sources.selection import Selection
-from dgmm.io.storage.location import AnyPath, absolute_location, input_path, open_binary
+from dgmm.io.storage.location import AnyPath, open_binary
 
 _MOST_PIXELS = 300_000  # of the picture on a page
 _logger = logging.getLogger(__name__)
@@ -144,26 +150,9 @@ def pixel_stride(shape: tuple[int, int]) -> int:
     return max(1, math.ceil(math.sqrt(math.prod(shape) / _MOST_PIXELS)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Thumbnail:
-    """Every so many pixels of an image.
-
-    Attributes
-    ----------
-    pixels : ndarray of shape (height, width, n_bands), uint8
-    shape : (int, int)
-        Height and width of the image itself.
-    """
-
-    pixels: NDArray[np.uint8]
-    shape: tuple[int, int]
-
-
-def read_thumbnail(path: str, storage_options: Mapping[str, Any]) -> Thumbnail | None:
-    """The image at a path; None, with a warning, if it cannot be read any more."""
+def _read_thumbnail(path: AnyPath) -> Thumbnail | None:
     try:
-        place = input_path(absolute_location(path, storage_options))
-        with opened_image(place) as image:
+        with opened_image(path) as image:
             pixels: NDArray[np.uint8] = np.asarray(image)
     except (DgmmError, OSError) as error:
         _logger.warning("The report goes without a picture of the input: %s", error)
@@ -174,4 +163,4 @@ def read_thumbnail(path: str, storage_options: Mapping[str, Any]) -> Thumbnail |
     return Thumbnail(seen.reshape(*seen.shape[:2], -1), (height, width))
 
 
-FORMAT = Format("image", _matches, _describe, _read)
+FORMAT = Format("image", _matches, _describe, _read, read_thumbnail=_read_thumbnail)

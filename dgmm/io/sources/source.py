@@ -20,7 +20,7 @@ from dgmm.errors import (
 )
 from dgmm.io.grid import Coordinate, Grid, Region
 from dgmm.io.sources.dask_blocks import lazy_blocks, lazy_weights, partition_grid, sha256_of
-from dgmm.io.sources.format import MOST_FEATURES, DatasetMetadata, Format
+from dgmm.io.sources.format import MOST_FEATURES, DatasetMetadata, Format, Thumbnail
 from dgmm.io.sources.layout_check import warn_slow_layout
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.weights_order import LabelledDataset, align_weights
@@ -86,6 +86,12 @@ class Source:
             raise LookupError(f"{self.location} has no coordinates")
         with _explained(self.location, self.format):
             return read(input_path(self.location), coordinate, region)
+
+    def read_thumbnail(self) -> Thumbnail | None:
+        """A picture of an image; None of other inputs, or, with a warning, if it is gone."""
+        chosen: Format = FORMATS[self.format]
+        read = chosen.read_thumbnail
+        return None if read is None else read(input_path(self.location))
 
 
 def open_source(

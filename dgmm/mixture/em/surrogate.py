@@ -76,10 +76,7 @@ class ControlVariate:
         means = sums / counts[:, None]
         each = 1.0 if structure.is_shared else _aligned(counts, squares)
         covariances = squares / each - _spread(means, counts, structure)
-        if structure.is_diagonal:
-            if not (covariances > _LEAST_LEFT * sample.covariances).all():
-                return None
-        elif not _is_large(covariances, sample.covariances):
+        if not _is_large(structure, covariances, sample.covariances):
             return None
         weight = sample.total_weight
         return Moments(
@@ -119,10 +116,10 @@ def _aligned(counts: Array, squares: Array) -> Array:
     return counts.reshape(-1, *[1] * (squares.ndim - 1))
 
 
-def _is_large(covariances: Array, others: Array) -> bool:
+def _is_large(structure: Structure, covariances: Array, others: Array) -> bool:
     """Whether covariances are positive definite, and more than a share of others."""
     try:
-        np.linalg.cholesky(covariances - _LEAST_LEFT * others)
+        structure.precisions_cholesky(covariances - _LEAST_LEFT * others)
     except np.linalg.LinAlgError:
         return False
     return True

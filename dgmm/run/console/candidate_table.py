@@ -34,8 +34,8 @@ def _rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
         value = result.criteria[sweep.criterion]
         yield (
             "*" if result is sweep.selected else "",
-            result.candidate.covariance_type,
-            str(result.candidate.n_components),
+            result.covariance_type,
+            str(result.n_components),
             f"{value:.1f}",
             f"{value - best:.1f}",
             f"{result.log_likelihood:.1f}",
