@@ -1,7 +1,9 @@
 """The commands that take a configuration: run, plan, validate; and its schema."""
 
+import glob
 import json
 import logging
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -72,11 +74,23 @@ def plan(config: str, overrides: tuple[str, ...]) -> None:
 @click.command()
 @configuration_options
 def validate(config: str, overrides: tuple[str, ...]) -> None:
-    """Read CONFIG and list every mistake in it."""
+    """Read CONFIG and list every mistake in it; look at the metadata of its input if it is here."""
     from dgmm.run.config.model_section import candidates
 
-    n_candidates = len(candidates(load(config, overrides).model))
-    click.echo(f"{click.format_filename(config)} is valid: {n_candidates:,} candidates")
+    configuration = load(config, overrides)
+    n_candidates = len(candidates(configuration.model))
+    found = "; its input was not looked at"
+    if _is_here(configuration.input.path):
+        from dgmm.run import plan_summary as planning
+
+        planning.summarize_plan(configuration)
+        found = ""
+    click.echo(f"{click.format_filename(config)} is valid: {n_candidates:,} candidates{found}")
+
+
+def _is_here(path: str) -> bool:
+    """Whether there is something at a path of this host."""
+    return os.path.exists(path) or bool(glob.glob(path, recursive=True))
 
 
 @click.command()
