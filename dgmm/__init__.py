@@ -1,6 +1,6 @@
 """Gaussian mixture models, fitted exactly by EM, on datasets bigger than memory."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dgmm.estimator import GaussianMixture, SweepResult, sweep
@@ -13,7 +13,7 @@ __all__ = ["GaussianMixture", "Result", "SweepResult", "__version__", "open_resu
 _OF_RESULTS = ("Result", "open_result")
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import what is asked for, so that ``import dgmm`` and the command stay light."""
     if name in _OF_RESULTS:
         from dgmm.io.results import result

@@ -8,7 +8,7 @@ found is opened by :func:`dgmm.open_result`. What it finds itself in the blocks 
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dgmm.io.storage.group import Variable, read_group, write_group
@@ -70,7 +70,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import what is asked for, so that commands answer at once."""
     for home, names in _HOMES.items():
         if name in names:
