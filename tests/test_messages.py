@@ -305,19 +305,32 @@ RUN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RUN)
-def test_the_command_says_in_keys_what_to_do(name, tmp_path):
-    make, options, expected = RUN[name]
+def message_of_run(tmp_path, source, options, cluster):
+    """What the command says of a run that fails."""
     configuration = {
-        "input": {"path": str(make(tmp_path)), **options},
+        "input": {"path": str(source), **options},
         "model": {"n_components": 1, "covariance_type": "diag"},
         "output": {"path": str(tmp_path / "out"), "report": False},
-        "cluster": {"kind": "threads", "threads": 1},
+        "cluster": cluster,
     }
     path = text(tmp_path / "run.yaml", json.dumps(configuration))
     result = CliRunner().invoke(command, ["run", str(path)], prog_name="dgmm")
     assert result.exit_code in (65, 78), result.output
-    assert expected in " ".join(result.stderr.split())
+    return " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_the_command_says_in_keys_what_to_do(name, tmp_path):
+    make, options, expected = RUN[name]
+    threads = {"kind": "threads", "threads": 1}
+    assert expected in message_of_run(tmp_path, make(tmp_path), options, threads)
+
+
+def test_too_little_memory_is_told_of_in_keys(tmp_path):
+    small = {"kind": "local", "workers": 1, "threads_per_worker": 1, "memory_limit": "64MiB"}
+    message = message_of_run(tmp_path, npy(tmp_path / "x.npy", X), {}, small)
+    assert "its limit is 64 MiB" in message
+    assert "raise `cluster.memory_limit`" in message
 
 
 def test_ingest_says_in_options_what_to_do(tmp_path):

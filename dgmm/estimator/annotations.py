@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import xarray
 
 
-class FittedSweep(Protocol):
+class _FittedSweep(Protocol):
     """What :func:`dgmm.sweep` returns."""
 
     @property
@@ -27,7 +27,7 @@ class FittedSweep(Protocol):
         """Every candidate."""
 
 
-class OpenedResult(Protocol):
+class _OpenedResult(Protocol):
     """What :func:`dgmm.open_result` returns."""
 
     @property
@@ -45,7 +45,7 @@ WeightsLike: TypeAlias = Union[
 ]
 """A weight for each row, or one for all."""
 
-InitParams: TypeAlias = str | Sequence[str] | BaseEstimator | FittedSweep | OpenedResult | None
+InitParams: TypeAlias = str | Sequence[str] | BaseEstimator | _FittedSweep | _OpenedResult | None
 """Kinds of start, or mixtures to start from."""
 
 RandomState: TypeAlias = np.random.RandomState | int | None
