@@ -32,35 +32,35 @@ def load(config: str, overrides: tuple[str, ...]) -> "Configuration":
 
 def configuration_options(command: _Command) -> _Command:
     """Give a command its configuration file and the options that go with one."""
-    decorators = (
-        click.argument("config", type=click.Path()),
-        click.option(
-            "--set",
-            "overrides",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="Set a key of the configuration, such as model.n_components=1:12; repeatable.",
-        ),
-        click.option(
-            "--debug",
-            is_flag=True,
-            expose_value=False,
-            callback=_remember_debug,
-            help="Show the traceback of an error.",
-        ),
-        click.option(
-            "--log-format",
-            type=click.Choice(["text", "json"]),
-            default="text",
-            is_eager=True,
-            expose_value=False,
-            callback=_remember_format,
-            help="What is said on stderr: lines for people, or a JSON object a line.",
-        ),
+    overrides = click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Set a key of the configuration, such as model.n_components=1:12; repeatable.",
     )
-    for decorate in reversed(decorators):
-        command = decorate(command)
-    return command
+    return click.argument("config", type=click.Path())(overrides(logging_options(command)))
+
+
+def logging_options(command: _Command) -> _Command:
+    """Give a command the options on what is said on stderr."""
+    debug = click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        callback=_remember_debug,
+        help="Show the traceback of an error.",
+    )
+    log_format = click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        is_eager=True,
+        expose_value=False,
+        callback=_remember_format,
+        help="What is said on stderr: lines for people, or a JSON object a line.",
+    )
+    return debug(log_format(command))
 
 
 def _read_storage_options(

@@ -1,12 +1,13 @@
 """The commands that take a result: apply it to other data, list, publish and prune runs."""
 
 import logging
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from dgmm.cli.command_group import CONFIGURATION, log_format
-from dgmm.cli.options import storage_options
+from dgmm.cli.options import logging_options, storage_options
 
 
 @click.command()
@@ -21,7 +22,9 @@ from dgmm.cli.options import storage_options
     help="Set a key of the configuration that found the model, such as output.assignments=labels.",
 )
 @storage_options
+@logging_options
 @click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
+@click.option("-v", "--verbose", is_flag=True, help="Log details, for the search of a fault.")
 def score(
     result: str,
     path: str,
@@ -29,10 +32,12 @@ def score(
     overrides: tuple[str, ...],
     storage_options: dict[str, Any] | None,
     quiet: bool,
+    verbose: bool,
 ) -> None:
     """Assign the rows of INPUT by the model of RESULT, an output directory or one run of it."""
     from dgmm.io.results.result import open_result
     from dgmm.run import score_run
+    from dgmm.run.console.logs import JsonObserver
     from dgmm.run.console.observer import console_logging
     from dgmm.run.console.signals import graceful_shutdown
 
@@ -40,9 +45,11 @@ def score(
     configuration = score_run.configuration_for(found, path, output, overrides)
     click.get_current_context().meta[CONFIGURATION] = configuration
     style = log_format(click.get_current_context().meta)
-    level = logging.WARNING if quiet else logging.INFO
+    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     with graceful_shutdown(), console_logging(style, level) as observer:
         scored = score_run.score(found, configuration, observer)
+        if isinstance(observer, JsonObserver):
+            observer.log_score(asdict(scored))
     if not quiet:
         click.echo(scored.sentence)
     place = style.conceal(scored.path)

@@ -1,5 +1,6 @@
 """A stored model applied to other data, by the command and from Python."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -105,6 +106,27 @@ def test_the_same_command_again_finds_it_complete_and_new_data_another(found, tm
         command, ["runs", str(tmp_path / "scores"), "--prune", "--keep=1", "--grace=0"]
     )
     assert (pruned.exit_code, pruned.output.count("removed")) == (0, 1)
+
+
+def test_a_score_for_machines_is_told_in_records(found, tmp_path):
+    arguments = [found, store(tmp_path / "x.zarr", clumps(9)), "--output", tmp_path / "scores"]
+    done = score(*arguments, "--log-format", "json")
+    assert done.exit_code == 0
+    records = [json.loads(line) for line in done.stderr.splitlines()]
+    events = [record.get("event") for record in records]
+    assert events[:2] == ["stage_started", "pass_finished"]
+    assert events[-1] == "score_finished"
+    scored = open_result(tmp_path / "scores")
+    assert (records[-1]["path"], records[-1]["n_rows"]) == (str(scored.path), 3_000)
+    assert records[-1]["mean_log_density"] == scored.attributes["mean_log_density"]
+
+
+def test_the_fault_of_a_score_is_told_as_that_of_a_run_is(found, tmp_path):
+    arguments = [found, tmp_path / "nothing.zarr", "--output", tmp_path / "scores"]
+    for_machines = json.loads(score(*arguments, "--log-format", "json").stderr)
+    assert (for_machines["error"], for_machines["exit_code"]) == ("InputNotFoundError", 66)
+    assert "Traceback" in score(*arguments, "--debug").stderr
+    assert "Traceback" not in score(*arguments).stderr
 
 
 def test_data_with_other_features_are_refused_by_name(found, tmp_path):

@@ -2,7 +2,7 @@
 
 ::
 
-    OUTPUT/latest.json            names the last complete run
+    OUTPUT/latest.json            names the run that readers see, and which ones they saw before
     OUTPUT/latest.zarr            a symbolic link to it, on file systems
     OUTPUT/report.html            the report of the last complete run, for people
     OUTPUT/reports/RUN_ID.html    the reports of all runs

@@ -180,6 +180,10 @@ class JsonObserver:
         }
         _log(logging.INFO, "run finished", facts)
 
+    def log_score(self, facts: dict[str, Any]) -> None:
+        """Log where a score is, and what was found."""
+        _log(logging.INFO, "score finished", facts)
+
 
 def _log(level: int, what: str, facts: dict[str, Any]) -> None:
     logger.log(level, what, extra={"fields": {"event": what.replace(" ", "_"), **facts}})
