@@ -119,7 +119,8 @@ class _Lifecycle:
         directory = attempt_path(output.place, plan.attempt_id)
         with storage_failures(output.place):
             run, is_left = output.run(plan.run_id), directory.exists()
-            if run.is_complete and not is_left and not self._is_due(run):
+            is_done = run.is_latest or not self._may_be_seen(run)
+            if run.is_complete and is_done and not is_left:
                 return True
         if not run.is_complete:  # better now than after the cluster has started
             plan.check_memory(capacity_from_options(plan.configuration.cluster))
@@ -130,21 +131,18 @@ class _Lifecycle:
                 self._compute(checkpoint, fresh=fresh)
             confirm()
             run = output.run(plan.run_id)
-            if self._is_due(run):
-                output.publish(run)
+            if self._may_be_seen(run):
+                output.publish(run)  # again too, for a link that a kill has left behind
             if plan.configuration.output.report:
                 try_publish_report(run.path)
             output.discard(checkpoint.runs())
             checkpoint.discard()
         return is_complete and not is_left
 
-    def _is_due(self, run: Run) -> bool:
-        """Whether readers should see the run, and do not.
-
-        One that is held back, or was overtaken by another of its row, they should not see.
-        """
+    def _may_be_seen(self, run: Run) -> bool:
+        """Whether a complete run is neither held back nor overtaken by another of its row."""
         is_overtaken = self.plan.starts_from_another and self.plan.output.is_superseded(run)
-        return not (run.is_latest or run.is_held_back or is_overtaken)
+        return not (run.is_held_back or is_overtaken)
 
     def _compute(self, checkpoint: Checkpoint, *, fresh: bool) -> None:
         """Go on with an interrupted attempt or begin anew, up to the commit."""

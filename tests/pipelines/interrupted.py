@@ -18,7 +18,7 @@ from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
 from dgmm.report import publication
 from dgmm.run import lifecycle, load_as
-from pipelines import nightly
+from pipelines import execution, nightly
 from tests.run.victim import digest
 
 CONFIG = """\
@@ -68,9 +68,9 @@ MOMENTS = {
     "the checkpoint is gone": (Checkpoint, "discard", False),
     "scoring begins": (nightly, "score", True),
     "other data are scored": (nightly, "score", False),
-    "pruning begins": (nightly, "prune", True),
+    "pruning begins": (execution, "prune", True),
     "a run is no run any more": (output, "remove_tree", True),
-    "a run is removed": (Output, "remove", False),
+    "a run is removed": (output, "remove_tree", False),
 }
 """What is called then, and whether the end comes before or after it."""
 

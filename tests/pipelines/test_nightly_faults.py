@@ -57,7 +57,13 @@ def killed_and_done_again(week, moment):
 
 
 @pytest.mark.parametrize(
-    "moment", ["EM is on all rows", "the run is committed", "a run is no run any more"]
+    "moment",
+    [
+        "EM is on all rows",
+        "the run is committed",
+        "the pointer is written",
+        "a run is no run any more",
+    ],
 )
 def test_a_night_that_is_killed_ends_the_second_time_as_if_nothing_had_been(week, moment):
     killed_and_done_again(week, moment)
