@@ -28,7 +28,7 @@ from dgmm.run import (
     prune,
 )
 
-logger = logging.getLogger("dgmm.pipelines")  # a part of dgmm to those who choose what to hear
+_logger = logging.getLogger("dgmm.pipelines")  # a part of dgmm to those who choose what to hear
 
 Observer = Callable[[Any], None]
 
@@ -148,7 +148,7 @@ def _tell(lines: Iterable[str]) -> None:
 
 def _log_end(name: str, outcome: Outcome) -> None:
     fields = {"event": f"{name}_finished", "is_new": outcome.is_new, "found": outcome.lines}
-    logger.info("%s finished", name, extra={"fields": fields})
+    _logger.info("%s finished", name, extra={"fields": fields})
 
 
 def _level(style: LogFormat, *, verbose: bool) -> int:

@@ -30,7 +30,7 @@ from dgmm.run import (
 from pipelines import execution
 from pipelines.execution import Observer, Outcome
 
-logger = logging.getLogger("dgmm.pipelines.nightly")
+_logger = logging.getLogger("dgmm.pipelines.nightly")
 
 
 class Other(Section):
@@ -134,7 +134,7 @@ def _refitted(configuration: Configuration, observer: Observer) -> RunResult:
     try:
         return run(configuration, observer)
     except InputChangedError as error:
-        logger.warning("an interrupted night is given up and a new one begun: %s", error)
+        _logger.warning("an interrupted night is given up and a new one begun: %s", error)
     try:
         return run(configuration, observer, fresh=True)
     except InputChangedError as error:

@@ -11,7 +11,7 @@ from pipelines.stability.store import FitStore
 from pipelines.stability.subsets import Design
 from pipelines.stability.values import Array, Axes, FitOfSubset
 
-logger = logging.getLogger("dgmm.pipelines.stability")
+_logger = logging.getLogger("dgmm.pipelines.stability")
 
 
 def axes_of(run: Configuration) -> Axes:
@@ -57,7 +57,7 @@ def fit_subsets(
                     done = blocks.fit(subset, seed=run.model.seed + 1 + index)
                     found[index] = _of_subset(done, rows, axes_of(run), run.model.criterion)
                     store.keep(index, found[index])
-                    logger.info("subset %d of %d is fitted", index + 1, len(plan.subsets))
+                    _logger.info("subset %d of %d is fitted", index + 1, len(plan.subsets))
     return [found[index] for index in range(len(plan.subsets))]
 
 

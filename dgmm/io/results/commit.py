@@ -22,11 +22,7 @@ from dgmm.io.results.layout import FORMAT, FORMAT_VERSION
 from dgmm.io.results.record import Record, write_record
 from dgmm.io.results.sweep_arrays import read_sweep, summary, write_sweep
 from dgmm.io.results.transform_arrays import write_preparation
-from dgmm.io.storage.atomic_writes import (
-    remove_tree,
-    replace_file,
-    sync_tree,
-)
+from dgmm.io.storage.atomic_writes import remove_tree, replace_file, sync_tree
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,

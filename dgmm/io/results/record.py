@@ -19,7 +19,7 @@ from dgmm.io.storage.zarr_arrays import (
 )
 from dgmm.mixture.types import Array
 
-MOST_SAMPLED_ROWS = 5_000
+_MOST_SAMPLED_ROWS = 5_000
 _MOST_SAMPLED_BYTES = 4 << 20
 
 
@@ -103,7 +103,7 @@ def subsample_stride(n_rows: int, n_features: int) -> slice:
     >>> subsample_stride(12_000, 3)
     slice(None, None, 3)
     """
-    most = max(1, min(MOST_SAMPLED_ROWS, _MOST_SAMPLED_BYTES // (8 * n_features)))
+    most = max(1, min(_MOST_SAMPLED_ROWS, _MOST_SAMPLED_BYTES // (8 * n_features)))
     return slice(None, None, max(1, -(-n_rows // most)))
 
 
