@@ -50,6 +50,17 @@ def as_array_like(values: Any, name: str) -> Any:
     return values
 
 
+def computed(values: Any, name: str) -> Any:
+    """Values in memory: those of Dask as soon as they are computed, without a mask.
+
+    Raises
+    ------
+    DataError
+        If values are masked.
+    """
+    return as_array_like(values.compute(), name) if hasattr(values, "__dask_graph__") else values
+
+
 def _refuse_no_array(values: Any, name: str) -> None:
     kind = type(values)
     instead = _INSTEAD.get((kind.__module__.partition(".")[0], kind.__name__))

@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.estimator.annotations import RowValues, WeightsLike
+from dgmm.estimator.containers.array_likes import computed
 from dgmm.estimator.containers.container import RowContainer, compute_rows, sum_rows
 from dgmm.estimator.row_outputs import RowOutput, Rows
 from dgmm.mixture.parameters import Parameters
@@ -42,7 +43,8 @@ class NumpyContainer(RowContainer):
         """Weights as scikit-learn checks them: one number, or one for each row."""
         if isinstance(sample_weight, Real):
             return np.full(len(self.values), sample_weight, dtype=np.float64)
-        return check_array(sample_weight, ensure_2d=False, input_name="sample_weight")
+        weights = computed(sample_weight, "sample_weight")
+        return check_array(weights, ensure_2d=False, input_name="sample_weight")
 
     def blocks(self, sample_weight: WeightsLike | None) -> InMemoryRows:
         """The rows as they are."""

@@ -13,6 +13,7 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.errors import DataError
 from dgmm.estimator.annotations import RowValues, WeightsLike
+from dgmm.estimator.containers.array_likes import computed
 from dgmm.estimator.containers.container import compute_rows, sum_rows
 from dgmm.estimator.containers.dask_arrays import LazyContainer, map_rows
 from dgmm.estimator.row_outputs import RowOutput, Rows
@@ -104,7 +105,9 @@ class XarrayContainer(LazyContainer):
         if rows is None:
             return LazyContainer.blocks(self, sample_weight)
         weights = None if sample_weight is None else self._cell_weights(sample_weight)
-        flat = None if weights is None else np.asarray(weights).reshape(-1)
+        flat = None
+        if weights is not None:
+            flat = np.asarray(computed(weights, "sample_weight")).reshape(-1)
         return InMemoryRows.of(rows, flat, self.feature_names)
 
     def totals(

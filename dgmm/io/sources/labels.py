@@ -37,7 +37,7 @@ def label_order(wanted: Any, found: Any) -> NDArray[np.intp] | None:
     LookupError: there are 2 from a to b, and 2 from b to c
     """
     a, b = _comparable(wanted, found)
-    if a.shape == b.shape and bool((a == b).all()):
+    if a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all()):  # NaN is NaN here
         return None
     if a.shape == b.shape:
         order_a, order_b = np.argsort(a, kind="stable"), np.argsort(b, kind="stable")

@@ -85,6 +85,10 @@ def test_masked_weights_are_refused():
             model().fit(rows, sample_weight=weights)
         with pytest.raises(DataError, match="sample_weight is a masked array"):
             model().fit(X).partial_fit(rows, sample_weight=list(weights))
+    lazy = da.from_array(weights, chunks=20)
+    for rows in (X, list(X), da.from_array(X, chunks=(20, 2))):
+        with pytest.raises(DataError, match="masked array, in which 7 values are missing"):
+            model().fit(rows, sample_weight=lazy)
     weighed = model().fit(X, sample_weight=np.ma.array(np.arange(60.0)))
     np.testing.assert_allclose(weighed.means_[0], np.average(X, axis=0, weights=np.arange(60)))
 

@@ -176,6 +176,7 @@ def test_nullable_missing_values_are_refused_as_missing():
 
 def test_labels_that_are_no_set_are_no_order():
     assert label_order([1, 2], [1, 2]) is None
+    assert label_order([1, np.nan], [1, np.nan]) is None
     np.testing.assert_array_equal(label_order([b"b", b"a"], ["a", "b"]), [1, 0])
     for found in ([1, 1, 2], [1, 2], [1.0, 2.0, 4.0], ["1", "2", "4"]):
         with pytest.raises(LookupError, match="there are 3 from 1 to 3"):
