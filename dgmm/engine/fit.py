@@ -11,7 +11,6 @@ from dgmm.engine.events import READ_ALL_ROWS, Observer, Resumed, ignore
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
-from dgmm.engine.identifiers import find_identifiers
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner, StopRule
 from dgmm.engine.profile import Profile, SamplingSpec, validate_profile
@@ -20,6 +19,7 @@ from dgmm.errors import DataError
 from dgmm.mixture.criteria import FitSummary, evaluate
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.fit_result import FitResult, Sweep, rank
+from dgmm.mixture.identifiers import find_identifiers
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.parameters import Parameters

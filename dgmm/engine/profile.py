@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dgmm.engine.block import Block, Rows
-from dgmm.engine.identifiers import RisingIntegers
 from dgmm.engine.row_checks import LARGEST, PLACES, check_places, check_weights, find_bad_weights
 from dgmm.engine.sampling import sample_mask
 from dgmm.errors import DataError, Remedy
+from dgmm.mixture.identifiers import RisingIntegers
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array

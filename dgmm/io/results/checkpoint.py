@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from dgmm.engine.events import READ_ALL_ROWS
 from dgmm.engine.fit_progress import FitProgress
-from dgmm.engine.identifiers import RisingIntegers
 from dgmm.engine.profile import Profile
 from dgmm.engine.stages import PROFILE
 from dgmm.errors import InputChangedError, Remedy, StorageError
@@ -23,6 +22,7 @@ from dgmm.io.storage.zarr_arrays import creation_failures, storage_failures
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em.iteration import FitState
 from dgmm.mixture.em.quasi_newton import Iterate, QuasiNewtonState
+from dgmm.mixture.identifiers import RisingIntegers
 from dgmm.mixture.parameters import Parameters
 
 SECONDS_BETWEEN_SAMPLE_STATES = 10.0  # passes over the sample cost less than keeping them

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.errors import ConfigurationError, Remedy
+from dgmm.errors import ConfigurationError, DataError, Remedy
 from dgmm.io.grid import Coordinate, Region
 from dgmm.io.sources.files import FileInfo
 from dgmm.io.sources.selection import Selection, Weights
-from dgmm.io.storage.location import AnyPath
+from dgmm.io.storage.location import AnyPath, Location
 
 _LISTED_AT_MOST = 50
 
@@ -143,6 +143,38 @@ class Format:
     read_thumbnail: Callable[[AnyPath], Thumbnail | None] | None = None
     has_named_dims: bool = False
     may_be_pattern: bool = False
+
+
+def check_dtype(stored: DatasetMetadata, name: str) -> None:
+    """Raise DataError if values are no real numbers."""
+    if stored.dtype.kind not in "biuf" or stored.dtype.itemsize > 8:
+        raise DataError(
+            f"{name} holds values of dtype {stored.dtype}, expected bool, integers or floats "
+            "of up to 64 bits. Convert them, or choose another variable."
+        )
+
+
+def check_table(stored: DatasetMetadata, location: Location) -> None:
+    """Raise DataError if a dataset is no table of real numbers."""
+    check_dtype(stored, location.text)
+    if len(stored.shape) == 1:
+        raise DataError(
+            f"{location} is one-dimensional, expected (rows, features). For one feature store it "
+            f"with shape ({stored.shape[0]}, 1): values.reshape(-1, 1)."
+        )
+    if len(stored.shape) != 1 + len(stored.dims):
+        raise DataError(
+            f"{location} has shape {stored.shape}, expected two dimensions (rows, features). "
+            "Store it with the axis of the features last, as a table: "
+            "numpy.moveaxis(values, axis, -1).reshape(-1, n_features)."
+        )
+    if 0 in stored.shape or 0 in stored.storage_chunks:
+        raise DataError(f"{location} is empty: its shape is {stored.shape}.")
+    if stored.n_features > MOST_FEATURES:
+        raise DataError(
+            f"{location} declares {stored.n_features} features; at most {MOST_FEATURES} can be "
+            "fitted. Are rows and columns exchanged, or its metadata damaged?"
+        )
 
 
 def check_no_selection(path: AnyPath, selection: Selection) -> None:

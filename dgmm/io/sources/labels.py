@@ -1,11 +1,18 @@
-"""Labels along a dimension: where those of one dataset are in another."""
+"""Labels along dimensions: where those of one dataset are in another."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.errors import DataError
+from dgmm.io.grid import Coordinate
+from dgmm.io.sources.format import DatasetMetadata, ReadCoordinate
+from dgmm.io.storage.location import Location, input_path
+
 _TEXT = "UOTS"
+_MOST_LABELS = 1 << 20  # along a dimension that may lie in another order
 
 
 def label_order(wanted: Any, found: Any) -> NDArray[np.intp] | None:
@@ -64,3 +71,91 @@ def _text(label: Any) -> str:
 
 def _described(labels: NDArray[Any]) -> str:
     return f"{len(labels)} from {labels[0]} to {labels[-1]}" if len(labels) else "none"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledDataset:
+    """A dataset with what reads its labels.
+
+    Attributes
+    ----------
+    location : Location
+    stored : DatasetMetadata
+    read_coordinate : callable, optional
+        See `dgmm.io.sources.format.Format`; None if it has no labels.
+    """
+
+    location: Location
+    stored: DatasetMetadata
+    read_coordinate: ReadCoordinate | None
+
+    def coordinate(self, dim: str) -> Coordinate | None:
+        """The labels along a dimension, if it has any."""
+        if self.read_coordinate is None:
+            return None
+        known = (each for each in self.stored.coordinates if each.name == dim)
+        return next((each for each in known if each.dims == (dim,)), None)
+
+    def labels(self, coordinate: Coordinate, start: int, stop: int) -> NDArray[Any]:
+        """Some of the labels along a dimension."""
+        if self.read_coordinate is None:
+            raise LookupError(coordinate.name)
+        region = (slice(start, stop),)
+        return self.read_coordinate(input_path(self.location), coordinate, region)
+
+
+def align_weights(rows: LabelledDataset, weights: LabelledDataset) -> DatasetMetadata:
+    """What is known of weights, with the order in which they are to be read.
+
+    Where both datasets have labels along a dimension, those decide; elsewhere the order does.
+
+    Parameters
+    ----------
+    rows, weights : LabelledDataset
+        Of the same samples' dimensions and extents.
+
+    Returns
+    -------
+    DatasetMetadata
+        Of the weights.
+
+    Raises
+    ------
+    DataError
+        If labels along a dimension are not the same, in whatever order.
+    """
+    orders: list[tuple[str, tuple[int, ...]]] = []
+    for dim, extent in zip(rows.stored.dims, rows.stored.shape[:-1], strict=True):
+        here, there = rows.coordinate(dim), weights.coordinate(dim)
+        if here is None or there is None:
+            continue
+        try:
+            order = _order(rows, weights, here, there, extent)
+        except LookupError as error:
+            raise DataError(
+                f"The weights of {weights.location} have other labels along {dim} than the rows of "
+                f"{rows.location}: {error}. Write them with the coordinates of the rows, or "
+                "interpolate them."
+            ) from error
+        if order is not None:
+            orders.append((dim, tuple(order.tolist())))
+    selection = replace(weights.stored.selection, orders=tuple(orders))
+    return replace(weights.stored, selection=selection)
+
+
+def _order(
+    rows: LabelledDataset,
+    weights: LabelledDataset,
+    here: Coordinate,
+    there: Coordinate,
+    extent: int,
+) -> NDArray[np.intp] | None:
+    """Places of the rows' labels among those of the weights; None if they are equal."""
+    for start in range(0, extent, _MOST_LABELS):
+        part = (start, min(start + _MOST_LABELS, extent))
+        order = label_order(rows.labels(here, *part), weights.labels(there, *part))
+        if order is not None:
+            if extent > _MOST_LABELS:
+                raise LookupError(f"of {extent}, those from {start} on are in another order")
+            return order
+    return None

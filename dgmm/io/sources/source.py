@@ -20,10 +20,10 @@ from dgmm.errors import (
 )
 from dgmm.io.grid import Coordinate, Grid, Region
 from dgmm.io.sources.dask_blocks import lazy_blocks, lazy_weights, partition_grid, sha256_of
-from dgmm.io.sources.format import MOST_FEATURES, DatasetMetadata, Format, Thumbnail
+from dgmm.io.sources.format import DatasetMetadata, Format, Thumbnail, check_dtype, check_table
+from dgmm.io.sources.labels import LabelledDataset, align_weights
 from dgmm.io.sources.layout_check import warn_slow_layout
 from dgmm.io.sources.selection import Selection, Weights
-from dgmm.io.sources.weights_order import LabelledDataset, align_weights
 from dgmm.io.storage.location import (
     AnyPath,
     Location,
@@ -142,7 +142,7 @@ def open_source(
     named_dims = bool(selection.sample_dims) or len(selection.variables) > 1
     chosen = _choose_format(location, format, named_dims=named_dims)
     stored = _describe(chosen, location, selection)
-    _check(stored, location)
+    check_table(stored, location)
     _refuse_missing(chosen, location, stored)
     facts, files = [chosen.name, astuple(stored)], {*stored.files}
     grid = partition_grid(location, stored, partition_size)
@@ -207,7 +207,7 @@ def _open_weights(
         selection = Selection(sample_dims=rows.dims if chosen.has_named_dims else ())
     stored = _describe(chosen, location, chosen.select_weights(selection, weights))
     name = f"The weights {weights.variable or ''}".rstrip() + f" of {location}"
-    _check_dtype(stored, name)
+    check_dtype(stored, name)
     samples = rows.shape[:-1]
     if stored.shape not in (samples, (*samples, 1)):
         raise DataError(f"{name} have shape {stored.shape}, expected {samples}: one for each row.")
@@ -280,35 +280,3 @@ def _damaged(location: Location, format_name: str, error: Exception) -> DataErro
         f"{location} cannot be opened as {format_name}: {type(error).__name__}: {error}. "
         "Its metadata are damaged, or it is of another format."
     )
-
-
-def _check_dtype(stored: DatasetMetadata, name: str) -> None:
-    """Refuse what is not real numbers."""
-    if stored.dtype.kind not in "biuf" or stored.dtype.itemsize > 8:
-        raise DataError(
-            f"{name} holds values of dtype {stored.dtype}, expected bool, integers or floats "
-            "of up to 64 bits. Convert them, or choose another variable."
-        )
-
-
-def _check(stored: DatasetMetadata, location: Location) -> None:
-    """Refuse what is not a table of real numbers."""
-    _check_dtype(stored, location.text)
-    if len(stored.shape) == 1:
-        raise DataError(
-            f"{location} is one-dimensional, expected (rows, features). For one feature store it "
-            f"with shape ({stored.shape[0]}, 1): values.reshape(-1, 1)."
-        )
-    if len(stored.shape) != 1 + len(stored.dims):
-        raise DataError(
-            f"{location} has shape {stored.shape}, expected two dimensions (rows, features). "
-            "Store it with the axis of the features last, as a table: "
-            "numpy.moveaxis(values, axis, -1).reshape(-1, n_features)."
-        )
-    if 0 in stored.shape or 0 in stored.storage_chunks:
-        raise DataError(f"{location} is empty: its shape is {stored.shape}.")
-    if stored.n_features > MOST_FEATURES:
-        raise DataError(
-            f"{location} declares {stored.n_features} features; at most {MOST_FEATURES} can be "
-            "fitted. Are rows and columns exchanged, or its metadata damaged?"
-        )

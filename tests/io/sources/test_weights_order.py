@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from dgmm import GaussianMixture
 from dgmm.cli import dgmm
 from dgmm.errors import DataError
-from dgmm.io.sources import weights_order
+from dgmm.io.sources import labels as labels_module
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
 
@@ -98,7 +98,7 @@ def test_other_labels_are_refused_by_name(tmp_path, labels, said):
 
 
 def test_long_dimensions_are_compared_part_by_part(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights_order, "_MOST_LABELS", 4)
+    monkeypatch.setattr(labels_module, "_MOST_LABELS", 4)
     path = write(WEIGHTS, tmp_path / "w.nc")
     assert weights_by_row(opened(tmp_path, path)).shape == (180,)
     (tmp_path / "other").mkdir()

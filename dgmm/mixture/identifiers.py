@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.engine.block import Rows
 from dgmm.mixture.types import Array
 
 _NAME = re.compile(r"(^|[_\W])(ids?|index|idx|key|row|uuid|pk)$|[a-z]I[Dd]$|^Unnamed: \d+$")
@@ -32,7 +31,7 @@ class RisingIntegers:
     last: Array
 
     @classmethod
-    def of(cls, rows: Rows) -> Self:
+    def of(cls, rows: NDArray[Any]) -> Self:
         """Those of the rows of a block."""
         n_rows, n_features = rows.shape
         if n_rows == 0:

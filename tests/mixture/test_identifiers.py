@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgmm import GaussianMixture, sweep
-from dgmm.engine.identifiers import RisingIntegers, find_identifiers
+from dgmm.mixture.identifiers import RisingIntegers, find_identifiers
 
 N = 300
 RNG = np.random.default_rng(0)
