@@ -5,10 +5,7 @@ from dataclasses import dataclass
 
 STAGE_NAMES = {
     "profile": "profile of the data",
-    "starts": "starts",
-    "finalists": "best starts",
-    "relocations": "moved components",
-    "relocated": "best of these",
+    "search": "search for the best mixtures",
     "sample": "EM on the sample",
     "fit": "EM on all rows",
     "repair": "EM for models that fell behind",
@@ -29,8 +26,8 @@ class PassStarted:
     Attributes
     ----------
     stage : str
-        ``"profile"``, ``"starts"``, ``"finalists"`` (the best starts), ``"sample"``, ``"fit"``,
-        ``"repair"`` (models that fell behind smaller ones) or ``"assign"``, among others.
+        ``"profile"``, ``"search"``, ``"sample"``, ``"fit"``, ``"repair"``
+        (models that fell behind smaller ones) or ``"assign"``, among others.
     index : int
         Passes of this stage before this one.
     n_running, n_candidates : int

@@ -1,21 +1,31 @@
 """A whole sweep: profile the data, choose starts on a sample, finish on all rows."""
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dgmm.engine import blas, candidates, passes, stages
-from dgmm.engine.candidates import Model
-from dgmm.engine.events import READ_ALL_ROWS, Observer, Resumed, ignore
+from dgmm.engine.events import (
+    READ_ALL_ROWS,
+    BlocksDone,
+    Observer,
+    PassFinished,
+    PassStarted,
+    Resumed,
+    ignore,
+)
 from dgmm.engine.execution import Execution, LocalExecution
-from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner, StopRule
 from dgmm.engine.profile import Profile, SamplingSpec, validate_profile
+from dgmm.engine.search.model_search import ModelSearch
 from dgmm.engine.stages import Stage
 from dgmm.errors import DataError
+from dgmm.mixture.candidate import Candidate
 from dgmm.mixture.criteria import FitSummary, evaluate
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.fit_result import FitResult, Sweep, rank
@@ -35,9 +45,6 @@ if TYPE_CHECKING:  # it needs Dask, which rows in memory do without
     from dgmm.engine.dataset import Dataset
 
 logger = logging.getLogger(__name__)
-
-_RACES = (stages.SAMPLE, *READ_ALL_ROWS)
-_LEAST_ROWS = 64  # of the sample for each component
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,8 +104,8 @@ def fit(
     _check_features(options.earlier, dataset.n_features)
     earlier = _earlier(options, transform, profile, rules)
     tried = _fitted(runner, centred, profile, options, rules, earlier, progress, keep)
-    states = stages.next_states(stages.REPAIR, tried, options, rules)
-    n_passes = 1 + _n_passes(tried, options)
+    states = stages.best_states(tried)
+    n_passes = 1 + _n_passes(tried)
     results = tuple(_result(state, profile, options.given) for state in states)
     best = min(results, key=lambda result: rank(result, options.criterion))
     return Fit(Sweep(results, options.criterion, best, n_passes), progress.profile, transform)
@@ -107,7 +114,7 @@ def fit(
 def _profile(dataset: "Dataset | InMemoryRows", runner: PassRunner, options: FitOptions) -> Profile:
     """The first pass, and whether its data can be fitted."""
     names = dataset.feature_names
-    sample_rows = max(options.sample_rows, _LEAST_ROWS * options.max_components)
+    sample_rows = options.sample_size(dataset.n_rows, dataset.n_features)
     rule = SamplingSpec(options.seed, sample_rows / dataset.n_rows)
     profile = validate_profile(passes.profile(runner, rule), names, options.max_components)
     constant = constant_features(profile.covariance, profile.mean)
@@ -157,25 +164,32 @@ def _fitted(
 ) -> tuple[FitState, ...]:
     """EM through all stages, from wherever the progress stands; all that was tried at the end."""
     n_passes, states = progress.n_passes, progress.states
+    search = ModelSearch(stages.search_rows(profile, rules), options, rules)
     left = stages.stages(profile, options)
     if progress.stage in left:
         left = left[left.index(progress.stage) :]
     else:
-        n_passes, states = 0, _from_scratch(profile, options, rules, earlier)
+        n_passes, states = 0, _search(search, profile, earlier, runner.observer)
         states = _entering(left[0], states, profile, earlier)
     for name, following in zip(left, (*left[1:], None), strict=True):
         stage = Stage(runner, centred, rules)
-        if name not in READ_ALL_ROWS:
-            stage = stages.sample_stage(name, profile, options, rules, runner.observer)
-        judge = _judge(profile, options) if name in _RACES else tuple
+        if name == stages.SAMPLE:
+            stage = stages.sample_stage(profile, rules, runner.observer)
         guide = stages.surrogate_guide(profile, rules) if name in READ_ALL_ROWS else None
         em = passes.run_em(
-            stage.runner, name, states, stage.centred, stage.rules, n_passes, judge, guide
+            stage.runner,
+            name,
+            states,
+            stage.centred,
+            stage.rules,
+            n_passes,
+            _judge(profile, options),
+            guide,
         )
         for n_passes, states in em:
             keep(replace(progress, stage=name, n_passes=n_passes, states=states))
         if following is not None:
-            n_passes, states = 0, stages.next_states(name, states, options, rules)
+            n_passes, states = 0, stages.next_states(name, states, options, search)
             states = _entering(following, states, profile, earlier)
     return states
 
@@ -226,18 +240,27 @@ def _earlier(
     }
 
 
-def _n_passes(states: tuple[FitState, ...], options: FitOptions) -> int:
+def _n_passes(states: tuple[FitState, ...]) -> int:
     """Reads of all rows: of the fit, and of what was tried because a model broke the law."""
-    fits = [len(s.trace) for s in states if not candidates.is_repair(s, options)]
-    repairs = [len(s.trace) for s in states if candidates.is_repair(s, options)]
+    fits = [len(state.trace) for state in states if not candidates.is_repair(state)]
+    repairs = [len(state.trace) for state in states if candidates.is_repair(state)]
     return max(fits) + max(repairs, default=0)
 
 
-def _from_scratch(
-    profile: Profile, options: FitOptions, rules: EMOptions, earlier: Mapping[Model, Parameters]
+def _search(
+    search: ModelSearch, profile: Profile, earlier: Mapping[Model, Parameters], observer: Observer
 ) -> tuple[FitState, ...]:
-    rows, weights = stages.start_sample(profile)
-    return candidates.initial_states(rows, weights, profile.mean, options, rules, earlier)
+    """A mixture of each model to begin with, relative to the mean of all rows."""
+    n_models, n_rows = len(search.options.models), len(profile.sample)
+    n_searches = search.count(earlier)
+    observer(PassStarted(stages.SEARCH, 0, n_models, n_models, n_searches, n_rows))
+    began = time.monotonic()
+    found = search.find_all(
+        earlier, profile.mean, lambda done: observer(BlocksDone(done, n_searches))
+    )
+    seconds = time.monotonic() - began
+    observer(PassFinished(stages.SEARCH, 0, seconds, n_rows, n_models, None))
+    return tuple(FitState(Candidate(*model), found[model]) for model in search.options.models)
 
 
 def _result(state: FitState, profile: Profile, given: InitialParameters) -> FitResult:

@@ -7,7 +7,12 @@ from dgmm.mixture.initialization import initializers
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.transform import FeatureTransformSpec, WarmStart
 
-SAMPLE_ROWS = 1 << 17
+Model = tuple[str, int]
+"""Covariance type and number of components."""
+
+_SAMPLE_ROWS = 1 << 17
+_SAMPLE_BYTES = 1 << 26  # up to which all rows are the sample
+_ROWS_PER_COMPONENT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +26,7 @@ class FitOptions:
     criterion : str
         One of :data:`dgmm.registry.CRITERIA`.
     n_init : int
-        Starts of each model.
+        Searches of each model, each from a start of its own; the best goes on.
     init_params : tuple of str, or None
         Kinds of start, taken in turn
         (:data:`dgmm.mixture.initialization.initializers.METHODS`); None takes
@@ -33,8 +38,8 @@ class FitOptions:
     reg_covar : float or None
         Added to variances, squared data units; None adds nothing.
     seed : int
-    sample_rows : int
-        Expected size of the sample; at least 64 for each component are drawn.
+    sample_rows : int or None
+        Expected size of the sample; None leaves it to :meth:`sample_size`.
     allow_degenerate : bool
         Whether a candidate with a collapsed component is carried on.
     accelerate : bool
@@ -50,15 +55,15 @@ class FitOptions:
         only one where ``n_init`` is 1.
     """
 
-    models: tuple[tuple[str, int], ...]
+    models: tuple[Model, ...]
     criterion: str = "bic"
-    n_init: int = 5
+    n_init: int = 1
     init_params: tuple[str, ...] | None = None
     tol: float = TOL
     max_iter: int = 1000
     reg_covar: float | None = None
     seed: int = 0
-    sample_rows: int = SAMPLE_ROWS
+    sample_rows: int | None = None
     allow_degenerate: bool = False
     accelerate: bool = True
     finish_all: bool = False
@@ -71,10 +76,22 @@ class FitOptions:
         """The largest number of components of any model."""
         return max(n_components for _, n_components in self.models)
 
-    @property
-    def n_starts(self) -> int:
-        """Starts of each model before any are made from fits; their numbers are below this."""
-        return self.n_init + bool(self.earlier.mixtures)
+    def sample_size(self, n_rows: int, n_features: int) -> int:
+        """Rows that the sample is expected to have, at least 64 for each component.
+
+        Without ``sample_rows``, all rows where they fit into 64 MiB, else 131,072, or fewer where
+        even these do not fit.
+
+        Parameters
+        ----------
+        n_rows, n_features : int
+            Of the data.
+        """
+        wanted = self.sample_rows
+        if wanted is None:
+            affordable = max(1, _SAMPLE_BYTES // (8 * n_features))
+            wanted = n_rows if n_rows <= affordable else min(_SAMPLE_ROWS, affordable)
+        return min(n_rows, max(wanted, _ROWS_PER_COMPONENT * self.max_components))
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     # the centred kernel, should every model need it, holds whitened tiles of one model at a time
     whitened = options.max_components * (d + 1) * packed_models.CENTRED_TILE_ROWS
     row = _READ_COPIES * d * dataset.rows.dtype.itemsize + _PROFILE_BYTES
-    sample_rows = min(options.sample_rows, dataset.n_rows)
+    sample_rows = options.sample_size(dataset.n_rows, d)
     return Projection(
         process=_PROCESS_BYTES,
         block=row * dataset.block_rows,

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from dgmm.engine.execution import Execution, LocalExecution
-from dgmm.engine.fit_options import SAMPLE_ROWS, FitOptions
+from dgmm.engine.fit_options import FitOptions
 from dgmm.errors import ConfigurationError
 from dgmm.estimator.annotations import InitParams, RandomState
 from dgmm.estimator.starting_values import earlier_of
@@ -77,7 +77,7 @@ def fit_options(
         max_iter=int(max_iter),
         reg_covar=reg_covar,
         seed=_seed(random_state),
-        sample_rows=SAMPLE_ROWS if sample_size is None else int(sample_size),
+        sample_rows=None if sample_size is None else int(sample_size),
         # Whoever sets the ridge wants what it makes of components that collapse.
         allow_degenerate=reg_covar is not None,
         given=given or InitialParameters(),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dgmm.engine import memory
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.execution import Execution
-from dgmm.engine.fit_options import SAMPLE_ROWS, FitOptions
+from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.memory import Projection
 from dgmm.errors import ConfigurationError
 from dgmm.io.grid import Grid
@@ -30,7 +30,6 @@ from dgmm.run.warm_start import (
     warm_start_of,
 )
 
-_SAMPLE_BYTES = 64 << 20
 _CHUNK_BYTES = 16 << 20
 _CHUNK_ROWS = 1 << 18
 
@@ -185,7 +184,6 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
             f"prepare.pca asks for {prepare.pca} principal components of data with "
             f"{dataset.n_features} features; expected at most as many."
         )
-    affordable = max(1, _SAMPLE_BYTES // (8 * dataset.n_features))
     return FitOptions(
         models=narrow_models(candidates(model), earlier, whole=model.whole_sweep),
         criterion=model.criterion,
@@ -195,7 +193,7 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         max_iter=model.max_iter,
         reg_covar=model.reg_covar,
         seed=model.seed,
-        sample_rows=model.sample_size or min(SAMPLE_ROWS, affordable),
+        sample_rows=model.sample_size,
         allow_degenerate=model.allow_degenerate,
         finish_all=model.finish_all,
         prepare=FeatureTransformSpec(prepare.scale == "standardize", prepare.pca),

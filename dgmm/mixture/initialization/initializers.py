@@ -97,16 +97,16 @@ METHODS: dict[str, Initializer] = {
 }
 """The kinds of start."""
 
-_VARIED = ("k-means++", "kmeans", "k-means++", "random_from_data")
+_VARIED = ("k-means++", "agglomerative", "kmeans", "random_from_data")
 
 
 def default_methods(n_init: int) -> tuple[str, ...]:
-    """One hierarchy, which always comes out the same, then starts that differ each time.
+    """k-means, then starts that differ each time.
 
     Random responsibilities are not among them: all their components start at the mean of
     everything, where EM may stay, above all with tied covariances.
     """
-    return ("agglomerative", *islice(cycle(_VARIED), n_init - 1))
+    return ("kmeans", *islice(cycle(_VARIED), n_init - 1))
 
 
 def first_parameters(

@@ -14,9 +14,85 @@ import numpy as np
 from dgmm.mixture import feature_map
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.statistics import Moments, is_empty
-from dgmm.mixture.kernels.tiling import TileShape
+from dgmm.mixture.kernels.tiling import TileShape, loops_for
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearTerms:
+    """Log densities that are linear in the feature map: L = Theta Phi.
+
+    Attributes
+    ----------
+    order : int
+        The prefix of the feature map.
+    theta : ndarray of shape (C, p)
+        Natural parameters of the components of all models.
+    stops : tuple of int
+        Where each model's components end in ``theta``.
+    """
+
+    order: int
+    theta: Array
+    stops: tuple[int, ...]
+
+    def accumulate(
+        self,
+        x: Array,
+        origin: Array,
+        weights: Array,
+        sums: Array,
+        scratch: Array,
+        loops: ModuleType,
+        posterior: Array | None = None,
+        densities: Array | None = None,
+    ) -> Array:
+        """Add rows to ``sums``; log-likelihoods and log-classifications, shape (2, n_models).
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_rows, d)
+        origin : ndarray of shape (d,)
+            Subtracted from every row.
+        weights : ndarray of shape (n_rows,)
+        sums : ndarray of shape (p, C)
+            Added to in place.
+        scratch : ndarray
+            Of at least the tile shape's ``scratch_size``; overwritten.
+        loops : module
+            :func:`dgmm.mixture.kernels.tiling.loops_for` the block.
+        posterior : ndarray of shape (C, n_rows), optional
+            Set to weighted responsibilities.
+        densities : ndarray of shape (n_models, n_rows), optional
+            Set to log densities, in nats.
+        """
+        n_components, n_models, d = len(self.theta), len(self.stops), x.shape[1]
+        scores = np.zeros((2, n_models))
+        shape = TileShape.of(n_components, self.order, d)
+        # what came over the network may be read-only and unaligned
+        theta = np.require(self.theta, requirements=["C", "ALIGNED", "WRITEABLE"])
+        stops = np.array(self.stops, dtype=np.int64)
+        factors = feature_map.factors(self.order, d)
+        data = (x, origin, weights, theta, stops, factors, shape.rows, shape.components)
+        kept = (
+            np.empty((n_components, 0)) if posterior is None else posterior,
+            np.empty((n_models, 0)) if densities is None else densities,
+        )
+        if shape.factored:
+            loops.add_factored(*data, sums, scores, scratch, *kept)
+        else:
+            loops.add(*data, shape.transposed, sums, scores, scratch, *kept)
+        return scores
+
+    def evaluate(self, x: Array, weights: Array) -> tuple[Array, Array]:
+        """Sums, shape (p, C), and log-likelihoods, shape (n_models,), of rows about zero."""
+        n_components, d = len(self.theta), x.shape[1]
+        sums = np.zeros(self.theta.shape[::-1])
+        size = TileShape.of(n_components, self.order, d).scratch_size(n_components, self.order, d)
+        loops = loops_for(len(x), n_components)
+        scores = self.accumulate(x, np.zeros(d), weights, sums, np.empty(size), loops)
+        return sums, scores[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,18 +169,8 @@ class ExpandedGroup:
         loops : module
             :func:`dgmm.mixture.kernels.tiling.loops_for` the block.
         """
-        scores = np.zeros((2, len(self.models)))
-        shape = self.shape
-        # what came over the network may be read-only and unaligned
-        theta = np.require(self.theta, requirements=["C", "ALIGNED", "WRITEABLE"])
-        stops = np.array(self.stops, dtype=np.int64)
-        factors = feature_map.factors(self.order, self.n_features)
-        data = (x, origin, weights, theta, stops, factors, shape.rows, shape.components)
-        if shape.factored:
-            loops.add_factored(*data, sums, scores, scratch)
-        else:
-            loops.add(*data, shape.transposed, sums, scores, scratch)
-        return scores
+        terms = LinearTerms(self.order, self.theta, self.stops)
+        return terms.accumulate(x, origin, weights, sums, scratch, loops)
 
 
 def natural_parameters(mixtures: Sequence[Parameters]) -> Array:

@@ -255,8 +255,20 @@ def softmax(
 
 
 @_inlined
-def _score(logits: Array, stops: Indices, weights: Array, buffers: Array, scores: Array) -> None:
-    """Turn a tile's logits into responsibilities, model by model, and add up their scores."""
+def _score(
+    logits: Array,
+    stops: Indices,
+    weights: Array,
+    buffers: Array,
+    scores: Array,
+    start: int,
+    posterior: Array,
+    densities: Array,
+) -> None:
+    """Turn a tile's logits into responsibilities, model by model, and add up their scores.
+
+    ``posterior`` and ``densities`` take those of rows ``start`` and on, if they have columns.
+    """
     n = weights.size
     log_density, log_total, scale = buffers[:n], buffers[n : 2 * n], buffers[2 * n :]
     begin = 0
@@ -264,12 +276,18 @@ def _score(logits: Array, stops: Indices, weights: Array, buffers: Array, scores
         softmax(logits[begin : stops[model]], weights, log_density, log_total, scale)
         scores[0, model] += np.dot(weights, log_density)
         scores[1, model] -= np.dot(weights, log_total)
+        if densities.shape[1] > 0:
+            _copy(log_density, densities[model, start : start + n])
         begin = stops[model]
+    if posterior.shape[1] > 0:
+        for k in range(len(logits)):
+            _copy(logits[k], posterior[k, start : start + n])
 
 
 @_compiled(
     "void(float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], int64[::1],"
-    " int64[:, ::1], int64, int64, boolean, float64[:, ::1], float64[:, ::1], float64[::1])"
+    " int64[:, ::1], int64, int64, boolean, float64[:, ::1], float64[:, ::1], float64[::1],"
+    " float64[:, :], float64[:, :])"
 )
 def add(
     x: Array,
@@ -284,6 +302,8 @@ def add(
     sums: Array,
     scores: Array,
     scratch: Array,
+    posterior: Array,
+    densities: Array,
 ) -> None:
     """Add rows to the sums of the expanded kernel, tile by tile.
 
@@ -307,6 +327,10 @@ def add(
         Log-likelihoods and log-classifications, in nats, added to in place.
     scratch : ndarray of shape (TileShape.scratch_size,)
         Overwritten.
+    posterior : ndarray of shape (C, n_rows), or (C, 0)
+        Set to weighted responsibilities, unless it has no columns.
+    densities : ndarray of shape (n_models, n_rows), or (n_models, 0)
+        Set to log densities, in nats, unless it has no columns.
     """
     n_components, length = theta.shape
     whole = len(x) - len(x) % tile_rows
@@ -323,7 +347,7 @@ def add(
             _evaluate(x[start : start + n_rows], origin, factors, phi)
             for k in range(0, n_components, batch):
                 np.dot(theta[k : k + batch], phi, logits[k : k + batch])
-            _score(logits, stops, tile_weights, buffers, scores)
+            _score(logits, stops, tile_weights, buffers, scores, start, posterior, densities)
             for k in range(0, n_components, batch):
                 r = logits[k : k + batch]
                 product = rest[: length * len(r)].reshape((length, len(r)))
@@ -342,7 +366,8 @@ def add(
 
 @_compiled(
     "void(float64[:, ::1], float64[::1], float64[::1], float64[:, ::1], int64[::1],"
-    " int64[:, ::1], int64, int64, float64[:, ::1], float64[:, ::1], float64[::1])"
+    " int64[:, ::1], int64, int64, float64[:, ::1], float64[:, ::1], float64[::1],"
+    " float64[:, :], float64[:, :])"
 )
 def add_factored(
     x: Array,
@@ -356,6 +381,8 @@ def add_factored(
     sums: Array,
     scores: Array,
     scratch: Array,
+    posterior: Array,
+    densities: Array,
 ) -> None:
     """As :func:`add` with all of the feature map, which is never made.
 
@@ -385,7 +412,7 @@ def add_factored(
                 np.dot(_gathered(theta[k : k + batch], places[i, i:], rest), y[i:], product)
                 for j in range(len(some)):
                     _add_products(some[j], y[i], product[j])
-        _score(logits, stops, tile_weights, buffers, scores)
+        _score(logits, stops, tile_weights, buffers, scores, start, posterior, densities)
         for k in range(0, n_components, batch):
             some = logits[k : k + batch]
             r = scratch[b : b + some.size].reshape((n, len(some)))

@@ -37,6 +37,8 @@ def add(
     sums: Array,
     scores: Array,
     scratch: Array,
+    posterior: Array,
+    densities: Array,
 ) -> None:
     """As :func:`dgmm.mixture.kernels.loops_numba.add`, with products of all components."""
     del batch, transposed, scratch
@@ -48,7 +50,7 @@ def add(
         np.subtract(x[tile].T, origin[:, None], out=phi[1:linear])
         np.multiply(phi[factors[0, linear:]], phi[factors[1, linear:]], out=phi[linear:])
         logits = theta @ phi
-        _score(logits, stops, weights[tile], scores)
+        _score(logits, stops, weights[tile], scores, tile, posterior, densities)
         sums += phi @ logits.T
 
 
@@ -64,6 +66,8 @@ def add_factored(
     sums: Array,
     scores: Array,
     scratch: Array,
+    posterior: Array,
+    densities: Array,
 ) -> None:
     """As :func:`loops_numba.add_factored`, with a matrix for each component."""
     del batch, scratch
@@ -78,15 +82,27 @@ def add_factored(
         for k, row in enumerate(theta):
             matrix[left, right] = row
             r[k] = ((matrix @ y) * y).sum(axis=0)
-        _score(r, stops, weights[tile], scores)
+        _score(r, stops, weights[tile], scores, tile, posterior, densities)
         for k, row in enumerate(r):
             sums[:, k] += ((y * row) @ y.T)[left, right]
 
 
-def _score(logits: Array, stops: Indices, weights: Array, scores: Array) -> None:
+def _score(
+    logits: Array,
+    stops: Indices,
+    weights: Array,
+    scores: Array,
+    tile: slice,
+    posterior: Array,
+    densities: Array,
+) -> None:
     """As :func:`dgmm.mixture.kernels.loops_numba._score`."""
     log_density, log_total, scale = np.empty((3, len(weights)))
     for model, (first, last) in enumerate(zip([0, *stops[:-1]], stops, strict=True)):
         softmax(logits[first:last], weights, log_density, log_total, scale)
         scores[0, model] += weights @ log_density
         scores[1, model] -= weights @ log_total
+        if densities.shape[1]:
+            densities[model, tile] = log_density
+    if posterior.shape[1]:
+        posterior[:, tile] = logits

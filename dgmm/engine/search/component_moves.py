@@ -1,0 +1,253 @@
+"""Rounds of moves: components are put where they are needed, and EM goes on from there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dgmm.engine.search.search_rows import SearchRows
+from dgmm.mixture.em import iteration
+from dgmm.mixture.em.iteration import EMOptions
+from dgmm.mixture.initialization import local_fit, moves, partial_em
+from dgmm.mixture.initialization.local_fit import NO_SPLIT, Split
+from dgmm.mixture.initialization.moves import Merge, Move, Posterior
+from dgmm.mixture.initialization.partial_em import Trial
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.types import Array
+
+_LEAST_SHARE = 0.05  # of a row that a component must take for it to count in a split
+_LIKE_WEIGHT, _LIKE_MEAN, _LIKE_COVARIANCE = 0.1, 0.01, 0.02  # of a component that hardly changed
+_STEPS = 3  # of EM after moves
+_TRIALS, _TRIAL_ROUNDS, _TRIAL_STEPS, _TRIAL_ROWS = 4, 3, 8, 1 << 13
+_HOPE = 0.25  # of a merge's loss that the split must gain to be tried with it
+_LEAST_GAIN = 2.0  # nats that a trial must gain
+_REPAIRS = 4
+
+
+@dataclass(eq=False)
+class SplitCache:
+    """Splits that were worked out, found again by a component that has hardly changed."""
+
+    known: list[tuple[float, Array, Array, Split]] = field(default_factory=list)
+
+    def find(self, mixture: Parameters, k: int) -> Split | None:
+        """The split of a component like ``k`` that was worked out last."""
+        if not self.known or not mixture.weights[k] > 0:
+            return None
+        factor = mixture.factor_matrices[k]
+        weights = np.array([entry[0] for entry in self.known])
+        shifts = (np.stack([entry[1] for entry in self.known]) - mixture.means[k]) @ factor
+        near = np.abs(np.log(weights / mixture.weights[k])) < _LIKE_WEIGHT
+        near &= (shifts**2).sum(axis=1) < _LIKE_MEAN
+        for index in np.flatnonzero(near)[::-1]:
+            relative = factor.T @ self.known[index][2] @ factor
+            divergence = np.trace(relative) - len(factor) - np.linalg.slogdet(relative)[1]
+            if divergence < _LIKE_COVARIANCE:
+                return self.known[index][3]
+        return None
+
+    def put(self, mixture: Parameters, k: int, split: Split) -> None:
+        """Remember the split of a component."""
+        if mixture.weights[k] > 0:
+            matrix = mixture.matrices[k]
+            self.known.append((float(mixture.weights[k]), mixture.means[k], matrix, split))
+
+
+@dataclass(eq=False)
+class ComponentMoves:
+    """Moves of components on some rows.
+
+    Attributes
+    ----------
+    rows : SearchRows
+    rules : EMOptions
+    seed : int
+    cache : SplitCache
+    """
+
+    rows: SearchRows
+    rules: EMOptions
+    seed: int
+    cache: SplitCache = field(default_factory=SplitCache)
+
+    def on(self, rows: SearchRows) -> "ComponentMoves":
+        """The same on other rows; splits are judged anew."""
+        return ComponentMoves(rows, self.rules, self.seed)
+
+    def improve(self, mixture: Parameters, n_rounds: int) -> Parameters:
+        """Rounds of moves, as long as bounds promise that they gain.
+
+        All moves of a round are made together. Where they lose likelihood after all, they are taken
+        back and only the best of them is made.
+        """
+        before: tuple[float, Parameters] | None = None
+        most = mixture.n_components
+        for _ in range(n_rounds):
+            moments, posterior = self.rows.evaluate(mixture)
+            value = moments.log_likelihood
+            if before is not None and not value > before[0]:
+                value, mixture = before
+                if most == 1:
+                    return mixture
+                most = 1
+                _, posterior = self.rows.evaluate(mixture)
+            else:
+                most = mixture.n_components
+            splits = self.split_all(mixture, posterior)
+            if not any(split.exists for split in splits):
+                return mixture
+            merges = moves.cheapest_merges(mixture, posterior)
+            chosen = moves.choose_moves(splits, merges, most)
+            if not chosen:
+                return mixture
+            before = value, mixture
+            mixture = self._climb(
+                moves.apply_changes(
+                    mixture,
+                    [move.merge for move in chosen],
+                    [(move.k, move.split) for move in chosen],
+                    self.rules.regularization,
+                )
+            )
+        return self._better(mixture, before)
+
+    def try_moves(self, mixture: Parameters) -> Parameters:
+        """Rounds of moves that bounds do not promise to pay, tried on the rows they concern."""
+        before: tuple[float, Parameters] | None = None
+        for _ in range(_TRIAL_ROUNDS):
+            moments, posterior = self.rows.evaluate(mixture)
+            if before is not None and not moments.log_likelihood > before[0]:
+                return before[1]
+            splits = self.split_all(mixture, posterior)
+            if not any(split.exists for split in splits):
+                return mixture
+            merges = moves.cheapest_merges(mixture, posterior)
+            trials = self._try(mixture, posterior, _likely_moves(splits, merges))
+            if not trials:
+                return mixture
+            before = moments.log_likelihood, mixture
+            mixture = partial_em.apply_trials(mixture, trials, self.rules.regularization)
+            mixture = self._climb(mixture)
+        return self._better(mixture, before)
+
+    def merge(self, mixture: Parameters, n_components: int) -> Parameters:
+        """The mixture with so many components, of which the cheapest pairs have become one."""
+        while (extra := mixture.n_components - n_components) > 0:
+            _, posterior = self.rows.evaluate(mixture)
+            merges = moves.cheapest_merges(mixture, posterior)
+            chosen = moves.disjoint_merges(merges, (extra + 1) // 2)
+            regularization = self.rules.regularization
+            mixture = self._climb(moves.apply_changes(mixture, chosen, [], regularization))
+        return mixture
+
+    def make_sound(self, mixture: Parameters) -> Parameters:
+        """Components that have collapsed are taken out, and others split in their place."""
+        for _ in range(_REPAIRS):
+            if self.rules.keep_degenerate or not iteration.is_degenerate(mixture, self.rules):
+                return mixture
+            k = moves.narrowest_component(mixture, self.rules.regularization)
+            smaller = moves.drop_component(mixture, k, self.rules.regularization)
+            _, posterior = self.rows.evaluate(smaller)
+            splits = self.split_all(smaller, posterior)
+            best = int(np.argmax([split.gain for split in splits]))
+            split = splits[best] if splits[best].exists else moves.halve(smaller, best)
+            chosen = [(best, split)]
+            mixture = self._climb(
+                moves.apply_changes(smaller, [], chosen, self.rules.regularization)
+            )
+        return mixture
+
+    def split_all(self, mixture: Parameters, posterior: Posterior) -> list[Split]:
+        """What splitting each component would gain."""
+        found = [self.cache.find(mixture, k) for k in range(mixture.n_components)]
+        missing = [k for k, split in enumerate(found) if split is None]
+        worked_out = self.rows.map(lambda k: self._split(mixture, posterior, k), missing)
+        for k, split in zip(missing, worked_out, strict=True):
+            found[k] = split
+            self.cache.put(mixture, k, split)
+        return [NO_SPLIT if split is None else split for split in found]
+
+    def _split(self, mixture: Parameters, posterior: Posterior, k: int) -> Split:
+        d = mixture.n_features
+        r = posterior.responsibilities[k]
+        chosen = np.flatnonzero(r > _LEAST_SHARE)
+        if len(chosen) < 2 * (d + 1):
+            return NO_SPLIT
+        # As many rows as a component has parameters, or a fair share where rows are few.
+        fair = self.rows.scatter.total_weight / (4 * mixture.n_components)
+        own = mixture.structure.n_component_parameters(d)
+        rng = np.random.default_rng([self.seed, k, mixture.n_components])
+        weights = r[chosen] * posterior.weights[chosen]
+        try:
+            split = local_fit.split_component(
+                mixture, k, self.rows.rows[chosen], weights, min(own, max(d + 2, fair)), rng
+            )
+        except np.linalg.LinAlgError:  # the component has collapsed
+            return NO_SPLIT
+        return split if not split.exists or self._is_sound(mixture, split) else NO_SPLIT
+
+    def _is_sound(self, mixture: Parameters, split: Split) -> bool:
+        if self.rules.keep_degenerate or mixture.structure.local_kind == "fixed":
+            return True
+        kind, regularization = mixture.covariance_type, self.rules.regularization
+        parts = split.shares, split.means, split.matrices
+        halves = Parameters.from_moments(kind, *parts, regularization)
+        return not iteration.is_degenerate(halves, self.rules)
+
+    def _try(
+        self, mixture: Parameters, posterior: Posterior, likely: Sequence[Move]
+    ) -> list[Trial]:
+        """Trials that gain, of disjoint components, best first."""
+        r = posterior.responsibilities
+        overlaps = (r * posterior.weights) @ r.T
+
+        def outcome(move: Move) -> Trial:
+            return partial_em.try_move(
+                mixture,
+                posterior,
+                overlaps,
+                move,
+                self.rows.rows,
+                self.rules.regularization,
+                _TRIAL_STEPS,
+                _TRIAL_ROWS,
+            )
+
+        used: set[int] = set()
+        taken = []
+        for trial in sorted(self.rows.map(outcome, likely), key=lambda trial: -trial.gain):
+            if trial.gain > _LEAST_GAIN and not used & set(trial.replaced):
+                taken.append(trial)
+                used |= set(trial.replaced)
+        return taken
+
+    def _climb(self, mixture: Parameters) -> Parameters:
+        return self.rows.climb(mixture, _STEPS)
+
+    def _better(self, mixture: Parameters, before: tuple[float, Parameters] | None) -> Parameters:
+        """The mixture, or the one before the last moves if they lost likelihood."""
+        if before is None or self.rows.expect(mixture).log_likelihood > before[0]:
+            return mixture
+        return before[1]
+
+
+def _likely_moves(splits: Sequence[Split], merges: Sequence[Merge]) -> list[Move]:
+    """The moves whose bounds promise most, of each component and each pair at most two."""
+    every = sorted(
+        (
+            Move(merge, k, split)
+            for k, split in enumerate(splits)
+            if split.exists
+            for merge in merges
+            if k not in (merge.i, merge.j) and split.gain > _HOPE * merge.loss
+        ),
+        key=lambda move: (-move.gain, move.k, move.merge.i, move.merge.j),
+    )
+    counts: dict[object, int] = {}
+    chosen: list[Move] = []
+    for move in every:
+        keys = (move.k, (move.merge.i, move.merge.j))
+        if len(chosen) < _TRIALS and all(counts.get(key, 0) < 2 for key in keys):
+            chosen.append(move)
+            counts.update({key: counts.get(key, 0) + 1 for key in keys})
+    return chosen

@@ -1,0 +1,191 @@
+"""All models of a sweep, from starts to mixtures that EM can finish.
+
+A start is made on few rows with spherical components, whose likelihood has fewer local optima; then
+moves put components where they are needed, on more and more rows. The models of one covariance type
+are found in one descent from the largest: the components whose merging loses least become one,
+and moves repair the rest.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from dgmm.engine.fit_options import FitOptions, Model
+from dgmm.engine.search.component_moves import ComponentMoves
+from dgmm.engine.search.search_rows import SearchRows
+from dgmm.mixture.em import iteration
+from dgmm.mixture.em.iteration import EMOptions
+from dgmm.mixture.initialization import initializers, moves
+from dgmm.mixture.initialization.local_fit import Split
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.structures import structure_of
+from dgmm.mixture.types import Array
+
+_FEW_ROWS = 1 << 13  # for spherical components
+_ROWS_PER_PARAMETER = 20
+_ROUNDS, _DESCENT_ROUNDS = 8, 2
+_FIRST_STEPS, _STEPS = 8, 5  # of EM
+_POSTERIOR_BYTES = 1 << 28  # that responsibilities of all rows may take
+
+
+@dataclass(eq=False)
+class ModelSearch:
+    """The search for the models of a sweep.
+
+    Attributes
+    ----------
+    rows : SearchRows
+        All that the driver holds.
+    options : FitOptions
+    rules : EMOptions
+    """
+
+    rows: SearchRows
+    options: FitOptions
+    rules: EMOptions
+
+    def count(self, earlier: Mapping[Model, Parameters]) -> int:
+        """How many searches :meth:`find_all` makes."""
+        return len(self._searches(earlier, np.zeros(0)))
+
+    def find_all(
+        self, earlier: Mapping[Model, Parameters], origin: Array, on_done: Callable[[int], None]
+    ) -> dict[Model, Parameters]:
+        """The best mixture of each model, relative to the origin of the rows.
+
+        Parameters
+        ----------
+        earlier : mapping of model to Parameters
+            Mixtures to start from as well; the only start of their models if ``n_init`` is 1.
+        origin : ndarray of shape (n_features,)
+            Of the rows.
+        on_done : callable
+            Told how many searches are done.
+        """
+        found: dict[Model, tuple[tuple[bool, float], Parameters]] = {}
+        for done, search in enumerate(self._searches(earlier, origin), start=1):
+            for mixture in search():
+                self._keep_better(found, mixture)
+            on_done(done)
+        return {model: found[model][1] for model in self.options.models}
+
+    def grow(self, mixture: Parameters, n_components: int) -> Parameters:
+        """The mixture with more components, those split that gain most."""
+        rows = self.rows.thin(self._most_rows(n_components))
+        at = self._moves(rows)
+        while (extra := n_components - mixture.n_components) > 0:
+            splits = at.split_all(mixture, rows.evaluate(mixture)[1])
+            order = np.argsort([-split.gain for split in splits], kind="stable")
+            chosen = [(int(k), splits[k]) for k in order[:extra] if splits[k].exists]
+            mixture = self._change(mixture, chosen or self._halves(mixture))
+        return mixture
+
+    def halve(self, mixture: Parameters, n_components: int) -> Parameters:
+        """The mixture with more components, as likely: the heaviest become two of a kind."""
+        while mixture.n_components < n_components:
+            mixture = self._change(mixture, self._halves(mixture))
+        return mixture
+
+    def _halves(self, mixture: Parameters) -> list[tuple[int, Split]]:
+        k = int(np.argmax(mixture.weights))
+        return [(k, moves.halve(mixture, k))]
+
+    def _change(self, mixture: Parameters, splits: list[tuple[int, Split]]) -> Parameters:
+        return moves.apply_changes(mixture, [], splits, self.rules.regularization)
+
+    def _searches(
+        self, earlier: Mapping[Model, Parameters], origin: Array
+    ) -> list[Callable[[], Iterator[Parameters]]]:
+        options = self.options
+        if options.max_iter == 0 or not options.given.is_empty:
+            return [partial(self._first, model, earlier, origin) for model in options.models]
+        searches: list[Callable[[], Iterator[Parameters]]] = []
+        for kind in dict.fromkeys(kind for kind, _ in options.models):
+            counts = sorted((k for other, k in options.models if other == kind), reverse=True)
+            known = [k for k in counts if (kind, k) in earlier]
+            searches += [partial(self._from_earlier, earlier[kind, k]) for k in known]
+            if options.n_init == 1:
+                counts = [k for k in counts if k not in known]
+            if counts:
+                every = range(options.n_init if counts[0] > 1 else 1)
+                searches += [partial(self._descend, kind, counts, index) for index in every]
+        return searches
+
+    def _first(
+        self, model: Model, earlier: Mapping[Model, Parameters], origin: Array
+    ) -> Iterator[Parameters]:
+        """Starts without a search, with what the caller has given in the place of guesses."""
+        kind, n_components = model
+        if model in earlier:
+            yield earlier[model]
+            if self.options.n_init == 1:
+                return
+        few, given = self.rows.thin(_FEW_ROWS).distinct(), self.options.given.relative_to(origin)
+        for index in range(self.options.n_init if n_components > 1 else 1):
+            yield given.replace_in(self._guess(few, kind, n_components, index))
+
+    def _from_earlier(self, mixture: Parameters) -> Iterator[Parameters]:
+        rows = self._rows_for(mixture.covariance_type, mixture.n_components)
+        yield self._moves(rows).improve(rows.climb(mixture, _STEPS), _ROUNDS)
+
+    def _descend(self, kind: str, counts: list[int], index: int) -> Iterator[Parameters]:
+        """Mixtures of one covariance type, from the most components to the fewest."""
+        rows = self._rows_for(kind, counts[0])
+        at = self._moves(rows)
+        mixture = rows.climb(self._start(kind, counts[0], index), _STEPS)
+        if counts[0] > 1:
+            mixture = at.make_sound(at.try_moves(at.improve(mixture, _ROUNDS)))
+        if counts[0] > 1 and 2 * rows.n_rows < self.rows.n_rows:
+            every = self.rows.thin(self._most_rows(counts[0]))
+            mixture = self._moves(every).improve(every.climb(mixture, 2), _ROUNDS)
+        yield mixture
+        for n_components in counts[1:]:
+            mixture = at.merge(mixture, n_components)
+            if n_components > 1:
+                mixture = at.make_sound(at.improve(mixture, _DESCENT_ROUNDS))
+            yield mixture
+
+    def _start(self, kind: str, n_components: int, index: int) -> Parameters:
+        """A mixture from a guess of who belongs together, found with spherical components."""
+        few = self.rows.thin(_FEW_ROWS).distinct()
+        simple = self._guess(few, "spherical", n_components, index)
+        if n_components > 1:
+            simple = self._moves(few).improve(few.climb(simple, _FIRST_STEPS), _ROUNDS)
+        parts = simple.weights, simple.means, simple.matrices
+        return Parameters.from_moments(kind, *parts, self.rules.regularization)
+
+    def _guess(self, few: SearchRows, kind: str, n_components: int, index: int) -> Parameters:
+        method = self.options.methods[index % len(self.options.methods)]
+        rng = np.random.default_rng([self.options.seed, n_components, index])
+        guess = initializers.METHODS[method](few.rows, few.weights, n_components, rng)
+        return initializers.first_parameters(
+            kind, few.rows, guess, few.weights, self.rules.regularization, rng
+        )
+
+    def _moves(self, rows: SearchRows) -> ComponentMoves:
+        return ComponentMoves(rows, self.rules, self.options.seed)
+
+    def _most_rows(self, n_components: int) -> int:
+        """Rows of which the driver may hold the responsibilities."""
+        return max(_FEW_ROWS, _POSTERIOR_BYTES // (8 * n_components))
+
+    def _rows_for(self, kind: str, n_components: int) -> SearchRows:
+        """Rows in proportion to the model's parameters."""
+        d = self.rows.rows.shape[1]
+        own = structure_of(kind).n_component_parameters(d)
+        wanted = max(2 * _FEW_ROWS, _ROWS_PER_PARAMETER * own * n_components)
+        return self.rows.thin(min(wanted, self._most_rows(n_components)))
+
+    def _keep_better(
+        self, found: dict[Model, tuple[tuple[bool, float], Parameters]], mixture: Parameters
+    ) -> None:
+        model = mixture.covariance_type, mixture.n_components
+        if model not in self.options.models:
+            return
+        is_sound = not iteration.is_degenerate(mixture, self.rules)
+        rows = self._rows_for(mixture.covariance_type, self.options.max_components)
+        quality = is_sound, rows.expect(mixture).log_likelihood
+        if model not in found or quality > found[model][0]:
+            found[model] = quality, mixture

@@ -1,0 +1,134 @@
+"""Rows in memory on which mixtures are looked for: EM, and what a mixture says of each row."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from operator import add
+from typing import TypeVar
+
+import numpy as np
+from dask.system import CPU_COUNT
+
+from dgmm.mixture import density
+from dgmm.mixture.em import iteration
+from dgmm.mixture.initialization.moves import Posterior
+from dgmm.mixture.kernels import expanded_kernel, packed_models
+from dgmm.mixture.kernels.centring import CentredScatter
+from dgmm.mixture.kernels.expanded_kernel import ExpandedGroup, LinearTerms
+from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
+from dgmm.mixture.kernels.tiling import loops_for
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.regularization import Regularization
+from dgmm.mixture.types import Array
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+_BLOCK_ROWS = 4096
+
+
+@dataclass(eq=False)
+class SearchRows:
+    """Rows on which mixtures are looked for.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n, n_features)
+        Relative to the mean of the data.
+    weights : ndarray of shape (n,)
+        Positive.
+    regularization : Regularization
+    """
+
+    rows: Array
+    weights: Array
+    regularization: Regularization
+
+    @cached_property
+    def scatter(self) -> CentredScatter:
+        """All these rows about the origin."""
+        return CentredScatter.of(self.rows, self.weights, np.zeros(self.rows.shape[1]))
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    def thin(self, n_rows: int) -> "SearchRows":
+        """Every so manieth row, at least as many as these if there are."""
+        step = max(1, self.n_rows // n_rows)
+        if step == 1:
+            return self
+        rows = np.ascontiguousarray(self.rows[::step])
+        weights = np.ascontiguousarray(self.weights[::step])
+        return SearchRows(rows, weights, self.regularization)
+
+    def distinct(self) -> "SearchRows":
+        """Rows that differ, in an order of their own, with the weights of equal ones added."""
+        rows, places = np.unique(self.rows, axis=0, return_inverse=True)
+        weights = np.bincount(places.ravel(), weights=self.weights, minlength=len(rows))
+        return SearchRows(rows, weights.astype(np.float64), self.regularization)
+
+    def map(self, function: Callable[[Item], Outcome], items: Iterable[Item]) -> list[Outcome]:
+        """A function of each item, by threads, in order."""
+        items = list(items)
+        n_threads = min(CPU_COUNT, len(items))
+        if n_threads <= 1:
+            return [function(item) for item in items]
+        with ThreadPoolExecutor(n_threads) as pool:
+            return list(pool.map(function, items))
+
+    def expect(self, mixture: Parameters) -> Moments:
+        """The E-step's sums."""
+        packed = packed_models.pack([mixture], np.zeros(mixture.n_features))
+
+        def of_block(part: slice) -> SufficientStatistics:
+            return packed_models.accumulate(packed, self.rows[part], self.weights[part])
+
+        total = reduce(add, self.map(of_block, self._blocks))
+        return packed_models.moments(packed, [mixture], total, self.scatter)[0]
+
+    def evaluate(self, mixture: Parameters) -> tuple[Moments, Posterior]:
+        """The E-step's sums, and what the mixture says of each row."""
+        responsibilities = np.empty((mixture.n_components, self.n_rows))
+        densities = np.empty((1, self.n_rows))
+        if expanded_kernel.relative_error(mixture) > packed_models.MAX_RELATIVE_ERROR:
+            for part in self._blocks:
+                found = density.assign(mixture, self.rows[part])
+                responsibilities[:, part] = found.responsibilities.T
+                densities[0, part] = found.log_density
+            return self.expect(mixture), Posterior(responsibilities, densities[0], self.weights)
+        group = ExpandedGroup.pack(mixture.structure.order, (0,), [mixture])
+        terms = LinearTerms(group.order, group.theta, group.stops)
+        origin, loops = np.zeros(mixture.n_features), loops_for(self.n_rows, mixture.n_components)
+
+        def of_block(part: slice) -> tuple[Array, Array]:
+            sums, scratch = group.zero(), np.empty(group.scratch_size)
+            kept = responsibilities[:, part], densities[:, part]
+            data = self.rows[part], origin, self.weights[part]
+            return sums, terms.accumulate(*data, sums, scratch, loops, *kept)
+
+        of_blocks = self.map(of_block, self._blocks)
+        sums = reduce(add, (sums for sums, _ in of_blocks))
+        scores = reduce(add, (scores for _, scores in of_blocks))
+        moments = expanded_kernel.moments(
+            mixture, sums, float(scores[0, 0]), float(scores[1, 0]), self.scatter
+        )
+        responsibilities /= self.weights
+        log_density = densities[0]
+        if mixture.structure.order == 0:  # the kernel leaves out what all components share
+            white = self.rows @ mixture.factor_matrices[0]
+            log_density = log_density - 0.5 * np.einsum("ij,ij->i", white, white)
+        return moments, Posterior(responsibilities, log_density, self.weights)
+
+    def climb(self, mixture: Parameters, n_steps: int) -> Parameters:
+        """Steps of EM."""
+        for _ in range(n_steps):
+            moments = self.expect(mixture)
+            mixture = iteration.m_step(mixture.covariance_type, moments, self.regularization)
+        return mixture
+
+    @property
+    def _blocks(self) -> list[slice]:
+        return [slice(i, i + _BLOCK_ROWS) for i in range(0, self.n_rows, _BLOCK_ROWS)]

@@ -1,0 +1,159 @@
+"""EM of the few components that a move concerns, while all others stay as they are.
+
+The bounds of splits and merges leave neighbours as they are. Here those that overlap most with a
+move's components go along with it, on the rows that they share; the density of all others is a
+fixed background (partial EM: Ueda et al. 2000, Neural Computation 12). What the log-likelihood of
+these rows gains, the whole mixture gains.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dgmm.mixture import feature_map
+from dgmm.mixture.initialization.moves import Move, Posterior, pool_pairs
+from dgmm.mixture.kernels import expanded_kernel
+from dgmm.mixture.kernels.expanded_kernel import LinearTerms
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.regularization import Regularization
+from dgmm.mixture.types import Array
+
+_LEAST_SHARE = 0.01  # of a row that the components must take for it to count
+_NEIGHBOURS = 3
+_SETTLED = 1e-3  # nats
+_TINY = float(np.finfo(np.float64).tiny)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """How a move went.
+
+    Attributes
+    ----------
+    gain : float
+        Log-likelihood that it gained, in nats.
+    replaced : tuple of int
+        Components of the mixture that it concerned.
+    local : Parameters
+        What is in their place; full, with weights that sum to 1.
+    share : float
+        Weight of these components together.
+    """
+
+    gain: float
+    replaced: tuple[int, ...]
+    local: Parameters
+    share: float
+
+
+def try_move(
+    mixture: Parameters,
+    posterior: Posterior,
+    overlaps: Array,
+    move: Move,
+    rows: Array,
+    regularization: Regularization,
+    n_steps: int,
+    most_rows: int,
+) -> Trial:
+    """Carry on the components of a move and their neighbours.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    posterior : Posterior
+        Of the mixture and these rows.
+    overlaps : ndarray of shape (K, K)
+        Sums over rows of products of two components' responsibilities.
+    move : Move
+    rows : ndarray of shape (n, n_features)
+    regularization : Regularization
+    n_steps : int
+    most_rows : int
+        More rows than these are thinned.
+    """
+    concerned = [move.merge.i, move.merge.j, move.k]
+    near = _neighbours(overlaps, concerned)
+    replaced = (*concerned, *near)
+    taken = posterior.responsibilities[list(replaced)].sum(axis=0)
+    chosen = np.flatnonzero(taken > _LEAST_SHARE)
+    thinning = -(-len(chosen) // most_rows)
+    chosen = chosen[::thinning]
+    density, weights = posterior.log_density[chosen], posterior.weights[chosen]
+    background = density + np.log(np.maximum(1.0 - taken[chosen], _TINY))
+    # The background is one more feature, in which its log density is linear.
+    x = np.column_stack([rows[chosen], background])
+    share = float(mixture.weights[list(replaced)].sum())
+    local = _start(mixture, move, near, regularization)
+    value = last = -np.inf
+    for step in range(n_steps + 1):
+        value, moved = _step(local, share, x, weights, regularization)
+        if moved is None or value - last < _SETTLED or step == n_steps:
+            break
+        local, last = moved, value
+    return Trial(thinning * (value - float(weights @ density)), replaced, local, share)
+
+
+def apply_trials(
+    mixture: Parameters, trials: list[Trial], regularization: Regularization
+) -> Parameters:
+    """The mixture after trials that concern different components."""
+    gone = {k for trial in trials for k in trial.replaced}
+    kept = [k for k in range(mixture.n_components) if k not in gone]
+    weights = [mixture.weights[kept], *(t.share * t.local.weights for t in trials)]
+    means = [mixture.means[kept], *(t.local.means for t in trials)]
+    matrices = [mixture.matrices[kept], *(t.local.matrices for t in trials)]
+    return Parameters.from_moments(
+        mixture.covariance_type,
+        np.concatenate(weights),
+        np.concatenate(means),
+        np.concatenate(matrices),
+        regularization,
+    )
+
+
+def _neighbours(overlaps: Array, concerned: list[int]) -> list[int]:
+    """The components that share most rows with some others."""
+    shared = overlaps[concerned].max(axis=0)
+    shared[concerned] = 0.0
+    order = np.argsort(-shared, kind="stable")[:_NEIGHBOURS]
+    return [int(k) for k in order if shared[k] > 0]
+
+
+def _start(
+    mixture: Parameters, move: Move, near: list[int], regularization: Regularization
+) -> Parameters:
+    i, j = np.array([[move.merge.i], [move.merge.j]])
+    weight, mean, matrix = pool_pairs(mixture, i, j)
+    halves = mixture.weights[move.k] * move.split.shares
+    return Parameters.from_moments(
+        "full",
+        np.concatenate([weight, halves, mixture.weights[near]]),
+        np.concatenate([mean, move.split.means, mixture.means[near]]),
+        np.concatenate([matrix, move.split.matrices, mixture.matrices[near]]),
+        regularization,
+    )
+
+
+def _step(
+    local: Parameters, share: float, x: Array, weights: Array, regularization: Regularization
+) -> tuple[float, Parameters | None]:
+    """Log-likelihood, and the components after a step of EM; None where one has lost its rows."""
+    k, d = local.means.shape
+    order = feature_map.CROSSES
+    left, right = feature_map.factors(order, d + 1)
+    own = (left <= d) & (right <= d)
+    theta = np.zeros((k + 1, len(own)))
+    theta[:k, own] = expanded_kernel.natural_parameters([local])
+    theta[:k, 0] += np.log(share)
+    theta[k, d + 1] = 1.0
+    sums, values = LinearTerms(order, theta, (k + 1,)).evaluate(x, weights)
+    sums = sums[own, :k]
+    counts = sums[0]
+    if not counts.min() >= d + 1:
+        return float(values[0]), None
+    means = sums[1 : 1 + d].T / counts[:, None]
+    second = feature_map.unpack_symmetric(sums[1 + d :].T / counts[:, None], d)
+    matrices = second - means[:, :, None] * means[:, None, :]
+    moved = Parameters.from_moments("full", counts, means, matrices, regularization)
+    return float(values[0]), moved
