@@ -24,6 +24,7 @@ from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 _FEW_ROWS = 1 << 13  # for spherical components
+_VERY_FEW_ROWS = 1 << 12  # up to which several kinds of start are tried
 _ROWS_PER_PARAMETER = 20
 _ROUNDS, _DESCENT_ROUNDS = 8, 2
 _FIRST_STEPS, _STEPS = 8, 5  # of EM
@@ -124,7 +125,8 @@ class ModelSearch:
                 return
         few, given = self.rows.thin(_FEW_ROWS).distinct(), self.options.given.relative_to(origin)
         for index in range(self.options.n_init if n_components > 1 else 1):
-            yield given.replace_in(self._guess(few, kind, n_components, index))
+            method = self.options.methods[index % len(self.options.methods)]
+            yield given.replace_in(self._guess(few, kind, n_components, method, index))
 
     def _from_earlier(self, mixture: Parameters) -> Iterator[Parameters]:
         rows = self._rows_for(mixture.covariance_type, mixture.n_components)
@@ -148,16 +150,28 @@ class ModelSearch:
             yield mixture
 
     def _start(self, kind: str, n_components: int, index: int) -> Parameters:
-        """A mixture from a guess of who belongs together, found with spherical components."""
+        """A mixture from guesses of who belongs together.
+
+        One is found with spherical components. On few rows, where that costs little, other kinds of
+        start are tried as well.
+        """
         few = self.rows.thin(_FEW_ROWS).distinct()
-        simple = self._guess(few, "spherical", n_components, index)
+        methods = self.options.methods
+        simple = self._guess(few, "spherical", n_components, methods[index % len(methods)], index)
         if n_components > 1:
             simple = self._moves(few).improve(few.climb(simple, _FIRST_STEPS), _ROUNDS)
         parts = simple.weights, simple.means, simple.matrices
-        return Parameters.from_moments(kind, *parts, self.rules.regularization)
+        start = Parameters.from_moments(kind, *parts, self.rules.regularization)
+        if n_components == 1 or few.n_rows > _VERY_FEW_ROWS:
+            return start
+        others = self.options.init_params or tuple(initializers.METHODS)
+        starts = [start, *(self._guess(few, kind, n_components, m, index) for m in others)]
+        climbed = [few.climb(mixture, _FIRST_STEPS) for mixture in starts]
+        return max(climbed, key=lambda mixture: self._quality(few, mixture))
 
-    def _guess(self, few: SearchRows, kind: str, n_components: int, index: int) -> Parameters:
-        method = self.options.methods[index % len(self.options.methods)]
+    def _guess(
+        self, few: SearchRows, kind: str, n_components: int, method: str, index: int
+    ) -> Parameters:
         rng = np.random.default_rng([self.options.seed, n_components, index])
         guess = initializers.METHODS[method](few.rows, few.weights, n_components, rng)
         return initializers.first_parameters(
@@ -184,8 +198,12 @@ class ModelSearch:
         model = mixture.covariance_type, mixture.n_components
         if model not in self.options.models:
             return
-        is_sound = not iteration.is_degenerate(mixture, self.rules)
         rows = self._rows_for(mixture.covariance_type, self.options.max_components)
-        quality = is_sound, rows.expect(mixture).log_likelihood
+        quality = self._quality(rows, mixture)
         if model not in found or quality > found[model][0]:
             found[model] = quality, mixture
+
+    def _quality(self, rows: SearchRows, mixture: Parameters) -> tuple[bool, float]:
+        """Whether it is sound, and its log-likelihood; the larger, the better."""
+        is_sound = not iteration.is_degenerate(mixture, self.rules)
+        return is_sound, rows.expect(mixture).log_likelihood

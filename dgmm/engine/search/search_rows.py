@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from dask.system import CPU_COUNT
 
-from dgmm.mixture import density
+from dgmm.mixture import density, feature_map
 from dgmm.mixture.em import iteration
 from dgmm.mixture.initialization.moves import Posterior
 from dgmm.mixture.kernels import expanded_kernel, packed_models
@@ -117,7 +117,7 @@ class SearchRows:
         )
         responsibilities /= self.weights
         log_density = densities[0]
-        if mixture.structure.order == 0:  # the kernel leaves out what all components share
+        if mixture.structure.order == feature_map.LINEAR:  # without what all components share
             white = self.rows @ mixture.factor_matrices[0]
             log_density = log_density - 0.5 * np.einsum("ij,ij->i", white, white)
         return moments, Posterior(responsibilities, log_density, self.weights)
