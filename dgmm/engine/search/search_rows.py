@@ -26,6 +26,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 _BLOCK_ROWS = 4096
+_MAX_ERROR = 1e-5  # of log densities: a search needs fewer digits than a fit
 
 
 @dataclass(eq=False)
@@ -81,7 +82,8 @@ class SearchRows:
 
     def expect(self, mixture: Parameters) -> Moments:
         """The E-step's sums."""
-        packed = packed_models.pack([mixture], np.zeros(mixture.n_features))
+        origin = np.zeros(mixture.n_features)
+        packed = packed_models.pack([mixture], origin, max_error=_MAX_ERROR)
 
         def of_block(part: slice) -> SufficientStatistics:
             return packed_models.accumulate(packed, self.rows[part], self.weights[part])
@@ -93,7 +95,7 @@ class SearchRows:
         """The E-step's sums, and what the mixture says of each row."""
         responsibilities = np.empty((mixture.n_components, self.n_rows))
         densities = np.empty((1, self.n_rows))
-        if expanded_kernel.relative_error(mixture) > packed_models.MAX_RELATIVE_ERROR:
+        if expanded_kernel.relative_error(mixture) > _MAX_ERROR:
             for part in self._blocks:
                 found = density.assign(mixture, self.rows[part])
                 responsibilities[:, part] = found.responsibilities.T

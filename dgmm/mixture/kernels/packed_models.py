@@ -68,7 +68,10 @@ class PackedModels:
 
 
 def pack(
-    mixtures: Sequence[Parameters], origin: Array, transform: FeatureTransform | None = None
+    mixtures: Sequence[Parameters],
+    origin: Array,
+    transform: FeatureTransform | None = None,
+    max_error: float = MAX_RELATIVE_ERROR,
 ) -> PackedModels:
     """Lay out mixtures for a pass, each with the kernel that keeps its digits.
 
@@ -79,6 +82,8 @@ def pack(
     origin : ndarray of shape (n_features,)
     transform : FeatureTransform, or None
         Of rows that come in other features than the mixtures'.
+    max_error : float
+        Bound on the expanded kernel's error above which a model takes the centred one.
 
     Returns
     -------
@@ -87,7 +92,7 @@ def pack(
     by_order: dict[int, list[int]] = {}
     far: list[int] = []
     for index, mixture in enumerate(mixtures):
-        if expanded_kernel.relative_error(mixture) > MAX_RELATIVE_ERROR:
+        if expanded_kernel.relative_error(mixture) > max_error:
             far.append(index)
         else:
             by_order.setdefault(mixture.structure.order, []).append(index)
