@@ -44,11 +44,12 @@ class GaussianMixture(OnlineMixture):
         above a floor relative to the features' variances, so that units do not matter.
     max_iter : int, default=1000
         Most EM iterations.
-    n_init : int, default=5
-        Starts; short runs on a sample choose the one to go on with.
+    n_init : int, default=1
+        Searches, each from a start of its own; the best goes on. Every search moves components to
+        where they are needed, so that one is often enough; more cost as many times more.
     init_params : str, sequence of str, mixture, or None, default=None
         Kinds of start, taken in turn: "kmeans", "k-means++", "random", "random_from_data",
-        "agglomerative". None takes one hierarchy and a mix of the others, without "random".
+        "agglomerative". None takes k-means, then a mix of the others, without "random".
         Or a fitted mixture, what :func:`dgmm.sweep` returned or :func:`dgmm.open_result` opened:
         it is one start among others, and the only one if ``n_init`` is 1. A mixture goes into a
         ``sklearn.frozen.FrozenEstimator`` where the estimator is cloned.
@@ -126,7 +127,7 @@ class GaussianMixture(OnlineMixture):
         tol: float = TOL,
         reg_covar: float | None = None,
         max_iter: int = 1000,
-        n_init: int = 5,
+        n_init: int = 1,
         init_params: InitParams = None,
         weights_init: ArrayLike | None = None,
         means_init: ArrayLike | None = None,

@@ -26,7 +26,7 @@ def sweep(
     *,
     criterion: str = "bic",
     sample_weight: WeightsLike | None = None,
-    n_init: int = 5,
+    n_init: int = 1,
     init_params: InitParams = None,
     tol: float = TOL,
     max_iter: int = 1000,

@@ -18,7 +18,7 @@ from dgmm.mixture.types import Array
 _LEAST_SHARE = 0.05  # of a row that a component must take for it to count in a split
 _LIKE_WEIGHT, _LIKE_MEAN, _LIKE_COVARIANCE = 0.1, 0.01, 0.02  # of a component that hardly changed
 _STEPS = 3  # of EM after moves
-_TRIALS, _TRIAL_ROUNDS, _TRIAL_STEPS, _TRIAL_ROWS = 4, 3, 8, 1 << 13
+_TRIALS, _TRIAL_ROUNDS, _TRIAL_STEPS, _TRIAL_ROWS = 6, 4, 12, 1 << 13
 _HOPE = 0.25  # of a merge's loss that the split must gain to be tried with it
 _LEAST_GAIN = 2.0  # nats that a trial must gain
 _REPAIRS = 4

@@ -50,11 +50,11 @@ class Model(Section):
         default="bic", description="The criterion that chooses; the smallest value wins."
     )
     n_init: Count = Field(
-        default=5, description="Starts of each candidate, of which the best are followed."
+        default=1, description="Searches of each model, from starts of their own; the best goes on."
     )
     init_params: Many[Start] | None = Field(
         default=None,
-        description="Methods of starting, in turn; null takes a hierarchy, then varied ones.",
+        description="Kinds of start, in turn; null takes k-means, then varied ones.",
     )
     tol: float = Field(
         default=TOL,
