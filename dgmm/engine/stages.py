@@ -61,9 +61,14 @@ def sample_stage(profile: Profile, rules: EMOptions, observer: Observer) -> Stag
 
 
 def search_rows(profile: Profile, rules: EMOptions) -> SearchRows:
-    """The sample as rows on which mixtures are looked for, about the mean of all rows."""
+    """The sample as rows on which mixtures are looked for, about the mean of all rows.
+
+    Their weights are 1 on average: the search asks on how many rows a component stands.
+    """
     rows, weights = positive_weight_sample(profile)
-    each = np.ones(len(rows)) if weights is None else weights
+    each = np.ones(len(rows)) if weights is None else weights / weights.max()
+    each = np.maximum(each, np.finfo(np.float64).tiny)
+    each /= each.mean()
     return SearchRows(np.ascontiguousarray(rows - profile.mean), each, rules.regularization)
 
 

@@ -201,21 +201,25 @@ class ComponentMoves:
         r = posterior.responsibilities
         overlaps = (r * posterior.weights) @ r.T
 
-        def outcome(move: Move) -> Trial:
-            return partial_em.try_move(
-                mixture,
-                posterior,
-                overlaps,
-                move,
-                self.rows.rows,
-                self.rules.regularization,
-                _TRIAL_STEPS,
-                _TRIAL_ROWS,
-            )
+        def outcome(move: Move) -> Trial | None:
+            try:
+                return partial_em.try_move(
+                    mixture,
+                    posterior,
+                    overlaps,
+                    move,
+                    self.rows.rows,
+                    self.rules.regularization,
+                    _TRIAL_STEPS,
+                    _TRIAL_ROWS,
+                )
+            except np.linalg.LinAlgError:  # two collapsed components make no sound one
+                return None
 
+        trials = [trial for trial in self.rows.map(outcome, likely) if trial is not None]
         used: set[int] = set()
         taken = []
-        for trial in sorted(self.rows.map(outcome, likely), key=lambda trial: -trial.gain):
+        for trial in sorted(trials, key=lambda trial: -trial.gain):
             if trial.gain > _LEAST_GAIN and not used & set(trial.replaced):
                 taken.append(trial)
                 used |= set(trial.replaced)

@@ -23,8 +23,10 @@ from dgmm.mixture.types import Array
 _SCHEDULE = ((2, 2), (2, 1))  # steps of EM, and how many pairs then go on
 _MOST_STEPS = 8
 _SETTLED = 0.02  # of the gain so far: a local fit that gains less in a step is done
+_LEAST_SHARE = 1e-6  # of the weight: what is left of less by a difference is rounding
 _LOG_2PI = float(np.log(2 * np.pi))
 _RIDGE = 1e-9  # of unit variance
+_FARTHEST = 1e6  # squared distance: beyond, rounding makes more of covariances than the ridge
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -67,7 +69,8 @@ def split_component(
 ) -> Split:
     """The best of several local fits of two components to the rows of component ``k``.
 
-    A component that looks Gaussian is not split.
+    A component that looks Gaussian is not split, nor one so narrow that its rows lie far outside
+    of it.
 
     Parameters
     ----------
@@ -84,7 +87,7 @@ def split_component(
     factor = mixture.factor_matrices[k]
     z = np.ascontiguousarray((rows - mixture.means[k]) @ factor)
     local = LocalRows(mixture.structure.local_kind, z, weights, min_rows)
-    if local.total < 2 * min_rows or local.looks_gaussian:
+    if local.total < 2 * min_rows or local.is_far or local.looks_gaussian:
         return NO_SPLIT
     starts = local.two_sides(cuts.propose_cuts(local.centred, weights, rng))
     found = None if starts is None else local.fit(starts)
@@ -161,6 +164,11 @@ class LocalRows:
         """Sum of weights."""
         return float(self.weights.sum())
 
+    @property
+    def is_far(self) -> bool:
+        """Whether rows are too far from the origin for second moments about the mean."""
+        return not np.einsum("ij,ij->i", self.z, self.z).max() < _FARTHEST
+
     @cached_property
     def mean(self) -> Array:
         """Weighted mean, shape (d,)."""
@@ -202,7 +210,8 @@ class LocalRows:
         for side in sides:
             w, z = self.weights[side], self.z[side]
             n, first, scatter = w.sum(), w @ z, (z.T * w) @ z
-            if min(n, self.total - n) >= min(self.min_rows, d + 2):
+            least = max(min(self.min_rows, d + 2), _LEAST_SHARE * self.total)
+            if min(n, self.total - n) >= least:
                 counts += [n, self.total - n]
                 sums += [first, self.total * self.mean - first]
                 squares += [scatter, self.total * second - scatter]
