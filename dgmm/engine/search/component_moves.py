@@ -12,16 +12,44 @@ from dgmm.mixture.initialization import local_fit, moves, partial_em
 from dgmm.mixture.initialization.local_fit import NO_SPLIT, Split
 from dgmm.mixture.initialization.moves import Merge, Move, Posterior
 from dgmm.mixture.initialization.partial_em import Trial
+from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 
 _LEAST_SHARE = 0.05  # of a row that a component must take for it to count in a split
 _LIKE_WEIGHT, _LIKE_MEAN, _LIKE_COVARIANCE = 0.1, 0.01, 0.02  # of a component that hardly changed
 _STEPS = 3  # of EM after moves
-_TRIALS, _TRIAL_ROUNDS, _TRIAL_STEPS, _TRIAL_ROWS = 6, 4, 12, 1 << 13
-_HOPE = 0.25  # of a merge's loss that the split must gain to be tried with it
-_LEAST_GAIN = 2.0  # nats that a trial must gain
+_TRIAL_ROWS = 1 << 13
+_LEAST_GAIN = 0.5  # nats that a trial must gain
 _REPAIRS = 4
+
+Quality = tuple[bool, float]
+"""Whether a mixture is sound, and its log-likelihood: the larger, the better."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBudget:
+    """How many moves are tried.
+
+    Attributes
+    ----------
+    n_rounds, n_trials, n_steps : int
+        Rounds, moves in each, and steps of EM of each.
+    least_ratio : float
+        Of a merge's loss that the split must gain to be tried with it.
+    with_halves : bool
+        Whether components for which no split is known are cut in half.
+    """
+
+    n_rounds: int = 4
+    n_trials: int = 6
+    n_steps: int = 12
+    least_ratio: float = 0.25
+    with_halves: bool = False
+
+
+LARGE_BUDGET = TrialBudget(6, 24, 40, 0.0, with_halves=True)
+"""For rows so few that a trial costs next to nothing."""
 
 
 @dataclass(eq=False)
@@ -77,16 +105,16 @@ class ComponentMoves:
     def improve(self, mixture: Parameters, n_rounds: int) -> Parameters:
         """Rounds of moves, as long as bounds promise that they gain.
 
-        All moves of a round are made together. Where they lose likelihood after all, they are taken
-        back and only the best of them is made.
+        All moves of a round are made together. Where they lose likelihood after all, or a component
+        collapses, they are taken back and only the best of them is made.
         """
-        before: tuple[float, Parameters] | None = None
+        before: tuple[Quality, Parameters] | None = None
         most = mixture.n_components
         for _ in range(n_rounds):
             moments, posterior = self.rows.evaluate(mixture)
-            value = moments.log_likelihood
-            if before is not None and not value > before[0]:
-                value, mixture = before
+            quality = self._quality(mixture, moments)
+            if before is not None and not quality > before[0]:
+                quality, mixture = before
                 if most == 1:
                     return mixture
                 most = 1
@@ -100,7 +128,7 @@ class ComponentMoves:
             chosen = moves.choose_moves(splits, merges, most)
             if not chosen:
                 return mixture
-            before = value, mixture
+            before = quality, mixture
             mixture = self._climb(
                 moves.apply_changes(
                     mixture,
@@ -111,24 +139,35 @@ class ComponentMoves:
             )
         return self._better(mixture, before)
 
-    def try_moves(self, mixture: Parameters) -> Parameters:
+    def try_moves(self, mixture: Parameters, budget: TrialBudget) -> Parameters:
         """Rounds of moves that bounds do not promise to pay, tried on the rows they concern."""
-        before: tuple[float, Parameters] | None = None
-        for _ in range(_TRIAL_ROUNDS):
+        before: tuple[Quality, Parameters] | None = None
+        for number in range(budget.n_rounds):
             moments, posterior = self.rows.evaluate(mixture)
-            if before is not None and not moments.log_likelihood > before[0]:
+            quality = self._quality(mixture, moments)
+            if before is not None and not quality > before[0]:
                 return before[1]
             splits = self.split_all(mixture, posterior)
-            if not any(split.exists for split in splits):
-                return mixture
+            if budget.with_halves:
+                splits = self._with_halves(mixture, splits, number)
             merges = moves.cheapest_merges(mixture, posterior)
-            trials = self._try(mixture, posterior, _likely_moves(splits, merges))
+            likely = _likely_moves(splits, merges, budget)
+            trials = self._try(mixture, posterior, likely, budget.n_steps)
             if not trials:
                 return mixture
-            before = moments.log_likelihood, mixture
+            before = quality, mixture
             mixture = partial_em.apply_trials(mixture, trials, self.rules.regularization)
             mixture = self._climb(mixture)
         return self._better(mixture, before)
+
+    def _with_halves(
+        self, mixture: Parameters, splits: Sequence[Split], number: int
+    ) -> list[Split]:
+        rng = np.random.default_rng([self.seed, mixture.n_components, number])
+        return [
+            split if split.exists else moves.cut_in_half(mixture, k, rng)
+            for k, split in enumerate(splits)
+        ]
 
     def merge(self, mixture: Parameters, n_components: int) -> Parameters:
         """The mixture with so many components, of which the cheapest pairs have become one."""
@@ -143,7 +182,7 @@ class ComponentMoves:
     def make_sound(self, mixture: Parameters) -> Parameters:
         """Components that have collapsed are taken out, and others split in their place."""
         for _ in range(_REPAIRS):
-            if self.rules.keep_degenerate or not iteration.is_degenerate(mixture, self.rules):
+            if self._has_no_collapse(mixture):
                 return mixture
             k = moves.narrowest_component(mixture, self.rules.regularization)
             smaller = moves.drop_component(mixture, k, self.rules.regularization)
@@ -195,7 +234,7 @@ class ComponentMoves:
         return not iteration.is_degenerate(halves, self.rules)
 
     def _try(
-        self, mixture: Parameters, posterior: Posterior, likely: Sequence[Move]
+        self, mixture: Parameters, posterior: Posterior, likely: Sequence[Move], n_steps: int
     ) -> list[Trial]:
         """Trials that gain, of disjoint components, best first."""
         r = posterior.responsibilities
@@ -210,7 +249,7 @@ class ComponentMoves:
                     move,
                     self.rows.rows,
                     self.rules.regularization,
-                    _TRIAL_STEPS,
+                    n_steps,
                     _TRIAL_ROWS,
                 )
             except np.linalg.LinAlgError:  # two collapsed components make no sound one
@@ -228,14 +267,22 @@ class ComponentMoves:
     def _climb(self, mixture: Parameters) -> Parameters:
         return self.rows.climb(mixture, _STEPS)
 
-    def _better(self, mixture: Parameters, before: tuple[float, Parameters] | None) -> Parameters:
-        """The mixture, or the one before the last moves if they lost likelihood."""
-        if before is None or self.rows.expect(mixture).log_likelihood > before[0]:
+    def _quality(self, mixture: Parameters, moments: Moments) -> Quality:
+        return self._has_no_collapse(mixture), moments.log_likelihood
+
+    def _has_no_collapse(self, mixture: Parameters) -> bool:
+        return self.rules.keep_degenerate or not iteration.is_degenerate(mixture, self.rules)
+
+    def _better(self, mixture: Parameters, before: tuple[Quality, Parameters] | None) -> Parameters:
+        """The mixture, or the one before the last moves if they were no gain."""
+        if before is None or self._quality(mixture, self.rows.expect(mixture)) > before[0]:
             return mixture
         return before[1]
 
 
-def _likely_moves(splits: Sequence[Split], merges: Sequence[Merge]) -> list[Move]:
+def _likely_moves(
+    splits: Sequence[Split], merges: Sequence[Merge], budget: TrialBudget
+) -> list[Move]:
     """The moves whose bounds promise most, of each component and each pair at most two."""
     every = sorted(
         (
@@ -243,7 +290,7 @@ def _likely_moves(splits: Sequence[Split], merges: Sequence[Merge]) -> list[Move
             for k, split in enumerate(splits)
             if split.exists
             for merge in merges
-            if k not in (merge.i, merge.j) and split.gain > _HOPE * merge.loss
+            if k not in (merge.i, merge.j) and split.gain >= budget.least_ratio * merge.loss
         ),
         key=lambda move: (-move.gain, move.k, move.merge.i, move.merge.j),
     )
@@ -251,7 +298,7 @@ def _likely_moves(splits: Sequence[Split], merges: Sequence[Merge]) -> list[Move
     chosen: list[Move] = []
     for move in every:
         keys = (move.k, (move.merge.i, move.merge.j))
-        if len(chosen) < _TRIALS and all(counts.get(key, 0) < 2 for key in keys):
+        if len(chosen) < budget.n_trials and all(counts.get(key, 0) < 2 for key in keys):
             chosen.append(move)
             counts.update({key: counts.get(key, 0) + 1 for key in keys})
     return chosen

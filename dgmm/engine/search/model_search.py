@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from dgmm.engine.fit_options import FitOptions, Model
-from dgmm.engine.search.component_moves import ComponentMoves
+from dgmm.engine.search.component_moves import LARGE_BUDGET, ComponentMoves, TrialBudget
 from dgmm.engine.search.search_rows import SearchRows
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions
@@ -27,7 +27,7 @@ _FEW_ROWS = 1 << 13  # for spherical components
 _VERY_FEW_ROWS = 1 << 12  # up to which several kinds of start are tried
 _ROWS_PER_PARAMETER = 20
 _ROUNDS, _DESCENT_ROUNDS = 8, 2
-_FIRST_STEPS, _STEPS = 8, 5  # of EM
+_FIRST_STEPS, _STEPS, _STEPS_ON_FEW = 8, 5, 30  # of EM
 _POSTERIOR_BYTES = 1 << 28  # that responsibilities of all rows may take
 
 
@@ -138,7 +138,7 @@ class ModelSearch:
         at = self._moves(rows)
         mixture = rows.climb(self._start(kind, counts[0], index), _STEPS)
         if counts[0] > 1:
-            mixture = at.make_sound(at.try_moves(at.improve(mixture, _ROUNDS)))
+            mixture = at.make_sound(at.try_moves(at.improve(mixture, _ROUNDS), self._budget(rows)))
         if counts[0] > 1 and 2 * rows.n_rows < self.rows.n_rows:
             every = self.rows.thin(self._most_rows(counts[0]))
             mixture = self._moves(every).improve(every.climb(mixture, 2), _ROUNDS)
@@ -146,7 +146,10 @@ class ModelSearch:
         for n_components in counts[1:]:
             mixture = at.merge(mixture, n_components)
             if n_components > 1:
-                mixture = at.make_sound(at.improve(mixture, _DESCENT_ROUNDS))
+                mixture = at.improve(mixture, _DESCENT_ROUNDS)
+                if rows.n_rows <= _VERY_FEW_ROWS:
+                    mixture = at.try_moves(mixture, LARGE_BUDGET)
+                mixture = at.make_sound(mixture)
             yield mixture
 
     def _start(self, kind: str, n_components: int, index: int) -> Parameters:
@@ -166,7 +169,7 @@ class ModelSearch:
             return start
         others = self.options.init_params or tuple(initializers.METHODS)
         starts = [start, *(self._guess(few, kind, n_components, m, index) for m in others)]
-        climbed = [few.climb(mixture, _FIRST_STEPS) for mixture in starts]
+        climbed = [few.climb(mixture, _STEPS_ON_FEW) for mixture in starts]
         return max(climbed, key=lambda mixture: self._quality(few, mixture))
 
     def _guess(
@@ -180,6 +183,9 @@ class ModelSearch:
 
     def _moves(self, rows: SearchRows) -> ComponentMoves:
         return ComponentMoves(rows, self.rules, self.options.seed)
+
+    def _budget(self, rows: SearchRows) -> TrialBudget:
+        return LARGE_BUDGET if rows.n_rows <= _VERY_FEW_ROWS else TrialBudget()
 
     def _most_rows(self, n_components: int) -> int:
         """Rows of which the driver may hold the responsibilities."""

@@ -155,6 +155,22 @@ def halve(mixture: Parameters, k: int) -> Split:
     return Split(0.0, np.array([0.5, 0.5]), means, np.stack([half, half]))
 
 
+def cut_in_half(mixture: Parameters, k: int, rng: np.random.Generator) -> Split:
+    """Component ``k`` as the halves of its Gaussian on either side of its mean.
+
+    The cut is across a random direction, most likely one in which the component is wide. With a the
+    radius of the unit ellipsoid there the halves have means mu +- sqrt(2 / pi) a and covariances
+    S - 2 / pi a a' (moments of the half-normal distribution). What that gains is not known.
+    """
+    matrix = mixture.matrices[k]
+    direction = matrix @ rng.normal(size=len(matrix))
+    radius = direction / np.sqrt(direction @ np.linalg.solve(matrix, direction))
+    shift = np.sqrt(2 / np.pi) * radius
+    half = matrix - 2 / np.pi * np.outer(radius, radius)
+    means = np.stack([mixture.means[k] - shift, mixture.means[k] + shift])
+    return Split(0.0, np.array([0.5, 0.5]), means, np.stack([half, half]))
+
+
 def drop_component(mixture: Parameters, k: int, regularization: Regularization) -> Parameters:
     """The mixture without component ``k``; the others share its weight in proportion to theirs."""
     kept = np.delete(np.arange(mixture.n_components), k)

@@ -87,7 +87,7 @@ def try_move(
     local = _start(mixture, move, near, regularization)
     value = last = -np.inf
     for step in range(n_steps + 1):
-        value, moved = _step(local, share, x, weights, regularization)
+        value, moved = _step(mixture, local, share, x, weights, regularization)
         if moved is None or value - last < _SETTLED or step == n_steps:
             break
         local, last = moved, value
@@ -126,8 +126,8 @@ def _start(
     i, j = np.array([[move.merge.i], [move.merge.j]])
     weight, mean, matrix = pool_pairs(mixture, i, j)
     halves = mixture.weights[move.k] * move.split.shares
-    return Parameters.from_moments(
-        "full",
+    return _constrain(
+        mixture,
         np.concatenate([weight, halves, mixture.weights[near]]),
         np.concatenate([mean, move.split.means, mixture.means[near]]),
         np.concatenate([matrix, move.split.matrices, mixture.matrices[near]]),
@@ -135,8 +135,33 @@ def _start(
     )
 
 
+def _constrain(
+    mixture: Parameters,
+    weights: Array,
+    means: Array,
+    matrices: Array,
+    regularization: Regularization,
+) -> Parameters:
+    """Components with covariances as the mixture's structure allows, as a full mixture.
+
+    Where all components share a covariance, it stays as it is.
+    """
+    if mixture.structure.local_kind == "fixed":
+        matrices = np.broadcast_to(mixture.matrices[0], matrices.shape)
+    else:
+        kind = mixture.covariance_type
+        nearest = Parameters.from_moments(kind, weights, means, matrices, regularization)
+        weights, means, matrices = nearest.weights, nearest.means, nearest.matrices
+    return Parameters.from_moments("full", weights, means, matrices, regularization)
+
+
 def _step(
-    local: Parameters, share: float, x: Array, weights: Array, regularization: Regularization
+    mixture: Parameters,
+    local: Parameters,
+    share: float,
+    x: Array,
+    weights: Array,
+    regularization: Regularization,
 ) -> tuple[float, Parameters | None]:
     """Log-likelihood, and the components after a step of EM; None where one has lost its rows."""
     k, d = local.means.shape
@@ -155,5 +180,4 @@ def _step(
     means = sums[1 : 1 + d].T / counts[:, None]
     second = feature_map.unpack_symmetric(sums[1 + d :].T / counts[:, None], d)
     matrices = second - means[:, :, None] * means[:, None, :]
-    moved = Parameters.from_moments("full", counts, means, matrices, regularization)
-    return float(values[0]), moved
+    return float(values[0]), _constrain(mixture, counts, means, matrices, regularization)
