@@ -22,6 +22,7 @@ _STEPS = 3  # of EM after moves
 _TRIAL_ROWS = 1 << 13
 _LEAST_GAIN = 0.5  # nats that a trial must gain
 _REPAIRS = 4
+_RELOCATIONS = 10
 
 Quality = tuple[bool, float]
 """Whether a mixture is sound, and its log-likelihood: the larger, the better."""
@@ -37,18 +38,19 @@ class TrialBudget:
         Rounds, moves in each, and steps of EM of each.
     least_ratio : float
         Of a merge's loss that the split must gain to be tried with it.
-    with_halves : bool
-        Whether components for which no split is known are cut in half.
+    is_whole : bool
+        Whether a trial is EM of the whole mixture on all rows, and components for which no split is
+        known are cut in half.
     """
 
     n_rounds: int = 4
     n_trials: int = 6
     n_steps: int = 12
     least_ratio: float = 0.25
-    with_halves: bool = False
+    is_whole: bool = False
 
 
-LARGE_BUDGET = TrialBudget(6, 24, 40, 0.0, with_halves=True)
+LARGE_BUDGET = TrialBudget(8, 8, 30, 0.0, is_whole=True)
 """For rows so few that a trial costs next to nothing."""
 
 
@@ -148,16 +150,17 @@ class ComponentMoves:
             if before is not None and not quality > before[0]:
                 return before[1]
             splits = self.split_all(mixture, posterior)
-            if budget.with_halves:
+            if budget.is_whole:
                 splits = self._with_halves(mixture, splits, number)
             merges = moves.cheapest_merges(mixture, posterior)
             likely = _likely_moves(splits, merges, budget)
-            trials = self._try(mixture, posterior, likely, budget.n_steps)
-            if not trials:
+            if budget.is_whole:
+                moved = self._try_whole(mixture, likely, number, budget.n_steps)
+            else:
+                moved = self._try(mixture, posterior, likely, budget.n_steps)
+            if moved is None:
                 return mixture
-            before = quality, mixture
-            mixture = partial_em.apply_trials(mixture, trials, self.rules.regularization)
-            mixture = self._climb(mixture)
+            before, mixture = (quality, mixture), moved
         return self._better(mixture, before)
 
     def _with_halves(
@@ -235,8 +238,8 @@ class ComponentMoves:
 
     def _try(
         self, mixture: Parameters, posterior: Posterior, likely: Sequence[Move], n_steps: int
-    ) -> list[Trial]:
-        """Trials that gain, of disjoint components, best first."""
+    ) -> Parameters | None:
+        """The mixture after those trials of disjoint components that gain; None if none does."""
         r = posterior.responsibilities
         overlaps = (r * posterior.weights) @ r.T
 
@@ -262,7 +265,43 @@ class ComponentMoves:
             if trial.gain > _LEAST_GAIN and not used & set(trial.replaced):
                 taken.append(trial)
                 used |= set(trial.replaced)
-        return taken
+        if not taken:
+            return None
+        moved = partial_em.apply_trials(mixture, taken, self.rules.regularization)
+        return self._climb(moved)
+
+    def _try_whole(
+        self, mixture: Parameters, likely: Sequence[Move], number: int, n_steps: int
+    ) -> Parameters | None:
+        """The best mixture that one of some moves leads to, if it gains."""
+        regularization = self.rules.regularization
+        starts = [
+            moves.apply_changes(mixture, [move.merge], [(move.k, move.split)], regularization)
+            for move in likely
+        ]
+        starts += self._relocations(mixture, number)
+        climbed = self.rows.climb_each([mixture, *starts], n_steps)
+        qualities = [
+            self._quality(*pair)
+            for pair in zip(climbed, self.rows.expect_each(climbed), strict=True)
+        ]
+        best = max(range(len(climbed)), key=lambda index: qualities[index])
+        gain = qualities[best][1] - qualities[0][1]
+        if qualities[best][0] == qualities[0][0] and not gain > _LEAST_GAIN:
+            return None
+        return climbed[best]
+
+    def _relocations(self, mixture: Parameters, number: int) -> list[Parameters]:
+        """Mixtures with a component gone and another one cut in half, both picked at random."""
+        rng = np.random.default_rng([self.seed, mixture.n_components, number, 1])
+        made = []
+        for _ in range(_RELOCATIONS):
+            gone = int(rng.integers(mixture.n_components))
+            smaller = moves.drop_component(mixture, gone, self.rules.regularization)
+            k = int(rng.integers(smaller.n_components))
+            cut = [(k, moves.cut_in_half(smaller, k, rng))]
+            made.append(moves.apply_changes(smaller, [], cut, self.rules.regularization))
+        return made
 
     def _climb(self, mixture: Parameters) -> Parameters:
         return self.rows.climb(mixture, _STEPS)

@@ -1,6 +1,6 @@
 """Rows in memory on which mixtures are looked for: EM, and what a mixture says of each row."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -82,14 +82,18 @@ class SearchRows:
 
     def expect(self, mixture: Parameters) -> Moments:
         """The E-step's sums."""
-        origin = np.zeros(mixture.n_features)
-        packed = packed_models.pack([mixture], origin, max_error=_MAX_ERROR)
+        return self.expect_each([mixture])[0]
+
+    def expect_each(self, mixtures: Sequence[Parameters]) -> tuple[Moments, ...]:
+        """The E-step's sums of several mixtures."""
+        origin = np.zeros(self.rows.shape[1])
+        packed = packed_models.pack(mixtures, origin, max_error=_MAX_ERROR)
 
         def of_block(part: slice) -> SufficientStatistics:
             return packed_models.accumulate(packed, self.rows[part], self.weights[part])
 
         total = reduce(add, self.map(of_block, self._blocks))
-        return packed_models.moments(packed, [mixture], total, self.scatter)[0]
+        return packed_models.moments(packed, mixtures, total, self.scatter)
 
     def evaluate(self, mixture: Parameters) -> tuple[Moments, Posterior]:
         """The E-step's sums, and what the mixture says of each row."""
@@ -126,10 +130,16 @@ class SearchRows:
 
     def climb(self, mixture: Parameters, n_steps: int) -> Parameters:
         """Steps of EM."""
+        return self.climb_each([mixture], n_steps)[0]
+
+    def climb_each(self, mixtures: Sequence[Parameters], n_steps: int) -> list[Parameters]:
+        """Steps of EM of several mixtures, together."""
         for _ in range(n_steps):
-            moments = self.expect(mixture)
-            mixture = iteration.m_step(mixture.covariance_type, moments, self.regularization)
-        return mixture
+            mixtures = [
+                iteration.m_step(mixture.covariance_type, moments, self.regularization)
+                for mixture, moments in zip(mixtures, self.expect_each(mixtures), strict=True)
+            ]
+        return list(mixtures)
 
     @property
     def _blocks(self) -> list[slice]:
