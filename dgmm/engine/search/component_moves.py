@@ -7,11 +7,12 @@ import numpy as np
 
 from dgmm.engine.search.search_rows import SearchRows
 from dgmm.engine.search.split_cache import SplitCache
+from dgmm.engine.search.trial_budget import TrialBudget
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions
 from dgmm.mixture.initialization import local_fit, moves, partial_em
 from dgmm.mixture.initialization.local_fit import NO_SPLIT, Split
-from dgmm.mixture.initialization.moves import Merge, Move, Posterior
+from dgmm.mixture.initialization.moves import Move, Posterior
 from dgmm.mixture.initialization.partial_em import Trial
 from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
@@ -25,32 +26,6 @@ _RELOCATIONS = 10
 
 Quality = tuple[bool, float]
 """Whether a mixture is sound, and its log-likelihood: the larger, the better."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrialBudget:
-    """How many moves are tried.
-
-    Attributes
-    ----------
-    n_rounds, n_trials, n_steps : int
-        Rounds, moves in each, and steps of EM of each.
-    least_ratio : float
-        Of a merge's loss that the split must gain to be tried with it.
-    is_whole : bool
-        Whether a trial is EM of the whole mixture on all rows, and components for which no split is
-        known are cut in half.
-    """
-
-    n_rounds: int = 4
-    n_trials: int = 6
-    n_steps: int = 12
-    least_ratio: float = 0.25
-    is_whole: bool = False
-
-
-LARGE_BUDGET = TrialBudget(8, 8, 30, 0.0, is_whole=True)
-"""For rows so few that a trial costs next to nothing."""
 
 
 @dataclass(eq=False)
@@ -123,7 +98,7 @@ class ComponentMoves:
             if budget.is_whole:
                 splits = self._with_halves(mixture, splits, number)
             merges = moves.cheapest_merges(mixture, posterior)
-            likely = _likely_moves(splits, merges, budget)
+            likely = budget.choose_moves(splits, merges)
             if budget.is_whole:
                 moved = self._try_whole(mixture, likely, number, budget.n_steps)
             else:
@@ -287,27 +262,3 @@ class ComponentMoves:
         if before is None or self._quality(mixture, self.rows.expect(mixture)) > before[0]:
             return mixture
         return before[1]
-
-
-def _likely_moves(
-    splits: Sequence[Split], merges: Sequence[Merge], budget: TrialBudget
-) -> list[Move]:
-    """The moves whose bounds promise most, of each component and each pair at most two."""
-    every = sorted(
-        (
-            Move(merge, k, split)
-            for k, split in enumerate(splits)
-            if split.exists
-            for merge in merges
-            if k not in (merge.i, merge.j) and split.gain >= budget.least_ratio * merge.loss
-        ),
-        key=lambda move: (-move.gain, move.k, move.merge.i, move.merge.j),
-    )
-    counts: dict[object, int] = {}
-    chosen: list[Move] = []
-    for move in every:
-        keys = (move.k, (move.merge.i, move.merge.j))
-        if len(chosen) < budget.n_trials and all(counts.get(key, 0) < 2 for key in keys):
-            chosen.append(move)
-            counts.update({key: counts.get(key, 0) + 1 for key in keys})
-    return chosen

@@ -13,8 +13,9 @@ from functools import partial
 import numpy as np
 
 from dgmm.engine.fit_options import FitOptions, Model
-from dgmm.engine.search.component_moves import LARGE_BUDGET, ComponentMoves, TrialBudget
+from dgmm.engine.search.component_moves import ComponentMoves
 from dgmm.engine.search.search_rows import SearchRows
+from dgmm.engine.search.trial_budget import LARGE_BUDGET, TrialBudget
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions
 from dgmm.mixture.initialization import initializers, moves
