@@ -117,8 +117,7 @@ def test_events_tell_every_pass_from_its_start_to_its_end(execution):
         if started.stage in ("profile", "fit"):
             assert (started.n_blocks, started.n_rows) == (6, 240)
     counts = {name: sum(stage == name for stage, _ in stages) for name in dict(stages)}
-    choice = ["starts", "finalists", "relocations", "relocated"]
-    assert list(counts) == ["profile", *choice, "sample", "fit"]
+    assert list(counts) == ["profile", "search", "sample", "fit"]
     assert stages == [(name, i) for name, n in counts.items() for i in range(n)]
     assert seen[-1].n_running == 0
     best = max(result.trace[-1] for result in found.sweep.results)

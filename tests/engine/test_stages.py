@@ -1,4 +1,4 @@
-"""What holds for the stages in which starts are chosen."""
+"""What holds for the stages of EM, and the law of likelihoods that the last of them keeps."""
 
 from dataclasses import replace
 
@@ -9,6 +9,7 @@ from dgmm.engine import candidates, events, stages
 from dgmm.engine.events import PassFinished, ignore
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.search.model_search import ModelSearch
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.parameters import Parameters
@@ -19,47 +20,60 @@ from tests.mixture.one_step import relative_to
 from tests.strategies import random_mixture
 
 
-@pytest.fixture(scope="module")
-def profile():
+def profile_of(rows, options, weights=None):
     kept = []
-    options = FitOptions((("full", 1),))
-    rows = np.random.default_rng(0).normal(size=(240, 2))
-    fit(dataset_of(rows, (240,)), options, SYNCHRONOUS, keep=kept.append)
+    fit(dataset_of(rows, weights=weights), options, SYNCHRONOUS, keep=kept.append)
     return kept[0].profile
 
 
-def rules_of(stage, profile, options):
+@pytest.fixture(scope="module")
+def profile():
+    rows = np.random.default_rng(0).normal(size=(240, 2))
+    return profile_of(rows, FitOptions((("full", 1),)))
+
+
+def rules_for(profile):
     regularization = Regularization.for_data(profile.covariance, profile.mean)
-    rules = EMOptions(1e-6, 100, regularization, profile.covariance)
-    return stages.sample_stage(stage, profile, options, rules, ignore).rules
+    return EMOptions(1e-6, 100, regularization, profile.covariance)
 
 
-def test_starts_from_scratch_are_not_accelerated_and_those_carried_far_are(profile):
-    options = FitOptions((("full", 2), ("full", 3)))
-    stages = ("starts", "finalists", "relocations", "relocated", "sample")
-    accelerated = {stage: rules_of(stage, profile, options).accelerate for stage in stages}
-    assert accelerated.pop("starts") is False
-    assert set(accelerated.values()) == {True}
+@pytest.mark.parametrize(
+    ("models", "n_sampled", "expected"),
+    [
+        ((("full", 2),), 240, ("fit",)),
+        ((("full", 2),), 100, ("sample", "fit")),
+        ((("full", 2), ("full", 3)), 240, ("fit", "repair")),
+        ((("full", 2), ("diag", 3)), 100, ("sample", "fit")),
+        ((("full", 2), ("diag", 2), ("full", 3)), 100, ("sample", "fit", "repair")),
+    ],
+)
+def test_a_whole_sample_and_lone_models_need_fewer_stages(profile, models, n_sampled, expected):
+    some = replace(profile, sample=profile.sample[:n_sampled])
+    assert stages.stages(some, FitOptions(models)) == expected
 
 
-def test_rounds_whose_ways_the_driver_could_not_hold_are_not_accelerated(profile):
-    many = FitOptions(tuple(("full", k) for k in range(1, 500)))
-    assert not rules_of("relocations", profile, many).accelerate
-    assert rules_of("sample", profile, many).accelerate
-
-
-def test_no_step_on_all_rows_means_none_on_the_sample(profile):
-    options = FitOptions((("full", 2),), max_iter=0)
-    assert rules_of("relocations", profile, options).max_iter == 0
+def test_the_sample_is_climbed_by_the_rules_of_the_fit(profile):
+    rules = replace(rules_for(profile), tol=1e-9, max_iter=7)
+    found = stages.sample_stage(profile, rules, ignore).rules
+    assert (found.tol, found.max_iter) == (1e-5, 7)
+    assert found.regularization is rules.regularization
 
 
 @pytest.mark.parametrize(("n_sampled", "guides"), [(240, False), (61, False), (60, True)])
 def test_a_sample_guides_where_it_is_a_quarter_of_the_rows_or_less(profile, n_sampled, guides):
     some = replace(profile, sample=profile.sample[:n_sampled])
-    regularization = Regularization.for_data(profile.covariance, profile.mean)
-    rules = EMOptions(1e-6, 100, regularization, profile.covariance)
+    rules = rules_for(profile)
     assert (stages.surrogate_guide(some, rules) is not None) is guides
     assert stages.surrogate_guide(some, replace(rules, accelerate=False)) is None
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-3, 1.0, 1e12])
+def test_weights_of_the_search_are_one_on_average_whatever_their_unit(scale):
+    rows, weights = clumps(60), np.arange(60.0)
+    profile = profile_of(rows, FitOptions((("full", 1),)), weights * scale)
+    found = stages.search_rows(profile, rules_for(profile))
+    np.testing.assert_allclose(found.weights, weights[1:] / weights[1:].mean(), rtol=1e-12)
+    np.testing.assert_allclose(found.rows, rows[1:] - profile.mean, rtol=1e-12)
 
 
 # --- the law of likelihoods -------------------------------------------------------------------
@@ -72,18 +86,17 @@ def final(candidate, mixture, log_likelihood, status=Status.CONVERGED):
 @pytest.mark.parametrize(
     ("likelihoods", "status", "expected"),
     [
-        ((-3.0, -2.5, -2.6), Status.CONVERGED, {3}),
-        ((-3.0, -3.5, -2.6), Status.CONVERGED, {2}),
-        ((-3.0, -2.5, -2.4), Status.CONVERGED, set()),
-        ((-3.0, -2.5, -2.5), Status.CONVERGED, set()),
-        ((-3.0, -2.5, -2.6), Status.DEGENERATE, set()),
+        ((-3.0, -2.5, -2.6), Status.CONVERGED, [(3, 2)]),
+        ((-3.0, -3.5, -2.6), Status.CONVERGED, [(2, 1)]),
+        ((-3.0, -3.5, -3.6), Status.CONVERGED, [(2, 1), (3, 1)]),
+        ((-3.0, -2.5, -2.4), Status.CONVERGED, []),
+        ((-3.0, -2.5, -2.5), Status.CONVERGED, []),
+        ((-3.0, -2.5, -2.6), Status.DEGENERATE, []),
     ],
 )
 def test_a_model_that_does_worse_than_a_smaller_one_starts_from_it(likelihoods, status, expected):
     rows = clumps(seed=1)
-    covariance = np.cov(rows.T)
-    rules = EMOptions(1e-6, 100, Regularization.for_data(covariance, rows.mean(axis=0)), covariance)
-    options = FitOptions(tuple(("full", k) for k in (1, 2, 3)), n_init=2)
+    options = FitOptions(tuple(("full", k) for k in (1, 2, 3)))
     rng = np.random.default_rng(0)
     states = [
         final(
@@ -94,32 +107,26 @@ def test_a_model_that_does_worse_than_a_smaller_one_starts_from_it(likelihoods, 
         )
         for k, value in zip((1, 2, 3), likelihoods, strict=True)
     ]
-    made = candidates.repair_starts(states, options, rules)
-    assert {state.candidate.n_components for state in made} == expected
-    assert all(candidates.is_repair(state, options) for state in made)
-    assert not any(candidates.is_repair(state, options) for state in states)
+    asked = []
+
+    def way(mixture, n_components):
+        asked.append((n_components, mixture.n_components))
+        return relative_to(np.zeros(3), random_mixture(rng, rows, "full", n_components))
+
+    made = candidates.repair_starts(states, options, (way, way))
+    assert asked == [pair for pair in expected for _ in range(2)]
+    assert [state.candidate for state in made] == [
+        Candidate("full", k, number) for k, _ in expected for number in (1, 2)
+    ]
+    assert all(candidates.is_repair(state) for state in made)
+    assert not any(candidates.is_repair(state) for state in states)
     assert all(state.is_running for state in made)
 
 
 def test_a_sweep_that_breaks_the_law_is_mended_before_it_is_done(monkeypatch):
-    """Starts so bad that three components do worse than two, but for the repair."""
+    """A search so bad that three components do worse than two, but for the repair."""
     rows = clumps(600, seed=3)
-    options = FitOptions((("full", 2), ("full", 3)), n_init=2, max_iter=60)
-
-    def spoilt(states, options, rules):
-        del states, options, rules
-        return ()
-
-    original = candidates.initial_states
-
-    def bad(*arguments):
-        made = original(*arguments)
-        return tuple(
-            replace(state, parameters=stuck(state.parameters))
-            if state.candidate.n_components == 3
-            else state
-            for state in made
-        )
+    options = FitOptions((("full", 2), ("full", 3)), max_iter=60)
 
     def stuck(mixture):
         """All components alike: EM cannot tell them apart and stays with one Gaussian."""
@@ -127,10 +134,19 @@ def test_a_sweep_that_breaks_the_law_is_mended_before_it_is_done(monkeypatch):
         covariances = np.broadcast_to(np.cov(rows.T), mixture.covariances.shape)
         return Parameters.from_covariances("full", mixture.weights, means, covariances)
 
-    monkeypatch.setattr(candidates, "initial_states", bad)
-    monkeypatch.setattr(candidates, "split_merge_starts", spoilt)
+    original = ModelSearch.find_all
+
+    def bad(*arguments):
+        found = original(*arguments)
+        return {**found, ("full", 3): stuck(found["full", 3])}
+
+    def no_repair(*arguments):
+        del arguments
+        return ()
+
+    monkeypatch.setattr(ModelSearch, "find_all", bad)
     with monkeypatch.context() as without:
-        without.setattr(candidates, "repair_starts", spoilt)
+        without.setattr(candidates, "repair_starts", no_repair)
         broken = fit(dataset_of(rows), options, SYNCHRONOUS).sweep.results
     assert broken[1].log_likelihood < broken[0].log_likelihood
     told = []

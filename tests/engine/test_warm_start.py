@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dgmm.engine.dataset import Dataset
-from dgmm.engine.events import PassFinished
+from dgmm.engine.events import PassFinished, PassStarted
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.mixture.candidate import Status
@@ -49,12 +49,22 @@ def test_the_earlier_mixture_begins_and_the_optimum_is_the_same(before):
     assert warm.selected.trace[0] == pytest.approx(same.trace[0], rel=1e-12)
 
 
-def test_one_start_alone_is_the_earlier_mixture(before):
+@pytest.mark.parametrize(("n_init", "n_searches"), [(1, 1), (2, 3)])
+def test_one_search_alone_starts_from_the_earlier_mixture(before, n_init, n_searches):
     events = []
-    found = fit(dataset(1), options([before.parameters], n_init=1), observer=events.append)
+    asked = options([before.parameters], n_init=n_init)
+    fit(dataset(1), asked, observer=events.append)
     stages = {event.stage for event in events if isinstance(event, PassFinished)}
-    assert stages == {"profile", "sample", "fit"}
-    assert found.sweep.selected.candidate.start == 1  # 0 would be the start that was left out
+    assert stages == {"profile", "search", "sample", "fit"}
+    (search,) = (e for e in events if isinstance(e, PassStarted) and e.stage == "search")
+    assert search.n_blocks == n_searches
+
+
+def test_without_a_step_the_earlier_mixture_is_what_is_found(before):
+    asked = options([before.parameters], n_init=1, max_iter=0)
+    found = fit(dataset(1), asked).sweep.selected.parameters
+    np.testing.assert_allclose(found.weights, before.parameters.weights, rtol=1e-12)
+    np.testing.assert_allclose(found.means, before.parameters.means, rtol=1e-10, atol=1e-12)
 
 
 def test_a_better_optimum_of_the_sample_is_not_given_up(before):
