@@ -184,11 +184,6 @@ class LocalRows:
         """Weighted covariance, shape (d, d)."""
         return (self.centred.T * self.weights) @ self.centred / self.total
 
-    @property
-    def order(self) -> int:
-        """The prefix of the feature map that local components need."""
-        return feature_map.CROSSES if self.kind == "full" else feature_map.SQUARES
-
     @cached_property
     def looks_gaussian(self) -> bool:
         """Whether moments up to the fourth are those of a Gaussian of this kind, but for chance."""
@@ -250,12 +245,12 @@ class LocalRows:
         d = len(self.mean)
         theta = _natural_parameters(self.kind, pairs)
         stops = tuple(range(2, len(theta) + 1, 2))
-        sums, values = LinearTerms(self.order, theta, stops).evaluate(self.z, self.weights)
+        sums, values = LinearTerms(_order(self.kind), theta, stops).evaluate(self.z, self.weights)
         counts = sums[0]
         sound = (counts >= self.min_rows).reshape(-1, 2).all(axis=1)
         divisor = np.maximum(counts, _TINY)
         means, second = sums[1 : 1 + d].T / divisor[:, None], sums[1 + d :].T / divisor[:, None]
-        if self.order == feature_map.CROSSES:
+        if _order(self.kind) == feature_map.CROSSES:
             squares = feature_map.unpack_symmetric(second, d)
         else:
             squares = second[:, :, None] * np.eye(d)
@@ -297,5 +292,9 @@ def _natural_parameters(kind: str, pairs: Pairs) -> Array:
     quadratic = -feature_map.pack_symmetric(precisions)
     quadratic[:, :d] *= 0.5
     theta = np.concatenate([constant[:, None], linear, quadratic], axis=1)
-    order = feature_map.CROSSES if kind == "full" else feature_map.SQUARES
-    return np.ascontiguousarray(theta[:, : feature_map.length(order, d)])
+    return np.ascontiguousarray(theta[:, : feature_map.length(_order(kind), d)])
+
+
+def _order(kind: str) -> int:
+    """The prefix of the feature map that components of a kind need."""
+    return feature_map.CROSSES if kind == "full" else feature_map.SQUARES

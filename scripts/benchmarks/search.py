@@ -1,0 +1,184 @@
+"""How often fits find the mixture that was planted, and what that costs.
+
+    python scripts/benchmarks/search.py                      # all cases, three seeds
+    python scripts/benchmarks/search.py --only d16 --seeds 1 --scikit-learn
+
+Rows are drawn from mixtures of known parameters: clumps of one size or of very different shapes,
+apart or overlapping, with equal or uneven weights, and cell populations of which two are a
+thousandth of the rows. The reference of a case is EM from the true parameters. Printed are
+
+excess
+    BIC of the fit less BIC of the reference;
+work
+    rows times components evaluated, in units of n K, of the search and of the whole fit;
+CPU
+    seconds of all threads of the process.
+
+Work does not depend on the machine; CPU needs a quiet one.
+"""
+
+import argparse
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.mixture import GaussianMixture as ScikitLearnMixture
+
+import dgmm
+from dgmm.engine.search.model_search import ModelSearch
+from dgmm.mixture.kernels import loops_numba, loops_numpy
+
+Array = NDArray[np.float64]
+_HIT = 10.0  # BIC
+_NEAR = 1e-3  # nats a row
+
+
+@dataclass(frozen=True)
+class Case:
+    """A mixture to plant: shape of its components, how far apart they are, and how uneven."""
+
+    d: int
+    n_components: int
+    n_rows: int
+    separation: float
+    shape: str
+    evenness: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """What a line of the table is called."""
+        return f"d{self.d}-K{self.n_components}-{self.shape}-{self.separation:g}-s{self.seed}"
+
+    def draw(self) -> tuple[Array, NDArray[np.intp]]:
+        """Rows, and the component of each."""
+        rng = np.random.default_rng([self.seed, self.d, self.n_components])
+        weights = rng.dirichlet(np.full(self.n_components, self.evenness))
+        weights = np.maximum(weights, 0.2 / self.n_components)
+        if self.shape == "cells":
+            weights[-2:] = 1e-3
+        labels = rng.choice(self.n_components, self.n_rows, p=weights / weights.sum())
+        means, roots = self._components(rng)
+        noise = rng.normal(size=(self.n_rows, self.d))
+        return means[labels] + np.einsum("ni,nij->nj", noise, roots[labels]), labels
+
+    def _components(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        shape = self.n_components, self.d
+        means = self.separation * rng.normal(size=shape)
+        unit = np.eye(self.d)
+        if self.shape == "round":
+            return means, np.broadcast_to(unit, (*shape, self.d))
+        if self.shape == "axes":
+            return means, rng.uniform(0.3, 2.0, shape)[:, :, None] * unit
+        if self.shape == "cells":
+            levels = rng.choice([0.3, 2.5, 5.0], size=shape, p=[0.5, 0.25, 0.25])
+            return levels, rng.uniform(0.25, 0.5, shape)[:, :, None] * unit
+        skewed = rng.normal(size=(*shape, self.d)) / np.sqrt(self.d)
+        return means, skewed + 0.5 * unit
+
+
+CASES = (
+    Case(2, 8, 30_000, 3.0, "oblique", 3.0, 1),
+    Case(3, 12, 40_000, 2.5, "axes", 2.0, 2),
+    Case(4, 15, 50_000, 1.8, "oblique", 5.0, 3),
+    Case(4, 15, 50_000, 2.2, "round", 5.0, 4),
+    Case(6, 10, 50_000, 1.2, "axes", 3.0, 5),
+    Case(8, 18, 60_000, 1.0, "oblique", 2.0, 6),
+    Case(8, 18, 60_000, 1.1, "round", 4.0, 7),
+    Case(12, 14, 80_000, 0.8, "oblique", 3.0, 8),
+    Case(12, 22, 300_000, 1.0, "cells", 2.0, 9),
+    Case(16, 12, 100_000, 0.8, "round", 4.0, 10),
+    Case(16, 24, 120_000, 0.6, "oblique", 3.0, 11),
+    Case(24, 10, 80_000, 0.5, "axes", 3.0, 12),
+)
+
+
+class Counter:
+    """Rows times components that the kernel has evaluated."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._lock = threading.Lock()
+        for loops in (loops_numba, loops_numpy):
+            loops.add = self._count(loops.add)
+            loops.add_factored = self._count(loops.add_factored)
+
+    def _count(self, function: Callable[..., None]) -> Callable[..., None]:
+        def counted(x: Array, origin: Array, weights: Array, theta: Array, *rest: object) -> None:
+            with self._lock:
+                self.total += len(x) * len(theta)
+            function(x, origin, weights, theta, *rest)
+
+        return counted
+
+
+def reference(rows: Array, labels: NDArray[np.intp]) -> float:
+    """BIC of EM from the moments of the true components."""
+    groups = [rows[labels == k] for k in range(labels.max() + 1)]
+    precisions = np.stack([np.linalg.inv(np.cov(group.T, bias=True)) for group in groups])
+    mixture = dgmm.GaussianMixture(
+        len(groups),
+        weights_init=np.array([len(group) for group in groups]) / len(rows),
+        means_init=np.stack([group.mean(axis=0) for group in groups]),
+        precisions_init=(precisions + precisions.transpose(0, 2, 1)) / 2,
+    ).fit(rows)
+    return float(mixture.bic_)
+
+
+def main() -> None:
+    """Print a line for each case and seed, and the totals."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="cases whose name contains this text")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds")
+    parser.add_argument("--n-init", type=int, default=1, help="searches of each fit")
+    parser.add_argument("--scikit-learn", action="store_true", help="one start of it, too")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    counter, searches = Counter(), []
+    find_all = ModelSearch.find_all
+
+    def counted_search(self: ModelSearch, *given: object) -> object:
+        before = counter.total
+        found = find_all(self, *given)
+        searches.append(counter.total - before)
+        return found
+
+    ModelSearch.find_all = counted_search
+    cases = [case for case in CASES if arguments.only in case.name]
+    excesses, nats = [], []
+    for case in cases:
+        rows, labels = case.draw()
+        truth = reference(rows, labels)
+        unit = case.n_rows * case.n_components
+        for seed in range(arguments.seeds):
+            before, began = counter.total, time.process_time()
+            mixture = dgmm.GaussianMixture(
+                case.n_components, n_init=arguments.n_init, random_state=seed
+            ).fit(rows)
+            seconds = time.process_time() - began
+            excess = mixture.bic_ - truth
+            excesses.append(excess)
+            nats.append(excess / 2 / case.n_rows)
+            print(
+                f"{case.name:28s} seed {seed} excess {excess:10.1f}"
+                f" search {searches[-1] / unit:6.1f}"
+                f" whole {(counter.total - before) / unit:6.1f} CPU {seconds:6.1f}",
+                flush=True,
+            )
+        if arguments.scikit_learn:
+            began = time.process_time()
+            other = ScikitLearnMixture(case.n_components, random_state=0, reg_covar=0.0).fit(rows)
+            seconds = time.process_time() - began
+            excess = other.bic(rows) - truth
+            print(f"{case.name:28s} scikit-learn excess {excess:10.1f} CPU {seconds:6.1f}")
+    hits = sum(excess <= _HIT for excess in excesses)
+    near = sum(value <= _NEAR for value in nats)
+    print(f"{hits} of {len(excesses)} within {_HIT:g} BIC, {near} within {_NEAR:g} nats a row")
+
+
+if __name__ == "__main__":
+    main()
