@@ -71,7 +71,7 @@ def pack(
     mixtures: Sequence[Parameters],
     origin: Array,
     transform: FeatureTransform | None = None,
-    max_error: float = MAX_RELATIVE_ERROR,
+    max_error: float | None = None,
 ) -> PackedModels:
     """Lay out mixtures for a pass, each with the kernel that keeps its digits.
 
@@ -82,8 +82,9 @@ def pack(
     origin : ndarray of shape (n_features,)
     transform : FeatureTransform, or None
         Of rows that come in other features than the mixtures'.
-    max_error : float
-        Bound on the expanded kernel's error above which a model takes the centred one.
+    max_error : float, optional
+        Bound on the expanded kernel's error above which a model takes the centred one;
+        ``MAX_RELATIVE_ERROR`` unless given.
 
     Returns
     -------
@@ -91,8 +92,9 @@ def pack(
     """
     by_order: dict[int, list[int]] = {}
     far: list[int] = []
+    bound = MAX_RELATIVE_ERROR if max_error is None else max_error
     for index, mixture in enumerate(mixtures):
-        if expanded_kernel.relative_error(mixture) > max_error:
+        if expanded_kernel.relative_error(mixture) > bound:
             far.append(index)
         else:
             by_order.setdefault(mixture.structure.order, []).append(index)

@@ -230,6 +230,15 @@ def test_zero_is_the_identity_and_plus_commutes(kernel, case):
     assert_same_bits(packed_models.accumulate(packed, case.X[:0]), packed.zero())
 
 
+@each_type
+@each_kernel
+def test_the_tests_of_a_kernel_are_of_that_kernel(kernel, covariance_type):
+    rng = np.random.default_rng(0)
+    mixture = random_mixture(rng, rng.normal(size=(50, 2)), covariance_type, 2)
+    with using(kernel):
+        assert chosen(mixture, np.zeros(2)) == kernel
+
+
 @each_kernel
 def test_adding_leaves_the_terms_alone(kernel):
     rng = np.random.default_rng(0)
