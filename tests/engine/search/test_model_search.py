@@ -1,0 +1,164 @@
+"""The search for all models of a sweep: what it finds, its laws, and its bits."""
+
+import numpy as np
+import pytest
+
+from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.search import search_rows
+from dgmm.engine.search.model_search import ModelSearch
+from dgmm.engine.search.search_rows import SearchRows
+from dgmm.mixture.em.iteration import EMOptions
+from dgmm.mixture.initialization.initial_parameters import InitialParameters
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.regularization import Regularization
+from tests.strategies import COVARIANCE_TYPES, random_mixture
+
+
+def anisotropic(n_components=8, n_rows=6_000, n_features=4, seed=0):
+    """Rows of long thin components that lie side by side, about zero, and who made them."""
+    rng = np.random.default_rng(seed)
+    means = rng.normal(size=(n_components, n_features)) * 2.5
+    factors = np.linalg.qr(rng.normal(size=(n_components, n_features, n_features)))[0]
+    factors = factors * np.geomspace(0.15, 2.0, n_features)
+    labels = rng.integers(0, n_components, n_rows)
+    noise = rng.normal(size=(n_rows, n_features))
+    rows = means[labels] + np.einsum("nij,nj->ni", factors[labels], noise)
+    return rows - rows.mean(axis=0), labels
+
+
+def search_on(rows, *models, weights=None, **options):
+    covariance = np.cov(rows.T)
+    regularization = Regularization.for_data(covariance, np.zeros(rows.shape[1]))
+    options = FitOptions(models, **options)
+    weights = np.ones(len(rows)) if weights is None else weights
+    at = SearchRows(np.ascontiguousarray(rows), weights, regularization)
+    return ModelSearch(at, options, EMOptions(1e-5, 100, regularization, covariance))
+
+
+def found_by(search, earlier=None):
+    done = []
+    origin = np.zeros(search.rows.rows.shape[1])
+    found = search.find_all(earlier or {}, origin, done.append)
+    assert done == list(range(1, search.count(earlier or {}) + 1))
+    return found
+
+
+def polished(search, mixture, n_steps=100):
+    """Log-likelihood per row after EM, in nats."""
+    rows = search.rows
+    return rows.expect(rows.climb(mixture, n_steps)).log_likelihood / rows.n_rows
+
+
+def truth_of(search, labels):
+    rows = search.rows.rows
+    each = [rows[labels == k] for k in range(labels.max() + 1)]
+    return Parameters.from_covariances(
+        "full",
+        np.array([len(part) for part in each]) / len(rows),
+        np.stack([part.mean(axis=0) for part in each]),
+        np.stack([np.cov(part.T) for part in each]),
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_planted_mixtures_are_found(seed):
+    rows, labels = anisotropic(seed=seed)
+    search = search_on(rows, ("full", 8))
+    best = polished(search, truth_of(search, labels))
+    assert polished(search, found_by(search)["full", 8]) > best - 1e-3
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_planted_mixtures_are_found_that_a_start_by_k_means_misses(seed):
+    rows, labels = anisotropic(12, seed=seed)
+    search = search_on(rows, ("full", 12))
+    best = polished(search, truth_of(search, labels))
+    start = search_on(rows, ("full", 12), max_iter=0)  # no search, but the start alone
+    assert polished(start, found_by(start)["full", 12]) < best - 0.1
+    assert polished(search, found_by(search)["full", 12]) > best - 1e-3
+
+
+@pytest.mark.parametrize("kind", COVARIANCE_TYPES)
+def test_all_models_of_a_sweep_are_found_and_likelihoods_rise(kind):
+    rows, _ = anisotropic(4, 2_000, 3)
+    models = [(kind, k) for k in (5, 1, 3, 2, 4)]
+    search = search_on(rows, *models)
+    found = found_by(search)
+    assert list(found) == models
+    for (_, k), mixture in found.items():
+        assert (mixture.covariance_type, mixture.n_components) == (kind, k)
+    values = [polished(search, found[kind, k], 30) for k in range(1, 6)]
+    assert values == sorted(values)
+
+
+def bits(found):
+    return [
+        (mixture.weights.tobytes(), mixture.means.tobytes(), mixture.covariances.tobytes())
+        for mixture in found.values()
+    ]
+
+
+def test_the_bits_are_the_same_for_any_number_of_threads(monkeypatch):
+    rows, _ = anisotropic(5, 9_000, 3)
+    models = [(kind, k) for kind in COVARIANCE_TYPES for k in (3, 5)]
+    outcomes = []
+    for n_threads in (1, 2, 5):
+        monkeypatch.setattr(search_rows, "CPU_COUNT", n_threads)
+        outcomes.append(bits(found_by(search_on(rows, *models, seed=3))))
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+
+
+def test_more_searches_are_never_worse():
+    rows, _ = anisotropic(6, 1_500, 3, seed=1)
+    values = []
+    for n_init in (1, 3):
+        search = search_on(rows, ("full", 6), n_init=n_init)
+        values.append(search.rows.expect(found_by(search)["full", 6]).log_likelihood)
+    assert values[1] >= values[0]
+
+
+# --- mixtures that are known -------------------------------------------------------------------
+
+
+def test_an_earlier_mixture_takes_the_place_of_the_only_search():
+    rows, labels = anisotropic(seed=2)
+    search = search_on(rows, ("full", 8), ("full", 3))
+    earlier = truth_of(search, labels)
+    assert search.count({}) == 1
+    assert search.count({("full", 8): earlier}) == 2  # and one for the other number
+    found = found_by(search, {("full", 8): earlier})
+    assert polished(search, found["full", 8]) > polished(search, earlier) - 1e-3
+    alone = search_on(rows, ("full", 8), n_init=1)
+    assert alone.count({("full", 8): earlier}) == 1
+
+
+def test_without_steps_an_earlier_mixture_stays_as_it_is():
+    rows, labels = anisotropic(seed=2)
+    search = search_on(rows, ("full", 8), max_iter=0)
+    earlier = truth_of(search, labels)
+    assert found_by(search, {("full", 8): earlier})["full", 8] is earlier
+
+
+def test_given_parts_are_not_searched_for():
+    rows, _ = anisotropic(3, 900, 2)
+    means = np.arange(6.0).reshape(3, 2)
+    search = search_on(rows, ("full", 3), given=InitialParameters(means=means))
+    np.testing.assert_array_equal(found_by(search)["full", 3].means, means)
+
+
+# --- repairs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", COVARIANCE_TYPES)
+@pytest.mark.parametrize("n_components", [3, 4, 7])
+def test_grown_and_halved_mixtures_are_as_likely_as_what_they_come_from(kind, n_components):
+    rows, _ = anisotropic(6, 2_000, 3)
+    search = search_on(rows, (kind, 2), (kind, n_components))
+    start = Parameters.from_covariances(*random_mixture(np.random.default_rng(0), rows, kind, 2))
+    start = search.rows.climb(start, 20)
+    before = search.rows.expect(start).log_likelihood
+    grown, halved = search.grow(start, n_components), search.halve(start, n_components)
+    assert grown.n_components == halved.n_components == n_components
+    assert search.rows.expect(search.rows.climb(grown, 5)).log_likelihood > before
+    change = search.rows.expect(halved).log_likelihood - before
+    assert abs(change) < 2e-5 * len(rows)
