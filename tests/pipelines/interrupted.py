@@ -76,8 +76,7 @@ MOMENTS = {
 
 PASSES = {
     "the profile begins": ("profile", 0),
-    "starts are tried": ("starts", 2),
-    "components are moved": ("relocations", 1),
+    "the search begins": ("search", 0),
     "EM is on the sample": ("sample", 1),
     "EM is on all rows": ("fit", 1),
     "changes are measured": ("comparison", 0),

@@ -60,7 +60,7 @@ def record(rows, **changes):
     return Record(
         stages=(
             StageRecord("profile", 1, N_ROWS, 1 << 20, 0.25),
-            StageRecord("starts", 9, 400, 0, 1),
+            StageRecord("search", 1, 400, 0, 1),
         ),
         seconds=2.5,
         is_resumed=False,

@@ -48,7 +48,7 @@ def stages_of(events):
 
 @pytest.mark.parametrize(
     ("stage", "index"),
-    [("starts", 0), ("finalists", 2), ("sample", 1), ("fit", 0), ("fit", 2), ("assign", 0)],
+    [("search", 0), ("sample", 0), ("sample", 1), ("fit", 0), ("fit", 2), ("assign", 0)],
 )
 def test_a_run_goes_on_with_the_pass_it_was_interrupted_in(data, tmp_path, clean, stage, index):
     text = configuration(data, tmp_path / "out")
@@ -301,7 +301,7 @@ def test_results_are_of_the_run_that_was_asked_for_last(data, tmp_path):
 
 def test_storage_that_refuses_a_checkpoint_ends_the_run(data, tmp_path, monkeypatch, clean):
     text = configuration(data, tmp_path / "out")
-    interrupt(text, "starts")
+    interrupt(text, "search")
 
     def full(path, *_):
         raise OSError(28, "No space left on device", str(path))

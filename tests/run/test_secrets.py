@@ -74,7 +74,7 @@ def test_what_is_said_before_a_run_tells_no_secret(config, name):
     assert_nothing_told(result.output)
 
 
-@pytest.mark.parametrize("stage", ["finalists", "fit", "assign"])
+@pytest.mark.parametrize("stage", ["search", "fit", "assign"])
 def test_what_an_interrupted_run_leaves_tells_no_secret(config, tmp_path, stage):
     interrupt(config.read_text(), stage)
     files = outputs(tmp_path)

@@ -109,7 +109,7 @@ def test_what_happens_is_recorded_with_fields(capsys):
             record(PassStarted("fit", index, 3, 4, 5, 6))
             record(BlocksDone(1, 5))
             record(PassFinished("fit", index, 0.5, 6, 3, float("-inf")))
-        record(PassFinished("starts", 0, 0.5, 6, 3, -1.0))
+        record(PassFinished("search", 0, 0.5, 6, 3, -1.0))
         record.log_result(f"/{SECRET}/runs/x.zarr", sweep(), already_complete=False)
 
     started, first, second, finished = map(json.loads, logged(capsys, JSON, action))
