@@ -46,6 +46,8 @@ if TYPE_CHECKING:  # it needs Dask, which rows in memory do without
 
 logger = logging.getLogger(__name__)
 
+_FEW_ROWS = 1 << 12
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
@@ -195,7 +197,12 @@ def _fitted(
 
 
 def _judge(profile: Profile, options: FitOptions) -> StopRule:
-    """Who goes on; on the sample, by what it promises for all rows, but never for good."""
+    """Who goes on; on the sample, by what it promises for all rows, but never for good.
+
+    Of few rows every pass costs next to nothing, and all candidates are fitted to the end.
+    """
+    if profile.n_rows <= _FEW_ROWS:
+        return tuple
     return lambda states: candidates.stop_dominated(states, profile.total_weight, options)
 
 

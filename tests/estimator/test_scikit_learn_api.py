@@ -16,7 +16,6 @@ OTHER_DEFAULTS = {
     "tol": "what is left to gain, not the last step, and so much smaller",
     "reg_covar": "a floor relative to the data, which biases nothing",
     "max_iter": "EM stops by tol; 100 iterations often end before",
-    "n_init": "starts are cheap: most are left after a short run on a sample",
     "init_params": "starts of several kinds find better optima than one kind",
 }
 

@@ -147,10 +147,10 @@ class ModelSearch:
         for n_components in counts[1:]:
             mixture = at.merge(mixture, n_components)
             if n_components > 1:
-                mixture = at.improve(mixture, _DESCENT_ROUNDS)
-                if rows.n_rows <= _VERY_FEW_ROWS:
-                    mixture = at.try_moves(mixture, LARGE_BUDGET)
-                mixture = at.make_sound(mixture)
+                mixture = at.make_sound(at.improve(mixture, _DESCENT_ROUNDS))
+                if rows.n_rows <= _VERY_FEW_ROWS:  # where a start of its own costs little
+                    start = at.improve(self._start(kind, n_components, index), _ROUNDS)
+                    yield at.make_sound(at.try_moves(start, LARGE_BUDGET))
             yield mixture
 
     def _start(self, kind: str, n_components: int, index: int) -> Parameters:
@@ -207,7 +207,8 @@ class ModelSearch:
             return
         rows = self._rows_for(mixture.covariance_type, self.options.max_components)
         quality = self._quality(rows, mixture)
-        if model not in found or quality > found[model][0]:
+        least = self.options.tol * rows.scatter.total_weight
+        if model not in found or quality > (found[model][0][0], found[model][0][1] + least):
             found[model] = quality, mixture
 
     def _quality(self, rows: SearchRows, mixture: Parameters) -> tuple[bool, float]:
