@@ -46,7 +46,7 @@ if TYPE_CHECKING:  # it needs Dask, which rows in memory do without
 
 logger = logging.getLogger(__name__)
 
-_FEW_ROWS = 1 << 12
+_FEW_ROWS = 1 << 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)

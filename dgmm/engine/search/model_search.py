@@ -29,6 +29,7 @@ _VERY_FEW_ROWS = 1 << 12  # up to which several kinds of start are tried
 _ROWS_PER_PARAMETER = 20
 _ROUNDS, _DESCENT_ROUNDS = 8, 2
 _FIRST_STEPS, _STEPS, _STEPS_ON_FEW = 8, 5, 30  # of EM
+_LEAST_GAIN = 0.5  # nats by which a later search must be better
 _POSTERIOR_BYTES = 1 << 28  # that responsibilities of all rows may take
 
 
@@ -207,7 +208,7 @@ class ModelSearch:
             return
         rows = self._rows_for(mixture.covariance_type, self.options.max_components)
         quality = self._quality(rows, mixture)
-        least = self.options.tol * rows.scatter.total_weight
+        least = max(_LEAST_GAIN, self.options.tol * rows.scatter.total_weight)
         if model not in found or quality > (found[model][0][0], found[model][0][1] + least):
             found[model] = quality, mixture
 

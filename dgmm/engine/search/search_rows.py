@@ -8,7 +8,6 @@ from operator import add
 from typing import TypeVar
 
 import numpy as np
-from dask.system import CPU_COUNT
 
 from dgmm.mixture import density, feature_map
 from dgmm.mixture.em import iteration
@@ -74,7 +73,7 @@ class SearchRows:
     def map(self, function: Callable[[Item], Outcome], items: Iterable[Item]) -> list[Outcome]:
         """A function of each item, by threads, in order."""
         items = list(items)
-        n_threads = min(CPU_COUNT, len(items))
+        n_threads = 1 if len(items) < 2 else min(count_threads(), len(items))
         if n_threads <= 1:
             return [function(item) for item in items]
         with ThreadPoolExecutor(n_threads) as pool:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from dgmm.engine.events import READ_ALL_ROWS
 from dgmm.engine.fit_progress import FitProgress
 from dgmm.engine.profile import Profile
-from dgmm.engine.stages import PROFILE
+from dgmm.engine.stages import FIT, PROFILE, REPAIR, SAMPLE
 from dgmm.errors import InputChangedError, Remedy, StorageError
 from dgmm.io.storage.atomic_writes import make_directory, remove_if_empty, remove_tree
 from dgmm.io.storage.location import AnyPath
@@ -25,6 +25,7 @@ from dgmm.mixture.em.quasi_newton import Iterate, QuasiNewtonState
 from dgmm.mixture.identifiers import RisingIntegers
 from dgmm.mixture.parameters import Parameters
 
+_STAGES = (SAMPLE, FIT, REPAIR)  # whose states are kept
 SECONDS_BETWEEN_SAMPLE_STATES = 10.0  # passes over the sample cost less than keeping them
 
 _logger = logging.getLogger(__name__)
@@ -164,17 +165,30 @@ class Checkpoint:
             )
             begun = None
         if begun is None:
-            with creation_failures(self._directory):
-                if self._directory.exists():
-                    remove_tree(self._directory)
-                make_directory(self._directory)
+            self._clear()
             return None
         self._check(begun.facts)
-        self._profile = checksum
         reached, _ = _read(self._directory, "states", _Reached)
+        if reached is not None and reached.stage not in _STAGES:
+            _logger.warning(
+                "the interrupted run in %s had reached a stage, %s, that this version of dgmm does "
+                "not have; it begins anew",
+                self._directory,
+                reached.stage,
+            )
+            self._clear()
+            return None
+        self._profile = checksum
         if reached is None or reached.profile != checksum:
             return FitProgress(begun.profile, PROFILE, 1, ())
         return FitProgress(begun.profile, reached.stage, reached.n_passes, reached.states)
+
+    def _clear(self) -> None:
+        """Leave an empty directory."""
+        with creation_failures(self._directory):
+            if self._directory.exists():
+                remove_tree(self._directory)
+            make_directory(self._directory)
 
     def keep(self, progress: FitProgress) -> None:
         """Bring progress to disk; of passes over the sample, one now and then.
@@ -265,7 +279,9 @@ def _read(directory: AnyPath, name: str, kind: type[_File]) -> tuple[_File | Non
     except (FileNotFoundError, NotADirectoryError):
         return None, 0
     except DamagedError as error:
-        _logger.warning("%s is left out of account: %s", path, error)
+        _logger.warning(
+            "%s is left out of account: %s; what it held is computed again", path, error
+        )
         if path.is_dir():  # which no file could take the place of
             with storage_failures(path):
                 remove_tree(path)

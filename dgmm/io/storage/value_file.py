@@ -111,7 +111,7 @@ def read_value(path: AnyPath, classes: Mapping[str, type]) -> tuple[Any, int]:
         reader = _Reader(body[n_structure:], classes)
         return reader.value(json.loads(body[:n_structure].tobytes())), crc
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DamagedError(f"it is of another version: {error!r}") from error
+        raise DamagedError("another version of dgmm wrote it") from error
 
 
 def _head(crc: int, n_structure: int, n_bytes: int) -> bytes:

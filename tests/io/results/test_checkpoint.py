@@ -228,6 +228,37 @@ def test_a_write_that_fails_leaves_what_was_kept(kept, tmp_path, monkeypatch):
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["profile", "states"]
 
 
+def test_a_stage_that_is_not_known_is_not_gone_on_with(kept, tmp_path, caplog):
+    one = Checkpoint(tmp_path / "a", FACTS)
+    one.load()
+    one.keep(dataclasses.replace(kept[-1], stage="relocated"))
+    assert Checkpoint(tmp_path / "a", FACTS).load() is None
+    (line,) = caplog.messages
+    assert "relocated, that this version of dgmm does not have; it begins anew" in line
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_every_stage_that_is_kept_is_known(kept, tmp_path):
+    for number, progress in enumerate(kept[1:]):
+        one = Checkpoint(tmp_path / str(number), FACTS)
+        one.load()
+        one.keep(progress)
+        assert Checkpoint(tmp_path / str(number), FACTS).load().stage == progress.stage
+
+
+def test_a_file_of_another_version_is_told_of_in_plain_words(kept, tmp_path, caplog):
+    one = Checkpoint(tmp_path / "a", FACTS)
+    one.load()
+    one.keep(kept[-1])
+    path = tmp_path / "a" / "profile"
+    write_value(path, FACTS, {"ClassOfThen": RunFingerprint})
+    assert Checkpoint(tmp_path / "a", FACTS).load() is None
+    assert caplog.messages == [
+        f"{path} is left out of account: another version of dgmm wrote it; what it held is "
+        "computed again"
+    ]
+
+
 def test_names_in_files_are_not_those_of_the_code(kept, tmp_path):
     """Checkpoints outlive renamed classes and fields: these are the names of the first version."""
     checkpoint = Checkpoint(tmp_path / "a", FACTS)
@@ -243,7 +274,7 @@ def test_names_in_files_are_not_those_of_the_code(kept, tmp_path):
 def test_only_listed_classes_and_numbers_are_read(tmp_path):
     write_value(tmp_path / "facts", FACTS, NAMES)
     assert read_value(tmp_path / "facts", NAMES)[0] == FACTS
-    with pytest.raises(DamagedError, match="Facts"):
+    with pytest.raises(DamagedError, match="another version of dgmm wrote it"):
         read_value(tmp_path / "facts", {})
     for odd in (np.array([object()]), {"a": 1}, object()):
         with pytest.raises(TypeError, match="cannot be kept in a file"):
