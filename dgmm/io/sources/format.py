@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,26 @@ class DatasetMetadata:
     def n_features(self) -> int:
         """Number of columns of the table."""
         return self.shape[-1]
+
+    def identity(self) -> tuple[object, ...]:
+        """What a fingerprint holds of it; the same for the same files in every version of dgmm.
+
+        The description is part of it: other words would give every run another name. A field that
+        is added later belongs in it only where it is set.
+        """
+        return (
+            self.shape,
+            self.dtype,
+            self.storage_chunks,
+            tuple(astuple(file) for file in self.files),
+            self.description,
+            self.selection.identity(),
+            self.feature_names,
+            self.dims,
+            self.n_pieces,
+            self.bounds,
+            tuple(astuple(coordinate) for coordinate in self.coordinates),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,9 +1,7 @@
 """Which part of a dataset is to be read as a table, and which rows of it."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Literal
-
-"""Samples to read: a slice with start and stop for each of their dimensions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +83,20 @@ class Selection:
     def variable(self) -> str | None:
         """The only variable; None if none is named."""
         return self.variables[0] if self.variables else None
+
+    def identity(self) -> tuple[object, ...]:
+        """What a fingerprint holds of it; the same for the same rows in every version of dgmm.
+
+        A field that is added later is in it only where it is set. ``dtype`` is not: the metadata of
+        the dataset have it too.
+        """
+        known = (
+            self.variables,
+            self.columns,
+            self.sample_dims,
+            self.missing_chunks,
+            None if self.weights is None else astuple(self.weights),
+            tuple(astuple(file) for file in self.files),
+            self.cell_area,
+        )
+        return (*known, self.orders) if self.orders else known

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import dask.array as da
@@ -144,13 +144,13 @@ def open_source(
     stored = _describe(chosen, location, selection)
     check_table(stored, location)
     _refuse_missing(chosen, location, stored)
-    facts, files = [chosen.name, astuple(stored)], {*stored.files}
+    facts, files = [chosen.name, stored.identity()], {*stored.files}
     grid = partition_grid(location, stored, partition_size)
     warn_slow_layout(chosen, location, stored, grid)
     weights = None
     if selection.weights is not None:
         other = _open_weights(chosen, location, stored, selection.weights)
-        facts += [other.format.name, astuple(other.stored)]
+        facts += [other.format.name, other.stored.identity()]
         files |= {*other.stored.files}
         weights = lazy_weights(
             other.format.read, other.location, other.stored, grid, sha256_of(*facts)
