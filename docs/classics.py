@@ -213,7 +213,7 @@ state("four shapes of covariance", {f"BIC, {shape}": value for shape, value in b
 # runs, which is what counts when the data are on a disk.
 #
 # The 150 irises are of three species, but two of them overlap: BIC, ICL and silhouette see two
-# clusters, AIC four, with a parameter for every two or three flowers. Criteria
+# clusters, AIC six, with a parameter for every one or two flowers. Criteria
 # are advice. (R's mclust finds the same BIC, in its sign: -574.0178 for two, -580.8389 for three.)
 
 # %%

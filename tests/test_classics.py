@@ -77,7 +77,7 @@ def test_criteria_choose_as_the_text_says(facts):
     found = facts["how many components"]
     assert found["by bic"] == found["by icl"] == "full-2"
     assert found["by silhouette"].endswith("-2")
-    assert found["by aic"] == "full-4"
+    assert found["by aic"] == "full-6"
     assert found["BIC of full-2"] == pytest.approx(574.0178, abs=1e-3)
     assert found["BIC of full-3"] == pytest.approx(580.8389, abs=1e-3)
     assert found["passes over the data"] < found["iterations of all candidates"]

@@ -88,6 +88,8 @@ class FitOptions:
             Of the data.
         """
         wanted = self.sample_rows
+        if wanted == 0:
+            return 0
         if wanted is None:
             affordable = max(1, _SAMPLE_BYTES // (8 * n_features))
             wanted = n_rows if n_rows <= affordable else min(_SAMPLE_ROWS, affordable)

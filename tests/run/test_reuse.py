@@ -372,7 +372,7 @@ def test_other_rows_and_other_bounds_are_said(model, tmp_path, caplog):
     caplog.set_level(logging.INFO, "dgmm")
     path = stored(tmp_path / "x.zarr", clumps(400, 23))
     scored(model, path, tmp_path / "out")
-    assert caplog.text == ""
+    assert [record.name for record in caplog.records] == ["dgmm.run.lifecycle"], "its features"
     path = stored(path, clumps(600, 24))
     scored(model, path, tmp_path / "out")
     assert "because it has other rows: all rows are assigned" in caplog.text

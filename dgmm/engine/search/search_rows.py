@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from dgmm.engine import in_memory
 from dgmm.mixture import density, feature_map
 from dgmm.mixture.em import iteration
 from dgmm.mixture.initialization.moves import Posterior
@@ -71,12 +72,11 @@ class SearchRows:
         return SearchRows(rows, weights.astype(np.float64), self.regularization)
 
     def map(self, function: Callable[[Item], Outcome], items: Iterable[Item]) -> list[Outcome]:
-        """A function of each item, by threads, in order."""
+        """A function of each item, in order; by threads unless rows are few."""
         items = list(items)
-        n_threads = 1 if len(items) < 2 else min(count_threads(), len(items))
-        if n_threads <= 1:
+        if len(items) < 2 or self.n_rows <= _BLOCK_ROWS or in_memory.n_threads() == 1:
             return [function(item) for item in items]
-        with ThreadPoolExecutor(n_threads) as pool:
+        with ThreadPoolExecutor(in_memory.n_threads()) as pool:
             return list(pool.map(function, items))
 
     def expect(self, mixture: Parameters) -> Moments:

@@ -57,5 +57,5 @@ class TrialBudget:
         return chosen
 
 
-LARGE_BUDGET = TrialBudget(8, 8, 30, 0.0, is_whole=True)
+LARGE_BUDGET = TrialBudget(5, 8, 30, 0.0, is_whole=True)
 """For rows so few that a trial costs next to nothing."""

@@ -103,7 +103,7 @@ def test_the_bits_are_the_same_for_any_number_of_threads(monkeypatch):
     models = [(kind, k) for kind in COVARIANCE_TYPES for k in (3, 5)]
     outcomes = []
     for n_threads in (1, 2, 5):
-        monkeypatch.setattr(search_rows, "CPU_COUNT", n_threads)
+        monkeypatch.setattr(search_rows.in_memory, "n_threads", lambda n=n_threads: n)
         outcomes.append(bits(found_by(search_on(rows, *models, seed=3))))
     assert outcomes[0] == outcomes[1] == outcomes[2]
 
