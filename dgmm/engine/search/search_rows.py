@@ -135,10 +135,17 @@ class SearchRows:
         """Steps of EM of several mixtures, together."""
         for _ in range(n_steps):
             mixtures = [
-                iteration.m_step(mixture.covariance_type, moments, self.regularization)
+                self._maximize(mixture, moments)
                 for mixture, moments in zip(mixtures, self.expect_each(mixtures), strict=True)
             ]
         return list(mixtures)
+
+    def _maximize(self, mixture: Parameters, moments: Moments) -> Parameters:
+        """The M-step; the mixture as it is where a covariance is lost to rounding."""
+        try:
+            return iteration.m_step(mixture.covariance_type, moments, self.regularization)
+        except np.linalg.LinAlgError:
+            return mixture
 
     @property
     def _blocks(self) -> list[slice]:
