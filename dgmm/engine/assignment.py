@@ -6,8 +6,9 @@ from enum import Enum
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dgmm.engine.block import Block
+from dgmm.engine.block import Block, Rows
 from dgmm.engine.events import PassFinished
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.row_checks import (
@@ -134,15 +135,45 @@ def _assigned(task: _Assigning, block: Block, origin: BlockProvenance) -> Assign
     sums, log_likelihood = ComponentStatistics.zero(*pivots.shape), 0.0
     for start, stop in task.writer.parts(block.start, block.n_rows):
         rows, weights, complete = block.part(start - block.start, stop - block.start)
-        check_finite(block, start - block.start, rows, complete)
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
-            assignment = assign(task.mixture, rows, task.transform)
-        check_overflow(block, start - block.start, assignment, complete)
+        assignment = assign_checked(task.mixture, rows, task.transform, start, complete)
         sums += ComponentStatistics.of(rows, weights, assignment, pivots)
         log_likelihood += assignment.log_likelihood(weights)
         if not task.writer.has(start, stop):
             task.writer(start, assignment if complete is None else assignment.spread(complete))
     return AssignmentSummary(block.n_rows, (block.checksum,), sums, log_likelihood, (origin,))
+
+
+def assign_checked(
+    mixture: Parameters,
+    rows: Rows,
+    transform: FeatureTransform | None = None,
+    first: int = 0,
+    complete: NDArray[np.bool_] | None = None,
+) -> RowPosteriors:
+    """Densities and responsibilities of rows, all of them numbers.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    rows : ndarray of shape (m, n_features)
+    transform : FeatureTransform, or None
+        Of rows for the mixture; None if it is in their units.
+    first : int
+        Index of the first row, for messages.
+    complete : ndarray of bool, or None
+        Where these rows lie, counted from ``first``; None if there are no others.
+
+    Raises
+    ------
+    DataError
+        Naming the first row that has a value that is not finite, or that is so far from all
+        components that float64 cannot hold its density.
+    """
+    check_finite(first, rows, complete)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+        found = assign(mixture, rows, transform)
+    check_overflow(first, found.log_density, complete)
+    return found
 
 
 def assign_all(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dgmm.engine.block import Block, Rows
 from dgmm.errors import DataError, Remedy
-from dgmm.mixture.density import RowPosteriors
+from dgmm.mixture.types import Array
 
 _REAL_KINDS = "buif"
 
@@ -110,14 +110,27 @@ def check_places(
         raise DataError(message, remedy=Remedy.DROP_MISSING)
 
 
-def check_finite(block: Block, first: int, rows: Rows, complete: NDArray[np.bool_] | None) -> None:
-    """Name the first row, and how many, that no mixture can assign."""
+def check_finite(first: int, rows: Rows, complete: NDArray[np.bool_] | None = None) -> None:
+    """Name the first row, and how many, that no mixture can assign.
+
+    Parameters
+    ----------
+    first : int
+        Index of the first row.
+    rows : ndarray of shape (m, n_features)
+    complete : ndarray of bool, or None
+        Where these rows lie, counted from ``first``; None if there are no others.
+
+    Raises
+    ------
+    DataError
+    """
     if rows.dtype.kind != "f" or np.isfinite(rows).all():
         return
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     places = bad if complete is None else np.flatnonzero(complete)[bad]
     message = (
-        f"Row {block.start + first + int(places[0])} has a value that is NaN or infinite, as have "
+        f"Row {first + int(places[0])} has a value that is NaN or infinite, as have "
         f"{len(bad) - 1:,} more of the next {len(rows):,}; expected finite numbers. Remove or fill "
         "these rows."
     )
@@ -156,16 +169,29 @@ def unmask(values: Rows, name: str, start: int = 0) -> Rows:
 
 
 def check_overflow(
-    block: Block, first: int, assignment: RowPosteriors, complete: NDArray[np.bool_] | None
+    first: int, log_density: Array, complete: NDArray[np.bool_] | None = None
 ) -> None:
-    """Name the first row whose distances from the components overflow float64."""
-    bad = np.flatnonzero(~np.isfinite(assignment.log_density))
+    """Name the first row whose distances from the components overflow float64.
+
+    Parameters
+    ----------
+    first : int
+        Index of the first row.
+    log_density : ndarray of shape (m,)
+    complete : ndarray of bool, or None
+        Where these rows lie, counted from ``first``; None if there are no others.
+
+    Raises
+    ------
+    DataError
+    """
+    bad = np.flatnonzero(~np.isfinite(log_density))
     if len(bad) == 0:
         return
     places = bad if complete is None else np.flatnonzero(complete)[bad]
     message = (
-        f"Row {block.start + first + int(places[0])} is so far from all components that the "
+        f"Row {first + int(places[0])} is so far from all components that the "
         "squares of its distances do not fit into float64. Is one of its values a mark of what is "
-        "missing? Write NaN in its place."
+        "missing? Leave the row out, or write NaN in its place."
     )
     raise DataError(message, remedy=Remedy.DROP_MISSING)

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dgmm.engine import blas
+from dgmm.engine.assignment import assign_checked
 from dgmm.engine.block import Block
 from dgmm.engine.events import PassFinished
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.row_checks import (
     check_finite,
-    check_overflow,
     check_weights,
     find_bad_weights,
 )
 from dgmm.errors import DataError
-from dgmm.mixture.density import assign
 from dgmm.mixture.em import stepwise_em
 from dgmm.mixture.em.stepwise_em import StepwiseOptions, StepwiseState
 from dgmm.mixture.kernels import packed_models
@@ -137,14 +136,14 @@ class _Seen:
 def _see_block(task: _Task, block: Block) -> _Seen:
     block = replace(block, start=task.start + block.start)
     check_weights(find_bad_weights(block))
-    check_finite(block, 0, block.rows, block.complete)
+    check_finite(block.start, block.rows, block.complete)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
         statistics = packed_models.accumulate(task.packed, block.rows, block.weights)
         centred = CentredScatter.of(block.rows, block.weights, task.packed.origin)
         if not (
             np.isfinite(statistics.log_likelihood).all() and np.isfinite(centred.scatter).all()
         ):
-            check_overflow(block, 0, assign(task.mixture, block.rows), block.complete)
+            assign_checked(task.mixture, block.rows, None, block.start, block.complete)
             raise DataError(
                 f"Rows {block.start} to {block.start + block.n_rows - 1} have weights by which the "
                 "squares of their values do not fit into float64. Use smaller weights."

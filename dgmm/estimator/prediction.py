@@ -64,7 +64,9 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         sklearn.exceptions.NotFittedError
             If neither ``fit`` nor the user has set parameters.
         ValueError
-            If X has other features than the mixture.
+            If X has other features than the mixture, or a row has a value that is not finite, or
+            so far from all components that its density is no number. Lazy data say so when they
+            are computed.
         """
         return self._evaluated(X, LABEL)
 
@@ -179,6 +181,11 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         -------
         GaussianMixture
             Of the other columns, in their order, with parameters set.
+
+        Raises
+        ------
+        ValueError
+            If the features are not those of the mixture, or a value is not finite or too far away.
         """
         places, mixture = self._places(features), self._mixture()
         known = np.asarray(values, np.float64)

@@ -1,6 +1,7 @@
 """What a fitted mixture says about each row, block by block in bounded memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -8,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.engine import blas
+from dgmm.engine.assignment import assign_checked
 from dgmm.engine.row_checks import unmask
-from dgmm.mixture.density import RowPosteriors, assign
+from dgmm.errors import DataError
+from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.parameters import Parameters
 
 Rows = NDArray[np.generic]
@@ -53,7 +56,17 @@ LOG_DENSITY = RowOutput("log_density", np.float64, False, attrgetter("log_densit
 LOG_CERTAINTY = RowOutput("log_certainty", np.float64, False, _log_certainty)
 
 
-def evaluate(rows: Rows, mixture: Parameters, quantity: RowOutput) -> Rows:
+@contextmanager
+def naming_part(place: str) -> Iterator[None]:
+    """Say of errors in which part of the data the rows are counted that they name."""
+    try:
+        yield
+    except DataError as error:
+        error.args = (f"In the {place}: {error}",)
+        raise
+
+
+def evaluate(rows: Rows, mixture: Parameters, quantity: RowOutput, first: int = 0) -> Rows:
     """A quantity for every row of a block.
 
     Parameters
@@ -62,16 +75,24 @@ def evaluate(rows: Rows, mixture: Parameters, quantity: RowOutput) -> Rows:
     mixture : Parameters
         In the units of the rows.
     quantity : RowOutput
+    first : int
+        Index of the first row.
 
     Returns
     -------
     ndarray of shape (...) or (..., n_components)
+
+    Raises
+    ------
+    DataError
+        Naming the first row that has a value that is not finite, or is too far away.
     """
-    flat = unmask(rows, "A block").reshape(-1, rows.shape[-1])
+    flat = unmask(rows, "A block", first).reshape(-1, rows.shape[-1])
     result = np.empty((len(flat), *quantity.shape(mixture)), quantity.dtype)
     with blas.single_thread():
         # Slices, so that a quantity of one number a row never holds one for each component.
         for start in range(0, len(flat), _SLICE_ROWS):
             part = slice(start, start + _SLICE_ROWS)
-            result[part] = quantity.of(assign(mixture, flat[part]))
+            found = assign_checked(mixture, flat[part], first=first + start)
+            result[part] = quantity.of(found)
     return result.reshape(rows.shape[:-1] + result.shape[1:])

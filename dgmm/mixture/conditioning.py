@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dgmm.errors import DataError
 from dgmm.mixture.kernels import centred_kernel
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
@@ -47,10 +48,23 @@ def conditional(mixture: Parameters, features: Places, values: Array) -> Paramet
     -------
     mixture : Parameters
         Of the other columns, in their order, and the same covariance type.
+
+    Raises
+    ------
+    DataError
+        If the values are not finite, or so far from all components that none can be told from
+        the others.
     """
     other = [i for i in range(mixture.n_features) if i not in features]
     given = marginal(mixture, features)
-    logits = centred_kernel.log_densities(given, values[:, None])[0][:, 0]
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+        logits = centred_kernel.log_densities(given, values[:, None])[0][:, 0]
+    if np.isnan(logits).any() or not np.isfinite(logits.max()):
+        message = (
+            f"The known values are {values.tolist()}; expected finite ones, near enough to a "
+            "component for the squares of their distances to fit into float64."
+        )
+        raise DataError(message)
     weights = np.exp(logits - logits.max())
     weights /= weights.sum()
     slopes, covariances = mixture.structure.regress(mixture.covariances, features, other)

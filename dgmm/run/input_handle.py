@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.engine.assignment import assign_checked
 from dgmm.engine.block import checksum_of
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Observer, ignore
@@ -17,7 +18,7 @@ from dgmm.engine.map_reduce import map_reduce
 from dgmm.errors import advise
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.online import fold_in
-from dgmm.mixture.density import RowPosteriors, assign
+from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.run.clusters import enter_mpi
@@ -51,8 +52,13 @@ class BlockFit:
         ----------
         candidate : FitResult
         rows : ndarray of shape (n_rows, n_features)
+
+        Raises
+        ------
+        DataError
+            If a value is NaN or infinite, or so far away that its density is no number.
         """
-        return assign(candidate.parameters, np.asarray(rows), self.transform)
+        return assign_checked(candidate.parameters, np.asarray(rows), self.transform)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

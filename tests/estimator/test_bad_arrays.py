@@ -4,8 +4,11 @@ import re
 import warnings
 
 import dask.array as da
+import dask.dataframe as dd
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from sklearn.exceptions import ConvergenceWarning
 
 from dgmm import GaussianMixture
@@ -117,3 +120,59 @@ def test_64_terabytes_in_blocks_that_are_too_many_are_refused_at_once():
     rows = da.Array({}, "never-read", ((1 << 20,) * 1_000_001, (4,)), dtype="f8")
     with pytest.raises(DataError, match=r"1000001 blocks; expected at most 1000000"):
         fitted(rows)
+
+
+FAR = (-1e155, 1e200, 1.7e308)
+
+
+def far_rows(value):
+    """Rows 0 to 19,999 near the mixture's components, but for row 12,345."""
+    rows = np.resize(X, (20_000, 3))
+    rows[12_345] = value
+    return rows
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("value", FAR)
+def test_rows_whose_distances_overflow_are_refused_by_their_number(value, covariance_type):
+    mixture, rows = fitted(X, covariance_type=covariance_type), far_rows(value)
+    lazy = da.from_array(rows, chunks=(7_000, 2))
+    for quantity in (mixture.predict, mixture.predict_proba, mixture.score_samples):
+        with pytest.raises(DataError, match=r"Row 12345 is so far from all components"):
+            quantity(rows)
+        with pytest.raises(DataError, match=r"Row 12345 is so far from all components"):
+            quantity(lazy).compute()
+    for total in (mixture.score, mixture.bic, mixture.icl):
+        for X_far in (rows, lazy):
+            with pytest.raises(DataError, match=r"Row 12345 is so far from all components"):
+                total(X_far)
+
+
+def test_rows_just_before_distances_overflow_have_numbers():
+    mixture, rows = fitted(X, 2), far_rows(1e150)
+    assert mixture.predict(rows)[12_345] in (0, 1)
+    assert np.isfinite(mixture.predict_proba(rows)).all()
+    assert -1e302 < mixture.score_samples(rows)[12_345] < -1e298
+
+
+def test_refused_rows_of_frames_and_grids_are_named_within_their_part():
+    mixture, rows = fitted(X), far_rows(1e200)
+    frame = pd.DataFrame(rows, index=range(100_000, 120_000))
+    lazy = dd.from_pandas(frame, npartitions=2)
+    with pytest.raises(DataError, match=r"index 110000 to 119999: Row 2345 is so far"):
+        mixture.predict(lazy).compute()
+    cells = xr.DataArray(da.from_array(rows.reshape(100, 200, 3), chunks=(50, 200, 3)))
+    with pytest.raises(DataError, match=r"begins at \(50, 0\): Row 2345 is so far"):
+        mixture.predict(cells).compute()
+
+
+def test_rows_in_a_lazy_block_that_are_not_finite_are_named():
+    lazy = da.from_array(far_rows(np.nan), chunks=(7_000, 3))
+    with pytest.raises(DataError, match="Row 12345 has a value that is NaN or infinite"):
+        fitted(X).predict(lazy).compute()
+
+
+@pytest.mark.parametrize("value", [*FAR, np.nan, np.inf])
+def test_a_mixture_is_not_conditioned_on_values_that_overflow(value):
+    with pytest.raises(DataError, match=r"The known values are .*; expected finite ones, near"):
+        fitted(X).condition([1], [value])

@@ -104,7 +104,7 @@ def compute_rows(values: Rows, mixture: Parameters, quantity: RowOutput) -> Rows
 
     def fill(start: int) -> None:
         part = slice(start, start + n_part)
-        result[part] = evaluate(values[part], mixture, quantity)
+        result[part] = evaluate(values[part], mixture, quantity, start)
 
     with ThreadPoolExecutor(n_threads()) as pool:
         for _ in pool.map(fill, range(0, len(values), n_part)):

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dask
 import dask.array as da
@@ -12,7 +13,7 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.estimator.annotations import WeightsLike
 from dgmm.estimator.containers.container import RowContainer
-from dgmm.estimator.row_outputs import RowOutput, evaluate
+from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate, naming_part
 from dgmm.mixture.parameters import Parameters
 
 
@@ -74,7 +75,7 @@ def map_rows(array: da.Array, mixture: Parameters, quantity: RowOutput) -> da.Ar
     columns = tuple((size,) for size in quantity.shape(mixture))
     n_dims = array.ndim - 1 + len(columns)
     return array.map_blocks(
-        evaluate,
+        _evaluate_block,
         mixture=mixture,
         quantity=quantity,
         chunks=(*array.chunks[:-1], *columns),
@@ -82,6 +83,17 @@ def map_rows(array: da.Array, mixture: Parameters, quantity: RowOutput) -> da.Ar
         dtype=quantity.dtype,
         meta=np.empty((0,) * n_dims, quantity.dtype),
     )
+
+
+def _evaluate_block(
+    block: Rows, mixture: Parameters, quantity: RowOutput, block_info: dict[int, Any]
+) -> Rows:
+    """The quantity of every row of a block."""
+    corner = tuple(start for start, _ in block_info[0]["array-location"][:-1])
+    if len(corner) == 1:
+        return evaluate(block, mixture, quantity, *corner)
+    with naming_part(f"block that begins at {corner}"):
+        return evaluate(block, mixture, quantity)
 
 
 def flat_weights(sample_weight: WeightsLike) -> da.Array:

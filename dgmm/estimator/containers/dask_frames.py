@@ -15,10 +15,11 @@ from dgmm.estimator.containers.frames import (
     align_to_index,
     check_columns,
     has_index,
+    index_ends,
     is_plain,
     with_index,
 )
-from dgmm.estimator.row_outputs import RowOutput, evaluate
+from dgmm.estimator.row_outputs import RowOutput, evaluate, naming_part
 from dgmm.mixture.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -87,4 +88,6 @@ def _in_partitions_of(frame: dd.DataFrame, weights: dd.Series) -> dd.Series:
 
 def _evaluate_frame(frame: "pd.DataFrame", mixture: Parameters, quantity: RowOutput) -> RowValues:
     values = frame.to_numpy() if is_plain(frame) else frame.astype(np.float64).to_numpy()
-    return with_index(evaluate(values, mixture, quantity), frame.index, quantity)
+    with naming_part(f"partition of index {index_ends(frame.index)}"):
+        found = evaluate(values, mixture, quantity)
+    return with_index(found, frame.index, quantity)

@@ -99,14 +99,15 @@ def align_to_index(weights: "pd.Series", index: "pd.Index") -> "pd.Series":
     if not (is_same_set and index.isin(weights.index).all()):
         message = (
             f"sample_weight has other index labels than X: {len(weights)} from "
-            f"{_ends(weights.index)}, and {len(index)} from {_ends(index)}. Give it those of X, or "
-            "give an array, sample_weight.to_numpy(), if it is in the order of the rows."
+            f"{index_ends(weights.index)}, and {len(index)} from {index_ends(index)}. Give it "
+            "those of X, or an array, sample_weight.to_numpy(), if it is in the order of the rows."
         )
         raise DataError(message)
     return weights.reindex(index)
 
 
-def _ends(index: "pd.Index") -> str:
+def index_ends(index: "pd.Index") -> str:
+    """Its first and last label."""
     return f"{index[0]} to {index[-1]}" if len(index) else "none"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from dgmm.engine.assignment import assign_checked
 from dgmm.errors import InputNotFoundError, OutputError
 from dgmm.io.results.assignment_schema import ASSIGNMENTS
 from dgmm.io.results.component_arrays import read_components
@@ -27,7 +28,7 @@ from dgmm.io.storage.zarr_arrays import (
     storage_failures,
 )
 from dgmm.mixture.component_summary import ComponentSummary
-from dgmm.mixture.density import RowPosteriors, assign
+from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.drift.alignment import ComponentLabels
 from dgmm.mixture.drift.decision import Drift
 from dgmm.mixture.fit_result import Sweep
@@ -90,9 +91,9 @@ class Result:
         Raises
         ------
         DataError
-            If a value is NaN or infinite.
+            If a value is NaN or infinite, or so far away that its density is no number.
         """
-        assignment = assign(self.model, np.asarray(rows), self.transform)
+        assignment = assign_checked(self.model, np.asarray(rows), self.transform)
         return replace(assignment, components=self.labelling.labels)
 
     @property
