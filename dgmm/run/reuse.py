@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from dgmm.engine.assignment import AssignmentSummary, BlockProvenance
@@ -61,9 +60,7 @@ def _is_expected(run: Run, plan: RunPlan) -> bool:
 
 
 def _as_run(result: Result) -> Run:
-    place = result.path  # a link to a run may be turned while its blocks are read
-    place = place.resolve() if isinstance(place, Path) else place
-    return Run(run_name(place), place, result.attributes, is_latest=False)
+    return Run(run_name(result.path), result.path, result.attributes, is_latest=False)
 
 
 def reuse_attributes(

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,8 @@ class Result:
         What the rows of each component of the model are like.
     assignments : dict of str to zarr.Array
         ``labels`` (n_samples,), ``responsibilities`` (n_samples, n_components), ``log_density``
-        (n_samples,): those that the run was asked for, none of them read yet.
+        (n_samples,): those that the run was asked for, none of them read yet. To read one that has
+        been pruned since raises a StorageError.
     coordinates : dict of str to zarr.Array
         Of the samples' grid, where the input had them.
     drift : Drift, or None
@@ -110,7 +112,8 @@ def open_result(
     Parameters
     ----------
     path : str or path
-        ``OUTPUT`` or ``OUTPUT/runs/RUN_ID.zarr``; a path, or the URL of an object store.
+        ``OUTPUT`` or ``OUTPUT/runs/RUN_ID.zarr``; a path, or the URL of an object store. Of a
+        link, such as ``OUTPUT/latest.zarr``, the run that it names now.
     storage_options : mapping, optional
         How the store is reached, such as ``endpoint_url``.
 
@@ -165,7 +168,10 @@ def _resolve(path: AnyPath) -> AnyPath:
     if not path.exists():
         raise InputNotFoundError(f"There is nothing at {path}. Check the path of the result.")
     if is_committed(path):
-        return path
+        is_link = (
+            isinstance(path, Path) and path.is_symlink()
+        )  # which may be turned while it is read
+        return path.resolve() if is_link else path
     latest = Output(path).latest()
     if latest is not None:
         return latest

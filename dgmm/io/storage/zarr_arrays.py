@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import zarr
@@ -17,7 +17,7 @@ from zarr.abc.buffer import Buffer, BufferPrototype
 from zarr.abc.store import ByteRequest, Store
 from zarr.buffer import cpu
 from zarr.codecs import Crc32cCodec, ZstdCodec
-from zarr.storage import FsspecStore, MemoryStore, WrapperStore
+from zarr.storage import FsspecStore, LocalStore, MemoryStore, WrapperStore
 
 from dgmm.errors import DgmmError, OutputError, StorageError
 from dgmm.io.storage.location import AnyPath
@@ -108,10 +108,11 @@ def open_complete(path: AnyPath) -> zarr.Array[Any]:
     Raises
     ------
     StorageError
-        If a chunk is missing, which Zarr would read as the fill value.
+        If a chunk is missing, which Zarr would read as the fill value; or, when it is read, if it
+        has been removed since.
     """
     with storage_failures(path):
-        array: zarr.Array[Any] = zarr.open_array(zarr_store(path), mode="r")
+        array: zarr.Array[Any] = zarr.open_array(_CompleteStore.at(path), mode="r")
         missing = array.nchunks - array.nchunks_initialized
     if missing:
         raise StorageError(
@@ -188,6 +189,31 @@ class _RecordingStore(WrapperStore[Store]):
         found = await super().get(key, prototype, byte_range)
         if found is None:
             self.absent.add(key)
+        return found
+
+
+class _CompleteStore(WrapperStore[Store]):
+    """The store of an array of which every chunk was there when it was opened.
+
+    Zarr would read a chunk that has been removed since as the fill value.
+    """
+
+    @classmethod
+    def at(cls, place: AnyPath) -> Self:
+        """For reading."""
+        store = zarr_store(place, read_only=True)
+        return cls(store if isinstance(store, Store) else LocalStore(store, read_only=True))
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """What is kept under a key; None if nothing is, unless a chunk was to be there."""
+        found = await super().get(key, prototype, byte_range)
+        if found is None and key.split("/")[0] == "c":
+            raise StorageError(
+                f"{self._store} has lost its chunk {key} since it was opened: the run was pruned, "
+                "or its files were removed. Open another run."
+            )
         return found
 
 

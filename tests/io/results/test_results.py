@@ -3,6 +3,7 @@ import math
 import os
 import warnings
 from dataclasses import asdict, replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from dgmm.io.results.commit import RunContents, commit_run
 from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
 from dgmm.io.storage import atomic_writes
+from dgmm.io.storage.atomic_writes import remove_tree
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.fit_result import FitResult, Sweep
@@ -124,6 +126,29 @@ def test_what_was_written_comes_back(tmp_path):
     np.testing.assert_array_equal(result.assignments["log_density"][...], -np.arange(10.0))
     assert open_result(result.path).path == result.path
     assert open_result(tmp_path / "latest.zarr").attributes == result.attributes
+
+
+def test_a_link_is_resolved_when_it_is_opened(tmp_path):
+    output = Output(tmp_path)
+    for number in (1, 2):
+        a_run(tmp_path, f"run-{number}", a_sweep(number))
+    output.publish(output.run("run-1"))
+    result = open_result(tmp_path / "latest.zarr")
+    assert result.path == tmp_path / "runs" / "run-1.zarr"
+    output.publish(output.run("run-2"))
+    remove_tree(tmp_path / "runs" / "run-2.zarr" / "assignments")
+    np.testing.assert_array_equal(result.assignments["labels"][...], np.arange(10))
+
+
+@pytest.mark.parametrize("name", ["labels", "responsibilities", "log_density"])
+def test_what_was_pruned_after_it_was_opened_is_not_read_as_fill_values(tmp_path, name):
+    output = Output(tmp_path)
+    for number in (1, 2):
+        output.publish(output.run(a_run(tmp_path, f"run-{number}").stem))
+    array = open_result(output.run("run-1").path).assignments[name]
+    output.prune(1, timedelta(0))
+    with pytest.raises(StorageError, match=rf"run-1.zarr/assignments/{name}.* has lost its chunk"):
+        array[2:5]
 
 
 def test_xarray_opens_a_run_as_it_stands(tmp_path):
