@@ -1,28 +1,28 @@
 """The ``dgmm`` command.
 
-What a command needs is imported inside it, so that help, ``validate`` and ``schema`` answer at
-once. Results go to stdout; progress, logs and errors to stderr.
+Little is imported here, so that signals are heard from the beginning; the commands themselves are
+in :mod:`dgmm.cli.commands`.
 """
 
-import click
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from dgmm import __version__
-from dgmm.cli.command_group import Group
-from dgmm.cli.ingest_command import ingest
-from dgmm.cli.result_commands import report, runs, score
-from dgmm.cli.run_commands import plan, run, schema, validate
+from dgmm.run.console.signals import exit_on_signals
 
+if TYPE_CHECKING:
+    from dgmm.cli.commands import dgmm
 
-@click.group(name="dgmm", cls=Group)
-@click.version_option(__version__, prog_name="dgmm")
-def dgmm() -> None:
-    """Fit Gaussian mixtures to datasets bigger than memory, and choose one."""
-
-
-for _command in (run, plan, validate, schema, score, report, runs, ingest):
-    dgmm.add_command(_command)
+__all__ = ["dgmm", "main"]
 
 
 def main() -> None:
     """Run the command and exit with its code."""
-    dgmm.main(prog_name="dgmm")
+    exit_on_signals()
+    import_module("dgmm.cli.commands").dgmm.main(prog_name="dgmm")
+
+
+def __getattr__(name: str) -> object:
+    """The group of all commands, for programs that hold it as one of theirs."""
+    if name == "dgmm":
+        return import_module("dgmm.cli.commands").dgmm
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,7 @@
-"""SIGTERM and Ctrl-C end a run in order: everything is closed, and what was done is kept."""
+"""SIGTERM and Ctrl-C end a run in order: everything is closed, and what was done is kept.
+
+This module imports nothing heavy, because a command does so before anything else.
+"""
 
 import os
 import signal
@@ -8,10 +11,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 from dgmm.errors import TemporaryError
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_GO_ON = "the same command again goes on from here"
 _SECONDS_FOR_WORKERS = 4.0
 _SECONDS_FOR_ALL = 8.5
 
@@ -20,8 +25,27 @@ class ShutdownRequested(KeyboardInterrupt):
     """A signal asked for the end; no library takes it for a failure of its own."""
 
 
+def exit_on_signals() -> None:
+    """End the process at once when a signal comes, with a line and the exit code of one stopped.
+
+    For as long as nothing has begun that :func:`graceful_shutdown` would have to close.
+    """
+    for number in _SIGNALS:
+        signal.signal(number, _exit)
+
+
+def _exit(number: int, _: FrameType | None) -> NoReturn:
+    sys.stderr.write(f"dgmm: {_message(number, _GO_ON)}\n")
+    sys.stderr.flush()
+    os._exit(TemporaryError.exit_code)
+
+
+def _message(number: int, remedy: str) -> str:
+    return f"stopped by {signal.Signals(number).name}; {remedy}"
+
+
 @contextmanager
-def graceful_shutdown(remedy: str = "the same command again goes on from here") -> Iterator[None]:
+def graceful_shutdown(remedy: str = _GO_ON) -> Iterator[None]:
     """Leave a ``with`` through every ``finally`` when a signal comes; a second changes nothing.
 
     What takes too long to close, as a task in the middle of a block, is ended by force.
@@ -62,8 +86,7 @@ class _Ending:
     def begin(self, number: int, _: FrameType | None) -> None:
         if self.message:
             return
-        name = signal.Signals(number).name
-        self.message = f"stopped by {name}; {self.remedy}"
+        self.message = _message(number, self.remedy)
         for each in _SIGNALS:  # ignored and not handled: the interpreter drops handlers as it ends
             signal.signal(each, signal.SIG_IGN)
         threading.Thread(target=self._insist, daemon=True).start()

@@ -117,3 +117,32 @@ def assert_goes_on(text, options, tmp_path):
     finished = run(loads(text, here))
     clean = run(loads(text.replace(str(tmp_path / "out"), str(tmp_path / "clean")), here))
     assert digest(finished.path) == digest(clean.path)
+
+
+EARLY = """
+import os, sys
+from importlib.abc import MetaPathFinder
+
+_, module, number, *sys.argv[1:] = sys.argv
+
+class Trap(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == module:
+            os.kill(os.getpid(), int(number))
+
+sys.meta_path.insert(0, Trap())
+from dgmm.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["click", "dgmm.cli.run_commands", "pydantic"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_a_command_is_still_imported_is_heard(module, number):
+    """A module is the moment: its import is where the process sends itself the signal."""
+    arguments = [module, str(number.value), "plan", "gone.yaml"]
+    done = subprocess.run(
+        [sys.executable, "-c", EARLY, *arguments], capture_output=True, text=True, timeout=60
+    )
+    line = f"dgmm: stopped by {number.name}; the same command again goes on from here\n"
+    assert (done.returncode, done.stdout, done.stderr) == (75, "", line)
