@@ -326,10 +326,12 @@ def test_the_command_says_in_keys_what_to_do(name, tmp_path):
     assert expected in message_of_run(tmp_path, make(tmp_path), options, threads)
 
 
-def test_too_little_memory_is_told_of_in_keys(tmp_path):
-    small = {"kind": "local", "workers": 1, "threads_per_worker": 1, "memory_limit": "64MiB"}
+@pytest.mark.parametrize(("limit", "pause"), [("64MiB", 58), ("375MiB", 338)])
+def test_too_little_memory_is_told_of_in_keys(tmp_path, limit, pause):
+    """The second would fit, but for the pause, in which a run would wait for ever."""
+    small = {"kind": "local", "workers": 1, "threads_per_worker": 1, "memory_limit": limit}
     message = message_of_run(tmp_path, npy(tmp_path / "x.npy", X), {}, small)
-    assert "its limit is 64 MiB" in message
+    assert f"its limit is {limit[:-3]} MiB, and Dask pauses it at {pause} MiB" in message
     assert "raise `cluster.memory_limit`" in message
 
 

@@ -20,6 +20,7 @@ from dgmm.errors import Remedy, TemporaryError
 logger = logging.getLogger(__name__)
 
 _MOST_SECONDS_BETWEEN_LOOKS = 5.0
+_ANSWER = 10.0  # seconds in which a scheduler says what workers it has
 _MOST_SHOWN = 200  # characters of what Dask says, which may list every key
 
 # What calls of a client raise when scheduler or workers are lost: cancelled futures, closed
@@ -93,6 +94,7 @@ class ClusterExecution:
 
         What has come in is kept when the cluster is lost. What is missing is tried again, first
         as new tasks and then on a new cluster, until two or three attempts in a row bring nothing.
+        Where workers are paused, a new cluster is all that may help, once.
 
         Raises
         ------
@@ -132,7 +134,14 @@ class ClusterExecution:
 
     def _recover(self, loss: _ClusterLostError, n_losses: int) -> None:
         """Make another attempt possible, the next better one."""
-        if n_losses == 1:
+        n_paused = self._count_paused()
+        if n_paused:
+            paused = f"{n_paused} worker(s) stay paused, because their memory is nearly full"
+            if n_losses > 1 or self.reopen is None:
+                raise TemporaryError(f"{paused}.", remedy=Remedy.USE_LESS_MEMORY) from loss
+            logger.warning("%s (%s); opening the cluster anew.", paused, loss)
+            self.client = self.reopen()
+        elif n_losses == 1:
             logger.warning("Lost the running tasks (%s); trying new ones.", loss)
         elif n_losses == 2 and self.reopen is not None:
             logger.warning("Lost the new tasks too (%s); opening the cluster anew.", loss)
@@ -199,6 +208,15 @@ class ClusterExecution:
         except Exception:  # whatever is left of a client makes of the question
             return None
         return frozenset(key for keys in found.values() for key in keys)
+
+    def _count_paused(self) -> int:
+        """Workers that take no tasks for want of memory; 0 if nobody says."""
+        ask = partial(self.client.sync, callback_timeout=_ANSWER)
+        try:
+            workers = ask(self.client.scheduler.identity, n_workers=-1)["workers"].values()
+        except Exception:  # whatever is left of a client makes of the question
+            return 0
+        return sum(worker["status"] == "paused" for worker in workers)
 
     def _gather(self, futures: list[Future]) -> list[Any]:
         gather = partial(self.client.gather, futures, asynchronous=True)

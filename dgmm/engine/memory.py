@@ -90,19 +90,33 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     )
 
 
-def check(projection: Projection, threads: int, limit: int | None) -> None:
+def check(
+    projection: Projection, threads: int, limit: int | None, usable: int | None = None
+) -> None:
     """Refuse a fit that does not fit.
+
+    Parameters
+    ----------
+    projection : Projection
+    threads : int
+        Tasks that a worker runs at a time.
+    limit : int, or None
+        Bytes of a worker.
+    usable : int, optional
+        Bytes of them that it may hold before Dask pauses it; all unless given.
 
     Raises
     ------
     MemoryLimitError
         With the projection and the limit.
     """
-    need = projection.worker(threads)
-    if limit is not None and need > limit:
-        message = (
-            f"A worker of {threads} thread(s) is projected to need {need / 2**20:.0f} MiB, and its "
-            f"limit is {limit / 2**20:.0f} MiB. {projection.block / 2**20:.0f} MiB a thread are "
-            "blocks of data."
-        )
-        raise MemoryLimitError(message, remedy=Remedy.USE_LESS_MEMORY)
+    need, usable = projection.worker(threads), limit if usable is None else usable
+    if limit is None or usable is None or need <= usable:
+        return
+    pause = f", and Dask pauses it at {usable / 2**20:.0f} MiB" if usable < limit else ""
+    raise MemoryLimitError(
+        f"A worker of {threads} thread(s) is projected to need {need / 2**20:.0f} MiB, and its "
+        f"limit is {limit / 2**20:.0f} MiB{pause}. {projection.block / 2**20:.0f} MiB a thread are "
+        "blocks of data.",
+        remedy=Remedy.USE_LESS_MEMORY,
+    )

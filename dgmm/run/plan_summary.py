@@ -75,8 +75,8 @@ class PlanSummary:
                 f"{need:,.0f} MiB a worker of one thread; the cluster says its limit at the start"
             )
         need = self.plan.projection.worker(self.capacity.threads_per_worker) / 2**20
-        limit = self.capacity.memory_limit
-        room = "without a limit" if limit is None else f"of {limit / 2**20:,.0f} MiB allowed"
+        usable = self.capacity.usable_memory
+        room = "without a limit" if usable is None else f"of {usable / 2**20:,.0f} MiB usable"
         text = f"{need:,.0f} MiB {room} for each of {self.capacity.workers} worker(s)"
         kept = f"; {self.n_bytes_kept / 2**20:,.0f} MiB of blocks, read once, stay there in all"
         return text + (kept if self.n_bytes_kept else "")

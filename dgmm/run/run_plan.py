@@ -92,7 +92,8 @@ class RunPlan:
         MemoryLimitError
         """
         if capacity is not None:
-            memory.check(self.projection, capacity.threads_per_worker, capacity.memory_limit)
+            threads, limit = capacity.threads_per_worker, capacity.memory_limit
+            memory.check(self.projection, threads, limit, capacity.usable_memory)
 
     @contextmanager
     def open_cluster(self, *, keep_blocks: bool = False) -> Iterator[Execution]:

@@ -117,6 +117,17 @@ def test_a_fit_above_the_limit_is_refused_with_both_numbers():
         memory.check(projection, 2, need - 1)
 
 
+def test_a_fit_that_would_pause_its_workers_is_refused():
+    """As 391 MiB in workers of 400: Dask pauses them at 360, and nobody would go on."""
+    projection = replace(project(rows_of(), FULL_4), process=300 * MIB, block=90 * MIB)
+    need = projection.worker(1)
+    assert 390 * MIB < need < 400 * MIB
+    match = r"need 39\d MiB, and its limit is 400 MiB, and Dask pauses it at 360 MiB\. 90 MiB a"
+    with pytest.raises(MemoryLimitError, match=match):
+        memory.check(projection, 1, 400 * MIB, 360 * MIB)
+    memory.check(projection, 1, 450 * MIB, 405 * MIB)
+
+
 def test_a_projection_touches_no_data():
     def never(block):
         raise AssertionError(block)

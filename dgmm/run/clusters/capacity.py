@@ -20,6 +20,9 @@ from dgmm.run.config.cluster_options import (
     ThreadsCluster,
 )
 
+PAUSE = 0.9
+"""The share of its memory at which Dask pauses a worker that dgmm starts."""
+
 _ANSWER = 30.0  # seconds in which a scheduler, however busy, says what workers it has
 
 
@@ -35,11 +38,19 @@ class Capacity:
         Tasks that a worker runs at a time; the most of any worker.
     memory_limit : int or None
         Bytes of a worker; the least of any worker. None if the workers have no limit.
+    pause : float
+        The share of it at which Dask pauses a worker; 1 if it never does.
     """
 
     workers: int
     threads_per_worker: int
     memory_limit: int | None
+    pause: float = PAUSE
+
+    @property
+    def usable_memory(self) -> int | None:
+        """Bytes that a worker may hold before it is paused; None if the workers have no limit."""
+        return None if self.memory_limit is None else int(self.pause * self.memory_limit)
 
     def has_room(self, projection: Projection, n_bytes: int) -> bool:
         """Whether the workers can keep so many bytes of blocks beside what a fit needs."""
@@ -81,11 +92,18 @@ def of_processes(cluster: LocalCluster) -> Capacity:
 def of_threads(cluster: ThreadsCluster) -> Capacity:
     """Threads of this process."""
     limit = cluster.memory_limit or MEMORY_LIMIT
-    return Capacity(1, cluster.threads or CPU_COUNT, min(limit, MEMORY_LIMIT))
+    return Capacity(1, cluster.threads or CPU_COUNT, min(limit, MEMORY_LIMIT), pause=1.0)
 
 
-def of_workers(client: distributed.Client) -> Capacity:
-    """The workers that are there; none if the scheduler does not answer."""
+def of_workers(client: distributed.Client, pause: float = PAUSE) -> Capacity:
+    """The workers that are there; none if the scheduler does not answer.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    pause : float, optional
+        The share of its memory at which a worker is paused.
+    """
     ask = partial(client.sync, callback_timeout=_ANSWER)
     try:
         workers = ask(client.scheduler.identity, n_workers=-1)["workers"].values()
@@ -96,4 +114,5 @@ def of_workers(client: distributed.Client) -> Capacity:
         workers=len(workers),
         threads_per_worker=max((worker["nthreads"] for worker in workers), default=1),
         memory_limit=min(limits, default=None),
+        pause=pause,
     )

@@ -12,7 +12,7 @@ from dgmm.engine.cluster_execution import BlockCache
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.memory import Projection
 from dgmm.run.clusters import address, batch, gateway, kubernetes, local, mpi
-from dgmm.run.clusters.capacity import Capacity, of_processes, of_threads, of_workers
+from dgmm.run.clusters.capacity import PAUSE, Capacity, of_processes, of_threads, of_workers
 from dgmm.run.clusters.log_redaction import redact_worker_logs
 from dgmm.run.clusters.recovery import SETTINGS, reopen_when_lost
 from dgmm.run.config.cluster_options import (
@@ -69,6 +69,7 @@ def open_cluster(
     MissingExtraError
         If the kind of cluster needs a package that is not installed.
     """
+    pause = _pause_of(cluster)
     with dask.config.set(SETTINGS):
         if isinstance(cluster, ThreadsCluster):
             capacity = of_threads(cluster)
@@ -79,7 +80,14 @@ def open_cluster(
             block_cache = BlockCache(lambda client, n: of_workers(client).has_room(projection, n))
         connect = partial(_connection, cluster, conceal)
         with reopen_when_lost(connect, cluster.progress_timeout, block_cache) as execution:
-            yield OpenCluster(execution, of_workers(execution.client))
+            yield OpenCluster(execution, of_workers(execution.client, pause))
+
+
+def _pause_of(cluster: Cluster) -> float:
+    """The share of its memory at which a worker is paused; for others' workers, what Dask says."""
+    if not isinstance(cluster, AddressCluster | GatewayCluster):
+        return PAUSE
+    return dask.config.get("distributed.worker.memory.pause") or 1.0
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from distributed import Client
 
 from dgmm.engine.cluster_execution import BlockCache, ClusterExecution
+from dgmm.run.clusters.capacity import PAUSE
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,8 @@ SETTINGS: dict[str, object] = {
     "distributed.scheduler.no-workers-timeout": "2 minutes",
     # A worker that is there and does not answer is restarted once this has passed twice.
     "distributed.scheduler.worker-ttl": "2 minutes",
+    # A worker that holds this share of its memory is given no tasks, and may stay so for ever.
+    "distributed.worker.memory.pause": PAUSE,
 }
 
 

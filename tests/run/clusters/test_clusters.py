@@ -45,8 +45,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
         (LocalCluster(threads_per_worker=9), Capacity(1, 9, 16 * GIB)),
         (LocalCluster(workers=3, memory_limit=GIB), Capacity(3, 1, GIB)),
         (LocalCluster(workers=1, memory_limit=99 * GIB), Capacity(1, 1, 16 * GIB)),
-        (ThreadsCluster(kind="threads"), Capacity(1, 8, 16 * GIB)),
-        (ThreadsCluster(kind="threads", threads=2, memory_limit=GIB), Capacity(1, 2, GIB)),
+        (ThreadsCluster(kind="threads"), Capacity(1, 8, 16 * GIB, 1.0)),
+        (ThreadsCluster(kind="threads", threads=2, memory_limit=GIB), Capacity(1, 2, GIB, 1.0)),
         (AddressCluster(kind="address"), None),
     ],
 )
@@ -56,10 +56,18 @@ def test_capacity_is_known_before_anything_starts(
     assert capacity_from_options(cluster) == capacity
 
 
+def test_processes_are_paused_before_their_limit_and_threads_are_not() -> None:
+    assert Capacity(2, 1, 1000).usable_memory == 900
+    assert Capacity(2, 1, None).usable_memory is None
+    threads = capacity_from_options(ThreadsCluster(kind="threads", memory_limit=GIB))
+    assert threads is not None
+    assert threads.usable_memory == GIB
+
+
 def test_threads_are_of_this_process() -> None:
     with open_cluster(ThreadsCluster(kind="threads", threads=2)) as opened:
         assert opened.execution == LocalExecution("threads", 2)
-        assert opened.capacity == Capacity(1, 2, 16 * GIB)
+        assert opened.capacity == Capacity(1, 2, 16 * GIB, pause=1.0)
 
 
 def test_a_local_cluster_is_closed_to_others_and_leaves_nothing(tmp_path: Path) -> None:
@@ -82,6 +90,7 @@ def test_a_local_cluster_is_closed_to_others_and_leaves_nothing(tmp_path: Path) 
             assert all(w["local_directory"].startswith(str(tmp_path)) for w in workers)
             seen = client.run(lambda: (dask.config.get("distributed"), dict(os.environ)))
             for settings, environment in seen.values():
+                assert settings["worker"]["memory"]["pause"] == opened.capacity.pause == 0.9
                 assert settings["comm"]["timeouts"]["connect"] == "5s"
                 assert environment["OMP_NUM_THREADS"] == "1"
             ignored = client.run(lambda: signal.getsignal(signal.SIGINT) is signal.SIG_IGN)

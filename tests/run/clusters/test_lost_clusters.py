@@ -86,7 +86,7 @@ HOARDED = []
 
 
 def hoard_and_keep():
-    while psutil.Process().memory_info().rss < 0.86 * 512 * MIB:
+    while psutil.Process().memory_info().rss < 0.92 * 512 * MIB:
         HOARDED.append(bytearray(b"x" * (4 * MIB)))
 
 
