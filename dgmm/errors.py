@@ -1,4 +1,4 @@
-"""Every failure dgmm foresees, each with the exit code that schedulers know (sysexits.h).
+"""Errors that dgmm foresees, each with the exit code that schedulers know (sysexits.h).
 
 What dgmm computes and stores is asked for in several interfaces: configurations, the command's
 options, Python. Errors below them state what was found and what was expected, and name a
@@ -11,7 +11,7 @@ from enum import Enum, auto
 
 
 class Remedy(Enum):
-    """What can be done about an error, for the interfaces to put into words."""
+    """Remedies of errors, which the interfaces put into words."""
 
     DROP_MISSING = auto()
     """Leave out rows with NaN."""
@@ -64,7 +64,7 @@ class Remedy(Enum):
 
 
 class DgmmError(Exception):
-    """What was found and what was expected, in one sentence or two.
+    """What was found and what was expected, in one or two sentences.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class DgmmError(Exception):
 
 @contextmanager
 def advise(words: Mapping[Remedy, str]) -> Iterator[None]:
-    """Add to errors what can be done about them, in the words of one interface.
+    """Add remedies to errors, in the words of one interface.
 
     It is a decorator, too. Errors without a remedy, or with one that has no words here, pass as
     they are.
@@ -129,11 +129,11 @@ class DataError(DgmmError, ValueError):
 
 
 class InputChangedError(DataError):
-    """A block no longer has the checksum that the profile pass saw (65)."""
+    """A block no longer has the checksum of the first pass (65)."""
 
 
 class HeldBackError(DgmmError):
-    """The run is complete, but too far from the last result, which readers go on seeing (65)."""
+    """The run is complete but too far from the last result, which stays published (65)."""
 
     exit_code = 65
 
@@ -157,7 +157,7 @@ class StorageError(DgmmError, OSError):
 
 
 class TemporaryError(DgmmError):
-    """The same command may succeed later: a cluster is not ready, a worker is lost (75)."""
+    """The same command may succeed later: a cluster is not ready, a worker was lost (75)."""
 
     exit_code = 75
 

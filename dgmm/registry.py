@@ -22,7 +22,7 @@ from typing import Any
 
 
 class Registry(Mapping[str, Any]):
-    """Objects by name, each imported when it is first asked for.
+    """Objects by name, each imported when it is first used.
 
     An entry point is known in every process, those of Dask workers included. A package declares a
     structure in its ``pyproject.toml`` so::
@@ -47,7 +47,7 @@ class Registry(Mapping[str, Any]):
 
     @cached_property
     def _entries(self) -> dict[str, EntryPoint | None]:
-        """Where each object is; None for those that were added."""
+        """The location of each object; None for added ones."""
         installed = {entry.name: entry for entry in entry_points(group=self.group)}
         own = {name: EntryPoint(name, value, self.group) for name, value in self._own.items()}
         return {**own, **{name: installed[name] for name in installed if name not in own}}
@@ -80,7 +80,7 @@ class Registry(Mapping[str, Any]):
         self._entries[name], self._objects[name] = None, value
 
     def remove(self, name: str) -> None:
-        """Take back what was added.
+        """Remove an added object.
 
         Raises
         ------

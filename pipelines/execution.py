@@ -1,4 +1,4 @@
-"""What every pipeline is: settings out of a YAML file, a job, and an exit code for schedulers.
+"""The frame of every pipeline: settings from a YAML file, a job, and an exit code.
 
 A pipeline is a subclass of :class:`Settings`, a function ``job(settings, observer) -> Outcome``,
 which any program may call, and ``main``, which hands both to :func:`execute`.
@@ -28,7 +28,7 @@ from dgmm.run import (
     prune,
 )
 
-_logger = logging.getLogger("dgmm.pipelines")  # a part of dgmm to those who choose what to hear
+_logger = logging.getLogger("dgmm.pipelines")  # a child of dgmm's logger, for users who filter logs
 
 Observer = Callable[[Any], None]
 
@@ -62,7 +62,7 @@ class PruningSettings(Settings):
     )
 
     def prune(self, *outputs: str) -> int:
-        """Remove what is old in some outputs; how many runs are gone."""
+        """Remove old runs of some outputs; the number of runs removed."""
         if self.keep is None:
             return 0
         options = self.run.output.storage_options
@@ -72,7 +72,7 @@ class PruningSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended that did what it should.
+    """The outcome of a successful job.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ def execute(
     settings: type[SettingsT],
     arguments: Sequence[str] | None = None,
 ) -> int:
-    """Do a job as a command does it: with options, logs on stderr, and signals.
+    """Run a job as a command: options, logs on stderr, signals.
 
     Parameters
     ----------
@@ -118,14 +118,14 @@ def execute(
     try:
         options = _parse(name, job, sys.argv[1:] if arguments is None else arguments)
         style, debug = LogFormat(options["log_format"] == "json"), options["debug"]
-        with _stoppable():
+        with _stop_on_signals():
             wanted = load_as(settings, options["config"], options["overrides"])
-            style = LogFormat(style.as_json, wanted.run.concealment)
+            style = LogFormat(style.as_json, wanted.run.redactor)
             with console_logging(style, _level(style, verbose=options["verbose"])) as observer:
                 outcome = job(wanted, observer)
                 if style.as_json:
                     _log_end(name, outcome)
-        _tell(style.conceal(line) for line in outcome.lines)
+        _tell(style.redactor(line) for line in outcome.lines)
     except click.exceptions.Exit as end_of_help:
         return end_of_help.exit_code
     except (KeyboardInterrupt, Exception) as error:
@@ -152,14 +152,14 @@ def _log_end(name: str, outcome: Outcome) -> None:
 
 
 def _level(style: LogFormat, *, verbose: bool) -> int:
-    """Schedulers mail what is said, so that only warnings are, unless somebody listens."""
+    """The log level: warnings only, which schedulers mail, unless progress is asked for."""
     is_heard = verbose or style.as_json or sys.stderr.isatty()
     return logging.INFO if is_heard else logging.WARNING
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    """End in order when a signal comes; only a process's main thread hears of one."""
+def _stop_on_signals() -> Iterator[None]:
+    """End in order on a signal; only the main thread receives signals."""
     is_main = threading.current_thread() is threading.main_thread()
     with graceful_shutdown() if is_main else nullcontext():
         yield

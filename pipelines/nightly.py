@@ -1,4 +1,4 @@
-"""Tonight's data by last night's model: ``python -m pipelines.nightly CONFIG``.
+"""Fit tonight's data from last night's model: ``python -m pipelines.nightly CONFIG``.
 
 Fit anew from the last result, compare with it, publish or hold back, score other data, report, and
 remove old runs. Every step finds out by itself whether it has been done, so that the same command
@@ -41,7 +41,7 @@ class Other(Section):
 
 
 class Settings(execution.PruningSettings):
-    """What is fitted every night, what is scored by it, and how many results are kept."""
+    """What to fit every night, what to score with it, and how many results to keep."""
 
     score: Sequence[Other] = Field(
         default=(), description="Other data to score by the published model, such as an archive."
@@ -49,7 +49,7 @@ class Settings(execution.PruningSettings):
 
     @field_validator("run")
     @classmethod
-    def _goes_on(cls, run: Configuration) -> Configuration:
+    def _check_start(cls, run: Configuration) -> Configuration:
         if run.model.start_from is None:
             raise validation_error(
                 "found no model.start_from, expected the path of a result: output.path"
@@ -57,7 +57,7 @@ class Settings(execution.PruningSettings):
         return run
 
     @model_validator(mode="after")
-    def _apart(self) -> Self:
+    def _check_paths_differ(self) -> Self:
         outputs = [os.path.normpath(path) for path in _outputs(self)]
         if len(set(outputs)) < len(outputs):
             raise validation_error(
@@ -68,7 +68,7 @@ class Settings(execution.PruningSettings):
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What a night came to whose result readers see.
+    """The results of a night.
 
     Attributes
     ----------
@@ -91,13 +91,13 @@ class Night:
 
     @property
     def is_new(self) -> bool:
-        """Whether there was anything to fit or to score."""
+        """Whether anything was fitted or scored."""
         known = [self.run.already_complete, *(done.already_complete for done in self.scores)]
         return not all(known)
 
 
 def nightly(settings: Settings, observer: Observer = lambda _: None) -> Night:
-    """Do what is left to do of a night.
+    """Do the remaining steps of a night.
 
     Parameters
     ----------
@@ -114,9 +114,9 @@ def nightly(settings: Settings, observer: Observer = lambda _: None) -> Night:
     DgmmError
         As a run does.
     """
-    finished = _refitted(settings.run, observer)
+    finished = _refit(settings.run, observer)
     drift = dgmm.open_result(finished.path, settings.run.output.storage_options).drift
-    scores = tuple(_scored(settings.run, other, observer) for other in settings.score)
+    scores = tuple(_score_other(settings.run, other, observer) for other in settings.score)
     return Night(
         finished,
         None if drift is None else drift.verdict.value,
@@ -126,15 +126,15 @@ def nightly(settings: Settings, observer: Observer = lambda _: None) -> Night:
     )
 
 
-def _refitted(configuration: Configuration, observer: Observer) -> RunResult:
-    """The fit to tonight's data.
+def _refit(configuration: Configuration, observer: Observer) -> RunResult:
+    """Fit tonight's data.
 
     What an interrupted night has left of other data is given up: they will not come back.
     """
     try:
         return run(configuration, observer)
     except InputChangedError as error:
-        _logger.warning("an interrupted night is given up and a new one begun: %s", error)
+        _logger.warning("an interrupted night is abandoned and a new one started: %s", error)
     try:
         return run(configuration, observer, fresh=True)
     except InputChangedError as error:
@@ -144,8 +144,8 @@ def _refitted(configuration: Configuration, observer: Observer) -> RunResult:
         ) from error
 
 
-def _scored(configuration: Configuration, other: Other, observer: Observer) -> ScoreResult:
-    """Other data, assigned by the model that readers see."""
+def _score_other(configuration: Configuration, other: Other, observer: Observer) -> ScoreResult:
+    """Assign other data by the published model."""
     output = configuration.output
     published = dgmm.open_result(output.path, output.storage_options)
     own = {"cluster": dump_resolved(configuration)["cluster"]}
@@ -158,7 +158,7 @@ def _outputs(settings: Settings) -> tuple[str, ...]:
 
 
 def job(settings: Settings, observer: Observer) -> Outcome:
-    """Fit tonight's data by last night's model; publish, score and report what was found."""
+    """Fit tonight's data from last night's model; publish, score and report."""
     night = nightly(settings, observer)
     return Outcome(tuple(_lines(night)), is_new=night.is_new)
 

@@ -14,7 +14,7 @@ _OWN = ("input", "output", "cluster")
 
 
 class Settings(execution.PruningSettings):
-    """What is scored, by what, and how many scores are kept."""
+    """What to score, by which model, and how many scores to keep."""
 
     model: str = Field(
         min_length=1,
@@ -24,7 +24,7 @@ class Settings(execution.PruningSettings):
 
     @field_validator("run")
     @classmethod
-    def _without_model(cls, run: Configuration) -> Configuration:
+    def _remove_model(cls, run: Configuration) -> Configuration:
         if found := sorted(run.model_fields_set - {*_OWN}):
             raise validation_error(
                 f"found {', '.join(found)}, expected none: they are those of the model"
@@ -33,7 +33,7 @@ class Settings(execution.PruningSettings):
 
 
 def job(settings: Settings, observer: Observer) -> Outcome:
-    """Assign the rows of an input by a published model, publish that, and remove old scores."""
+    """Assign an input by a published model, publish the result, and remove old scores."""
     wanted = settings.run.output
     found = dgmm.open_result(settings.model, wanted.storage_options)
     written, path = dump_resolved(settings.run), settings.run.input.path

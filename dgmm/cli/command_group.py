@@ -57,7 +57,7 @@ def _exit_codes(meta: dict[str, Any]) -> Iterator[None]:
 
 
 def _end(meta: dict[str, Any], error: BaseException, cause: BaseException) -> NoReturn:
-    """Say why a command did not succeed, and leave it."""
+    """Report why a command failed, and exit."""
     from dgmm.run import exit_message
 
     end = exit_message(error, log_format(meta), with_traceback=bool(meta.get(DEBUG)))
@@ -66,13 +66,11 @@ def _end(meta: dict[str, Any], error: BaseException, cause: BaseException) -> No
 
 
 def log_format(meta: dict[str, Any]) -> "LogFormat":
-    """How this command speaks on stderr, and what it conceals."""
+    """How this command writes to stderr, and what it redacts."""
     from dgmm.run.console.logs import LogFormat
 
     configuration = meta.get(CONFIGURATION)
     as_json = bool(meta.get(AS_JSON))
     return (
-        LogFormat(as_json)
-        if configuration is None
-        else LogFormat(as_json, configuration.concealment)
+        LogFormat(as_json) if configuration is None else LogFormat(as_json, configuration.redactor)
     )

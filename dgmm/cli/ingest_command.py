@@ -51,7 +51,7 @@ def ingest(
     na_values: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Make a Zarr store that is read fast of INPUT: CSV, or whatever else dgmm reads."""
+    """Write INPUT, a CSV file or anything else dgmm reads, as a Zarr store that is fast to read."""
     from rich.console import Console
 
     from dgmm.io.ingest.csv_stream import CsvDialect
@@ -77,5 +77,5 @@ def ingest(
 
 
 def _split(lists: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of some lists with commas."""
+    """Names from lists separated by commas."""
     return tuple(name for each in lists for name in each.split(","))

@@ -1,4 +1,4 @@
-"""What commands share: the configuration file and its options, and the way to an object store."""
+"""Options that commands share: configuration file, logging, access to object stores."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,7 +22,7 @@ def _remember_format(ctx: click.Context, _: click.Parameter, value: str) -> None
 
 
 def load(config: str, overrides: tuple[str, ...]) -> "Configuration":
-    """The configuration, and from now on nothing is said that it conceals."""
+    """Load the configuration; from now on its secrets are redacted in all output."""
     from dgmm.run.config import configuration as configurations
 
     configuration = configurations.load(config, overrides)
@@ -31,7 +31,7 @@ def load(config: str, overrides: tuple[str, ...]) -> "Configuration":
 
 
 def configuration_options(command: _Command) -> _Command:
-    """Give a command its configuration file and the options that go with one."""
+    """Add the configuration file and its options to a command."""
     overrides = click.option(
         "--set",
         "overrides",
@@ -43,7 +43,7 @@ def configuration_options(command: _Command) -> _Command:
 
 
 def logging_options(command: _Command) -> _Command:
-    """Give a command the options on what is said on stderr."""
+    """Add the options for output on stderr to a command."""
     debug = click.option(
         "--debug",
         is_flag=True,
@@ -74,7 +74,7 @@ def _read_storage_options(
 
 
 def storage_options(command: _Command) -> _Command:
-    """Let a command be told how the object store of its result is reached."""
+    """Add the options for the object store of a result to a command."""
     return click.option(
         "--storage-options",
         metavar="KEYS",

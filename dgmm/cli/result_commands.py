@@ -52,7 +52,7 @@ def score(
             observer.log_score(asdict(scored))
     if not quiet:
         click.echo(scored.sentence)
-    place = style.conceal(scored.path)
+    place = style.redactor(scored.path)
     click.echo(f"already complete: {place}" if scored.already_complete else place)
 
 
@@ -86,7 +86,7 @@ def runs(
     from dgmm.io.results.output import Output
     from dgmm.io.storage.location import output_path
     from dgmm.run import history as kept
-    from dgmm.run.console.exit_message import printable
+    from dgmm.run.console.exit_message import escape_control_characters
 
     if prune != (keep is not None) or (dry_run and not prune):
         raise click.UsageError("--prune needs --keep, and --keep and --dry-run need --prune")
@@ -96,15 +96,15 @@ def runs(
     if publish is not None:
         lines = iter([f"{kept.publish(place, publish).run_id} is the latest result"])
     elif show is not None:
-        lines = kept.facts_of(Output(place).find(show))
+        lines = kept.format_run(Output(place).find(show))
     elif keep is not None:
         gone = kept.prune(place, keep, only_say=dry_run, grace_hours=grace)
         verb = "would be removed" if dry_run else "removed"
         lines = iter([f"{run.run_id} {verb}" for run in gone] or ["nothing to remove"])
     else:
-        lines = kept.lines_of(Output(place))
+        lines = kept.format_runs(Output(place))
     for line in lines:
-        click.echo(printable(line))
+        click.echo(escape_control_characters(line))
 
 
 @click.command()

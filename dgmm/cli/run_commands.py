@@ -49,7 +49,7 @@ def _run(configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool
             )
     if not quiet:
         show_candidates(outcome.sweep, Console())
-    path = style.conceal(outcome.path)
+    path = style.redactor(outcome.path)
     click.echo(f"already complete: {path}" if outcome.already_complete else path)
 
 
@@ -68,7 +68,7 @@ def plan(config: str, overrides: tuple[str, ...]) -> None:
     with log_to_stderr(Console(stderr=True), style, logging.INFO):
         lines = planning.summarize_plan(configuration).lines()
     for line in lines:
-        click.echo(style.conceal(line))
+        click.echo(style.redactor(line))
 
 
 @click.command()

@@ -1,1 +1,1 @@
-"""The only place that computes with Dask: passes over blocks, and what is done between them."""
+"""Passes over blocks of data, the only computations that use Dask, and the steps between them."""

@@ -1,4 +1,4 @@
-"""The last pass over data: every row is assigned by a mixture, or was by an earlier call."""
+"""The last pass over the data: assign every row, or take over what an earlier call assigned."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class BlockProvenance(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AssignmentSummary:
-    """What became of the rows of some blocks.
+    """Sums over the rows of some blocks, and where their assignments come from.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class AssignmentSummary:
 
 
 class Writer(Protocol):
-    """Takes assignments on the workers that compute them, in parts of its choice; picklable."""
+    """Writes assignments on the workers that compute them, in parts of its choice; picklable."""
 
     def parts(self, start: int, n_rows: int) -> Iterable[tuple[int, int]]:
         """The first row of each part of a block, and one past its last.
@@ -79,20 +79,20 @@ class Writer(Protocol):
         """
 
     def has(self, start: int, stop: int) -> bool:
-        """Whether an interrupted call has written this part, which is then not written again."""
+        """Whether an interrupted call has already written this part."""
 
     def __call__(self, start: int, assignment: RowPosteriors) -> None:
-        """Write the part that begins with this row, again if a worker was lost meanwhile."""
+        """Write the part that begins with this row; repeated if a worker is lost."""
 
 
 class BlockStore(Protocol):
-    """What was found of blocks, by this call and by an earlier one of the same mixture; picklable.
+    """Summaries of blocks from this call and from an earlier one of the same mixture; picklable.
 
     It is asked on workers, once the rows of a block have been read.
     """
 
-    def recall(self, start: int, n_rows: int, checksum: int) -> AssignmentSummary | BlockProvenance:
-        """What an earlier call has found of a block, whose assignments are then written.
+    def load(self, start: int, n_rows: int, checksum: int) -> AssignmentSummary | BlockProvenance:
+        """The summary of a block by an earlier call, whose assignments are then written.
 
         Parameters
         ----------
@@ -107,36 +107,36 @@ class BlockStore(Protocol):
             Why the block is to be assigned, if it is.
         """
 
-    def keep(self, start: int, found: AssignmentSummary) -> None:
-        """Keep what was found of the block that begins with this row, again if it was kept."""
+    def save(self, start: int, found: AssignmentSummary) -> None:
+        """Save the summary of the block that begins with this row; repeated if a worker is lost."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Assigning:
+class _Task:
     mixture: Parameters
     transform: FeatureTransform | None
     writer: Writer
     memory: BlockStore | None
 
 
-def _assign_block(task: _Assigning, block: Block) -> AssignmentSummary:
+def _assign_block(task: _Task, block: Block) -> AssignmentSummary:
     if task.memory is None:
-        return _assigned(task, block, BlockProvenance.NEW)
-    found = task.memory.recall(block.start, block.n_rows, block.checksum)
+        return _assign(task, block, BlockProvenance.NEW)
+    found = task.memory.load(block.start, block.n_rows, block.checksum)
     if isinstance(found, BlockProvenance):
-        found = _assigned(task, block, found)
-    task.memory.keep(block.start, found)
+        found = _assign(task, block, found)
+    task.memory.save(block.start, found)
     return found
 
 
-def _assigned(task: _Assigning, block: Block, origin: BlockProvenance) -> AssignmentSummary:
+def _assign(task: _Task, block: Block, origin: BlockProvenance) -> AssignmentSummary:
     check_weights(find_bad_weights(block))
     pivots = component_pivots(task.mixture, task.transform)
     sums, log_likelihood = ComponentStatistics.zero(*pivots.shape), 0.0
     for start, stop in task.writer.parts(block.start, block.n_rows):
         rows, weights, complete = block.part(start - block.start, stop - block.start)
         assignment = assign_checked(task.mixture, rows, task.transform, start, complete)
-        sums += ComponentStatistics.of(rows, weights, assignment, pivots)
+        sums += ComponentStatistics.from_assignment(rows, weights, assignment, pivots)
         log_likelihood += assignment.log_likelihood(weights)
         if not task.writer.has(start, stop):
             task.writer(start, assignment if complete is None else assignment.spread(complete))
@@ -170,7 +170,7 @@ def assign_checked(
         components that float64 cannot hold its density.
     """
     check_finite(first, rows, complete)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+    with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
         found = assign(mixture, rows, transform)
     check_overflow(first, found.log_density, complete)
     return found
@@ -202,7 +202,7 @@ def assign_all(
     AssignmentSummary
         With the same bits whatever was known.
     """
-    task = _Assigning(mixture, transform, writer, memory)
+    task = _Task(mixture, transform, writer, memory)
     outcome, seconds = runner.read("assign", 0, _assign_block, task)
     runner.check(outcome.checksums)
     runner.observer(PassFinished("assign", 0, seconds, outcome.n_rows, 0, None))

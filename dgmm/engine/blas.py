@@ -15,13 +15,13 @@ _limiter: Any = None
 
 @cache
 def _controller() -> ThreadpoolController:
-    # Looking for the libraries of a process takes milliseconds, a task may take less.
+    # Finding the libraries of a process takes milliseconds, longer than some tasks.
     return ThreadpoolController()
 
 
 @contextmanager
 def single_thread() -> Iterator[None]:
-    """Limit BLAS to one thread while any task of this process is inside.
+    """Limit BLAS to one thread while any task of this process runs.
 
     The limit belongs to the process, so tasks that overlap share it: the first to enter sets it,
     the last to leave lifts it.

@@ -1,4 +1,4 @@
-"""What a task works on: the rows of one block, and what is known of them before any arithmetic."""
+"""A block of rows and its checksum, weights and missing values, as tasks use them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _TILE_ROWS = 8192
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Consecutive rows of a dataset, without those that are left out.
+    """Consecutive rows of a dataset, without the rows left out for missing values.
 
     Attributes
     ----------
@@ -48,10 +48,10 @@ class Block:
     checksum: int
 
     @classmethod
-    def of(
+    def from_rows(
         cls, rows: Rows, weights: Rows | None = None, start: int = 0, missing: Missing = "error"
     ) -> Self:
-        """The block of these rows, of which those with a NaN are left out if that is the rule."""
+        """The block of these rows; rows with NaN are left out if the rule says so."""
         complete = _complete(rows) if missing == "drop" else None
         known = checksum(rows, weights)
         if complete is None:
@@ -61,7 +61,7 @@ class Block:
 
     @property
     def n_missing(self) -> int:
-        """Rows that are left out."""
+        """Number of rows left out."""
         return self.n_rows - len(self.rows)
 
     def part(self, first: int, last: int) -> tuple[Rows, Rows | None, NDArray[np.bool_] | None]:
@@ -81,7 +81,7 @@ class Block:
 
 
 def checksum_of(_: None, block: Block) -> int:
-    """The checksum of a block, for a pass that wants nothing else."""
+    """The checksum of a block, for a pass that needs nothing else."""
     return block.checksum
 
 

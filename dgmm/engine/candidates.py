@@ -1,4 +1,4 @@
-"""The candidates of a sweep: made from the data, and made from the fits of others."""
+"""The candidates of a sweep: new starts made from other fits, and early stopping."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ def repair_starts(
     options: FitOptions,
     ways: Sequence[Callable[[Parameters, int], Parameters]],
 ) -> tuple[FitState, ...]:
-    """Starts for models that do worse than they can, as the same with fewer components shows.
+    """Starts for models that are less likely than the same model with fewer components.
 
     The best likelihood never falls with the number of components. Where that of a model does,
     components of the smaller one are split in its place.
@@ -72,7 +72,7 @@ def choose_warm_starts(
     *,
     is_sample: bool,
 ) -> tuple[FitState, ...]:
-    """The states, or what an earlier fit found where the sample has nothing better.
+    """The states, replaced by the earlier fit where the sample prefers it.
 
     The optimum of a sample gains half the number of its parameters on that sample by chance, and
     is as far from the optimum of all rows; the earlier one, of as many rows or more, may be nearer.
@@ -99,14 +99,14 @@ def choose_warm_starts(
             gain -= _mean_log_density(mixture, rows, weights)
             n_parameters = mixture.n_parameters if is_sample else 0
             if not len(rows) * gain > n_parameters:
-                state = _instead(state, mixture)
+                state = _replace_by_earlier(state, mixture)
         chosen.append(state)
     return tuple(chosen)
 
 
-def _instead(state: FitState, mixture: Parameters) -> FitState:
-    """The earlier mixture in place of a state, whose curvature serves if components correspond."""
-    pairs = align(state.parameters, mixture, farthest=1.0).pairs
+def _replace_by_earlier(state: FitState, mixture: Parameters) -> FitState:
+    """The earlier mixture as a state; it keeps the curvature if components correspond."""
+    pairs = align(state.parameters, mixture, max_distance=1.0).pairs
     if len(pairs) < mixture.n_components:
         return FitState(state.candidate, mixture)
     order = np.array([newer for _, newer in pairs])
@@ -120,7 +120,7 @@ def _mean_log_density(mixture: Parameters, rows: Array, weights: Array | None) -
 def stop_dominated(
     states: Sequence[FitState], total_weight: float, options: FitOptions
 ) -> tuple[FitState, ...]:
-    """The states, without those that cannot become the choice any more.
+    """Stop candidates that can no longer become the best.
 
     A candidate is given up if a converged one stays ahead of it even should it gain several times
     what the model of its curvature says is left. There is no such model of the classification, so
@@ -138,16 +138,16 @@ def stop_dominated(
         return tuple(states)
     criterion = CRITERIA[options.criterion]
 
-    def score(state: FitState, left: float = 0.0) -> float:
-        log_likelihood = total_weight * (state.trace[-1] + left)
+    def score(state: FitState, remaining_gain: float = 0.0) -> float:
+        log_likelihood = total_weight * (state.trace[-1] + remaining_gain)
         n_parameters = state.parameters.n_parameters
         return criterion(FitSummary(log_likelihood, math.nan, n_parameters, total_weight))
 
     done = [score(state) for state in states if state.status is Status.CONVERGED]
     best = min(done, default=float("inf"))
 
-    def is_lawful(state: FitState) -> bool:
-        """Whether it is as likely as all models with fewer components are so far."""
+    def is_monotone(state: FitState) -> bool:
+        """Whether it is at least as likely as all models with fewer components."""
         kind, n_components = model_of(state)
         return all(
             state.trace[-1] >= other.trace[-1]
@@ -160,8 +160,8 @@ def stop_dominated(
     return tuple(
         iteration.stop_early(state)
         if state.is_running
-        and score(state, _GAIN_SAFETY_FACTOR * state.search.left) > best
-        and is_lawful(state)
+        and score(state, _GAIN_SAFETY_FACTOR * state.search.remaining_gain) > best
+        and is_monotone(state)
         else state
         for state in states
     )

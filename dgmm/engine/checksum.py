@@ -1,4 +1,4 @@
-"""Checksums by which a changed input is noticed."""
+"""Checksums by which changes of the input are detected."""
 
 import google_crc32c
 import numpy as np

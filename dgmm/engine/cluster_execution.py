@@ -26,13 +26,13 @@ _MOST_SHOWN = 200  # characters of what Dask says, which may list every key
 # What calls of a client raise when scheduler or workers are lost: cancelled futures, closed
 # connections (CommClosedError), no answer in time (TimeoutError); the last two are OSErrors.
 _DASK_FAILURES = (CancelledError, OSError)
-# What tasks end with when nobody is there to run them.
+# Errors of tasks when no worker can run them.
 _NO_WORKERS = (NoValidWorkerError, NoWorkerError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockCache:
-    """Keeps blocks where they were read, for as long as their cluster does not fail.
+    """Keeps blocks in the memory of the workers that read them, until their cluster fails.
 
     A worker's blocks are lost with it, and the scheduler has them read anew.
 
@@ -46,31 +46,31 @@ class BlockCache:
     has_room: Callable[[Client, int], bool]
     _kept: dict[str, da.Array] = field(default_factory=dict)
 
-    def nearest(self, client: Client, arrays: Arrays) -> Arrays:
-        """The same arrays, of blocks that are kept if the workers have room for all of them."""
+    def persist(self, client: Client, arrays: Arrays) -> Arrays:
+        """The same arrays, kept by the workers if they have room for all of them."""
         n_bytes = sum(array.nbytes for array in arrays)
         if any(array.name not in self._kept for array in arrays) and self.has_room(client, n_bytes):
             logger.info(
                 "Keeping %.0f MiB of blocks on the workers that read them.", n_bytes / 2**20
             )
-            for array in arrays:  # what waits for a block comes before the next block is read
+            for array in arrays:  # tasks that use a block run before the next block is read
                 self._kept[array.name] = client.persist(array, priority=-1)
         return tuple(self._kept.get(array.name, array) for array in arrays)
 
     def release(self) -> None:
-        """Give the memory back."""
+        """Release the memory."""
         for future in futures_of(list(self._kept.values())):
             future.release()
         self._kept.clear()
 
 
 class _ClusterLostError(Exception):
-    """The cluster will not finish these tasks, through no fault of theirs."""
+    """The cluster cannot finish these tasks, for reasons outside the tasks."""
 
 
 @dataclass(slots=True, eq=False)
 class ClusterExecution:
-    """On the workers of a Dask cluster, or of the next one if that is lost.
+    """Runs tasks on a Dask cluster, and on a new one if that is lost.
 
     Attributes
     ----------
@@ -110,30 +110,30 @@ class ClusterExecution:
             try:
                 self._collect(make_tasks(), results, on_done)
             except KilledTasksError:
-                self._keep_no_more()
+                self._stop_caching()
                 raise
             except _ClusterLostError as loss:
-                self._keep_no_more()
+                self._stop_caching()
                 n_losses = 1 if len(results) > n_before else n_losses + 1
                 self._recover(loss, n_losses)
             else:
                 return [results[i] for i in range(len(results))]
 
-    def nearest(self, arrays: Arrays) -> Arrays:
-        """The same arrays, with blocks that the workers keep if they have room for them."""
+    def persist(self, arrays: Arrays) -> Arrays:
+        """The same arrays, kept by the workers if they have room for them."""
         if self.block_cache is None:
             return arrays
-        with self._losses():
-            return self.block_cache.nearest(self.client, arrays)
+        with self._detect_lost_cluster():
+            return self.block_cache.persist(self.client, arrays)
 
-    def _keep_no_more(self) -> None:
-        """Go on without what is kept: it may be lost, or what has filled the workers' memory."""
+    def _stop_caching(self) -> None:
+        """Continue without kept blocks, which may be lost or may have filled the memory."""
         if self.block_cache is not None:
             self.block_cache.release()
             self.block_cache = None
 
     def _recover(self, loss: _ClusterLostError, n_losses: int) -> None:
-        """Make another attempt possible, the next better one."""
+        """Prepare another attempt, on a new cluster if need be."""
         n_paused = self._count_paused()
         if n_paused:
             paused = f"{n_paused} worker(s) stay paused, because their memory is nearly full"
@@ -149,19 +149,19 @@ class ClusterExecution:
         else:
             anew = "" if self.reopen is None else ", and the cluster was opened anew"
             raise TemporaryError(
-                f"The cluster computes nothing any more: {loss}. The tasks were tried again{anew}. "
+                f"The cluster has stopped computing: {loss}. The tasks were tried again{anew}. "
                 "See in the logs of its scheduler and workers why.",
                 remedy=Remedy.TRY_AGAIN,
             ) from (loss.__cause__ or loss)
 
     def _collect(self, tasks: Sequence[Delayed], results: dict[int, Any], on_done: OnDone) -> None:
-        """Add to ``results`` what is missing in it, as it comes in."""
+        """Add missing results to ``results`` as they arrive."""
         missing = [i for i in range(len(tasks)) if i not in results]
-        with self._losses():
+        with self._detect_lost_cluster():
             futures = self.client.compute([tasks[i] for i in missing], sync=False)
         try:
             places = {future.key: i for future, i in zip(futures, missing, strict=True)}
-            # Callbacks come on a thread of Dask's, which would swallow what an observer raises.
+            # Callbacks run on a thread of Dask, which would swallow errors of an observer.
             finished: SimpleQueue[Future] = SimpleQueue()
             for future in futures:
                 future.add_done_callback(finished.put)
@@ -177,7 +177,7 @@ class ClusterExecution:
                 future.release()
 
     def _wait(self, finished: SimpleQueue[Future]) -> list[Future]:
-        """The next futures that are done; at least one."""
+        """Wait for futures; those that are done next, at least one."""
         interval = self._seconds_between_looks()
         since, tasks = time.monotonic(), None
         while True:
@@ -201,11 +201,11 @@ class ClusterExecution:
         )
 
     def _tasks_of_workers(self, timeout: float | None) -> frozenset[Any] | None:
-        """The keys of all tasks that workers have to do now; None if nobody says."""
+        """Keys of all tasks assigned to workers; None if the scheduler does not answer."""
         ask = partial(self.client.sync, callback_timeout=timeout)
         try:
             found = ask(self.client.scheduler.processing, workers=None)
-        except Exception:  # whatever is left of a client makes of the question
+        except Exception:  # a client that has lost its scheduler may raise anything
             return None
         return frozenset(key for keys in found.values() for key in keys)
 
@@ -214,18 +214,18 @@ class ClusterExecution:
         ask = partial(self.client.sync, callback_timeout=_ANSWER)
         try:
             workers = ask(self.client.scheduler.identity, n_workers=-1)["workers"].values()
-        except Exception:  # whatever is left of a client makes of the question
+        except Exception:  # a client that has lost its scheduler may raise anything
             return 0
         return sum(worker["status"] == "paused" for worker in workers)
 
     def _gather(self, futures: list[Future]) -> list[Any]:
         gather = partial(self.client.gather, futures, asynchronous=True)
-        with self._losses(futures):
+        with self._detect_lost_cluster(futures):
             return list(self.client.sync(gather, callback_timeout=self.patience))
 
     @contextmanager
-    def _losses(self, futures: Sequence[Future] = ()) -> Iterator[None]:
-        """Tell the loss of the cluster from what the tasks of ``futures`` raise."""
+    def _detect_lost_cluster(self, futures: Sequence[Future] = ()) -> Iterator[None]:
+        """Raise one error for a lost cluster; let errors of the tasks of ``futures`` pass."""
         try:
             yield
         except Exception as error:
@@ -233,11 +233,11 @@ class ClusterExecution:
             is_lost = isinstance(error, _DASK_FAILURES) or self.client.status != "running"
             if is_own or not is_lost:
                 raise
-            raise _ClusterLostError(_in_short(error)) from error
+            raise _ClusterLostError(_shorten(error)) from error
 
 
 def _raise_failure(done: Sequence[Future], futures: Sequence[Future]) -> None:
-    """Raise what the first of those done has failed with, if any has."""
+    """Raise the error of the first future that failed, if any."""
     failed = next((future for future in done if future.status == "error"), None)
     if failed is None:
         return
@@ -247,10 +247,10 @@ def _raise_failure(done: Sequence[Future], futures: Sequence[Future]) -> None:
         keys = [other.task for other in errors if isinstance(other, KilledWorker)]
         raise KilledTasksError(tuple(dict.fromkeys(keys)), error.allowed_failures + 1) from error
     if isinstance(error, _NO_WORKERS):
-        raise _ClusterLostError(_in_short(error)) from error
+        raise _ClusterLostError(_shorten(error)) from error
     failed.result()
 
 
-def _in_short(error: BaseException) -> str:
+def _shorten(error: BaseException) -> str:
     text = " ".join(f"{type(error).__name__}: {error}".split())
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."

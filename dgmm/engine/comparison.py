@@ -1,4 +1,4 @@
-"""An older mixture beside a newer one, on the rows of the newer that the driver holds."""
+"""Compare an older mixture with a newer one on the sample of the newer fit."""
 
 from dataclasses import dataclass, replace
 
@@ -31,7 +31,7 @@ _MOST_STEPS = 100
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComparedMixture:
-    """One of two mixtures that are compared.
+    """One of the two mixtures of a comparison.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class ComparedMixture:
 
     @property
     def expected_overfit(self) -> Estimate:
-        """What it loses by having been fitted to so many rows."""
+        """Loss expected from having been fitted to a finite number of rows."""
         return predictive_test.expected_overfit(self.mixture.n_parameters, self.n_rows)
 
 
@@ -65,7 +65,7 @@ def compare(
     repeats: DuplicateRates | None = None,
     observer: Observer = ignore,
 ) -> Drift:
-    """What has changed from an older mixture to a newer one, and whether that is too much.
+    """What changed from an older mixture to a newer one, and whether it exceeds the limits.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def refit(
     rules: EMOptions,
     observer: Observer = ignore,
 ) -> Parameters:
-    """The optimum for these rows that EM reaches from a mixture.
+    """The optimum for these rows that EM reaches from a given mixture.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def refit(
 
 
 def _log_densities(mixture: Parameters, rows: Array) -> Array:
-    """Log densities, with a floor under those that float64 cannot hold."""
+    """Log densities, raised to the smallest that float64 holds."""
     found = np.empty(len(rows))
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, len(rows), _ROWS_AT_ONCE):  # each has a responsibility for each k

@@ -97,7 +97,7 @@ class Dataset:
         return replace(self, rows=self.rows.blocks[blocks], weights=weights)
 
     def between(self, start: int, stop: int | None = None) -> Self:
-        """Consecutive rows, to the last one unless told."""
+        """Consecutive rows from ``start`` to ``stop``, or to the end."""
         some = slice(start, stop)
         weights = None if self.weights is None else self.weights[some]
         return replace(self, rows=self.rows[some], weights=weights)

@@ -1,4 +1,4 @@
-"""What the fitting loop tells whoever watches it."""
+"""Events of a fit, for observers such as progress displays and logs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class PassStarted:
 
 @dataclass(frozen=True, slots=True)
 class BlocksDone:
-    """Some more blocks of the running pass are done: ``done`` of ``total``."""
+    """``done`` of the ``total`` blocks of the running pass are done."""
 
     done: int
     total: int
@@ -78,7 +78,7 @@ class PassFinished:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A fit goes on where an earlier one was interrupted: ``n_passes`` of ``stage`` are done."""
+    """A fit resumes after ``n_passes`` passes of ``stage``."""
 
     stage: str
     n_passes: int
@@ -89,5 +89,5 @@ Observer = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """An observer for whom nothing matters."""
+    """An observer that does nothing."""
     del event

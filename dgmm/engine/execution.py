@@ -15,7 +15,7 @@ OnDone = Callable[[int], None]
 
 
 class KilledTasksError(Exception):
-    """So many workers died while they had some tasks that the scheduler gave these up.
+    """The scheduler gave up some tasks because too many workers died while running them.
 
     A task is blamed that ends its workers, but so may be one that waited on the same workers.
 
@@ -34,7 +34,7 @@ class KilledTasksError(Exception):
 
 
 class Execution(Protocol):
-    """Something that computes tasks and says how many are done."""
+    """Computes tasks and reports how many are done."""
 
     def compute(self, make_tasks: MakeTasks, on_done: OnDone) -> list[Any]:
         """The results of some tasks in their order.
@@ -48,13 +48,13 @@ class Execution(Protocol):
             ``on_done(n)`` after each of them.
         """
 
-    def nearest(self, arrays: Arrays) -> Arrays:
-        """The same arrays, their blocks taken from where they are nearest to the tasks."""
+    def persist(self, arrays: Arrays) -> Arrays:
+        """The same arrays; their blocks may be kept in the workers' memory for the next passes."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalExecution:
-    """In this process.
+    """Runs tasks in this process.
 
     Attributes
     ----------
@@ -84,6 +84,6 @@ class LocalExecution:
             options = {} if self.n_threads is None else {"num_workers": self.n_threads}
             return list(dask.compute(*tasks, scheduler=self.scheduler, **options))
 
-    def nearest(self, arrays: Arrays) -> Arrays:
-        """The arrays as they are: what they hold would fill the memory of the command itself."""
+    def persist(self, arrays: Arrays) -> Arrays:
+        """The arrays as they are: keeping their blocks would fill the memory of this process."""
         return arrays

@@ -1,4 +1,4 @@
-"""A whole sweep: profile the data, choose starts on a sample, finish on all rows."""
+"""Fit a whole sweep: profile the data, choose starts on a sample, iterate on all rows."""
 
 import logging
 import time
@@ -51,7 +51,7 @@ _FEW_ROWS = 1 << 9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """A sweep, what its data are like, and how they were prepared; None if they were not."""
+    """A sweep, the profile of its data, and the transform of the rows if there was one."""
 
     sweep: Sweep
     profile: Profile
@@ -65,7 +65,7 @@ def fit(
     execution: Execution | None = None,
     observer: Observer = ignore,
     progress: FitProgress | None = None,
-    keep: SaveProgress = discard_progress,
+    save: SaveProgress = discard_progress,
 ) -> Fit:
     """Fit all models to all rows.
 
@@ -80,7 +80,7 @@ def fit(
     progress : FitProgress, optional
         Where an earlier call with the same dataset and options was interrupted; the outcome has
         the bits that it would have had.
-    keep : callable, optional
+    save : callable, optional
         Given the progress before each stage and after each pass.
 
     Returns
@@ -95,17 +95,17 @@ def fit(
     runner = PassRunner(dataset, execution or LocalExecution(), observer)
     if progress is None:
         progress = FitProgress(_profile(dataset, runner, options), stages.PROFILE, 1, ())
-        keep(progress)
+        save(progress)
     else:
         observer(Resumed(progress.stage, progress.n_passes))
     runner = replace(runner, checksums=progress.profile.checksums)
     transform = _preparation(progress.profile, options.prepare)
     profile = progress.profile.transform(transform)
     rules = rules_for(options, profile)
-    centred = replace(profile.centred, transform=transform)
+    centred = replace(profile.centred_scatter, transform=transform)
     _check_features(options.earlier, dataset.n_features)
-    earlier = _earlier(options, transform, profile, rules)
-    tried = _fitted(runner, centred, profile, options, rules, earlier, progress, keep)
+    earlier = _transform_earlier(options, transform, profile, rules)
+    tried = _run_stages(runner, centred, profile, options, rules, earlier, progress, save)
     states = stages.best_states(tried)
     n_passes = 1 + _n_passes(tried)
     results = tuple(_result(state, profile, options.given) for state in states)
@@ -114,7 +114,7 @@ def fit(
 
 
 def _profile(dataset: "Dataset | InMemoryRows", runner: PassRunner, options: FitOptions) -> Profile:
-    """The first pass, and whether its data can be fitted."""
+    """Profile the data in the first pass and check that they can be fitted."""
     names = dataset.feature_names
     sample_rows = options.sample_size(dataset.n_rows, dataset.n_features)
     rule = SamplingSpec(options.seed, sample_rows / dataset.n_rows)
@@ -154,7 +154,7 @@ def rules_for(options: FitOptions, profile: Profile) -> EMOptions:
     )
 
 
-def _fitted(
+def _run_stages(
     runner: PassRunner,
     centred: CentredScatter,
     profile: Profile,
@@ -162,9 +162,9 @@ def _fitted(
     rules: EMOptions,
     earlier: Mapping[Model, Parameters],
     progress: FitProgress,
-    keep: SaveProgress,
+    save: SaveProgress,
 ) -> tuple[FitState, ...]:
-    """EM through all stages, from wherever the progress stands; all that was tried at the end."""
+    """Run EM through all stages from ``progress`` on; all states at the end."""
     n_passes, states = progress.n_passes, progress.states
     search = ModelSearch(stages.search_rows(profile, rules), options, rules)
     left = stages.stages(profile, options)
@@ -172,12 +172,12 @@ def _fitted(
         left = left[left.index(progress.stage) :]
     else:
         n_passes, states = 0, _search(search, profile, earlier, runner.observer)
-        states = _entering(left[0], states, profile, earlier)
+        states = _initial_states(left[0], states, profile, earlier)
     for name, following in zip(left, (*left[1:], None), strict=True):
         stage = Stage(runner, centred, rules)
         if name == stages.SAMPLE:
             stage = stages.sample_stage(profile, rules, runner.observer)
-        guide = stages.surrogate_guide(profile, rules) if name in READ_ALL_ROWS else None
+        propose = stages.step_proposal(profile, rules) if name in READ_ALL_ROWS else None
         em = passes.run_em(
             stage.runner,
             name,
@@ -185,19 +185,19 @@ def _fitted(
             stage.centred,
             stage.rules,
             n_passes,
-            _judge(profile, options),
-            guide,
+            _stop_rule(profile, options),
+            propose,
         )
         for n_passes, states in em:
-            keep(replace(progress, stage=name, n_passes=n_passes, states=states))
+            save(replace(progress, stage=name, n_passes=n_passes, states=states))
         if following is not None:
             n_passes, states = 0, stages.next_states(name, states, options, search)
-            states = _entering(following, states, profile, earlier)
+            states = _initial_states(following, states, profile, earlier)
     return states
 
 
-def _judge(profile: Profile, options: FitOptions) -> StopRule:
-    """Who goes on; on the sample, by what it promises for all rows, but never for good.
+def _stop_rule(profile: Profile, options: FitOptions) -> StopRule:
+    """The rule that stops candidates early; they may resume on the next rows.
 
     Of few rows every pass costs next to nothing, and all candidates are fitted to the end.
     """
@@ -206,13 +206,13 @@ def _judge(profile: Profile, options: FitOptions) -> StopRule:
     return lambda states: candidates.stop_dominated(states, profile.total_weight, options)
 
 
-def _entering(
+def _initial_states(
     stage: str,
     states: tuple[FitState, ...],
     profile: Profile,
     earlier: Mapping[Model, Parameters],
 ) -> tuple[FitState, ...]:
-    """What a stage begins with."""
+    """The states with which a stage starts."""
     if stage != stages.FIT or not earlier:
         return states
     rows, weights = stages.positive_weight_sample(profile)
@@ -232,10 +232,10 @@ def _check_features(earlier: WarmStart, n_features: int) -> None:
             )
 
 
-def _earlier(
+def _transform_earlier(
     options: FitOptions, transform: FeatureTransform | None, profile: Profile, rules: EMOptions
 ) -> dict[Model, Parameters]:
-    """What an earlier fit found of the models that are asked for, relative to the rows' mean."""
+    """The earlier mixtures of the requested models, relative to the mean of the rows."""
     known = {(m.covariance_type, m.n_components): m for m in options.earlier.mixtures}
     before, covariance = options.earlier.transform, profile.covariance
     return {
@@ -248,7 +248,7 @@ def _earlier(
 
 
 def _n_passes(states: tuple[FitState, ...]) -> int:
-    """Reads of all rows: of the fit, and of what was tried because a model broke the law."""
+    """Passes over all rows: those of the fits, and those of repairs."""
     fits = [len(state.trace) for state in states if not candidates.is_repair(state)]
     repairs = [len(state.trace) for state in states if candidates.is_repair(state)]
     return max(fits) + max(repairs, default=0)
@@ -257,7 +257,7 @@ def _n_passes(states: tuple[FitState, ...]) -> int:
 def _search(
     search: ModelSearch, profile: Profile, earlier: Mapping[Model, Parameters], observer: Observer
 ) -> tuple[FitState, ...]:
-    """A mixture of each model to begin with, relative to the mean of all rows."""
+    """An initial mixture for each model, relative to the mean of all rows."""
     n_models, n_rows = len(search.options.models), len(profile.sample)
     n_searches = search.count(earlier)
     observer(PassStarted(stages.SEARCH, 0, n_models, n_models, n_searches, n_rows))
@@ -271,9 +271,9 @@ def _search(
 
 
 def _result(state: FitState, profile: Profile, given: InitialParameters) -> FitResult:
-    """What was found, in the units of the data."""
+    """The result of a state, in the units of the data."""
     parameters = state.parameters.translate(profile.mean)
-    if given.is_empty:  # else the caller knows components by their places
+    if given.is_empty:  # callers who gave initial parameters know components by their places
         parameters = parameters.sort_by_weight()
     fit = FitSummary(
         state.log_likelihood,

@@ -1,4 +1,4 @@
-"""What a caller asks of a fit."""
+"""The options of a fit."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ Model = tuple[str, int]
 """Covariance type and number of components."""
 
 _SAMPLE_ROWS = 1 << 17
-_SAMPLE_BYTES = 1 << 26  # up to which all rows are the sample
+_SAMPLE_BYTES = 1 << 26  # up to this number, all rows are the sample
 _ROWS_PER_COMPONENT = 64
 
 

@@ -1,4 +1,4 @@
-"""How far a fit has come, as a value: kept somewhere, it is where the fit goes on."""
+"""The progress of a fit as a value, from which the fit can resume."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dgmm.mixture.em.iteration import FitState
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitProgress:
-    """Everything that the rest of a fit depends on, besides its data and options.
+    """The state of a fit: with data and options it determines the rest.
 
     Attributes
     ----------
@@ -32,5 +32,5 @@ SaveProgress = Callable[[FitProgress], None]
 
 
 def discard_progress(progress: FitProgress) -> None:
-    """What a fit does with its progress if nobody wants to go on from there."""
+    """Save nothing: the default of a fit that need not be resumed."""
     del progress

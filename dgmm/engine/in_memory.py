@@ -1,4 +1,4 @@
-"""Rows in memory: a sample, or what a user holds, worked on by threads of this process."""
+"""Rows in memory, a sample or a user's array, processed by threads of this process."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ _FAN_IN = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InMemoryRows:
-    """Rows in memory, in blocks that depend on nothing but their number.
+    """Rows in memory, in blocks that depend only on the number of rows.
 
     Attributes
     ----------
@@ -33,8 +33,8 @@ class InMemoryRows:
     feature_names: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, rows: Rows, weights: Rows | None, feature_names: tuple[str, ...]) -> Self:
-        """Rows of a user.
+    def from_arrays(cls, rows: Rows, weights: Rows | None, feature_names: tuple[str, ...]) -> Self:
+        """Rows of a user, checked.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class InMemoryRows:
 
 
 def n_threads() -> int:
-    """Threads for work in this process: as many as it may use cores."""
+    """Number of threads for work in this process: one per available core."""
     from dask.system import CPU_COUNT  # only here: a single block needs neither threads nor Dask
 
     return int(CPU_COUNT)
@@ -91,10 +91,10 @@ def map_reduce(
     def apply(block: int) -> Outcome:
         start, stop = held.bounds(block)
         weights = None if held.weights is None else held.weights[start:stop]
-        return function(argument, Block.of(held.rows[start:stop], weights, start))
+        return function(argument, Block.from_rows(held.rows[start:stop], weights, start))
 
     n_blocks = held.n_blocks
-    if n_blocks == 1:  # it takes less time than it takes to start a thread
+    if n_blocks == 1:  # faster than starting a thread
         with blas.single_thread():
             outcome = apply(0)
         on_done(1, 1)

@@ -24,7 +24,7 @@ from dgmm.errors import DataError, Remedy, TemporaryError
 
 _FAN_IN = 8
 _ROOTS = 32
-_TRIALS = 2  # passes in which workers die without a block that is to blame
+_TRIALS = 2  # passes in which workers die although no single block is to blame
 
 
 def map_reduce(
@@ -85,7 +85,7 @@ def _blocks(
     # A task result and not scattered data: what a lost worker held is computed again.
     shared = dask.delayed(argument, traverse=False, pure=False)
     stored = (dataset.rows,) if dataset.weights is None else (dataset.rows, dataset.weights)
-    rows, *weights = execution.nearest(stored)
+    rows, *weights = execution.persist(stored)
     outcomes = da.map_blocks(
         _apply,
         rows,
@@ -100,20 +100,20 @@ def _blocks(
     return list(outcomes.to_delayed().ravel())
 
 
-def _only(block: int, blocks: Callable[[], list[Delayed]]) -> list[Delayed]:
+def _task_at(block: int, blocks: Callable[[], list[Delayed]]) -> list[Delayed]:
     """One of the tasks."""
     return [blocks()[block]]
 
 
 def _tree(level: list[Delayed]) -> list[Delayed]:
-    """Tasks that add up others, neighbours first, until few are left."""
+    """Tasks that add up others, neighbours first, until a few remain."""
     while len(level) > _ROOTS:
         level = [_sum(level[i : i + _FAN_IN]) for i in range(0, len(level), _FAN_IN)]
     return level
 
 
 def _n_parts(n_blocks: int) -> int:
-    """How many tasks a tree leaves."""
+    """Number of tasks that remain at the top of the tree."""
     while n_blocks > _ROOTS:
         n_blocks = -(-n_blocks // _FAN_IN)
     return n_blocks
@@ -125,7 +125,7 @@ def _find_crashing_blocks(
     blamed: KilledTasksError,
     execution: Execution,
 ) -> None:
-    """Try the blocks that are blamed for the death of workers, each alone on the cluster.
+    """Rerun the blocks blamed for dead workers, one at a time.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def _find_crashing_blocks(
     suspects = {key[1] for key in blamed.keys if isinstance(key, tuple)}
     for block in sorted(suspects & set(range(dataset.n_blocks))):
         try:
-            execution.compute(partial(_only, block, blocks), lambda _: None)
+            execution.compute(partial(_task_at, block, blocks), lambda _: None)
         except KilledTasksError as error:
             start, stop = dataset.bounds(block)
             message = (
@@ -172,12 +172,12 @@ def _apply(
     outcome = np.empty((1, 1), dtype=object)
     with blas.single_thread():
         w = None if weights is None else weights[:, 0]
-        outcome[0, 0] = function(shared, Block.of(rows, w, start, missing))
+        outcome[0, 0] = function(shared, Block.from_rows(rows, w, start, missing))
     return outcome
 
 
 def _check_block(block: object, shape: tuple[int, int], start: int) -> None:
-    """Refuse a block that is not what its array declares, lest it be fitted as if it were.
+    """Refuse a block whose shape or dtype differs from what its array declares.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How much memory a fit will need, known before it begins."""
+"""Projection of the memory that a fit needs, before it starts."""
 
 from dataclasses import dataclass
 
@@ -15,15 +15,15 @@ _PROFILE_BYTES = 20  # a row's weight, random word and marks
 _SAMPLE_COPIES = 3  # as drawn, as collected, about its mean
 _TREE_COPIES = 12  # outcomes that wait for their neighbours in the tree
 
-_CALM = 0.6  # of a worker's limit, where Dask begins to move what is kept to disk
-_UNEVEN = 1.5  # blocks of the worker that keeps most, against those of all on average
+_SPILL_FRACTION = 0.6  # of a worker's limit, where Dask begins to move what is kept to disk
+_IMBALANCE = 1.5  # blocks of the worker that keeps most, against those of all on average
 
 _ASSIGNMENT_COPIES = 3  # responsibilities, the same as stored, the same compressed
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Most bytes at a time.
+    """Peak memory of a fit, by process, task and driver.
 
     Attributes
     ----------
@@ -55,8 +55,8 @@ class Projection:
 
     def leaves_room(self, n_bytes: int, workers: int, threads: int, limit: int) -> bool:
         """Whether workers of this limit can keep blocks of ``n_bytes`` in all while they work."""
-        most = n_bytes * min(1.0, _UNEVEN / max(workers, 1))
-        return self.worker(threads) + most <= _CALM * limit
+        most = n_bytes * min(1.0, _IMBALANCE / max(workers, 1))
+        return self.worker(threads) + most <= _SPILL_FRACTION * limit
 
 
 def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Projection:
@@ -93,7 +93,7 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
 def check(
     projection: Projection, threads: int, limit: int | None, usable: int | None = None
 ) -> None:
-    """Refuse a fit that does not fit.
+    """Refuse a fit that exceeds the memory limit.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ from dgmm.mixture.kernels.packed_models import PackedModels
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
 from dgmm.mixture.parameters import Parameters
 
-if TYPE_CHECKING:  # rows in memory need no Dask, which takes longer to import than they to fit
+if TYPE_CHECKING:  # rows in memory do not need Dask, which is slow to import
     from dgmm.engine.dataset import Dataset
 
 StepProposal = Callable[[Sequence[FitState], Sequence[Moments]], Sequence[SurrogateStep | None]]
@@ -30,7 +30,7 @@ StopRule = Callable[[Sequence[FitState]], tuple[FitState, ...]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PassRunner:
-    """One who reads a dataset, pass by pass, under the eyes of an observer.
+    """Runs passes over the blocks of a dataset and reports them to an observer.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class PassRunner:
         argument: Argument,
         counts: tuple[int, int] = (0, 0),
     ) -> tuple[Outcome, float]:
-        """Read all blocks once; the outcome and the seconds it took."""
+        """Apply a function to all blocks once; the outcome and the seconds it took."""
         dataset = self.dataset
         self.observer(PassStarted(stage, index, *counts, dataset.n_blocks, dataset.n_rows))
         began = time.monotonic()
@@ -126,7 +126,7 @@ def e_step(
     index: int = 0,
     counts: tuple[int, int] = (0, 0),
 ) -> tuple[tuple[Moments, ...], float]:
-    """What all rows say of some mixtures, which are relative to the frame's origin; and seconds."""
+    """The moments of all rows under some mixtures relative to the origin, and the seconds."""
     packed = packed_models.pack(mixtures, centred.origin, centred.transform)
     sums, seconds = runner.read(stage, index, _e_step_block, packed, counts)
     runner.check(sums.checksums)
@@ -140,10 +140,10 @@ def run_em(
     centred: CentredScatter,
     rules: EMOptions,
     n_passes: int = 0,
-    judge: StopRule = tuple,
-    guide: StepProposal | None = None,
+    stop_rule: StopRule = tuple,
+    propose: StepProposal | None = None,
 ) -> Iterator[tuple[int, tuple[FitState, ...]]]:
-    """EM for all candidates together, each leaving when it is done.
+    """Run EM for all candidates together; each stops when it is done.
 
     Parameters
     ----------
@@ -157,9 +157,9 @@ def run_em(
     rules : EMOptions
     n_passes : int
         Passes of this stage that led to ``states``.
-    judge : callable
+    stop_rule : callable
         Takes all states after each pass, and gives up those that shall not go on.
-    guide : callable, optional
+    propose : callable, optional
         Says after each pass where the candidates that run should go.
 
     Yields
@@ -175,14 +175,14 @@ def run_em(
         counts = (len(running), len(states))
         moments, seconds = e_step(runner, mixtures, centred, stage, n_passes, counts)
         before = [states[i] for i in running]
-        leaps = [None] * len(running) if guide is None else guide(before, moments)
+        proposals = [None] * len(running) if propose is None else propose(before, moments)
         stepped = {
-            i: iteration.step(state, found, rules, leap)
-            for i, state, found, leap in zip(running, before, moments, leaps, strict=True)
+            i: iteration.step(state, found, rules, proposal)
+            for i, state, found, proposal in zip(running, before, moments, proposals, strict=True)
         }
-        states = judge([stepped.get(i, state) for i, state in enumerate(states)])
+        states = stop_rule([stepped.get(i, state) for i, state in enumerate(states)])
         n_passes += 1
-        yield n_passes, states  # kept before anybody hears of it
+        yield n_passes, states  # saved before observers are told
         going = sum(state.is_running for state in states)
         best = max(state.trace[-1] for state in states)
         n_rows = runner.dataset.n_rows

@@ -1,4 +1,4 @@
-"""The first pass: what the data are, whether they can be fitted, and a sample of them."""
+"""The first pass: mean, covariance and checks of the data, and a sample of its rows."""
 
 from dataclasses import dataclass, replace
 
@@ -20,7 +20,7 @@ _LARGEST_RATIO = 1e120
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """What a set of rows is like; that of a union of consecutive blocks is the ``+`` of theirs.
+    """Summary of a set of rows; the profile of consecutive blocks is the ``+`` of theirs.
 
     Attributes
     ----------
@@ -73,17 +73,17 @@ class Profile:
         return self.scatter / self.total_weight
 
     @property
-    def centred(self) -> CentredScatter:
+    def centred_scatter(self) -> CentredScatter:
         """All rows about their mean."""
         about_rounded = self.total_weight * np.outer(self.mean_low, self.mean_low)
         return CentredScatter(self.mean, self.total_weight, self.scatter + about_rounded)
 
     def transform(self, transform: FeatureTransform | None) -> "Profile":
-        """What the same rows are like in the coordinates of a preparation; their mean is zero."""
+        """The profile of the same rows after a transform, whose mean is zero."""
         if transform is None:
             return self
         zeros, unknown = np.zeros(transform.n_axes), np.full(transform.n_axes, np.nan)
-        about_mean = self.centred.scatter
+        about_mean = self.centred_scatter.scatter
         return replace(
             self,
             mean=zeros,
@@ -96,7 +96,7 @@ class Profile:
 
     @property
     def is_sample_complete(self) -> bool:
-        """Whether the sample is all rows."""
+        """Whether the sample holds all rows."""
         return len(self.sample) == self.n_rows
 
     def __add__(self, other: "Profile") -> "Profile":
@@ -124,7 +124,7 @@ class Profile:
         )
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what overflows is refused by ``validate_profile``
+@np.errstate(over="ignore", invalid="ignore")  # ``validate_profile`` refuses overflow
 def _pooled(a: Profile, b: Profile, total: float) -> tuple[Array, Array, Array]:
     """Mean and scatter of a union, without cancellation (Chan, Golub & LeVeque 1983)."""
     if b.total_weight == 0:
@@ -183,7 +183,7 @@ def profile_block(rule: SamplingSpec, block: Block) -> Profile:
         checksums=(block.checksum,),
         sample=rows[chosen].astype(np.float64, order="C"),
         sample_weights=None if weights is None else w[chosen],
-        rising=RisingIntegers.of(rows),
+        rising=RisingIntegers.from_rows(rows),
     )
 
 
@@ -192,9 +192,7 @@ def _mean_and_scatter(rows: Rows, weights: Array, tiles: list[slice]) -> tuple[A
 
     A first pass finds a pivot near the mean; deviations from it lose no digits.
     """
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # what overflows is refused by ``validate_profile``
+    with np.errstate(over="ignore", invalid="ignore"):  # ``validate_profile`` refuses overflow
         first = rows[0].astype(np.float64)
         total = weights.sum()
         # in C order whatever the rows' own, because BLAS adds in the order of the layout

@@ -1,4 +1,4 @@
-"""What cannot be fitted or assigned, refused by the number of its row."""
+"""Checks that refuse rows that cannot be fitted or assigned, by row number."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ PLACES = 5
 """Offending places that are named."""
 
 
-class _Described(Protocol):
+class _ArrayMetadata(Protocol):
     """An array of NumPy or Dask."""
 
     @property
@@ -33,7 +33,7 @@ def is_real(dtype: np.dtype[Any]) -> bool:
     return dtype.kind in _REAL_KINDS and dtype.itemsize <= 8
 
 
-def check_table(rows: _Described) -> None:
+def check_table(rows: _ArrayMetadata) -> None:
     """Raise DataError unless there are rows and features, of real numbers."""
     if 0 in rows.shape:
         message = f"The data have shape {rows.shape}; expected at least one row and one feature."
@@ -46,7 +46,7 @@ def check_table(rows: _Described) -> None:
         raise DataError(message)
 
 
-def check_shape_of_weights(weights: _Described, rows: _Described) -> None:
+def check_shape_of_weights(weights: _ArrayMetadata, rows: _ArrayMetadata) -> None:
     """Raise DataError unless there is a real number for each row."""
     if weights.shape != rows.shape[:1] or not is_real(weights.dtype):
         message = (
@@ -111,7 +111,7 @@ def check_places(
 
 
 def check_finite(first: int, rows: Rows, complete: NDArray[np.bool_] | None = None) -> None:
-    """Name the first row, and how many, that no mixture can assign.
+    """Raise DataError with the first row, and the number of rows, that cannot be assigned.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The stages of EM: on which rows, by which rules, and what goes on."""
+"""The stages of EM: their rows, their rules and their initial states."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ from dgmm.mixture.types import Array
 PROFILE, SEARCH, SAMPLE, FIT, REPAIR = "profile", "search", "sample", "fit", "repair"
 
 _SAMPLE_TOL = 1e-5
-_ROWS_PER_SAMPLED = 4  # from which on the sample guides the fit to all rows
+_ROWS_PER_SAMPLED = 4  # from this ratio on, the sample proposes steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,7 @@ def stages(profile: Profile, options: FitOptions) -> tuple[str, ...]:
 
 
 def sample_stage(profile: Profile, rules: EMOptions, observer: Observer) -> Stage:
-    """The stage whose rows the driver holds; threads of this process work on it."""
+    """The stage on the sample, which the driver holds and its threads process."""
     rows, weights = positive_weight_sample(profile)
     rows = rows - profile.mean
     runner = PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer)
@@ -61,7 +61,7 @@ def sample_stage(profile: Profile, rules: EMOptions, observer: Observer) -> Stag
 
 
 def search_rows(profile: Profile, rules: EMOptions) -> SearchRows:
-    """The sample as rows on which mixtures are looked for, about the mean of all rows.
+    """The sample, relative to the mean of all rows, for the search for initial mixtures.
 
     Their weights are 1 on average: the search asks on how many rows a component stands.
     """
@@ -72,23 +72,23 @@ def search_rows(profile: Profile, rules: EMOptions) -> SearchRows:
     return SearchRows(np.ascontiguousarray(rows - profile.mean), each, rules.regularization)
 
 
-def surrogate_guide(profile: Profile, rules: EMOptions) -> StepProposal | None:
-    """How the sample guides the fit to all rows; not at all if it is much of them, or all.
+def step_proposal(profile: Profile, rules: EMOptions) -> StepProposal | None:
+    """The rule by which the sample proposes steps; None if the sample is much of the rows.
 
-    A leap takes up to thirty E-steps on the sample: a few reads of all rows must cost more.
+    A proposal takes up to thirty E-steps on the sample: a few reads of all rows must cost more.
     """
     if profile.n_rows < _ROWS_PER_SAMPLED * len(profile.sample) or not rules.may_accelerate:
         return None
     rows, weights = positive_weight_sample(profile)
     rows = rows - profile.mean
     centred = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
-    return SampleSurrogate(InMemoryRows(rows, weights), centred, rules).leaps
+    return SampleSurrogate(InMemoryRows(rows, weights), centred, rules).propose_steps
 
 
 def next_states(
     stage: str, states: Sequence[FitState], options: FitOptions, search: ModelSearch
 ) -> tuple[FitState, ...]:
-    """With what the next stage begins.
+    """The states with which the next stage starts.
 
     After the fit to all rows, only models that break the law of likelihoods get another start; of
     the starts of a model the best is left.
@@ -99,13 +99,13 @@ def next_states(
     if stage == REPAIR:
         return best_states(states)
     return tuple(
-        FitState(state.candidate, state.parameters, search=state.search.carry_over())
+        FitState(state.candidate, state.parameters, search=state.search.restart())
         for state in states
     )
 
 
 def positive_weight_sample(profile: Profile) -> tuple[Array, Array | None]:
-    """The sample's rows that have weight, and the weights; all, as equals, if none has."""
+    """Rows and weights of the sample with positive weight; all rows if none has any."""
     rows, weights = profile.sample, profile.sample_weights
     if weights is None or not weights.any():
         return rows, None
@@ -113,7 +113,7 @@ def positive_weight_sample(profile: Profile) -> tuple[Array, Array | None]:
 
 
 def best_states(states: Sequence[FitState]) -> tuple[FitState, ...]:
-    """The start of each model with the largest likelihood, sound ones before degenerate ones."""
+    """The most likely start of each model; sound ones before degenerate ones."""
     by_model: dict[tuple[str, int], list[FitState]] = {}
     for state in states:
         by_model.setdefault(candidates.model_of(state), []).append(state)

@@ -1,4 +1,4 @@
-"""Stepwise EM over a dataset: rows are folded into a mixture in their order, in one read."""
+"""Stepwise EM over a dataset: rows update a mixture in their order, in one read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -29,13 +29,13 @@ from dgmm.mixture.parameters import Parameters
 if TYPE_CHECKING:  # it needs Dask, which rows in memory do without
     from dgmm.engine.dataset import Dataset
 
-_STRETCH_BLOCKS = 32
-_STRETCH_ROWS = 1 << 18
+_BATCH_BLOCKS = 32
+_BATCH_ROWS = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepwiseResult:
-    """Where rows have led a mixture.
+    """The mixture after all rows, and their log-likelihood.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class StepwiseResult:
 def run_stepwise(
     runner: PassRunner, state: StepwiseState, rules: StepwiseOptions, start: int = 0
 ) -> StepwiseResult:
-    """Fold all rows from one on into a mixture, stretch by stretch.
+    """Update a mixture with all rows from ``start`` on, batch by batch.
 
     What a stretch says depends on the parameters that the one before has led to. So that there is
     something to do for many workers at a time, a stretch is of many blocks, and of a number that
@@ -74,39 +74,39 @@ def run_stepwise(
         If a value cannot be fitted, or a weight is none.
     """
     total, weight = 0.0, 0.0
-    for index, (first, stretch) in enumerate(_stretches(runner.dataset, start)):
+    for index, (first, batch) in enumerate(_batches(runner.dataset, start)):
         mixture = state.parameters
         packed = packed_models.pack([mixture], rules.origin)
         task = _Task(packed, mixture.translate(rules.origin), first)
-        part = replace(runner, dataset=stretch)
-        seen, seconds = part.read("fold", index, _see_block, task, (1, 1))
-        if seen.centred.total_weight > 0:
-            (moments,) = packed_models.moments(packed, [mixture], seen.statistics, seen.centred)
+        part = replace(runner, dataset=batch)
+        sums, seconds = part.read("fold", index, _e_step_block, task, (1, 1))
+        if sums.centred.total_weight > 0:
+            (moments,) = packed_models.moments(packed, [mixture], sums.statistics, sums.centred)
             state = stepwise_em.step(state, moments, rules)
             total, weight = total + moments.log_likelihood, weight + moments.total_weight
         mean = total / weight if weight > 0 else np.nan
-        runner.observer(PassFinished("fold", index, seconds, stretch.n_rows, 1, mean))
+        runner.observer(PassFinished("fold", index, seconds, batch.n_rows, 1, mean))
     return StepwiseResult(state, total / weight if weight > 0 else np.nan)
 
 
-def _stretches(
+def _batches(
     dataset: "Dataset | InMemoryRows", start: int
 ) -> "Iterator[tuple[int, Dataset | InMemoryRows]]":
-    """Consecutive blocks, and the first row of each lot."""
+    """Consecutive blocks of rows, with the first row of each batch."""
     if isinstance(dataset, InMemoryRows):
-        for first in range(start, dataset.n_rows, _STRETCH_ROWS):
-            rows = slice(first, first + _STRETCH_ROWS)
+        for first in range(start, dataset.n_rows, _BATCH_ROWS):
+            rows = slice(first, first + _BATCH_ROWS)
             weights = None if dataset.weights is None else dataset.weights[rows]
             yield first, InMemoryRows(dataset.rows[rows], weights)
         return
     left = dataset.between(start)
-    for block in range(0, left.n_blocks, _STRETCH_BLOCKS):
-        yield start + left.bounds(block)[0], left.part(slice(block, block + _STRETCH_BLOCKS))
+    for block in range(0, left.n_blocks, _BATCH_BLOCKS):
+        yield start + left.bounds(block)[0], left.part(slice(block, block + _BATCH_BLOCKS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Task:
-    """What every block of a stretch needs.
+    """The argument of the tasks of a batch.
 
     Attributes
     ----------
@@ -123,21 +123,21 @@ class _Task:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """What some blocks say."""
+class _BatchSums:
+    """Sums over some blocks of a batch."""
 
     statistics: SufficientStatistics
     centred: CentredScatter
 
-    def __add__(self, other: "_Seen") -> "_Seen":
-        return _Seen(self.statistics + other.statistics, self.centred + other.centred)
+    def __add__(self, other: "_BatchSums") -> "_BatchSums":
+        return _BatchSums(self.statistics + other.statistics, self.centred + other.centred)
 
 
-def _see_block(task: _Task, block: Block) -> _Seen:
+def _e_step_block(task: _Task, block: Block) -> _BatchSums:
     block = replace(block, start=task.start + block.start)
     check_weights(find_bad_weights(block))
     check_finite(block.start, block.rows, block.complete)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+    with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
         statistics = packed_models.accumulate(task.packed, block.rows, block.weights)
         centred = CentredScatter.of(block.rows, block.weights, task.packed.origin)
         if not (
@@ -148,4 +148,4 @@ def _see_block(task: _Task, block: Block) -> _Seen:
                 f"Rows {block.start} to {block.start + block.n_rows - 1} have weights by which the "
                 "squares of their values do not fit into float64. Use smaller weights."
             )
-    return _Seen(statistics, centred)
+    return _BatchSums(statistics, centred)

@@ -1,4 +1,4 @@
-"""Few reads of all rows: after each, the sample says how far it is to the top, and where."""
+"""Fewer passes over all rows: after a pass, the sample proposes a longer step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,13 @@ from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
 
 _MOST_STEPS = 30
-_TOL = 0.1  # of that of the fit to all rows
-_LARGEST_SHARE = 0.5  # of any weight or variance that a leap may take: farther the sample misleads
+_TOL = 0.1  # relative to the tolerance of the fit
+_LARGEST_SHARE = 0.5  # largest relative change of a weight or variance; beyond, the sample misleads
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampleSurrogate:
-    """A sample that stands for all rows near a mixture at which both have been evaluated.
+    """A sample that approximates all rows near a mixture at which both were evaluated.
 
     Attributes
     ----------
@@ -39,10 +39,10 @@ class SampleSurrogate:
     centred: CentredScatter
     rules: EMOptions
 
-    def leaps(
+    def propose_steps(
         self, states: Sequence[FitState], moments: Sequence[Moments]
     ) -> tuple[SurrogateStep | None, ...]:
-        """To the top of the likelihood of all rows, as far as the sample tells.
+        """Steps to the maximum of the likelihood of all rows, as the sample estimates it.
 
         Parameters
         ----------
@@ -55,7 +55,7 @@ class SampleSurrogate:
         -------
         tuple of SurrogateStep or None
             None where none is due, and where the sample does not stand for all rows: the way to
-            the top is too long, a component has too few rows in the sample, or an earlier leap
+            the top is too long, a component has too few rows in the sample, or an earlier step
             has lost likelihood.
         """
         runner = PassRunner(self.rows, LocalExecution(), ignore)
@@ -63,7 +63,7 @@ class SampleSurrogate:
             self.rules, tol=_TOL * self.rules.tol, max_iter=_MOST_STEPS, keep_degenerate=False
         )
         ways = {
-            i: FitState(state.candidate, state.parameters, search=state.search.carry_over())
+            i: FitState(state.candidate, state.parameters, search=state.search.restart())
             for i, (state, found) in enumerate(zip(states, moments, strict=True))
             if _is_due(state) and iteration.find_fallback(state, found) is None
         }
@@ -80,11 +80,11 @@ class SampleSurrogate:
                     del ways[i]
                 else:
                     ways[i] = iteration.step(ways[i], corrected, rules)
-        return tuple(_leap(ways.get(i)) for i in range(len(states)))
+        return tuple(_surrogate_step(ways.get(i)) for i in range(len(states)))
 
 
 def _is_due(state: FitState) -> bool:
-    """Whether a leap is worked out: after the first, second, fourth, eighth ... read of all rows.
+    """Whether a step is proposed: after the first, second, fourth, eighth ... read of all rows.
 
     What the sample cannot tell after one read it can seldom tell after the next.
     """
@@ -96,7 +96,7 @@ def _is_far(origin: Parameters, mixture: Parameters) -> bool:
     return max_relative_change(origin, flatten(mixture) - flatten(origin)) > _LARGEST_SHARE
 
 
-def _leap(way: FitState | None) -> SurrogateStep | None:
+def _surrogate_step(way: FitState | None) -> SurrogateStep | None:
     if way is None or way.status is not Status.CONVERGED:
         return None
     return SurrogateStep(way.parameters, way.trace[-1] - way.trace[0])

@@ -1,4 +1,4 @@
-"""The scikit-learn face: estimators that take arrays, Dask, data frames and xarray."""
+"""Estimators in the style of scikit-learn, for arrays, Dask, data frames and xarray."""
 
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.model_sweep import sweep

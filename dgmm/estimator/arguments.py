@@ -1,4 +1,4 @@
-"""From an estimator's parameters to the engine's options, every one checked."""
+"""Check an estimator's parameters and turn them into options of the engine."""
 
 import sys
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit_options import FitOptions
 from dgmm.errors import ConfigurationError
 from dgmm.estimator.annotations import InitParams, RandomState
-from dgmm.estimator.starting_values import earlier_of
+from dgmm.estimator.starting_values import read_warm_start
 from dgmm.mixture.em.stepwise_em import DECAY
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.initialization.initializers import METHODS
@@ -32,7 +32,7 @@ def fit_options(
     sample_size: int | None,
     finish_all: bool = False,
 ) -> FitOptions:
-    """The engine's options.
+    """The options of a fit for these parameters.
 
     Parameters
     ----------
@@ -56,17 +56,17 @@ def fit_options(
         message = "no covariance_type or no n_components is given; expected at least one of each."
         raise ConfigurationError(message)
     for covariance_type, n_components in models:
-        _one_of("covariance_type", covariance_type, STRUCTURES)
-        _whole("n_components", n_components, 1)
-    _one_of("criterion", criterion, CRITERIA)
-    _whole("n_init", n_init, 1)
-    _whole("max_iter", max_iter, 0)
-    _not_negative("tol", tol)
+        _check_choice("covariance_type", covariance_type, STRUCTURES)
+        _check_integer("n_components", n_components, 1)
+    _check_choice("criterion", criterion, CRITERIA)
+    _check_integer("n_init", n_init, 1)
+    _check_integer("max_iter", max_iter, 0)
+    _check_not_negative("tol", tol)
     if reg_covar is not None:
-        _not_negative("reg_covar", reg_covar)
+        _check_not_negative("reg_covar", reg_covar)
     if sample_size is not None:
-        _whole("sample_size", sample_size, 1)
-    earlier = earlier_of(init_params)
+        _check_integer("sample_size", sample_size, 1)
+    earlier = read_warm_start(init_params)
     is_named = init_params is not None and not earlier.mixtures
     return FitOptions(
         models=models,
@@ -78,7 +78,7 @@ def fit_options(
         reg_covar=reg_covar,
         seed=_seed(random_state),
         sample_rows=None if sample_size is None else int(sample_size),
-        # Whoever sets the ridge wants what it makes of components that collapse.
+        # Users who set the ridge accept components that lie on it.
         allow_degenerate=reg_covar is not None,
         given=given or InitialParameters(),
         earlier=earlier,
@@ -86,8 +86,8 @@ def fit_options(
     )
 
 
-def decay(learning_decay: object) -> float:
-    """The exponent of step sizes, of which None leaves the choice.
+def resolve_learning_decay(learning_decay: object) -> float:
+    """The exponent of step sizes; None means the default.
 
     Step sizes must sum to infinity and their squares must not (Robbins & Monro 1951).
 
@@ -105,15 +105,15 @@ def decay(learning_decay: object) -> float:
 
 
 def execution(*, is_lazy: bool) -> Execution:
-    """Where to compute: the current cluster for lazy data, threads for what is in memory here."""
+    """Where to compute: on the current cluster for lazy data, by threads for data in memory."""
     distributed = sys.modules.get("distributed") if is_lazy else None
-    if distributed is None:  # nobody has made a client
+    if distributed is None:  # there is no client
         return LocalExecution()
     try:
         client = distributed.default_client()
     except ValueError:
         return LocalExecution()
-    # Only here, since distributed takes longer to import than small data to fit.
+    # Imported here because distributed is slow to import.
     from dgmm.engine.cluster_execution import ClusterExecution
 
     return ClusterExecution(client)
@@ -122,7 +122,7 @@ def execution(*, is_lazy: bool) -> Execution:
 def _methods(init_params: object) -> tuple[str, ...]:
     methods = tuple(init_params) if isinstance(init_params, list | tuple) else (init_params,)
     for method in methods or ("",):
-        _one_of("init_params", method, METHODS)
+        _check_choice("init_params", method, METHODS)
     return methods
 
 
@@ -132,20 +132,20 @@ def _seed(random_state: RandomState) -> int:
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
-def _one_of(name: str, value: object, allowed: Iterable[str]) -> None:
+def _check_choice(name: str, value: object, allowed: Iterable[str]) -> None:
     allowed = tuple(allowed)
     if value not in allowed:
         message = f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}."
         raise ConfigurationError(message)
 
 
-def _whole(name: str, value: object, least: int) -> None:
+def _check_integer(name: str, value: object, least: int) -> None:
     if not isinstance(value, Integral) or int(value) < least:
         message = f"{name} is {value!r}; expected an integer of at least {least}."
         raise ConfigurationError(message)
 
 
-def _not_negative(name: str, value: object) -> None:
+def _check_not_negative(name: str, value: object) -> None:
     if not isinstance(value, Real) or not 0 <= float(value) < np.inf:
         message = f"{name} is {value!r}; expected a finite number that is not negative."
         raise ConfigurationError(message)

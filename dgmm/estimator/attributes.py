@@ -1,4 +1,4 @@
-"""Between an estimator's attributes and the values of the mathematics."""
+"""Convert between an estimator's attributes and mixtures."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ _SAME = 1e-12  # relative: the same likelihood, or sum of weights, but for round
 
 
 class FittedAttributes:
-    """What a fit sets, and the parameters it is read by; see :class:`dgmm.GaussianMixture`."""
+    """The attributes of a fitted estimator; see :class:`dgmm.GaussianMixture`."""
 
     covariance_type: str
     tol: float
@@ -74,7 +74,7 @@ def set_fit_attributes(
         Log-likelihoods of the fit that this one goes on from.
     """
     set_parameters(estimator, result.parameters)
-    trace = _continued(before, result.trace)
+    trace = _join_traces(before, result.trace)
     # A component on the ridge that the user asked for does not keep the others from converging.
     estimator.converged_ = result.status is Status.CONVERGED or (
         estimator.max_iter > 0 and convergence.has_converged(trace, tol)
@@ -100,7 +100,7 @@ def set_online_attributes(
     log_likelihood: float,
     is_collapsed: bool,
 ) -> None:
-    """Set the attributes of an estimator that has taken steps; what only a fit knows goes.
+    """Set the attributes after stepwise updates, and remove those that only a fit knows.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def set_online_attributes(
 
 
 def sample_counts(estimator: FittedAttributes) -> tuple[float, float, int]:
-    """Weight that was fitted, weight seen in all, and steps since the fit.
+    """Weight of the last fit, weight seen in all, and steps since the fit.
 
     Raises
     ------
@@ -144,20 +144,20 @@ def sample_counts(estimator: FittedAttributes) -> tuple[float, float, int]:
 
 
 def _number(weight: float) -> int | float:
-    """A sum of weights as the number of rows that it is, but for rounding, if there are none."""
+    """A sum of weights as the number of rows where there are no weights."""
     nearest = np.rint(weight)
     return int(nearest) if abs(weight - nearest) <= _SAME * abs(weight) else weight
 
 
-def _continued(before: Sequence[float], trace: tuple[float, ...]) -> tuple[float, ...]:
-    """One trace of two fits, if the second starts where the first ended, on the same data."""
+def _join_traces(before: Sequence[float], trace: tuple[float, ...]) -> tuple[float, ...]:
+    """One trace of two fits if the second starts where the first ended, on the same data."""
     if before and np.isclose(before[-1], trace[0], rtol=_SAME, atol=_SAME):
         return (*before, *trace[1:])
     return trace
 
 
 def check_not_flat(mixture: Parameters, covariance: Array) -> None:
-    """Refuse a mixture of which every component that has rows is flat in every feature.
+    """Refuse a mixture in which every component with rows is flat in every feature.
 
     Parameters
     ----------

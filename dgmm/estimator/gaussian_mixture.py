@@ -250,7 +250,7 @@ class GaussianMixture(OnlineMixture):
 
     def _fit(self, container: RowContainer, sample_weight: WeightsLike | None) -> None:
         dataset = container.dataset(sample_weight)
-        goes_on = self._goes_on(dataset.n_features)
+        goes_on = self._has_warm_start(dataset.n_features)
         start = self._start(dataset.n_features, goes_on=goes_on)
         chosen = arguments.fit_options(
             [(self.covariance_type, self.n_components)],
@@ -277,7 +277,7 @@ class GaussianMixture(OnlineMixture):
         elif not self.converged_ and self.max_iter > 0:
             warnings.warn(attributes.NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
 
-    def _goes_on(self, n_features: int) -> bool:
+    def _has_warm_start(self, n_features: int) -> bool:
         """Whether a fit starts from the last one's solution."""
         if not (self.warm_start and hasattr(self, "converged_")):
             return False

@@ -1,4 +1,4 @@
-"""``sweep``: many mixtures fitted in the same passes over the data, and one chosen."""
+"""``sweep``: fit many mixtures in the same passes over the data and choose one."""
 
 import warnings
 from collections.abc import Iterable

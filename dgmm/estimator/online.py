@@ -1,4 +1,4 @@
-"""``partial_fit``: a mixture that takes in rows as they come."""
+"""``partial_fit``: update a mixture with new rows."""
 
 import warnings
 from abc import abstractmethod
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class OnlineMixture(MixturePredictMixin):
-    """Stepwise EM on what a fit has begun."""
+    """Stepwise EM that continues a fit."""
 
     n_components: int
     reg_covar: float | None
@@ -43,7 +43,7 @@ class OnlineMixture(MixturePredictMixin):
     def partial_fit(
         self, X: DataLike, y: object = None, sample_weight: WeightsLike | None = None
     ) -> Self:
-        """Fold the rows of X into the mixture, in one read.
+        """Update the mixture with the rows of X, in one read.
 
         The first call is a :meth:`fit`, on as many rows as you can have at once: it finds the
         components. Later calls, and calls after a fit, move them by stepwise EM (Cappe & Moulines
@@ -80,27 +80,29 @@ class OnlineMixture(MixturePredictMixin):
             parameters ask for; it is then what it was before.
         """
         del y
-        arguments.decay(self.learning_decay)
+        arguments.resolve_learning_decay(self.learning_decay)
         if not hasattr(self, "weights_"):
             self._fit(self._container(X, reset=True), sample_weight)
             return self
-        container, _ = self._checked(X)
+        container, _ = self._check_input(X)
         execution = arguments.execution(is_lazy=container.is_lazy)
         observer = verbose_observer(self.verbose, self.verbose_interval)
         with advise(REMEDIES):
-            self._fold(PassRunner(container.dataset(sample_weight), execution, observer))
+            self._update(PassRunner(container.dataset(sample_weight), execution, observer))
         if self.status_ == Status.DEGENERATE.value and not self.reg_covar:
             warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=2)
         return self
 
-    def _fold(self, runner: PassRunner, start: int = 0) -> None:
-        """Fold in the rows of a reader from one on."""
+    def _update(self, runner: PassRunner, start: int = 0) -> None:
+        """Update the mixture with the rows of a runner from ``start`` on."""
         mixture = self._mixture()
         self._check_shape(mixture)
         origin = mixture.weights @ mixture.means
-        rules = StepwiseOptions(arguments.decay(self.learning_decay), self.reg_covar, origin)
+        rules = StepwiseOptions(
+            arguments.resolve_learning_decay(self.learning_decay), self.reg_covar, origin
+        )
         relative = mixture.translate(-origin)
-        state = StepwiseState.of(relative, rules, *attributes.sample_counts(self))
+        state = StepwiseState.from_parameters(relative, rules, *attributes.sample_counts(self))
         folded = stepwise_pass.run_stepwise(runner, state, rules, start)
         if folded.state.n_steps > state.n_steps:  # some row has weight
             is_collapsed = folded.state.is_degenerate(rules)
@@ -120,10 +122,10 @@ class OnlineMixture(MixturePredictMixin):
             raise ConfigurationError(message)
 
 
-def fold_in(
+def update_mixture(
     mixture: OnlineMixture, dataset: "Dataset", execution: Execution, observer: Observer, start: int
 ) -> None:
-    """Fold the rows of a dataset, from ``start`` on, into a fitted mixture.
+    """Update a fitted mixture with the rows of a dataset from ``start`` on.
 
     Raises
     ------
@@ -141,4 +143,4 @@ def fold_in(
             "same order."
         )
         raise DataError(message)
-    mixture._fold(PassRunner(dataset, execution, observer), start)
+    mixture._update(PassRunner(dataset, execution, observer), start)

@@ -1,4 +1,4 @@
-"""What a mixture tells of data once its parameters are there, fitted or set by hand."""
+"""Methods of a mixture whose parameters are fitted or set by hand."""
 
 import math
 from abc import abstractmethod
@@ -68,7 +68,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
             so far from all components that its density is no number. Lazy data say so when they
             are computed.
         """
-        return self._evaluated(X, LABEL)
+        return self._evaluate(X, LABEL)
 
     def predict_proba(self, X: DataLike) -> RowValues:
         """The probability of each component for each row.
@@ -82,7 +82,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         responsibilities : float64, of shape (n_samples, n_components)
             In the kind of X; rows sum to 1.
         """
-        return self._evaluated(X, RESPONSIBILITY)
+        return self._evaluate(X, RESPONSIBILITY)
 
     def score_samples(self, X: DataLike) -> RowValues:
         """The log-density of each row.
@@ -96,7 +96,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         log_density : float64, of shape (n_samples,)
             In nats, in the kind of X.
         """
-        return self._evaluated(X, LOG_DENSITY)
+        return self._evaluate(X, LOG_DENSITY)
 
     def score(self, X: DataLike, y: object = None) -> float:
         """Mean log-density of the rows of X, in nats; ``y`` is ignored."""
@@ -164,8 +164,8 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         GaussianMixture
             With parameters set, of the same covariance type.
         """
-        places = self._places(features)
-        return self._with(conditioning.marginal(self._mixture(), places), places)
+        places = self._find_columns(features)
+        return self._copy_with(conditioning.marginal(self._mixture(), places), places)
 
     def condition(self, features: Sequence[int] | Sequence[str], values: Sequence[float]) -> Self:
         """The mixture of the other features, given the values of these.
@@ -187,7 +187,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         ValueError
             If the features are not those of the mixture, or a value is not finite or too far away.
         """
-        places, mixture = self._places(features), self._mixture()
+        places, mixture = self._find_columns(features), self._mixture()
         known = np.asarray(values, np.float64)
         others = [place for place in range(mixture.n_features) if place not in places]
         if known.shape != (len(places),) or not others:
@@ -196,10 +196,10 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
                 " expected one value for each feature, and at least one feature without."
             )
             raise ValueError(message)
-        return self._with(conditioning.conditional(mixture, places, known), others)
+        return self._copy_with(conditioning.conditional(mixture, places, known), others)
 
-    def _places(self, features: Sequence[int] | Sequence[str]) -> list[int]:
-        """Columns by place, whether they were given by place or by name."""
+    def _find_columns(self, features: Sequence[int] | Sequence[str]) -> list[int]:
+        """Indices of columns given by index or by name."""
         n_features = self._mixture().n_features
         names = list(getattr(self, "feature_names_in_", ()))
         places = [names.index(feature) if feature in names else feature for feature in features]
@@ -212,8 +212,8 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
             raise ValueError(message)
         return [int(place) for place in sound]
 
-    def _with(self, mixture: Parameters, places: list[int]) -> Self:
-        """An estimator like this one of some of its features, its parameters set."""
+    def _copy_with(self, mixture: Parameters, places: list[int]) -> Self:
+        """A copy of this estimator for some of its features, with parameters set."""
         # Its first parameters would be of other features.
         other = clone(self).set_params(weights_init=None, means_init=None, precisions_init=None)
         attributes.set_parameters(other, mixture)
@@ -223,7 +223,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         return other
 
     def _summary(self, X: DataLike, *more: RowOutput) -> FitSummary:
-        """What criteria weigh, on X; the classification only with ``LOG_CERTAINTY``."""
+        """The log-likelihoods that criteria need, on X; with ``LOG_CERTAINTY`` for icl."""
         (log_likelihood, *others), n_rows = self._totals(X, LOG_DENSITY, *more)
         (log_classification,) = others or (math.nan,)
         return FitSummary(log_likelihood, log_classification, self._n_parameters(), n_rows)
@@ -232,18 +232,18 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         """Number of free parameters; scikit-learn's name for it."""
         return self._mixture().n_parameters
 
-    def _evaluated(self, X: DataLike, quantity: RowOutput) -> RowValues:
-        container, mixture = self._checked(X)
+    def _evaluate(self, X: DataLike, quantity: RowOutput) -> RowValues:
+        container, mixture = self._check_input(X)
         return container.evaluate(mixture, quantity)
 
     def _totals(self, X: DataLike, *quantities: RowOutput) -> tuple[list[float], int]:
-        container, mixture = self._checked(X)
+        container, mixture = self._check_input(X)
         return container.totals(mixture, quantities)
 
-    def _checked(self, X: DataLike) -> tuple[RowContainer, Parameters]:
+    def _check_input(self, X: DataLike) -> tuple[RowContainer, Parameters]:
         mixture = self._mixture()
         container = self._container(X, reset=False)
-        n_features = container.heading_width
+        n_features = container.n_columns
         if n_features != mixture.n_features:
             message = (
                 f"X has {n_features} features, but the mixture has {mixture.n_features}; "

@@ -1,4 +1,4 @@
-"""What can be done about errors, in the words of the estimator and of Python."""
+"""Remedies of errors, in terms of the estimator and of Python."""
 
 from types import MappingProxyType
 

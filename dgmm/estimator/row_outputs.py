@@ -1,4 +1,4 @@
-"""What a fitted mixture says about each row, block by block in bounded memory."""
+"""Quantities of each row under a fitted mixture, block by block in bounded memory."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,17 +31,17 @@ class RowOutput:
     dtype : type
     has_components : bool
         Whether there is a number for each component.
-    of : callable
+    read : callable
         Takes it from an assignment; picklable.
     """
 
     name: str
     dtype: type[np.generic]
     has_components: bool
-    of: Callable[[RowPosteriors], Rows]
+    read: Callable[[RowPosteriors], Rows]
 
     def shape(self, mixture: Parameters) -> tuple[int, ...]:
-        """What follows the rows in the result's shape."""
+        """Shape of the quantity of one row."""
         return (mixture.n_components,) if self.has_components else ()
 
 
@@ -94,5 +94,5 @@ def evaluate(rows: Rows, mixture: Parameters, quantity: RowOutput, first: int = 
         for start in range(0, len(flat), _SLICE_ROWS):
             part = slice(start, start + _SLICE_ROWS)
             found = assign_checked(mixture, flat[part], first=first + start)
-            result[part] = quantity.of(found)
+            result[part] = quantity.read(found)
     return result.reshape(rows.shape[:-1] + result.shape[1:])

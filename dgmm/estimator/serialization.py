@@ -1,4 +1,4 @@
-"""An estimator as a Zarr group, and back bit for bit; or from what a run left behind."""
+"""An estimator as a Zarr group, and back bit for bit; or from the result of a run."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from dgmm.estimator.attributes import FittedAttributes
 from dgmm.estimator.remedies import REMEDIES
 from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.group import Variable, read_group, write_group
-from dgmm.io.storage.zarr_arrays import attributes_of, is_committed
+from dgmm.io.storage.zarr_arrays import is_committed, read_attributes
 from dgmm.mixture.fit_result import FitResult
 from dgmm.mixture.structures import structure_of
 from dgmm.registry import CRITERIA
@@ -60,7 +60,7 @@ def write(estimator: BaseEstimator, path: str | os.PathLike[str], *, overwrite: 
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "dgmm_version": __version__,
-        "parameters": {name: _encoded(name, value) for name, value in parameters.items()},
+        "parameters": {name: _encode(name, value) for name, value in parameters.items()},
     }
     if hasattr(estimator, "status_"):
         attributes["status"] = estimator.status_
@@ -80,7 +80,7 @@ def read(kind: Callable[..., Estimator], path: str | os.PathLike[str]) -> Estima
         If an array is missing or damaged.
     """
     place = Path(path).resolve()
-    if not is_committed(place) or attributes_of(place).get("format") != FORMAT:
+    if not is_committed(place) or read_attributes(place).get("format") != FORMAT:
         result = open_result(path)
         return read_run(kind, result, result.sweep.selected)
     arrays, attributes = read_group(place)
@@ -89,7 +89,7 @@ def read(kind: Callable[..., Estimator], path: str | os.PathLike[str]) -> Estima
             f"{place} has format {FORMAT} {attributes.get('format_version')}, expected "
             f"{FORMAT_VERSION}. Open it with dgmm {attributes.get('dgmm_version')}, which wrote it."
         )
-    parameters = {name: _decoded(value) for name, value in attributes["parameters"].items()}
+    parameters = {name: _decode(value) for name, value in attributes["parameters"].items()}
     starts = {name: arrays[name] for name in _STARTS if name in arrays}
     estimator = kind(**parameters, **starts)
     vars(estimator).update(_fitted_attributes(arrays))
@@ -112,7 +112,7 @@ def read_run(kind: Callable[..., Estimator], result: Result, found: FitResult) -
             "estimator does not make. Use dgmm.open_result(...).assign(X)."
         )
     model: Mapping[str, Any] = result.attributes.get("configuration", {}).get("model", {})
-    parameters = {name: _decoded(model[name]) for name in _OF_THE_RUN if name in model}
+    parameters = {name: _decode(model[name]) for name in _OF_THE_RUN if name in model}
     estimator = kind(
         found.n_components,
         covariance_type=found.covariance_type,
@@ -128,7 +128,7 @@ def read_run(kind: Callable[..., Estimator], result: Result, found: FitResult) -
 
 
 def _fitted_variables(estimator: BaseEstimator) -> dict[str, Variable]:
-    """Every attribute that is there, under its name without underscores."""
+    """Fitted attributes as variables, by their names without underscores."""
     covariance = structure_of(estimator.covariance_type).dimensions
     dimensions: dict[str, tuple[str, ...]] = {
         "weights_": ("component",),
@@ -167,7 +167,7 @@ def _numbers() -> tuple[str, ...]:
     return (*_NUMBERS, *(f"{name}_" for name in CRITERIA))
 
 
-def _encoded(name: str, value: object) -> object:
+def _encode(name: str, value: object) -> object:
     """A parameter as JSON knows it; the state of a RandomState as a dictionary."""
     if value is None or isinstance(value, bool | str):
         return value
@@ -186,7 +186,7 @@ def _encoded(name: str, value: object) -> object:
     )
 
 
-def _decoded(value: Any) -> Any:  # of JSON, which mypy types so
+def _decode(value: Any) -> Any:  # of JSON, which mypy types so
     if isinstance(value, list):
         return tuple(value)
     if isinstance(value, dict):

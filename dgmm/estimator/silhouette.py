@@ -18,7 +18,7 @@ _MOST_ROWS = 1 << 12  # time and memory grow with the square
 
 
 def check_counts(counts: Sequence[int]) -> None:
-    """Refuse numbers of components of which none can have a silhouette.
+    """Refuse a list of numbers of components none of which can have a silhouette.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def check_counts(counts: Sequence[int]) -> None:
 
 
 def rows_to_compare(profile: Profile, seed: int) -> Array:
-    """About 4,096 rows of the sample, all if they are fewer; none that has no weight.
+    """About 4,096 rows of the sample with positive weight, all if they are fewer.
 
     Parameters
     ----------

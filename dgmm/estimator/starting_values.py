@@ -1,4 +1,4 @@
-"""What users give of the first parameters, checked with scikit-learn's messages."""
+"""Initial parameters given by users, checked with scikit-learn's messages."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,7 +25,7 @@ def validate_initial(
     n_components: int,
     n_features: int,
 ) -> InitialParameters:
-    """Given parts of the first parameters.
+    """The given parts of the initial parameters, checked.
 
     Parameters
     ----------
@@ -108,8 +108,8 @@ def _check_shape(array: Array, shape: tuple[int, ...], name: str) -> None:
         raise ValueError(message)
 
 
-def earlier_of(init_params: InitParams) -> WarmStart:
-    """The mixtures that ``init_params`` holds; none if it names kinds of start.
+def read_warm_start(init_params: InitParams) -> WarmStart:
+    """The mixtures that ``init_params`` holds; none if it names methods.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What ``verbose`` tells while a fit runs, on standard output as scikit-learn does."""
+"""What ``verbose`` prints during a fit, on standard output as in scikit-learn."""
 
 import sys
 

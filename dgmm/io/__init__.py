@@ -1,1 +1,1 @@
-"""Sources (a path becomes lazy blocks of rows) and the result store; both on Zarr v3."""
+"""Sources, which turn a path into lazy blocks of rows, and the result store; both on Zarr v3."""

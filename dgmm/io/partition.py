@@ -54,7 +54,7 @@ def block_shape(
     chunk = tuple(min(pair) for pair in zip(storage_chunks, shape, strict=True))
     if math.prod(chunk) > 2 * wanted:
         return _split(chunk, wanted)
-    return _joined(shape, chunk, wanted, most)
+    return _join_chunks(shape, chunk, wanted, most)
 
 
 def partition_bounds(
@@ -63,7 +63,7 @@ def partition_bounds(
     partition_size: int | None,
     at_most: int,
 ) -> tuple[int, ...]:
-    """Where partitions of a table begin that is stored in parts of different sizes.
+    """Bounds of partitions of a table that is stored in parts of different sizes.
 
     Partitions are runs of whole parts, their bounds rounded up to a multiple of a power of two, so
     that whatever is written for their rows can lie in chunks of equal size. The rows up to there
@@ -95,7 +95,7 @@ def partition_bounds(
 
 
 def _cuts(bounds: Sequence[int], wanted: int, most: int, unit: int) -> Iterator[int]:
-    """Where partitions end."""
+    """Ends of the partitions."""
     start = 0
     while start < bounds[-1]:
         after = bisect_right(bounds, start + wanted)
@@ -127,8 +127,8 @@ def _default_rows(n_rows: int, row_bytes: int) -> tuple[int, int]:
     return min(usual, shared), min(usual, shared)
 
 
-def _joined(shape: Shape, chunk: Shape, wanted: int, most: int) -> Shape:
-    """Chunks side by side, along the last dimension that they do not fill, then the one before."""
+def _join_chunks(shape: Shape, chunk: Shape, wanted: int, most: int) -> Shape:
+    """Join neighbouring chunks, along the last dimension that they do not fill, then others."""
     block = list(chunk)
     for axis in reversed(range(len(shape))):
         n_chunks = math.ceil(shape[axis] / chunk[axis])
@@ -142,7 +142,7 @@ def _joined(shape: Shape, chunk: Shape, wanted: int, most: int) -> Shape:
 
 
 def _multiple(wanted: int, most: int, storage_rows: int) -> int:
-    """How many storage units: rounded up if ``most`` allows it, else down, but at least one."""
+    """Number of storage units: rounded up if ``most`` allows it, else down, but at least one."""
     return max(1, min(math.ceil(wanted / storage_rows), most // storage_rows))
 
 
@@ -191,7 +191,7 @@ def chunk_shape(shape: Shape, block: Shape, most: int) -> Shape:
 
 
 def _level(extent: int, most: int) -> int:
-    """An extent in parts that differ little; the last may be smaller."""
+    """The largest extent of parts that differ little; the last may be smaller."""
     return math.ceil(extent / math.ceil(extent / most))
 
 

@@ -1,11 +1,11 @@
-"""What a sweep tries, and how a try can end."""
+"""Candidates of a sweep, and the status of their fits."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Status(Enum):
-    """How the fit of a candidate stands; ``sentence`` says what it means and what to do."""
+    """The status of the fit of a candidate; ``sentence`` says what it means and what to do."""
 
     RUNNING = "running"
     CONVERGED = "converged"
@@ -20,7 +20,7 @@ class Status(Enum):
 
     @property
     def sentence(self) -> str:
-        """The status for a person: what happened, the usual cause, the remedy."""
+        """The status in words: what happened, the usual cause, the remedy."""
         return _SENTENCES[self]
 
 

@@ -1,4 +1,4 @@
-"""What the rows of each component are like, in the units of the data."""
+"""Summaries of the rows of each component, in the units of the data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,14 +44,14 @@ class ComponentStatistics:
         return cls(counts, np.zeros(n_components), np.zeros(shape), np.zeros(shape))
 
     @classmethod
-    def of(
+    def from_assignment(
         cls,
         rows: NDArray[np.generic],
         weights: NDArray[np.generic] | None,
         assignment: RowPosteriors,
         pivots: Array,
     ) -> Self:
-        """The sums over rows that are all there.
+        """The sums over rows without missing values.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class ComponentStatistics:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComponentSummary:
-    """What the rows of each component are like; NaN where it has none.
+    """Statistics of the rows of each component; NaN for a component without rows.
 
     Attributes
     ----------
@@ -124,7 +124,7 @@ class ComponentSummary:
 def summarize_components(
     sums: ComponentStatistics, pivots: Array, quantile: Sequence[float], quantiles: Array
 ) -> ComponentSummary:
-    """What sums over all rows say of the components.
+    """Summarize the components from sums over all rows.
 
     Parameters
     ----------
@@ -184,4 +184,4 @@ def outlier_threshold(log_density: Array, weights: Array | None, quantile: float
 
 def component_pivots(mixture: Parameters, transform: FeatureTransform | None) -> Array:
     """Means in the units of the data, shape (n_components, n_features)."""
-    return mixture.means if transform is None else transform.means_undone(mixture)
+    return mixture.means if transform is None else transform.inverse_means(mixture)

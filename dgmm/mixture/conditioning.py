@@ -1,4 +1,4 @@
-"""Marginal and conditional mixtures: what a mixture says of some features, others known or not."""
+"""Marginal and conditional mixtures of some of the features."""
 
 from collections.abc import Sequence
 
@@ -57,7 +57,7 @@ def conditional(mixture: Parameters, features: Places, values: Array) -> Paramet
     """
     other = [i for i in range(mixture.n_features) if i not in features]
     given = marginal(mixture, features)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+    with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
         logits = centred_kernel.log_densities(given, values[:, None])[0][:, 0]
     if np.isnan(logits).any() or not np.isfinite(logits.max()):
         message = (

@@ -1,4 +1,4 @@
-"""What a covariance structure tells about itself and does with its arrays."""
+"""The interface of covariance structures."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -39,12 +39,12 @@ class Structure(ABC):
 
     @property
     def is_shared(self) -> bool:
-        """Whether one covariance serves all components."""
+        """Whether all components have the same covariance."""
         return "component" not in self.dimensions
 
     @property
     def is_isotropic(self) -> bool:
-        """Whether one variance serves all features."""
+        """Whether all features have the same variance."""
         return "feature" not in self.dimensions
 
     @property

@@ -8,7 +8,7 @@ from dgmm.registry import CRITERIA
 
 @dataclass(frozen=True, slots=True)
 class FitSummary:
-    """What criteria weigh.
+    """The quantities of a fit that criteria use.
 
     Attributes
     ----------

@@ -17,7 +17,7 @@ _TILE_ROWS = 2048
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowPosteriors:
-    """What a mixture says about each of T rows.
+    """Densities and responsibilities of T rows under a mixture.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class RowPosteriors:
 
     @property
     def labels(self) -> NDArray[np.intp]:
-        """What the most probable component of each row is called, shape (T,); the first of equals.
+        """The labels of the most probable components, shape (T,); the first one of ties.
 
         -1 for rows that are left out.
         """
@@ -67,7 +67,7 @@ class RowPosteriors:
         return float(weights.astype(np.float64) @ self.log_density)
 
     def spread(self, complete: NDArray[np.bool_]) -> "RowPosteriors":
-        """The same among rows that are left out, of which all is NaN.
+        """The same with NaN in the places of rows that were left out.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What a sweep found."""
+"""The result of a sweep."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dgmm.mixture.parameters import Parameters
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitResult:
-    """One candidate as fitted; every number belongs to exactly these parameters, over all rows.
+    """The fit of one candidate; every number belongs to these parameters, over all rows.
 
     Attributes
     ----------

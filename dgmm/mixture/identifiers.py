@@ -1,4 +1,4 @@
-"""Features that are rather names of rows than measurements: identifiers, an index, a clock."""
+"""Features that identify rows rather than measure something: identifiers, an index, a clock."""
 
 import re
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class RisingIntegers:
     last: Array
 
     @classmethod
-    def of(cls, rows: NDArray[Any]) -> Self:
-        """Those of the rows of a block."""
+    def from_rows(cls, rows: NDArray[Any]) -> Self:
+        """The features of the rows of a block."""
         n_rows, n_features = rows.shape
         if n_rows == 0:
             nothing = np.full(n_features, np.nan)

@@ -61,7 +61,7 @@ class Parameters:
         matrices: Array,
         regularization: Regularization,
     ) -> Self:
-        """The mixture of a structure that is nearest to these components.
+        """The mixture of a structure that is closest to these components.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class Parameters:
 
     @property
     def structure(self) -> Structure:
-        """What holds for all mixtures of this covariance type."""
+        """The covariance structure."""
         return structure_of(self.covariance_type)
 
     @property

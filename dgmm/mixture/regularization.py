@@ -1,4 +1,4 @@
-"""What keeps covariances from becoming singular."""
+"""Regularization of covariances."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -48,7 +48,7 @@ class Regularization:
             A number is added to every variance, in data units; None adds nothing.
         """
         variances = np.diagonal(covariance).copy()
-        # A constant feature has no scale of its own: it borrows that of the others, or of its mean.
+        # A constant feature has no scale: use that of the others, or of its mean.
         constant = constant_features(covariance, mean)
         if constant.any():
             others = variances[~constant]

@@ -1,4 +1,4 @@
-"""The covariance structures, one class each: everything that differs between them.
+"""The covariance structures, one class each.
 
 Shapes follow scikit-learn. ``covariances`` and ``factors`` (precision factors U with
 U U' = Sigma^-1) are (K, d, d) for full, (d, d) for tied, (K, d) for diag and (K,) for spherical.

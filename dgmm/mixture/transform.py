@@ -1,4 +1,4 @@
-"""Changes of coordinates before a fit, and mixtures taken from one to another."""
+"""Linear transforms of the data before a fit, and of mixtures between them."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -13,7 +13,7 @@ from dgmm.mixture.types import Array
 
 @dataclass(frozen=True, slots=True)
 class FeatureTransformSpec:
-    """How to prepare data for a fit.
+    """How to transform the data before a fit.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class FeatureTransformSpec:
 
     @property
     def is_needed(self) -> bool:
-        """Whether anything is to be done."""
+        """Whether any transform is requested."""
         return self.standardize or self.pca is not None
 
 
@@ -55,7 +55,7 @@ class FeatureTransform:
 
     @classmethod
     def fit(cls, rule: FeatureTransformSpec, mean: Array, covariance: Array) -> Self:
-        """The preparation that a rule asks for, of data with this mean and covariance.
+        """The transform of data with this mean and covariance.
 
         Features that do not vary keep their scale, as in scikit-learn. Of each principal axis the
         largest entry is positive.
@@ -86,17 +86,17 @@ class FeatureTransform:
 
     @property
     def n_axes(self) -> int:
-        """Features of what is fitted."""
+        """Number of features after the transform."""
         return self.n_features if self.axes is None else len(self.axes)
 
     def feature_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Names of what is fitted, given those of the data's features."""
+        """Names of the features after the transform."""
         if self.axes is None:
             return names
         return tuple(f"pc{j + 1}" for j in range(self.n_axes))
 
     def apply(self, columns: NDArray[np.generic]) -> Array:
-        """Prepared rows, feature-major.
+        """Transformed rows, feature-major.
 
         Parameters
         ----------
@@ -112,11 +112,11 @@ class FeatureTransform:
         return z if self.axes is None else self.axes @ z
 
     def scatter(self, scatter: Array) -> Array:
-        """A scatter or covariance matrix of the data in the coordinates that are fitted."""
+        """A scatter or covariance matrix after the transform."""
         scaled = scatter / np.outer(self.scale, self.scale)
         return scaled if self.axes is None else self.axes @ scaled @ self.axes.T
 
-    def means_undone(self, mixture: Parameters) -> Array:
+    def inverse_means(self, mixture: Parameters) -> Array:
         """Means in the units of the data, shape (n_components, n_features).
 
         What principal components leave out is at the mean of the data.
@@ -124,7 +124,7 @@ class FeatureTransform:
         means = mixture.means if self.axes is None else mixture.means @ self.axes
         return self.mean + means * self.scale
 
-    def covariances_undone(self, mixture: Parameters) -> Array:
+    def inverse_covariances(self, mixture: Parameters) -> Array:
         """Covariances in the units of the data, shape (n_components, n_features, n_features).
 
         Of n_axes dimensions only: what principal components leave out has no variance here.
@@ -136,13 +136,13 @@ class FeatureTransform:
 
 
 def _rank(variances: Array) -> int:
-    """In how many principal components data vary beyond rounding; at least one."""
+    """Number of principal components along which data vary beyond rounding; at least one."""
     rounding = len(variances) * np.finfo(np.float64).eps * variances[0]
     return max(1, int(np.count_nonzero(variances > rounding)))
 
 
 def _n_axes(wanted: int | float, variances: Array) -> int:
-    """How many principal components to keep."""
+    """Number of principal components to keep."""
     if isinstance(wanted, int):
         return wanted
     total = variances.sum()
@@ -154,7 +154,7 @@ def _n_axes(wanted: int | float, variances: Array) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WarmStart:
-    """What an earlier fit found, from which another may start.
+    """The mixtures of an earlier fit, from which another may start.
 
     Attributes
     ----------
@@ -175,7 +175,7 @@ def transform_mixture(
     covariance: Array,
     regularization: Regularization,
 ) -> Parameters:
-    """A mixture of rows prepared by ``older``, for rows prepared by ``newer``.
+    """A mixture of rows transformed by ``older``, for rows transformed by ``newer``.
 
     With z' = A' (m + s A^T z - m') / s' the map from the one to the other, and T its matrix,
     covariances are T Sigma T^T. In directions that the older principal components left out, the
@@ -198,7 +198,7 @@ def transform_mixture(
     """
     if older is None and newer is None:
         return mixture
-    means = mixture.means if older is None else older.means_undone(mixture)
+    means = mixture.means if older is None else older.inverse_means(mixture)
     if newer is not None:
         means = newer.apply(means.T).T
     matrix = _matrix(older, newer, means.shape[1])

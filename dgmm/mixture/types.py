@@ -1,4 +1,4 @@
-"""Types that signatures share."""
+"""Shared types."""
 
 import numpy as np
 from numpy.typing import NDArray

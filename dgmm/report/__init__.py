@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file with pictures in it, without scripts, for people."""
+"""The report of a run: one HTML file with figures and without scripts."""
 
 from dgmm.report.publication import publish_report, write_report
 

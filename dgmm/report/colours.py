@@ -1,4 +1,4 @@
-"""Colours that are told apart with any colour vision, as far as there are such."""
+"""Colours that remain distinct with colour vision deficiencies, as far as possible."""
 
 import colorsys
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ _STRUCTURES = (
 
 
 def structure_style(covariance_type: str) -> tuple[str, str]:
-    """Colour and marker of a structure, by its place among all structures.
+    """Colour and marker of a covariance structure.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def structure_style(covariance_type: str) -> tuple[str, str]:
 
 
 def component_colours(labels: Iterable[int]) -> tuple[str, ...]:
-    """The colour of each component, by its label; of many, neighbours in number still differ.
+    """A colour for each component by its label; with many, neighbouring labels differ.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What changed since the result that a run started from, in words and a table."""
+"""Changes since the result that a run started from, in words and a table."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ _GONE = "#cbd2d9"
 
 @dataclass(frozen=True, slots=True)
 class DriftSummary:
-    """A comparison for people.
+    """A comparison in words and a table.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class DriftSummary:
 
 
 def summarize_drift(result: Result) -> DriftSummary | None:
-    """What is said of a result beside the one that it started from; None if there is none."""
+    """The comparison of a result with the one it started from; None if there is none."""
     drift = result.drift
     if drift is None:
         return None
@@ -54,7 +54,7 @@ def summarize_drift(result: Result) -> DriftSummary | None:
 
 
 def _list_facts(drift: Drift) -> list[tuple[str, str]]:
-    """How likely a sample of the rows is, before and after."""
+    """Log likelihoods of a sample of the rows, before and after."""
     found, nats = drift.prediction, "nats per row"
     facts = [
         ("sampled rows", f"{found.n_rows:,}"),
@@ -77,7 +77,7 @@ def _list_facts(drift: Drift) -> list[tuple[str, str]]:
 
 
 def _format_estimate(estimate: Estimate) -> str:
-    """A number to the digits that its error leaves."""
+    """A number with as many digits as its error justifies."""
     mean, error = estimate.mean, estimate.standard_error
     if not error > 1e-6 or abs(mean) >= 1e6:
         return f"{mean:.4g}"

@@ -1,4 +1,4 @@
-"""Figures without a display, and pictures as text that a page can hold."""
+"""The style of figures, and their encoding as data URIs."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ from PIL import Image
 from dgmm.report.colours import GRID, INK, PALE
 
 WIDTH = 5.3  # inches; 528 pixels of a page
-_DPI = 190  # sharp where a page's pixel is two of the screen's
+_DPI = 190  # sharp on screens with two pixels per CSS pixel
 _COLOURS = 256
 
 _STYLE: Any = {
@@ -40,7 +40,7 @@ _STYLE: Any = {
     "legend.frameon": False,
     "legend.fontsize": 8.5,
     "text.color": INK,
-    "text.parse_math": False,  # names of features are no formulas
+    "text.parse_math": False,  # names of features are not formulas
     "xtick.color": PALE,
     "xtick.labelcolor": INK,
     "xtick.labelsize": 8.5,
@@ -52,7 +52,7 @@ _STYLE: Any = {
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture in a page.
+    """An image in a page.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Picture:
 
 @contextmanager
 def figure_defaults() -> Iterator[None]:
-    """Figures that are made and drawn meanwhile look alike."""
+    """Set the style of figures drawn inside the ``with``."""
     with mpl.rc_context(_STYLE):
         yield
 
@@ -91,7 +91,7 @@ def create_panel(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
 def encode_figure(figure: Figure) -> str:
     """A figure as a PNG in a data URI."""
     figure.set_dpi(_DPI)
-    canvas: Any = FigureCanvasAgg(figure)  # of which Matplotlib tells no types
+    canvas: Any = FigureCanvasAgg(figure)  # Matplotlib has no types for it
     canvas.draw()
     return encode_png(np.asarray(canvas.buffer_rgba())[..., :3], _COLOURS)
 

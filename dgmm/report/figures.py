@@ -25,11 +25,11 @@ _MOST_TRACES = 60
 _MOST_COMPONENTS, _MOST_FEATURES = 40, 24
 _MOST_NUMBERS = 150
 _WIDTH_OF_NAMES = 45  # characters
-_LARGEST_MEAN = 2.5  # standard deviations that the heat map tells apart
+_LARGEST_MEAN = 2.5  # limit of the heat map, in standard deviations
 
 
 def draw_criteria(sweep: Sweep) -> tuple[Picture, ...]:
-    """The criterion that chose, and the others, against the number of components."""
+    """All criteria against the number of components, the selecting one first."""
     name = sweep.criterion.upper()
     figure, axes = create_panel(3.3)
     _draw_criterion(axes, sweep, sweep.criterion)
@@ -60,7 +60,7 @@ def draw_criteria(sweep: Sweep) -> tuple[Picture, ...]:
 
 
 def _draw_criterion(axes: Axes, sweep: Sweep, name: str) -> None:
-    """One line for each structure, as far above the best sound candidate as it is."""
+    """One line for each structure: differences to the best sound candidate."""
     sound = [r for r in sweep.results if r.status is not Status.DEGENERATE] or list(sweep.results)
     values = np.array([r.criteria[name] for r in sound])
     finite = values[np.isfinite(values)]
@@ -171,7 +171,7 @@ def _write_numbers(axes: Axes, values: Array, standardised: Array) -> None:
 
 
 def draw_traces(sweep: Sweep, tol: float | None) -> Picture | None:
-    """What was still to gain at each pass over all rows; None if there was one pass only."""
+    """Remaining gain at each pass over all rows; None if there was only one pass."""
     ranked = [r for r in sweep.rank()[:_MOST_TRACES] if len(r.trace) > 1]
     if not ranked:
         return None
@@ -211,7 +211,7 @@ def draw_traces(sweep: Sweep, tol: float | None) -> Picture | None:
 
 
 def draw_certainty(sample: Sample, labels: tuple[int, ...]) -> Picture:
-    """How probable the most probable component of each sampled row is; labels of components."""
+    """Largest responsibilities of the sampled rows, and labels of components."""
     figure, axes = create_panel(3.0)
     k = sample.responsibilities.shape[1]
     first = int(40 * sample.certainty.min())
@@ -240,7 +240,7 @@ def draw_certainty(sample: Sample, labels: tuple[int, ...]) -> Picture:
 
 
 def draw_densities(sample: Sample) -> Picture:
-    """Log densities of the sampled rows, outliers apart."""
+    """Log densities of the sampled rows, outliers in another colour."""
     figure, axes = create_panel(3.0)
     low, inner, high = (float(q) for q in np.quantile(sample.log_density, (0.0, 0.01, 1.0)))
     low = max(low, inner - 2 * (high - inner))

@@ -1,4 +1,4 @@
-"""What a reader of a result should know before relying on it, in plain words."""
+"""What a reader should know before relying on a result."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ _NO_STRONG_EVIDENCE = 6.0  # in BIC (Kass & Raftery 1995, J. Am. Stat. Assoc. 90
 _ROWS_PER_PARAMETER = 5
 _NARROW = 1e-3
 _ALSO_FINDINGS = ("Constant features", "No candidate is sound")
-_MANY_OUTLIERS = 10  # times as many as there should be
+_MANY_OUTLIERS = 10  # ratio to the expected number
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to know.
+    """One thing a reader should know.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Finding:
 def collect_findings(
     result: Result, record: Record | None, sample: Sample | None
 ) -> tuple[Finding, ...]:
-    """Everything found, grave things first."""
+    """All findings, serious ones first."""
     found = [
         *_find_drift(result),
         *_find_bad_statuses(result),
@@ -54,7 +54,7 @@ def collect_findings(
 
 
 def select_warnings(record: Record | None) -> tuple[str, ...]:
-    """What was warned of while the run went, but for what the findings say anyway."""
+    """Warnings logged during the run that no finding repeats."""
     if record is None:
         return ()
     return tuple(text for text in record.warnings if not text.startswith(_ALSO_FINDINGS))
@@ -147,7 +147,7 @@ def _find_missing_rows(result: Result) -> Iterator[Finding]:
 
 
 def count_fitted_rows(result: Result) -> int | None:
-    """How many rows entered the fit; None where it was not kept, as in a score of other rows."""
+    """Number of fitted rows; None if unknown, as for a score of other rows."""
     if result.attributes.get("kind") == "score":
         return None
     n_samples: int | None = result.attributes.get("n_samples")
@@ -201,7 +201,7 @@ def _components(n: int) -> str:
 
 
 def _join(names: Sequence[str]) -> str:
-    """The first few names, and how many there are more."""
+    """The first few names, and how many more there are."""
     if len(names) <= _MOST_NAMED:
         return ", ".join(names)
     return f"{', '.join(names[:_MOST_NAMED])} and {len(names) - _MOST_NAMED} more"

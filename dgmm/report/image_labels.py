@@ -20,7 +20,7 @@ _LABELS_AT_A_TIME = 1 << 22
 
 
 def draw_image_labels(result: Result, record: Record) -> tuple[Picture, ...]:
-    """The picture, and its pixels in the colours of their components; none if it is no image."""
+    """The image, and its pixels coloured by component; empty if the input is not an image."""
     if record.picture is None or record.picture_shape is None:
         return ()
     picture = Picture(
@@ -47,7 +47,7 @@ def draw_image_labels(result: Result, record: Record) -> tuple[Picture, ...]:
 
 
 def _labels(labels: zarr.Array[Any], shape: tuple[int, int]) -> NDArray[np.integer]:
-    """Labels of the pixels that the picture shows, read some lines at a time."""
+    """Labels of the pixels shown, read a few lines at a time."""
     step, (height, width) = pixel_stride(shape), shape
     n_lines = step * max(1, _LABELS_AT_A_TIME // (step * width))
     parts = []

@@ -1,4 +1,4 @@
-"""The labels of samples that lie on a grid, as a map."""
+"""A map of the labels of samples on a grid."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ _TALLEST = 1.4  # times the width
 
 
 def draw_label_map(result: Result) -> Picture | None:
-    """The labels over the last two dimensions, at the first place of all others; None if no grid.
+    """The labels over the last two dimensions, at the first index of others; None without a grid.
 
     A map of many cells is thinned out.
     """
@@ -67,7 +67,7 @@ def component_indices(
 
 
 def _subsample(labels: zarr.Array[Any]) -> NDArray[np.integer]:
-    """Labels of the first slice, every so many of them, read some lines at a time."""
+    """A regular subset of the labels of the first slice, read a few lines at a time."""
     height, width = labels.shape[-2:]
     step = pixel_stride((height, width))
     n_lines = step * max(1, _LABELS_AT_A_TIME // (step * width))
@@ -84,7 +84,7 @@ def _dims(labels: zarr.Array[Any]) -> list[str]:
 
 
 def _extent(coordinate: zarr.Array[Any] | None, extent: int) -> tuple[float, float]:
-    """Where the cells of a dimension begin and end: by its coordinate if that is a number."""
+    """The edges of the cells of a dimension, from its coordinate if that is numeric."""
     if coordinate is None or coordinate.ndim != 1 or coordinate.dtype.kind not in "iuf":
         return -0.5, extent - 0.5
     values = np.asarray(coordinate[:], np.float64)

@@ -1,4 +1,4 @@
-"""A result as one HTML page: facts, figures and tables, and nothing from outside it."""
+"""The report as one self-contained HTML page."""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -39,7 +39,7 @@ def render(result: Result) -> str:
     mixture, names, transform = result.model, result.feature_names, result.transform
     labels = result.labelling.labels
     mean, deviations = data_moments(record, mixture, transform)
-    means = mixture.means if transform is None else transform.means_undone(mixture)
+    means = mixture.means if transform is None else transform.inverse_means(mixture)
     sample = evaluate_sample(record, mixture, transform)
     tol = result.attributes.get("configuration", {}).get("model", {}).get("tol")
     with figure_defaults():

@@ -21,7 +21,7 @@ _TAIL = 0.002  # of the rows on each side that may lie outside a panel
 
 
 def draw_pair_plot(view: Projection2D) -> Picture:
-    """Every pair of coordinates as a panel, and the density along each."""
+    """A panel for every pair of coordinates, and the density along each."""
     p = len(view.names)
     figure, panels = _panels(p)
     limits = [_limits(view, i) for i in range(p)]
@@ -55,7 +55,7 @@ def draw_pair_plot(view: Projection2D) -> Picture:
 
 
 def _panels(p: int) -> tuple[Figure, dict[tuple[int, int], Axes]]:
-    """Axes by the coordinates they show, across and up; the same one twice is a density.
+    """Axes by the coordinates they show, across and up; equal ones show a density.
 
     Few coordinates have a row of densities above a row of pairs; more are a triangle, with the
     densities on its edge.
@@ -82,7 +82,7 @@ def _panels(p: int) -> tuple[Figure, dict[tuple[int, int], Axes]]:
 
 
 def _limits(view: Projection2D, i: int) -> tuple[float, float]:
-    """Where the rows are, or the ellipses if there are no rows."""
+    """The range of the rows, or of the ellipses if there are no rows."""
     if len(view.rows):
         low, high = np.quantile(view.rows[:, i], (_TAIL, 1 - _TAIL))
     else:
@@ -93,9 +93,9 @@ def _limits(view: Projection2D, i: int) -> tuple[float, float]:
 
 
 def _density(axes: Axes, view: Projection2D, i: int) -> None:
-    """How rows are spread along a coordinate, and what the mixture makes of it."""
+    """Histogram of the rows along a coordinate, and the density of the mixture."""
     low, high = axes.get_xlim()
-    top = None  # a component on a single value may be as high as it likes
+    top = None  # the density of a component on a single value is unbounded
     if len(view.rows):
         heights, _, _ = axes.hist(
             view.rows[:, i],
@@ -139,7 +139,7 @@ def _pair(axes: Axes, view: Projection2D, x: int, y: int, n_panels: int) -> None
 
 
 def _mark(axes: Axes, mean: Array, k: int, colour: str, *, is_numbered: bool) -> None:
-    """The centre of a component, by its number where there are few."""
+    """The centre of a component, with its label if there are few."""
     if not is_numbered:
         axes.plot(*mean, "+", color=colour, ms=5, mew=1.4)
         return
@@ -149,7 +149,7 @@ def _mark(axes: Axes, mean: Array, k: int, colour: str, *, is_numbered: bool) ->
 
 
 def _ellipse(mean: Array, covariance: Array, **style: Any) -> Ellipse:
-    """Where a Gaussian in the plane has so many standard deviations; axes from eigenvectors."""
+    """Ellipse of a Gaussian at so many standard deviations; axes from eigenvectors."""
     values, vectors = np.linalg.eigh(covariance)
     short, long = 2 * _N_DEVIATIONS * np.sqrt(np.maximum(values, 0.0))
     angle = float(np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1])))

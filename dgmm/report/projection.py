@@ -1,4 +1,4 @@
-"""A mixture and rows in the few coordinates in which people can look at them."""
+"""A mixture and rows in a few coordinates, for plots."""
 
 from dataclasses import dataclass
 
@@ -56,7 +56,7 @@ def project(
     transform: FeatureTransform | None = None,
     components: tuple[int, ...] | None = None,
 ) -> Projection2D:
-    """All features in their units if there are few, else the first principal components.
+    """All features in their units if they are few, else the first principal components.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ def project(
         if transform is None:
             means, covariances = mixture.means, _project_mixture(mixture, np.eye(p))
         else:
-            means = transform.means_undone(mixture)
-            covariances = transform.covariances_undone(mixture)
+            means = transform.inverse_means(mixture)
+            covariances = transform.inverse_covariances(mixture)
     else:
         rows = np.empty((0, mixture.n_features)) if sample is None else sample.fitted
         weights, is_projected = mixture.weights if sample is None else sample.weights, True
@@ -118,6 +118,6 @@ def _principal(deviations: Array, weights: Array) -> tuple[Array, Array]:
 
 def _project_mixture(mixture: Parameters, directions: Array) -> Array:
     """D' Sigma_k D for each component, shape (n_components, p, p)."""
-    if mixture.structure.is_diagonal:  # no large matrices that are zero but for a line
+    if mixture.structure.is_diagonal:  # without building large diagonal matrices
         return np.einsum("ip,ki,iq->kpq", directions, mixture.variances, directions)
     return np.stack([directions.T @ matrix @ directions for matrix in mixture.matrices])

@@ -1,4 +1,4 @@
-"""Where a report goes."""
+"""Write reports."""
 
 import importlib
 import logging
@@ -17,7 +17,7 @@ _PACKAGES = frozenset({"jinja2", "matplotlib", "PIL"})
 
 
 def publish_report(run: AnyPath) -> AnyPath:
-    """Draw the report of a run of an output directory and put it among the others.
+    """Draw the report of a run of an output and write it to the output.
 
     If the output's pointer names the run, ``report.html`` becomes its report too.
 
@@ -52,7 +52,7 @@ def publish_report(run: AnyPath) -> AnyPath:
 
 
 def write_report(result: Result, path: AnyPath) -> AnyPath:
-    """Draw the report of a result into a file; the same errors."""
+    """Draw the report of a result and write it to a file; the same errors."""
     return _write(path, _draw(result))
 
 
@@ -80,12 +80,12 @@ def _write(path: AnyPath, content: bytes) -> AnyPath:
 
 
 def try_publish_report(run: AnyPath) -> None:
-    """Draw the report of a run, and say so if that fails."""
+    """Draw the report of a run, and log a warning if that fails."""
     try:
         _logger.info("report: %s", publish_report(run))
     except MissingExtraError as error:
         _logger.info("no report: %s", error)
-    except Exception as error:  # whatever happens to a picture, the numbers are there
+    except Exception as error:  # a failed figure must not fail the run
         _logger.warning(
             "the report could not be made (%s: %s); try `dgmm report %s`",
             type(error).__name__,

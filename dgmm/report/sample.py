@@ -1,4 +1,4 @@
-"""What the chosen mixture says of the rows that a run kept."""
+"""The sampled rows of a run under its mixture."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ OUTLIER_SHARE = 1e-4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """Rows and what the mixture says of them.
+    """Rows, with their densities and responsibilities.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Sample:
 def evaluate_sample(
     record: Record | None, mixture: Parameters, transform: FeatureTransform | None = None
 ) -> Sample | None:
-    """The rows that a run kept under its mixture; None if it kept none."""
+    """The rows in the record of a run, under its mixture; None if there are none."""
     if record is None or not len(record.sample):
         return None
     rows, weights = record.sample, record.sample_weights

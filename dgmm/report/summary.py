@@ -1,4 +1,4 @@
-"""The run in words and tables."""
+"""The summary of a run in words and tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Table:
 
 
 def describe_run(result: Result) -> str:
-    """What was done, and what was found."""
+    """What was done and what was found, in sentences."""
     sweep, attributes = result.sweep, result.attributes
     chosen = sweep.selected
     counts = sorted({r.n_components for r in sweep.results})
@@ -76,7 +76,7 @@ def describe_run(result: Result) -> str:
 
 
 def _describe_transform(result: Result) -> str:
-    """What was done to rows before the fit."""
+    """The feature transform before the fit, in words."""
     transform = result.transform
     if transform is None:
         return ""
@@ -89,7 +89,7 @@ def _describe_transform(result: Result) -> str:
 
 
 def key_numbers(result: Result, record: Record | None) -> tuple[tuple[str, str], ...]:
-    """The few numbers that people look for first, each with its name."""
+    """The most important numbers, with names."""
     best, criterion = result.sweep.selected, result.sweep.criterion
     found = [
         ("components", str(best.n_components)),
@@ -141,7 +141,7 @@ def tabulate_candidates(result: Result) -> Table:
 
 
 def tabulate_components(result: Result, sample: Sample | None) -> Table:
-    """The components: how large, and how sure of their rows."""
+    """Weights of the components, and how certain their rows are."""
     mixture, n_rows = result.sweep.selected.parameters, count_fitted_rows(result)
     k = mixture.n_components
     shown = range(min(k, MOST_COMPONENTS))
@@ -165,7 +165,7 @@ def tabulate_components(result: Result, sample: Sample | None) -> Table:
 
 
 def _certainty(sample: Sample, k: int, labels: tuple[int, ...]) -> tuple[str, str]:
-    """How probable a component is for its own rows on average, and which other one is next."""
+    """Mean probability of a component for its own rows, and the next most probable one."""
     own = sample.labels == k
     if not own.any():
         return "", ""
@@ -176,7 +176,7 @@ def _certainty(sample: Sample, k: int, labels: tuple[int, ...]) -> tuple[str, st
 
 
 def tabulate_stages(record: Record) -> Table:
-    """What each stage took."""
+    """Passes and seconds of each stage."""
     rows = [
         (
             STAGE_NAMES.get(stage.stage, stage.stage),
@@ -193,7 +193,7 @@ def tabulate_stages(record: Record) -> Table:
 
 
 def tabulate_outliers(result: Result, sample: Sample, most: int = 5) -> Table:
-    """The sampled rows that are least to be expected."""
+    """The sampled rows with the lowest density."""
     order = np.argsort(sample.log_density)
     places = [i for i in order if sample.is_outlier[i]][:most]
     names = result.feature_names[:6]
@@ -211,7 +211,7 @@ def tabulate_outliers(result: Result, sample: Sample, most: int = 5) -> Table:
 
 
 def list_origins(result: Result) -> tuple[tuple[str, str], ...]:
-    """Where the result comes from."""
+    """The origin of a result: input, versions, starting result."""
     attributes = result.attributes
     versions = attributes.get("versions", {})
     found = {

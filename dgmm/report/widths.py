@@ -1,4 +1,4 @@
-"""How wide components are beside the data."""
+"""Widths of components relative to the data."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
-_MOST_FEATURES = 300  # of which eigenvalues are asked for
+_MOST_FEATURES = 300  # for eigenvalues
 
 
 def data_moments(
@@ -28,7 +28,7 @@ def data_moments(
 
 
 def relative_widths(mixture: Parameters) -> Array | None:
-    """How wide each component is where it is narrowest beside the data, shape (n_components,).
+    """Width of each component in its narrowest direction, relative to the data, shape (K,).
 
     The square root of the smallest v'S_k v / v'S v, S_k being a component's covariance, S that of
     the whole mixture. None for so many features that it would take long to say.
@@ -42,7 +42,7 @@ def relative_widths(mixture: Parameters) -> Array | None:
     whole = np.einsum("k,kij->ij", mixture.weights, matrices)
     whole += np.einsum("k,ki,kj->ij", mixture.weights, means, means)
     values, vectors = np.linalg.eigh(whole)
-    sound = values > 1e-12 * values[-1]  # where the data themselves are flat, so may components be
+    sound = values > 1e-12 * values[-1]  # components may be flat where the data are
     whitening = vectors[:, sound] / np.sqrt(values[sound])
     within = np.einsum("ip,kij,jq->kpq", whitening, matrices, whitening, optimize=True)
     return np.sqrt(np.maximum(np.linalg.eigvalsh(within)[:, 0], 0.0))

@@ -71,7 +71,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for, so that commands answer at once."""
+    """Import lazily, so that commands start quickly."""
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(home), name)

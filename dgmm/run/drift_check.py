@@ -1,4 +1,4 @@
-"""The result of a run beside the one that it started from, and what is held back."""
+"""Compare the result of a run with the one it started from, and hold it back if need be."""
 
 import logging
 from typing import Any
@@ -35,7 +35,7 @@ def check_drift(
     allowed: DriftLimits,
     observer: Observer,
 ) -> Drift | None:
-    """What has changed since an earlier result; None without one.
+    """Compare a fit with the earlier result; None without one.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def check_drift(
         rows - origin,
         weights,
         rules_for(options, profile),
-        limits_of(allowed),
+        drift_thresholds(allowed),
         _repeats(earlier.attributes, n_older, profile.n_rows, counts),
         observer,
     )
@@ -81,24 +81,24 @@ def check_drift(
     return drift
 
 
-def repeats_kept(counts: Counts) -> dict[str, int]:
-    """What the root of a run says of its sample, for the run that starts from it."""
+def duplicate_attributes(counts: Counts) -> dict[str, int]:
+    """Counts of the sample for the root of a run, for a later run that starts from it."""
     return {"n_sampled": int(counts.sum()), "n_distinct": len(counts)}
 
 
 def _repeats(
     of_older: dict[str, Any], n_older: int, n_newer: int, counts: Counts
 ) -> DuplicateRates | None:
-    """Rows that repeat others, then and now; None where that is not known."""
-    if "n_sampled" not in of_older:  # earlier versions did not count
+    """Rates of duplicate rows, before and now; None if unknown."""
+    if "n_sampled" not in of_older:  # earlier versions did not count duplicates
         return None
     return compare_duplicate_rates(
         SampleCounts(n_older, of_older["n_sampled"], of_older["n_distinct"]), n_newer, counts
     )
 
 
-def limits_of(section: DriftLimits) -> DriftThresholds:
-    """What a configuration allows to change."""
+def drift_thresholds(section: DriftLimits) -> DriftThresholds:
+    """The limits of a configuration."""
     return DriftThresholds(
         mean_shift=section.max_mean_shift,
         weight_change=section.max_weight_change,
@@ -110,8 +110,8 @@ def limits_of(section: DriftLimits) -> DriftThresholds:
     )
 
 
-def verdict_of(drift: Drift | None, allowed: DriftLimits) -> dict[str, Any]:
-    """What the root of a run says of the comparison, for whoever lists runs."""
+def verdict_attributes(drift: Drift | None, allowed: DriftLimits) -> dict[str, Any]:
+    """The verdict for the root of a run, for listings."""
     if drift is None:
         return {}
     is_broken = drift.verdict is DriftStatus.BROKEN
@@ -119,7 +119,7 @@ def verdict_of(drift: Drift | None, allowed: DriftLimits) -> dict[str, Any]:
 
 
 def raise_if_held_back(output: Output, run: Run) -> None:
-    """End a command whose run is complete and must not be read yet.
+    """Raise if a run is complete but held back.
 
     Raises
     ------

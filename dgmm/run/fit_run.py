@@ -1,4 +1,4 @@
-"""A run that fits: all candidates, the rows assigned by the best, and what has changed since."""
+"""A run that fits all candidates, assigns the rows by the best and compares with earlier runs."""
 
 import logging
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from dgmm.mixture.component_summary import ComponentSummary, component_pivots, s
 from dgmm.mixture.drift.duplicates import multiplicities
 from dgmm.mixture.fit_result import Sweep
 from dgmm.run.config.configuration import Configuration
-from dgmm.run.drift_check import check_drift, repeats_kept, verdict_of
+from dgmm.run.drift_check import check_drift, duplicate_attributes, verdict_attributes
 from dgmm.run.identity import BASIS, assignment_key
 from dgmm.run.lifecycle import Attempt, complete_run
 from dgmm.run.row_assignment import assign_rows, summarize_sample
@@ -47,7 +47,7 @@ class RunResult:
 def run(
     configuration: Configuration, observer: Observer = ignore, *, fresh: bool = False
 ) -> RunResult:
-    """Fit, assign, write, publish; go on where an earlier call was interrupted, or find all done.
+    """Fit, assign, write and publish; resume an interrupted run, or return a complete one.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ def run(
 
 
 def _fit(attempt: Attempt) -> RunContents:
-    """Fit all candidates, assign all rows by the best, and compare it with the earlier result."""
+    """Fit all candidates, assign all rows by the best, and compare with the earlier result."""
     plan, recorder = attempt.plan, attempt.recorder
     dataset, wanted = plan.dataset, plan.configuration
     with plan.open_cluster(keep_blocks=True) as execution:
-        keep, progress = attempt.checkpoint.keep, attempt.progress
-        fitted = fit(dataset, plan.options, execution, recorder, progress, keep)
+        save, progress = attempt.checkpoint.save, attempt.progress
+        fitted = fit(dataset, plan.options, execution, recorder, progress, save)
         labelled = relabel(fitted, plan.earlier)
         runner = PassRunner(dataset, execution, recorder, fitted.profile.checksums)
         facts, components = _assign(attempt, fitted, labelled, runner)
@@ -87,9 +87,9 @@ def _fit(attempt: Attempt) -> RunContents:
         plan.earlier, labelled, fitted, counts, plan.options, wanted.drift, recorder
     )
     attributes = {
-        **verdict_of(drift, wanted.drift),
+        **verdict_attributes(drift, wanted.drift),
         "n_missing": profile.n_missing,
-        **repeats_kept(counts),
+        **duplicate_attributes(counts),
         "outlier_quantile": wanted.output.outlier_quantile,
         **facts,
         "status": labelled.sweep.selected.status.value,
@@ -109,7 +109,7 @@ def _fit(attempt: Attempt) -> RunContents:
 def _assign(
     attempt: Attempt, fitted: Fit, labelled: LabelledSweep, runner: PassRunner
 ) -> tuple[dict[str, Any], ComponentSummary]:
-    """Write the assignments; what the root says of them, and what the components are like."""
+    """Write the assignments; attributes for the root, and summaries of the components."""
     output, best = attempt.plan.configuration.output, labelled.sweep.selected
     if best.status is Status.DEGENERATE:
         _logger.warning("No candidate is sound. %s", best.status.sentence)

@@ -1,4 +1,4 @@
-"""The runs of an output for people: listed, shown, published, pruned."""
+"""List, show, publish and prune the runs of an output."""
 
 import json
 import os
@@ -25,8 +25,8 @@ _FACTS = (
 )
 
 
-def lines_of(output: Output) -> Iterator[str]:
-    """A line for each run, newest first; a star marks the one that readers of the output see."""
+def format_runs(output: Output) -> Iterator[str]:
+    """A line for each run, newest first; a star marks the published one."""
     rows = [("", "run", "created", "kind", "selected", "rows", "status")]
     for run in output.runs():
         facts, status = run.attributes, "not complete"
@@ -49,8 +49,8 @@ def lines_of(output: Output) -> Iterator[str]:
         yield "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
 
 
-def facts_of(run: Run) -> Iterator[str]:
-    """What a complete run says of itself, without its candidates."""
+def format_run(run: Run) -> Iterator[str]:
+    """The attributes of a complete run, as lines."""
     yield f"{'run':10}  {run.run_id}{' (latest)' if run.is_latest else ''}"
     for name in _FACTS:
         if name in run.attributes:
@@ -66,7 +66,7 @@ def publish(
     run_id: str,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Let readers of an output see this run from now on, whatever was said of it.
+    """Publish a run of an output, even if it was held back.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def publish(
         If a run is being written there.
     """
     kept = Output(output_path(output, storage_options))
-    kept.find(run_id)  # refuses what is no output, where a lock would make it one
+    kept.find(run_id)  # refuse what is not an output before a lock would make it one
     with kept.lock() as confirm:
         run = kept.find(run_id)
         confirm()
@@ -105,7 +105,7 @@ def prune(
     only_say: bool = False,
     grace_hours: float = 1.0,
 ) -> tuple[Run, ...]:
-    """Remove all complete runs but the newest few and the latest result, and remains of others.
+    """Remove all complete runs but the newest few and the published one, and remains of others.
 
     Where there is nothing to remove, nobody else need have ended.
 
@@ -133,7 +133,7 @@ def prune(
         If a run is being written there.
     """
     kept, grace = Output(output_path(output, storage_options)), timedelta(hours=grace_hours)
-    found = kept.prune(keep, grace, only_say=True)  # refuses what is no output, before a lock is
+    found = kept.prune(keep, grace, only_say=True)  # refuse what is not an output before locking it
     if only_say or not found:
         return found
     with kept.lock():

@@ -1,4 +1,4 @@
-"""What names things: digests of inputs, models and requests, and the names of runs."""
+"""Names of runs, and digests of inputs, models and requests."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.layout import FORMAT_VERSION, run_name
 from dgmm.io.results.output import Output
 from dgmm.io.results.result import Result
-from dgmm.io.sources.dask_blocks import sha256_of
+from dgmm.io.sources.dask_blocks import sha256_hex
 from dgmm.io.sources.source import Source
 from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.mixture.parameters import Parameters
@@ -31,7 +31,7 @@ BASIS = "basis"
 
 
 def mixture_digest(mixture: Parameters) -> str:
-    """A name for a mixture that no other has."""
+    """A digest of a mixture."""
     found = hashlib.sha256(mixture.covariance_type.encode())
     for array in (mixture.weights, mixture.means, mixture.precisions_cholesky):
         found.update(array.tobytes())
@@ -46,7 +46,7 @@ def assignment_key(
     grid: Grid,
     chunk_shape: tuple[int, ...],
 ) -> dict[str, str]:
-    """All on which assignments of a block and their chunks depend, beside its rows.
+    """Digests of everything that assignments depend on, except the values of the rows.
 
     Runs of one basis have the same assignments, bit by bit, wherever they have blocks of the same
     samples with the same checksum. The last bits of a density depend on how many rows are computed
@@ -73,10 +73,10 @@ def assignment_key(
     versions = (__version__, *map(version, ("numba", "numpy", "scipy")))
     return {
         "model": _model_digest(mixture, transform),
-        "arrays": sha256_of(astuple(schema)),
-        "data": sha256_of(rows, grid.dims, grid.shape[1:]),
-        "chunks": sha256_of(chunk_shape),
-        "versions": sha256_of(platform.machine(), versions),
+        "arrays": sha256_hex(astuple(schema)),
+        "data": sha256_hex(rows, grid.dims, grid.shape[1:]),
+        "chunks": sha256_hex(chunk_shape),
+        "versions": sha256_hex(platform.machine(), versions),
     }
 
 
@@ -91,11 +91,11 @@ def _model_digest(mixture: Parameters, transform: FeatureTransform | None) -> st
 
 
 def score_run_id(identifier: str, result: Result) -> str:
-    """A name that depends on what is scored and on the model."""
+    """The name of a score run, by its input and model."""
     model = f"{mixture_digest(result.model)} {result.labelling.labels}"
     facts = f"score {identifier} {model} {result.outlier_threshold!r}"
     found = hashlib.sha256(facts.encode())
-    if result.transform is not None:  # equal mixtures of prepared rows may mean different things
+    if result.transform is not None:  # equal mixtures of transformed rows may differ
         for array in (result.transform.mean, result.transform.scale, result.transform.axes):
             found.update(b"" if array is None else array.tobytes())
     return found.hexdigest()[:16]
@@ -104,7 +104,7 @@ def score_run_id(identifier: str, result: Result) -> str:
 def fit_run_id(
     configuration: Configuration, output: Output, request: str, earlier: Result | None
 ) -> str:
-    """The name of a run of this request, which that of its earlier result belongs to.
+    """The name of a run for this request and earlier result.
 
     Of a request that a complete run of the output was made for, the name of that run, the newest of
     several, whatever it had started from.
@@ -122,7 +122,7 @@ def fit_run_id(
 
 
 def request_id(configuration: Configuration, source: Source) -> str:
-    """The same for the same input, model and assignments, whatever computes them."""
+    """A digest of input, model and assignments, whatever computes them."""
     return _digest(
         {
             "configuration": identity(configuration),
@@ -133,29 +133,29 @@ def request_id(configuration: Configuration, source: Source) -> str:
 
 
 def attempt_id_of(configuration: Configuration) -> str:
-    """The same for the same configuration, whatever has become of its input."""
+    """A digest of the configuration, whatever happened to its input."""
     return _digest(identity(configuration))
 
 
 def _digest(document: dict[str, Any]) -> str:
-    """SHA-256 of a document in canonical JSON, its first 16 hexadecimal digits."""
+    """First 16 hexadecimal digits of the SHA-256 of a document in canonical JSON."""
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def identity(configuration: Configuration) -> dict[str, Any]:
-    """What makes two runs the same run: input, model and which assignments; not where or on what.
+    """What identifies a run: input, model and assignments, but not output and cluster.
 
     Where a run starts from another, how far it may be from that belongs to it too. The path of the
     input is absolute and normalised. Variables are expanded, because results follow from their
     values: this is to be hashed, never to be stored.
     """
     values = configuration.model_dump(mode="json")
-    del values["input"]["storage_options"]  # the way to the input says nothing about it
+    del values["input"]["storage_options"]  # storage options do not identify the input
     for place in (values["input"], values["input"]["weights"] or {}):
         if place.get("path"):
             place["path"] = redact_credentials(_absolute(place["path"]))
-    start_from = values["model"].pop("start_from")  # a run's name holds that of its predecessor
+    start_from = values["model"].pop("start_from")  # the name of a run includes its predecessor
     return {
         **({"drift": values["drift"]} if start_from else {}),
         "input": values["input"],

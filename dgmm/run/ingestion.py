@@ -1,4 +1,4 @@
-"""``dgmm ingest``: from what the command line says to a Zarr store."""
+"""``dgmm ingest``: write a Zarr store as the command line asks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dgmm.errors import ConfigurationError, Remedy, UsageError, advise
 from dgmm.io.ingest.csv_stream import CsvDialect, open_csv
-from dgmm.io.ingest.table_writer import Stream, ingest, stream_of
+from dgmm.io.ingest.table_writer import Stream, ingest, open_stream
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
 from dgmm.io.storage.location import absolute_location, input_path, is_csv
@@ -73,7 +73,7 @@ _REMEDIES = MappingProxyType(
 
 @advise(_REMEDIES)
 def run(wanted: Ingestion) -> tuple[int, int]:
-    """Write the store; its rows and features.
+    """Write the store; the number of its rows and its features.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def _stream(wanted: Ingestion) -> Stream:
         sample_dims=wanted.sample_dims,
         weights=None if wanted.weights is None else Weights(wanted.weights),
     )
-    return stream_of(open_source(wanted.path, wanted.format, selection))
+    return open_stream(open_source(wanted.path, wanted.format, selection))
 
 
 def _bytes(text: str) -> int:

@@ -1,4 +1,4 @@
-"""The blocks of a configuration's input, lazy, for programs that fit some of them."""
+"""The blocks of a configuration's input, for programs that fit some of them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.map_reduce import map_reduce
 from dgmm.errors import advise
 from dgmm.estimator.gaussian_mixture import GaussianMixture
-from dgmm.estimator.online import fold_in
+from dgmm.estimator.online import update_mixture
 from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.transform import FeatureTransform
@@ -29,7 +29,7 @@ from dgmm.run.run_plan import RunPlan, plan_run
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockFit:
-    """What was found in some blocks of an input.
+    """The fit of some blocks of an input.
 
     Attributes
     ----------
@@ -96,8 +96,8 @@ class Blocks:
         wide = np.asarray(found, dtype=np.float64)
         return wide[np.isfinite(wide).all(axis=1)]
 
-    def fold(self, mixture: GaussianMixture, start: int) -> None:
-        """Fold the rows from one on into a fitted mixture, as its ``partial_fit`` does.
+    def update(self, mixture: GaussianMixture, start: int) -> None:
+        """Update a fitted mixture with the rows from ``start`` on, as ``partial_fit`` does.
 
         Parameters
         ----------
@@ -111,7 +111,7 @@ class Blocks:
         DgmmError
             If the rows cannot be folded in; the mixture is then what it was.
         """
-        fold_in(mixture, self._dataset, self._execution, self._observer, start)
+        update_mixture(mixture, self._dataset, self._execution, self._observer, start)
 
     def checksum(self, start: int, stop: int) -> int:
         """CRC-32C of consecutive rows and their weights as they are stored.
@@ -127,7 +127,7 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InputHandle:
-    """An input of which the metadata are known.
+    """An input whose metadata are known.
 
     Attributes
     ----------
@@ -150,7 +150,7 @@ class InputHandle:
 
     @contextmanager
     def on_cluster(self, observer: Observer = ignore) -> Iterator[Blocks]:
-        """Open the configuration's cluster for the length of a ``with``.
+        """Open the configuration's cluster for the duration of a ``with``.
 
         Parameters
         ----------

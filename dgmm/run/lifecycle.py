@@ -1,4 +1,4 @@
-"""The life of a run, whether it fits or scores: from its configuration to what readers see."""
+"""The steps of a run that fits or scores, from the configuration to the published result."""
 
 import logging
 import platform
@@ -33,7 +33,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
-    """One call that brings a run to its end, and is the only writer of its output meanwhile.
+    """One call that completes a run, and the only writer of its output meanwhile.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ def complete_run(
     *,
     fresh: bool = False,
 ) -> tuple[Result, bool]:
-    """Do what is left to do of a run: plan, compute, commit and publish it.
+    """Complete a run: plan, compute, commit and publish it, skipping what is done.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def complete_run(
         With the exit code of the command.
     """
     enter_mpi(configuration.cluster)
-    recorder = RunRecorder(observer, configuration.concealment)
+    recorder = RunRecorder(observer, configuration.redactor)
     with recorder.listen():
         plan = plan_run(configuration, model)
         _logger.info("features: %s", join_names(plan.dataset.feature_names))
@@ -107,19 +107,19 @@ def complete_run(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lifecycle:
-    """What is done once, in this order, however often the command is given."""
+    """The steps of a run, each done once, however often the command is given."""
 
     plan: RunPlan
     work: Callable[[Attempt], RunContents]
     recorder: RunRecorder
 
     def complete(self, *, fresh: bool) -> bool:
-        """Do what is left to do; whether nothing was."""
+        """Do the remaining steps; whether there were none."""
         plan, output = self.plan, self.plan.output
         directory = attempt_path(output.place, plan.attempt_id)
         with storage_failures(output.place):
             run, is_left = output.run(plan.run_id), directory.exists()
-            is_done = run.is_latest or not self._may_be_seen(run)
+            is_done = run.is_latest or not self._may_be_published(run)
             if run.is_complete and is_done and not is_left:
                 return True
         if not run.is_complete:  # better now than after the cluster has started
@@ -131,21 +131,21 @@ class _Lifecycle:
                 self._compute(checkpoint, fresh=fresh)
             confirm()
             run = output.run(plan.run_id)
-            if self._may_be_seen(run):
-                output.publish(run)  # again too, for a link that a kill has left behind
+            if self._may_be_published(run):
+                output.publish(run)  # again, in case a kill left an old link
             if plan.configuration.output.report:
                 try_publish_report(run.path)
             output.discard(checkpoint.runs())
             checkpoint.discard()
         return is_complete and not is_left
 
-    def _may_be_seen(self, run: Run) -> bool:
-        """Whether a complete run is neither held back nor overtaken by another of its row."""
+    def _may_be_published(self, run: Run) -> bool:
+        """Whether a complete run is neither held back nor superseded."""
         is_overtaken = self.plan.starts_from_another and self.plan.output.is_superseded(run)
         return not (run.is_held_back or is_overtaken)
 
     def _compute(self, checkpoint: Checkpoint, *, fresh: bool) -> None:
-        """Go on with an interrupted attempt or begin anew, up to the commit."""
+        """Resume an interrupted attempt or start one, up to the commit."""
         plan, output = self.plan, self.plan.output
         begun = checkpoint.runs()
         if fresh:
@@ -155,7 +155,7 @@ class _Lifecycle:
         )
         progress = None if is_assigning else checkpoint.load()
         is_resumed = is_assigning or progress is not None
-        if not is_resumed:  # what was begun may be of an input that has changed since
+        if not is_resumed:  # the interrupted attempt may be of an input that has changed
             output.discard(begun)
         checkpoint.begin()
         path = output.start(plan.run_id, resume=is_resumed)
@@ -170,7 +170,7 @@ class _Lifecycle:
 
 
 def _fingerprint(plan: RunPlan) -> RunFingerprint:
-    """What an interrupted attempt must have in common with the one that goes on."""
+    """What must be equal when an interrupted attempt is resumed."""
     dataset = plan.dataset
     libraries = (f"{name} {version(name)}" for name in ("numpy", "scipy"))
     versions = (platform.machine(), f"dgmm {__version__}", *libraries)
@@ -180,7 +180,7 @@ def _fingerprint(plan: RunPlan) -> RunFingerprint:
 
 
 def _origin(plan: RunPlan) -> dict[str, Any]:
-    """What the root of a run says of where it comes from."""
+    """The origin of a run, for its root."""
     libraries = ("dask", "distributed", "numpy", "scipy", "zarr")
     origin: dict[str, Any] = {}
     if plan.model is None:

@@ -1,4 +1,4 @@
-"""What a run would do, from the input's metadata alone."""
+"""The plan of a run, from the input's metadata alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from dgmm.run.run_plan import RunPlan, plan_run
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlanSummary:
-    """What a run would read, compute and hold.
+    """What a run would read, compute and need.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class PlanSummary:
 
     @property
     def flops_per_pass(self) -> float:
-        """Useful ones while all candidates run: 4 p for each row and component."""
+        """Floating-point operations a pass while all candidates run: 4 p a row and component."""
         dataset = self.plan.dataset
         lengths = (
             k * feature_map.length(structure_of(kind).order, dataset.n_features)
@@ -39,7 +39,7 @@ class PlanSummary:
 
     @property
     def n_bytes_kept(self) -> int:
-        """Of blocks that stay on the workers, so that one pass alone reads them; or 0."""
+        """Bytes of blocks that stay in the workers' memory after the first pass; 0 if none."""
         cluster, n_bytes = self.plan.configuration.cluster, self.plan.dataset.n_bytes
         is_wanted = cluster.kind != "threads" and cluster.keep_blocks
         is_room = self.capacity is not None and self.capacity.has_room(
@@ -48,7 +48,7 @@ class PlanSummary:
         return n_bytes if is_wanted and is_room else 0
 
     def lines(self) -> Iterator[str]:
-        """The plan for a person."""
+        """The plan as text."""
         dataset, options, source = self.plan.dataset, self.plan.options, self.plan.source
         n_starts = sum(options.n_init if k > 1 else 1 for _, k in options.models)
         yield f"input       {source.description}"
@@ -84,7 +84,7 @@ class PlanSummary:
 
 @advise(REMEDIES)
 def summarize_plan(configuration: Configuration) -> PlanSummary:
-    """What a run of this configuration would do; opens metadata and reads no data.
+    """The plan of a run of this configuration; reads metadata only.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Keeps account of a run while it goes: its passes, their time, and what was warned of."""
+"""Record the passes, times and warnings of a run."""
 
 import logging
 import time
@@ -15,13 +15,13 @@ _MOST_WARNINGS = 50
 
 
 class RunRecorder:
-    """An observer between a run and whoever watches it.
+    """An observer that records events and passes them on to another observer.
 
     Parameters
     ----------
     observer : callable
         Told of every event.
-    conceal : callable
+    redactor : callable
         Makes a text fit to be seen.
     clock : callable
         Seconds since any moment.
@@ -30,11 +30,11 @@ class RunRecorder:
     def __init__(
         self,
         observer: Observer,
-        conceal: Callable[[str], str],
+        redactor: Callable[[str], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._observer = observer
-        self._conceal = conceal
+        self._redactor = redactor
         self._clock = clock
         self._began = clock()
         self._stages: dict[str, StageRecord] = {}
@@ -42,7 +42,7 @@ class RunRecorder:
         self._warnings: dict[str, None] = {}
 
     def __call__(self, event: Event) -> None:
-        """Take notice of an event, and pass it on."""
+        """Record an event and pass it on."""
         if isinstance(event, PassFinished):
             before = self._stages.get(event.stage) or StageRecord(event.stage, 0, 0, 0, 0.0)
             self._stages[event.stage] = replace(
@@ -57,8 +57,8 @@ class RunRecorder:
 
     @contextmanager
     def listen(self) -> Iterator[None]:
-        """Keep what dgmm logs as a warning meanwhile."""
-        listener = _Listener(self._heard)
+        """Record the warnings that dgmm logs during a ``with``."""
+        listener = _Listener(self._add_warning)
         own = logging.getLogger("dgmm")
         own.addHandler(listener)
         try:
@@ -66,9 +66,9 @@ class RunRecorder:
         finally:
             own.removeHandler(listener)
 
-    def _heard(self, message: str) -> None:
+    def _add_warning(self, message: str) -> None:
         if len(self._warnings) < _MOST_WARNINGS:
-            self._warnings[self._conceal(message)] = None
+            self._warnings[self._redactor(message)] = None
 
     def record(
         self,
@@ -78,7 +78,7 @@ class RunRecorder:
         sample: Array,
         sample_weights: Array | None = None,
     ) -> Record:
-        """The account, and what a report shows of the data.
+        """The record of the run, with the rows that a report shows.
 
         Parameters
         ----------
@@ -110,7 +110,7 @@ class RunRecorder:
 
 
 class _Listener(logging.Handler):
-    """Hands warnings on as text."""
+    """A log handler that passes warnings on as text."""
 
     def __init__(self, hear: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Secrets kept out of all that is said and stored."""
+"""Redact secrets in everything that is logged and stored."""
 
 import json
 import re
@@ -12,7 +12,7 @@ _SHORTEST_SECRET = 6  # characters; shorter values are common words and numbers
 
 @dataclass(frozen=True, slots=True)
 class Redactor:
-    """Says a text without the values of variables and the credentials of URLs.
+    """Replaces values of variables and credentials of URLs in text.
 
     Attributes
     ----------
@@ -27,8 +27,8 @@ class Redactor:
     spellings: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def of(cls, names: Iterable[str], environment: Mapping[str, str]) -> Self:
-        """The concealment of variables as they are set now."""
+    def from_environment(cls, names: Iterable[str], environment: Mapping[str, str]) -> Self:
+        """The redactor of variables with their current values."""
         names = tuple(sorted(names))
         spellings = {
             spelling: f"${{{name}}}"
@@ -40,17 +40,17 @@ class Redactor:
         return cls(names, tuple(longest_first))
 
     def __call__(self, text: str) -> str:
-        """The text, fit to be seen."""
+        """The redacted text."""
         for value, name in self.spellings:
             text = text.replace(value, name)
         return redact_credentials(text)
 
 
-NO_SECRETS = Redactor()  # but for credentials in URLs
+NO_SECRETS = Redactor()  # redacts only credentials in URLs
 
 
 def redact_credentials(text: str) -> str:
-    """Text whose URLs have lost user and password.
+    """Text without user names and passwords in URLs.
 
     Examples
     --------
@@ -63,12 +63,12 @@ def redact_credentials(text: str) -> str:
 
 
 def _spellings(value: str) -> set[str]:
-    """A value as messages may show it: as it is, quoted by Python or JSON, on one line."""
+    """The spellings of a value in messages: plain, quoted by Python or JSON, on one line."""
     quoted = _quoted(value)
     return {
         value,
         *quoted,
-        *(twice for once in quoted for twice in _quoted(once)),  # errors that Dask's workers log
+        *(twice for once in quoted for twice in _quoted(once)),  # as in logs of workers
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
         " ".join(value.split()),
@@ -76,5 +76,5 @@ def _spellings(value: str) -> set[str]:
 
 
 def _quoted(text: str) -> set[str]:
-    """What Python puts between quotes: by itself, and where there are quotes of both kinds."""
+    """The value between Python's quotes: alone, and in text with quotes of both kinds."""
     return {repr(text)[1:-1], repr(text + "'\"")[1:-4]}

@@ -1,4 +1,4 @@
-"""Runs on which a score of grown data can build, and what became of that."""
+"""Runs from which a score of grown data can take over blocks."""
 
 import logging
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _logger = logging.getLogger(__name__)
 
 
 def find_reusable_run(plan: RunPlan, model: Result, basis: dict[str, str]) -> Run | None:
-    """The newest complete run of an output with this basis, or the one that found the model.
+    """The newest complete run of an output with this key, or the one that found the model.
 
     Runs on the same input come first: others have hardly any rows in common with it.
 
@@ -53,7 +53,7 @@ def find_reusable_run(plan: RunPlan, model: Result, basis: dict[str, str]) -> Ru
 
 
 def _is_expected(run: Run, plan: RunPlan) -> bool:
-    """Whether a run was of the same input, so that a person expects it to be of use."""
+    """Whether a run had the same input, so that users expect it to be reused."""
     paths = (run.attributes.get("configuration", {}), dump_resolved(plan.configuration))
     earlier, now = (section.get("input", {}).get("path") for section in paths)
     return bool(earlier == now)
@@ -66,7 +66,7 @@ def _as_run(result: Result) -> Run:
 def reuse_attributes(
     assigned: AssignmentSummary, basis: dict[str, str], base: Run | None, plan: RunPlan
 ) -> dict[str, Any]:
-    """What a score says of the run that it could build on; changed and lost blocks are logged.
+    """Attributes of a score on the run that it reused; changed and lost blocks are logged.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The last pass of a run: every row is assigned, and what the components are like is summed up."""
+"""The last pass of a run: assign every row, and summarize the components."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def summarize_sample(
     outlier_quantile: float,
     quantile: tuple[float, ...],
 ) -> tuple[float, Array]:
-    """What the profile's sample says of a mixture, in bounded memory.
+    """The profile's sample under a mixture, in bounded memory.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def assign_rows(
     schema: AssignmentSchema,
     base: AnyPath | None = None,
 ) -> AssignmentSummary:
-    """Write the assignments that are not there yet, and the coordinates; all rows are read.
+    """Write missing assignments and the coordinates; all rows are read.
 
     What is found of every block is kept with them.
 
@@ -86,7 +86,7 @@ def assign_rows(
     if not (checkpoint.has_assignments(model) and assignment_arrays.has_assignments(path, schema)):
         beside = [found.name for found in coordinates if found.name not in grid.dims]
         assignment_arrays.create_assignments(path, grid, schema, chunk_shape, beside)
-        checkpoint.keep_assignments(model)
+        checkpoint.save_assignments(model)
     shape = component_pivots(mixture, transform).shape
     create_blocks(path, dataset.n_blocks, len(grid.dims), shape)
     write = AssignmentWriter(path, schema, grid, chunk_shape)
@@ -102,7 +102,7 @@ def assign_rows(
 
 @dataclass(frozen=True, slots=True)
 class AssignmentWriter:
-    """Writes assignments on the worker that computed them.
+    """Writes assignments on the workers that compute them.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class AssignmentWriter:
     chunk_shape: tuple[int, ...]
 
     def parts(self, start: int, n_rows: int) -> Iterator[tuple[int, int]]:
-        """The samples of each chunk of a block."""
+        """Bounds of the chunks of a block."""
         first, stop = start, start + n_rows
         while first < stop:
             last = first + n_samples_in(self.region(first))
@@ -142,19 +142,19 @@ class AssignmentWriter:
             assignment_arrays.write_region(self.run, name, region, rows)
 
     def take(self, base: AnyPath, start: int) -> bool:
-        """Whether another run has the chunk with this first sample, which is then taken over."""
+        """Copy a chunk from another run, if that has it."""
         region = self.region(start)
         names = self.schema.arrays()
         return all(assignment_arrays.copy_region(base, self.run, name, region) for name in names)
 
     def region(self, start: int) -> Region:
-        """Where the chunk with this first sample lies."""
+        """The region of the chunk with this first sample."""
         return self.grid.part(start, self.chunk_shape)
 
 
 @dataclass(frozen=True, slots=True)
 class BlockMemory:
-    """Keeps what is found of blocks in the run, and knows what an earlier run has kept.
+    """Saves summaries of blocks in the run, and loads those of an earlier run.
 
     Attributes
     ----------
@@ -170,8 +170,8 @@ class BlockMemory:
     shape: tuple[int, int]
     base: AnyPath | None
 
-    def recall(self, start: int, n_rows: int, checksum: int) -> AssignmentSummary | BlockProvenance:
-        """What the earlier run has found of a block, whose assignments are taken over."""
+    def load(self, start: int, n_rows: int, checksum: int) -> AssignmentSummary | BlockProvenance:
+        """The summary of a block by the earlier run, whose assignments are copied."""
         if self.base is None:
             return BlockProvenance.NEW
         grid, writer = self.writer.grid, self.writer
@@ -191,8 +191,8 @@ class BlockMemory:
             n_rows, (checksum,), kept.sums, kept.log_likelihood, (BlockProvenance.KNOWN,)
         )
 
-    def keep(self, start: int, found: AssignmentSummary) -> None:
-        """Keep what was found of a block."""
+    def save(self, start: int, found: AssignmentSummary) -> None:
+        """Save the summary of a block."""
         number, (checksum,) = self.writer.grid.number(start), found.checksums
         region = self.writer.grid.region(number)
         kept = BlockRecord(region, checksum, found.sums, found.log_likelihood)

@@ -1,4 +1,4 @@
-"""What a run knows before it begins: its dataset, its options, its name, its memory."""
+"""The plan of a run: its dataset, options, name and memory."""
 
 import math
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ from dgmm.run.config.configuration import Configuration
 from dgmm.run.config.model_section import candidates
 from dgmm.run.identity import attempt_id_of, fit_run_id, request_id, score_run_id
 from dgmm.run.warm_start import (
+    build_warm_start,
     check_features,
     earlier_result,
     narrow_models,
-    warm_start_of,
 )
 
 _CHUNK_BYTES = 16 << 20
@@ -36,7 +36,7 @@ _CHUNK_ROWS = 1 << 18
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunPlan:
-    """A run that has not begun.
+    """A run that has not started.
 
     Attributes
     ----------
@@ -76,12 +76,12 @@ class RunPlan:
 
     @property
     def starts_from_another(self) -> bool:
-        """Whether the run is one of a row, of which a later one must not be overtaken."""
+        """Whether the run starts from an earlier result, so that a later run may supersede it."""
         return self.model is None and self.configuration.model.start_from is not None
 
     @property
     def layout(self) -> tuple[Dataset, Grid, tuple[int, ...]]:
-        """What assignments depend on beside the mixture: rows, their grid, extents of chunks."""
+        """What assignments depend on besides the mixture: rows, grid, chunks."""
         return self.dataset, self.source.grid, self.chunk_shape
 
     def check_memory(self, capacity: Capacity | None) -> None:
@@ -97,7 +97,7 @@ class RunPlan:
 
     @contextmanager
     def open_cluster(self, *, keep_blocks: bool = False) -> Iterator[Execution]:
-        """Open the configuration's cluster, if the run fits in it, for the length of a ``with``.
+        """Open the configuration's cluster during a ``with``, if the run fits in it.
 
         Parameters
         ----------
@@ -105,13 +105,13 @@ class RunPlan:
             Whether blocks stay on workers that have room, for another pass.
         """
         wanted, projection = self.configuration, self.projection if keep_blocks else None
-        with open_cluster(wanted.cluster, wanted.concealment, projection) as cluster:
+        with open_cluster(wanted.cluster, wanted.redactor, projection) as cluster:
             self.check_memory(cluster.capacity)
             yield cluster.execution
 
 
 def plan_run(configuration: Configuration, model: Result | None = None) -> RunPlan:
-    """Open the input's metadata and settle everything that follows from them.
+    """Open the input's metadata and derive the plan of a run.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def plan_run(configuration: Configuration, model: Result | None = None) -> RunPl
 
 
 def _refuse_reserved(grid: Grid) -> None:
-    """Results have dimensions of their own beside those of the samples."""
+    """Refuse dimensions with names that results use themselves."""
     if reserved := RESERVED.intersection(grid.dims):
         raise ConfigurationError(
             f"The dimension {', '.join(sorted(reserved))} of the input has a name that results use "
@@ -198,11 +198,11 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         allow_degenerate=model.allow_degenerate,
         finish_all=model.finish_all,
         prepare=FeatureTransformSpec(prepare.scale == "standardize", prepare.pca),
-        earlier=warm_start_of(earlier),
+        earlier=build_warm_start(earlier),
     )
 
 
 def _chunk_shape(grid: Grid, n_components: int) -> tuple[int, ...]:
-    """Parts of blocks that are small to hold with K columns."""
+    """Extents of chunks that are small enough in memory with K columns."""
     most = min(_CHUNK_ROWS, max(1, _CHUNK_BYTES // (8 * n_components)))
     return chunk_shape(grid.shape, grid.common_shape, most)

@@ -1,4 +1,4 @@
-"""A stored model applied to other data."""
+"""Apply a stored model to other data."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from dgmm.run.row_assignment import assign_rows
 
 @dataclass(frozen=True, slots=True)
 class ScoreResult:
-    """Rows to which a model has been applied.
+    """The result of applying a model to rows.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class ScoreResult:
 
     @property
     def sentence(self) -> str:
-        """What to tell a person."""
+        """The result in words."""
         new = "" if self.built_on is None else f" and {self.n_new:,} new since {self.built_on}"
         return (
             f"{self.n_rows:,} rows, {self.n_missing:,} of them missing{new}; "
@@ -70,7 +70,7 @@ def configuration_for(
     *,
     sections: Mapping[str, object] | None = None,
 ) -> Configuration:
-    """How to score: read and write as the run that found the model did, on this machine.
+    """The configuration of a score: as for the run that found the model, on this machine.
 
     Weights that lie in a dataset of their own are left behind: they belong to other rows.
 
@@ -104,7 +104,7 @@ def configuration_for(
 
 
 def score(result: Result, configuration: Configuration, observer: Observer = ignore) -> ScoreResult:
-    """Assign the rows of a dataset by a stored model, and publish what is found.
+    """Assign the rows of a dataset by a stored model and publish the result.
 
     The same call again finds it complete; an interrupted one goes on.
 
@@ -130,7 +130,7 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
 
 
 def _score(attempt: Attempt, result: Result) -> RunContents:
-    """Assign all rows by the model, those apart that an earlier score has assigned."""
+    """Assign all rows by the model, except those that an earlier score assigned."""
     plan, recorder = attempt.plan, attempt.recorder
     output = plan.configuration.output
     best, transform = result.sweep.selected, result.transform

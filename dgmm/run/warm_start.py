@@ -1,4 +1,4 @@
-"""The result that a run starts from: which it is, what of a sweep is left to do, and its labels."""
+"""The result that a run starts from, the models that remain to fit, and the labels."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ Models = tuple[tuple[str, int], ...]
 
 
 def earlier_result(configuration: Configuration) -> Result | None:
-    """The result that ``model.start_from`` names; None if it names none, or none is there yet.
+    """The result that ``model.start_from`` names; None if there is none yet.
 
     The first run of an output that starts from its own last one has nothing to start from.
 
@@ -48,7 +48,7 @@ def earlier_result(configuration: Configuration) -> Result | None:
 
 
 def narrow_models(models: Models, earlier: Result | None, *, whole: bool) -> Models:
-    """Of these models, those within one component of the earlier choice, of its structure.
+    """The models within one component of the earlier choice, of its structure.
 
     All of them if there is nothing to go by, or if none is left.
     """
@@ -59,8 +59,8 @@ def narrow_models(models: Models, earlier: Result | None, *, whole: bool) -> Mod
     return tuple(model for model in near if model[0] == chosen.covariance_type) or models
 
 
-def warm_start_of(earlier: Result | None) -> WarmStart:
-    """What the engine needs of it."""
+def build_warm_start(earlier: Result | None) -> WarmStart:
+    """The mixtures of the earlier result, for the engine."""
     if earlier is None:
         return WarmStart()
     found = [
@@ -71,7 +71,7 @@ def warm_start_of(earlier: Result | None) -> WarmStart:
 
 
 def check_features(result: Result, feature_names: tuple[str, ...]) -> None:
-    """Refuse data with other features than those that a model was fitted to.
+    """Refuse data with other features than those of the model.
 
     Raises
     ------
@@ -79,15 +79,15 @@ def check_features(result: Result, feature_names: tuple[str, ...]) -> None:
     """
     if feature_names != result.feature_names:
         raise DataError(
-            f"The data have the features {_listed(feature_names)}; the model of {result.path} was "
-            f"fitted to {_listed(result.feature_names)}. Name the same ones in the same order, "
-            "with --set input.columns=[...] or input.variables=[...]."
+            f"The data have the features {_join_names(feature_names)}; the model of {result.path} "
+            f"was fitted to {_join_names(result.feature_names)}. Name the same ones in the same "
+            "order, with --set input.columns=[...] or input.variables=[...]."
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledSweep:
-    """A sweep whose chosen mixture goes on with the labels of an earlier one.
+    """A sweep whose selected mixture continues the labels of an earlier one.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class LabelledSweep:
 
 
 def relabel(fitted: Fit, earlier: Result | None) -> LabelledSweep:
-    """What was fitted, with the labels of the earlier result.
+    """The fit, with the labels of the earlier result.
 
     Parameters
     ----------
@@ -138,12 +138,12 @@ def relabel(fitted: Fit, earlier: Result | None) -> LabelledSweep:
 
 
 def _is_new(path: str, output: Output) -> bool:
-    """Whether a path is that of an output in which nothing has been published."""
+    """Whether a path is an output without a published run."""
     if absolute_location(path).text != absolute_location(output.path).text:
         return False
     return read_pointer(output_path(output.path, output.storage_options)) is None
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def _join_names(names: tuple[str, ...]) -> str:
     shown = ", ".join(names[:10])
     return f"{shown}, ... ({len(names)} in all)" if len(names) > 10 else shown

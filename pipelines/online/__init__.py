@@ -1,4 +1,4 @@
-"""Follow growing data with a mixture that goes on: ``python -m pipelines.online CONFIG``."""
+"""Update a mixture with growing data: ``python -m pipelines.online CONFIG``."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,14 +12,20 @@ from dgmm.errors import InputChangedError, TemporaryError
 from dgmm.run import Blocks, Configuration, open_input, run, validation_error, write_lock
 from pipelines import execution
 from pipelines.execution import Observer, Outcome
-from pipelines.online.refit_rule import Facts, Folded, Limits, reason_to_refit, update_facts
-from pipelines.online.state import Kept, Store
+from pipelines.online.refit_rule import (
+    Limits,
+    OnlineStatistics,
+    UpdateResult,
+    reason_to_refit,
+    update_log_densities,
+)
+from pipelines.online.state import Store, StoredState
 
-_WITNESSES = 4096  # the last rows seen, by whose checksum it is known that data have grown
+_N_CHECKED_ROWS = 4096  # the last rows seen, whose checksum shows that data have only grown
 
 
 class Settings(execution.Settings):
-    """What is followed, and when it is fitted anew."""
+    """What to follow, and when to refit."""
 
     refit_every: int = Field(
         default=7, ge=1, description="Every so many calls with new rows fit all rows anew."
@@ -41,7 +47,7 @@ class Settings(execution.Settings):
 
     @field_validator("run")
     @classmethod
-    def _can_be_followed(cls, run: Configuration) -> Configuration:
+    def _check_run(cls, run: Configuration) -> Configuration:
         if "://" in run.output.path:
             raise validation_error(f"found output.path {run.output.path}, expected a directory")
         if run.prepare.scale != "none" or run.prepare.pca is not None:
@@ -50,33 +56,33 @@ class Settings(execution.Settings):
 
     @property
     def limits(self) -> Limits:
-        """When to fit anew."""
+        """When to refit."""
         return Limits(self.refit_every, self.tolerance)
 
 
 def job(settings: Settings, observer: Observer) -> Outcome:
-    """Fold new rows into the mixture of earlier calls, or fit all rows anew where that is due."""
+    """Update the mixture of earlier calls with new rows, or refit all rows where that is due."""
     store = Store(Path(settings.run.output.path) / "online")
     with write_lock(store.folder):
-        kept = store.load()
+        state = store.load()
         opened = open_input(settings.run)
-        if kept is not None and kept.facts.fingerprint == opened.fingerprint:
+        if state is not None and state.statistics.fingerprint == opened.fingerprint:
             return _nothing_new(store)
-        n_rows, folded = opened.n_rows, None
+        n_rows, update = opened.n_rows, None
         with opened.on_cluster(observer) as blocks:
-            if kept is not None:
-                _check_grown(kept.facts, n_rows, blocks)
-                if n_rows == kept.facts.n_rows:
+            if state is not None:
+                _check_grown(state.statistics, n_rows, blocks)
+                if n_rows == state.statistics.n_rows:
                     return _nothing_new(store)
-                folded = _fold(kept, settings.learning_decay, blocks)
-            checksum = blocks.checksum(max(0, n_rows - _WITNESSES), n_rows)
-        n_new = n_rows if kept is None else n_rows - kept.facts.n_rows
-        following, line = _follow(kept, folded, n_rows, settings, observer)
+                update = _update(state, settings.learning_decay, blocks)
+            checksum = blocks.checksum(max(0, n_rows - _N_CHECKED_ROWS), n_rows)
+        n_new = n_rows if state is None else n_rows - state.statistics.n_rows
+        following, line = _follow(state, update, n_rows, settings, observer)
         seen = replace(
-            following.facts, n_rows=n_rows, checksum=checksum, fingerprint=opened.fingerprint
+            following.statistics, n_rows=n_rows, checksum=checksum, fingerprint=opened.fingerprint
         )
-        store.keep(Kept(following.mixture, seen))
-    return Outcome((f"{n_new:,} new rows{_told(folded)}", line, str(store.latest)))
+        store.save(StoredState(following.mixture, seen))
+    return Outcome((f"{n_new:,} new rows{_format_outcome(update)}", line, str(store.latest)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,12 +94,12 @@ def _nothing_new(store: Store) -> Outcome:
     return Outcome((f"nothing new: {store.latest}",), is_new=False)
 
 
-def _check_grown(facts: Facts, n_rows: int, blocks: Blocks) -> None:
+def _check_grown(statistics: OnlineStatistics, n_rows: int, blocks: Blocks) -> None:
     """Refuse an input whose first rows are not those that the mixture has seen."""
-    first, last = max(0, facts.n_rows - _WITNESSES), facts.n_rows
+    first, last = max(0, statistics.n_rows - _N_CHECKED_ROWS), statistics.n_rows
     if n_rows < last:
         found = f"The input has {n_rows:,} rows, and had {last:,}"
-    elif blocks.checksum(first, last) != facts.checksum:
+    elif blocks.checksum(first, last) != statistics.checksum:
         found = f"Rows {first} to {last - 1} are not what they were"
     else:
         return
@@ -103,39 +109,44 @@ def _check_grown(facts: Facts, n_rows: int, blocks: Blocks) -> None:
     )
 
 
-def _fold(kept: Kept, learning_decay: float | None, blocks: Blocks) -> Folded:
-    """Fold new rows into the mixture, which changes."""
-    mixture = kept.mixture.set_params(learning_decay=learning_decay)
+def _update(state: StoredState, learning_decay: float | None, blocks: Blocks) -> UpdateResult:
+    """Update the mixture, in place, with new rows."""
+    mixture = state.mixture.set_params(learning_decay=learning_decay)
     before, n_steps = mixture.n_samples_seen_, mixture.n_steps_
-    blocks.fold(mixture, kept.facts.n_rows)
+    blocks.update(mixture, state.statistics.n_rows)
     weight = mixture.n_samples_seen_ - before
     counts = mixture.n_steps_ > n_steps
     log_density = mixture.predictive_score_ if counts else None
     is_collapsed = mixture.status_ == "degenerate"
-    return Folded(weight, mixture.n_features_in_, log_density, is_collapsed)
+    return UpdateResult(weight, mixture.n_features_in_, log_density, is_collapsed)
 
 
 def _follow(
-    kept: Kept | None, folded: Folded | None, n_rows: int, settings: Settings, observer: Observer
-) -> tuple[Kept, str]:
-    """What is to be kept but for what is known of the rows, and a sentence on it."""
-    if kept is None or folded is None:
-        mixture, path = _fitted(settings, n_rows, observer)
-        facts = Facts(log_densities=(mixture.lower_bound_,), run=path)
-        return Kept(mixture, facts), f"fitted to all {n_rows:,} rows: {path}"
-    log_densities = update_facts(folded, kept.facts, settings.limits)
-    reason = reason_to_refit(folded, kept.facts, settings.limits)
+    state: StoredState | None,
+    update: UpdateResult | None,
+    n_rows: int,
+    settings: Settings,
+    observer: Observer,
+) -> tuple[StoredState, str]:
+    """The new state without the facts about the rows, and a sentence about it."""
+    if state is None or update is None:
+        mixture, path = _refit(settings, n_rows, observer)
+        statistics = OnlineStatistics(log_densities=(mixture.lower_bound_,), run=path)
+        return StoredState(mixture, statistics), f"fitted to all {n_rows:,} rows: {path}"
+    log_densities = update_log_densities(update, state.statistics, settings.limits)
+    reason = reason_to_refit(update, state.statistics, settings.limits)
     if reason is None:
-        n_folds = kept.facts.n_folds + 1
-        facts = replace(kept.facts, n_folds=n_folds, log_densities=log_densities)
-        return Kept(kept.mixture, facts), f"folded in, {n_folds} since the exact fit"
-    mixture, path = _fitted(settings, n_rows, observer)
-    facts = Facts(log_densities=log_densities, run=path)
-    return Kept(mixture, facts), f"fitted anew to all {n_rows:,} rows ({reason}): {path}"
+        n_folds = state.statistics.n_folds + 1
+        statistics = replace(state.statistics, n_folds=n_folds, log_densities=log_densities)
+        return StoredState(state.mixture, statistics), f"folded in, {n_folds} since the exact fit"
+    mixture, path = _refit(settings, n_rows, observer)
+    statistics = OnlineStatistics(log_densities=log_densities, run=path)
+    line = f"fitted anew to all {n_rows:,} rows ({reason}): {path}"
+    return StoredState(mixture, statistics), line
 
 
-def _fitted(settings: Settings, n_rows: int, observer: Observer) -> tuple[GaussianMixture, str]:
-    """The mixture that a run chooses, and the path of the run."""
+def _refit(settings: Settings, n_rows: int, observer: Observer) -> tuple[GaussianMixture, str]:
+    """The mixture that a run selects, and the path of the run."""
     finished = run(settings.run, observer)
     found = dgmm.open_result(finished.path).attributes["n_samples"]
     if found != n_rows:
@@ -146,7 +157,7 @@ def _fitted(settings: Settings, n_rows: int, observer: Observer) -> tuple[Gaussi
     return GaussianMixture.from_zarr(finished.path), finished.path
 
 
-def _told(folded: Folded | None) -> str:
-    if folded is None or folded.log_density is None:
+def _format_outcome(update: UpdateResult | None) -> str:
+    if update is None or update.log_density is None:
         return ""
-    return f", mean log density {folded.log_density:.6g} before they were folded in"
+    return f", mean log density {update.log_density:.6g} before they were folded in"

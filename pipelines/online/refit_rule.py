@@ -1,15 +1,15 @@
-"""When a mixture that goes on has gone far enough from the exact one to be fitted anew."""
+"""When a mixture that was updated is to be refitted."""
 
 from dataclasses import dataclass
 from math import sqrt
 from statistics import median
 
-_CHANCES = 4.0  # standard errors
+_N_STANDARD_ERRORS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a mixture that goes on.
+class OnlineStatistics:
+    """What is known of a mixture that is updated.
 
     Attributes
     ----------
@@ -37,8 +37,8 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
-    """What became of new rows.
+class UpdateResult:
+    """The result of an update with new rows.
 
     Attributes
     ----------
@@ -59,47 +59,51 @@ class Folded:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When to fit anew: after so many calls, or below the usual by more nats than these."""
+    """When to refit: after so many calls, or below the usual log density by more nats than this."""
 
     refit_every: int
     tolerance: float
 
 
-def median_of(facts: Facts) -> float | None:
-    """The median of what new rows were like; None if nothing is known."""
-    return median(facts.log_densities) if facts.log_densities else None
+def usual_log_density(statistics: OnlineStatistics) -> float | None:
+    """The median log density of new rows; None if unknown."""
+    return median(statistics.log_densities) if statistics.log_densities else None
 
 
-def is_worse(folded: Folded, facts: Facts, tolerance: float) -> bool:
-    """Whether new rows fit worse than usual, by more than the tolerance and more than chance.
+def is_worse(update: UpdateResult, statistics: OnlineStatistics, tolerance: float) -> bool:
+    """Whether new rows fit worse than usual, by more than the tolerance and chance.
 
     The log density of a Gaussian's own rows has the variance d / 2 for d features, and so does
     that of a mixture whose components are apart.
     """
-    expected = median_of(facts)
-    if expected is None or folded.log_density is None:
+    expected = usual_log_density(statistics)
+    if expected is None or update.log_density is None:
         return False
-    by_chance = _CHANCES * sqrt(folded.n_features / (2.0 * folded.weight))
-    return folded.log_density < expected - tolerance - by_chance
+    by_chance = _N_STANDARD_ERRORS * sqrt(update.n_features / (2.0 * update.weight))
+    return update.log_density < expected - tolerance - by_chance
 
 
-def reason_to_refit(folded: Folded, facts: Facts, limits: Limits) -> str | None:
-    """Why all rows should be fitted anew, in words; None if they need not."""
-    if folded.is_collapsed:
+def reason_to_refit(
+    update: UpdateResult, statistics: OnlineStatistics, limits: Limits
+) -> str | None:
+    """Why all rows should be refitted, in words; None if they need not be."""
+    if update.is_collapsed:
         return "a component has collapsed"
-    if is_worse(folded, facts, limits.tolerance):
-        return f"new rows fit worse than usual ({median_of(facts):.6g})"
-    if facts.n_folds + 1 >= limits.refit_every:
+    if is_worse(update, statistics, limits.tolerance):
+        return f"new rows fit worse than usual ({usual_log_density(statistics):.6g})"
+    if statistics.n_folds + 1 >= limits.refit_every:
         return f"after every {limits.refit_every} calls with new rows"
     return None
 
 
-def update_facts(folded: Folded, facts: Facts, limits: Limits) -> tuple[float, ...]:
-    """What is to be compared with from now on.
+def update_log_densities(
+    update: UpdateResult, statistics: OnlineStatistics, limits: Limits
+) -> tuple[float, ...]:
+    """The log densities to compare the next rows with.
 
     The last few calls; after rows that were worse than usual none, since what is usual has changed.
     """
-    if is_worse(folded, facts, limits.tolerance):
+    if is_worse(update, statistics, limits.tolerance):
         return ()
-    new = () if folded.log_density is None else (folded.log_density,)
-    return (*facts.log_densities, *new)[-limits.refit_every :]
+    new = () if update.log_density is None else (update.log_density,)
+    return (*statistics.log_densities, *new)[-limits.refit_every :]

@@ -1,4 +1,4 @@
-"""What calls leave for the next one: a mixture, and what is known of it; old or new, never half.
+"""The state between calls: a mixture and its statistics, stored in one step.
 
 Both are Zarr groups that appear whole: ``N.facts.zarr``, and after it ``N.mixture.zarr``, by which
 they become the state. A call that ends before that leaves the state of the one before.
@@ -14,26 +14,26 @@ import numpy as np
 from dgmm import GaussianMixture
 from dgmm.errors import OutputError
 from dgmm.run import Variable, read_group, write_group
-from pipelines.online.refit_rule import Facts
+from pipelines.online.refit_rule import OnlineStatistics
 
 FORMAT = "dgmm-online"
 FORMAT_VERSION = 1
 
 _PLAIN = ("run", "n_folds", "n_rows", "checksum", "fingerprint")
-_KEPT = 2  # so that who has just followed the link finds what it names
+_KEPT = 2  # readers that have just followed the link still find the old state
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredState:
     """A mixture and what is known of it."""
 
     mixture: GaussianMixture
-    facts: Facts
+    statistics: OnlineStatistics
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A directory of states, of which the one with the highest number counts; for one writer."""
+    """A directory of states, of which the highest number counts; for one writer."""
 
     folder: Path
 
@@ -42,7 +42,7 @@ class Store:
         """A link to the mixture of the state."""
         return self.folder / "latest.zarr"
 
-    def load(self) -> Kept | None:
+    def load(self) -> StoredState | None:
         """The state; None if there is none.
 
         Raises
@@ -62,13 +62,14 @@ class Store:
                 f"{FORMAT_VERSION}. Remove it to start anew."
             )
         plain = {name: attributes[name] for name in _PLAIN}
-        facts = Facts(log_densities=tuple(arrays["log_densities"].tolist()), **plain)
+        log_densities = tuple(arrays["log_densities"].tolist())
+        statistics = OnlineStatistics(log_densities, **plain)
         if not self.latest.is_symlink() or self.latest.readlink() != Path(mixture.name):
-            self._link(mixture)  # as a call that was killed should have
-        return Kept(GaussianMixture.from_zarr(mixture), facts)
+            self._link(mixture)  # as the killed call would have done
+        return StoredState(GaussianMixture.from_zarr(mixture), statistics)
 
-    def keep(self, kept: Kept) -> None:
-        """Make this the state, and remove old ones.
+    def save(self, state: StoredState) -> None:
+        """Store a new state, and remove old ones.
 
         Raises
         ------
@@ -77,13 +78,13 @@ class Store:
         """
         numbers = self._numbers()
         number = numbers[-1] + 1 if numbers else 1
-        plain = {name: getattr(kept.facts, name) for name in _PLAIN}
+        plain = {name: getattr(state.statistics, name) for name in _PLAIN}
         attributes = {"format": FORMAT, "format_version": FORMAT_VERSION, **plain}
-        log_densities = np.asarray(kept.facts.log_densities, np.float64)
+        log_densities = np.asarray(state.statistics.log_densities, np.float64)
         variables = {"log_densities": Variable(("call",), log_densities)}
         write_group(self._path(number, "facts"), variables, attributes, overwrite=True)
         mixture = self._path(number, "mixture")
-        kept.mixture.to_zarr(mixture)
+        state.mixture.to_zarr(mixture)
         self._link(mixture)
         self._clean(number - _KEPT)
 
@@ -94,16 +95,16 @@ class Store:
         return self.folder / f"{number:06}.{kind}.zarr"
 
     def _link(self, mixture: Path) -> None:
-        """Let the link name a mixture, in one step."""
+        """Point the link to a mixture, in one step."""
         new = self.folder / ".latest.zarr"
         new.unlink(missing_ok=True)
         new.symlink_to(mixture.name)
         os.replace(new, self.latest)
 
     def _clean(self, number: int) -> None:
-        """Remove states up to this one, and what calls that were killed have left."""
+        """Remove states up to this number, and files that killed calls left."""
         old = [path for path in self.folder.glob("[0-9]*.zarr") if _number(path) <= number]
-        # the mixture before its facts, without which it would be a state that cannot be read
+        # the mixture before its statistics, without which the state cannot be read
         for path in (*sorted(old, reverse=True), *self.folder.glob(".[0-9]*.zarr.*")):
             shutil.rmtree(path, ignore_errors=True)
 

@@ -24,7 +24,7 @@ class Pipeline(BaseOperator):
         self.hook = SubprocessHook()
 
     def execute(self, context: Any) -> None:
-        """Run it, and make of its exit code what Airflow knows."""
+        """Run the pipeline and translate its exit code."""
         del context
         name = self.task_id
         command = [f"{HOME}/.venv/bin/python", "-m", f"pipelines.{name}", f"configs/{name}.yaml"]
@@ -40,7 +40,7 @@ class Pipeline(BaseOperator):
             )
 
     def on_kill(self) -> None:
-        """End in order what runs; the next try goes on from there."""
+        """End the pipeline in order; the next try resumes it."""
         self.hook.send_sigterm()
 
 

@@ -16,7 +16,7 @@ SKIPPED, TRY_AGAIN = 99, 75
 
 
 class PipelineError(RuntimeError):
-    """A pipeline ended with another code than 0."""
+    """A pipeline ended with an exit code other than 0."""
 
     def __init__(self, name: str, code: int) -> None:
         super().__init__(f"{name} ended with {code}")
@@ -24,7 +24,7 @@ class PipelineError(RuntimeError):
 
 
 def is_temporary(task: Any, run: Any, state: State) -> bool:
-    """Whether trying again may help."""
+    """Whether a retry may help."""
     del task, run
     error = state.result(raise_on_failure=False)
     return isinstance(error, PipelineError) and error.code == TRY_AGAIN
@@ -48,7 +48,7 @@ def pipeline(name: str) -> State:
 
 @flow(name="dgmm")
 def nightly() -> None:
-    """A model of tonight's data, then the same model on other data."""
+    """Fit tonight's data, then score other data by the same model."""
     pipeline("nightly")
     pipeline("score")
 

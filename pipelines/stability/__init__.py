@@ -1,4 +1,4 @@
-"""How sure the number of components is: ``python -m pipelines.stability CONFIG``.
+"""The uncertainty of the number of components: ``python -m pipelines.stability CONFIG``.
 
 The criterion of every candidate is found in many random subsets of blocks, as oceanographers choose
 the number of profile classes (Maze et al. 2017, Prog. Oceanogr. 151; Jones et al. 2019, J. Geophys.
@@ -36,7 +36,7 @@ from pipelines.stability.values import Study
 
 
 class Settings(execution.Settings):
-    """How many subsets, how large, and what is held out."""
+    """Number and size of the subsets, and what is held out."""
 
     n_subsets: int = Field(default=20, ge=2, le=1_000, description="Random subsets of blocks.")
     subset_blocks: int | None = Field(
@@ -53,14 +53,14 @@ class Settings(execution.Settings):
 
     @field_validator("run")
     @classmethod
-    def _on_a_disk(cls, run: Configuration) -> Configuration:
+    def _check_output(cls, run: Configuration) -> Configuration:
         if "://" in run.output.path:
             raise validation_error(f"found output.path {run.output.path}, expected a directory")
         return run
 
 
 def job(settings: Settings, observer: Observer) -> Outcome:
-    """Fit every candidate to many subsets of blocks, and say which number of components holds."""
+    """Fit every candidate to many subsets of blocks, and recommend a number of components."""
     run = settings.run
     opened = open_input(run)
     plan = design(
@@ -78,9 +78,9 @@ def job(settings: Settings, observer: Observer) -> Outcome:
         with write_lock(folder):
             fits = fit_subsets(opened, run, plan, settings.held_out_rows, store, observer)
             if not path.exists():
-                _write(path, Study.of(fits), plan, run, opened)
+                _write(path, Study.from_fits(fits), plan, run, opened)
             store.remove()
-    lines = (*_shown(path, run), str(path) if is_new else f"already complete: {path}")
+    lines = (*_describe(path, run), str(path) if is_new else f"already complete: {path}")
     return Outcome(lines, is_new=is_new)
 
 
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write(path: Path, study: Study, plan: Design, run: Configuration, opened: InputHandle) -> None:
-    """Write down what was found, what it means, and where it comes from."""
+    """Write the study, its recommendation and its origin."""
     verdict = recommend(study, axes_of(run), run.model.criterion)
     facts = {
         **asdict(verdict),
@@ -103,7 +103,7 @@ def _write(path: Path, study: Study, plan: Design, run: Configuration, opened: I
     write_study(path, study, plan, axes_of(run), facts)
 
 
-def _shown(path: Path, run: Configuration) -> list[str]:
+def _describe(path: Path, run: Configuration) -> list[str]:
     """The study as lines, and as a figure beside it if it can be drawn."""
     study, attributes = read_study(path)
     axes, criterion = axes_of(run), run.model.criterion
@@ -118,7 +118,7 @@ def _shown(path: Path, run: Configuration) -> list[str]:
 
 
 def _name(settings: Settings, opened: InputHandle) -> str:
-    """The same for the same study of the same data, wherever it is computed."""
+    """The name of a study, the same for the same data wherever it is computed."""
     run = dump_resolved(settings.run)
     facts = {
         "format": FORMAT,

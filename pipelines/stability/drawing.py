@@ -1,4 +1,4 @@
-"""A study of stability as a picture."""
+"""A figure of a study."""
 
 import os
 from pathlib import Path

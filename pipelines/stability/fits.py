@@ -1,4 +1,4 @@
-"""The fits of a study: one sweep over each subset of blocks, kept as soon as it is done."""
+"""The fits of a study: one sweep for each subset of blocks, saved when it is done."""
 
 import logging
 
@@ -27,7 +27,7 @@ def fit_subsets(
     store: FitStore,
     observer: Observer,
 ) -> list[FitOfSubset]:
-    """A fit for every subset: those that are kept already, and what is left to do.
+    """A fit for every subset; stored ones are loaded.
 
     Parameters
     ----------
@@ -51,17 +51,17 @@ def fit_subsets(
     found = {i: fit for i in range(len(plan.subsets)) if (fit := store.load(i)) is not None}
     if len(found) < len(plan.subsets):
         with opened.on_cluster(observer) as blocks:
-            rows = _held_out(blocks, plan, held_out_rows, run.model.seed)
+            rows = _read_held_out(blocks, plan, held_out_rows, run.model.seed)
             for index, subset in enumerate(plan.subsets):
                 if index not in found:
                     done = blocks.fit(subset, seed=run.model.seed + 1 + index)
-                    found[index] = _of_subset(done, rows, axes_of(run), run.model.criterion)
-                    store.keep(index, found[index])
+                    found[index] = _summarize_fit(done, rows, axes_of(run), run.model.criterion)
+                    store.save(index, found[index])
                     _logger.info("subset %d of %d is fitted", index + 1, len(plan.subsets))
     return [found[index] for index in range(len(plan.subsets))]
 
 
-def _held_out(blocks: Blocks, plan: Design, n_rows: int, seed: int) -> Array:
+def _read_held_out(blocks: Blocks, plan: Design, n_rows: int, seed: int) -> Array:
     """Rows that no subset has, in equal parts of each block that is held out."""
     rng = np.random.default_rng(seed)
     share = -(-n_rows // len(plan.held_out))
@@ -75,8 +75,8 @@ def _held_out(blocks: Blocks, plan: Design, n_rows: int, seed: int) -> Array:
     return rows
 
 
-def _of_subset(found: BlockFit, rows: Array, axes: Axes, criterion: str) -> FitOfSubset:
-    """What is kept of a fit."""
+def _summarize_fit(found: BlockFit, rows: Array, axes: Axes, criterion: str) -> FitOfSubset:
+    """The stored numbers of a fit."""
     fit = FitOfSubset.empty(axes, len(rows))
     for result in found.sweep.results:
         if result.status.value == "degenerate":

@@ -1,4 +1,4 @@
-"""How many components a criterion asks for that was found many times, and whether it is sure."""
+"""The number of components that a criterion recommends in many subsets, and its uncertainty."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _SAME_AGREEMENT = 0.02  # of an adjusted Rand index
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """What the curve of a criterion over the number of components says.
+    """What the curve of a criterion over the number of components suggests.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """A criterion over the number of components, in many subsets, and the place of its minimum.
+    """A criterion over the number of components, in many subsets, and its minimum.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Curve:
         return self.counts[int(np.argmax(rise <= error))]
 
     def rise(self) -> tuple[Array, Array]:
-        """What is above the minimum: mean of the differences in each subset, standard error.
+        """Difference to the minimum: mean over subsets, and its standard error.
 
         Every subset has all candidates, so that what makes one subset fit worse than another
         cancels.
@@ -74,12 +74,12 @@ class Curve:
         return mean_of(differences), error_of(differences)
 
     def n_wins(self) -> int:
-        """Subsets in which the minimum lies there too."""
+        """Number of subsets with the minimum at the same place."""
         known = np.where(np.isnan(self.values), np.inf, self.values)
         return int((known.argmin(axis=1) == self.place).sum())
 
     def trouble(self) -> str:
-        """Why the minimum is none to rely on; empty if it is."""
+        """Why the minimum is not reliable; empty if it is."""
         first, last = self.counts[0], self.counts[-1]
         if len(self.counts) == 1:
             return "only one K was tried"
@@ -95,7 +95,7 @@ class Curve:
         return ""
 
     def elbow(self) -> int | None:
-        """From where on little is gained, for those who look for it where there is no minimum."""
+        """The number of components beyond which little is gained."""
         mean = mean_of(self.values)
         fall = mean - np.nanmin(mean)
         if not fall[0] > 0:
@@ -104,7 +104,7 @@ class Curve:
 
 
 def recommend(study: Study, axes: Axes, criterion: str) -> Recommendation:
-    """What a study says of its candidates by a criterion of this name."""
+    """The recommendation of a study by a criterion of this name."""
     mean = mean_of(study.criterion)
     if np.isnan(mean).all():
         return Recommendation("", 0, 0, None, ("No candidate was sound in two subsets.",))
@@ -133,7 +133,7 @@ def _words(curve: Curve, structure: str, trouble: str, name: str) -> Iterator[st
 
 
 def _agreement(agreement: Array, curve: Curve, chosen: int) -> Iterator[str]:
-    """How well the labels of different subsets agree there, and where they do best."""
+    """How well the labels of different subsets agree there, and where they agree best."""
     several = np.isfinite(agreement) & (np.array(curve.counts) > 1)
     if not several.any():
         return

@@ -1,4 +1,4 @@
-"""What a study of stability keeps: each fit as soon as it is done, and the whole at its end."""
+"""Store of a study: each fit when it is done, and the whole at the end."""
 
 import shutil
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ _AXES = ("covariance_type", "n_components")
 
 @dataclass(frozen=True, slots=True)
 class FitStore:
-    """The fits of a study that is not done yet, each whole or not there."""
+    """The fits of an unfinished study, each written in one step."""
 
     folder: Path
 
     def load(self, index: int) -> FitOfSubset | None:
-        """The fit of a subset; None if there is none that can be read."""
+        """The fit of a subset; None if there is none or it cannot be read."""
         try:
             arrays, _ = read_group(self._path(index))
             return FitOfSubset(arrays["criterion"], arrays["log_likelihood"], arrays["labels"])
@@ -35,7 +35,7 @@ class FitStore:
             shutil.rmtree(self._path(index), ignore_errors=True)
             return None
 
-    def keep(self, index: int, fit: FitOfSubset) -> None:
+    def save(self, index: int, fit: FitOfSubset) -> None:
         """Write the fit of a subset, in one step."""
         variables = {
             "criterion": Variable(_AXES, fit.criterion),
@@ -45,7 +45,7 @@ class FitStore:
         write_group(self._path(index), variables, {"format": _FORMAT_OF_A_FIT})
 
     def remove(self) -> None:
-        """Remove all of them."""
+        """Remove all fits."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, index: int) -> Path:
@@ -55,7 +55,7 @@ class FitStore:
 def write_study(
     path: Path, study: Study, plan: Design, axes: Axes, attributes: Mapping[str, Any]
 ) -> None:
-    """Write a study that is done, in one step, as a Zarr group with names for dimensions."""
+    """Write a finished study, in one step, as a Zarr group with named dimensions."""
     dimensions = ("subset", *_AXES)
     kinds = np.array(axes.covariance_types, np.dtypes.StringDType())
     variables = {
@@ -72,7 +72,7 @@ def write_study(
 
 
 def read_study(path: Path) -> tuple[Study, dict[str, Any]]:
-    """A study that is done, and its attributes."""
+    """A finished study, and its attributes."""
     arrays, attributes = read_group(path)
     names = ("criterion", "log_likelihood", "agreement")
     return Study(*(arrays[name] for name in names)), attributes

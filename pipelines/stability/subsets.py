@@ -1,4 +1,4 @@
-"""Which blocks each fit sees, and which none does."""
+"""The blocks of each subset, and those held out."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Design:
 def design(
     n_blocks: int, n_subsets: int, subset_blocks: int | None, held_out_blocks: int, seed: int
 ) -> Design:
-    """Draw them; the same arguments draw the same.
+    """Draw random subsets; the same arguments give the same subsets.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ def design(
         np.random.default_rng([seed, index]).choice(others, size, replace=False)
         for index in range(n_subsets)
     )
-    return Design(tuple(_ascending(subset) for subset in subsets), _ascending(held_out))
+    return Design(tuple(_sorted_blocks(subset) for subset in subsets), _sorted_blocks(held_out))
 
 
-def _ascending(blocks: NDArray[np.int64]) -> tuple[int, ...]:
+def _sorted_blocks(blocks: NDArray[np.int64]) -> tuple[int, ...]:
     return tuple(int(block) for block in np.sort(blocks))

@@ -1,4 +1,4 @@
-"""A study of stability as lines for a person."""
+"""A table of a study."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a study of stability consists of, as plain values."""
+"""The values of a study."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,17 +21,17 @@ class Axes:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Their numbers."""
+        """Numbers of covariance types and of numbers of components."""
         return len(self.covariance_types), len(self.n_components)
 
     def place(self, covariance_type: str, n_components: int) -> tuple[int, int]:
-        """Where a candidate is."""
+        """The index of a candidate."""
         return self.covariance_types.index(covariance_type), self.n_components.index(n_components)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitOfSubset:
-    """What one subset says of every candidate.
+    """The numbers of every candidate in one subset.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class FitOfSubset:
 
     @classmethod
     def empty(cls, axes: Axes, n_rows: int) -> Self:
-        """Nothing yet, to be filled."""
+        """No numbers yet, to be filled."""
         return cls(
             np.full(axes.shape, np.nan),
             np.full(axes.shape, np.nan),
@@ -57,7 +57,7 @@ class FitOfSubset:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
-    """What all subsets say, each an ndarray of shape (n_subsets, n_types, n_counts).
+    """The numbers of every candidate in all subsets, each of shape (n_subsets, n_types, n_counts).
 
     Attributes
     ----------
@@ -73,8 +73,8 @@ class Study:
     agreement: Array
 
     @classmethod
-    def of(cls, fits: Sequence[FitOfSubset]) -> Self:
-        """What some fits say together."""
+    def from_fits(cls, fits: Sequence[FitOfSubset]) -> Self:
+        """Combine the fits of some subsets."""
         criterion = np.array([fit.criterion for fit in fits])
         labels = np.array([fit.labels for fit in fits])
         return cls(

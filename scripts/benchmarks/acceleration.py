@@ -68,7 +68,9 @@ class Problem:
     first: FitState
 
     @classmethod
-    def of(cls, rows: Array, covariance_type: str, n_components: int, seed: int) -> "Problem":
+    def from_rows(
+        cls, rows: Array, covariance_type: str, n_components: int, seed: int
+    ) -> "Problem":
         """A start of the kind whose turn it is."""
         mean = rows.mean(axis=0)
         rows = rows - mean
@@ -117,7 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name in given.datasets or rows_of:
         found = []
         for case in product(STRUCTURES, given.components, range(given.starts)):
-            problem = Problem.of(rows_of[name], *case)
+            problem = Problem.from_rows(rows_of[name], *case)
             plain, n_plain = problem.run(problem.first, replace(problem.rules, accelerate=False))
             if plain.status is Status.DEGENERATE:
                 continue

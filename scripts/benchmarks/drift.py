@@ -28,11 +28,11 @@ from dgmm.mixture.em.iteration import EMOptions
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from dgmm.run.config.drift_section import DriftLimits
-from dgmm.run.drift_check import limits_of
+from dgmm.run.drift_check import drift_thresholds
 
 Array = NDArray[np.float64]
 
-LIMITS = limits_of(DriftLimits())
+LIMITS = drift_thresholds(DriftLimits())
 N_ROWS = 20_000
 MIXTURES = ((5, 4, 8.0, 0.0), (5, 4, 3.0, 20.0), (8, 16, 8.0, 0.0))
 

@@ -22,7 +22,7 @@ class Remembered:
         self.kept = {}
         self._earlier = earlier or {}
 
-    def recall(self, start, n_rows, checksum):
+    def load(self, start, n_rows, checksum):
         found = self._earlier.get(start)
         if found is None:
             return BlockProvenance.NEW
@@ -31,7 +31,7 @@ class Remembered:
             return BlockProvenance.CHANGED
         return replace(found, origins=(BlockProvenance.KNOWN,))
 
-    def keep(self, start, found):
+    def save(self, start, found):
         self.kept[start] = found
 
 

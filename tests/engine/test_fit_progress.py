@@ -44,7 +44,7 @@ def bits(found):
 def whole():
     """The bits of a fit, and all the progress that it gave to be kept."""
     kept: list[FitProgress] = []
-    return bits(fit(data(), OPTIONS, SYNCHRONOUS, keep=kept.append)), kept
+    return bits(fit(data(), OPTIONS, SYNCHRONOUS, save=kept.append)), kept
 
 
 def test_progress_is_given_after_the_profile_before_each_stage_and_after_each_pass(whole):

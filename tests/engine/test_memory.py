@@ -194,7 +194,7 @@ def test_an_e_step_stays_within_its_projection(dtype, n_features, kernel):
 def test_a_profile_stays_within_the_projection_of_its_block(dtype, n_features, n_rows):
     rows = np.random.default_rng(1).integers(0, 9, (n_rows, n_features)).astype(dtype)
     projection = project(rows_of(len(rows), n_features, dtype), SWEEP)
-    peak, _ = peak_of(lambda: profile_block(SamplingSpec(0, 1e-3), Block.of(rows)))
+    peak, _ = peak_of(lambda: profile_block(SamplingSpec(0, 1e-3), Block.from_rows(rows)))
     assert peak < projection.kernel + projection.block - rows.nbytes + SMALL_CHANGE
 
 

@@ -115,7 +115,7 @@ def test_by_default_a_missing_value_is_an_error_that_names_the_way_out():
 @pytest.mark.parametrize("dtype", ["?", "u1", ">i4", "f2"])
 def test_a_block_without_holes_is_not_copied(dtype):
     rows = np.ones((10, 2), dtype)
-    block = Block.of(rows, None, 5, "drop")
+    block = Block.from_rows(rows, None, 5, "drop")
     assert block.rows is rows
     assert block.complete is None
     assert (block.index(3), block.n_missing) == (8, 0)
@@ -123,7 +123,7 @@ def test_a_block_without_holes_is_not_copied(dtype):
 
 def test_a_block_with_holes_knows_its_rows_by_their_index():
     rows = np.array([[1.0], [np.nan], [3.0], [np.nan], [5.0]])
-    block = Block.of(rows, np.arange(5.0), 100, "drop")
+    block = Block.from_rows(rows, np.arange(5.0), 100, "drop")
     np.testing.assert_array_equal(block.rows, [[1], [3], [5]])
     np.testing.assert_array_equal(block.weights, [0, 2, 4])
     assert [block.index(i) for i in range(3)] == [100, 102, 104]

@@ -28,7 +28,7 @@ def profile_of(rows, chunks=None, weights=None, rule=NO_SAMPLE):
     pieces = [None] * len(chunks) if weights is None else blocks_of(np.asarray(weights), chunks)
     starts = [start for start, _ in bounds_of(chunks)]
     blocks = zip(blocks_of(rows, chunks), pieces, starts, strict=True)
-    return reduce(add, [profile_block(rule, Block.of(*block)) for block in blocks])
+    return reduce(add, [profile_block(rule, Block.from_rows(*block)) for block in blocks])
 
 
 def exact_mean_and_scatter(rows, weights=None):
@@ -210,7 +210,7 @@ def test_rows_of_no_weight_say_nothing_about_mean_and_scatter():
 
 def test_nothing_is_the_identity():
     profile = profile_of(np.random.default_rng(0).normal(size=(5, 2)))
-    empty = profile_block(NO_SAMPLE, Block.of(np.zeros((0, 2)), None, 5))
+    empty = profile_block(NO_SAMPLE, Block.from_rows(np.zeros((0, 2)), None, 5))
     for total in (profile + empty, empty + profile):
         assert np.array_equal(total.mean, profile.mean)
         assert np.array_equal(total.scatter, profile.scatter)

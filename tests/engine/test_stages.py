@@ -22,7 +22,7 @@ from tests.strategies import random_mixture
 
 def profile_of(rows, options, weights=None):
     kept = []
-    fit(dataset_of(rows, weights=weights), options, SYNCHRONOUS, keep=kept.append)
+    fit(dataset_of(rows, weights=weights), options, SYNCHRONOUS, save=kept.append)
     return kept[0].profile
 
 
@@ -63,8 +63,8 @@ def test_the_sample_is_climbed_by_the_rules_of_the_fit(profile):
 def test_a_sample_guides_where_it_is_a_quarter_of_the_rows_or_less(profile, n_sampled, guides):
     some = replace(profile, sample=profile.sample[:n_sampled])
     rules = rules_for(profile)
-    assert (stages.surrogate_guide(some, rules) is not None) is guides
-    assert stages.surrogate_guide(some, replace(rules, accelerate=False)) is None
+    assert (stages.step_proposal(some, rules) is not None) is guides
+    assert stages.step_proposal(some, replace(rules, accelerate=False)) is None
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-3, 1.0, 1e12])

@@ -37,7 +37,7 @@ def sweep_of(rows, options):
 def test_the_top_is_the_same_in_fewer_reads(covariance_type, monkeypatch):
     options = FitOptions(((covariance_type, 4),), n_init=2, sample_rows=4_000, tol=1e-7)
     led = sweep_of(rows_of(), options)
-    monkeypatch.setattr(stages, "surrogate_guide", lambda *_: None)
+    monkeypatch.setattr(stages, "step_proposal", lambda *_: None)
     alone = sweep_of(rows_of(), options)
     exact = sweep_of(rows_of(), replace(options, tol=1e-11))
     for found in (led, alone):
@@ -51,7 +51,7 @@ def test_the_top_is_the_same_in_fewer_reads(covariance_type, monkeypatch):
 def test_a_sample_that_misleads_costs_a_read_and_nothing_else(monkeypatch):
     rows = rows_of()
     options = FitOptions((("full", 4),), n_init=2, sample_rows=4_000, tol=1e-7)
-    honest = stages.surrogate_guide
+    honest = stages.step_proposal
 
     def lying(profile, rules):
         """Rows of elsewhere in place of the sample, once all is profiled."""
@@ -59,7 +59,7 @@ def test_a_sample_that_misleads_costs_a_read_and_nothing_else(monkeypatch):
         return honest(other, rules)
 
     exact = sweep_of(rows, replace(options, tol=1e-11)).selected
-    monkeypatch.setattr(stages, "surrogate_guide", lying)
+    monkeypatch.setattr(stages, "step_proposal", lying)
     found = sweep_of(rows, options).selected
     assert found.status is Status.CONVERGED
     assert 0 <= exact.log_likelihood - found.log_likelihood < 24_000 * 1e-6

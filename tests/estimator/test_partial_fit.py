@@ -115,7 +115,7 @@ def test_lazy_rows_move_it_as_far_as_the_same_in_memory():
 
 
 def test_stretches_of_lazy_rows_are_folded_in_one_after_the_other(monkeypatch):
-    monkeypatch.setattr(stepwise_pass, "_STRETCH_BLOCKS", 2)
+    monkeypatch.setattr(stepwise_pass, "_BATCH_BLOCKS", 2)
     X = rows(n=4_000)
     at_once = begun().partial_fit(da.from_array(X[N_FIRST:], chunks=(400, 2)))
     assert at_once.n_steps_ == 3
@@ -126,7 +126,7 @@ def test_stretches_of_lazy_rows_are_folded_in_one_after_the_other(monkeypatch):
 
 
 def test_long_arrays_in_memory_are_cut_as_well(monkeypatch):
-    monkeypatch.setattr(stepwise_pass, "_STRETCH_ROWS", 500)
+    monkeypatch.setattr(stepwise_pass, "_BATCH_ROWS", 500)
     X = rows(n=3_200)
     weights = np.random.default_rng(2).uniform(0.5, 1.5, len(X))
     at_once = begun().partial_fit(X[N_FIRST:], sample_weight=weights[N_FIRST:])
@@ -218,7 +218,7 @@ cluster: {{kind: threads}}
 
 
 def test_what_cannot_be_folded_in_is_named_by_its_row_and_changes_nothing(monkeypatch):
-    monkeypatch.setattr(stepwise_pass, "_STRETCH_BLOCKS", 1)
+    monkeypatch.setattr(stepwise_pass, "_BATCH_BLOCKS", 1)
     X = rows(n=3_000)
     mixture = begun()
     for value, message in [(np.nan, "Row 777 .* NaN or infinite"), (1e200, "Row 777 is so far")]:

@@ -38,7 +38,7 @@ def test_sums_over_parts_are_the_moments_of_all_rows(is_weighted, offset):
     sums = reduce(
         add,
         [
-            ComponentStatistics.of(
+            ComponentStatistics.from_assignment(
                 rows[p], w[p] if is_weighted else None, assign(mixture, rows[p]), pivots
             )
             for p in parts
@@ -63,7 +63,7 @@ def test_pivots_are_means_in_the_units_of_the_data():
     )
     mixture = a_mixture(transform.apply(rows.T).T)
     np.testing.assert_array_equal(
-        component_pivots(mixture, transform), transform.means_undone(mixture)
+        component_pivots(mixture, transform), transform.inverse_means(mixture)
     )
     assert component_pivots(a_mixture(rows), None).shape == (3, 3)
 

@@ -40,7 +40,7 @@ OTHERS = {
 def test_rising_integers_are_found_in_any_blocks(values, cuts):
     rows = with_column(values)
     edges = [0, *sorted(cuts), N]
-    blocks = [RisingIntegers.of(rows[a:b]) for a, b in pairwise(edges)]
+    blocks = [RisingIntegers.from_rows(rows[a:b]) for a, b in pairwise(edges)]
     whole = sum(blocks[1:], blocks[0])
     is_rising = any(values is each for each in RISING.values())
     np.testing.assert_array_equal(whole.rising, [False, is_rising, False])
@@ -50,8 +50,8 @@ def test_rising_integers_are_found_in_any_blocks(values, cuts):
 @pytest.mark.parametrize("dtype", ["i4", "u8", "f4", ">f8"])
 def test_the_dtype_makes_no_difference(dtype):
     rows = np.stack([np.arange(N), np.arange(N)[::-1]], axis=1).astype(dtype)
-    np.testing.assert_array_equal(RisingIntegers.of(rows).rising, [True, False])
-    assert not RisingIntegers.of(rows > 5).rising.any()
+    np.testing.assert_array_equal(RisingIntegers.from_rows(rows).rising, [True, False])
+    assert not RisingIntegers.from_rows(rows > 5).rising.any()
 
 
 @pytest.mark.parametrize(
@@ -69,10 +69,10 @@ def test_the_dtype_makes_no_difference(dtype):
 )
 def test_integers_that_are_all_different_are_found_by_their_name(name, expected):
     shuffled = RNG.permutation(N).astype(float)
-    known = RisingIntegers.of(shuffled[:, None])
+    known = RisingIntegers.from_rows(shuffled[:, None])
     assert bool(find_identifiers(known, shuffled[:, None], (name,))) == expected
     twice = np.repeat(shuffled[::2], 2)[:, None]
-    assert not find_identifiers(RisingIntegers.of(twice), twice, (name,))
+    assert not find_identifiers(RisingIntegers.from_rows(twice), twice, (name,))
 
 
 def test_the_estimator_and_the_sweep_warn_of_them(caplog):

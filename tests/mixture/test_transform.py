@@ -88,10 +88,10 @@ def test_parameters_come_back_in_the_units_of_the_data(covariance_type):
     rows = data()
     transform = fitted(FeatureTransformSpec(standardize=True, pca=4), rows)
     mixture = mixture_of(transform.apply(rows.T).T, covariance_type, 3)
-    means = transform.means_undone(mixture)
+    means = transform.inverse_means(mixture)
     np.testing.assert_allclose(transform.apply(means.T).T, mixture.means, atol=1e-9)
     matrices = structure_of(covariance_type).matrices(mixture.covariances, 3, 4)
-    back = transform.covariances_undone(mixture)
+    back = transform.inverse_covariances(mixture)
     for k in range(3):
         np.testing.assert_allclose(transform.scatter(back[k]), matrices[k], atol=1e-9)
 
@@ -129,8 +129,8 @@ def test_full_mixtures_of_standardised_and_of_rotated_data_are_those_of_the_data
         back = Parameters.from_covariances(
             "full",
             mixture.weights,
-            transform.means_undone(mixture),
-            transform.covariances_undone(mixture),
+            transform.inverse_means(mixture),
+            transform.inverse_covariances(mixture),
         )
         log_scale = np.log(transform.scale).sum()
         np.testing.assert_allclose(

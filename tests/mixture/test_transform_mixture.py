@@ -73,7 +73,7 @@ def test_the_structure_stays(covariance_type):
     found = transform_mixture(mixture, older, newer, of_all, rules)
     assert found.covariance_type == covariance_type
     assert found.covariances.shape == mixture.covariances.shape
-    exact = newer.apply(older.means_undone(mixture).T).T
+    exact = newer.apply(older.inverse_means(mixture).T).T
     np.testing.assert_allclose(found.means, exact, atol=1e-10)
     size = structure_of(covariance_type).matrices(found.covariances, 3, D)
     assert np.linalg.eigvalsh(size).min() > 0

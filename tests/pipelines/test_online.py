@@ -13,12 +13,12 @@ from dgmm.io.results.output import Output
 from dgmm.run.history import publish
 from pipelines.online import main
 from pipelines.online.refit_rule import (
-    Facts,
-    Folded,
     Limits,
+    OnlineStatistics,
+    UpdateResult,
     is_worse,
     reason_to_refit,
-    update_facts,
+    update_log_densities,
 )
 from pipelines.online.state import Store
 
@@ -161,7 +161,7 @@ def test_data_that_have_not_grown_are_refused(folder, capsys, change, message):
 
 
 STAGES = {
-    "folding": ("dgmm.run.input_handle.fold_in", ()),
+    "folding": ("dgmm.run.input_handle.update_mixture", ()),
     "the exact fit": ("pipelines.online.run", ("--set", "refit_every=1")),
     "its facts": ("pipelines.online.state.write_group", ()),
     "its mixture": ("dgmm.GaussianMixture.to_zarr", ()),
@@ -187,7 +187,7 @@ def test_a_call_that_is_stopped_leaves_the_old_state_or_the_new_one(stage, folde
     assert len(stopped) == 1
     new = (1000, 1000, "converged") if options else (500, 1000, "online")
     assert counted() in (old, new)
-    is_done = Store(folder / "out" / "online").load().facts.n_rows == 1000
+    is_done = Store(folder / "out" / "online").load().statistics.n_rows == 1000
     assert is_done == (stage in ("the link", "cleaning up"))
     assert main(calls) == (99 if is_done else 0)
     assert counted() == new
@@ -198,16 +198,16 @@ def test_what_killed_calls_have_left_is_removed(folder):
     (store.folder / ".000002.mixture.zarr.0123abcd" / "means").mkdir(parents=True)
     before = counted()
     store.latest.unlink()
-    assert store.load().facts.n_rows == 500
+    assert store.load().statistics.n_rows == 500
     assert counted() == before
-    store.keep(store.load())
+    store.save(store.load())
     assert not list(store.folder.glob(".0*"))
 
 
 def test_only_the_last_two_states_stay(folder):
     store = Store(folder / "out" / "online")
     for _ in range(3):
-        store.keep(store.load())
+        store.save(store.load())
     names = sorted(path.name for path in store.folder.glob("0*"))
     kinds = ("facts", "mixture")
     assert names == [f"{number:06}.{kind}.zarr" for number in (3, 4) for kind in kinds]
@@ -246,30 +246,36 @@ def test_settings_that_make_no_sense_are_refused(capsys, setting, message):
 
 
 def test_chance_is_not_worse_than_usual():
-    facts = Facts((-3.0, -3.1, -2.9), "run")
+    statistics = OnlineStatistics((-3.0, -3.1, -2.9), "run")
     for weight, log_density, expected in [
         (1e6, -3.04, False),  # within the tolerance
         (1e6, -3.06, True),
         (100.0, -3.3, False),  # 4 standard errors of 100 rows are 0.4
         (100.0, -3.46, True),
     ]:
-        folded = Folded(weight, 2, log_density, is_collapsed=False)
-        assert is_worse(folded, facts, 0.05) is expected
-    assert not is_worse(Folded(0.0, 2, None, is_collapsed=False), facts, 0.05)
-    assert not is_worse(Folded(1e6, 2, -99.0, is_collapsed=False), Facts((), "run"), 0.05)
+        update = UpdateResult(weight, 2, log_density, is_collapsed=False)
+        assert is_worse(update, statistics, 0.05) is expected
+    assert not is_worse(UpdateResult(0.0, 2, None, is_collapsed=False), statistics, 0.05)
+    assert not is_worse(
+        UpdateResult(1e6, 2, -99.0, is_collapsed=False), OnlineStatistics((), "run"), 0.05
+    )
 
 
 def test_what_is_usual_is_learnt_anew_after_a_change():
-    facts = Facts(tuple(range(-9, -4)), "run", n_folds=1)
-    sound = Folded(1e6, 2, -7.0, is_collapsed=False)
-    assert update_facts(sound, facts, LIMITS) == (-8, -7, -6, -5, -7.0)
-    assert reason_to_refit(sound, facts, LIMITS) is None
-    assert update_facts(Folded(1e6, 2, -70.0, is_collapsed=False), facts, LIMITS) == ()
+    statistics = OnlineStatistics(tuple(range(-9, -4)), "run", n_folds=1)
+    sound = UpdateResult(1e6, 2, -7.0, is_collapsed=False)
+    assert update_log_densities(sound, statistics, LIMITS) == (-8, -7, -6, -5, -7.0)
+    assert reason_to_refit(sound, statistics, LIMITS) is None
     assert (
-        update_facts(Folded(0.0, 2, None, is_collapsed=False), facts, LIMITS) == facts.log_densities
+        update_log_densities(UpdateResult(1e6, 2, -70.0, is_collapsed=False), statistics, LIMITS)
+        == ()
     )
-    collapsed = Folded(1e6, 2, -7.0, is_collapsed=True)
-    assert reason_to_refit(collapsed, facts, LIMITS) == "a component has collapsed"
+    assert (
+        update_log_densities(UpdateResult(0.0, 2, None, is_collapsed=False), statistics, LIMITS)
+        == statistics.log_densities
+    )
+    collapsed = UpdateResult(1e6, 2, -7.0, is_collapsed=True)
+    assert reason_to_refit(collapsed, statistics, LIMITS) == "a component has collapsed"
 
 
 @pytest.mark.slow

@@ -219,7 +219,7 @@ def test_a_prepared_run_with_holes_says_how_to_apply_its_mixture(data, tmp_path)
     assert tree["model/means"].coords["feature"].values.tolist() == ["pc1", "pc2"]
     assert tree["prepare/axes"].dims == ("feature", "input_feature")
     np.testing.assert_allclose(
-        result.transform.means_undone(result.model).mean(axis=0),
+        result.transform.inverse_means(result.model).mean(axis=0),
         np.array([[0, 0], [8, 0], [0, 8]]).mean(axis=0) * [1e3, 1] + [5, -7],
         rtol=0.05,
     )

@@ -20,7 +20,7 @@ from dgmm.mixture.drift.decision import DriftStatus
 from dgmm.mixture.drift.duplicates import DuplicateRates
 from dgmm.run.config.configuration import dump_resolved, loads
 from dgmm.run.fit_run import run
-from dgmm.run.history import facts_of, lines_of, publish
+from dgmm.run.history import format_run, format_runs, publish
 from tests.io.results.test_results import NAMES, a_sweep
 from tests.run.victim import attempt, digest
 
@@ -50,7 +50,7 @@ def held_back(output):
 
 
 def statuses(output):
-    lines = list(lines_of(Output(output)))[1:]
+    lines = list(format_runs(Output(output)))[1:]
     return [line.rpartition("converged")[2] for line in lines]
 
 
@@ -61,7 +61,7 @@ def test_those_that_wait_are_listed_so_until_they_are_accepted(output):
     committed(output, "night-4", 4, started_from={"run_id": "night-2"})
     Output(output).publish(Output(output).run("night-4"))
     assert [run.run_id for run in held_back(output)] == ["night-3"]
-    told = "\n".join(facts_of(Output(output).runs()[1]))
+    told = "\n".join(format_run(Output(output).runs()[1]))
     assert "verdict     broken" in told
 
 

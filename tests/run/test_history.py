@@ -12,7 +12,7 @@ from dgmm.io.results.layout import LATEST_POINTER, run_path
 from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
 from dgmm.io.storage.lock import write_lock
-from dgmm.run.history import facts_of, lines_of, prune
+from dgmm.run.history import format_run, format_runs, prune
 from tests.io.results.test_results import NAMES, a_sweep
 
 
@@ -43,7 +43,7 @@ def test_runs_are_listed_newest_first_with_what_they_are(output):
     assert [run.run_id for run in runs] == ["run-d", "run-c", "run-b", "run-a", "run-begun"]
     assert [run.is_latest for run in runs] == [False, False, True, False, False]
     assert [run.is_complete for run in runs] == [True] * 4 + [False]
-    lines = list(lines_of(Output(output)))
+    lines = list(format_runs(Output(output)))
     assert len(lines) == 6
     assert lines[3].startswith("*  run-b")
     assert "1,000" in lines[3]
@@ -52,7 +52,7 @@ def test_runs_are_listed_newest_first_with_what_they_are(output):
 
 def test_one_run_is_shown_by_the_beginning_of_its_name(output):
     assert Output(output).find("run-be").run_id == "run-begun"
-    text = "\n".join(facts_of(Output(output).find("run-b")))
+    text = "\n".join(format_run(Output(output).find("run-b")))
     assert "run-b (latest)" in text
     with pytest.raises(InputNotFoundError, match="has 5 runs 'run'"):
         Output(output).find("run")

@@ -82,9 +82,9 @@ def test_a_checksum_is_of_rows_and_not_of_blocks(configuration, tmp_path):
 def test_rows_are_folded_in_from_one_on(configuration):
     mixture = GaussianMixture.from_zarr(run(configuration).path)
     with open_input(configuration).on_cluster() as blocks:
-        blocks.fold(mixture, 350)
+        blocks.update(mixture, 350)
         assert (mixture.n_samples_seen_, mixture.n_steps_) == (399 + 50, 1)
-        blocks.fold(mixture, 100)
+        blocks.update(mixture, 100)
         assert mixture.n_samples_seen_ == 449 + 299
 
 
@@ -95,7 +95,7 @@ def test_rows_that_cannot_be_folded_in_are_named_by_their_place_in_the_input(
     zarr.open_array(tmp_path / "x.zarr", mode="r+")[390, 0] = np.inf
     with open_input(configuration).on_cluster() as blocks:
         with pytest.raises(DataError, match="Row 390 has a value that is NaN or infinite"):
-            blocks.fold(mixture, 350)
+            blocks.update(mixture, 350)
         other = GaussianMixture(1).fit(np.random.default_rng(1).normal(size=(10, 3)))
         with pytest.raises(DataError, match="The data have 2 features, x0, x1; the mixture was"):
-            blocks.fold(other, 0)
+            blocks.update(other, 0)

@@ -17,7 +17,7 @@ from tests.io.results.test_checkpoint import mutations
 from tests.run.victim import configuration, digest, interrupt, write_clumps
 
 MOMENTS = {"sample": ("sample", 1), "fit": ("fit", 1), "assign": ("assign", 0)}
-LOST = "is left out of account"
+LOST = "is ignored"
 
 
 @dataclass(frozen=True)

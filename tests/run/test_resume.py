@@ -232,7 +232,7 @@ def test_a_damaged_checkpoint_costs_time_and_no_bits(data, tmp_path, caplog, cle
     (path,) = tmp_path.glob(f"out/attempts/*/{name}")
     _flip(path)
     assert digest(run(loads(text)).path) == clean
-    assert f"{path} is left out of account: its checksum is wrong" in caplog.text
+    assert f"{path} is ignored: its checksum is wrong" in caplog.text
 
 
 def test_a_second_run_on_one_output_leaves_and_touches_nothing(data, tmp_path, clean):

@@ -13,7 +13,7 @@ from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
 from dgmm.run.plan_summary import summarize_plan
 from dgmm.run.score_run import configuration_for, score
-from dgmm.run.warm_start import warm_start_of
+from dgmm.run.warm_start import build_warm_start
 from tests.report.results import fitted, mixture, stored
 from tests.run.victim import Crash, crash_before, digest
 
@@ -106,7 +106,7 @@ def test_the_sweep_is_narrowed_around_the_last_choice(tmp_path):
 def test_what_was_given_up_is_no_start(tmp_path):
     ended = (Status.CONVERGED, Status.STOPPED_EARLY, Status.MAX_ITER)
     fits = [fitted(mixture(k), 8_000.0 + k, status) for k, status in enumerate(ended, start=2)]
-    starts = warm_start_of(stored(tmp_path, fits)).mixtures
+    starts = build_warm_start(stored(tmp_path, fits)).mixtures
     assert [start.n_components for start in starts] == [2, 4]
 
 

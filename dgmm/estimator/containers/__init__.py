@@ -1,1 +1,1 @@
-"""The kinds of data that users bring, and results given back in kind."""
+"""Kinds of data that users pass, and results of the same kind."""

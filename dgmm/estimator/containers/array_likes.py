@@ -23,7 +23,7 @@ _INSTEAD = {
 
 
 def as_array_like(values: Any, name: str) -> Any:
-    """What scikit-learn's checks can take: as it is, or as a NumPy array without a mask.
+    """The values as scikit-learn's checks accept them: unchanged, or as a NumPy array.
 
     Parameters
     ----------
@@ -46,12 +46,12 @@ def as_array_like(values: Any, name: str) -> Any:
         return values
     _refuse_no_array(values, name)
     if hasattr(values, "__dlpack_device__"):
-        return _from_device(values, name)
+        return _read_device_array(values, name)
     return values
 
 
-def computed(values: Any, name: str) -> Any:
-    """Values in memory: those of Dask as soon as they are computed, without a mask.
+def to_memory(values: Any, name: str) -> Any:
+    """Values in memory: Dask's are computed, masks are refused.
 
     Raises
     ------
@@ -82,14 +82,14 @@ def _is_buffer(values: Any) -> bool:
     return True
 
 
-def _from_device(values: Any, name: str) -> Any:
+def _read_device_array(values: Any, name: str) -> Any:
     """An array of the array API standard as NumPy's, if the CPU can read it."""
     kind = f"{type(values).__module__}.{type(values).__qualname__}"
     device = getattr(values, "device", "another device")
     try:
         is_here = int(values.__dlpack_device__()[0]) in _IN_MEMORY
         found = np.asarray(values) if is_here else None
-    except Exception as error:  # libraries raise what they like of arrays they do not hand out
+    except Exception as error:  # libraries raise errors of any type for arrays on other devices
         raise DataError(f"{name} is a {kind}, of which NumPy makes no array: {error}") from error
     if found is None:
         raise DataError(

@@ -1,4 +1,4 @@
-"""NumPy's arrays, and whatever scikit-learn makes them of."""
+"""NumPy arrays, and what scikit-learn converts to them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sklearn.utils import check_array
 
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.estimator.annotations import RowValues, WeightsLike
-from dgmm.estimator.containers.array_likes import computed
+from dgmm.estimator.containers.array_likes import to_memory
 from dgmm.estimator.containers.container import RowContainer, compute_rows, sum_rows
 from dgmm.estimator.row_outputs import RowOutput, Rows
 from dgmm.mixture.parameters import Parameters
@@ -23,33 +23,33 @@ class NumpyContainer(RowContainer):
     Attributes
     ----------
     values : ndarray of shape (n_rows, n_features)
-    heading : object
+    header : object
         As the user gave them.
     """
 
     values: Rows
-    heading: Any  # an array or a frame, which is asked for columns and index
+    header: Any  # an array or a frame, which is asked for columns and index
 
     @property
-    def heading_width(self) -> int:
+    def n_columns(self) -> int:
         """Number of features."""
         return self.values.shape[1]
 
     def in_memory(self) -> Rows:
-        """They are here."""
+        """The rows."""
         return self.values
 
     def weights(self, sample_weight: WeightsLike) -> Rows:
         """Weights as scikit-learn checks them: one number, or one for each row."""
         if isinstance(sample_weight, Real):
             return np.full(len(self.values), sample_weight, dtype=np.float64)
-        weights = computed(sample_weight, "sample_weight")
+        weights = to_memory(sample_weight, "sample_weight")
         return check_array(weights, ensure_2d=False, input_name="sample_weight")
 
     def blocks(self, sample_weight: WeightsLike | None) -> InMemoryRows:
-        """The rows as they are."""
+        """The rows."""
         weights = None if sample_weight is None else self.weights(sample_weight)
-        return InMemoryRows.of(self.values, weights, self.feature_names)
+        return InMemoryRows.from_arrays(self.values, weights, self.feature_names)
 
     def totals(
         self, mixture: Parameters, quantities: Sequence[RowOutput]

@@ -1,4 +1,4 @@
-"""Rows as users hold them: what they are asked, and what holds for those in memory."""
+"""The interface of rows of any kind, and computations on rows in memory."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -22,28 +22,28 @@ _PART_ROWS = (1 << 13, 1 << 17)
 
 
 class RowContainer(ABC):
-    """Rows of features as a user holds them."""
+    """Rows of features in the container that the user passed."""
 
     @property
     @abstractmethod
-    def heading(self) -> Any:  # an array or a frame, which is asked for columns and shape
-        """Something of the same features, for scikit-learn to take names and their number from."""
+    def header(self) -> Any:  # an array or a frame, which is asked for columns and shape
+        """An array or frame with the same features, from which scikit-learn takes their names."""
 
     @property
-    def heading_width(self) -> int:
+    def n_columns(self) -> int:
         """Number of features."""
-        return int(self.heading.shape[1])
+        return int(self.header.shape[1])
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the features; x0, x1 and so on where they have none."""
-        names = getattr(self.heading, "columns", None)
+        names = getattr(self.header, "columns", None)
         if names is None:
-            return tuple(f"x{j}" for j in range(self.heading_width))
+            return tuple(f"x{j}" for j in range(self.n_columns))
         return tuple(str(name) for name in names)
 
     def in_order(self, names: Sequence[str] | None) -> Self:
-        """The same with the features in the order of these names, where they are labelled."""
+        """The same rows with features in the order of these names, where they are labelled."""
         del names
         return self
 
@@ -86,7 +86,7 @@ class RowContainer(ABC):
 
     @abstractmethod
     def evaluate(self, mixture: Parameters, quantity: RowOutput) -> RowValues:
-        """A quantity for every row, in the kind that the rows came in."""
+        """A quantity of every row, in a container of the same kind."""
 
     @abstractmethod
     def totals(

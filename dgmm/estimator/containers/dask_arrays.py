@@ -1,4 +1,4 @@
-"""Dask's arrays, and what holds for all lazy rows."""
+"""Dask arrays, and what all lazy rows share."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class DaskContainer(LazyContainer):
     array: da.Array
 
     @property
-    def heading(self) -> da.Array:
+    def header(self) -> da.Array:
         """The array itself."""
         return self.array
 
@@ -97,7 +97,7 @@ def _evaluate_block(
 
 
 def flat_weights(sample_weight: WeightsLike) -> da.Array:
-    """Weights of any kind as a Dask array of known size."""
+    """Weights of any kind as a one-dimensional Dask array of known size."""
     if isinstance(sample_weight, da.Array):
         if np.isnan(sample_weight.shape).any():
             return sample_weight.copy().compute_chunk_sizes()

@@ -33,7 +33,7 @@ class DaskFrameContainer(LazyContainer):
     frame: dd.DataFrame
 
     @property
-    def heading(self) -> "pd.DataFrame":
+    def header(self) -> "pd.DataFrame":
         """An empty frame of the same columns."""
         return sys.modules["pandas"].DataFrame(columns=self.frame.columns)
 
@@ -47,8 +47,8 @@ class DaskFrameContainer(LazyContainer):
         """Weights from a series, by the labels of its index, or an array."""
         if hasattr(sample_weight, "to_dask_array"):
             aligned = self.frame.index.to_series().map_partitions(
-                _aligned_partition,
-                _in_partitions_of(self.frame, sample_weight),
+                _align_partition,
+                _repartition_like(self.frame, sample_weight),
                 meta=(None, np.float64),
                 align_dataframes=False,
             )
@@ -67,12 +67,12 @@ class DaskFrameContainer(LazyContainer):
         return self.frame.map_partitions(_evaluate_frame, mixture, quantity, meta=meta)
 
 
-def _aligned_partition(rows: "pd.Series", weights: "pd.Series") -> "pd.Series":
+def _align_partition(rows: "pd.Series", weights: "pd.Series") -> "pd.Series":
     """Weights of one partition of rows."""
     return align_to_index(weights, rows.index).astype(np.float64)
 
 
-def _in_partitions_of(frame: dd.DataFrame, weights: dd.Series) -> dd.Series:
+def _repartition_like(frame: dd.DataFrame, weights: dd.Series) -> dd.Series:
     """A Dask series in the partitions of a frame, without moving what need not move."""
     if frame.known_divisions and weights.known_divisions:
         same = weights.divisions == frame.divisions

@@ -13,7 +13,7 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.errors import DataError
 from dgmm.estimator.annotations import RowValues, WeightsLike
-from dgmm.estimator.containers.array_likes import computed
+from dgmm.estimator.containers.array_likes import to_memory
 from dgmm.estimator.containers.container import compute_rows, sum_rows
 from dgmm.estimator.containers.dask_arrays import LazyContainer, map_rows
 from dgmm.estimator.row_outputs import RowOutput, Rows
@@ -44,13 +44,13 @@ class XarrayContainer(LazyContainer):
 
     @property
     def labels(self) -> tuple[str, ...] | None:
-        """What the coordinate of the features calls them; None if there is none."""
+        """The labels of the features in their coordinate; None if there is none."""
         if self.feature_dim not in self.array.coords:
             return None
         return tuple(map(str, self.array.coords[self.feature_dim].values))
 
     @property
-    def heading(self) -> "pd.DataFrame | NDArray[np.float64]":
+    def header(self) -> "pd.DataFrame | NDArray[np.float64]":
         """An empty frame of the features' labels if they have any, else an empty array."""
         if self.labels is None:
             return np.empty((0, self.array.shape[-1]))
@@ -74,12 +74,12 @@ class XarrayContainer(LazyContainer):
         return self if order is None else replace(self, array=self.array[..., order])
 
     def in_memory(self) -> Rows | None:
-        """Its cells as rows, unless a Dask array is inside."""
+        """The cells as rows, unless they are in a Dask array."""
         data = self.array.data
         return None if isinstance(data, da.Array) else data.reshape(-1, data.shape[-1])
 
     def rows(self) -> da.Array:
-        """Cells block after block, whatever their order."""
+        """The cells as rows, block by block."""
         whole = self.array.data.rechunk({-1: -1})
         n_features = whole.shape[-1]
         return da.reshape_blockwise(whole, (whole.size // n_features, n_features))
@@ -94,9 +94,9 @@ class XarrayContainer(LazyContainer):
         """An array with a weight for each cell, lazy or not."""
         first = self.array.isel({self.feature_dim: 0}, drop=True)
         if hasattr(sample_weight, "broadcast_like"):
-            weights = _aligned(cast("xr.DataArray", sample_weight), first)
+            weights = _align_weights(cast("xr.DataArray", sample_weight), first)
         else:
-            weights = first.copy(data=_shaped(sample_weight, first.shape))
+            weights = first.copy(data=_reshape_weights(sample_weight, first.shape))
         return weights.broadcast_like(first).transpose(*first.dims).data
 
     def blocks(self, sample_weight: WeightsLike | None) -> Dataset | InMemoryRows:
@@ -107,8 +107,8 @@ class XarrayContainer(LazyContainer):
         weights = None if sample_weight is None else self._cell_weights(sample_weight)
         flat = None
         if weights is not None:
-            flat = np.asarray(computed(weights, "sample_weight")).reshape(-1)
-        return InMemoryRows.of(rows, flat, self.feature_names)
+            flat = np.asarray(to_memory(weights, "sample_weight")).reshape(-1)
+        return InMemoryRows.from_arrays(rows, flat, self.feature_names)
 
     def totals(
         self, mixture: Parameters, quantities: Sequence[RowOutput]
@@ -139,7 +139,7 @@ class XarrayContainer(LazyContainer):
         )
 
 
-def _aligned(weights: "xr.DataArray", samples: "xr.DataArray") -> "xr.DataArray":
+def _align_weights(weights: "xr.DataArray", samples: "xr.DataArray") -> "xr.DataArray":
     """Weights in the order of the samples' labels, without coordinates."""
     unknown = [str(dim) for dim in weights.dims if dim not in samples.dims]
     if unknown:
@@ -169,7 +169,7 @@ def _aligned(weights: "xr.DataArray", samples: "xr.DataArray") -> "xr.DataArray"
     return weights.drop_vars(list(weights.coords))
 
 
-def _shaped(weights: WeightsLike, shape: tuple[int, ...]) -> NDArray[np.generic]:
+def _reshape_weights(weights: WeightsLike, shape: tuple[int, ...]) -> NDArray[np.generic]:
     weights = np.asarray(weights)
     if weights.size != int(np.prod(shape)):
         message = f"sample_weight has shape {weights.shape}; expected {shape}, one for each sample."

@@ -1,4 +1,4 @@
-"""Which kind of data a user brought.
+"""Choose the container for the kind of data that a user passed.
 
 Dask and xarray take longer to import than small data to fit: what needs them is imported for data
 that were made by them.
@@ -30,7 +30,7 @@ _NO_NUMBERS = "cSUTMmV"  # kinds of dtype: complex, bytes, text, times, structur
 def as_container(
     estimator: BaseEstimator, X: DataLike, feature_dim: str | None, *, reset: bool
 ) -> RowContainer:
-    """The table for whatever a user gave, its features checked against those of the fit.
+    """The container for the data, with its features checked against those of the fit.
 
     Parameters
     ----------
@@ -53,13 +53,13 @@ def as_container(
     else:
         if not reset:
             container = container.in_order(getattr(estimator, "feature_names_in_", None))
-        validate_data(estimator, container.heading, reset=reset, skip_check_array=True)
+        validate_data(estimator, container.header, reset=reset, skip_check_array=True)
     container.check_finite()
     return container
 
 
 def _in_memory(estimator: BaseEstimator, X: DataLike, *, reset: bool) -> NumpyContainer:
-    _refuse_what_is_no_number(X)
+    _check_dtype(X)
     is_frame = _is_instance(X, "pandas", "DataFrame")
     if is_frame:
         check_columns(X, may_be_text=True)
@@ -68,7 +68,7 @@ def _in_memory(estimator: BaseEstimator, X: DataLike, *, reset: bool) -> NumpyCo
         X,
         reset=reset,
         dtype="numeric",
-        ensure_all_finite=False,  # the container says where
+        ensure_all_finite=False,  # the container reports the place
         ensure_min_samples=2 if reset else 1,
     )
     if values.dtype.kind == "O" or values.dtype.itemsize > 8:  # Python's numbers, long doubles
@@ -77,7 +77,7 @@ def _in_memory(estimator: BaseEstimator, X: DataLike, *, reset: bool) -> NumpyCo
     return kind(values, X)
 
 
-def _refuse_what_is_no_number(X: DataLike) -> None:
+def _check_dtype(X: DataLike) -> None:
     """Name the dtype, as scikit-learn does not; objects, which may be numbers, are left to it."""
     dtype = getattr(X, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in _NO_NUMBERS:
@@ -110,7 +110,7 @@ def _labelled_or_lazy(
     if _is_instance(X, "xarray", "DataArray"):
         from dgmm.estimator.containers.data_arrays import XarrayContainer
 
-        return XarrayContainer(_on_the_cpu(_features_last(X, feature_dim)))
+        return XarrayContainer(_to_cpu(_features_last(X, feature_dim)))
     return None
 
 
@@ -124,7 +124,7 @@ def _features_last(array: "xr.DataArray", feature_dim: str | None) -> "xr.DataAr
     return array.transpose(..., array.dims[-1] if feature_dim is None else feature_dim)
 
 
-def _on_the_cpu(array: "xr.DataArray") -> "xr.DataArray":
+def _to_cpu(array: "xr.DataArray") -> "xr.DataArray":
     """A DataArray of NumPy or Dask, whatever library's array is inside."""
     if isinstance(array.data, np.ndarray) or _is_instance(array.data, "dask.array", "Array"):
         return array

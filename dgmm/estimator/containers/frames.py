@@ -30,14 +30,12 @@ class PandasContainer(NumpyContainer):
         if hasattr(sample_weight, "to_dask_array"):
             sample_weight = cast("dask.dataframe.Series", sample_weight).compute()
         if has_index(sample_weight):
-            sample_weight = align_to_index(sample_weight, self.heading.index)
+            sample_weight = align_to_index(sample_weight, self.header.index)
         return NumpyContainer.weights(self, sample_weight)
 
     def evaluate(self, mixture: Parameters, quantity: RowOutput) -> RowValues:
         """A series, or a frame with a column for each component."""
-        return with_index(
-            compute_rows(self.values, mixture, quantity), self.heading.index, quantity
-        )
+        return with_index(compute_rows(self.values, mixture, quantity), self.header.index, quantity)
 
 
 def check_columns(frame: "pd.DataFrame | dask.dataframe.DataFrame", *, may_be_text: bool) -> None:

@@ -1,1 +1,1 @@
-"""Other tables as Zarr stores that are read fast."""
+"""Write other tables as Zarr stores that are fast to read."""

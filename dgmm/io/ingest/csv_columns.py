@@ -1,4 +1,4 @@
-"""Columns of CSV that are no numbers, or would be but for some of their values."""
+"""Columns of CSV that are not numeric, or would be but for some of their values."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ _SIGNS = re.compile(r"[\s,'$€£¥%]")  # thousands, currencies and per cent
 
 
 def is_nameless(name: str) -> bool:
-    """Whether this is the name of an index, or of what a delimiter at the end of lines makes."""
+    """Whether this is the name of an index, or of the column after a trailing delimiter."""
     return _NAMELESS.fullmatch(name) is not None
 
 
@@ -28,7 +28,7 @@ def is_text_of_number(text: str) -> bool:
 def check_text(
     path: AnyPath, name: str, values: Sequence[str | bytes | None], *, is_wanted: bool
 ) -> None:
-    """Refuse a column of text that is one of numbers but for some values.
+    """Refuse a text column that is numeric but for some values.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""CSV as a stream of blocks; it is ingested and not fitted, since rows have no place in a text."""
+"""CSV as a stream of blocks; it can be ingested only, because rows of a text have no address."""
 
 import codecs
 import importlib
@@ -62,7 +62,7 @@ def open_csv(
     columns: tuple[str, ...] = (),
     weights: str = "",
 ) -> Stream:
-    """A CSV file, plain or compressed.
+    """Open a CSV file, plain or compressed.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def open_csv(
     """
     table = _CsvTable(path, dialect)
     _check_beginning(table)
-    with table.opened({}) as reader:
+    with table.open_reader({}) as reader:
         places = table.places(reader.schema)
         types = {name: reader.schema.field(place).type for name, place in places.items()}
         first = table.next_batch(reader)
@@ -100,7 +100,7 @@ def open_csv(
     if not names:
         found = join_names([f"{name} ({type_})" for name, type_ in types.items()])
         raise DataError(f"{path} has no columns of numbers; it has {found}.")
-    _say_what_is_left(path, types, {*wanted}, is_chosen=bool(columns))
+    _log_ignored_columns(path, types, {*wanted}, is_chosen=bool(columns))
     read_as = {
         places[name]: "bool" if is_bool(types[name]) else "float64"
         for name in dict.fromkeys(wanted)
@@ -116,10 +116,10 @@ def _check_values(path: AnyPath, name: str, values: Any, *, is_wanted: bool) -> 
         check_text(path, name, values.to_pylist(), is_wanted=is_wanted)
 
 
-def _say_what_is_left(
+def _log_ignored_columns(
     path: AnyPath, types: Mapping[str, Any], wanted: set[str], *, is_chosen: bool
 ) -> None:
-    """Name what is no feature, unless that was asked for."""
+    """Log the columns that are not features, unless the user asked for that."""
     left = [name for name in types if name not in wanted]
     if is_chosen or not left:
         return
@@ -164,15 +164,15 @@ class _CsvTable:
         self, wanted: list[int], read_as: dict[int, str], *, has_weights: bool
     ) -> Iterator[Block]:
         """The numbers of these columns, of which the last is that of weights."""
-        with self.opened(read_as) as reader:
+        with self.open_reader(read_as) as reader:
             order = list(read_as)
             while (batch := self.next_batch(reader)) is not None:
                 columns = {place: _as_floats(batch.column(i)) for i, place in enumerate(order)}
                 rows = np.column_stack([columns[place] for place in wanted])
                 yield (rows[:, :-1], rows[:, -1]) if has_weights else (rows, None)
 
-    def opened(self, read_as: dict[int, str]) -> Any:
-        """A reader of these columns in these dtypes; of none, of all as pyarrow sees them."""
+    def open_reader(self, read_as: dict[int, str]) -> Any:
+        """A reader of these columns with these dtypes; without any, of all columns as inferred."""
         csv = _library(self.path)
         is_named = self.dialect.has_header is not False
         options = csv.ReadOptions(
@@ -256,13 +256,13 @@ def _as_floats(column: Any) -> NDArray[np.float64]:
 
 
 def is_number(type_: Any) -> bool:
-    """Whether pyarrow takes a column for numbers, or has seen no value of it."""
+    """Whether pyarrow reads a column as numbers, or has seen no value of it."""
     types = importlib.import_module("pyarrow").types
     return bool(types.is_integer(type_) or types.is_floating(type_) or types.is_null(type_))
 
 
 def is_bool(type_: Any) -> bool:
-    """Whether pyarrow takes a column for truth values."""
+    """Whether pyarrow reads a column as booleans."""
     return bool(importlib.import_module("pyarrow").types.is_boolean(type_))
 
 

@@ -1,4 +1,4 @@
-"""Any table as a Zarr store that is read fast: chunks of whole rows, through bounded memory."""
+"""Write any table as a Zarr store that is fast to read: whole rows per chunk, bounded memory."""
 
 import logging
 import time
@@ -27,7 +27,7 @@ TABLE, WEIGHTS = "data", "weights"
 SAMPLE, FEATURE = "sample", "feature"
 CHUNK_BYTES = 24 << 20
 
-_SECONDS_BETWEEN_WORDS = 10
+_SECONDS_BETWEEN_LOGS = 10
 _NODES = (ROOT_METADATA, ".zgroup", ".zarray")
 
 _logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ Block = tuple[NDArray[Any], NDArray[Any] | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream:
-    """A table that comes block by block.
+    """A table that arrives block by block.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Stream:
     has_weights: bool
 
 
-def stream_of(source: Source) -> Stream:
+def open_stream(source: Source) -> Stream:
     """The blocks of a source, read one after the other."""
     weights = source.weights
     sources = [source.blocks] if weights is None else [source.blocks, weights]
@@ -70,7 +70,7 @@ def stream_of(source: Source) -> Stream:
 
 
 def ingest(stream: Stream, output: Path, chunk_bytes: int = CHUNK_BYTES, *, overwrite: bool) -> int:
-    """Write a table as a Zarr v3 group, beside its place, and move it there when it is complete.
+    """Write a table as a Zarr v3 group beside its place, and move it there when it is complete.
 
     The group has the array ``data`` of dimensions (sample, feature), the coordinate ``feature``
     with their names, and ``weights`` where there are any. Chunks hold whole rows and a CRC-32C.
@@ -127,25 +127,25 @@ def _check_place(output: Path, *, overwrite: bool) -> None:
 
 
 def _write(stream: Stream, directory: Path, chunk_bytes: int) -> int:
-    """Write all rows in whole chunks; how many there were."""
+    """Write all rows in whole chunks; the number of rows."""
     d = len(stream.feature_names)
     chunk_rows = max(1, chunk_bytes // (d * stream.dtype.itemsize))
-    outlets = [_Outlet(directory / TABLE, (chunk_rows, d), stream.dtype, (SAMPLE, FEATURE))]
+    outlets = [_GrowingArray(directory / TABLE, (chunk_rows, d), stream.dtype, (SAMPLE, FEATURE))]
     if stream.has_weights:
-        outlets.append(_Outlet(directory / WEIGHTS, (chunk_rows,), np.dtype("f8"), (SAMPLE,)))
+        outlets.append(_GrowingArray(directory / WEIGHTS, (chunk_rows,), np.dtype("f8"), (SAMPLE,)))
     n_taken, last = 0, time.monotonic()
     for block in stream.blocks:
         for outlet, values in zip(outlets, block, strict=False):
             outlet.add(values)
         n_taken += len(block[0])
-        if time.monotonic() > last + _SECONDS_BETWEEN_WORDS:
+        if time.monotonic() > last + _SECONDS_BETWEEN_LOGS:
             _logger.info("%d rows", n_taken)
             last = time.monotonic()
     n_rows = [outlet.close() for outlet in outlets]
     return n_rows[0]
 
 
-class _Outlet:
+class _GrowingArray:
     """An array that grows by whole chunks."""
 
     def __init__(
@@ -164,7 +164,7 @@ class _Outlet:
         self._filled = 0
 
     def add(self, values: Any) -> None:
-        """Take rows; write what fills chunks."""
+        """Add rows; chunks that become full are written."""
         taken = 0
         while taken < len(values):
             part = values[taken : taken + len(self._chunk) - self._filled]
@@ -175,7 +175,7 @@ class _Outlet:
                 self._flush()
 
     def close(self) -> int:
-        """Write the rest; how many rows there are."""
+        """Write the remaining rows; the number of rows."""
         self._flush()
         return int(self._array.shape[0])
 

@@ -1,1 +1,1 @@
-"""Outputs: runs, and what each of them keeps; one module for each part of the layout."""
+"""Outputs and their runs; one module for each part of the layout."""

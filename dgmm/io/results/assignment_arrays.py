@@ -1,4 +1,4 @@
-"""Assignments of a run, written and found again in whole chunks of the samples' grid.
+"""Write and read the assignments of a run in whole chunks of the samples' grid.
 
 One task writes whole chunks, which is checked: two tasks that share a chunk would lose each other's
 samples silently.
@@ -152,11 +152,11 @@ def has_region(run: AnyPath, name: str, region: Region) -> bool:
     path = run / "assignments" / name
     with storage_failures(path):
         array = open_for_writing(path)
-    return _stored(path, array, region) is not None
+    return _read_region(path, array, region) is not None
 
 
 def copy_region(base: AnyPath, run: AnyPath, name: str, region: Region) -> bool:
-    """Take a region over from another run.
+    """Copy a region from another run.
 
     Its chunks are read, which checks their CRC. Then they are shared where the file system can do
     that, copied within an object store, and written anew elsewhere.
@@ -185,7 +185,7 @@ def copy_region(base: AnyPath, run: AnyPath, name: str, region: Region) -> bool:
             found = zarr.open_array(zarr_store(source, read_only=True), mode="r")
     except StorageError:  # it is gone
         return False
-    rows = _stored(source, found, region)
+    rows = _read_region(source, found, region)
     if rows is None:
         return False
     with storage_failures(target):
@@ -198,8 +198,8 @@ def copy_region(base: AnyPath, run: AnyPath, name: str, region: Region) -> bool:
     return True
 
 
-def _stored(path: AnyPath, array: zarr.Array[Any], region: Region) -> NDArray[Any] | None:
-    """What is stored of a region; None if a chunk is missing or damaged."""
+def _read_region(path: AnyPath, array: zarr.Array[Any], region: Region) -> NDArray[Any] | None:
+    """The stored values of a region; None if a chunk is missing or damaged."""
     if not all((path / key).is_file() for key in _keys(array, region)):
         return None
     try:
@@ -210,7 +210,7 @@ def _stored(path: AnyPath, array: zarr.Array[Any], region: Region) -> NDArray[An
 
 
 def _keys(array: zarr.Array[Any], region: Region) -> list[str]:
-    """Where the chunks of a region are."""
+    """Keys of the chunks of a region."""
     numbers = (
         range(part.start // size, -(-part.stop // size))
         for part, size in zip(region, array.chunks, strict=False)

@@ -1,4 +1,4 @@
-"""What to write of the assignment of each row: arrays, how they are stored, what is in them."""
+"""Which quantities of each row to write, and how they are stored."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -88,7 +88,7 @@ class AssignmentSchema:
         OutputError
             If there are no assignments of a name.
         """
-        known = self._known()
+        known = self._all_arrays()
         for name in self.names:
             if name not in known:
                 raise OutputError(
@@ -115,7 +115,7 @@ class AssignmentSchema:
                     found[name] = getattr(assignment, name)
         return found
 
-    def _known(self) -> dict[str, AssignmentArray]:
+    def _all_arrays(self) -> dict[str, AssignmentArray]:
         n_components = len(self.components)
         components: tuple[tuple[str, int], ...] = (("component", n_components),)
         if self.n_most_probable is not None:

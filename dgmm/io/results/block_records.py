@@ -1,4 +1,4 @@
-"""What a run keeps of every block, by which a later one knows what it need not do: ``blocks/``.
+"""Records of every block of a run, which later runs on grown data reuse: ``blocks/``.
 
 One number after the other, one chunk a block: where it lies, its checksum, and the sums over its
 rows. A task writes what it found in one step, and a task of a later run reads no more than its own.
@@ -30,7 +30,7 @@ _LAYOUT = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockRecord:
-    """What is kept of a block.
+    """The record of one block.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class BlockRecord:
 
 
 def create_blocks(run: AnyPath, n_blocks: int, n_dims: int, shape: tuple[int, int]) -> None:
-    """Make room for what is kept of so many blocks; what was there is gone.
+    """Create arrays for the records of so many blocks; existing ones are replaced.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def create_blocks(run: AnyPath, n_blocks: int, n_dims: int, shape: tuple[int, in
 
 
 def write_block(run: AnyPath, number: int, kept: BlockRecord) -> None:
-    """Keep a block; runs in tasks, any number of them at a time.
+    """Write the record of a block; called in tasks, any number of them at a time.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def write_block(run: AnyPath, number: int, kept: BlockRecord) -> None:
 def read_block(
     run: AnyPath, number: int, n_dims: int, shape: tuple[int, int]
 ) -> BlockRecord | None:
-    """What `write_block` kept, of the same number of dimensions, components and features.
+    """Read the record of a block, of the same number of dimensions, components and features.
 
     Returns
     -------
@@ -133,10 +133,10 @@ def read_block(
 
 
 def has_block_records(run: AnyPath) -> bool:
-    """Whether a run keeps anything of its blocks."""
+    """Whether a run has records of its blocks."""
     return (blocks_path(run) / ROOT_METADATA).is_file()
 
 
 def blocks_path(run: AnyPath) -> AnyPath:
-    """Where it is kept."""
+    """The path of the records."""
     return run / "blocks" / "sums"

@@ -1,4 +1,4 @@
-"""Where an interrupted run goes on: the profile once, the states after every pass.
+"""The checkpoint of a run, from which it resumes: the profile once, the states after a pass.
 
 Files that are damaged, cut or foreign count as not there, with a warning: what they held is lost in
 any case, and the run that begins anew ends in the same bits.
@@ -33,7 +33,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RunFingerprint:
-    """What must still hold when a run goes on.
+    """What must not change between the start of a run and its resumption.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ _File = TypeVar("_File", _Begun, _Reached, _Runs, _Assigning)
 
 
 class Checkpoint:
-    """The directory in which a run keeps its progress until it is complete.
+    """The directory in which a run saves its progress until it is complete.
 
     Parameters
     ----------
@@ -126,12 +126,12 @@ class Checkpoint:
         self._profile: int | None = None
 
     def runs(self) -> tuple[str, ...]:
-        """Names under which this run has begun: a new one each time that its input was touched."""
+        """Names under which this run was started: a new one each time its input was touched."""
         found, _ = _read(self._directory, "runs", _Runs)
         return () if found is None else found.run_ids
 
     def begin(self) -> None:
-        """Remember the name under which the run goes on now.
+        """Record the name under which the run now continues.
 
         Raises
         ------
@@ -143,7 +143,7 @@ class Checkpoint:
             self._write("runs", _Runs((*before, self._facts.run_id)))
 
     def load(self) -> FitProgress | None:
-        """How far an interrupted run has come; None, and an empty directory, if there was none.
+        """The progress of an interrupted run; None, and an empty directory, if there was none.
 
         One that had started from another result is none: that of now leads elsewhere.
 
@@ -184,14 +184,14 @@ class Checkpoint:
         return FitProgress(begun.profile, reached.stage, reached.n_passes, reached.states)
 
     def _clear(self) -> None:
-        """Leave an empty directory."""
+        """Empty the directory."""
         with creation_failures(self._directory):
             if self._directory.exists():
                 remove_tree(self._directory)
             make_directory(self._directory)
 
-    def keep(self, progress: FitProgress) -> None:
-        """Bring progress to disk; of passes over the sample, one now and then.
+    def save(self, progress: FitProgress) -> None:
+        """Write the progress to disk; of passes over the sample only now and then.
 
         Raises
         ------
@@ -209,12 +209,12 @@ class Checkpoint:
         self._due = self._clock() + SECONDS_BETWEEN_SAMPLE_STATES
 
     def has_assignments(self, model: str) -> bool:
-        """Whether assignments of this run by this model, named by its digest, were begun."""
+        """Whether this run started to write assignments by this model, named by its digest."""
         found, _ = _read(self._directory, "assignments", _Assigning)
         return found == _Assigning(self._facts.run_id, model)
 
-    def keep_assignments(self, model: str) -> None:
-        """Remember that assignments by this model are begun.
+    def save_assignments(self, model: str) -> None:
+        """Record that assignments by this model are being written.
 
         Raises
         ------
@@ -224,7 +224,7 @@ class Checkpoint:
         self._write("assignments", _Assigning(self._facts.run_id, model))
 
     def discard(self) -> None:
-        """Forget everything.
+        """Remove the directory.
 
         Raises
         ------
@@ -264,7 +264,7 @@ class Checkpoint:
 
 
 def runs_in_progress(attempts: AnyPath) -> frozenset[str]:
-    """Names of the runs that some attempt in this directory goes on with."""
+    """Names of the runs that the attempts in this directory work on."""
     with storage_failures(attempts):
         folders = [*attempts.iterdir()] if attempts.is_dir() else []
     found = (_read(folder, "runs", _Runs)[0] for folder in folders)
@@ -272,24 +272,22 @@ def runs_in_progress(attempts: AnyPath) -> frozenset[str]:
 
 
 def _read(directory: AnyPath, name: str, kind: type[_File]) -> tuple[_File | None, int]:
-    """What a file holds and its checksum; None if it is not there or of no use."""
+    """The content of a file and its checksum; None if it is missing or unusable."""
     path = directory / name
     try:
         value, checksum = read_value(path, _CLASSES)
     except (FileNotFoundError, NotADirectoryError):
         return None, 0
     except DamagedError as error:
-        _logger.warning(
-            "%s is left out of account: %s; what it held is computed again", path, error
-        )
-        if path.is_dir():  # which no file could take the place of
+        _logger.warning("%s is ignored: %s; its content is computed again", path, error)
+        if path.is_dir():  # a file cannot replace a directory
             with storage_failures(path):
                 remove_tree(path)
         return None, 0
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error}.") from error
     if not isinstance(value, kind):
-        _logger.warning("%s is left out of account: it holds something else", path)
+        _logger.warning("%s is ignored: it holds something else", path)
         return None, 0
     return value, checksum
 

@@ -40,7 +40,7 @@ from dgmm.mixture.transform import FeatureTransform
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunContents:
-    """What a run holds beside what tasks have written of its rows.
+    """The contents of a run, except the arrays that tasks have written.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ def commit_run(run: AnyPath, contents: RunContents) -> None:
         "selected": sweep.selected.candidate.name,
         "next_label": labelling.next_label,
     }
-    json.dumps(document, allow_nan=False)  # refused here rather than after the work is written
+    json.dumps(document, allow_nan=False)  # refused before the work is written
     with storage_failures(run):
         _clear(run)
         _write(run, contents, labelling.labels)
@@ -123,7 +123,7 @@ def _write(run: AnyPath, contents: RunContents, labels: tuple[int, ...]) -> None
 
 
 def _clear(run: AnyPath) -> None:
-    """Leave only what tasks have written, whatever else an interrupted attempt had."""
+    """Remove everything except what tasks have written."""
     written = [run / "assignments", run / "blocks"]
     for path in run.iterdir():
         if path not in written:

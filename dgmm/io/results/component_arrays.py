@@ -1,4 +1,4 @@
-"""What the rows of each component are like, as arrays on disk, and back: ``components/``."""
+"""Summaries of the rows of each component, as arrays on disk: ``components/``."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def write_components(
     transform: FeatureTransform | None,
     labels: tuple[int, ...],
 ) -> None:
-    """Write what components are like, by their rows and by the model; no group metadata.
+    """Write summaries of components by their rows and by the model; no group metadata.
 
     ``mean`` and ``standard_deviation`` are those of the rows. Where rows were prepared,
     ``model_mean`` and ``model_covariance`` are those of the mixture in the units of the input.
@@ -44,15 +44,15 @@ def write_components(
     for name, dimensions in _DIMENSIONS.items():
         write_small(group / name, getattr(components, name), dimensions)
     if transform is not None:
-        covariances = transform.covariances_undone(mixture)
+        covariances = transform.inverse_covariances(mixture)
         dimensions = ("component", "input_feature", "input_feature_2")
         write_small(group / "input_feature_2", names, ("input_feature_2",))
-        write_small(group / "model_mean", transform.means_undone(mixture), dimensions[:2])
+        write_small(group / "model_mean", transform.inverse_means(mixture), dimensions[:2])
         write_small(group / "model_covariance", covariances, dimensions)
 
 
 def read_components(run: AnyPath) -> ComponentSummary | None:
-    """What `write_components` wrote; None if it is not there.
+    """What `write_components` wrote; None if it is missing.
 
     Raises
     ------

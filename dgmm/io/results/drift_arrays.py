@@ -1,4 +1,4 @@
-"""What changed since an earlier result, as arrays on disk, and back: ``drift/``."""
+"""The comparison with an earlier result, as arrays on disk: ``drift/``."""
 
 import math
 from typing import Any
@@ -9,7 +9,7 @@ from dgmm.errors import OutputError
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
-    attributes_of,
+    read_attributes,
     read_small,
     write_small,
     zarr_store,
@@ -38,7 +38,7 @@ _ERROR = "_standard_error"
 
 
 def write_drift(run: AnyPath, drift: Drift) -> None:
-    """Write a comparison as a group of its own; what is one number or a text is an attribute.
+    """Write a comparison as a group; single numbers and texts are attributes.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def write_drift(run: AnyPath, drift: Drift) -> None:
 
 
 def read_drift(run: AnyPath) -> Drift | None:
-    """What `write_drift` wrote; None if the run was compared with nothing.
+    """What `write_drift` wrote; None if there was no comparison.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def read_drift(run: AnyPath) -> Drift | None:
     group = run / "drift"
     if not (group / ROOT_METADATA).is_file():
         return None
-    found = attributes_of(group)
+    found = read_attributes(group)
     arrays = {attribute: read_small(group / name) for name, attribute in _ARRAYS.items()}
     try:
         estimates = {field: _estimate(found, name) for name, field in _ESTIMATES.items()}

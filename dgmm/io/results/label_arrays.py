@@ -1,4 +1,4 @@
-"""What components are called, as the coordinate of arrays that have one number for each."""
+"""The labels of components, as a coordinate of the arrays that have one number for each."""
 
 import numpy as np
 

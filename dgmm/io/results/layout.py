@@ -37,7 +37,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
 def run_path(output: AnyPath, run_id: str) -> AnyPath:
-    """Where the run of this name is.
+    """The path of a run.
 
     Raises
     ------
@@ -50,15 +50,15 @@ def run_path(output: AnyPath, run_id: str) -> AnyPath:
 
 
 def report_path(output: AnyPath, run_id: str) -> AnyPath:
-    """Where the report of the run of this name is."""
+    """The path of the report of a run."""
     return output / "reports" / f"{run_id}.html"
 
 
 def run_name(run: AnyPath) -> str:
-    """The name of a run, wherever it is; of a link to one, that of the run."""
+    """The name of a run by its path; a link is resolved."""
     return (run.resolve() if isinstance(run, Path) else run).stem
 
 
 def attempt_path(output: AnyPath, attempt_id: str) -> AnyPath:
-    """Where the checkpoint of this name is, a directory."""
+    """The path of a checkpoint, a directory."""
     return output / "attempts" / attempt_id

@@ -1,4 +1,4 @@
-"""An output: its runs, the one that readers see, and who may write."""
+"""An output: its runs, the published one, and the lock for writers."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ from dgmm.io.storage.zarr_arrays import (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is known of one run without opening its arrays.
+    """The metadata of one run.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Run:
 
     @property
     def is_complete(self) -> bool:
-        """Whether its root metadata, written last, are there."""
+        """Whether its root metadata, written last, exist."""
         return bool(self.attributes)
 
     @property
@@ -58,7 +58,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A directory, or its like in an object store, that keeps runs; it need not be there yet.
+    """A directory of runs, or its equivalent in an object store; it need not exist.
 
     Attributes
     ----------
@@ -68,18 +68,18 @@ class Output:
     place: AnyPath
 
     def lock(self) -> AbstractContextManager[Callable[[], None]]:
-        """Be the only writer for the length of a ``with`` (`dgmm.io.storage.lock.write_lock`)."""
+        """Be the only writer for the duration of a ``with`` (`dgmm.io.storage.lock.write_lock`)."""
         return write_lock(self.place)
 
     def run(self, run_id: str) -> Run:
-        """The run of this name, which need not be there."""
+        """The run of this name, which need not exist."""
         found = _run(run_path(self.place, run_id), self._known_pointer())
         if not found.attributes.get("held_back"):
-            return found  # which saves a look at all others
+            return found  # without listing the other runs
         return next(run for run in self.runs() if run.run_id == run_id)
 
     def runs(self) -> tuple[Run, ...]:
-        """All runs in the order in which they were made, newest first; incomplete ones last.
+        """All runs, newest first; incomplete ones last.
 
         Clocks decide only among those that were to become the same publication.
 
@@ -108,7 +108,7 @@ class Output:
         )
 
     def find(self, name: str) -> Run:
-        """One run, by its name or by as much of its beginning as no other shares.
+        """One run, by its name or by a unique prefix of it.
 
         Raises
         ------
@@ -125,7 +125,7 @@ class Output:
         raise InputNotFoundError(f"{self.place} has {what} {name!r}; there are {known}.")
 
     def latest(self) -> AnyPath | None:
-        """The run that readers see; None if nothing has been published.
+        """The published run; None if there is none.
 
         Raises
         ------
@@ -144,7 +144,7 @@ class Output:
         return run
 
     def start(self, run_id: str, *, resume: bool = False) -> AnyPath:
-        """Make a place for a run, for :func:`dgmm.io.results.commit.commit_run`.
+        """Create the place of a run, for :func:`dgmm.io.results.commit.commit_run`.
 
         Parameters
         ----------
@@ -169,7 +169,7 @@ class Output:
         return run
 
     def discard(self, run_ids: Sequence[str]) -> None:
-        """Remove what interrupted attempts at some runs have left; complete ones stay.
+        """Remove what interrupted attempts at some runs have left; complete runs stay.
 
         Raises
         ------
@@ -182,7 +182,7 @@ class Output:
                     remove_tree(run)
 
     def next_publication(self) -> int:
-        """Which publication a run is to become that is committed now; an attribute of it."""
+        """The number of the publication of a run that is committed now; an attribute of it."""
         pointer = self._known_pointer()
         return 1 if pointer is None else pointer.number + 1
 
@@ -198,7 +198,7 @@ class Output:
         return _predecessor(run) != pointer.run_id if number is None else number <= pointer.number
 
     def publish(self, run: Run) -> None:
-        """Let readers see this run from now on, in one step.
+        """Make this the published run, in one step.
 
         Raises
         ------
@@ -260,7 +260,7 @@ class Output:
                 yield run
 
     def _known_pointer(self) -> Pointer | None:
-        """The pointer, of which a damaged one says nothing: runs may be listed, and it replaced."""
+        """The pointer; None if it is missing or damaged, so that runs can still be listed."""
         with suppress(OutputError):
             return read_pointer(self.place)
         return None
@@ -273,7 +273,7 @@ def _run(path: AnyPath, pointer: Pointer | None) -> Run:
         attributes = dict(document["attributes"])
         attributes = attributes if attributes["format"] == FORMAT else {}
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
-        attributes = {}  # there are none, or they are not what dgmm writes
+        attributes = {}  # missing, or not written by dgmm
     return Run(run_id, path, attributes, pointer is not None and pointer.run_id == run_id)
 
 

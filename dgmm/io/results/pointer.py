@@ -1,4 +1,4 @@
-"""The pointer of an output: which run readers see, and which ones they saw before."""
+"""The pointer of an output: which run is published, and which ones were before."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What ``latest.json`` says.
+    """The content of ``latest.json``.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Pointer:
     superseded: Mapping[str, datetime] = field(default_factory=dict)
 
     def follow(self, run_id: str) -> Self:
-        """The pointer that takes the place of this one when a run is published now."""
+        """The pointer after a run is published now."""
         if run_id == self.run_id:
             return self
         before = {known: time for known, time in self.superseded.items() if known != run_id}
@@ -77,7 +77,7 @@ def read_pointer(output: AnyPath) -> Pointer | None:
 
 
 def write_pointer(output: AnyPath, pointer: Pointer) -> None:
-    """Let the output's pointer be this one, in one step; and a link name its run.
+    """Replace the pointer of an output in one step, and update the link.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def write_pointer(output: AnyPath, pointer: Pointer) -> None:
 
 
 def _link(output: Path, run: AnyPath) -> None:
-    """Let a link name the run too, for programs that cannot read the pointer."""
+    """Update the symbolic link, for programs that do not read the pointer."""
     try:
         replace_link(output / LATEST_LINK, Path(run.parent.name, run.name))
     except OSError as error:  # a convenience that not every file system has

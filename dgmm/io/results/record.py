@@ -1,4 +1,4 @@
-"""What a run keeps of itself beside its results: ``record/``, from which its report is drawn."""
+"""The record of a run, from which its report is drawn: ``record/``."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from dgmm.errors import OutputError
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
-    attributes_of,
+    read_attributes,
     read_small,
     write_small,
     zarr_store,
@@ -25,7 +25,7 @@ _MOST_SAMPLED_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class StageRecord:
-    """What a stage of a run took.
+    """Passes and seconds of a stage.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class StageRecord:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """How a run went, and a little of what it read.
+    """How a run went, and a small sample of its rows.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ _ATTRIBUTES = ("seconds", "is_resumed", "warnings", "picture_shape")
 
 
 def subsample_stride(n_rows: int, n_features: int) -> slice:
-    """Which of so many sampled rows are few enough to be kept in a record.
+    """The stride that takes few enough of the sampled rows for a record.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def subsample_stride(n_rows: int, n_features: int) -> slice:
 
 
 def write_record(group: AnyPath, record: Record, feature_names: tuple[str, ...]) -> None:
-    """Write a record as a group of its own; what is a matter of time goes to its attributes.
+    """Write a record as a group; times are attributes.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def _arrays(record: Record) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def read_record(group: AnyPath) -> Record | None:
-    """What `write_record` wrote; None in runs that kept no record.
+    """What `write_record` wrote; None in runs without a record.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def read_record(group: AnyPath) -> Record | None:
     """
     if not (group / ROOT_METADATA).is_file():
         return None
-    attributes = attributes_of(group)
+    attributes = read_attributes(group)
     arrays = {
         name: read_small(group / name)
         for name in _DIMENSIONS

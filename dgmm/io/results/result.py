@@ -1,4 +1,4 @@
-"""Open what a run left behind."""
+"""Open the result of a run."""
 
 import os
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ from dgmm.io.results.sweep_arrays import FIRST_CRITERIA, read_sweep
 from dgmm.io.results.transform_arrays import read_preparation
 from dgmm.io.storage.location import AnyPath, output_path
 from dgmm.io.storage.zarr_arrays import (
-    attributes_of,
     is_committed,
     open_complete,
+    read_attributes,
     read_small,
     storage_failures,
 )
@@ -129,7 +129,7 @@ def open_result(
     place = output_path(path, storage_options)
     with storage_failures(place):
         run = _resolve(place)
-    attributes = attributes_of(run)
+    attributes = read_attributes(run)
     found = (attributes.get("format"), attributes.get("format_version"))
     if found != (FORMAT, FORMAT_VERSION):
         raise OutputError(
@@ -164,7 +164,7 @@ def open_result(
 
 
 def _resolve(path: AnyPath) -> AnyPath:
-    """The run that a path means: itself, or the one that readers of an output see."""
+    """The run that a path means: itself, or the published run of an output."""
     if not path.exists():
         raise InputNotFoundError(f"There is nothing at {path}. Check the path of the result.")
     if is_committed(path):

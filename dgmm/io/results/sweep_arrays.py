@@ -1,4 +1,4 @@
-"""A sweep as arrays on disk, and back: ``sweep/``, ``model/`` and ``models/TYPE-K/``."""
+"""A sweep as arrays on disk: ``sweep/``, ``model/`` and ``models/TYPE-K/``."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -84,7 +84,7 @@ def read_parameters(group: AnyPath, covariance_type: str) -> Parameters:
 
 
 def summary(result: FitResult) -> dict[str, Any]:
-    """One row of the sweep as JSON-able values; numbers that are not finite are left out."""
+    """One row of the sweep as JSON-able values, without numbers that are not finite."""
     row = _row(result)
     integers = {name: int(row[name]) for name in _INTEGERS}
     numbers = {name: row[name] for name in ("log_likelihood", *result.criteria)}

@@ -1,4 +1,4 @@
-"""A preparation as arrays on disk, and back: ``prepare/``."""
+"""A feature transform as arrays on disk: ``prepare/``."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ _DIMENSIONS = {
 def write_preparation(
     run: AnyPath, transform: FeatureTransform, input_names: tuple[str, ...]
 ) -> None:
-    """Write a preparation, and the names of the features that it takes; no group metadata.
+    """Write a feature transform and the names of its features; no group metadata.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def write_preparation(
 
 
 def read_preparation(run: AnyPath) -> tuple[FeatureTransform | None, tuple[str, ...]]:
-    """What `write_preparation` wrote; None and no names if nothing was prepared.
+    """What `write_preparation` wrote; None and no names if there was no transform.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""Inputs: a path becomes lazy blocks of rows; a format is one module."""
+"""Inputs: a path becomes lazy blocks of rows; each format is one module."""

@@ -1,4 +1,4 @@
-"""Coordinates of a grid of samples, which results on the same grid carry along."""
+"""Coordinates of a grid of samples, which results on the same grid copy."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -11,13 +11,13 @@ from dgmm.io.grid import Coordinate
 if TYPE_CHECKING:  # it is optional
     import xarray
 
-# what names other variables, which are not carried along, and what xarray does not take for text
+# names of other variables, which are not copied, and what xarray does not read as text
 _LEFT_OUT = {"bounds", "climatology", "coordinates", "formula_terms", "grid_mapping", "_FillValue"}
 _KINDS = "biufUSOT"
 
 
-def coordinates_of(dataset: "xarray.Dataset", dims: tuple[str, ...]) -> tuple[Coordinate, ...]:
-    """Those coordinates of a dataset that have no other dimensions than these."""
+def find_coordinates(dataset: "xarray.Dataset", dims: tuple[str, ...]) -> tuple[Coordinate, ...]:
+    """Coordinates of a dataset that have no dimensions but these."""
     return tuple(_coordinates(dataset, set(dims)))
 
 
@@ -32,7 +32,7 @@ def _coordinates(dataset: "xarray.Dataset", dims: set[str]) -> Iterator[Coordina
 
 
 def _attributes(attributes: Mapping[Any, Any]) -> tuple[tuple[str, Any], ...]:
-    """What JSON can hold of the attributes of a variable."""
+    """The attributes of a variable that JSON can represent."""
     plain = ((str(name), _plain(value)) for name, value in attributes.items())
     return tuple(
         (name, value) for name, value in plain if name not in _LEFT_OUT and value is not None
@@ -40,7 +40,7 @@ def _attributes(attributes: Mapping[Any, Any]) -> tuple[tuple[str, Any], ...]:
 
 
 def _plain(value: Any) -> Any:
-    """Text, a finite number or a list of them; None for what is none."""
+    """Text, a finite number or a list of them; None for anything else."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, list | tuple):

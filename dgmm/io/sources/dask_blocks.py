@@ -1,4 +1,4 @@
-"""A stored dataset as a lazy Dask array whose tasks open what they read."""
+"""A stored dataset as a lazy Dask array whose tasks open the files they read."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ _MOST_PARTITIONS = 1_000_000
 
 
 def partition_grid(location: Location, stored: DatasetMetadata, partition_size: int | None) -> Grid:
-    """The samples of a dataset in the blocks that tasks will read.
+    """The samples of a dataset, cut into the blocks that tasks read.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def partition_grid(location: Location, stored: DatasetMetadata, partition_size: 
 def lazy_blocks(
     read: Read, location: Location, stored: DatasetMetadata, grid: Grid, fingerprint: str
 ) -> da.Array:
-    """Blocks of rows, read by one task each; the graph holds names and numbers only.
+    """Blocks of rows, each read by one task; the graph holds only names and numbers.
 
     Parameters
     ----------
@@ -83,14 +83,14 @@ def lazy_blocks(
     dask.array.Array of shape (n_samples, n_features)
     """
     n_features = stored.n_features
-    name = f"dgmm-{sha256_of(fingerprint, location, grid.block_shape, grid.bounds)}"
+    name = f"dgmm-{sha256_hex(fingerprint, location, grid.block_shape, grid.bounds)}"
     blocks: da.Array = da.map_blocks(
         _load_block,
         _shared(_Input(read, location, stored.selection, grid, n_features), name),
         chunks=(grid.block_rows, (n_features,)),
         dtype=stored.dtype,
         meta=np.empty((0, 0), stored.dtype),
-        # Dask knows blocks by name: equal names must mean equal values, and a changed file others.
+        # Dask identifies blocks by name: equal names must mean equal values.
         name=name,
     )
     return blocks
@@ -110,7 +110,7 @@ def lazy_weights(
     -------
     dask.array.Array of shape (n_samples,)
     """
-    name = f"dgmm-{sha256_of(fingerprint, location, grid.block_shape, grid.bounds, 'weights')}"
+    name = f"dgmm-{sha256_hex(fingerprint, location, grid.block_shape, grid.bounds, 'weights')}"
     weights: da.Array = da.map_blocks(
         _load_weights,
         _shared(_Input(read, location, stored.selection, grid, 1), name),
@@ -124,7 +124,7 @@ def lazy_weights(
 
 @dataclass(frozen=True, slots=True)
 class _Input:
-    """What every task of a dataset needs."""
+    """The argument of all tasks of a dataset."""
 
     read: Read
     location: Location
@@ -134,7 +134,7 @@ class _Input:
 
 
 def _shared(given: _Input, name: str) -> Delayed:
-    """It as the result of a task: a worker gets it once, however many blocks it reads."""
+    """The input as the result of a task: each worker gets it once, for all its blocks."""
     return dask.delayed(given, name=f"{name}-input", traverse=False)
 
 
@@ -144,10 +144,10 @@ def _load_block(given: _Input, block_id: tuple[int, int]) -> NDArray[Any]:
     region = grid.region(block_id[0])
     shape = math.prod(part.stop - part.start for part in region), given.n_features
     try:
-        block = given.read(_opened(location), given.selection, region)
+        block = given.read(_resolve(location), given.selection, region)
     except DgmmError:
         raise
-    except Exception as error:  # codecs and file systems raise what they like
+    except Exception as error:  # codecs and file systems raise errors of any type
         raise StorageError(
             f"{_where(grid, region)} of {location} cannot be read: "
             f"{type(error).__name__}: {error}. Is the file damaged or gone?"
@@ -165,20 +165,20 @@ def _load_weights(given: _Input, block_id: tuple[int]) -> NDArray[Any]:
     return _load_block(given, (*block_id, 0))[:, 0]
 
 
-def _opened(location: Location) -> AnyPath:
-    """The place of a block; a store is not asked first whether anything is there."""
+def _resolve(location: Location) -> AnyPath:
+    """The path of a location; in a store without asking whether it exists."""
     place = resolve_path(location)
     return input_path(location) if isinstance(place, Path) else place
 
 
 def _where(grid: Grid, region: Region) -> str:
-    """A region for a person."""
+    """Text that describes a region."""
     if len(region) == 1:
         return f"Rows {region[0].start} to {region[0].stop - 1}"
     parts = zip(grid.dims, region, strict=True)
     return "Cells " + ", ".join(f"{dim} {part.start} to {part.stop - 1}" for dim, part in parts)
 
 
-def sha256_of(*facts: object) -> str:
+def sha256_hex(*facts: object) -> str:
     """SHA-256 (hex) of values that JSON or ``str`` can represent."""
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The files that a path stands for: itself, those below it, or those that match it."""
+"""The files of a path: itself, those below it, or those that match it."""
 
 import os
 from collections.abc import Iterator
@@ -34,14 +34,14 @@ class FileInfo:
     version: int | str
 
 
-def root_of(path: AnyPath) -> AnyPath:
-    """What the keys of `files_at` are relative to, a directory."""
+def find_root(path: AnyPath) -> AnyPath:
+    """The directory to which the keys of `find_files` are relative."""
     if is_pattern(path):
         return next(parent for parent in path.parents if not is_pattern(parent))
     return path if path.is_dir() else path.parent
 
 
-def files_at(path: AnyPath) -> tuple[FileInfo, ...]:
+def find_files(path: AnyPath) -> tuple[FileInfo, ...]:
     """Every file at, below or matching a path, in the order of their keys.
 
     Raises
@@ -51,7 +51,7 @@ def files_at(path: AnyPath) -> tuple[FileInfo, ...]:
     """
     if not is_pattern(path):
         return list_files(path)
-    root = root_of(path)
+    root = find_root(path)
     found: set[FileInfo] = set()
     for match in root.glob(_below(root, path)):
         prefix = _below(root, match if match.is_dir() else match.parent)
@@ -73,14 +73,14 @@ def list_files(path: AnyPath) -> tuple[FileInfo, ...]:
         If a directory cannot be listed.
     """
     if not isinstance(path, Path):
-        return tuple(sorted(_listed(path)))
+        return tuple(sorted(_list_objects(path)))
     if path.is_file():
         return (_stored_file(path.name, path.stat()),)
     return tuple(sorted(_walk(path, "")))
 
 
-def _listed(place: "StorePath") -> Iterator[FileInfo]:
-    """Every object at or below a place in a store, in one listing."""
+def _list_objects(place: "StorePath") -> Iterator[FileInfo]:
+    """Every object at or below a path in a store, in one listing."""
     root = place.path.rstrip("/")
     for key, facts in place.objects().items():
         versions = (str(facts[name]) for name in _VERSIONS if facts.get(name) is not None)

@@ -1,4 +1,4 @@
-"""What an input format says of a dataset before any of its values are read."""
+"""The interface of input formats, and what their metadata tell before any value is read."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,12 +19,12 @@ _LISTED_AT_MOST = 50
 Read = Callable[[AnyPath, Selection, Region], NDArray[Any]]
 ReadCoordinate = Callable[[AnyPath, Coordinate, Region], NDArray[Any]]
 
-MOST_FEATURES = 100_000  # a covariance of so many takes 80 GB; more is a mistake in the metadata
+MOST_FEATURES = 100_000  # a covariance then takes 80 GB; more is a mistake in the metadata
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetMetadata:
-    """A dataset as its metadata describe it; nothing in here is checked yet.
+    """A dataset as its metadata describe it, not checked yet.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class DatasetMetadata:
         return self.shape[-1]
 
     def identity(self) -> tuple[object, ...]:
-        """What a fingerprint holds of it; the same for the same files in every version of dgmm.
+        """What a fingerprint includes; stable for the same files in every version of dgmm.
 
         The description is part of it: other words would give every run another name. A field that
         is added later belongs in it only where it is set.
@@ -97,7 +97,7 @@ class DatasetMetadata:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Thumbnail:
-    """Every so many pixels of an image.
+    """A regular subset of the pixels of an image.
 
     Attributes
     ----------
@@ -111,14 +111,14 @@ class Thumbnail:
 
 
 def choose_variable(selection: Selection, weights: Weights) -> Selection:
-    """What to read as weights where arrays lie beside each other."""
+    """The variable to read as weights where a dataset holds several."""
     variables = () if weights.variable is None else (weights.variable,)
     return replace(selection, variables=variables, columns=(), weights=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """An input format: a few functions. A new format is one of these in :mod:`dgmm.registry`.
+    """An input format: a few functions. Formats are registered in :mod:`dgmm.registry`.
 
     Attributes
     ----------
@@ -198,7 +198,7 @@ def check_table(stored: DatasetMetadata, location: Location) -> None:
 
 
 def check_no_selection(path: AnyPath, selection: Selection) -> None:
-    """Raise ConfigurationError if something is to be chosen where a file holds one array only."""
+    """Raise ConfigurationError if an array is selected where a file holds only one."""
     if selection.variables:
         raise ConfigurationError(
             f"{path} holds one array, but the variable {selection.variable!r} was asked for.",
@@ -209,7 +209,7 @@ def check_no_selection(path: AnyPath, selection: Selection) -> None:
 
 
 def check_no_names(path: AnyPath, selection: Selection) -> None:
-    """Raise ConfigurationError if columns or dimensions are named where nothing has such names."""
+    """Raise ConfigurationError if columns or dimensions are named where none have names."""
     if selection.columns:
         raise _no_column_names(path)
     if selection.sample_dims:
@@ -227,7 +227,7 @@ def _no_column_names(path: AnyPath) -> ConfigurationError:
 
 
 def check_no_weights(path: AnyPath, selection: Selection) -> None:
-    """Raise ConfigurationError if weights are expected in a dataset that has no place for them."""
+    """Raise ConfigurationError if weights are selected where a dataset cannot hold any."""
     if selection.weights is not None and selection.weights.path is None:
         raise ConfigurationError(
             f"{path} holds one array, and no weights {selection.weights.variable!r} beside it.",
@@ -236,7 +236,7 @@ def check_no_weights(path: AnyPath, selection: Selection) -> None:
 
 
 def column_indices(path: AnyPath, columns: Sequence[str], names: Sequence[str] | None) -> list[int]:
-    """Where columns of these names are.
+    """Indices of the columns of these names.
 
     Raises
     ------
@@ -254,7 +254,7 @@ def column_indices(path: AnyPath, columns: Sequence[str], names: Sequence[str] |
 
 
 def join_names(names: Sequence[str]) -> str:
-    """Names for a person, the first of many."""
+    """Names as text, shortened if there are many."""
     more = len(names) - _LISTED_AT_MOST
     return ", ".join(names[:_LISTED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 

@@ -1,4 +1,4 @@
-"""Which array of a group is the table: the one that is named, or the only one there can be."""
+"""Which array of a group is the table: the named one, or the only possible one."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

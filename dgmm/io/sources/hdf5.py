@@ -16,8 +16,13 @@ from dgmm.io.grid import Region
 from dgmm.io.sources.files import list_files
 from dgmm.io.sources.format import DatasetMetadata, Format, check_no_names, n_chunks
 from dgmm.io.sources.group_members import choose_member
-from dgmm.io.sources.hdf5_storage import check_chunks, check_filters, check_sources, linked_files
-from dgmm.io.sources.packing import packing_of, refuse_times, text_of
+from dgmm.io.sources.hdf5_storage import (
+    check_chunks,
+    check_filters,
+    check_sources,
+    find_linked_files,
+)
+from dgmm.io.sources.packing import read_packing, refuse_times, text_of
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath, open_binary
 
@@ -34,7 +39,7 @@ def _matches(path: AnyPath) -> bool:
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     check_no_names(path, selection)
     _refuse_old_matlab(path)
-    with _opened(path) as file:
+    with _open(path) as file:
         name = _choose(path, file, selection.variable)
         dataset = file[name]
         _refuse_no_numbers(path, dataset)
@@ -47,9 +52,9 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         layout = "contiguous" if chunks is None else f"in chunks of {chunks}"
         return DatasetMetadata(
             shape=shape,
-            dtype=packing_of(dataset.dtype, dataset.attrs).dtype,
+            dtype=read_packing(dataset.dtype, dataset.attrs).dtype,
             storage_chunks=(1,) if chunks is None else chunks[:1],
-            files=(*list_files(path), *linked_files(path, dataset, may_lack_chunks=fills)),
+            files=(*list_files(path), *find_linked_files(path, dataset, may_lack_chunks=fills)),
             description=f"HDF5, {name} {layout}",
             selection=replace(selection, variables=(name,)),
             n_pieces=0 if chunks is None else n_chunks(shape, chunks),
@@ -87,7 +92,7 @@ def _refuse_no_numbers(path: AnyPath, dataset: Any) -> None:
 
 
 def _choose(path: AnyPath, file: Any, variable: str | None) -> str:
-    """The name of the dataset that is asked for, or of the only one that is a table."""
+    """The name of the selected dataset, or of the only one that is a table."""
     shapes: dict[str, tuple[int, ...]] = {}
     groups: dict[str, Any] = {"": dict(file.attrs)}
 
@@ -104,10 +109,10 @@ def _choose(path: AnyPath, file: Any, variable: str | None) -> str:
 
 
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
-    with _opened(path) as file:
+    with _open(path) as file:
         dataset = file[selection.variable]
         check_filters(path, dataset)
-        known = packing_of(dataset.dtype, dataset.attrs)
+        known = read_packing(dataset.dtype, dataset.attrs)
         if is_transposed(dataset):
             region = (*(slice(0, extent) for extent in dataset.shape[:-1]), *region)
         check_sources(path, dataset, region)
@@ -117,8 +122,8 @@ def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
 
 
 @contextmanager
-def _opened(path: AnyPath) -> Iterator[Any]:
-    """The file, without the lock that some file systems lack."""
+def _open(path: AnyPath) -> Iterator[Any]:
+    """Open a file without a lock, which some file systems lack."""
     library = _library(path)
     if isinstance(path, Path):
         with library.File(str(path), "r", locking=False) as file:

@@ -1,4 +1,4 @@
-"""What an HDF5 dataset needs to be read as it was meant: filters, other files, every chunk.
+"""Checks that an HDF5 dataset can be read completely: filters, other files, all chunks.
 
 Where these are not there HDF5 itself fails late, or gives fill values without a word.
 """
@@ -18,7 +18,7 @@ from dgmm.errors import DataError, MissingExtraError, Remedy
 from dgmm.io.grid import Region
 from dgmm.io.sources.files import FileInfo, list_files
 from dgmm.io.sources.format import n_chunks
-from dgmm.io.sources.packing import packing_of
+from dgmm.io.sources.packing import read_packing
 from dgmm.io.storage.location import AnyPath
 
 _FILTERS = {  # registered with the HDF Group, of those in use
@@ -39,7 +39,7 @@ _MOST_NESTED = 8  # virtual datasets of virtual datasets
 
 
 def check_filters(path: AnyPath, dataset: Any) -> None:
-    """Load filters that are not part of HDF5, and refuse a dataset whose filter is not there.
+    """Load filters that are not part of HDF5; refuse a dataset whose filter is missing.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def _missing_filters(dataset: Any) -> list[str]:
 
 
 def check_chunks(path: AnyPath, dataset: Any, *, may_lack_chunks: bool) -> None:
-    """Refuse a dataset of which parts were never written, unless they may lack.
+    """Refuse a dataset with parts that were never written, unless those may be missing.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def check_chunks(path: AnyPath, dataset: Any, *, may_lack_chunks: bool) -> None:
     if absent is None:
         return
     what = f"{path}: {absent} of {dataset.name} was never written"
-    known = packing_of(dataset.dtype, dataset.attrs)
+    known = read_packing(dataset.dtype, dataset.attrs)
     if may_lack_chunks and known.missing.size and not known.is_missing(dataset.fillvalue):
         raise DataError(
             f"{what}, and what that means cannot be told: HDF5's fill value is "
@@ -110,7 +110,7 @@ def _first_absent(dataset: Any) -> str | None:
     return f"the chunk at {next(place for place in places if place not in found)}"
 
 
-def linked_files(
+def find_linked_files(
     path: AnyPath, dataset: Any, *, may_lack_chunks: bool, nested: int = 0
 ) -> tuple[FileInfo, ...]:
     """The other files that hold values of a virtual dataset, or of one with external storage.
@@ -142,11 +142,13 @@ def linked_files(
             remedy=Remedy.FILL_CHUNKS,
         )
     for source in sources:
-        with _opened_source(path, dataset, source) as (place, found):
+        with _open_source(path, dataset, source) as (place, found):
             check_filters(place, found)
             check_chunks(place, found, may_lack_chunks=may_lack_chunks)
-            files += () if place == path else _as_linked(place)
-            files += linked_files(place, found, may_lack_chunks=may_lack_chunks, nested=nested + 1)
+            files += () if place == path else _linked_file_info(place)
+            files += find_linked_files(
+                place, found, may_lack_chunks=may_lack_chunks, nested=nested + 1
+            )
     return tuple(dict.fromkeys(files))
 
 
@@ -163,14 +165,14 @@ def check_netcdf(path: Path, names: Sequence[str], *, may_lack_chunks: bool) -> 
     with importlib.import_module("h5py").File(path, "r") as file:  # locked as xarray does
         for dataset in (file[name] for name in names if name in file):
             check_filters(path, dataset)
-            known = packing_of(dataset.dtype, dataset.attrs)
+            known = read_packing(dataset.dtype, dataset.attrs)
             may_lack = may_lack_chunks or known.is_missing(dataset.fillvalue)
             check_chunks(path, dataset, may_lack_chunks=may_lack)
-            linked_files(path, dataset, may_lack_chunks=may_lack)
+            find_linked_files(path, dataset, may_lack_chunks=may_lack)
 
 
 def check_sources(path: AnyPath, dataset: Any, region: Region) -> None:
-    """Refuse a region of a virtual dataset of which a source is gone; for tasks.
+    """Refuse a region of a virtual dataset whose source is missing; called in tasks.
 
     Raises
     ------
@@ -180,7 +182,7 @@ def check_sources(path: AnyPath, dataset: Any, region: Region) -> None:
         first, last = source.vspace.get_select_bounds()
         bounds = zip(first, last, region, strict=False)
         if all(low < part.stop and part.start <= high for low, high, part in bounds):
-            with _opened_source(path, dataset, source) as (place, found):
+            with _open_source(path, dataset, source) as (place, found):
                 check_filters(place, found)
 
 
@@ -200,17 +202,17 @@ def _external_files(path: AnyPath, dataset: Any) -> tuple[FileInfo, ...]:
                 f"{path}: {dataset.name} lies in the external file {place}, which holds {held} "
                 f"bytes, expected {least}. Put it back: HDF5 would read zeros."
             )
-        files += _as_linked(place)
+        files += _linked_file_info(place)
     return files
 
 
-def _as_linked(place: Path) -> tuple[FileInfo, ...]:
+def _linked_file_info(place: Path) -> tuple[FileInfo, ...]:
     return tuple(replace(file, key=str(place)) for file in list_files(place))
 
 
 @contextmanager
-def _opened_source(path: AnyPath, dataset: Any, source: Any) -> Iterator[tuple[Path, Any]]:
-    """The file and the dataset that a part of a virtual dataset comes from."""
+def _open_source(path: AnyPath, dataset: Any, source: Any) -> Iterator[tuple[Path, Any]]:
+    """The file and the dataset that hold a part of a virtual dataset."""
     name = source.file_name
     places = [Path(name), Path(str(path)).parent / name, Path(str(path)).parent / Path(name).name]
     place = next((each for each in places[not places[0].is_absolute() :] if each.is_file()), None)

@@ -50,7 +50,7 @@ def _matches(path: AnyPath) -> bool:
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     check_no_selection(path, replace(selection, columns=()))
-    with opened_image(path) as image:
+    with open_image(path) as image:
         width, height = image.size
         mode = image.mode
     if mode not in _BANDS:
@@ -73,23 +73,23 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
 
 
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
-    pixels, mode = _decoded(path, list_files(path))
+    pixels, mode = _decode(path, list_files(path))
     chosen = column_indices(path, selection.columns or _BANDS[mode], _BANDS[mode])
     return pixels[region].reshape(-1, pixels.shape[2])[:, chosen]
 
 
 @lru_cache(maxsize=2)
-def _decoded(path: AnyPath, files: tuple[FileInfo, ...]) -> tuple[NDArray[Any], str]:
-    """All pixels and the colour mode: an image has no parts that can be decoded alone."""
+def _decode(path: AnyPath, files: tuple[FileInfo, ...]) -> tuple[NDArray[Any], str]:
+    """All pixels and the colour mode: parts of an image cannot be decoded alone."""
     del files  # an image that has been replaced is decoded anew
-    with opened_image(path) as image:
+    with open_image(path) as image:
         pixels = np.asarray(image)
         return pixels.reshape(*pixels.shape[:2], -1), image.mode
 
 
 @contextmanager
-def opened_image(path: AnyPath) -> Iterator[Any]:
-    """An image of any size, whose header is read.
+def open_image(path: AnyPath) -> Iterator[Any]:
+    """Open an image of any size and read its header.
 
     Pillow's own `open` takes images of more than 179 million pixels for an attack. What no file of
     this size can hold is refused here instead.
@@ -124,7 +124,7 @@ def opened_image(path: AnyPath) -> Iterator[Any]:
 
 
 def pillow(path: AnyPath) -> ModuleType:
-    """Pillow, with which the image at ``path`` is opened.
+    """Pillow, or an error that says how to install it.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def pillow(path: AnyPath) -> ModuleType:
 
 
 def pixel_stride(shape: tuple[int, int]) -> int:
-    """Every so many pixels of an image, across and down, are few enough to be shown.
+    """The stride, across and down, that takes few enough pixels of an image to show.
 
     Examples
     --------
@@ -152,10 +152,10 @@ def pixel_stride(shape: tuple[int, int]) -> int:
 
 def _read_thumbnail(path: AnyPath) -> Thumbnail | None:
     try:
-        with opened_image(path) as image:
+        with open_image(path) as image:
             pixels: NDArray[np.uint8] = np.asarray(image)
     except (DgmmError, OSError) as error:
-        _logger.warning("The report goes without a picture of the input: %s", error)
+        _logger.warning("The report shows no picture of the input: %s", error)
         return None
     height, width = pixels.shape[:2]
     step = pixel_stride((height, width))

@@ -1,4 +1,4 @@
-"""Labels along dimensions: where those of one dataset are in another."""
+"""Match labels along the dimensions of two datasets."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,7 +52,7 @@ def label_order(wanted: Any, found: Any) -> NDArray[np.intp] | None:
             order = np.empty(len(a), np.intp)
             order[order_a] = order_b
             return order
-    raise LookupError(f"there are {_described(a)}, and {_described(b)}")
+    raise LookupError(f"there are {_describe(a)}, and {_describe(b)}")
 
 
 def _comparable(*labels: Any) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -69,13 +69,13 @@ def _text(label: Any) -> str:
     return label.decode(errors="replace") if isinstance(label, bytes) else str(label)
 
 
-def _described(labels: NDArray[Any]) -> str:
+def _describe(labels: NDArray[Any]) -> str:
     return f"{len(labels)} from {labels[0]} to {labels[-1]}" if len(labels) else "none"
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledDataset:
-    """A dataset with what reads its labels.
+    """A dataset and a function that reads its labels.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class LabelledDataset:
     read_coordinate: ReadCoordinate | None
 
     def coordinate(self, dim: str) -> Coordinate | None:
-        """The labels along a dimension, if it has any."""
+        """The labels along a dimension, if there are any."""
         if self.read_coordinate is None:
             return None
         known = (each for each in self.stored.coordinates if each.name == dim)
@@ -105,7 +105,7 @@ class LabelledDataset:
 
 
 def align_weights(rows: LabelledDataset, weights: LabelledDataset) -> DatasetMetadata:
-    """What is known of weights, with the order in which they are to be read.
+    """Metadata of the weights, with the order in which to read them.
 
     Where both datasets have labels along a dimension, those decide; elsewhere the order does.
 

@@ -1,4 +1,4 @@
-"""What to say of a layout that costs more than twice what a good one would."""
+"""Warn of storage layouts that take more than twice the time of a good one."""
 
 import logging
 
@@ -8,7 +8,7 @@ from dgmm.io.sources.format import DatasetMetadata, Format
 from dgmm.io.storage.location import Location
 
 _DECODED_PER_SECOND = 500e6  # bytes, by one core, in a good layout of any format
-_WORTH_A_WORD = 64 << 20  # bytes; smaller datasets are read in no time
+_MIN_BYTES = 64 << 20  # bytes; smaller datasets are read in no time
 
 _logger = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ _logger = logging.getLogger(__name__)
 def warn_slow_layout(
     chosen: Format, location: Location, stored: DatasetMetadata, grid: Grid
 ) -> None:
-    """Log a warning, one at most, that names what would be faster.
+    """Log at most one warning, which names a faster layout.
 
     Pieces too small cost more to find than to decode; pieces too large are decoded anew for every
     partition in them. That columns lie in pieces of their own shows in the number of pieces.
@@ -44,7 +44,7 @@ def warn_slow_layout(
                 chunk_bytes // 2**20,
                 grid.block_shape[0],
             )
-    elif n_bytes > _WORTH_A_WORD and (
+    elif n_bytes > _MIN_BYTES and (
         stored.n_pieces * chosen.seconds_per_piece > n_bytes / _DECODED_PER_SECOND
     ):
         _logger.warning(

@@ -21,7 +21,7 @@ _MISSING = ("_FillValue", "missing_value")
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """How stored numbers become those that are meant.
+    """How stored numbers are decoded.
 
     Attributes
     ----------
@@ -43,11 +43,11 @@ class Packing:
 
     @property
     def is_plain(self) -> bool:
-        """Whether stored numbers are those that are meant."""
+        """Whether stored numbers need no decoding."""
         return not self.missing.size and self.scale is None and self.offset is None
 
     def decode(self, values: NDArray[Any]) -> NDArray[Any]:
-        """The numbers that are meant; NaN where none is."""
+        """The decoded numbers; NaN for missing ones."""
         seen = values.view(self.signed) if values.dtype != self.signed else values
         if self.is_plain:
             return seen
@@ -62,12 +62,12 @@ class Packing:
         return decoded
 
     def is_missing(self, stored: Any) -> bool:
-        """Whether a stored value stands for none."""
+        """Whether a stored value marks a missing one."""
         value = np.array([stored]).astype(self.signed)
         return bool(self.decode(value).dtype.kind == "f" and np.isnan(self.decode(value)[0]))
 
 
-def packing_of(
+def read_packing(
     dtype: np.dtype[Any], attributes: Mapping[str, Any], fill_value: Any = None
 ) -> Packing:
     """The packing that the attributes of an array describe.
@@ -83,7 +83,7 @@ def packing_of(
     """
     if dtype.kind not in "buif":
         return Packing(dtype, dtype, np.empty(0, dtype), None, None)
-    signed = _signed(dtype, text_of(attributes.get("_Unsigned", "")))
+    signed = _apply_unsigned(dtype, text_of(attributes.get("_Unsigned", "")))
     named = [fill_value, *(attributes.get(name) for name in _MISSING)]
     missing = [value for each in named for value in _stored_values(each, dtype, signed)]
     scale, offset = (_scalar(attributes.get(name)) for name in ("scale_factor", "add_offset"))
@@ -97,7 +97,7 @@ def packing_of(
     )
 
 
-def _signed(dtype: np.dtype[Any], unsigned: str) -> np.dtype[Any]:
+def _apply_unsigned(dtype: np.dtype[Any], unsigned: str) -> np.dtype[Any]:
     kinds = {("i", "true"): "u", ("u", "false"): "i"}
     kind = kinds.get((dtype.kind, unsigned.lower()))
     return dtype if kind is None else np.dtype(f"{dtype.byteorder}{kind}{dtype.itemsize}")
@@ -106,7 +106,7 @@ def _signed(dtype: np.dtype[Any], unsigned: str) -> np.dtype[Any]:
 def _decoded_dtype(
     stored: np.dtype[Any], scale: np.generic | None, offset: np.generic | None
 ) -> np.dtype[Any]:
-    """The floats that hold the numbers that are meant, as xarray chooses them.
+    """The float dtype of decoded numbers, chosen as in xarray.
 
     That of scale and offset if they have one, unless integers of 32 bits or more would lose
     digits; with an offset alone float64; without both the smallest that holds what is stored.
@@ -167,7 +167,7 @@ def _scalar(value: Any) -> np.generic | None:
 
 
 def text_of(value: Any) -> str:
-    """An attribute as text, whatever wrote it."""
+    """An attribute as text, whichever type wrote it."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.item() if value.size == 1 else ""
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -24,7 +24,7 @@ from dgmm.errors import (
     StorageError,
 )
 from dgmm.io.grid import Region
-from dgmm.io.sources.files import FileInfo, files_at, root_of
+from dgmm.io.sources.files import FileInfo, find_files, find_root
 from dgmm.io.sources.format import DatasetMetadata, Format
 from dgmm.io.sources.parquet_columns import choose_columns, common_dtype, index_of, is_plain
 from dgmm.io.sources.selection import PinnedFile, Selection, Weights
@@ -41,7 +41,7 @@ _MOST_ROWS = 2**53
 
 @dataclass(frozen=True, slots=True)
 class _Footer:
-    """What a file says of itself."""
+    """The footer of a file."""
 
     file: FileInfo
     types: dict[str, Any]
@@ -52,13 +52,13 @@ class _Footer:
 def _matches(path: AnyPath) -> bool:
     if path.suffix.lower() in _SUFFIXES:
         return True
-    return path.is_dir() and any(file.key.endswith(_SUFFIXES) for file in files_at(path))
+    return path.is_dir() and any(file.key.endswith(_SUFFIXES) for file in find_files(path))
 
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
-    found = files_at(path)
+    found = find_files(path)
     refuse_table_formats(path, found)
-    root, files = root_of(path), _table_files(path, found)
+    root, files = find_root(path), _table_files(path, found)
     _library(path)
     with ThreadPoolExecutor(_FOOTERS_AT_A_TIME) as pool:
         footers = tuple(pool.map(lambda file: _footer(root, file), files))
@@ -82,13 +82,13 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
 
 
 def _table_files(path: AnyPath, found: Sequence[FileInfo]) -> tuple[FileInfo, ...]:
-    """The files of a table; those that others hide from readers are none of it."""
+    """The files of a table, without files that readers ignore."""
     shown = [
         file
         for file in found
         if not any(part.startswith((".", "_")) for part in file.key.split("/"))
     ]
-    if path.is_dir():  # and whatever else lies there, unless nothing is called Parquet
+    if path.is_dir():  # and other files, unless none has a suffix of Parquet
         shown = [file for file in shown if file.key.endswith(_SUFFIXES)] or shown
     if not shown:
         raise DataError(f"{path} holds no Parquet files. Check the path of the input.")
@@ -98,7 +98,7 @@ def _table_files(path: AnyPath, found: Sequence[FileInfo]) -> tuple[FileInfo, ..
 def _footer(root: AnyPath, file: FileInfo) -> _Footer:
     path = root / file.key
     try:
-        with _opened(path, n_columns=1) as parquet:
+        with _open(path, n_columns=1) as parquet:
             schema, metadata = parquet.schema_arrow, parquet.metadata
             group_rows = _group_rows(metadata)
             n_rows = metadata.num_rows
@@ -106,7 +106,7 @@ def _footer(root: AnyPath, file: FileInfo) -> _Footer:
         raise
     except OSError as error:
         raise StorageError(f"{path} cannot be opened: {error}.") from error
-    except Exception as error:  # a damaged footer raises what it likes
+    except Exception as error:  # a damaged footer raises errors of any type
         raise DataError(
             f"{path} cannot be opened as Parquet: {type(error).__name__}: {error}. It is damaged, "
             "still being written, or of another format."
@@ -132,13 +132,13 @@ def _group_rows(metadata: Any) -> tuple[int, ...]:
 
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     start, stop = region[0].start, region[0].stop
-    root, columns = root_of(path), list(selection.columns)
+    root, columns = find_root(path), list(selection.columns)
     rows = np.empty((stop - start, len(columns)), np.dtype(selection.dtype))
     first = 0
     for file in selection.files:
         a, b = max(start - first, 0), min(stop - first, file.n_rows)
         if a < b:
-            with _pinned(root, file, len(columns)) as parquet:
+            with _open_pinned(root, file, len(columns)) as parquet:
                 _fill(rows[max(first - start, 0) :][: b - a], parquet, columns, a)
         first += file.n_rows
     return rows
@@ -170,12 +170,12 @@ def _fill(rows: NDArray[Any], parquet: Any, columns: list[str], start: int) -> N
 
 
 @contextmanager
-def _pinned(root: AnyPath, file: PinnedFile, n_columns: int) -> Iterator[Any]:
-    """A file as it was when the dataset was opened."""
+def _open_pinned(root: AnyPath, file: PinnedFile, n_columns: int) -> Iterator[Any]:
+    """Open a file and check that it is as it was when the dataset was opened."""
     path = root / file.key
     try:
         size = path.stat().st_size
-        with _opened(path, n_columns) as parquet:
+        with _open(path, n_columns) as parquet:
             n_rows = parquet.metadata.num_rows
             if (size, n_rows) != (file.size, file.n_rows):
                 raise InputChangedError(
@@ -185,14 +185,14 @@ def _pinned(root: AnyPath, file: PinnedFile, n_columns: int) -> Iterator[Any]:
             yield parquet
     except DgmmError:
         raise
-    except Exception as error:  # codecs and file systems raise what they like
+    except Exception as error:  # codecs and file systems raise errors of any type
         raise StorageError(
             f"{path} cannot be read: {type(error).__name__}: {error}. Is it damaged or gone?"
         ) from error
 
 
 @contextmanager
-def _opened(path: AnyPath, n_columns: int) -> Iterator[Any]:
+def _open(path: AnyPath, n_columns: int) -> Iterator[Any]:
     options = {
         "buffer_size": max(_SMALLEST_BUFFER, _BUFFER_BYTES // n_columns),
         "page_checksum_verification": True,  # of pages that have one

@@ -25,7 +25,7 @@ Types = Mapping[str, Any]
 def choose_columns(
     path: AnyPath, selection: Selection, types: Mapping[AnyPath, Types], index: Sequence[str]
 ) -> tuple[str, ...]:
-    """The columns to read: those asked for, or all numbers but the weights.
+    """The columns to read: the selected ones, or all numeric ones except weights.
 
     Parameters
     ----------
@@ -61,13 +61,13 @@ def choose_columns(
 
 
 def common_dtype(columns: Sequence[str], types: Mapping[AnyPath, Types]) -> np.dtype[Any]:
-    """The floats that hold every value of these columns of all files, and NaN."""
+    """The float dtype that holds every value of these columns of all files, and NaN."""
     found = {each[name] for each in types.values() for name in columns}
     return np.result_type(np.float32, *(_numpy_dtype(type_) for type_ in found))
 
 
 def index_of(metadata: Mapping[bytes, bytes] | None) -> tuple[str, ...]:
-    """The columns that pandas kept as an index, by the metadata of a file."""
+    """The index columns that pandas wrote, by the metadata of a file."""
     try:
         kept = json.loads((metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
     except (ValueError, AttributeError):
@@ -92,7 +92,7 @@ def is_real(type_: Any) -> bool:
 def _numbers(
     path: AnyPath, selection: Selection, types: Mapping[AnyPath, Types], index: Sequence[str]
 ) -> tuple[str, ...]:
-    """All columns of numbers but weights and indices; it says what is left out."""
+    """All numeric columns except weights and indices; logs the columns left out."""
     first, weights = next(iter(types.values())), selection.weights
     known = weights.variable if weights is not None and weights.path is None else None
     numbers = [
@@ -114,7 +114,7 @@ def _numbers(
 
 
 def _check_types(path: AnyPath, name: str, types: Mapping[AnyPath, Types]) -> None:
-    """Refuse a column that is no number in some file; say where it is wider than elsewhere."""
+    """Refuse a column that is not numeric in some file; log where its type is wider."""
     found = {file: each.get(name) for file, each in types.items()}
     distinct = {str(type_): file for file, type_ in reversed(found.items())}
     wrong = [file for file, type_ in found.items() if not _is_usable(type_)]
@@ -139,7 +139,7 @@ def _check_types(path: AnyPath, name: str, types: Mapping[AnyPath, Types]) -> No
 
 
 def _is_usable(type_: Any) -> bool:
-    """Whether values are numbers, truth values or all missing."""
+    """Whether values are numbers, booleans or all missing."""
     types = importlib.import_module("pyarrow").types
     if type_ is None:
         return False

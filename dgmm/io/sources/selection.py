@@ -1,4 +1,4 @@
-"""Which part of a dataset is to be read as a table, and which rows of it."""
+"""Which part of a dataset to read as a table, and which rows of it."""
 
 from dataclasses import astuple, dataclass
 from typing import Literal
@@ -43,7 +43,7 @@ class PinnedFile:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What of a dataset is the table; a format refuses what it has no use for.
+    """The part of a dataset that is the table; a format refuses what it does not support.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Selection:
         return self.variables[0] if self.variables else None
 
     def identity(self) -> tuple[object, ...]:
-        """What a fingerprint holds of it; the same for the same rows in every version of dgmm.
+        """What a fingerprint includes; stable for the same rows in every version of dgmm.
 
         A field that is added later is in it only where it is set. ``dtype`` is not: the metadata of
         the dataset have it too.

@@ -1,4 +1,4 @@
-"""A path becomes lazy blocks of rows; no value is read before a task asks for it."""
+"""Open a path as lazy blocks of rows; values are read only in tasks."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from dgmm.errors import (
     StorageError,
 )
 from dgmm.io.grid import Coordinate, Grid, Region
-from dgmm.io.sources.dask_blocks import lazy_blocks, lazy_weights, partition_grid, sha256_of
+from dgmm.io.sources.dask_blocks import lazy_blocks, lazy_weights, partition_grid, sha256_hex
 from dgmm.io.sources.format import DatasetMetadata, Format, Thumbnail, check_dtype, check_table
 from dgmm.io.sources.labels import LabelledDataset, align_weights
 from dgmm.io.sources.layout_check import warn_slow_layout
@@ -84,7 +84,7 @@ class Source:
         read = FORMATS[self.format].read_coordinate
         if read is None:
             raise LookupError(f"{self.location} has no coordinates")
-        with _explained(self.location, self.format):
+        with _translate_errors(self.location, self.format):
             return read(input_path(self.location), coordinate, region)
 
     def read_thumbnail(self) -> Thumbnail | None:
@@ -153,9 +153,9 @@ def open_source(
         facts += [other.format.name, other.stored.identity()]
         files |= {*other.stored.files}
         weights = lazy_weights(
-            other.format.read, other.location, other.stored, grid, sha256_of(*facts)
+            other.format.read, other.location, other.stored, grid, sha256_hex(*facts)
         )
-    fingerprint = sha256_of(*facts)
+    fingerprint = sha256_hex(*facts)
     return Source(
         blocks=lazy_blocks(chosen.read, location, stored, grid, fingerprint),
         weights=weights,
@@ -179,21 +179,21 @@ class _Opened:
 
 
 def _describe(chosen: Format, location: Location, selection: Selection) -> DatasetMetadata:
-    """What a dataset says of itself; nothing of it is checked yet."""
-    with _explained(location, chosen.name):
+    """The metadata of a dataset, not checked yet."""
+    with _translate_errors(location, chosen.name):
         return chosen.describe(input_path(location), selection)
 
 
 def _refuse_missing(chosen: Format, location: Location, stored: DatasetMetadata) -> None:
     if chosen.refuse_missing is not None:
-        with _explained(location, chosen.name):
+        with _translate_errors(location, chosen.name):
             chosen.refuse_missing(input_path(location), stored)
 
 
 def _open_weights(
     chosen: Format, location: Location, rows: DatasetMetadata, weights: Weights
 ) -> _Opened:
-    """What holds the weights: the dataset of the rows, or another one."""
+    """The source of the weights: the dataset of the rows, or another one."""
     selection = rows.selection
     of_rows = LabelledDataset(location, rows, chosen.read_coordinate)
     if weights.path is not None:
@@ -213,14 +213,14 @@ def _open_weights(
         raise DataError(f"{name} have shape {stored.shape}, expected {samples}: one for each row.")
     if weights.path is not None:
         labelled = LabelledDataset(location, stored, chosen.read_coordinate)
-        with _explained(location, chosen.name):
+        with _translate_errors(location, chosen.name):
             stored = align_weights(of_rows, labelled)
     _refuse_missing(chosen, location, stored)
     return _Opened(location, chosen, stored)
 
 
 def _choose_format(location: Location, name: str, *, named_dims: bool) -> Format:
-    """The format of this name, or the first that matches, if possible with names for dimensions."""
+    """The format of this name, or the first that matches, preferably with named dimensions."""
     known = ", ".join(FORMATS)
     if name in FORMATS:
         chosen: Format = FORMATS[name]
@@ -254,8 +254,8 @@ def _refuse_pattern(location: Location, path: AnyPath, chosen: Format) -> None:
 
 
 @contextmanager
-def _explained(location: Location, format_name: str) -> Iterator[None]:
-    """Turn whatever a library raises on broken metadata into an error that names the dataset."""
+def _translate_errors(location: Location, format_name: str) -> Iterator[None]:
+    """Turn errors that a library raises on broken metadata into one that names the dataset."""
     try:
         yield
     except DgmmError:

@@ -1,4 +1,4 @@
-"""Table formats whose Parquet files are live or not by a log of their own."""
+"""Table formats whose own log tells which of their Parquet files are live."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from dgmm.io.storage.location import AnyPath, is_pattern
 
 @dataclass(frozen=True, slots=True)
 class _TableFormat:
-    """How a table format shows, and what reads it.
+    """How to recognise a table format, and which program reads it.
 
     Attributes
     ----------
@@ -99,13 +99,13 @@ def _is_log(kind: _TableFormat, key: str) -> bool:
 
 
 def _has_log(kind: _TableFormat, directory: AnyPath) -> bool:
-    """Whether a directory is such a table; patterns have none."""
+    """Whether a directory is a table of this format; patterns never are."""
     if is_pattern(directory) or directory.name == "":
         return False
     if directory.name == kind.log and kind.log.startswith(("_", ".")):
         return True
     log = directory / kind.log
-    with suppress(OSError):  # who may read the files need not be allowed to look around them
+    with suppress(OSError):  # readers of the files may lack permission to list their directory
         if log.is_dir():
             return any(kind.file.match(f"{kind.log}/{entry.name}") for entry in log.iterdir())
     return False

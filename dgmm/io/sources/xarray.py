@@ -1,4 +1,4 @@
-"""Labelled datasets by way of xarray: NetCDF files, and Zarr groups with names for dimensions.
+"""Labelled datasets read by xarray: NetCDF files, and Zarr groups with named dimensions.
 
 Values are what xarray decodes by the CF conventions: scaled and offset, and NaN where a fill value
 or a mask says that they are missing.
@@ -17,20 +17,26 @@ from numpy.typing import NDArray
 from dgmm.errors import ConfigurationError, DataError, InputChangedError, Remedy
 from dgmm.io.grid import Coordinate, Region, n_samples_in
 from dgmm.io.sources.cell_area import relative_areas
-from dgmm.io.sources.coordinates import coordinates_of
+from dgmm.io.sources.coordinates import find_coordinates
 from dgmm.io.sources.files import FileInfo, list_files
 from dgmm.io.sources.format import DatasetMetadata, Format, choose_variable, column_indices
 from dgmm.io.sources.hdf5_storage import check_netcdf
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.xarray_dimensions import (
-    chosen_variables,
     feature_dims,
     feature_names,
     sample_dims,
+    select_variables,
     sizes,
     storage_chunks,
 )
-from dgmm.io.sources.xarray_files import engine_of, is_hdf5, is_netcdf, metadata_files, open_dataset
+from dgmm.io.sources.xarray_files import (
+    choose_engine,
+    is_hdf5,
+    is_netcdf,
+    metadata_files,
+    open_dataset,
+)
 from dgmm.io.sources.zarr import check_chunks, check_file_count
 from dgmm.io.sources.zarr_layouts import refuse_icechunk, refuse_uneven_chunks
 from dgmm.io.storage.location import AnyPath
@@ -55,12 +61,12 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         _areas(dataset, path, _latitude(dataset, path, selection.cell_area))
         dtype, features = np.dtype(np.float64), feature_names(dataset, names, dims)
     else:
-        names = chosen_variables(dataset, path, selection, dims)
+        names = select_variables(dataset, path, selection, dims)
         dtype = np.result_type(*(dataset.variables[name].dtype for name in names))
         features = feature_names(dataset, names, dims)
     if is_hdf5(path):
         check_netcdf(path, names, may_lack_chunks=selection.missing_chunks == "fill")
-    coordinates = coordinates_of(dataset, dims)
+    coordinates = find_coordinates(dataset, dims)
     if selection.columns:
         column_indices(path, selection.columns, features)
     wanted = selection.columns or features
@@ -69,7 +75,7 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         dtype=dtype,
         storage_chunks=storage_chunks(dataset, names, dims),
         files=_files(path, names, coordinates),
-        description=f"{', '.join(names)} on {sizes(dataset, dims)} ({engine_of(path)})",
+        description=f"{', '.join(names)} on {sizes(dataset, dims)} ({choose_engine(path)})",
         selection=replace(selection, variables=names, sample_dims=dims),
         feature_names=wanted,
         dims=dims,
@@ -88,7 +94,7 @@ def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     if selection.cell_area is not None:
         latitude = _latitude(dataset, path, selection.cell_area)
         return _table(_areas(dataset, path, latitude), latitude.dims, dims, region)
-    if engine_of(path) == "zarr":
+    if choose_engine(path) == "zarr":
         for name in selection.variables:
             _check_chunks(path, selection, dataset.variables[name].dims, name, region)
     orders = dict(selection.orders)
@@ -123,7 +129,7 @@ def _read_variable(
 def _table(
     values: NDArray[Any], order: Sequence[Any], dims: tuple[str, ...], region: Region
 ) -> NDArray[Any]:
-    """Samples of a region as rows: values repeated along the dimensions that they lack.
+    """The samples of a region as rows; values are repeated along the dimensions they lack.
 
     Parameters
     ----------
@@ -148,7 +154,7 @@ def _table(
 def _files(
     path: AnyPath, names: Sequence[str], coordinates: Sequence[Coordinate]
 ) -> tuple[FileInfo, ...]:
-    """The file, or of a Zarr group its metadata and what belongs to the variables."""
+    """The file; or of a Zarr group the metadata and the files of the variables."""
     metadata = metadata_files(path)
     if not metadata:
         return list_files(path)
@@ -218,7 +224,7 @@ def _latitude(dataset: "xarray.Dataset", path: AnyPath, name: str) -> "xarray.Va
 
 
 def _areas(dataset: "xarray.Dataset", path: AnyPath, latitude: "xarray.Variable") -> NDArray[Any]:
-    """Of the cells of each latitude, by their bounds if the dataset names them."""
+    """Areas of the cells of each latitude, from their bounds if the dataset names them."""
     named = latitude.attrs.get("bounds", f"{latitude.dims[0]}_bnds")
     bounds = dataset.variables.get(named)
     ends = None if bounds is None else bounds.to_numpy().astype(np.float64)

@@ -1,4 +1,4 @@
-"""What of a labelled dataset are samples and what are features, by the names of dimensions."""
+"""Which dimensions of a labelled dataset are samples, and which are features."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # it is optional
 
 
 def sample_dims(dataset: "xarray.Dataset", path: AnyPath, selection: Selection) -> tuple[str, ...]:
-    """The samples' dimensions, which have to be named and to be there."""
+    """The dimensions of the samples, which must be named and exist."""
     dims = selection.sample_dims
     if not dims:
         raise ConfigurationError(
@@ -34,7 +34,7 @@ def sample_dims(dataset: "xarray.Dataset", path: AnyPath, selection: Selection) 
     return dims
 
 
-def chosen_variables(
+def select_variables(
     dataset: "xarray.Dataset", path: AnyPath, selection: Selection, dims: tuple[str, ...]
 ) -> tuple[str, ...]:
     """The variables that are asked for, or the only one that has all dimensions of samples."""
@@ -70,14 +70,14 @@ def _refuse_no_number(path: AnyPath, name: str, variable: "xarray.Variable") -> 
 
 
 def feature_dims(variable: "xarray.Variable", dims: tuple[str, ...]) -> tuple[str, ...]:
-    """The dimensions that are not the samples', as they are stored."""
+    """The dimensions that are not those of the samples, as they are stored."""
     return tuple(str(dim) for dim in variable.dims if dim not in dims)
 
 
 def feature_names(
     dataset: "xarray.Dataset", names: Sequence[str], dims: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """The variables, with their place in the dimensions that are not the samples'."""
+    """The variables, with their place in the dimensions of the features."""
     variables = {name: dataset.variables[name] for name in names}
     lying = {name: feature_dims(variable, dims) for name, variable in variables.items()}
     n_features = sum(math.prod(dataset.sizes[dim] for dim in lying[name]) for name in names)
@@ -95,7 +95,7 @@ def feature_names(
 
 
 def _labels(dataset: "xarray.Dataset", dim: str) -> tuple[str, ...]:
-    """What a dimension calls its places: their coordinates, or else their numbers."""
+    """The labels of a dimension: its coordinate, or else numbers."""
     coordinate = dataset.variables.get(dim)
     if coordinate is None or coordinate.dims != (dim,):
         return tuple(map(str, range(dataset.sizes[dim])))
@@ -109,7 +109,7 @@ def _labels(dataset: "xarray.Dataset", dim: str) -> tuple[str, ...]:
 def storage_chunks(
     dataset: "xarray.Dataset", names: Sequence[str], dims: tuple[str, ...]
 ) -> tuple[int, ...]:
-    """The largest extents that any of the variables keeps together; 1 where nothing is known."""
+    """The largest chunk extents of any variable; 1 where they are unknown."""
     extents = dict.fromkeys(dims, 1)
     for name in names:
         variable = dataset.variables[name]
@@ -122,5 +122,5 @@ def storage_chunks(
 
 
 def sizes(dataset: "xarray.Dataset", dims: Iterable[Any]) -> str:
-    """Dimensions with their extents, for a person."""
+    """Dimensions with their extents, as text."""
     return ", ".join(f"{dim} {dataset.sizes[dim]}" for dim in dims) or "(none)"

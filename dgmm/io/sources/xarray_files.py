@@ -35,7 +35,7 @@ def is_netcdf(path: AnyPath) -> bool:
 
 
 def is_hdf5(path: AnyPath) -> TypeGuard[Path]:
-    """Whether a dataset is a NetCDF file that is HDF5 inside, and h5py is there to look into it."""
+    """Whether a dataset is a NetCDF file based on HDF5, and h5py is installed."""
     if not (isinstance(path, Path) and path.is_file() and importlib.util.find_spec("h5py")):
         return False
     with path.open("rb") as file:
@@ -43,12 +43,12 @@ def is_hdf5(path: AnyPath) -> TypeGuard[Path]:
 
 
 def metadata_files(path: AnyPath) -> list[AnyPath]:
-    """The files of a Zarr group that say what is in it; none if there is no Zarr group."""
+    """The metadata files of a Zarr group; none if it is not a Zarr group."""
     return [path / name for name in _ZARR_METADATA if (path / name).is_file()]
 
 
 def open_dataset(path: AnyPath) -> "xarray.Dataset":
-    """The dataset at a path, of which xarray has decoded everything but times, lazily.
+    """The dataset at a path, decoded lazily by xarray except for times.
 
     It is kept open for the next block; a file that has been replaced is opened anew.
 
@@ -60,11 +60,11 @@ def open_dataset(path: AnyPath) -> "xarray.Dataset":
         If xarray, or the library for this kind of NetCDF, is not installed.
     """
     state = tuple(file for part in metadata_files(path) or [path] for file in list_files(part))
-    return _open(path, engine_of(path), state, os.getpid())
+    return _open(path, choose_engine(path), state, os.getpid())
 
 
-def engine_of(path: AnyPath) -> str:
-    """By which of xarray's engines a dataset is read.
+def choose_engine(path: AnyPath) -> str:
+    """The name of xarray's engine that reads a dataset.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def _open(
         metadata = zarr.open_group(zarr_store(path), mode="r").metadata
         options["consolidated"] = metadata.consolidated_metadata is not None
     if engine == "h5netcdf":
-        import h5py  # where it fails, h5netcdf leaves half a file, which complains when it ends
+        import h5py  # a failed open leaves an h5netcdf file that warns when it is deleted
 
         with h5py.File(path, "r") as file:
             file.attrs.get("_nc3_strict")

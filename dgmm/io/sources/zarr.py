@@ -21,7 +21,7 @@ from dgmm.io.sources.format import (
     n_chunks,
 )
 from dgmm.io.sources.group_members import choose_member
-from dgmm.io.sources.packing import Packing, packing_of, refuse_times
+from dgmm.io.sources.packing import Packing, read_packing, refuse_times
 from dgmm.io.sources.selection import Selection
 from dgmm.io.sources.zarr_layouts import (
     refuse_icechunk,
@@ -29,7 +29,7 @@ from dgmm.io.sources.zarr_layouts import (
     refuse_uneven_chunks,
 )
 from dgmm.io.storage.location import AnyPath
-from dgmm.io.storage.zarr_arrays import is_missing, recording_store, zarr_store
+from dgmm.io.storage.zarr_arrays import is_missing, open_recording_store, zarr_store
 
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
 
@@ -59,7 +59,7 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
 
 
 def _feature_names(path: AnyPath, array: zarr.Array[Any]) -> tuple[str, ...] | None:
-    """What a coordinate of the second dimension calls the columns, as xarray lays it out."""
+    """Names of the columns from the coordinate of the second dimension, as xarray writes it."""
     dims = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
     if array.ndim != 2 or not isinstance(dims, Sequence) or not isinstance(dims[-1], str):
         return None
@@ -75,10 +75,10 @@ def _feature_names(path: AnyPath, array: zarr.Array[Any]) -> tuple[str, ...] | N
 
 
 def packing(array: zarr.Array[Any]) -> Packing:
-    """How an array's numbers are packed; the fill value of v2 is what xarray means by missing."""
+    """The packing of an array; the fill value of v2 means missing, as in xarray."""
     is_labelled = "_ARRAY_DIMENSIONS" in array.attrs
     fill_value = array.metadata.fill_value if is_labelled else None
-    return packing_of(np.dtype(array.dtype), array.attrs, fill_value)
+    return read_packing(np.dtype(array.dtype), array.attrs, fill_value)
 
 
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
@@ -122,7 +122,7 @@ def check_file_count(path: AnyPath, array: zarr.Array[Any], files: Sequence[File
 
 
 def _array(path: AnyPath, selection: Selection) -> zarr.Array[Any]:
-    return zarr.open_array(recording_store(path), path=selection.variable or "", mode="r")
+    return zarr.open_array(open_recording_store(path), path=selection.variable or "", mode="r")
 
 
 def _rows(
@@ -134,7 +134,7 @@ def _rows(
         check_chunks(path, array, region, may_lack_chunks=may_lack_chunks)
     try:
         rows = np.asarray(array[start:stop])
-    except Exception as error:  # codecs and file systems raise what they like
+    except Exception as error:  # codecs and file systems raise errors of any type
         culprit = _first_unreadable(array, region)
         if culprit is None:
             raise
@@ -152,7 +152,7 @@ def _rows(
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """One stored object: a chunk, or a shard of several, whose index says which it lacks."""
+    """One stored object: a chunk, or a shard of several chunks with its index."""
 
     key: str
     region: Region
@@ -163,7 +163,7 @@ class _Chunk:
 
 
 def _chunks(array: zarr.Array[Any], region: Region) -> Iterator[_Chunk]:
-    """The stored objects that hold a region."""
+    """The stored objects of a region."""
     sizes = array.shards or array.chunks
     numbers = tuple(
         range(part.start // size, -(-part.stop // size))
@@ -176,7 +176,7 @@ def _chunks(array: zarr.Array[Any], region: Region) -> Iterator[_Chunk]:
 
 
 def _places(numbers: tuple[range, ...]) -> Iterator[tuple[int, ...]]:
-    """As itertools.product, which would hold every range in memory, however long it is."""
+    """Like itertools.product, but without holding all ranges in memory."""
     if not numbers:
         yield ()
         return
@@ -188,7 +188,7 @@ def _places(numbers: tuple[range, ...]) -> Iterator[tuple[int, ...]]:
 def check_chunks(
     path: AnyPath, array: zarr.Array[Any], region: Region, *, may_lack_chunks: bool
 ) -> None:
-    """Refuse what Zarr would read as the fill value without a word.
+    """Refuse missing chunks, which Zarr would read as the fill value.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def check_chunks(
 def _check_file(
     file: AnyPath, chunk: _Chunk, array: zarr.Array[Any], *, may_lack_chunks: bool
 ) -> None:
-    """Refuse what Zarr takes for a chunk that is left out, unless one may be."""
+    """Refuse a missing file, which Zarr would take for an empty chunk, unless it may be missing."""
     where = f"{file} (rows {chunk.rows.start} to {chunk.rows.stop - 1})"
     if file.exists():
         if not file.is_file():

@@ -1,4 +1,4 @@
-"""What lies in directories called .zarr and is no plain table: named, with what to do."""
+"""Refuse directories called .zarr that are not plain tables, with advice for each."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ _AXES_BEFORE_NAMES = "t, c, z, y, x"  # of OME-Zarr before 0.3
 
 
 def refuse_icechunk(path: AnyPath) -> None:
-    """Refuse a repository of Icechunk, which keeps the chunks of all versions of its arrays.
+    """Refuse a repository of Icechunk, which stores all versions of its arrays.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def _arrays(path: AnyPath) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _json(file: AnyPath) -> Mapping[str, Any]:
-    """An object of a file; an empty one where there is none, or where it is damaged."""
+    """The JSON object of a file; an empty one if the file is missing or damaged."""
     try:
         found = json.loads(file.read_bytes())
     except (OSError, ValueError):

@@ -1,1 +1,1 @@
-"""Where bytes lie: file systems and object stores, atomic writes, locks, Zarr arrays."""
+"""Storage: file systems and object stores, atomic writes, locks, Zarr arrays."""

@@ -1,4 +1,4 @@
-"""Replace a file, a link or a directory in one step, and bring a tree safely to disk.
+"""Replace a file, a link or a directory in one step, and flush a tree to disk.
 
 An object store has neither directories nor links nor renames; what is written there in one request
 appears in one step, and is safe once the request is answered.
@@ -17,7 +17,7 @@ Buffer = bytes | memoryview
 
 
 def replace_file(path: AnyPath, *content: Buffer) -> None:
-    """Write a file so that a reader, or the machine after a crash, sees the old or the new one.
+    """Write a file so that readers, even after a crash, see the old or the new content.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def replace_file(path: AnyPath, *content: Buffer) -> None:
 
 
 def replace_link(path: Path, target: Path) -> None:
-    """Let ``path`` be a symbolic link to ``target``, in one step.
+    """Make ``path`` a symbolic link to ``target``, in one step.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def replace_link(path: Path, target: Path) -> None:
 
 
 def link_or_copy(source: AnyPath, target: AnyPath) -> bool:
-    """Let a file that nobody will change be at another place too, in one step.
+    """Make an immutable file available at another path too, in one step.
 
     On a file system both are then one file, which stays until neither place needs it; an object is
     copied within its store.
@@ -73,7 +73,7 @@ def link_or_copy(source: AnyPath, target: AnyPath) -> bool:
         return False
     try:
         source.fs.cp_file(source.path, target.path)
-    except Exception:  # a store's client raises what it likes
+    except Exception:  # clients of stores raise errors of any type
         return False
     return True
 
@@ -93,7 +93,7 @@ def _link(source: Path, target: Path) -> bool:
 
 @contextmanager
 def new_directory(path: Path, *, replace: bool) -> Iterator[Path]:
-    """A directory to fill, which takes its place at ``path`` when the block ends without an error.
+    """A directory to fill, which is moved to ``path`` when the block ends without an error.
 
     With ``replace`` a directory that is there already steps aside for it and is removed then: file
     systems have no step that exchanges the two, so for an instant a reader may find neither.
@@ -122,7 +122,7 @@ def new_directory(path: Path, *, replace: bool) -> Iterator[Path]:
 
 
 def make_directory(directory: AnyPath) -> None:
-    """Make a directory, and those above it, where there are directories.
+    """Make a directory and its parents; stores need none.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def remove_tree(directory: AnyPath) -> None:
 
 
 def remove_if_empty(directory: AnyPath) -> None:
-    """Remove a directory in which nothing is; in a store there are no such.
+    """Remove an empty directory; stores have none.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def remove_if_empty(directory: AnyPath) -> None:
 
 
 def sync_tree(directory: AnyPath) -> None:
-    """Bring every file below a directory to disk; Zarr leaves that to the operating system.
+    """Flush every file below a directory to disk; Zarr leaves that to the operating system.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def sync_tree(directory: AnyPath) -> None:
 
 
 def remove_temporary(path: AnyPath) -> None:
-    """Remove what processes that were killed while they replaced ``path`` have left beside it.
+    """Remove files that killed processes left beside ``path``.
 
     For the only writer, who knows that nobody else is replacing it now.
 
@@ -193,7 +193,7 @@ def remove_temporary(path: AnyPath) -> None:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """A name in the same directory, which is gone afterwards whatever happens."""
+    """A temporary name in the same directory, removed at the end."""
     new = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         yield new

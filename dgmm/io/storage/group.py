@@ -1,4 +1,4 @@
-"""A few small arrays as one Zarr group, which is there whole or not at all."""
+"""Write a few small arrays as one Zarr group, completely or not at all."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from dgmm.errors import InputNotFoundError, OutputError, Remedy
 from dgmm.io.storage.atomic_writes import new_directory, replace_file, sync_tree
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
-    attributes_of,
     consolidate_metadata,
     is_committed,
+    read_attributes,
     read_small,
     storage_failures,
     write_small,
@@ -85,7 +85,7 @@ def _check_replaceable(target: Path, kind: str, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise OutputError(f"{target} exists already. Choose another path.", remedy=Remedy.OVERWRITE)
-    found = attributes_of(target).get("format") if is_committed(target) else None
+    found = read_attributes(target).get("format") if is_committed(target) else None
     if found != kind:
         raise OutputError(
             f"{target} holds format {found}, expected {kind}: nothing else is overwritten. "
@@ -110,4 +110,4 @@ def read_group(
         raise InputNotFoundError(f"There is no Zarr group at {place}. Check the path.")
     with storage_failures(place):
         names = sorted(zarr.open_group(str(place), mode="r").array_keys())
-    return {name: read_small(place / name) for name in names}, attributes_of(place)
+    return {name: read_small(place / name) for name in names}, read_attributes(place)

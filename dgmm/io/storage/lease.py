@@ -1,4 +1,4 @@
-"""One writer for an output in an object store: a claim that is renewed while its holder lives.
+"""One writer for an output in an object store: a claim that its holder keeps renewing.
 
 Stores know no locks, and clocks of different machines need not agree. What they do know is to write
 an object only if there is none of its name. So an output's lock is a row of numbered claims::
@@ -39,7 +39,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What is written in a claim."""
+    """The content of a claim."""
 
     holder: str
     host: str
@@ -54,7 +54,7 @@ class _Claim:
 
 @contextmanager
 def hold_lease(output: "StorePath") -> Iterator[Callable[[], None]]:
-    """Hold an output in a store for the length of a ``with``.
+    """Hold the lock of an output in a store for the duration of a ``with``.
 
     Yields
     ------
@@ -85,7 +85,7 @@ def hold_lease(output: "StorePath") -> Iterator[Callable[[], None]]:
 
 
 class _Lease:
-    """A claim of this process; acquired by being made."""
+    """A claim of this process, acquired on creation."""
 
     def __init__(self, output: "StorePath") -> None:
         self._output = output
@@ -97,7 +97,7 @@ class _Lease:
         self._renewed = time.monotonic()
         self._is_lost = False
         if self._numbers()[-1:] != [self._number]:
-            raise self._held(self._read(self._numbers()[-1]))
+            raise self._lock_error(self._read(self._numbers()[-1]))
         for number in self._numbers()[:-1]:
             self._path(number).unlink(missing_ok=True)
 
@@ -110,16 +110,16 @@ class _Lease:
                 _logger.debug("the lock of %s could not be renewed: %s", self._output, error)
 
     def confirm(self) -> None:
-        """Raise if the output is not held any more, or if that cannot be known."""
+        """Raise if the claim is lost, or if that cannot be known."""
         if time.monotonic() - self._renewed > PATIENCE_SECONDS / 2 and not self._is_lost:
             with storage_failures(self._output):
                 self._renew()
         if self._is_lost:
             numbers = self._numbers()  # none if somebody has removed them all
-            raise self._held(self._read(numbers[-1]) if numbers else None)
+            raise self._lock_error(self._read(numbers[-1]) if numbers else None)
 
     def release(self) -> None:
-        """Give the output back; if that fails, others find out by waiting."""
+        """Release the claim; if that fails, it expires."""
         try:
             self._renew(is_released=True)
         except Exception as error:
@@ -141,7 +141,7 @@ class _Lease:
         self._renewed = time.monotonic()
 
     def _free_number(self) -> int:
-        """The number after the last claim, once that one is given back or left behind."""
+        """The number after the last claim, once that is released or expired."""
         numbers = self._numbers()
         if not numbers:
             return 1
@@ -149,7 +149,7 @@ class _Lease:
         claim = self._read(last)
         if claim is None or claim.is_released:
             return last + 1
-        _logger.info("%s is held by %s; waiting for a sign of life", self._output, claim)
+        _logger.info("%s is held by %s; waiting to see whether it still runs", self._output, claim)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
@@ -157,9 +157,9 @@ class _Lease:
             if now is None or now.is_released:
                 return last + 1
             if now != claim or self._numbers()[-1:] != [last]:
-                raise self._held(now)
+                raise self._lock_error(now)
         _logger.warning(
-            "%s was held by %s, of whom nothing was heard for %d s; it is taken over",
+            "%s was held by %s, which has not renewed its claim for %d s; taking it over",
             self._output,
             claim,
             PATIENCE_SECONDS,
@@ -167,14 +167,14 @@ class _Lease:
         return last + 1
 
     def _create(self) -> None:
-        """Write the claim, unless somebody else has written one of its number."""
+        """Write the claim unless another process has written one of this number."""
         path = self._path(self._number)
         try:
             self._put_new(path)
         except FileExistsError as error:
             there = self._read(self._number)
-            if there != self._claim:  # a request that was repeated meets its own claim
-                raise self._held(there) from error
+            if there != self._claim:  # a repeated request finds its own claim
+                raise self._lock_error(there) from error
         except NotImplementedError:
             path.fs.pipe_file(path.path, self._content())
         try:
@@ -184,8 +184,8 @@ class _Lease:
         except NotImplementedError:
             pass
         _logger.warning(
-            "the store of %s knows no writes on condition: two runs that begin there in the same "
-            "moment would not notice each other",
+            "the store of %s has no conditional writes: two runs that start there at the same "
+            "moment would not detect each other",
             self._output,
         )
 
@@ -195,8 +195,8 @@ class _Lease:
             path.fs.pipe_file(path.path, self._content(), mode="create")
         except FileExistsError:
             raise
-        except Exception as error:  # clients of stores have no common word for it
-            # which s3fs leaves to the cause of its error where the server sends no sentence
+        except Exception as error:  # clients of stores have no common error for it
+            # s3fs has it in the cause of its error if the server sends no message
             said = f"{error} {error.__cause__}"
             if any(sign in said for sign in ("PreconditionFailed", "pre-condition", "412")):
                 raise FileExistsError(said) from error
@@ -213,7 +213,7 @@ class _Lease:
         return sorted(int(name) for name in names if name.isdecimal())
 
     def _read(self, number: int) -> _Claim | None:
-        """A claim; None if it is gone, or is no claim."""
+        """A claim; None if it is missing or damaged."""
         try:
             return _Claim(**json.loads(self._path(number).read_bytes()))
         except (FileNotFoundError, ValueError, TypeError):
@@ -225,7 +225,7 @@ class _Lease:
     def _content(self) -> bytes:
         return json.dumps(asdict(self._claim)).encode() + b"\n"
 
-    def _held(self, claim: _Claim | None) -> TemporaryError:
+    def _lock_error(self, claim: _Claim | None) -> TemporaryError:
         return TemporaryError(
             f"{self._output} is being written to by {claim or 'another process'}. "
             "Wait until that run ends, or choose another output, and run it again."

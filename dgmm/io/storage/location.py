@@ -1,4 +1,4 @@
-"""Where a dataset or an output is: a file system, an installed package or an object store."""
+"""Locations of datasets and outputs: file systems, installed packages, object stores."""
 
 import importlib.util
 import os
@@ -23,7 +23,7 @@ AnyPath = Union[Path, "StorePath"]
 
 @dataclass(frozen=True, slots=True)
 class _Provider:
-    """How a kind of object store is reached.
+    """How to reach a kind of object store.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ _PROVIDERS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Location:
-    """Where something is, in a form that means the same in every process.
+    """A path or URL in a form that means the same in every process.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ def absolute_location(
 
 
 def check_url(text: str) -> None:
-    """Refuse URLs that dgmm cannot open, or should not see.
+    """Refuse URLs that dgmm cannot open, or that hold credentials.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def check_url(text: str) -> None:
 
 
 def resolve_path(location: Location) -> AnyPath:
-    """What a location means on this machine; whether anything is there is not asked.
+    """The path of a location on this machine, whether or not it exists.
 
     ``package://`` is resolved on each machine for itself, and without importing the package: only
     its top-level name is looked up, the rest is a path below it, which must not lead out.
@@ -165,13 +165,13 @@ def resolve_path(location: Location) -> AnyPath:
             )
     from dgmm.io.storage.object_store import StorePath  # here, because object stores are optional
 
-    return StorePath(location.text, **_merged(provider.options, location.options))
+    return StorePath(location.text, **_merge_options(provider.options, location.options))
 
 
 def output_path(
     location: str | os.PathLike[str] | AnyPath, options: Mapping[str, Any] | None = None
 ) -> AnyPath:
-    """The place of an output, which need not be there.
+    """The path of an output, which need not exist.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def output_path(
 
 
 def input_path(location: Location) -> AnyPath:
-    """The place of an input.
+    """The path of an input.
 
     Raises
     ------
@@ -203,23 +203,23 @@ def input_path(location: Location) -> AnyPath:
 
 
 def open_binary(place: AnyPath) -> BinaryIO:
-    """Open a file for reading; in a store, without reading much more than is asked for."""
+    """Open a file for reading; in a store little but the requested parts is read."""
     if isinstance(place, Path):
         return place.open("rb")
     return cast(BinaryIO, place.fs.open(place.path, "rb", block_size=_READ_AHEAD))
 
 
-def _merged(defaults: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options over defaults, mapping by mapping."""
+def _merge_options(defaults: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options over defaults, recursively."""
     merged = {**defaults, **options}
     for name, default in defaults.items():
         if isinstance(default, Mapping) and isinstance(merged[name], Mapping):
-            merged[name] = _merged(default, merged[name])
+            merged[name] = _merge_options(default, merged[name])
     return merged
 
 
 def is_pattern(place: AnyPath) -> bool:
-    """Whether this is no file but stands for all that match it: ``*``, ``?``, ``[...]``, ``**``."""
+    """Whether this is a pattern of files: ``*``, ``?``, ``[...]``, ``**``."""
     return any(sign in str(place) for sign in "*?[") and not place.exists()
 
 

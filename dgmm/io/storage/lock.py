@@ -22,7 +22,7 @@ OWNER = ".owner.json"
 
 @contextmanager
 def write_lock(output: AnyPath) -> Iterator[Callable[[], None]]:
-    """Hold an output, which is made if it is not there, for the length of a ``with``.
+    """Hold the lock of an output, which is created if needed, for the duration of a ``with``.
 
     On a file system the operating system lets go of the lock when its process dies, however it
     dies, so that there are no stale ones. The file of the lock stays; that of the owner goes. For
@@ -44,7 +44,7 @@ def write_lock(output: AnyPath) -> Iterator[Callable[[], None]]:
         If the file system fails.
     """
     if isinstance(output, Path):
-        with _locked(output):
+        with _hold_file_lock(output):
             yield lambda: None
     else:
         with hold_lease(output) as confirm:
@@ -52,7 +52,7 @@ def write_lock(output: AnyPath) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def _locked(output: Path) -> Iterator[None]:
+def _hold_file_lock(output: Path) -> Iterator[None]:
     lock = FileLock(output / LOCK, timeout=0)
     with creation_failures(output):
         output.mkdir(parents=True, exist_ok=True)
@@ -65,16 +65,16 @@ def _locked(output: Path) -> Iterator[None]:
             ) from error
     try:
         with storage_failures(output / OWNER):
-            _sign(output)
+            _write_owner(output)
         yield
     finally:
-        with suppress(OSError):  # the next owner signs over it
+        with suppress(OSError):  # the next owner overwrites it
             (output / OWNER).unlink(missing_ok=True)
         lock.release()
 
 
-def _sign(output: Path) -> None:
-    """Write down who holds the lock, for those who find it held."""
+def _write_owner(output: Path) -> None:
+    """Record who holds the lock, for the error message of other processes."""
     remove_temporary(output / OWNER)
     since = datetime.now(UTC).isoformat(timespec="seconds")
     owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": since}

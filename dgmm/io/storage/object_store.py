@@ -1,4 +1,4 @@
-"""Paths in object stores; imported only where there is one, since stores are optional."""
+"""Paths in object stores; imported only when needed, because they are optional."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from dgmm.errors import StorageError
 
 
 class StorePath(ProxyUPath):
-    """A path of universal_pathlib that tells a store that fails from one that holds nothing.
+    """A path of universal_pathlib that distinguishes a failing store from a missing object.
 
     fsspec answers "no" to whether there is a file when it could not ask; a complete run would then
     count as one that is not there. What a store's client raises, which may be anything, becomes a
@@ -18,7 +18,7 @@ class StorePath(ProxyUPath):
     """
 
     def exists(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002 - stores have no links
-        """Whether there is an object here, or any below it."""
+        """Whether there is an object at or below this path."""
         return self._kind() is not None
 
     def is_file(self) -> bool:
@@ -30,7 +30,7 @@ class StorePath(ProxyUPath):
         return self._kind() == "directory"
 
     def iterdir(self) -> Iterator[Self]:
-        """What lies directly below this path.
+        """Paths directly below this one.
 
         Raises
         ------
@@ -38,15 +38,15 @@ class StorePath(ProxyUPath):
             If nothing does.
         """
         here = self.path.rstrip("/")
-        with self._asking():
+        with self._translate_errors():
             keys = self.fs.ls(self.path, detail=False)
         for key in keys:
             if key.rstrip("/") != here:  # some stores have objects that stand for directories
                 yield self / key.rstrip("/").rpartition("/")[2]
 
     def objects(self) -> dict[str, dict[str, Any]]:
-        """All that is at or below this path, in one listing: what the store says of each key."""
-        with self._asking():
+        """All objects at or below this path, in one listing, with the store's metadata."""
+        with self._translate_errors():
             return dict(self.fs.find(self.path.rstrip("/"), detail=True))
 
     def unlink(self, missing_ok: bool = False) -> None:
@@ -58,26 +58,26 @@ class StorePath(ProxyUPath):
             If there is none, unless that is right too.
         """
         try:
-            with self._asking():
+            with self._translate_errors():
                 self.fs.rm_file(self.path)
         except FileNotFoundError:
             if not missing_ok:
                 raise
 
     def read_bytes(self) -> bytes:
-        """What the object holds."""
-        with self._asking():
+        """The content of the object."""
+        with self._translate_errors():
             return bytes(self.fs.cat_file(self.path))
 
     def _kind(self) -> str | None:
         try:
-            with self._asking():
+            with self._translate_errors():
                 return str(self.fs.info(self.path)["type"])
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     @contextmanager
-    def _asking(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""A value in one file: its structure as JSON, its arrays after it, all under one checksum.
+"""A value in one file: its structure as JSON, then its arrays, all under one checksum.
 
 Nothing in such a file names code: what may be in it is a closed list of dataclasses and
 enumerations, each under a name of its own, which stays as it is when the class is renamed.
@@ -24,7 +24,7 @@ _NUMBERS = "biuf"
 
 
 class DamagedError(ValueError):
-    """A file is not what was written, or was never written by `write_value`."""
+    """A file was damaged, or was not written by `write_value`."""
 
 
 def write_value(path: AnyPath, value: object, classes: Mapping[str, type]) -> int:
@@ -60,7 +60,7 @@ def write_value(path: AnyPath, value: object, classes: Mapping[str, type]) -> in
 
 
 def _plain(value: object, arrays: list[NDArray[Any]], names: Mapping[type, str]) -> Any:
-    """The value as JSON can hold it; ``arrays`` grows by those that are in it."""
+    """The value as JSON; arrays are appended to ``arrays``."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, tuple):
@@ -115,7 +115,7 @@ def read_value(path: AnyPath, classes: Mapping[str, type]) -> tuple[Any, int]:
 
 
 def _head(crc: int, n_structure: int, n_bytes: int) -> bytes:
-    """What a file begins with: checksum, length of the structure, length of all that follows."""
+    """The first bytes of a file: checksum, length of the structure, length of the rest."""
     return b"%s %08x %016x %016x\n" % (_MAGIC, crc, n_structure, n_bytes)
 
 

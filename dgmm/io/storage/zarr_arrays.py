@@ -1,4 +1,4 @@
-"""Zarr arrays and groups as dgmm writes them: named dimensions, checksums, no chunk left out.
+"""Zarr arrays and groups as dgmm writes them: named dimensions, checksums, all chunks stored.
 
 The root metadata of a group are written last: until they are there it is no Zarr group.
 """
@@ -35,7 +35,7 @@ def create_array(
     codec: Any = ZstdCodec(level=3),  # noqa: B008 - frozen
     attributes: Mapping[str, Any] | None = None,
 ) -> zarr.Array[Any]:
-    """Create an array as its own root, so that no group above it comes into being.
+    """Create an array as its own root, without creating a group above it.
 
     Chunks carry a checksum: without one Zarr does not notice a flipped bit.
 
@@ -103,7 +103,7 @@ def read_small(path: AnyPath) -> NDArray[Any]:
 
 
 def open_complete(path: AnyPath) -> zarr.Array[Any]:
-    """Open an array for reading, of which every chunk is there; reads none.
+    """Open an array for reading and check, without reading, that every chunk exists.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def open_complete(path: AnyPath) -> zarr.Array[Any]:
     return array
 
 
-def attributes_of(group: AnyPath) -> dict[str, Any]:
+def read_attributes(group: AnyPath) -> dict[str, Any]:
     """Attributes of a group.
 
     Raises
@@ -136,12 +136,12 @@ def attributes_of(group: AnyPath) -> dict[str, Any]:
 
 @contextmanager
 def storage_failures(path: AnyPath | str) -> Iterator[None]:
-    """Turn what Zarr, its codecs and the file system raise into a StorageError naming the path."""
+    """Turn errors of Zarr, its codecs and the file system into a StorageError with the path."""
     try:
         yield
     except DgmmError:
         raise
-    except Exception as error:  # a damaged chunk raises whatever its codec likes
+    except Exception as error:  # codecs raise errors of any type for a damaged chunk
         raise StorageError(
             f"{path} cannot be read or written: {type(error).__name__}: {error}. "
             "Check free space, quota and permissions, or the file if it was copied."
@@ -150,7 +150,7 @@ def storage_failures(path: AnyPath | str) -> Iterator[None]:
 
 @contextmanager
 def creation_failures(path: AnyPath) -> Iterator[None]:
-    """Turn what the file system raises into an OutputError naming the path; a full disk is none.
+    """Turn errors of the file system into an OutputError with the path, except a full disk.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def creation_failures(path: AnyPath) -> Iterator[None]:
 
 
 class _RecordingStore(WrapperStore[Store]):
-    """A store that remembers what was looked for and was not there, which costs no request."""
+    """A store that records missing keys, without additional requests."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -218,26 +218,26 @@ class _CompleteStore(WrapperStore[Store]):
 
 
 def zarr_store(place: AnyPath, *, read_only: bool = False) -> str | Store:
-    """What `zarr.open_array` and its like take for a place."""
+    """The store of a path, for `zarr.open_array` and similar functions."""
     if isinstance(place, Path):
         return str(place)
     options = dict(place.storage_options)
     return FsspecStore.from_url(str(place), storage_options=options, read_only=read_only)
 
 
-def recording_store(place: AnyPath) -> str | Store:
-    """The same for reading, so that `is_missing` can tell; files are looked for beforehand."""
+def open_recording_store(place: AnyPath) -> str | Store:
+    """The same for reading, so that `is_missing` can tell which files were missing."""
     store = zarr_store(place, read_only=True)
     return _RecordingStore(store) if isinstance(store, Store) else store
 
 
 def is_missing(store: Store, key: str) -> bool:
-    """Whether Zarr has looked for a key in a watched store in vain."""
+    """Whether Zarr found a key missing in a recording store."""
     return isinstance(store, _RecordingStore) and key.lstrip("/") in store.absent
 
 
 def consolidate_metadata(directory: AnyPath, attributes: Mapping[str, Any]) -> bytes:
-    """Root metadata that hold those of everything below, made in memory to be written at once.
+    """Root metadata that include those of everything below, as a document to write.
 
     Parameters
     ----------
@@ -258,7 +258,7 @@ def consolidate_metadata(directory: AnyPath, attributes: Mapping[str, Any]) -> b
 
 
 def _documents(directory: AnyPath) -> dict[str, bytes]:
-    """The metadata of everything below a directory; from a store in a few requests at a time."""
+    """The metadata of everything below a path; from a store in a few concurrent requests."""
     if isinstance(directory, Path):
         paths = directory.rglob(ROOT_METADATA)
         return {str(path.relative_to(directory)): path.read_bytes() for path in paths}
@@ -268,5 +268,5 @@ def _documents(directory: AnyPath) -> dict[str, bytes]:
 
 
 def is_committed(run: AnyPath) -> bool:
-    """Whether a run is complete: its root metadata, written last, are there."""
+    """Whether a run is complete: its root metadata, written last, exist."""
     return (run / ROOT_METADATA).is_file()

@@ -1,1 +1,1 @@
-"""What changed between an older mixture and a newer one, and whether to believe it."""
+"""Compare a newer mixture with an older one, and decide whether to accept it."""

@@ -1,4 +1,4 @@
-"""Which component of one mixture is which of another, so that labels keep their meaning."""
+"""Match the components of two mixtures, so that labels keep their meaning."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 
-FARTHEST = 0.9
+MAX_SQUARED_HELLINGER_DISTANCE = 0.9
 """Squared Hellinger distance above which two components are not the same; 1 is the most."""
 
 
@@ -38,7 +38,7 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class ComponentLabels:
-    """What the components of a mixture are called, from one mixture to the next.
+    """The labels of the components of a mixture, and the next new label.
 
     Attributes
     ----------
@@ -53,11 +53,11 @@ class ComponentLabels:
 
     @classmethod
     def first(cls, n_components: int) -> Self:
-        """That of a mixture without a predecessor: components are called by their places."""
+        """Labels of a mixture without a predecessor: the places of the components."""
         return cls(tuple(range(n_components)), n_components)
 
     def follow(self, alignment: Alignment) -> Self:
-        """That of the newer mixture of an alignment whose older one is called so.
+        """Labels of the newer mixture of an alignment, given these of the older one.
 
         Components that appeared get labels that were never used, since one that meant something
         else once would lie about it.
@@ -72,29 +72,31 @@ class ComponentLabels:
         return type(self)(tuple(sorted(self.labels)), self.next_label)
 
 
-def align(older: Parameters, newer: Parameters, farthest: float = FARTHEST) -> Alignment:
-    """Pair the components of two mixtures so that the sum of their distances is least.
+def align(
+    older: Parameters, newer: Parameters, max_distance: float = MAX_SQUARED_HELLINGER_DISTANCE
+) -> Alignment:
+    """Pair the components of two mixtures so that the sum of their distances is smallest.
 
-    A component may stay alone: a pair must be nearer than ``farthest``.
+    A component may stay alone: a pair must be nearer than ``max_distance``.
 
     Parameters
     ----------
     older, newer : Parameters
         Of any structure and number of components, of the same features.
-    farthest : float
+    max_distance : float
         Squared Hellinger distance, between 0 and 1.
     """
     distances = hellinger(older, newer)
     n_older, n_newer = distances.shape
-    # A square problem in which everything may be paired with nothing, at half the farthest each.
-    costs = np.full((n_older + n_newer, n_older + n_newer), farthest / 2)
+    # A square problem in which a component may stay unpaired, at half the maximum distance.
+    costs = np.full((n_older + n_newer, n_older + n_newer), max_distance / 2)
     costs[:n_older, :n_newer] = distances
     costs[n_older:, n_newer:] = 0.0
     rows, columns = linear_sum_assignment(costs)
     pairs = tuple(
         (int(i), int(j))
         for i, j in zip(rows, columns, strict=True)
-        if i < n_older and j < n_newer and distances[i, j] < farthest
+        if i < n_older and j < n_newer and distances[i, j] < max_distance
     )
     paired_older, paired_newer = {i for i, _ in pairs}, {j for _, j in pairs}
     return Alignment(

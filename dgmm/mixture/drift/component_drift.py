@@ -1,4 +1,4 @@
-"""What has become of the components of an older mixture in a newer one."""
+"""Changes of components between an older and a newer mixture."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Whether a newer mixture says the same as an older one, and whether it is to be believed."""
+"""Decide whether a newer mixture agrees with an older one, and whether to accept it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from dgmm.mixture.drift.predictive_test import SKEW, HeldOutTest, Prediction
 from dgmm.mixture.types import Array
 
 _MOST_NAMED = 6
-_SAME = 0.05  # nats per row: mixtures that are nearer say the same of the rows
+_SAME = 0.05  # nats per row: below this, two mixtures describe the rows equally well
 
 
 class DriftStatus(Enum):
-    """What a comparison comes to."""
+    """The verdict of a comparison."""
 
     STEADY = "steady"
     CHANGED = "changed"
@@ -25,7 +25,7 @@ class DriftStatus(Enum):
 
     @property
     def sentence(self) -> str:
-        """What it means."""
+        """What the verdict means."""
         return _SENTENCES[self]
 
 
@@ -38,7 +38,7 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class DriftThresholds:
-    """How much may change; None is no limit.
+    """How much may change; None means no limit.
 
     Components may be arranged in more than one way for the same density. What becomes of them
     counts only where the density has changed too, by 0.05 nats per row beyond chance.
@@ -72,7 +72,7 @@ class DriftThresholds:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drift:
-    """What lies between an older result and a newer one.
+    """The comparison of an older result with a newer one.
 
     Attributes
     ----------
@@ -123,47 +123,52 @@ def assess_drift(
     """
     too_much = [f"No candidate is sound. {unsound}"] if unsound else []
     changes = []
-    arranged = list(_rearranged(components, limits))
+    arranged = list(_describe_component_changes(components, limits))
     if abs(prediction.loss.mean - by_chance) > _SAME:
         too_much += arranged
     elif arranged:
         changes = [*arranged, "But the rows are as likely as before: it is the same density."]
-    too_much += [*_lost(prediction, by_chance, limits), *_repeated(repeats, limits)]
-    changes += [*_come_and_gone(components, limits), *_significant(test, limits.level)]
+    too_much += [
+        *_describe_loss(prediction, by_chance, limits),
+        *_describe_repeated_rows(repeats, limits),
+    ]
+    changes += [*_describe_small_changes(components, limits), *_describe_test(test, limits.level)]
     verdict = (
         DriftStatus.BROKEN if too_much else DriftStatus.CHANGED if changes else DriftStatus.STEADY
     )
     return Drift(components, prediction, test, verdict, (*too_much, *changes), repeats)
 
 
-def _rearranged(of: ComponentDrift, limits: DriftThresholds) -> Iterator[str]:
-    """What of the components exceeds a limit."""
-    for what, which, weights, limit in _shares(of, limits):
+def _describe_component_changes(drift: ComponentDrift, limits: DriftThresholds) -> Iterator[str]:
+    """Sentences on changes of components that exceed a limit."""
+    for what, which, weights, limit in _shares(drift, limits):
         if _exceeds(weights[which].sum(), limit):
             yield (
                 f"Components with {weights[which].sum():.3g} of the weight {what}, more than "
-                f"{limit:g} (max_{what}): {_listed(_weighed(of, which, weights))}."
+                f"{limit:g} (max_{what}): {_join_names(_format_weights(drift, which, weights))}."
             )
-    far = _beyond(of.mean_shifts, limits.mean_shift)
+    far = _beyond(drift.mean_shifts, limits.mean_shift)
     if far.any():
-        found = [f"{of.labels[i]} by {of.mean_shifts[i]:.3g}" for i in np.flatnonzero(far)]
+        found = [f"{drift.labels[i]} by {drift.mean_shifts[i]:.3g}" for i in np.flatnonzero(far)]
         yield (
             f"Means of components moved by more than {limits.mean_shift:g} standard deviations "
-            f"(max_mean_shift): {_listed(found)}."
+            f"(max_mean_shift): {_join_names(found)}."
         )
-    heavy = _beyond(np.abs(of.weight_changes), limits.weight_change)
+    heavy = _beyond(np.abs(drift.weight_changes), limits.weight_change)
     if heavy.any():
         found = [
-            f"{of.labels[i]} from {of.older_weights[i]:.3g} to {of.newer_weights[i]:.3g}"
+            f"{drift.labels[i]} from {drift.older_weights[i]:.3g} to {drift.newer_weights[i]:.3g}"
             for i in np.flatnonzero(heavy)
         ]
         yield (
             f"Weights of components changed by more than {limits.weight_change:g} "
-            f"(max_weight_change): {_listed(found)}."
+            f"(max_weight_change): {_join_names(found)}."
         )
 
 
-def _lost(prediction: Prediction, by_chance: float, limits: DriftThresholds) -> Iterator[str]:
+def _describe_loss(
+    prediction: Prediction, by_chance: float, limits: DriftThresholds
+) -> Iterator[str]:
     loss = prediction.loss.mean
     if _exceeds(loss - by_chance, limits.loss):
         yield (
@@ -173,7 +178,9 @@ def _lost(prediction: Prediction, by_chance: float, limits: DriftThresholds) -> 
         )
 
 
-def _repeated(repeats: DuplicateRates | None, limits: DriftThresholds) -> Iterator[str]:
+def _describe_repeated_rows(
+    repeats: DuplicateRates | None, limits: DriftThresholds
+) -> Iterator[str]:
     if repeats is not None and _exceeds(repeats.newer - repeats.older, limits.repeated):
         yield (
             f"{repeats.newer:.3g} of the sampled rows repeat another one, {repeats.older:.3g} of "
@@ -181,15 +188,15 @@ def _repeated(repeats: DuplicateRates | None, limits: DriftThresholds) -> Iterat
         )
 
 
-def _come_and_gone(of: ComponentDrift, limits: DriftThresholds) -> Iterator[str]:
-    """What appeared and vanished within the limits."""
-    for what, which, weights, limit in _shares(of, limits):
+def _describe_small_changes(drift: ComponentDrift, limits: DriftThresholds) -> Iterator[str]:
+    """Sentences on components that appeared or vanished within the limits."""
+    for what, which, weights, limit in _shares(drift, limits):
         if which.any() and not _exceeds(weights[which].sum(), limit):
             some = "A component" if which.sum() == 1 else f"{which.sum()} components"
-            yield f"{some} {what}: {_listed(_weighed(of, which, weights))}."
+            yield f"{some} {what}: {_join_names(_format_weights(drift, which, weights))}."
 
 
-def _significant(test: HeldOutTest | None, level: float) -> Iterator[str]:
+def _describe_test(test: HeldOutTest | None, level: float) -> Iterator[str]:
     if test is not None and test.p_value < level:
         yield (
             f"Rows held out are described better by a fit to the others than by the older mixture: "
@@ -199,16 +206,16 @@ def _significant(test: HeldOutTest | None, level: float) -> Iterator[str]:
 
 
 def _shares(
-    of: ComponentDrift, limits: DriftThresholds
+    drift: ComponentDrift, limits: DriftThresholds
 ) -> tuple[tuple[str, NDArray[np.bool_], Array, float | None], ...]:
     return (
-        ("vanished", of.has_vanished, of.older_weights, limits.vanished),
-        ("appeared", of.has_appeared, of.newer_weights, limits.appeared),
+        ("vanished", drift.has_vanished, drift.older_weights, limits.vanished),
+        ("appeared", drift.has_appeared, drift.newer_weights, limits.appeared),
     )
 
 
-def _weighed(of: ComponentDrift, which: NDArray[np.bool_], weights: Array) -> list[str]:
-    return [f"{of.labels[i]} ({weights[i]:.3g})" for i in np.flatnonzero(which)]
+def _format_weights(drift: ComponentDrift, which: NDArray[np.bool_], weights: Array) -> list[str]:
+    return [f"{drift.labels[i]} ({weights[i]:.3g})" for i in np.flatnonzero(which)]
 
 
 def _exceeds(value: float, limit: float | None) -> bool:
@@ -216,10 +223,10 @@ def _exceeds(value: float, limit: float | None) -> bool:
 
 
 def _beyond(values: Array, limit: float | None) -> NDArray[np.bool_]:
-    """Which values exceed a limit; those that are not there do not."""
+    """Which values exceed a limit; missing values do not."""
     return np.zeros(len(values), bool) if limit is None else values > limit
 
 
-def _listed(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     left = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {left} more" if left > 0 else "")

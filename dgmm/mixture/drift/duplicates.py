@@ -1,4 +1,4 @@
-"""How many rows say again what another row says, in samples of unlike sizes."""
+"""Rates of duplicate rows in samples of different sizes."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class SampleCounts:
-    """What is known of an older sample.
+    """The numbers of rows and of distinct rows of an older sample.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class DuplicateRates:
 
 
 def multiplicities(rows: Array) -> Counts:
-    """How often each distinct row is there, shape (n_distinct,).
+    """Number of occurrences of each distinct row, shape (n_distinct,).
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def multiplicities(rows: Array) -> Counts:
 
 
 def compare_duplicate_rates(older: SampleCounts, n_rows: int, counts: Counts) -> DuplicateRates:
-    """Compare how many rows repeat others.
+    """Compare the rates of duplicate rows.
 
     A larger sample of the same discrete distribution has more repeats, and so has a denser one of
     rows that are all there twice. So the newer sample is thinned until it is neither: of a row

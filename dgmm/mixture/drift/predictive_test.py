@@ -24,7 +24,7 @@ _FEWEST_HELD_OUT = 3
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean over rows, per unit of weight, and how far it may be from that of all rows.
+    """A mean over rows, per unit of weight, with its standard error.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """How likely a sample of rows is under an older mixture and a newer one; nats per unit weight.
+    """Log likelihoods of a sample under an older and a newer mixture; nats per unit weight.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class HeldOutTest:
-    """Whether a refit predicts rows that it has not seen better than the older mixture does.
+    """A test whether a refit predicts held-out rows better than the older mixture.
 
     Attributes
     ----------
@@ -91,12 +91,12 @@ def row_segments(n_rows: int) -> NDArray[np.intp]:
 
 
 def is_held_out(segment: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Which rows a refit must not see: those of every fifth segment."""
+    """Which rows are held out from a refit: those of every fifth segment."""
     return segment % _ONE_IN == _ONE_IN // 2
 
 
 def skew_divergence_terms(log_older: Array, log_newer: Array) -> Array:
-    """What each row costs an older mixture that is granted a little of the newer one, in nats.
+    """Loss of each row under the older mixture with a small share of the newer one, in nats.
 
     log p_newer - log((1 - a) p_older + a p_newer) with a = ``SKEW``. The mean over rows of the
     newer density is the skew divergence (Lee 1999, Proc. 37th Annual Meeting of the ACL), for a = 0
@@ -112,7 +112,7 @@ def skew_divergence_terms(log_older: Array, log_newer: Array) -> Array:
 
 
 def compare_log_densities(log_older: Array, log_newer: Array, weights: Array | None) -> Prediction:
-    """How likely a sample is under two mixtures.
+    """Compare the log densities of a sample under two mixtures.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def estimate(values: Array, weights: Array | None) -> Estimate:
 
 
 def expected_overfit(n_parameters: int, n_rows: int) -> Estimate:
-    """What an optimum loses against the truth by having been found on so many rows, in nats a row.
+    """Expected loss of an optimum on so many rows against the truth, in nats a row.
 
     2 n times the divergence is distributed as chi-squared with as many degrees of freedom as there
     are free parameters (Wilks 1938, Ann. Math. Stat. 9), where the model is right.

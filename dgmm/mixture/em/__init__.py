@@ -1,1 +1,1 @@
-"""EM and what makes it fewer steps: exact, stepwise, quasi-Newton, by a surrogate."""
+"""EM and its accelerations: exact, stepwise, quasi-Newton, surrogate."""

@@ -1,4 +1,4 @@
-"""When EM may stop."""
+"""Convergence of EM."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ _ROUNDING = 1e-13
 
 
 def has_converged(trace: Sequence[float], tol: float, noise: float = 0.0) -> bool:
-    """Whether what is left to gain is below ``tol``.
+    """Whether the remaining gain is below ``tol``.
 
     EM converges linearly, so the last two changes predict the limit: with a their ratio, the
     remaining gain is change * a / (1 - a), Aitken's estimate (McLachlan & Peel 2000, sec. 2.11).
@@ -26,7 +26,7 @@ def has_converged(trace: Sequence[float], tol: float, noise: float = 0.0) -> boo
     noise : float
         Changes up to this are arithmetic too, in the same unit.
     """
-    if is_still(trace, noise):
+    if is_rounding_noise(trace, noise):
         return True
     if len(trace) < 3:
         return False
@@ -37,8 +37,8 @@ def has_converged(trace: Sequence[float], tol: float, noise: float = 0.0) -> boo
     return change < tol and change * rate / (1.0 - rate) < tol
 
 
-def is_still(trace: Sequence[float], noise: float = 0.0) -> bool:
-    """Whether the last change is arithmetic.
+def is_rounding_noise(trace: Sequence[float], noise: float = 0.0) -> bool:
+    """Whether the last change is within rounding errors.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Changes of a mixture's parameters as vectors, and how long they are by Fisher's information."""
+"""Changes of a mixture's parameters as vectors, measured by the Fisher information."""
 
 import numpy as np
 

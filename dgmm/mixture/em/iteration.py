@@ -1,4 +1,4 @@
-"""EM as ``step(state, moments) -> state``: the E-step's outcome in, the next state out."""
+"""EM as ``step(state, moments) -> state``: from the E-step's moments to the next state."""
 
 from dataclasses import dataclass, field, replace
 
@@ -13,14 +13,14 @@ from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
-_UNSEEN = 3.0  # times the gain that is expected of a leap may be left
+_UNSEEN = 3.0  # safety factor of the gain expected from a surrogate step
 _AT_FLOOR = 2.0  # times floor plus ridge: at most half of the variance is the data's own
-_NOT_THE_DATA = 100.0  # times the same: the data as a whole are not flat in this direction
+_NOT_THE_DATA = 100.0  # times the same: the data are not flat in this direction
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EMOptions:
-    """What holds for every candidate of a fit.
+    """The rules of EM, the same for every candidate of a fit.
 
     Attributes
     ----------
@@ -47,13 +47,13 @@ class EMOptions:
 
     @property
     def may_accelerate(self) -> bool:
-        """Whether candidates move by more than EM's own steps."""
+        """Whether candidates may take longer steps than EM's own."""
         return self.accelerate and not self.regularization.ridge.any()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitState:
-    """A candidate on its way.
+    """The state of the fit of a candidate.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class FitState:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SurrogateStep:
-    """Where to go instead of EM's own step.
+    """A step to take instead of EM's own.
 
     Attributes
     ----------
@@ -104,9 +104,9 @@ class SurrogateStep:
 
 
 def step(
-    state: FitState, moments: Moments, rules: EMOptions, leap: SurrogateStep | None = None
+    state: FitState, moments: Moments, rules: EMOptions, surrogate: SurrogateStep | None = None
 ) -> FitState:
-    """Take in the E-step of ``state.parameters``; stop, or move on.
+    """Use the E-step of ``state.parameters``: stop, or move on.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def step(
     moments : Moments
         The outcome of a pass with ``state.parameters``.
     rules : EMOptions
-    leap : SurrogateStep, or None
+    surrogate : SurrogateStep, or None
         To the top, as far as that is known; where it is no higher than ``tol``, it is here.
 
     Returns
@@ -144,9 +144,9 @@ def step(
             search, visit, gain, rules.regularization
         )
     status = _status(evaluated, search, rules)
-    if leap is not None and status is Status.RUNNING:
-        search, parameters = search.expect_gain(leap.gain), leap.parameters
-        if 0 <= _UNSEEN * leap.gain < rules.tol:
+    if surrogate is not None and status is Status.RUNNING:
+        search, parameters = search.record_surrogate_step(surrogate.gain), surrogate.parameters
+        if 0 <= _UNSEEN * surrogate.gain < rules.tol:
             status = _terminal_status(state.parameters, rules, Status.CONVERGED)
     if status is not Status.RUNNING:
         return replace(evaluated, status=status)
@@ -155,7 +155,7 @@ def step(
 
 
 def find_fallback(state: FitState, moments: Moments) -> Iterate | None:
-    """Where to go back to, if the move that led to an E-step has lost likelihood."""
+    """The parameters to return to, if the last move lost likelihood."""
     fallback = state.search.fallback
     if fallback is None or moments.log_likelihood / moments.total_weight >= state.trace[-1]:
         return None
@@ -163,7 +163,7 @@ def find_fallback(state: FitState, moments: Moments) -> Iterate | None:
 
 
 def stop_early(state: FitState) -> FitState:
-    """A running state that was accelerated, stopped where a pass has evaluated it last."""
+    """A running state, stopped at the last parameters that a pass has evaluated."""
     seen = state.search.visit
     if seen is None:
         raise ValueError("no pass has evaluated this state")
@@ -172,7 +172,7 @@ def stop_early(state: FitState) -> FitState:
 
 
 def _reject_step(state: FitState, fallback: Iterate, rules: EMOptions) -> FitState:
-    """After a move that lost likelihood: back, and on by EM's own step."""
+    """Return to the parameters before a move that lost likelihood, and take EM's own step."""
     trace = (*state.trace, state.trace[-1])
     if state.n_iter >= rules.max_iter:
         status = _terminal_status(fallback.parameters, rules, Status.MAX_ITER)
@@ -182,14 +182,15 @@ def _reject_step(state: FitState, fallback: Iterate, rules: EMOptions) -> FitSta
         parameters=fallback.successor,
         trace=trace,
         n_iter=state.n_iter + 1,
-        search=state.search.take_back(),
+        search=state.search.revert(),
     )
 
 
 def _status(state: FitState, search: QuasiNewtonState, rules: EMOptions) -> Status:
     noise = _noise(state.parameters)
     if search.predictions:
-        converged = convergence.is_still(state.trace, noise) or search.has_settled(rules.tol)
+        is_flat = convergence.is_rounding_noise(state.trace, noise)
+        converged = is_flat or search.predicts_convergence(rules.tol)
     else:
         converged = convergence.has_converged(state.trace, rules.tol, noise)
     if converged:
@@ -204,7 +205,7 @@ def _terminal_status(mixture: Parameters, rules: EMOptions, status: Status) -> S
 
 
 def _noise(mixture: Parameters) -> float:
-    """How far rounding can move the log-likelihood per row: eps times the worst conditioning.
+    """Rounding error of the log-likelihood per row: eps times the worst conditioning.
 
     A covariance near singular, as that of collinear features on the floor, is known no better.
     """

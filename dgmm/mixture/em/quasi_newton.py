@@ -1,4 +1,4 @@
-"""Fewer steps of EM: what its last steps say about the curvature of the likelihood.
+"""Quasi-Newton steps: fewer iterations by the curvature that the last EM steps show.
 
 An EM step is the gradient of the log-likelihood per row, preconditioned by the information that
 labelled rows would carry. Where labels are uncertain the observed information is smaller, and EM
@@ -24,13 +24,13 @@ from dgmm.mixture.types import Array
 
 _MEMORY = 5
 VECTORS_HELD = 2 * _MEMORY + 4  # the pairs, and covariances and factors of a visit
-_FEWEST_PAIRS = 3  # far from the top EM's own steps are long, and the curvature changes
+_FEWEST_PAIRS = 3  # far from the maximum EM's own steps are long, and the curvature changes
 _FIRST_REACH, _GROWTH, _SHRINKAGE = 2.0, 2.0, 0.25  # of moves, in lengths of EM's own step
-_LARGEST_SHARE = 0.5  # of any weight or variance that one move may take
-_LEAST_CURVATURE = 1e-10  # relative; along a move with less the likelihood is no hill
-_LEAP = float("inf")  # the length of a move that is not measured in EM's steps
+_LARGEST_SHARE = 0.5  # largest relative change of a weight or variance in one move
+_LEAST_CURVATURE = 1e-10  # relative; below this the likelihood is not concave along a move
+_SURROGATE = float("inf")  # the length of a move that is not measured in EM's steps
 _TINY = float(np.finfo(np.float64).tiny)
-_UNSEEN = 3.0  # times what the model predicts may be left, for directions that no move explored
+_UNSEEN = 3.0  # safety factor of the prediction, for directions that no move explored
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +55,7 @@ class Iterate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuasiNewtonState:
-    """What a candidate remembers of its way.
+    """The last steps of a candidate, from which the curvature is estimated.
 
     Attributes
     ----------
@@ -84,40 +84,40 @@ class QuasiNewtonState:
     predictions: tuple[float, ...] = ()
 
     @property
-    def is_leap(self) -> bool:
-        """Whether the move under way is to where another likelihood has its top."""
-        return self.stretch == _LEAP
+    def is_surrogate_step(self) -> bool:
+        """Whether the move under way maximises a surrogate likelihood."""
+        return self.stretch == _SURROGATE
 
     @property
     def fallback(self) -> Iterate | None:
-        """Where to return if the move under way loses likelihood; EM's own steps never do."""
+        """Where to return if the move under way loses likelihood; None for EM's own step."""
         return self.visit if self.stretch > 0 else None
 
-    def has_settled(self, tol: float) -> bool:
-        """Whether less than ``tol`` is left to gain, by what was gained and what is predicted.
+    def predicts_convergence(self, tol: float) -> bool:
+        """Whether the remaining gain is below ``tol``, by past gains and by prediction.
 
         Both must fall: near a saddle they are small for a while, and then grow.
         """
-        if len(self.predictions) < 2 or len(self.gains) < 2:  # a leap may be the first to predict
+        if len(self.predictions) < 2 or len(self.gains) < 2:  # a surrogate step may come first
             return False
-        (gain_before, gain), (left_before, left) = self.gains, self.predictions
+        (gain_before, gain), (remaining_before, remaining_gain) = self.gains, self.predictions
         return (
             0 <= gain < tol
             and gain <= gain_before
-            and 0 <= left <= left_before
-            and _UNSEEN * left_before < tol
+            and 0 <= remaining_gain <= remaining_before
+            and _UNSEEN * remaining_before < tol
         )
 
-    def expect_gain(self, expected: float) -> "QuasiNewtonState":
-        """For a move to where another likelihood has its top, which promises this gain.
+    def record_surrogate_step(self, expected: float) -> "QuasiNewtonState":
+        """Record a move to the maximum of a surrogate likelihood, and its expected gain.
 
         That likelihood knows more than the model of the curvature has ever said.
         """
-        return replace(self, stretch=_LEAP, predictions=(expected, expected))
+        return replace(self, stretch=_SURROGATE, predictions=(expected, expected))
 
     @property
-    def left(self) -> float:
-        """What the model of the curvature says is left to gain, the more of the last two times.
+    def remaining_gain(self) -> float:
+        """The remaining gain by the model of the curvature: the larger of the last two predictions.
 
         Per unit of weight, in nats; infinite where it says nothing yet.
         """
@@ -125,20 +125,24 @@ class QuasiNewtonState:
             return float("inf")
         return max(self.predictions)
 
-    def take_back(self) -> "QuasiNewtonState":
-        """After a move that lost likelihood: shorter ones from now on."""
-        reach = max(_FIRST_REACH, self.reach if self.is_leap else self.stretch * _SHRINKAGE)
-        return replace(self, reach=reach, stretch=0.0, may_leap=self.may_leap and not self.is_leap)
+    def revert(self) -> "QuasiNewtonState":
+        """The state after a move that lost likelihood: later moves are shorter."""
+        reach = max(
+            _FIRST_REACH, self.reach if self.is_surrogate_step else self.stretch * _SHRINKAGE
+        )
+        return replace(
+            self, reach=reach, stretch=0.0, may_leap=self.may_leap and not self.is_surrogate_step
+        )
 
-    def carry_over(self) -> "QuasiNewtonState":
-        """For other rows of the same kind: the curvature is alike, the likelihood is not."""
+    def restart(self) -> "QuasiNewtonState":
+        """The state for other rows of the same kind: it keeps the curvature alone."""
         return QuasiNewtonState(self.pairs, reach=self.reach)
 
 
 def quasi_newton_step(
     search: QuasiNewtonState, visit: Iterate, gain: float, regularization: Regularization
 ) -> tuple[QuasiNewtonState, Parameters]:
-    """Where to go from a place that has been evaluated.
+    """The next parameters after an evaluation.
 
     Parameters
     ----------
@@ -157,7 +161,7 @@ def quasi_newton_step(
     parameters : Parameters
         For the next pass.
     """
-    search = _having_seen(search, visit)
+    search = _add_curvature_pair(search, visit)
     if len(search.pairs) < _FEWEST_PAIRS:
         return search, visit.successor
     changes = np.stack([visit.step, *(change for pair in search.pairs for change in pair)])
@@ -179,13 +183,15 @@ def quasi_newton_step(
     return replace(search, stretch=stretch * shortening), target
 
 
-def _having_seen(search: QuasiNewtonState, visit: Iterate) -> QuasiNewtonState:
-    """With the curvature along the last move, and a longer reach if that move was a long one."""
+def _add_curvature_pair(search: QuasiNewtonState, visit: Iterate) -> QuasiNewtonState:
+    """Add the curvature along the last move; a long move that succeeded extends the reach."""
     pairs = search.pairs
     if search.visit is not None:
         move = flatten(visit.parameters) - flatten(search.visit.parameters)
         pairs = (*pairs, (move, search.visit.step - visit.step))[-_MEMORY:]
-    reach = search.reach if search.is_leap else max(search.reach, search.stretch * _GROWTH)
+    reach = (
+        search.reach if search.is_surrogate_step else max(search.reach, search.stretch * _GROWTH)
+    )
     return replace(search, pairs=pairs, visit=visit, reach=reach, stretch=0.0)
 
 

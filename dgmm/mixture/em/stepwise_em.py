@@ -1,4 +1,4 @@
-"""Stepwise EM: a mixture that follows rows as they come, reading each of them once.
+"""Stepwise EM: update a mixture with new rows, reading each of them once.
 
 EM takes what all rows say under the same parameters. Stepwise EM keeps a running average of what
 blocks of rows said under the parameters of their time, s <- s + gamma (s_block - s), and maximises
@@ -25,7 +25,7 @@ DECAY = 0.7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepwiseOptions:
-    """What holds for every step.
+    """The rules of stepwise EM.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class StepwiseOptions:
     reg_covar: float | None
     origin: Array
 
-    def of_em(self, average: Moments, covariance_type: str) -> iteration.EMOptions:
+    def em_options(self, average: Moments, covariance_type: str) -> iteration.EMOptions:
         """EM's rules for data that are on average like this."""
         mean, covariance = _overall(average, covariance_type)
         regularization = Regularization.for_data(covariance, self.origin + mean, self.reg_covar)
@@ -50,7 +50,7 @@ class StepwiseOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepwiseState:
-    """A mixture on its way through rows that come one after the other.
+    """The state of a mixture that is updated with new rows.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class StepwiseState:
     n_steps: int = 0
 
     @classmethod
-    def of(
+    def from_parameters(
         cls,
         parameters: Parameters,
         rules: StepwiseOptions,
@@ -87,7 +87,7 @@ class StepwiseState:
         """
         structure = parameters.structure
         average = _average(parameters.weights, parameters.means, parameters.covariances)
-        regularization = rules.of_em(average, parameters.covariance_type).regularization
+        regularization = rules.em_options(average, parameters.covariance_type).regularization
         without_ridge = replace(regularization, ridge=-regularization.ridge)
         covariances = structure.regularize(parameters.covariances, without_ridge)
         average = replace(average, covariances=covariances)
@@ -96,12 +96,12 @@ class StepwiseState:
     def is_degenerate(self, rules: StepwiseOptions) -> bool:
         """Whether a component is empty, or flat in a direction in which the data are not."""
         return iteration.is_degenerate(
-            self.parameters, rules.of_em(self.average, self.parameters.covariance_type)
+            self.parameters, rules.em_options(self.average, self.parameters.covariance_type)
         )
 
 
 def step(state: StepwiseState, moments: Moments, rules: StepwiseOptions) -> StepwiseState:
-    """Take in what a block of rows says under ``state.parameters``, and maximise.
+    """Update the average with the moments of a block under ``state.parameters``, and maximise.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def step(state: StepwiseState, moments: Moments, rules: StepwiseOptions) -> Step
     covariance_type, weight = state.parameters.covariance_type, moments.total_weight
     gamma = step_size(state.fitted_weight, state.total_weight, weight, rules.decay)
     average = average_moments(state.average, moments, gamma, covariance_type)
-    regularization = rules.of_em(average, covariance_type).regularization
+    regularization = rules.em_options(average, covariance_type).regularization
     return replace(
         state,
         parameters=iteration.m_step(covariance_type, average, regularization),
@@ -147,7 +147,7 @@ def step_size(fitted_weight: float, seen_weight: float, weight: float, decay: fl
 
 
 def average_moments(older: Moments, newer: Moments, share: float, covariance_type: str) -> Moments:
-    """The average of two sets of rows, in which the newer has this share.
+    """The average of two sets of moments, in which the newer has this share.
 
     Second moments stay about the means: each pair of means adds what lies between them (Chan,
     Golub & LeVeque 1983, Am. Stat. 37), and nothing cancels.
@@ -179,7 +179,7 @@ def _average(counts: Array, means: Array, covariances: Array) -> Moments:
 
 
 def _overall(average: Moments, covariance_type: str) -> tuple[Array, Array]:
-    """Mean and covariance of all rows, as far as the structure tells."""
+    """Mean and covariance of all rows, as far as the structure determines them."""
     shares = average.counts / average.counts.sum()
     mean = shares @ average.means
     deviations = average.means - mean

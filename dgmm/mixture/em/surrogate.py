@@ -22,12 +22,12 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
-_LEAST_LEFT = 0.2  # of the sample's own counts and variances, or it does not stand for all rows
+_LEAST_LEFT = 0.2  # of the sample's counts and variances; below this it does not represent all rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ControlVariate:
-    """What all rows say of the components and a sample does not, per unit of weight.
+    """Difference between the moments of all rows and of a sample, per unit of weight.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class ControlVariate:
 
     @classmethod
     def between(cls, whole: Moments, sample: Moments, covariance_type: str) -> Self:
-        """The correction of a sample at a mixture.
+        """The difference at a mixture that both have evaluated.
 
         Parameters
         ----------
@@ -58,7 +58,7 @@ class ControlVariate:
         return cls(*(all_rows - few for all_rows, few in pairs))
 
     def apply(self, mixture: Parameters, sample: Moments) -> Moments | None:
-        """An E-step of the surrogate from one of the sample; None where it has no maximum.
+        """An E-step of the surrogate from one of the sample; None if it has no maximum.
 
         Parameters
         ----------
@@ -74,8 +74,8 @@ class ControlVariate:
         if not (counts > _LEAST_LEFT * of_sample[0]).all():
             return None
         means = sums / counts[:, None]
-        each = 1.0 if structure.is_shared else _aligned(counts, squares)
-        covariances = squares / each - _spread(means, counts, structure)
+        each = 1.0 if structure.is_shared else _broadcast_counts(counts, squares)
+        covariances = squares / each - _outer_products(means, counts, structure)
         if not _is_large(structure, covariances, sample.covariances):
             return None
         weight = sample.total_weight
@@ -101,18 +101,18 @@ class ControlVariate:
 def _sums(moments: Moments, structure: Structure) -> tuple[Array, Array, Array]:
     """Counts, sums and second moments per unit of weight."""
     counts = moments.counts / moments.total_weight
-    squares = moments.covariances + _spread(moments.means, counts, structure)
+    squares = moments.covariances + _outer_products(moments.means, counts, structure)
     if not structure.is_shared:
-        squares = squares * _aligned(counts, squares)
+        squares = squares * _broadcast_counts(counts, squares)
     return counts, counts[:, None] * moments.means, squares
 
 
-def _spread(means: Array, counts: Array, structure: Structure) -> Array:
+def _outer_products(means: Array, counts: Array, structure: Structure) -> Array:
     """Outer products of the means, in the shape of the covariances."""
     return structure.from_scatter(structure.outer(means), counts)
 
 
-def _aligned(counts: Array, squares: Array) -> Array:
+def _broadcast_counts(counts: Array, squares: Array) -> Array:
     return counts.reshape(-1, *[1] * (squares.ndim - 1))
 
 

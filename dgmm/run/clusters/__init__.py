@@ -1,4 +1,4 @@
-"""Clusters: from the configuration of one to something that computes, and back to nothing."""
+"""Start or join clusters described by a configuration, and close them."""
 
 from dgmm.run.clusters.capacity import Capacity, capacity_from_options
 from dgmm.run.clusters.cluster import OpenCluster, enter_mpi, open_cluster

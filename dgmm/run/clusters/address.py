@@ -1,4 +1,4 @@
-"""A Dask cluster that runs already."""
+"""An existing Dask cluster, by the address of its scheduler."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ def scheduler_client(
         If no scheduler answers.
     """
     try:
-        with ThreadPoolExecutor(1) as thread:  # this one may have an event loop, as notebooks do
+        with ThreadPoolExecutor(1) as thread:  # this thread may run an event loop, as in notebooks
             thread.submit(asyncio.run, _greet(address, security, timeout)).result()
         client = distributed.Client(
             address, security=security, timeout=timeout, set_as_default=False
@@ -83,7 +83,7 @@ def _address(cluster: AddressCluster, deadline: float) -> str:
 
 
 def _address_in(path: str, deadline: float) -> str:
-    """The address in a scheduler's file, once it is there: both may have started together."""
+    """The address in a scheduler file, once that exists: both may be starting together."""
     while True:
         try:
             with open(path, encoding="utf-8") as file:

@@ -59,7 +59,7 @@ _SYSTEMS = {
 
 @contextmanager
 def batch_client(cluster: BatchCluster) -> Iterator[distributed.Client]:
-    """Submit jobs, keep their number, and take them back at the end.
+    """Submit jobs, replace lost ones, and cancel them at the end.
 
     Raises
     ------
@@ -77,7 +77,9 @@ def batch_client(cluster: BatchCluster) -> Iterator[distributed.Client]:
         if not cluster.insecure:
             secrets = write_credentials(cluster.kind, EXTRA, _shared_directory(cluster))
             arguments["security"] = stack.enter_context(secrets)
-        jobs = stack.enter_context(_created(system, getattr(jobqueue, system.cluster), arguments))
+        jobs = stack.enter_context(
+            _start_cluster(system, getattr(jobqueue, system.cluster), arguments)
+        )
         client = stack.enter_context(distributed.Client(jobs, set_as_default=False))
         jobs.scale(jobs=cluster.jobs)
         jobs.adapt(
@@ -94,7 +96,7 @@ def batch_client(cluster: BatchCluster) -> Iterator[distributed.Client]:
 
 
 def _arguments(cluster: BatchCluster) -> dict[str, Any]:
-    """What dask-jobqueue is told; anything else it reads from Dask's own configuration."""
+    """Arguments for dask-jobqueue; it reads everything else from Dask's own configuration."""
     section = f"jobqueue.{cluster.kind}"
     given = cluster.model_dump(exclude=_OWN_KEYS, exclude_none=True)
     for key in ("cores", "memory"):
@@ -123,7 +125,7 @@ def _shared_directory(cluster: BatchCluster) -> str:
 
 
 @contextmanager
-def _created(system: _System, cluster_class: Any, arguments: dict[str, Any]) -> Iterator[Any]:
+def _start_cluster(system: _System, cluster_class: Any, arguments: dict[str, Any]) -> Iterator[Any]:
     command = cluster_class.job_cls.submit_command
     if shutil.which(shlex.split(command)[0]) is None:
         raise ConfigurationError(
@@ -144,7 +146,7 @@ def _all_refused(jobs: Any) -> bool:
 
 
 def _reason(system: _System, jobs: Any) -> str:
-    """Why there are no workers, as the batch system says it, with what it was asked for."""
+    """Why there are no workers, in the words of the batch system."""
     known = list(jobs.workers.values())
     says = list(dict.fromkeys(job.refusal for job in known if job.refusal))
     numbers = sorted((job.job_id for job in known if job.job_id), key=lambda n: (len(n), n))

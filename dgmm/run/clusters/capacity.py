@@ -1,4 +1,4 @@
-"""What a cluster has to compute with: expected from its configuration, or found on it."""
+"""Workers, threads and memory of a cluster, expected or measured."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -23,12 +23,12 @@ from dgmm.run.config.cluster_options import (
 PAUSE = 0.9
 """The share of its memory at which Dask pauses a worker that dgmm starts."""
 
-_ANSWER = 30.0  # seconds in which a scheduler, however busy, says what workers it has
+_ANSWER = 30.0  # seconds for a busy scheduler to list its workers
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What a cluster has to compute with.
+    """Workers, threads and memory of a cluster.
 
     Attributes
     ----------
@@ -53,50 +53,50 @@ class Capacity:
         return None if self.memory_limit is None else int(self.pause * self.memory_limit)
 
     def has_room(self, projection: Projection, n_bytes: int) -> bool:
-        """Whether the workers can keep so many bytes of blocks beside what a fit needs."""
+        """Whether the workers can keep so many bytes of blocks in addition to what a fit needs."""
         threads, limit = self.threads_per_worker, self.memory_limit
         return limit is not None and projection.leaves_room(n_bytes, self.workers, threads, limit)
 
 
 def capacity_from_options(cluster: Cluster) -> Capacity | None:
-    """What a cluster will have once it is open; None if only its scheduler can say."""
+    """The capacity of a cluster that is not open yet; None if only its scheduler knows."""
     match cluster:
         case LocalCluster():
-            return of_processes(cluster)
+            return capacity_of_processes(cluster)
         case ThreadsCluster():
-            return of_threads(cluster)
+            return capacity_of_threads(cluster)
         case KubernetesCluster(manifest=None):
             return Capacity(cluster.workers, cluster.cores, cluster.memory)
         case SlurmCluster() | PbsCluster() | LsfCluster() | SgeCluster():
-            return _of_jobs(cluster)
+            return _capacity_of_jobs(cluster)
         case _:
             return None
 
 
-def _of_jobs(cluster: BatchCluster) -> Capacity | None:
-    """Jobs of which the configuration says everything."""
+def _capacity_of_jobs(cluster: BatchCluster) -> Capacity | None:
+    """The capacity of jobs if the configuration states it completely."""
     cores, memory, processes = cluster.cores, cluster.memory, cluster.processes
     if cores is None or memory is None or processes is None:
         return None
     return Capacity(cluster.jobs * processes, cores // processes, memory // processes)
 
 
-def of_processes(cluster: LocalCluster) -> Capacity:
-    """Worker processes that share this machine."""
+def capacity_of_processes(cluster: LocalCluster) -> Capacity:
+    """The capacity of worker processes on this machine."""
     threads = cluster.threads_per_worker
     workers = cluster.workers or max(1, CPU_COUNT // threads)
     limit = cluster.memory_limit or MEMORY_LIMIT // workers
     return Capacity(workers, threads, min(limit, MEMORY_LIMIT))
 
 
-def of_threads(cluster: ThreadsCluster) -> Capacity:
-    """Threads of this process."""
+def capacity_of_threads(cluster: ThreadsCluster) -> Capacity:
+    """The capacity of threads of this process."""
     limit = cluster.memory_limit or MEMORY_LIMIT
     return Capacity(1, cluster.threads or CPU_COUNT, min(limit, MEMORY_LIMIT), pause=1.0)
 
 
-def of_workers(client: distributed.Client, pause: float = PAUSE) -> Capacity:
-    """The workers that are there; none if the scheduler does not answer.
+def measure_capacity(client: distributed.Client, pause: float = PAUSE) -> Capacity:
+    """The capacity of the connected workers; none if the scheduler does not answer.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def of_workers(client: distributed.Client, pause: float = PAUSE) -> Capacity:
     ask = partial(client.sync, callback_timeout=_ANSWER)
     try:
         workers = ask(client.scheduler.identity, n_workers=-1)["workers"].values()
-    except OSError:  # timeouts and lost connections are such
+    except OSError:  # includes timeouts and lost connections
         workers = ()
     limits = [worker["memory_limit"] for worker in workers if worker["memory_limit"]]
     return Capacity(

@@ -1,4 +1,4 @@
-"""One way into every kind of cluster."""
+"""Open any kind of cluster."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +12,13 @@ from dgmm.engine.cluster_execution import BlockCache
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.memory import Projection
 from dgmm.run.clusters import address, batch, gateway, kubernetes, local, mpi
-from dgmm.run.clusters.capacity import PAUSE, Capacity, of_processes, of_threads, of_workers
+from dgmm.run.clusters.capacity import (
+    PAUSE,
+    Capacity,
+    capacity_of_processes,
+    capacity_of_threads,
+    measure_capacity,
+)
 from dgmm.run.clusters.log_redaction import redact_worker_logs
 from dgmm.run.clusters.recovery import SETTINGS, reopen_when_lost
 from dgmm.run.config.cluster_options import (
@@ -30,14 +36,14 @@ from dgmm.run.redaction import NO_SECRETS, Redactor
 
 @dataclass(frozen=True, slots=True)
 class OpenCluster:
-    """A cluster in use: how to compute on it, and what it has."""
+    """An open cluster: how to compute on it, and its capacity."""
 
     execution: Execution
     capacity: Capacity
 
 
 def enter_mpi(cluster: Cluster) -> None:
-    """Be the process that goes on with the run; in an MPI job, all others end within.
+    """Return in the process that continues the run; in an MPI job, all others end here.
 
     To be called before anything else is done, as every process of such a job does it.
     """
@@ -47,14 +53,14 @@ def enter_mpi(cluster: Cluster) -> None:
 
 @contextmanager
 def open_cluster(
-    cluster: Cluster, conceal: Redactor = NO_SECRETS, projection: Projection | None = None
+    cluster: Cluster, redactor: Redactor = NO_SECRETS, projection: Projection | None = None
 ) -> Iterator[OpenCluster]:
-    """Start or join a cluster for the length of a ``with``; nothing is left of it afterwards.
+    """Start or join a cluster for the duration of a ``with``, and clean up afterwards.
 
     Parameters
     ----------
     cluster : Cluster
-    conceal : Redactor, optional
+    redactor : Redactor, optional
         What its workers must not say in their logs.
     projection : Projection, optional
         Of a fit whose blocks stay on the workers if these have room beside it; without it none do.
@@ -72,15 +78,17 @@ def open_cluster(
     pause = _pause_of(cluster)
     with dask.config.set(SETTINGS):
         if isinstance(cluster, ThreadsCluster):
-            capacity = of_threads(cluster)
+            capacity = capacity_of_threads(cluster)
             yield OpenCluster(LocalExecution("threads", capacity.threads_per_worker), capacity)
             return
         block_cache = None
         if projection is not None and cluster.keep_blocks:
-            block_cache = BlockCache(lambda client, n: of_workers(client).has_room(projection, n))
-        connect = partial(_connection, cluster, conceal)
+            block_cache = BlockCache(
+                lambda client, n: measure_capacity(client).has_room(projection, n)
+            )
+        connect = partial(_connection, cluster, redactor)
         with reopen_when_lost(connect, cluster.progress_timeout, block_cache) as execution:
-            yield OpenCluster(execution, of_workers(execution.client, pause))
+            yield OpenCluster(execution, measure_capacity(execution.client, pause))
 
 
 def _pause_of(cluster: Cluster) -> float:
@@ -91,16 +99,16 @@ def _pause_of(cluster: Cluster) -> float:
 
 
 @contextmanager
-def _connection(cluster: DistributedCluster, conceal: Redactor) -> Iterator[Client]:
+def _connection(cluster: DistributedCluster, redactor: Redactor) -> Iterator[Client]:
     is_shared = isinstance(cluster, AddressCluster)
-    with _client(cluster) as client, redact_worker_logs(client, conceal, is_shared=is_shared):
+    with _client(cluster) as client, redact_worker_logs(client, redactor, is_shared=is_shared):
         yield client
 
 
 def _client(cluster: DistributedCluster) -> AbstractContextManager[Client]:
     match cluster:
         case LocalCluster():
-            return local.local_client(of_processes(cluster))
+            return local.local_client(capacity_of_processes(cluster))
         case AddressCluster():
             return address.address_client(cluster)
         case KubernetesCluster():

@@ -1,4 +1,4 @@
-"""Packages that only some kinds of cluster need."""
+"""Optional packages of some kinds of cluster."""
 
 import importlib
 from types import ModuleType

@@ -20,7 +20,7 @@ _POLL = 0.5  # seconds
 
 @contextmanager
 def gateway_client(cluster: GatewayCluster) -> Iterator[distributed.Client]:
-    """Have the gateway start a cluster, and stop it at the end.
+    """Start a cluster through the gateway, and stop it at the end.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Jobs of a batch system that say why they were refused, and are replaced when they are lost."""
+"""Jobs of a batch system that record why they were refused, and are replaced when lost."""
 
 import logging
 import time
@@ -9,11 +9,11 @@ from distributed.deploy import Adaptive
 logger = logging.getLogger(__name__)
 
 CHECK_EVERY = 5.0  # seconds
-LOST_AFTER = 30.0  # seconds without a worker; in a job that lives, its nanny brings one back sooner
+LOST_AFTER = 30.0  # seconds without a worker; the nanny of a running job restarts one sooner
 
 
 def track_jobs(job_class: type) -> type:
-    """A class of jobs (of dask-jobqueue) that remembers what became of each.
+    """A subclass of a job class of dask-jobqueue that records what happened to each job.
 
     Its jobs have two attributes more: ``refusal``, what the batch system said when it did not
     accept the job, empty where it did; and ``last_seen``, when the job last had a worker or was
@@ -29,16 +29,16 @@ def track_jobs(job_class: type) -> type:
             try:
                 await super().start()
             except (RuntimeError, ValueError) as error:
-                self.refusal = _said(str(error))
+                self.refusal = _scheduler_message(str(error))
                 self.last_seen = time.monotonic()
-                self.status = Status.running  # for the cluster it exists, until it is replaced
+                self.status = Status.running  # the cluster counts it until it is replaced
                 logger.warning("A job was refused: %s", self.refusal)
 
     return WatchedJob
 
 
 class MaintainSize(Adaptive):
-    """Submits a job in place of each that was lost or refused.
+    """Submits a new job for each lost or refused one.
 
     Dask's own rule replaces neither jobs of several processes nor refused ones, and it counts on
     ``distributed.deploy.lost-worker-timeout``, which must be long for nannies to do their work.
@@ -60,8 +60,8 @@ class MaintainSize(Adaptive):
             self.cluster.scale(self.minimum)
 
 
-def _said(message: str) -> str:
-    """The words of the batch system in the error of dask-jobqueue, on one line."""
+def _scheduler_message(message: str) -> str:
+    """The batch system's message in an error of dask-jobqueue, on one line."""
     _, _, said = message.partition("stdout:")
     words = [word for word in said.split() if word != "stderr:"]
     return " ".join(words or message.split())

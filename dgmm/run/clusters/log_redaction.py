@@ -1,4 +1,4 @@
-"""Workers that log no secrets, wherever they run and whoever has started them."""
+"""Redact secrets in the logs of workers, wherever they run and whoever started them."""
 
 import logging
 from collections.abc import Iterator
@@ -15,20 +15,20 @@ _SECONDS_TO_END = 2.0
 
 
 class RedactLogs(WorkerPlugin):
-    """Conceals what must not be seen in whatever a worker logs.
+    """A worker plugin that redacts secrets in all log records.
 
     Parameters
     ----------
-    conceal : Redactor
+    redactor : Redactor
         With the values themselves: a worker's environment need not be that of the command.
     """
 
-    def __init__(self, conceal: Redactor) -> None:
-        self._filter = _Filter(conceal)
+    def __init__(self, redactor: Redactor) -> None:
+        self._filter = _Filter(redactor)
         self._handlers: list[logging.Handler] = []
 
     def setup(self, worker: object) -> None:
-        """Begin; Dask calls this before it gives a worker tasks."""
+        """Start to redact; Dask calls this before it gives a worker tasks."""
         del worker
         known = (logging.getLogger(name) for name in (None, *logging.root.manager.loggerDict))
         self._handlers = [handler for logger in known for handler in logger.handlers]
@@ -36,41 +36,41 @@ class RedactLogs(WorkerPlugin):
             handler.addFilter(self._filter)
 
     def teardown(self, worker: object) -> None:
-        """Leave a worker as it was found."""
+        """Restore the logging of a worker."""
         del worker
         for handler in self._handlers:
             handler.removeFilter(self._filter)
 
 
 class _Filter(logging.Filter):
-    """Lets every record pass, without secrets."""
+    """A filter that redacts records and lets them all pass."""
 
-    def __init__(self, conceal: Redactor) -> None:
+    def __init__(self, redactor: Redactor) -> None:
         super().__init__()
-        self._conceal = conceal
+        self._redactor = redactor
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self._conceal(record.getMessage()), None
+        record.msg, record.args = self._redactor(record.getMessage()), None
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
-        record.exc_text = record.exc_text and self._conceal(record.exc_text)
+        record.exc_text = record.exc_text and self._redactor(record.exc_text)
         return True
 
 
 @contextmanager
-def redact_worker_logs(client: Client, conceal: Redactor, *, is_shared: bool) -> Iterator[Client]:
-    """Let the workers of a cluster, those to come included, log no secrets for a ``with``.
+def redact_worker_logs(client: Client, redactor: Redactor, *, is_shared: bool) -> Iterator[Client]:
+    """Redact the logs of current and future workers of a cluster during a ``with``.
 
     Those of a cluster that is shared with others are then told to log as before.
     """
     name = f"dgmm-{uuid4().hex}"
-    # The scheduler remembers it first. A worker that dies or stands still then shall stop nobody.
+    # The scheduler registers it first; workers that hang or die must not block this.
     with suppress(OSError):
-        plugin = RedactLogs(conceal)
+        plugin = RedactLogs(redactor)
         client.sync(client.register_plugin, plugin, name=name, callback_timeout=_SECONDS_TO_BEGIN)
     try:
         yield client
     finally:
         if is_shared:
-            with suppress(Exception):  # whatever has become of the cluster
+            with suppress(Exception):  # the cluster may be gone
                 client.sync(client.unregister_worker_plugin, name, callback_timeout=_SECONDS_TO_END)

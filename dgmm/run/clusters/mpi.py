@@ -27,7 +27,7 @@ _FEWEST = 3  # scheduler, driver and one worker
 
 
 def enter_mpi(cluster: MpiCluster) -> None:
-    """Return in the process that goes on with the run; the others end within.
+    """Return in the process that continues the run; the others end here.
 
     Raises
     ------
@@ -59,16 +59,16 @@ def enter_mpi(cluster: MpiCluster) -> None:
             worker_class="distributed.Nanny",
             worker_options={
                 "dashboard_address": "127.0.0.1:0",
-                "death_timeout": cluster.timeout,  # where the run has ended before they began
+                "death_timeout": cluster.timeout,  # if the run ended before they started
             },
             comm=world,
         )
     with mpi_client(cluster):
-        pass  # workers still on their way would miss that the scheduler ends, and wait for it
+        pass  # workers that are starting would miss the end of the scheduler and wait for it
 
 
 def _share_credentials(cluster: MpiCluster, world: Any) -> None:
-    """Give all processes the credentials that the first one makes, by MPI's own ways."""
+    """Send the credentials of the first process to all others, by MPI."""
     texts = None
     if world.Get_rank() == 0:
         texts = security.create_credentials(cluster.kind, EXTRA).get_tls_config_for_role("client")

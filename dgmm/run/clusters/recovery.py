@@ -1,4 +1,4 @@
-"""Runs that go on when workers or whole clusters are lost."""
+"""Reopen clusters that are lost during a run."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -14,15 +14,15 @@ logger = logging.getLogger(__name__)
 # Each is a default of Dask under which a lost worker stalls or ends a run. Clusters that dgmm
 # starts have them; one that runs already must be given those of the scheduler by who starts it.
 SETTINGS: dict[str, object] = {
-    # A nanny is given up if its worker is being restarted when this is over, and for ever.
+    # A nanny gives up for good if its worker is still restarting after this time.
     "distributed.deploy.lost-worker-timeout": "24h",
     # Survivors wait this long for each answer from a dead peer.
     "distributed.comm.timeouts.connect": "5s",
     # Deaths of workers that a task may see before it is blamed for them.
     "distributed.scheduler.allowed-failures": 20,
-    # Without a limit, tasks wait for ever once no worker can run them.
+    # Without a limit, tasks wait for ever when no worker can run them.
     "distributed.scheduler.no-workers-timeout": "2 minutes",
-    # A worker that is there and does not answer is restarted once this has passed twice.
+    # A worker that does not answer is restarted after twice this time.
     "distributed.scheduler.worker-ttl": "2 minutes",
     # A worker that holds this share of its memory is given no tasks, and may stay so for ever.
     "distributed.worker.memory.pause": PAUSE,
@@ -35,7 +35,7 @@ def reopen_when_lost(
     patience: float,
     block_cache: BlockCache | None = None,
 ) -> Iterator[ClusterExecution]:
-    """Open a cluster to compute on, and open it anew whenever it is lost.
+    """Open a cluster to compute on, and reopen it whenever it is lost.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def reopen_when_lost(
         def reopen() -> Client:
             try:
                 stack.close()
-            except Exception as error:  # whatever is broken in it
+            except Exception as error:  # it may be broken in any way
                 logger.warning("The lost cluster could not be closed: %r", error)
             return stack.enter_context(connect())
 

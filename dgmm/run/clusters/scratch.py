@@ -1,4 +1,4 @@
-"""Directories for the length of a ``with``, which killed processes do not leave behind for long."""
+"""Temporary directories that are removed even after their process is killed."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ _NO_LOCKS = (OSError, NotImplementedError)  # held by another process, or unknow
 
 @contextmanager
 def scratch_directory(parent: str | os.PathLike[str], prefix: str) -> Iterator[Path]:
-    """A directory that only this user may read, gone afterwards.
+    """A directory that only this user may read, removed afterwards.
 
     Those of the same kind that killed processes of this host have left are removed first. A lock
     beside each, which the operating system takes back from the dead, tells which these are.
@@ -38,8 +38,8 @@ def scratch_directory(parent: str | os.PathLike[str], prefix: str) -> Iterator[P
         If it cannot be made.
     """
     place = Path(os.path.abspath(parent))
-    place.stat()  # fails here if it is not there; a lock would make it
-    kind = f"{prefix}{socket.gethostname()}-"  # of a shared place, locks may reach this host only
+    place.stat()  # fails if it does not exist; the lock would create it
+    kind = f"{prefix}{socket.gethostname()}-"  # locks may hold on this host only
     for left in place.glob(f"{kind}*{_LOCK}"):
         with suppress(*_NO_LOCKS), FileLock(left, timeout=0):
             _remove(left)
@@ -57,7 +57,7 @@ def scratch_directory(parent: str | os.PathLike[str], prefix: str) -> Iterator[P
 
 
 def _remove(lock: Path) -> None:
-    """Remove what a lock stands for, and it; or leave both to others where files are in use."""
+    """Remove a directory and its lock; leave both if its files are in use."""
     directory = lock.with_name(lock.name.removesuffix(_LOCK))
     shutil.rmtree(directory, ignore_errors=True)
     if not directory.exists():

@@ -1,4 +1,4 @@
-"""Who may talk to a cluster: those with its credentials."""
+"""TLS credentials of clusters."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,7 +15,7 @@ _ROLES = ("scheduler", "worker", "client")
 
 
 def create_credentials(kind: str, extra: str) -> Security:
-    """Credentials for one cluster, which nobody else has.
+    """New credentials for one cluster.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def create_credentials(kind: str, extra: str) -> Security:
 
 @contextmanager
 def write_credentials(kind: str, extra: str, directory: str) -> Iterator[Security]:
-    """Credentials for one cluster in files that only this user may read, for a ``with``.
+    """Credentials for one cluster, in files that only this user may read, during a ``with``.
 
     Raises
     ------

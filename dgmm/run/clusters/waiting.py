@@ -1,4 +1,4 @@
-"""Waiting for the workers of a cluster, with an end."""
+"""Wait for the workers of a cluster, with a timeout."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from dgmm.errors import TemporaryError
 AGAIN = "and run the same command again"
 
 _POLL = 0.1  # seconds
-_ANSWER = 30.0  # seconds in which a scheduler, however busy, says how many workers it has
+_ANSWER = 30.0  # seconds for a busy scheduler to count its workers
 
 
 def wait_for_workers(
@@ -20,7 +20,7 @@ def wait_for_workers(
     reason: Callable[[], str] = lambda: f"see why they do not start, {AGAIN}",
     is_hopeless: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Return once ``n_workers`` are there.
+    """Return when ``n_workers`` are connected.
 
     Parameters
     ----------
@@ -51,5 +51,5 @@ def wait_for_workers(
 def _n_workers(client: distributed.Client) -> int:
     try:
         return len(client.sync(client.nthreads, callback_timeout=_ANSWER))
-    except OSError as error:  # timeouts and lost connections are such
+    except OSError as error:  # includes timeouts and lost connections
         raise TemporaryError(f"the scheduler does not answer ({error!r}); {AGAIN}") from error

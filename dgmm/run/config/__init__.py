@@ -1,1 +1,1 @@
-"""The configuration of a run: YAML read, checked and explained."""
+"""The configuration of a run: parsing, validation, error messages."""

@@ -1,4 +1,4 @@
-"""What can be done about errors, in the words of a configuration and of the commands that read it.
+"""Remedies of errors, in terms of a configuration and of the commands that read it.
 
 Keys stand without their section where more than one has them: the input's weights are chosen as
 the input is.

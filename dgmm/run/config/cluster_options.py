@@ -1,4 +1,4 @@
-"""The kinds of cluster that a configuration may name, each with its keys.
+"""The kinds of cluster in a configuration, each with its keys.
 
 A closed list: no name of a class or module comes from a configuration. Keys that are not given come
 from Dask's own configuration files, where the kind has one (``jobqueue.yaml``, ``gateway.yaml``).
@@ -67,7 +67,7 @@ class ThreadsCluster(Section):
 
 
 class AddressCluster(Section):
-    """A Dask cluster that runs already."""
+    """An existing Dask cluster."""
 
     kind: Literal["address"]
     address: Address | None = Field(
@@ -93,7 +93,7 @@ class AddressCluster(Section):
     keep_blocks: _KeepBlocks = True
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def _check_address(self) -> Self:
         if self.address is not None and self.scheduler_file is not None:
             raise validation_error("found both address and scheduler_file, expected one of them")
         if (self.tls_ca_file is None) != (self.tls_cert is None):
@@ -147,7 +147,7 @@ class _BatchCluster(Section):
     keep_blocks: _KeepBlocks = True
 
     @model_validator(mode="after")
-    def _shared(self) -> Self:
+    def _check_processes(self) -> Self:
         if self.cores is not None and self.processes is not None and self.processes > self.cores:
             text = f"found {self.processes} processes in a job of {self.cores} cores"
             raise validation_error(f"{text}, expected at most one for each core")
@@ -208,7 +208,7 @@ class KubernetesCluster(Section):
     keep_blocks: _KeepBlocks = True
 
     @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def _check_pods(self) -> Self:
         if (self.image is None) == (self.manifest is None):
             raise validation_error("expected one of image and manifest")
         if not self.insecure:
@@ -277,7 +277,7 @@ _ENCRYPTED = frozenset({"tls", "wss", "https"})
 
 
 def is_exposed(address: str) -> bool:
-    """Whether what goes to an address may be read on the way: not encrypted, not on this host.
+    """Whether others may read the traffic to an address: not encrypted, not on this host.
 
     >>> [is_exposed(a) for a in ("tcp://10.0.0.7:8786", "node7:8786", "tls://10.0.0.7:8786")]
     [True, True, False]

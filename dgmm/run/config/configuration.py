@@ -1,4 +1,4 @@
-"""The configuration of a run: its keys with their defaults and limits, and how a file becomes one.
+"""The configuration of a run: keys, defaults and limits, and how to load a file.
 
 Relative paths are relative to the current directory, as in a shell command.
 """
@@ -56,7 +56,7 @@ class Output(Section):
     )
 
 
-def _with_kind(value: object) -> object:
+def _add_kind(value: object) -> object:
     return {"kind": "local", **value} if isinstance(value, dict) else value
 
 
@@ -68,15 +68,15 @@ class Configuration(Section):
     model: Model = Field(default_factory=Model)
     output: Output
     drift: DriftLimits = Field(default_factory=DriftLimits)
-    cluster: Annotated[Cluster, Field(discriminator="kind"), BeforeValidator(_with_kind)] = Field(
+    cluster: Annotated[Cluster, Field(discriminator="kind"), BeforeValidator(_add_kind)] = Field(
         default_factory=LocalCluster, description="What computes; local where no kind is named."
     )
     _written: dict[tuple[str | int, ...], object] = PrivateAttr(default_factory=dict)
-    _concealment: Redactor = PrivateAttr(default_factory=Redactor)
+    _redactor: Redactor = PrivateAttr(default_factory=Redactor)
 
     @model_validator(mode="after")
-    def _apart(self) -> Self:
-        source, target = _real(self.input.path), _real(self.output.path)
+    def _check_paths_differ(self) -> Self:
+        source, target = _real_path(self.input.path), _real_path(self.output.path)
         kind = self.cluster.kind
         if kind != "threads" and "memory://" in (source[:9], target[:9]):
             text = f"found memory:// and cluster.kind {kind}, expected kind threads: only the "
@@ -88,13 +88,13 @@ class Configuration(Section):
         return self
 
     @property
-    def concealment(self) -> Redactor:
-        """What makes texts about this run fit to be seen."""
-        return self._concealment
+    def redactor(self) -> Redactor:
+        """The redactor of the secrets in this configuration."""
+        return self._redactor
 
 
 def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Configuration:
-    """Read a configuration file and lay ``KEY=VALUE`` overrides over it.
+    """Read a configuration file and apply ``KEY=VALUE`` overrides.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def loads(
 def load_as(
     section: type[SectionT], path: str | os.PathLike[str], overrides: Sequence[str] = ()
 ) -> SectionT:
-    """Read the file of a program that runs dgmm: keys of its own, and whole configurations.
+    """Read the file of a program that uses dgmm: its own keys, and whole configurations.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def _loads_as(section: type[SectionT], text: str, overrides: Sequence[str], name
     for place, part in ((), found.section), *parts.items():
         if isinstance(part, Configuration):
             part._written = found.references(place)
-            part._concealment = found.concealment
+            part._redactor = found.redactor
     return found.section
 
 
@@ -165,27 +165,27 @@ def schema() -> dict[str, Any]:
 
 
 def dump_resolved(configuration: Configuration) -> dict[str, Any]:
-    """Every key with its value, defaults included, as JSON can hold them, and as may be stored.
+    """Every key with its value, defaults included, as JSON values without secrets.
 
     Variables stand as they are written; user and password in a URL are left out.
     """
-    values = _each_text(configuration.model_dump(mode="json"), escape)
+    values = _map_text(configuration.model_dump(mode="json"), escape)
     for path, written in configuration._written.items():
         values[path[0]][path[1]] = written
-    return _each_text(values, redact_credentials)
+    return _map_text(values, redact_credentials)
 
 
-def _each_text(value: Any, change: Callable[[str], str]) -> Any:
-    """The value with every text in it changed."""
+def _map_text(value: Any, change: Callable[[str], str]) -> Any:
+    """The value with a function applied to all its texts."""
     match value:
         case str():
             return change(value)
         case list():
-            return [_each_text(item, change) for item in value]
+            return [_map_text(item, change) for item in value]
         case dict():
-            return {key: _each_text(item, change) for key, item in value.items()}
+            return {key: _map_text(item, change) for key, item in value.items()}
     return value
 
 
-def _real(path: str) -> str:
+def _real_path(path: str) -> str:
     return path.rstrip("/") if "://" in path else os.path.realpath(path)

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in words: found, expected, and the nearest key."""
+"""Error messages for a configuration: found, expected, and the nearest key."""
 
 import json
 import re
@@ -32,7 +32,7 @@ _EXPECTED = {
 
 @dataclass(frozen=True, slots=True)
 class ConfigIssue:
-    """One thing to put right.
+    """One mistake in a configuration.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class ConfigIssue:
 
 
 def describe_issues(name: str, mistakes: Sequence[ConfigIssue]) -> str:
-    """All mistakes as the text of an error: one line, or one line each under a heading."""
+    """The message of an error for all mistakes: one line, or a heading and a line each."""
     lines = [_sentence(mistake) for mistake in mistakes]
     if len(lines) == 1:
         return f"{name}: {lines[0]}"
@@ -63,7 +63,7 @@ def describe_issues(name: str, mistakes: Sequence[ConfigIssue]) -> str:
 def from_validation_error(
     error: ValidationError, model: type[BaseModel], written: Callable[[KeyPath], object]
 ) -> Iterator[ConfigIssue]:
-    """What ``model`` found wrong, each with its path and value as the configuration has them.
+    """The mistakes that ``model`` found, with paths and values as in the configuration.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def from_validation_error(
     keys = tuple(_keys(model, ()))
     for detail in error.errors(include_url=False):
         found = tuple(detail["loc"])
-        path = _written(found)
+        path = _strip_tags(found)
         kind = detail["type"]
         if kind == "extra_forbidden":
             yield ConfigIssue(f"unknown key; {_remedy(found, keys)}", path)
@@ -83,11 +83,11 @@ def from_validation_error(
             yield ConfigIssue("missing, expected a value", path)
         elif kind == "union_tag_invalid":
             path, expected = (*path, "kind"), detail["ctx"]["expected_tags"]
-            yield ConfigIssue(f"found {_shown(written(path))}, expected one of {expected}", path)
+            yield ConfigIssue(f"found {_to_json(written(path))}, expected one of {expected}", path)
         elif kind == CONFLICT:
             yield ConfigIssue(detail["msg"], path)
         else:
-            yield ConfigIssue(f"found {_shown(written(path))}, {_expected(detail)}", path)
+            yield ConfigIssue(f"found {_to_json(written(path))}, {_expected(detail)}", path)
 
 
 def _expected(detail: ErrorDetails) -> str:
@@ -96,8 +96,8 @@ def _expected(detail: ErrorDetails) -> str:
     return _EXPECTED.get(detail["type"]) or detail["msg"].replace("Input should be", "expected")
 
 
-def _written(path: KeyPath) -> KeyPath:
-    """A path of pydantic's without the kind of a cluster, of whichever configuration in a file."""
+def _strip_tags(path: KeyPath) -> KeyPath:
+    """A path of pydantic without the kind of a cluster."""
     for place in (1, 2):
         if path[place - 1 : place] == (_TAGGED,):
             return (*path[:place], *path[place + 1 :])
@@ -105,7 +105,7 @@ def _written(path: KeyPath) -> KeyPath:
 
 
 def _keys(model: type[BaseModel], prefix: KeyPath) -> Iterator[KeyPath]:
-    """Every path that exists in a model, as pydantic writes it."""
+    """Every path in a model, as pydantic writes it."""
     for name, field in model.model_fields.items():
         yield (*prefix, name)
         for part in get_args(field.annotation) or (field.annotation,):
@@ -115,32 +115,32 @@ def _keys(model: type[BaseModel], prefix: KeyPath) -> Iterator[KeyPath]:
 
 
 def _remedy(path: KeyPath, keys: Sequence[KeyPath]) -> str:
-    """What to write in place of an unknown key."""
+    """What to write instead of an unknown key."""
     *section, name = path
     siblings = [str(key[-1]) for key in keys if [*key[:-1]] == section]
     alike = (key for key in keys if len(key) == len(path))
-    if any(_written(path) == _written(key) for key in alike):
+    if any(_strip_tags(path) == _strip_tags(key) for key in alike):
         return f"it belongs to another kind of cluster, {section[-1]} has {', '.join(siblings)}"
     close = get_close_matches(str(name), siblings, n=1)
     if close:
-        return f"did you mean {_dotted((*_written(tuple(section)), close[0]))}?"
-    elsewhere = dict.fromkeys(_dotted(_written(key)) for key in keys if key[-1] == name)
+        return f"did you mean {_join_keys((*_strip_tags(tuple(section)), close[0]))}?"
+    elsewhere = dict.fromkeys(_join_keys(_strip_tags(key)) for key in keys if key[-1] == name)
     if elsewhere:
         return f"did you mean {' or '.join(elsewhere)}?"
     return f"expected one of {', '.join(siblings)}"
 
 
 def _sentence(mistake: ConfigIssue) -> str:
-    return ": ".join(filter(None, (mistake.place, _dotted(mistake.path), mistake.text)))
+    return ": ".join(filter(None, (mistake.place, _join_keys(mistake.path), mistake.text)))
 
 
-def _dotted(path: KeyPath) -> str:
+def _join_keys(path: KeyPath) -> str:
     return ".".join(
-        str(key) if re.fullmatch(r"[\w-]{1,40}", str(key)) else _shown(key) for key in path
+        str(key) if re.fullmatch(r"[\w-]{1,40}", str(key)) else _to_json(key) for key in path
     )
 
 
-def _shown(value: Any) -> str:
+def _to_json(value: Any) -> str:
     """A value as JSON, on one line and short."""
     text = json.dumps(value, default=str)
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."

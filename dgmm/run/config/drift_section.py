@@ -1,4 +1,4 @@
-"""The section of a configuration that says how far a result may be from the last one."""
+"""The section of a configuration with the limits of drift."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ _Limit = Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
 
 
 class DriftLimits(Section):
-    """How far a result may be from the one that it started from; null is no limit.
+    """How much a result may differ from the one it started from; null means no limit.
 
     Beyond a limit the run is complete but held back: readers go on seeing the last result.
     """

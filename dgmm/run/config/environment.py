@@ -16,13 +16,13 @@ _REFERENCE = re.compile(
 
 
 class EnvString(str):
-    """Text that came out of the environment, wholly or in part: numbers may be meant by it."""
+    """Text that contains values of variables; it may stand for a number."""
 
     __slots__ = ()
 
 
 class EnvExpander:
-    """Puts the values of variables in the place of their names.
+    """Replaces names of variables by their values.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class EnvExpander:
 
 
 def escape(text: str) -> str:
-    """Text that expands to this.
+    """Text that expands to this text.
 
     Examples
     --------

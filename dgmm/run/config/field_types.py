@@ -1,4 +1,4 @@
-"""What a configuration is made of: sections, sizes, counts, choices, paths."""
+"""Field types of configurations: sections, sizes, counts, choices, paths."""
 
 import re
 from collections.abc import Iterable
@@ -47,30 +47,32 @@ _RANGE = r"^[0-9]{1,9}:[0-9]{1,9}$"
 
 
 class Section(BaseModel):
-    """Keys with values: strict types, nothing unknown, never changed."""
+    """Keys with values: strict types, no unknown keys, immutable."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, validate_default=True)
 
     @model_validator(mode="wrap")
     @classmethod
-    def _of_the_environment(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Variables hold text; where that will not do, what YAML reads in it."""
+    def _read_environment_text(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Values of variables are text; read them as YAML where text is not accepted."""
         try:
             return handler(values)
         except ValidationError as error:
             wrong = {detail["loc"][0] for detail in error.errors() if detail["loc"]}
             if not isinstance(values, dict):
                 raise
-            read = {key: _reread(value) if key in wrong else value for key, value in values.items()}
+            read = {
+                key: _read_yaml(value) if key in wrong else value for key, value in values.items()
+            }
             if read == values:
                 raise
             return handler(read)
 
 
-def _reread(value: object) -> object:
-    """Text out of the environment as the YAML core schema reads it; anything else as it is."""
+def _read_yaml(value: object) -> object:
+    """Text from variables as the YAML core schema reads it; other values unchanged."""
     if isinstance(value, list):
-        return [_reread(item) for item in value]
+        return [_read_yaml(item) for item in value]
     if not isinstance(value, EnvString):
         return value
     try:
@@ -81,7 +83,7 @@ def _reread(value: object) -> object:
 
 
 def _bytes_of(value: object) -> object:
-    """The bytes that a text such as ``64MiB`` or ``1.5GB`` names; other values as they are."""
+    """The number of bytes of a text such as ``64MiB`` or ``1.5GB``; other values unchanged."""
     if not isinstance(value, str):
         return value
     match = re.fullmatch(_SIZE, value)
@@ -114,7 +116,7 @@ def _many_of(value: object) -> object:
 
 
 class _OneOrMany:
-    """Lets a tuple be written as a list, or as its only item without brackets."""
+    """Accepts a list, or its only item without brackets."""
 
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
@@ -129,7 +131,7 @@ class _OneOrMany:
 
 
 class _Choice:
-    """A name that is chosen from a registry, or beside it, as it is when it is asked."""
+    """A name in a registry; the names are looked up when they are needed."""
 
     def __init__(self, registry: Iterable[str], *beside: str) -> None:
         self._registry, self._beside = registry, beside
@@ -156,11 +158,11 @@ class _Choice:
         return str(value)
 
 
-def _distinct(values: Iterable[object]) -> tuple[object, ...]:
+def _remove_duplicates(values: Iterable[object]) -> tuple[object, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _without_nul(path: str) -> str:
+def _check_no_nul(path: str) -> str:
     if "\0" in path:
         raise PydanticCustomError("path", "expected a path without NUL characters")
     return path
@@ -182,11 +184,11 @@ def _is_axes(value: object) -> object:
 
 
 Item = TypeVar("Item")
-Many = Annotated[tuple[Item, ...], AfterValidator(_distinct), _OneOrMany()]
+Many = Annotated[tuple[Item, ...], AfterValidator(_remove_duplicates), _OneOrMany()]
 CovarianceType = Annotated[str, _Choice(STRUCTURES)]
 Criterion = Annotated[str, _Choice(CRITERIA)]
 InputFormat = Annotated[str, _Choice(FORMATS, "auto")]
-Path = Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
+Path = Annotated[str, Field(min_length=1), AfterValidator(_check_no_nul)]
 Address = Annotated[str, Field(pattern=ADDRESS)]
 Url = Annotated[str, Field(pattern=_URL)]
 Line = Annotated[str, Field(pattern=_LINE)]
@@ -221,7 +223,7 @@ Axes = Annotated[
 ]
 Counts = Annotated[
     tuple[Count, ...],
-    AfterValidator(_distinct),
+    AfterValidator(_remove_duplicates),
     BeforeValidator(
         _counts_of,
         json_schema_input_type=Count
@@ -232,5 +234,5 @@ Counts = Annotated[
 
 
 def validation_error(text: str) -> PydanticCustomError:
-    """What a validator raises that says in its own words what was found and what was expected."""
+    """An error for validators that states what was found and what was expected."""
     return PydanticCustomError(CONFLICT, "{text}", {"text": text})

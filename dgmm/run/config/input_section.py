@@ -1,4 +1,4 @@
-"""The section of a configuration that says what to read."""
+"""The input section of a configuration."""
 
 import os
 from typing import Annotated, Literal, Self
@@ -21,12 +21,12 @@ STORAGE_OPTIONS = (
 )
 
 
-def _with_variable(value: object) -> object:
+def _wrap_variable(value: object) -> object:
     return {"variable": value} if isinstance(value, str) else value
 
 
 class WeightsInput(Section):
-    """What holds a weight for every row."""
+    """The location of the weights of the rows."""
 
     variable: Path | None = Field(
         default=None, description="A column or an array; null where the path is an array."
@@ -41,7 +41,7 @@ class WeightsInput(Section):
     )
 
     @model_validator(mode="after")
-    def _somewhere(self) -> Self:
+    def _check_place(self) -> Self:
         text = None
         if self.variable is None and self.path is None and self.cell_area is None:
             text = "found no place, expected a variable, a path or both"
@@ -52,12 +52,12 @@ class WeightsInput(Section):
         return self
 
     def to_selection(self) -> Weights:
-        """What the sources call it."""
+        """The selection for the sources."""
         return Weights(self.variable, self.path, self.cell_area)
 
 
 class Input(Section):
-    """What to read."""
+    """The input of a run."""
 
     path: Location = Field(
         description="A Zarr store, an .npy, NetCDF or HDF5 file, an image, or Parquet: a "
@@ -87,7 +87,7 @@ class Input(Section):
     )
     weights: Annotated[
         WeightsInput | None,
-        BeforeValidator(_with_variable, json_schema_input_type=str | WeightsInput | None),
+        BeforeValidator(_wrap_variable, json_schema_input_type=str | WeightsInput | None),
     ] = Field(
         default=None,
         description="A weight for every row: a column, an array beside the input's, or, as "
@@ -123,14 +123,14 @@ class Input(Section):
         return self
 
     @model_validator(mode="after")
-    def _named_once(self) -> Self:
+    def _check_variables(self) -> Self:
         if self.variable is not None and self.variables is not None:
             text = "found variable and variables, expected one of them"
             raise validation_error(text)
         return self
 
     def to_selection(self) -> Selection:
-        """What the sources call it."""
+        """The selection for the sources."""
         return Selection(
             variables=self.variables or (() if self.variable is None else (self.variable,)),
             columns=self.columns or (),

@@ -1,4 +1,4 @@
-"""The sections of a configuration that say which mixtures to fit, how, and to what of the rows."""
+"""The sections of a configuration on mixtures and feature transforms."""
 
 from typing import Literal, Self
 
@@ -22,7 +22,7 @@ from dgmm.run.config.store_types import Location
 
 
 class Prepare(Section):
-    """What is done to rows before they are fitted; found on the first read of the data."""
+    """The transform of rows before the fit; estimated on the first read of the data."""
 
     scale: Literal["none", "standardize"] = Field(
         default="none",
@@ -99,7 +99,7 @@ class Model(Section):
     )
 
     @model_validator(mode="after")
-    def _bounded(self) -> Self:
+    def _check_candidates(self) -> Self:
         n_candidates = len(self.covariance_type) * len(self.n_components)
         if n_candidates > MAX_CANDIDATES:
             text = f"found {n_candidates:,} candidates, expected at most {MAX_CANDIDATES:,}"

@@ -1,4 +1,4 @@
-"""What a configuration file and ``--set`` options say together, before anybody judges it."""
+"""The values of a configuration file and of ``--set`` options, before validation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from dgmm.run.config.yaml import MAX_DEPTH, KeyPath, Problem, quote_name, read, 
 
 @dataclass(frozen=True, slots=True)
 class RawConfig:
-    """Values, how and where each is written, and what could not be read.
+    """Values, with their texts and places, and the errors of reading them.
 
     Attributes
     ----------
@@ -39,11 +39,11 @@ class RawConfig:
     is_readable: bool
 
     def place(self, path: KeyPath) -> str:
-        """Where ``path`` is written, or the nearest key around it that is."""
+        """The place of ``path`` in the text, or of the nearest key around it."""
         return _place(self.places, path)
 
-    def shown(self, path: KeyPath) -> object:
-        """What is written at ``path``, or at the nearest key around it that exists."""
+    def written_value(self, path: KeyPath) -> object:
+        """The text at ``path``, or at the nearest existing key around it."""
         value: Any = self.written
         for key in path:
             inside = dict(enumerate(value)) if isinstance(value, list) else value
@@ -56,7 +56,7 @@ class RawConfig:
 def merge_overrides(
     text: str, overrides: Sequence[str], environment: Mapping[str, str]
 ) -> RawConfig:
-    """Read a configuration, lay ``KEY=VALUE`` overrides over it, and expand variables.
+    """Read a configuration, apply ``KEY=VALUE`` overrides, and expand variables.
 
     A key is dotted (``model.n_components``); a value is YAML; it replaces the whole value of its
     key, a mapping too. Of several overrides the last is on top.

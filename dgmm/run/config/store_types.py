@@ -1,4 +1,4 @@
-"""Locations and options of object stores as they are written, which no secret enters."""
+"""Field types for locations and options of object stores, which refuse secrets."""
 
 import math
 import re
@@ -17,7 +17,7 @@ _NO_SECRETS = (("token", "anon"), ("token", "cloud"), ("token", "google_default"
 
 
 def _known_url(location: str) -> str:
-    """The location, if it is a path or a URL that dgmm can open."""
+    """The location, if it is a path or a supported URL."""
     if "://" not in location or location.startswith(("package://", "file://")):
         return location
     try:
@@ -28,12 +28,12 @@ def _known_url(location: str) -> str:
 
 
 def _plain_options(options: object) -> object:
-    """Options as fsspec takes them: keys with scalars, or with keys in turn; none is a secret."""
+    """Options for fsspec: keys with scalars or mappings, without secrets."""
     match options:
         case dict():
             return _plain_keys(options)
         case str():
-            return str(options)  # what came out of the environment as any other text
+            return str(options)  # values of variables as plain text
         case int() | None:
             return options
         case float() if math.isfinite(options):
@@ -65,7 +65,7 @@ def _mapping(options: object) -> dict[str, Any]:
 
 
 def options_of(text: str) -> dict[str, Any]:
-    """Options of an object store that are written as in a configuration, but for variables.
+    """Options of an object store in the syntax of a configuration, without variables.
 
     Parameters
     ----------

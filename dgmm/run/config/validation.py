@@ -1,4 +1,4 @@
-"""A file becomes a checked section, or a list of every mistake in it with its line."""
+"""Validate a file: a section, or a list of every mistake with its line."""
 
 import os
 from collections.abc import Sequence
@@ -19,24 +19,24 @@ SectionT = TypeVar("SectionT", bound=Section)
 
 @dataclass(frozen=True, slots=True)
 class ValidatedSection(Generic[SectionT]):
-    """What a text says, how it is written, and what must not be shown of it."""
+    """A validated section, its text, and its redactor."""
 
     section: SectionT
     settings: RawConfig
-    concealment: Redactor
+    redactor: Redactor
 
     def references(self, place: KeyPath) -> dict[KeyPath, object]:
-        """What is written at and below ``place`` where variables stand for values.
+        """The texts at and below ``place`` that refer to variables.
 
         Keys are relative to the place and at most two levels deep, as sections of sections are.
         """
         inside = (path for path in self.settings.expanded if path[: len(place)] == place)
         keys = {path[len(place) :][:2] for path in inside}
-        return {key: self.settings.shown((*place, *key)) for key in keys}
+        return {key: self.settings.written_value((*place, *key)) for key in keys}
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """The text of a configuration file; what is too long is cut, for the reader to refuse.
+    """The text of a configuration file, cut off beyond the limit that the reader refuses.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
 def validate(
     model: type[SectionT], text: str, overrides: Sequence[str], name: str
 ) -> ValidatedSection[SectionT]:
-    """What a text and the overrides over it say, if nothing is wrong with it.
+    """Validate a text and its overrides.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def validate(
         If anything is wrong; the message lists every mistake.
     """
     settings = merge_overrides(text, overrides, os.environ)
-    concealment = Redactor.of(settings.variables, os.environ)
+    redactor = Redactor.from_environment(settings.variables, os.environ)
     mistakes = list(settings.mistakes)
     if settings.is_readable:
         try:
@@ -88,16 +88,17 @@ def validate(
         except ValidationError as error:
             known = {mistake.path[:2] for mistake in mistakes if mistake.path}
             found = (
-                _placed(m, settings) for m in from_validation_error(error, model, settings.shown)
+                _add_place(m, settings)
+                for m in from_validation_error(error, model, settings.written_value)
             )
             mistakes += [mistake for mistake in found if mistake.path[:2] not in known]
         else:
             if not mistakes:
-                return ValidatedSection(section, settings, concealment)
-    raise ConfigurationError(concealment(describe_issues(name, mistakes)))
+                return ValidatedSection(section, settings, redactor)
+    raise ConfigurationError(redactor(describe_issues(name, mistakes)))
 
 
-def _placed(mistake: ConfigIssue, settings: RawConfig) -> ConfigIssue:
+def _add_place(mistake: ConfigIssue, settings: RawConfig) -> ConfigIssue:
     path = mistake.path
     if path and isinstance(path[-1], int) and path not in settings.places:
         path = path[:-1]  # the only item of a list that is written without brackets

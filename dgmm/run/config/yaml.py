@@ -1,4 +1,4 @@
-"""YAML 1.2 as plain data, read safely, with every problem found and the line it stands on.
+"""A safe parser of YAML 1.2 that reports every problem with its line.
 
 Only what a configuration needs is accepted: one document of mappings, lists and the scalars of the
 core schema (YAML 1.2.2, section 10.3.2). Anchors, aliases, merge keys and tags are refused, so the
@@ -22,7 +22,7 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-MAX_BYTES = 64 * 1024  # the parser takes a second for the worst that fits in
+MAX_BYTES = 64 * 1024  # the worst text of this length takes the parser a second
 MAX_DEPTH = 20
 
 KeyPath = tuple[str | int, ...]
@@ -46,7 +46,7 @@ _MAX_DIGITS = 400  # more than any float holds; int() itself refuses some thousa
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a text, and the line (counted from 1) if it has one."""
+    """What is wrong with a text, and the line (counted from 1) if known."""
 
     text: str
     line: int | None = None
@@ -54,7 +54,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a text says.
+    """The content of a text.
 
     Attributes
     ----------
@@ -72,12 +72,12 @@ class Document:
 
 
 def read_mapping(text: str) -> Document:
-    """Read a text whose top level is a mapping; ``value`` is a dict whatever the text says."""
+    """Read a text whose top level is a mapping; ``value`` is always a dict."""
     document = read(text)
     if isinstance(document.value, dict):
         return document
     problem = Problem(f"found {_kind(document.value)} at the top level, expected keys with values")
-    # Where the text could not be read to its end, that is the problem, and not what is left of it.
+    # If parsing stopped early, report that and not the missing rest.
     problems = document.problems or (problem,)
     return Document({}, {}, problems)
 
@@ -131,7 +131,7 @@ def scalar(text: str) -> str | int | float | bool | None:
 
 
 class _TooDeepError(Exception):
-    """The text nests deeper than a configuration can; reading stops there."""
+    """The text is nested too deeply; reading stops there."""
 
     def __init__(self, mark: Mark) -> None:
         super().__init__(f"found more than {MAX_DEPTH} levels of nesting")
@@ -195,7 +195,7 @@ class _Reader:
     def _scalar(self, event: Event) -> object:
         is_plain = event.implicit[0]
         if not is_plain:
-            return _joined(event.value)
+            return _join_surrogates(event.value)
         try:
             return scalar(event.value)
         except ValueError as error:
@@ -235,11 +235,11 @@ class _Reader:
         self._refuse_references(event)
         if event.value == "<<":
             self.report("found the merge key <<, expected the keys themselves", event.start_mark)
-        return _joined(str(event.value))
+        return _join_surrogates(str(event.value))
 
 
-def _joined(text: str) -> str:
-    """Text in which two escapes stand for one character beyond 16 bits, as JSON writes it."""
+def _join_surrogates(text: str) -> str:
+    """Text with surrogate pairs, as JSON writes them, joined to characters."""
     try:
         return text.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:  # half a pair
@@ -247,7 +247,7 @@ def _joined(text: str) -> str:
 
 
 def quote_name(text: str) -> str:
-    """A name out of a configuration as a message shows it: on one line, and short."""
+    """A name from a configuration for a message: on one line, shortened."""
     if _WORD.fullmatch(text):
         return text
     return json.dumps(text) if len(text) <= _MAX_SHOWN else f"{json.dumps(text[:_MAX_SHOWN])}..."

@@ -1,1 +1,1 @@
-"""What a run says to people and machines, and how it ends."""
+"""Output of a run for people and programs, and how it ends."""

@@ -13,11 +13,11 @@ MAX_ROWS = 15
 
 
 def show_candidates(sweep: Sweep, console: Console) -> None:
-    """Write the table, drawn with lines on a terminal and in plain columns elsewhere."""
+    """Print the table, with lines on a terminal and as plain columns elsewhere."""
     if console.is_terminal:
-        console.print(_drawn(sweep))
+        console.print(_make_table(sweep))
     else:
-        for line in _aligned([_header(sweep), *_rows(sweep)]):
+        for line in _align_columns([_header(sweep), *_rows(sweep)]):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     for line in _remarks(sweep):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -45,7 +45,7 @@ def _rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
 
 
 def _remarks(sweep: Sweep) -> Iterator[str]:
-    """How many candidates are left out, and what each status but the best means."""
+    """Remarks below the table: candidates not shown, and the meaning of each status."""
     if len(sweep.results) > MAX_ROWS:
         yield f"... and {len(sweep.results) - MAX_ROWS} more"
     found = {result.status for result in sweep.results}
@@ -54,7 +54,7 @@ def _remarks(sweep: Sweep) -> Iterator[str]:
             yield f"{status.value}: {status.sentence}"
 
 
-def _drawn(sweep: Sweep) -> Table:
+def _make_table(sweep: Sweep) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in _header(sweep):
         side: JustifyMethod = "left" if name in ("", "type", "status") else "right"
@@ -64,7 +64,7 @@ def _drawn(sweep: Sweep) -> Table:
     return table
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def _align_columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for mark, kind, *numbers, status in rows:
         middle = [f"{text:>{width}}" for text, width in zip(numbers, widths[2:-1], strict=True)]

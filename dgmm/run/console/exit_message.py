@@ -1,10 +1,10 @@
-"""How a program that ends with an error says why, and with which code."""
+"""The message and the exit code of a program that ends with an error."""
 
 import traceback
 from dataclasses import dataclass
 
 from dgmm.errors import ConfigurationError, DgmmError
-from dgmm.run.console.logs import LogFormat, failure
+from dgmm.run.console.logs import LogFormat, format_failure
 
 UNEXPECTED = 70
 INTERRUPTED = 130
@@ -12,7 +12,7 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True, slots=True)
 class ExitMessage:
-    """The last words of a program, for stderr, and its exit code."""
+    """A message for stderr, and the exit code."""
 
     text: str
     exit_code: int
@@ -21,7 +21,7 @@ class ExitMessage:
 def exit_message(
     error: BaseException, style: LogFormat, *, with_traceback: bool = False
 ) -> ExitMessage:
-    """What a program that ``error`` ends says: one line; one a mistake for a configuration.
+    """The message of an error: one line, or a line for each mistake in a configuration.
 
     Parameters
     ----------
@@ -53,10 +53,12 @@ def exit_message(
     before = ""
     if with_traceback:
         facts["traceback"] = "".join(traceback.format_exception(error))
-        before = "" if style.as_json else style.conceal(f"{facts['traceback']}\n")
-    return ExitMessage(before + failure(style, printable(message), facts), exit_code)
+        before = "" if style.as_json else style.redactor(f"{facts['traceback']}\n")
+    return ExitMessage(
+        before + format_failure(style, escape_control_characters(message), facts), exit_code
+    )
 
 
-def printable(message: str) -> str:
-    """The message with what would steer a terminal spelled out."""
+def escape_control_characters(message: str) -> str:
+    """The message with control characters escaped, except line breaks."""
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in message)

@@ -1,4 +1,4 @@
-"""What a command says on stderr: text for people, JSON for machines, secrets for neither."""
+"""Logs on stderr: text for people, JSON for programs, without secrets."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ from rich.logging import RichHandler
 from dgmm.engine.events import READ_ALL_ROWS, BlocksDone, Event, PassFinished, PassStarted
 from dgmm.run.redaction import Redactor
 
-if TYPE_CHECKING:  # it brings NumPy along, which a message does not need
+if TYPE_CHECKING:  # it imports NumPy, which a message does not need
     from dgmm.mixture.fit_result import Sweep
 
 logger = logging.getLogger(__name__)
@@ -26,36 +26,36 @@ _TEXT = "%(asctime)s %(levelname)s %(message)s"
 
 @dataclass(frozen=True, slots=True)
 class LogFormat:
-    """How messages are written.
+    """The format of log messages.
 
     Attributes
     ----------
     as_json : bool
         One JSON object a line, in place of text.
-    conceal : Redactor
+    redactor : Redactor
     """
 
     as_json: bool = False
-    conceal: Redactor = field(default_factory=Redactor)
+    redactor: Redactor = field(default_factory=Redactor)
 
     def formatter(self, text: str = _TEXT) -> logging.Formatter:
-        """What makes a line of a record; ``text`` is the form of a line for people."""
-        return _Json(self.conceal) if self.as_json else _Text(text, self.conceal)
+        """The formatter of records; ``text`` is the format for people."""
+        return _Json(self.redactor) if self.as_json else _Text(text, self.redactor)
 
 
 class _Text(logging.Formatter):
-    def __init__(self, form: str, conceal: Redactor) -> None:
+    def __init__(self, form: str, redactor: Redactor) -> None:
         super().__init__(form)
-        self._conceal = conceal
+        self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._conceal(super().format(record))
+        return self._redactor(super().format(record))
 
 
 class _Json(logging.Formatter):
-    def __init__(self, conceal: Redactor) -> None:
+    def __init__(self, redactor: Redactor) -> None:
         super().__init__()
-        self._conceal = conceal
+        self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC)
@@ -71,10 +71,10 @@ class _Json(logging.Formatter):
         return json.dumps(self._plain(said), allow_nan=False)
 
     def _plain(self, value: object) -> object:
-        """The value as JSON can hold it: what is no finite number becomes text."""
+        """The value as JSON can represent it; numbers that are not finite become text."""
         match value:
             case str():
-                return self._conceal(value)
+                return self._redactor(value)
             case None | bool() | int():
                 return value
             case float() if math.isfinite(value):
@@ -83,12 +83,12 @@ class _Json(logging.Formatter):
                 return {str(key): self._plain(inner) for key, inner in value.items()}
             case list() | tuple():
                 return [self._plain(inner) for inner in value]
-        return self._conceal(str(value))
+        return self._redactor(str(value))
 
 
 @contextmanager
 def log_to_stderr(console: Console, style: LogFormat, level: int) -> Iterator[None]:
-    """Write what dgmm and others log, and warnings, to stderr; around the live line if any.
+    """Write logs and warnings of dgmm and other libraries to stderr, around a progress line.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def log_to_stderr(console: Console, style: LogFormat, level: int) -> Iterator[No
 
 
 def write_in(style: LogFormat) -> None:
-    """Write whatever this process logs in this style, until it ends."""
+    """Write all logs of this process in this format until it ends."""
     handler = logging.StreamHandler(sys.stderr)
     logging.getLogger().addHandler(handler)
     for each in (handler, *_handlers_of_libraries()):
@@ -126,13 +126,13 @@ def write_in(style: LogFormat) -> None:
 
 
 def _handlers_of_libraries() -> list[logging.Handler]:
-    """Handlers of loggers that do not leave it to the root to write, as Dask's do not."""
+    """Handlers of loggers that do not propagate to the root, such as Dask's."""
     known = (logging.getLogger(name) for name in list(logging.root.manager.loggerDict))
     return [handler for other in known for handler in other.handlers]
 
 
-def failure(style: LogFormat, message: str, facts: Mapping[str, object]) -> str:
-    """The line with which a command ends that did not succeed; ``facts`` are for machines."""
+def format_failure(style: LogFormat, message: str, facts: Mapping[str, object]) -> str:
+    """The last line of a command that failed; ``facts`` are for programs."""
     record = logging.makeLogRecord(
         {
             "name": "dgmm",
@@ -146,7 +146,7 @@ def failure(style: LogFormat, message: str, facts: Mapping[str, object]) -> str:
 
 
 class JsonObserver:
-    """An observer that logs stages, passes and the end as records with fields.
+    """An observer that logs stages, passes and the result as JSON records.
 
     Passes over the sample, which take milliseconds, are for those who look for a fault.
     """
@@ -155,7 +155,7 @@ class JsonObserver:
         self._stage = ""
 
     def __call__(self, event: Event) -> None:
-        """Take notice of an event."""
+        """Log an event."""
         if isinstance(event, BlocksDone):
             return
         if not isinstance(event, PassStarted):
@@ -167,7 +167,7 @@ class JsonObserver:
             _log(logging.INFO, "stage started", asdict(event))
 
     def log_result(self, path: str, sweep: "Sweep", *, already_complete: bool) -> None:
-        """Log where the results are, and what was chosen."""
+        """Log the path of the results, and the selected candidate."""
         facts = {
             "path": path,
             "already_complete": already_complete,
@@ -181,7 +181,7 @@ class JsonObserver:
         _log(logging.INFO, "run finished", facts)
 
     def log_score(self, facts: dict[str, Any]) -> None:
-        """Log where a score is, and what was found."""
+        """Log the path and the result of a score."""
         _log(logging.INFO, "score finished", facts)
 
 

@@ -1,4 +1,4 @@
-"""What is said on stderr while something runs, by this process and by its workers."""
+"""Logs and progress on stderr while something runs, here and on workers."""
 
 import logging
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from dgmm.run.console.worker_setup import worker_log_format
 
 @contextmanager
 def console_logging(style: LogFormat, level: int = logging.INFO) -> Iterator[Observer]:
-    """Write logs to stderr, and give whoever computes an observer that tells of its passes.
+    """Log to stderr during a ``with``, and yield an observer that shows progress.
 
     Passes are shown as a live line on a terminal, logged as a line or a JSON record elsewhere, and
     passed over where only warnings are asked for.

@@ -1,4 +1,4 @@
-"""What a run shows while it goes: a live line on a terminal, log lines elsewhere; on stderr."""
+"""Progress of a run on stderr: a live line on a terminal, log lines elsewhere."""
 
 import logging
 import time
@@ -29,7 +29,7 @@ FRACTION_BETWEEN_LINES = 0.02  # of the time so far, once that is longer
 
 @contextmanager
 def watch(console: Console) -> Iterator[Observer]:
-    """An observer that shows passes on a terminal, or logs them where there is none."""
+    """An observer that shows passes on a terminal, or logs them elsewhere."""
     if console.is_terminal:
         display = LiveDisplay(console)
         with display.progress:
@@ -41,7 +41,7 @@ def watch(console: Console) -> Iterator[Observer]:
 
 
 class LogLines:
-    """Logs a line for a pass: the first and last of a stage, and between them about one a second.
+    """Logs the first and the last pass of a stage, and about one a second between them.
 
     The longer a run takes the rarer they are, so that a log of days can be read.
 
@@ -60,7 +60,7 @@ class LogLines:
         self._held = ""
 
     def __call__(self, event: Event) -> None:
-        """Take notice of an event."""
+        """Process an event."""
         if isinstance(event, PassStarted):
             self._start(event)
         elif isinstance(event, PassFinished):
@@ -68,10 +68,10 @@ class LogLines:
             if self._clock() >= self._next_line:
                 self.flush()
         elif isinstance(event, Resumed):
-            logger.info("%s", _resumed(event))
+            logger.info("%s", _format_resumed(event))
 
     def flush(self) -> None:
-        """Log the line that is held back, if there is one: nothing follows it for now."""
+        """Log the pending line, if there is one."""
         if self._held:
             logger.info("%s", self._held)
             self._held = ""
@@ -102,7 +102,7 @@ class LogLines:
 
 
 class LiveDisplay:
-    """One line that a terminal rewrites: the running pass, how far it is, how long it takes.
+    """A line on a terminal that shows the running pass, its progress and its time.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class LiveDisplay:
         self._task = self.progress.add_task("opening", total=None, facts="")
 
     def __call__(self, event: Event) -> None:
-        """Take notice of an event."""
+        """Process an event."""
         match event:
             case PassStarted():
                 self._start(event)
@@ -144,7 +144,7 @@ class LiveDisplay:
                 self._show(speed=_speed(self._n_rows * event.done / event.total, seconds))
                 self.progress.update(self._task, completed=event.done, total=event.total)
             case Resumed():
-                self.progress.console.print(_resumed(event))
+                self.progress.console.print(_format_resumed(event))
             case PassFinished():
                 best = event.best_log_likelihood
                 self._show(
@@ -168,7 +168,7 @@ class LiveDisplay:
 
 
 class _Elapsed(ProgressColumn):
-    """Time since the run began, whatever pass is running."""
+    """Time since the run started."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -185,7 +185,7 @@ def _stage(name: str) -> str:
     return STAGE_NAMES.get(name, name)
 
 
-def _resumed(event: Resumed) -> str:
+def _format_resumed(event: Resumed) -> str:
     return f"resumed after pass {event.n_passes} of {_stage(event.stage)}"
 
 

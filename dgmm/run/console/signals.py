@@ -1,6 +1,6 @@
-"""SIGTERM and Ctrl-C end a run in order: everything is closed, and what was done is kept.
+"""End a run in order on SIGTERM and Ctrl-C: close everything and keep what was done.
 
-This module imports nothing heavy, because a command does so before anything else.
+This module imports nothing heavy: commands import it before anything else.
 """
 
 import os
@@ -22,13 +22,13 @@ _SECONDS_FOR_ALL = 8.5
 
 
 class ShutdownRequested(KeyboardInterrupt):
-    """A signal asked for the end; no library takes it for a failure of its own."""
+    """A signal asked the process to end; libraries let it pass as they do Ctrl-C."""
 
 
 def exit_on_signals() -> None:
-    """End the process at once when a signal comes, with a line and the exit code of one stopped.
+    """Exit at once on a signal, with a message and the exit code of a stopped command.
 
-    For as long as nothing has begun that :func:`graceful_shutdown` would have to close.
+    Used until something has begun that :func:`graceful_shutdown` would have to close.
     """
     for number in _SIGNALS:
         signal.signal(number, _exit)
@@ -46,7 +46,7 @@ def _message(number: int, remedy: str) -> str:
 
 @contextmanager
 def graceful_shutdown(remedy: str = _GO_ON) -> Iterator[None]:
-    """Leave a ``with`` through every ``finally`` when a signal comes; a second changes nothing.
+    """Leave a ``with`` through every ``finally`` on a signal; later signals change nothing.
 
     What takes too long to close, as a task in the middle of a block, is ended by force.
 
@@ -76,7 +76,7 @@ def graceful_shutdown(remedy: str = _GO_ON) -> Iterator[None]:
 
 
 class _Ending:
-    """What the first signal sets off."""
+    """The actions of the first signal."""
 
     def __init__(self, remedy: str) -> None:
         self.message = ""
@@ -87,12 +87,12 @@ class _Ending:
         if self.message:
             return
         self.message = _message(number, self.remedy)
-        for each in _SIGNALS:  # ignored and not handled: the interpreter drops handlers as it ends
+        for each in _SIGNALS:  # ignored, not handled: the interpreter removes handlers as it ends
             signal.signal(each, signal.SIG_IGN)
-        threading.Thread(target=self._insist, daemon=True).start()
+        threading.Thread(target=self._kill_children, daemon=True).start()
         raise ShutdownRequested
 
-    def _insist(self) -> None:
+    def _kill_children(self) -> None:
         import psutil  # here, so that the command answers at once
 
         time.sleep(_SECONDS_FOR_WORKERS)

@@ -1,4 +1,4 @@
-"""What a worker process of a local cluster does before its first task (a preload of Dask)."""
+"""Setup of worker processes of a local cluster (a preload of Dask)."""
 
 import signal
 from contextlib import AbstractContextManager
@@ -7,11 +7,11 @@ import dask
 
 from dgmm.run.console.logs import LogFormat, write_in
 
-_AS_JSON = "dgmm.log-as-json"  # a key of Dask's configuration, which a nanny hands to its worker
+_AS_JSON = "dgmm.log-as-json"  # a key of Dask's configuration, which a nanny passes to its worker
 
 
 def worker_log_format(style: LogFormat) -> AbstractContextManager[object]:
-    """Let workers that are started inside the ``with`` log as text or as JSON, like the command.
+    """Let workers started inside the ``with`` log in the format of the command.
 
     What they must not say they are told by :mod:`dgmm.run.clusters.log_redaction`.
     """
@@ -19,7 +19,7 @@ def worker_log_format(style: LogFormat) -> AbstractContextManager[object]:
 
 
 def dask_setup(worker: object) -> None:
-    """Log as the command does, and leave Ctrl-C, which reaches every process, to it."""
+    """Log in the format of the command, and ignore Ctrl-C, which the command handles."""
     del worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     as_json = dask.config.get(_AS_JSON, None)

@@ -25,7 +25,7 @@ def kept():
     rng = np.random.default_rng(0)
     rows = np.r_[rng.normal(size=(200, 2)), rng.normal(size=(100, 2)) + 3]
     progress = []
-    fit(dataset_of(rows, (100, 100, 100)), OPTIONS, SYNCHRONOUS, keep=progress.append)
+    fit(dataset_of(rows, (100, 100, 100)), OPTIONS, SYNCHRONOUS, save=progress.append)
     return progress
 
 
@@ -46,7 +46,7 @@ def test_what_is_kept_comes_back_bit_by_bit(kept, tmp_path):
     assert one.load() is None
     seen = set()
     for progress in kept:
-        one.keep(progress)
+        one.save(progress)
         if progress.n_passes == 0 or progress.stage in ("profile", "fit"):
             other = Checkpoint(tmp_path / "attempts" / "a", FACTS)
             assert leaves(other.load()) == leaves(progress)
@@ -61,11 +61,11 @@ def test_passes_over_the_sample_are_kept_now_and_then(kept, tmp_path):
     one = Checkpoint(tmp_path / "a", FACTS, clock=lambda: now[0])
     one.load()
     sample = [progress for progress in kept if progress.stage == "sample"]
-    one.keep(sample[0])
-    one.keep(sample[1])
+    one.save(sample[0])
+    one.save(sample[1])
     assert Checkpoint(tmp_path / "a", FACTS).load().n_passes == 0
     now[0] += checkpoints.SECONDS_BETWEEN_SAMPLE_STATES
-    one.keep(sample[2])
+    one.save(sample[2])
     assert Checkpoint(tmp_path / "a", FACTS).load().n_passes == 2
 
 
@@ -79,12 +79,12 @@ def test_every_name_of_a_run_is_remembered(tmp_path):
 def test_the_profile_is_written_once(kept, tmp_path):
     one = Checkpoint(tmp_path / "a", FACTS)
     one.load()
-    one.keep(kept[0])
+    one.save(kept[0])
     before = (tmp_path / "a" / "profile").stat()
     resumed = Checkpoint(tmp_path / "a", FACTS)
     for keeper in (one, resumed):
         keeper.load()
-        keeper.keep(kept[-1])
+        keeper.save(kept[-1])
     after = (tmp_path / "a" / "profile").stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
@@ -120,7 +120,7 @@ def test_of_300_damaged_files_none_is_taken_for_whole(kept, tmp_path, caplog, na
     directory = tmp_path / "a"
     one = Checkpoint(directory, FACTS)
     one.load()
-    one.keep(kept[-1])
+    one.save(kept[-1])
     files = {path.name: path.read_bytes() for path in directory.iterdir()}
     other = files["states" if name == "profile" else "profile"]
     n_tried = 0
@@ -130,7 +130,7 @@ def test_of_300_damaged_files_none_is_taken_for_whole(kept, tmp_path, caplog, na
             (directory / file).write_bytes(content if file == name else whole)
         caplog.clear()
         progress = Checkpoint(directory, FACTS).load()
-        assert f"{directory / name} is left out of account" in caplog.text
+        assert f"{directory / name} is ignored" in caplog.text
         if name == "profile":
             assert progress is None
             assert list(directory.iterdir()) == []
@@ -153,7 +153,7 @@ def test_what_is_no_file_of_ours_counts_as_not_there(kept, tmp_path, name):
     ):
         one = Checkpoint(directory, FACTS)
         one.load()
-        one.keep(kept[-1])
+        one.save(kept[-1])
         put(directory / name)
         progress = Checkpoint(directory, FACTS).load()
         assert progress is None if name == "profile" else progress.stage == "profile"
@@ -173,7 +173,7 @@ def test_states_of_another_profile_are_not_taken(kept, tmp_path):
     for name, versions in (("a", ("numpy 2.0",)), ("b", ("numpy 2.1",))):
         one = Checkpoint(tmp_path / name, dataclasses.replace(FACTS, versions=versions))
         one.load()
-        one.keep(kept[-1])
+        one.save(kept[-1])
     (tmp_path / "b" / "states").replace(tmp_path / "a" / "states")
     assert Checkpoint(tmp_path / "a", FACTS).load().stage == "profile"
 
@@ -190,7 +190,7 @@ def test_states_of_another_profile_are_not_taken(kept, tmp_path):
 def test_an_input_of_another_shape_is_refused_and_nothing_is_lost(kept, tmp_path, now, message):
     one = Checkpoint(tmp_path / "a", FACTS)
     one.load()
-    one.keep(kept[-1])
+    one.save(kept[-1])
     with pytest.raises(InputChangedError, match=message) as caught:
         Checkpoint(tmp_path / "a", dataclasses.replace(FACTS, **now)).load()
     assert caught.value.remedy is Remedy.START_ANEW
@@ -200,7 +200,7 @@ def test_an_input_of_another_shape_is_refused_and_nothing_is_lost(kept, tmp_path
 def test_other_versions_go_on_with_a_warning(kept, tmp_path, caplog):
     one = Checkpoint(tmp_path / "a", FACTS)
     one.load()
-    one.keep(kept[-1])
+    one.save(kept[-1])
     newer = dataclasses.replace(FACTS, versions=("numpy 2.1",))
     assert leaves(Checkpoint(tmp_path / "a", newer).load()) == leaves(kept[-1])
     assert "began with numpy 2.0 and goes on with numpy 2.1" in caplog.text
@@ -215,7 +215,7 @@ def test_a_directory_that_cannot_be_made(tmp_path):
 def test_a_write_that_fails_leaves_what_was_kept(kept, tmp_path, monkeypatch):
     one = Checkpoint(tmp_path / "a", FACTS)
     one.load()
-    one.keep(kept[-2])
+    one.save(kept[-2])
 
     def full(_):
         raise OSError(28, "No space left on device")
@@ -223,7 +223,7 @@ def test_a_write_that_fails_leaves_what_was_kept(kept, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("dgmm.io.storage.atomic_writes.os.fsync", full)
         with pytest.raises(StorageError, match=r"a/states cannot be .* No space left"):
-            one.keep(kept[-1])
+            one.save(kept[-1])
     assert leaves(Checkpoint(tmp_path / "a", FACTS).load()) == leaves(kept[-2])
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["profile", "states"]
 
@@ -231,7 +231,7 @@ def test_a_write_that_fails_leaves_what_was_kept(kept, tmp_path, monkeypatch):
 def test_a_stage_that_is_not_known_is_not_gone_on_with(kept, tmp_path, caplog):
     one = Checkpoint(tmp_path / "a", FACTS)
     one.load()
-    one.keep(dataclasses.replace(kept[-1], stage="relocated"))
+    one.save(dataclasses.replace(kept[-1], stage="relocated"))
     assert Checkpoint(tmp_path / "a", FACTS).load() is None
     (line,) = caplog.messages
     assert "relocated, that this version of dgmm does not have; it begins anew" in line
@@ -242,20 +242,19 @@ def test_every_stage_that_is_kept_is_known(kept, tmp_path):
     for number, progress in enumerate(kept[1:]):
         one = Checkpoint(tmp_path / str(number), FACTS)
         one.load()
-        one.keep(progress)
+        one.save(progress)
         assert Checkpoint(tmp_path / str(number), FACTS).load().stage == progress.stage
 
 
 def test_a_file_of_another_version_is_told_of_in_plain_words(kept, tmp_path, caplog):
     one = Checkpoint(tmp_path / "a", FACTS)
     one.load()
-    one.keep(kept[-1])
+    one.save(kept[-1])
     path = tmp_path / "a" / "profile"
     write_value(path, FACTS, {"ClassOfThen": RunFingerprint})
     assert Checkpoint(tmp_path / "a", FACTS).load() is None
     assert caplog.messages == [
-        f"{path} is left out of account: another version of dgmm wrote it; what it held is "
-        "computed again"
+        f"{path} is ignored: another version of dgmm wrote it; its content is computed again"
     ]
 
 
@@ -264,7 +263,7 @@ def test_names_in_files_are_not_those_of_the_code(kept, tmp_path):
     checkpoint = Checkpoint(tmp_path / "a", FACTS)
     checkpoint.load()
     for progress in kept:
-        checkpoint.keep(progress)
+        checkpoint.save(progress)
     found = b"".join((tmp_path / "a" / name).read_bytes() for name in ("profile", "states"))
     names = set(re.findall(rb'{"(\w+)":{"', found))
     assert {b"_Begun", b"Facts", b"Profile", b"_Reached", b"FitState", b"Candidate"} <= names

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from dgmm.cli import dgmm
 from dgmm.errors import DataError
-from dgmm.io.sources.packing import packing_of
+from dgmm.io.sources.packing import read_packing
 from dgmm.io.sources.selection import Selection
 from dgmm.io.sources.source import open_source
 
@@ -129,10 +129,10 @@ def test_times_are_no_numbers_by_the_plain_way(tmp_path, suffix):
 def test_values_of_attributes_are_seen_as_the_array_holds_them():
     for fill, dtype in itertools.product((255, -1, "-1"), ("i1", "u1")):
         sign = {"_Unsigned": "true" if dtype == "i1" else "false"}
-        packing = packing_of(np.dtype(dtype), {"_FillValue": fill, **sign})
+        packing = read_packing(np.dtype(dtype), {"_FillValue": fill, **sign})
         assert packing.missing.tolist() == [255 if dtype == "i1" else -1]
-    assert packing_of(np.dtype("i1"), {"_FillValue": 255}).is_plain  # no int8 is 255
-    assert packing_of(np.dtype("f4"), {"_FillValue": "AAAAAAAAIsA="}).missing.tolist() == [-9.0]
-    assert packing_of(np.dtype("f4"), {"_FillValue": "NaN"}).is_plain
+    assert read_packing(np.dtype("i1"), {"_FillValue": 255}).is_plain  # no int8 is 255
+    assert read_packing(np.dtype("f4"), {"_FillValue": "AAAAAAAAIsA="}).missing.tolist() == [-9.0]
+    assert read_packing(np.dtype("f4"), {"_FillValue": "NaN"}).is_plain
     with pytest.raises(ValueError, match="expected one number"):
-        packing_of(np.dtype("i2"), {"scale_factor": "big"})
+        read_packing(np.dtype("i2"), {"scale_factor": "big"})

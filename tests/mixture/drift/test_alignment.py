@@ -93,6 +93,6 @@ def test_the_sum_of_distances_counts_and_not_each_in_turn():
 
 def test_nothing_is_the_same_where_nothing_may_differ():
     older = mixture_of([[0.0], [5.0]])
-    found = align(older, mixture_of([[0.5], [5.0]]), farthest=0.01)
+    found = align(older, mixture_of([[0.5], [5.0]]), max_distance=0.01)
     assert found.pairs == ((1, 1),)
     assert (found.vanished, found.appeared) == ((0,), (0,))

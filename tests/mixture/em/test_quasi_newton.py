@@ -253,7 +253,7 @@ def test_the_curvature_goes_over_to_other_rows():
     half = rows[::2]
     half_frame = CentredScatter(np.zeros(2), float(len(half)), half.T @ half)
     state = path(half, half_frame, rules, first)[-1]
-    carried = state.search.carry_over()
+    carried = state.search.restart()
     assert carried.pairs == state.search.pairs
     assert (carried.gains, carried.predictions, carried.fallback) == ((), (), None)
     fresh = iteration.FitState(state.candidate, state.parameters)
@@ -266,16 +266,17 @@ def test_the_curvature_goes_over_to_other_rows():
 
 def test_settled_wants_small_and_falling_gains_and_predictions():
     search = QuasiNewtonState(gains=(1e-5, 2e-7), predictions=(3e-7, 1e-8))
-    assert search.has_settled(1e-6)
-    assert not search.has_settled(1e-7)
-    assert not replace(search, gains=(1e-7, 2e-7)).has_settled(1e-6)  # growing again
-    assert not replace(search, predictions=(1e-8, 3e-7)).has_settled(1e-6)
-    assert not replace(search, gains=(1e-5, -1e-9)).has_settled(1e-6)
-    assert not replace(search, predictions=(4e-7, 1e-8)).has_settled(1e-6)
-    assert not QuasiNewtonState(gains=(1e-9,), predictions=(1e-9,)).has_settled(1e-6)
-    leapt = QuasiNewtonState().expect_gain(1e-9)  # before there was any model of the curvature
-    later = replace(leapt, gains=(1e-9,), predictions=(*leapt.predictions, 1e-9)[-2:])
-    assert not later.has_settled(1e-6)
+    assert search.predicts_convergence(1e-6)
+    assert not search.predicts_convergence(1e-7)
+    assert not replace(search, gains=(1e-7, 2e-7)).predicts_convergence(1e-6)  # growing again
+    assert not replace(search, predictions=(1e-8, 3e-7)).predicts_convergence(1e-6)
+    assert not replace(search, gains=(1e-5, -1e-9)).predicts_convergence(1e-6)
+    assert not replace(search, predictions=(4e-7, 1e-8)).predicts_convergence(1e-6)
+    assert not QuasiNewtonState(gains=(1e-9,), predictions=(1e-9,)).predicts_convergence(1e-6)
+    # a surrogate step before there was any model of the curvature
+    first = QuasiNewtonState().record_surrogate_step(1e-9)
+    later = replace(first, gains=(1e-9,), predictions=(*first.predictions, 1e-9)[-2:])
+    assert not later.predicts_convergence(1e-6)
 
 
 def test_the_first_moves_are_those_of_em():

@@ -106,7 +106,7 @@ def test_two_steps_are_those_of_the_textbook(covariance_type, ridge):
     X, mixture = rows_and_mixture(covariance_type)
     origin = X.mean(axis=0)
     rules = StepwiseOptions(0.7, ridge, origin)
-    state = StepwiseState.of(relative_to(origin, mixture), rules, 100.0, 100.0)
+    state = StepwiseState.from_parameters(relative_to(origin, mixture), rules, 100.0, 100.0)
     blocks = [X[:60], X[60:90]]
     for block in blocks:
         state = stepwise_em.step(state, moments_of(block, None, state.parameters, origin), rules)
@@ -125,7 +125,7 @@ def test_a_state_begins_where_its_parameters_are_the_maximum(covariance_type, ri
     origin = X.mean(axis=0)
     rules = StepwiseOptions(0.7, ridge, origin)
     parameters = relative_to(origin, mixture)
-    state = StepwiseState.of(parameters, rules, 10.0, 10.0)
+    state = StepwiseState.from_parameters(parameters, rules, 10.0, 10.0)
     nothing = replace(moments_of(X, None, parameters, origin), total_weight=1e-300)
     again = stepwise_em.step(state, replace(nothing, counts=1e-300 * nothing.counts), rules)
     np.testing.assert_allclose(again.parameters.covariances, parameters.covariances, rtol=1e-12)
@@ -160,7 +160,7 @@ def test_a_component_without_rows_stays_where_it_is(covariance_type):
     mixture.means[0] = X.max(axis=0) + 1e4
     origin = X.mean(axis=0)
     rules = StepwiseOptions(0.7, None, origin)
-    state = StepwiseState.of(relative_to(origin, mixture), rules, 200.0, 200.0)
+    state = StepwiseState.from_parameters(relative_to(origin, mixture), rules, 200.0, 200.0)
     moments = moments_of(X, None, state.parameters, origin)
     after = stepwise_em.step(state, moments, rules)
     gamma = stepwise_em.step_size(200.0, 200.0, 200.0, 0.7)
@@ -186,7 +186,7 @@ def test_one_component_with_a_decay_of_one_is_the_mean_and_covariance_of_all_row
     )
     origin = first[0]
     rules = StepwiseOptions(1.0, None, origin)
-    state = StepwiseState.of(relative_to(origin, start), rules, 40.0, 40.0)
+    state = StepwiseState.from_parameters(relative_to(origin, start), rules, 40.0, 40.0)
     for block in np.array_split(rest, 7):
         state = stepwise_em.step(state, moments_of(block, None, state.parameters, origin), rules)
     np.testing.assert_allclose(state.parameters.means[0] + origin, X.mean(axis=0), rtol=1e-11)

@@ -15,7 +15,7 @@ from dgmm.run.redaction import NO_SECRETS, Redactor
 from tests.run.clusters.faults import sum_of_names
 
 SECRET = "correct horse's battery staple"
-CONCEALED = Redactor.of(["KEY"], {"KEY": SECRET})
+CONCEALED = Redactor.from_environment(["KEY"], {"KEY": SECRET})
 
 
 @pytest.fixture
@@ -87,17 +87,17 @@ class Indiscreet:
 
 def test_no_log_of_a_cluster_that_others_own_tells_a_secret(tmp_path):
     with cluster_elsewhere(tmp_path) as (cluster, start):
-        for conceal in (CONCEALED, NO_SECRETS):
-            with open_cluster(cluster, conceal) as opened:
+        for redactor in (CONCEALED, NO_SECRETS):
+            with open_cluster(cluster, redactor) as opened:
                 client = opened.execution.client
-                if conceal is CONCEALED:
+                if redactor is CONCEALED:
                     start("worker", "--no-nanny", "--nthreads=1")
                     client.wait_for_workers(2, timeout=60)
                 with pytest.raises(ValueError, match=SECRET):
                     sum_of_names(opened.execution, Indiscreet())
                 client.run(fail, logging.getLogger("distributed.worker"))
             logs = "".join(path.read_text() for path in tmp_path.glob("log*"))
-            assert ("battery" in logs) == (conceal is not CONCEALED)
+            assert ("battery" in logs) == (redactor is not CONCEALED)
             assert logs.count("Traceback (most recent call last)") >= 2
             assert "Compute Failed" in logs
             assert "cannot read ${KEY}" in logs

@@ -29,7 +29,7 @@ from dgmm.run.config.configuration import (
 )
 from dgmm.run.config.drift_section import DriftLimits
 from dgmm.run.config.model_section import candidates
-from dgmm.run.drift_check import limits_of
+from dgmm.run.drift_check import drift_thresholds
 from dgmm.run.identity import identity
 
 MINIMAL = "input: {path: data.zarr}\noutput: {path: results}\n"
@@ -416,9 +416,9 @@ def test_limits_belong_to_the_identity_where_there_is_something_to_be_far_from()
 
 
 def test_a_limit_that_is_null_is_none() -> None:
-    limits = limits_of(changed("drift={max_loss: null, max_mean_shift: 3}").drift)
+    limits = drift_thresholds(changed("drift={max_loss: null, max_mean_shift: 3}").drift)
     assert limits == DriftThresholds(3.0, 0.3, None, 0.3, 0.3, 0.1, 0.01)
-    assert limits_of(changed("drift.max_repeated=null").drift).repeated is None
+    assert drift_thresholds(changed("drift.max_repeated=null").drift).repeated is None
 
 
 def test_what_is_resolved_is_json_and_reads_back() -> None:

@@ -170,22 +170,22 @@ def test_runs_are_told_apart_by_what_variables_stand_for(monkeypatch):
     "value", [SECRET, 'with "quotes"', "it's quoted", "two\nlines", "back\\slash", "héhé 日本"]
 )
 def test_a_concealed_value_is_told_by_its_name(value):
-    conceal = Redactor.of(["A"], {"A": value})
+    redactor = Redactor.from_environment(["A"], {"A": value})
     for spelled in (value, repr(value), json.dumps(value), " ".join(value.split())):
-        told = conceal(f"found {spelled} here")
+        told = redactor(f"found {spelled} here")
         assert re.fullmatch(r"found ['\"]?\$\{A\}['\"]? here", told)
     for inner in ("{}", "'{}' \"", "{} '\""):
         once = repr(ValueError(inner.format(value)))
-        assert conceal(repr(once)).count("${A}") == 1
+        assert redactor(repr(once)).count("${A}") == 1
 
 
 def test_longer_values_are_concealed_before_what_they_contain():
-    conceal = Redactor.of(["A", "B"], {"A": "secret", "B": "secret-and-more"})
-    assert conceal("secret-and-more, secret") == "${B}, ${A}"
+    redactor = Redactor.from_environment(["A", "B"], {"A": "secret", "B": "secret-and-more"})
+    assert redactor("secret-and-more, secret") == "${B}, ${A}"
 
 
 def test_common_words_are_not_concealed():
-    assert Redactor.of(["A", "B"], {"A": "data"})("no data") == "no data"
+    assert Redactor.from_environment(["A", "B"], {"A": "data"})("no data") == "no data"
 
 
 def test_a_key_of_many_levels_is_refused():

@@ -11,12 +11,12 @@ import pytest
 from rich.console import Console
 
 from dgmm.engine.events import BlocksDone, PassFinished, PassStarted
-from dgmm.run.console.logs import JsonObserver, LogFormat, failure, log_to_stderr
+from dgmm.run.console.logs import JsonObserver, LogFormat, format_failure, log_to_stderr
 from dgmm.run.redaction import Redactor
 from tests.run.sweeps import sweep
 
 SECRET = "correct horse battery staple"
-CONCEALED = Redactor.of(["KEY"], {"KEY": SECRET})
+CONCEALED = Redactor.from_environment(["KEY"], {"KEY": SECRET})
 JSON, TEXT = LogFormat(True, CONCEALED), LogFormat(False, CONCEALED)
 
 
@@ -125,8 +125,8 @@ def test_what_happens_is_recorded_with_fields(capsys):
 
 def test_a_failure_is_one_line():
     facts = {"error": "DataError", "exit_code": 65, "traceback": f"Traceback\n{SECRET}"}
-    assert failure(TEXT, f"bad {SECRET}", facts) == "dgmm: bad ${KEY}"
-    said = json.loads(failure(JSON, f"bad {SECRET}\nand worse", facts))
+    assert format_failure(TEXT, f"bad {SECRET}", facts) == "dgmm: bad ${KEY}"
+    said = json.loads(format_failure(JSON, f"bad {SECRET}\nand worse", facts))
     assert said["message"] == "bad ${KEY}\nand worse"
     assert (said["event"], said["exit_code"]) == ("failed", 65)
     assert said["traceback"] == "Traceback\n${KEY}"
@@ -140,7 +140,7 @@ from dgmm.run.console.logs import LogFormat
 from dgmm.run.redaction import Redactor
 with worker_log_format(LogFormat({as_json})):
     dask_setup(None)
-RedactLogs(Redactor.of(["KEY"], os.environ)).setup(None)
+RedactLogs(Redactor.from_environment(["KEY"], os.environ)).setup(None)
 logging.getLogger("distributed.worker").error("Compute Failed: %s", {secret!r})
 logging.getLogger("dgmm.io").warning({secret!r})
 warnings.warn({secret!r})
