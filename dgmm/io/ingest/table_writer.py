@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec
+from zarr.codecs import BloscCodec, Crc32cCodec
 
 from dgmm.errors import DataError, OutputError, Remedy
 from dgmm.io.sources.source import Source
@@ -158,7 +158,7 @@ class _GrowingArray:
             dtype=dtype,
             dimensions=dimensions,
             fill_value=np.nan,
-            codec=BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"),
+            compressors=(BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"), Crc32cCodec()),
         )
         self._chunk = np.empty(chunk, dtype)
         self._filled = 0

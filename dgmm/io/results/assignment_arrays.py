@@ -158,8 +158,9 @@ def has_region(run: AnyPath, name: str, region: Region) -> bool:
 def copy_region(base: AnyPath, run: AnyPath, name: str, region: Region) -> bool:
     """Copy a region from another run.
 
-    Its chunks are read, which checks their CRC. Then they are shared where the file system can do
-    that, copied within an object store, and written anew elsewhere.
+    Its chunks are read, which verifies their checksums. If both runs encode them alike, they are
+    shared where the file system can do that, and copied within an object store; else they are
+    written anew.
 
     Parameters
     ----------
@@ -191,7 +192,7 @@ def copy_region(base: AnyPath, run: AnyPath, name: str, region: Region) -> bool:
     with storage_failures(target):
         array = open_for_writing(target)
         _check_region(target, array, region)
-        is_alike = (found.chunks, found.dtype) == (array.chunks, array.dtype)
+        is_alike = _encoding(found) == _encoding(array)
         keys = _keys(array, region)
         if not (is_alike and all(link_or_copy(source / key, target / key) for key in keys)):
             array[region] = rows
@@ -207,6 +208,11 @@ def _read_region(path: AnyPath, array: zarr.Array[Any], region: Region) -> NDArr
             return np.asarray(array[region])
     except StorageError:
         return None
+
+
+def _encoding(array: zarr.Array[Any]) -> tuple[object, ...]:
+    """What the bytes of a chunk depend on, beside its values."""
+    return array.chunks, array.dtype, array.filters, array.serializer, array.compressors
 
 
 def _keys(array: zarr.Array[Any], region: Region) -> list[str]:

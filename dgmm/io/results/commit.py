@@ -85,8 +85,13 @@ def commit_run(run: AnyPath, contents: RunContents) -> None:
     """
     sweep = contents.sweep
     labelling = contents.labelling or ComponentLabels.first(sweep.selected.n_components)
+    names = contents.feature_names
+    fitted = names if contents.transform is None else contents.transform.feature_names(names)
     document = {
         **contents.attributes,
+        "input_feature_names": list(names),  # arrays of text too, for readers that open none
+        "feature_names": list(fitted),
+        "candidates": [result.candidate.name for result in sweep.results],
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -1,8 +1,7 @@
 """Summaries of the rows of each component, as arrays on disk: ``components/``."""
 
-import numpy as np
-
 from dgmm.io.results.label_arrays import write_labels
+from dgmm.io.results.sweep_arrays import write_feature_names
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.component_summary import ComponentSummary
@@ -38,15 +37,14 @@ def write_components(
         If the file system refuses.
     """
     group = run / "components"
-    names = np.asarray(input_names, np.dtypes.StringDType())
-    write_small(group / "input_feature", names, ("input_feature",))
+    write_feature_names(group, input_names, ("input_feature",))
     write_labels(group, labels)
     for name, dimensions in _DIMENSIONS.items():
         write_small(group / name, getattr(components, name), dimensions)
     if transform is not None:
         covariances = transform.inverse_covariances(mixture)
         dimensions = ("component", "input_feature", "input_feature_2")
-        write_small(group / "input_feature_2", names, ("input_feature_2",))
+        write_feature_names(group, input_names, ("input_feature_2",))
         write_small(group / "model_mean", transform.inverse_means(mixture), dimensions[:2])
         write_small(group / "model_covariance", covariances, dimensions)
 

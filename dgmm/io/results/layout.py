@@ -8,7 +8,6 @@
     OUTPUT/reports/RUN_ID.html    the reports of all runs
     OUTPUT/attempts/ID/           where an interrupted run goes on; gone when it is complete
     OUTPUT/runs/RUN_ID.zarr/      one immutable Zarr v3 group
-        feature, feature_2        names of what was fitted, coordinates of everything below
         sweep/                    a row for each candidate
         prepare/                  what was done to rows before the fit, if anything
         model/                    parameters of the selected candidate

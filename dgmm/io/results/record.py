@@ -9,6 +9,7 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import OutputError
+from dgmm.io.results.sweep_arrays import write_feature_names
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
@@ -122,8 +123,7 @@ def write_record(group: AnyPath, record: Record, feature_names: tuple[str, ...])
     OSError
         If the file system refuses.
     """
-    names = np.asarray(feature_names, np.dtypes.StringDType())
-    write_small(group / "input_feature", names, ("input_feature",))
+    write_feature_names(group, feature_names, ("input_feature",))
     for name, values in _arrays(record):
         write_small(group / name, values, _DIMENSIONS[name])
     attributes = {name: getattr(record, name) for name in _ATTRIBUTES}

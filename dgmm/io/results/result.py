@@ -148,7 +148,7 @@ def open_result(
     return Result(
         path=run,
         attributes=attributes,
-        feature_names=feature_names or tuple(str(name) for name in read_small(run / "feature")),
+        feature_names=feature_names or _feature_names(run, attributes),
         transform=transform,
         sweep=sweep,
         labelling=read_labelling(run / "model", n_components, attributes.get("next_label")),
@@ -161,6 +161,12 @@ def open_result(
         },
         drift=read_drift(run),
     )
+
+
+def _feature_names(run: AnyPath, attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the input's features, where no transform says them."""
+    named = attributes.get("input_feature_names")
+    return tuple(map(str, read_small(run / "feature") if named is None else named))
 
 
 def _resolve(path: AnyPath) -> AnyPath:

@@ -28,8 +28,11 @@ def write_sweep(run: AnyPath, sweep: Sweep, feature_names: tuple[str, ...]) -> N
     OSError
         If the file system refuses.
     """
-    for name in ("feature", "feature_2"):
-        write_small(run / name, _text(feature_names), (name,))
+    for group, fits in ((run / "model", (sweep.selected,)), (run / "models", sweep.results)):
+        used = {
+            dim for fit in fits for dim in _parameter_dimensions(fit.covariance_type)["covariances"]
+        }
+        write_feature_names(group, feature_names, ("feature", *used & {"feature_2"}))
     for name, column in _columns(sweep).items():
         write_small(run / "sweep" / name, column, ("candidate",))
     _write_parameters(run / "model", sweep.selected.parameters)
@@ -69,6 +72,20 @@ def read_sweep(
     if not best:
         raise OutputError(f"{run} selects {selected!r}, which is none of its candidates.")
     return Sweep(results, criterion, best[0], n_passes)
+
+
+def write_feature_names(
+    group: AnyPath, names: tuple[str, ...], dimensions: tuple[str, ...]
+) -> None:
+    """Write what features are called as the coordinates of a group's arrays.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses.
+    """
+    for dimension in dimensions:
+        write_small(group / dimension, _text(names), (dimension,))
 
 
 def read_parameters(group: AnyPath, covariance_type: str) -> Parameters:

@@ -1,7 +1,6 @@
 """A feature transform as arrays on disk: ``prepare/``."""
 
-import numpy as np
-
+from dgmm.io.results.sweep_arrays import write_feature_names
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.transform import FeatureTransform
@@ -25,8 +24,9 @@ def write_preparation(
         If the file system refuses.
     """
     group = run / "prepare"
-    names = np.asarray(input_names, np.dtypes.StringDType())
-    write_small(group / "input_feature", names, ("input_feature",))
+    write_feature_names(group, input_names, ("input_feature",))
+    if transform.axes is not None:
+        write_feature_names(group, transform.feature_names(input_names), ("feature",))
     for name, dimensions in _DIMENSIONS.items():
         values = getattr(transform, name)
         if values is not None:

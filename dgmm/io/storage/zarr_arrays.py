@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 from zarr.abc.buffer import Buffer, BufferPrototype
 from zarr.abc.store import ByteRequest, Store
 from zarr.buffer import cpu
-from zarr.codecs import Crc32cCodec, ZstdCodec
+from zarr.codecs import ZstdCodec
 from zarr.storage import FsspecStore, LocalStore, MemoryStore, WrapperStore
 
 from dgmm.errors import DgmmError, OutputError, StorageError
 from dgmm.io.storage.location import AnyPath
 
 ROOT_METADATA = "zarr.json"
+
+_CHECKED_ZSTD = ZstdCodec(level=3, checksum=True)
+"""Keeps the checksum inside the frames of Zstandard, where every decoder verifies it."""
 
 
 def create_array(
@@ -32,7 +35,7 @@ def create_array(
     dtype: Any,
     dimensions: tuple[str, ...],
     fill_value: Any,
-    codec: Any = ZstdCodec(level=3),  # noqa: B008 - frozen
+    compressors: tuple[Any, ...] = (_CHECKED_ZSTD,),
     attributes: Mapping[str, Any] | None = None,
 ) -> zarr.Array[Any]:
     """Create an array as its own root, without creating a group above it.
@@ -48,8 +51,8 @@ def create_array(
     dimensions : tuple of str
         A name for each axis.
     fill_value : scalar
-    codec : zarr codec
-        What compresses the chunks.
+    compressors : tuple of zarr codecs
+        What chunks pass through; one of them keeps a checksum.
     attributes : mapping, optional
         JSON-able.
     """
@@ -61,7 +64,7 @@ def create_array(
         fill_value=fill_value,
         dimension_names=dimensions,
         attributes=dict(attributes or {}),
-        compressors=[codec, Crc32cCodec()],
+        compressors=list(compressors),
         config={"write_empty_chunks": True},
         overwrite=True,
     )

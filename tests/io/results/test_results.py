@@ -12,6 +12,7 @@ import xarray
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from dgmm.errors import InputNotFoundError, OutputError, StorageError
 from dgmm.io.grid import Grid
@@ -23,6 +24,7 @@ from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
 from dgmm.io.storage import atomic_writes
 from dgmm.io.storage.atomic_writes import remove_tree
+from dgmm.io.storage.zarr_arrays import create_array, read_small
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.fit_result import FitResult, Sweep
@@ -173,11 +175,59 @@ def test_every_array_names_its_dimensions_and_carries_checksums(tmp_path):
     run = a_run(tmp_path)
     documents = [json.loads(path.read_bytes()) for path in run.rglob("zarr.json")]
     arrays = [document for document in documents if document["node_type"] == "array"]
-    assert len(arrays) == 2 + 11 + 5 + 4 * 5 + 4
+    assert len(arrays) == 11 + 6 + 2 + 4 * 5 + 4
     for array in arrays:
         assert len(array["dimension_names"]) == len(array["shape"])
-        assert [codec["name"] for codec in array["codecs"]][-2:] == ["zstd", "crc32c"]
+        serializer, *compressors = array["codecs"]
+        assert serializer["name"] in ("bytes", "vlen-utf8")
+        assert [codec["name"] for codec in compressors] == ["zstd"]
+        assert compressors[0]["configuration"]["checksum"] is True
     assert all(document["zarr_format"] == 3 for document in documents)
+
+
+@pytest.mark.parametrize("name", ["models/diag-3/weights", "model/feature"])
+def test_no_flipped_bit_changes_a_value(tmp_path, name):
+    array = a_run(tmp_path) / name
+    (chunk,) = (path for path in (array / "c").rglob("*") if path.is_file())
+    content, values = chunk.read_bytes(), read_small(array)
+    refused = 0
+    for bit in range(8 * len(content)):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        chunk.write_bytes(damaged)
+        try:
+            np.testing.assert_array_equal(read_small(array), values, strict=True)
+        except StorageError:
+            refused += 1
+    assert refused > 8 * len(content) - 16  # the head of a frame has bits that mean nothing
+
+
+def test_the_text_of_arrays_is_among_the_attributes_too(tmp_path):
+    attributes = open_result(a_run(tmp_path)).attributes
+    assert attributes["feature_names"] == attributes["input_feature_names"] == list(NAMES)
+    assert attributes["candidates"] == [f"{name}-3" for name in SHAPES]
+
+
+def test_a_sweep_opens_as_a_table_with_a_row_for_each_candidate(tmp_path):
+    with xarray.open_datatree(a_run(tmp_path), engine="zarr") as tree:
+        table = tree["sweep"].to_dataset().to_dataframe()
+    assert list(table.index) == [f"{name}-3" for name in SHAPES]
+    assert table["bic"].tolist() == [40.0] * 4
+
+
+def test_chunks_of_runs_with_other_codecs_are_written_anew_where_they_are_taken_over(tmp_path):
+    base, run = (Output(tmp_path).start(name) for name in ("base", "run"))
+    for place in (base, run):
+        create_assignments(place, 10, 3, ("labels",), 4)
+    codecs = (ZstdCodec(level=3), Crc32cCodec())  # those of the first results
+    create_array(base / "assignments/labels", (10,), (4,), "int16", ("sample",), -1, codecs)
+    write_rows(base, "labels", 0, np.arange(10, dtype=np.int16))
+    for start in (0, 4, 8):
+        region = (slice(start, min(start + 4, 10)),)
+        assert assignment_arrays.copy_region(base, run, "labels", region)
+    np.testing.assert_array_equal(read_small(run / "assignments/labels"), np.arange(10))
+    chunks = [place / "assignments/labels/c/0" for place in (base, run)]
+    assert chunks[0].read_bytes() != chunks[1].read_bytes()
 
 
 def test_a_flipped_bit_is_noticed(tmp_path):
