@@ -21,7 +21,7 @@ from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 
-COMPARISON = "comparison"
+_COMPARISON = "comparison"
 
 _TOL = 1e-5
 _LEAST = -1e200
@@ -138,7 +138,7 @@ def refit(
     runner = PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer)
     start = FitState(Candidate(mixture.covariance_type, mixture.n_components), mixture)
     centred = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
-    *_, (_, (state,)) = passes.run_em(runner, COMPARISON, (start,), centred, rules)
+    *_, (_, (state,)) = passes.run_em(runner, _COMPARISON, (start,), centred, rules)
     return state.parameters
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 TARGET_BYTES = 32 * 2**20  # a task then computes long enough to make Dask's 2 ms small
-LARGEST_BYTES = 256 * 2**20
+_LARGEST_BYTES = 256 * 2**20
 _TASKS_WANTED_AT_MOST = 1_000
 _TASKS_WANTED_AT_LEAST = 16
 _ROWS_WORTH_A_TASK = 8_192
@@ -117,7 +117,7 @@ def _default_rows(n_rows: int, row_bytes: int) -> tuple[int, int]:
     In steps of two, so that data which grow keep their partitions until they have doubled.
     """
     usual = max(1, TARGET_BYTES // row_bytes)
-    largest = max(1, LARGEST_BYTES // row_bytes)
+    largest = max(1, _LARGEST_BYTES // row_bytes)
     needed = math.ceil(n_rows / _TASKS_WANTED_AT_MOST)
     if needed > usual:
         doublings = (math.ceil(needed / usual) - 1).bit_length()

@@ -183,7 +183,7 @@ def tabulate_stages(record: Record) -> Table:
             f"{stage.seconds:,.1f}",
             str(stage.n_passes),
             f"{stage.n_rows:,}",
-            format_bytes(stage.n_bytes) if stage.n_bytes else "",
+            _format_bytes(stage.n_bytes) if stage.n_bytes else "",
         )
         for stage in record.stages
     ]
@@ -254,12 +254,12 @@ def _pluralize(n: int, name: str) -> str:
     return f"{n:,} {name}" if n == 1 else f"{n:,} {name}s"
 
 
-def format_bytes(n: float) -> str:
+def _format_bytes(n: float) -> str:
     """A number of bytes for people.
 
     Examples
     --------
-    >>> format_bytes(819_840), format_bytes(5 * 2**40)
+    >>> _format_bytes(819_840), format_bytes(5 * 2**40)
     ('801 KiB', '5.0 TiB')
     """
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -65,7 +65,7 @@ class Limits:
     tolerance: float
 
 
-def usual_log_density(statistics: OnlineStatistics) -> float | None:
+def _usual_log_density(statistics: OnlineStatistics) -> float | None:
     """The median log density of new rows; None if unknown."""
     return median(statistics.log_densities) if statistics.log_densities else None
 
@@ -76,7 +76,7 @@ def is_worse(update: UpdateResult, statistics: OnlineStatistics, tolerance: floa
     The log density of a Gaussian's own rows has the variance d / 2 for d features, and so does
     that of a mixture whose components are apart.
     """
-    expected = usual_log_density(statistics)
+    expected = _usual_log_density(statistics)
     if expected is None or update.log_density is None:
         return False
     by_chance = _N_STANDARD_ERRORS * sqrt(update.n_features / (2.0 * update.weight))
@@ -90,7 +90,7 @@ def reason_to_refit(
     if update.is_collapsed:
         return "a component has collapsed"
     if is_worse(update, statistics, limits.tolerance):
-        return f"new rows fit worse than usual ({usual_log_density(statistics):.6g})"
+        return f"new rows fit worse than usual ({_usual_log_density(statistics):.6g})"
     if statistics.n_folds + 1 >= limits.refit_every:
         return f"after every {limits.refit_every} calls with new rows"
     return None

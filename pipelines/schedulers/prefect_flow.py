@@ -23,7 +23,7 @@ class PipelineError(RuntimeError):
         self.code = code
 
 
-def is_temporary(task: Any, run: Any, state: State) -> bool:
+def _is_temporary(task: Any, run: Any, state: State) -> bool:
     """Whether a retry may help."""
     del task, run
     error = state.result(raise_on_failure=False)
@@ -34,7 +34,7 @@ def is_temporary(task: Any, run: Any, state: State) -> bool:
     task_run_name="{name}",
     retries=5,
     retry_delay_seconds=SECONDS_BETWEEN_TRIES,
-    retry_condition_fn=is_temporary,
+    retry_condition_fn=_is_temporary,
 )
 def pipeline(name: str) -> State:
     """Run a pipeline; completed as "Skipped" if nothing is new."""

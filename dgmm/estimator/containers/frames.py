@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pandas.api.extensions import ExtensionDtype
 
-Dtype: TypeAlias = "np.dtype[np.generic] | ExtensionDtype"
+_Dtype: TypeAlias = "np.dtype[np.generic] | ExtensionDtype"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,12 +65,12 @@ def check_columns(frame: "pd.DataFrame | dask.dataframe.DataFrame", *, may_be_te
         raise DataError(message)
 
 
-def _is_real(dtype: Dtype) -> bool:
+def _is_real(dtype: _Dtype) -> bool:
     types = sys.modules["pandas"].api.types
     return bool(types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype))
 
 
-def _may_hold_numbers(dtype: Dtype) -> bool:
+def _may_hold_numbers(dtype: _Dtype) -> bool:
     types = sys.modules["pandas"].api.types
     return bool(types.is_object_dtype(dtype) or types.is_string_dtype(dtype))
 

@@ -90,7 +90,7 @@ def open_csv(
         places = table.places(reader.schema)
         types = {name: reader.schema.field(place).type for name, place in places.items()}
         first = table.next_batch(reader)
-    numbers = {name for name in types if is_number(types[name]) and not is_nameless(name)}
+    numbers = {name for name in types if _is_number(types[name]) and not is_nameless(name)}
     names = columns or tuple(name for name in types if name in numbers and name != weights)
     wanted = (*names, weights) if weights else names
     column_indices(path, wanted, tuple(types))
@@ -102,7 +102,7 @@ def open_csv(
         raise DataError(f"{path} has no columns of numbers; it has {found}.")
     _log_ignored_columns(path, types, {*wanted}, is_chosen=bool(columns))
     read_as = {
-        places[name]: "bool" if is_bool(types[name]) else "float64"
+        places[name]: "bool" if _is_bool(types[name]) else "float64"
         for name in dict.fromkeys(wanted)
     }
     blocks = table.blocks([places[name] for name in wanted], read_as, has_weights=bool(weights))
@@ -255,13 +255,13 @@ def _as_floats(column: Any) -> NDArray[np.float64]:
     return np.asarray(column.cast("float64").to_numpy(zero_copy_only=False), np.float64)
 
 
-def is_number(type_: Any) -> bool:
+def _is_number(type_: Any) -> bool:
     """Whether pyarrow reads a column as numbers, or has seen no value of it."""
     types = importlib.import_module("pyarrow").types
     return bool(types.is_integer(type_) or types.is_floating(type_) or types.is_null(type_))
 
 
-def is_bool(type_: Any) -> bool:
+def _is_bool(type_: Any) -> bool:
     """Whether pyarrow reads a column as booleans."""
     return bool(importlib.import_module("pyarrow").types.is_boolean(type_))
 

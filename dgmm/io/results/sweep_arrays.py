@@ -88,7 +88,7 @@ def write_feature_names(
         write_small(group / dimension, _text(names), (dimension,))
 
 
-def read_parameters(group: AnyPath, covariance_type: str) -> Parameters:
+def _read_parameters(group: AnyPath, covariance_type: str) -> Parameters:
     """The parameters in ``model/`` or ``models/TYPE-K/``.
 
     Raises
@@ -170,7 +170,7 @@ def _read_result(run: AnyPath, row: dict[str, Any], criteria: Sequence[str]) -> 
     group = run / "models" / candidate.name
     return FitResult(
         candidate=candidate,
-        parameters=read_parameters(group, covariance_type),
+        parameters=_read_parameters(group, covariance_type),
         status=found,
         trace=tuple(read_small(group / "trace").tolist()),
         n_iter=int(row["n_iter"]),

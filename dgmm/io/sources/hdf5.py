@@ -47,7 +47,7 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         check_filters(path, dataset)
         check_chunks(path, dataset, may_lack_chunks=fills)
         chunks, shape = dataset.chunks, dataset.shape
-        if is_transposed(dataset):
+        if _is_transposed(dataset):
             shape, chunks = shape[::-1], None if chunks is None else chunks[::-1]
         layout = "contiguous" if chunks is None else f"in chunks of {chunks}"
         return DatasetMetadata(
@@ -61,7 +61,7 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         )
 
 
-def is_transposed(dataset: Any) -> bool:
+def _is_transposed(dataset: Any) -> bool:
     """Whether what wrote a dataset keeps the last dimension first: MATLAB and Octave."""
     return "MATLAB_class" in dataset.attrs or "OCTAVE_NEW_FORMAT" in dataset.parent.attrs
 
@@ -102,7 +102,7 @@ def _choose(path: AnyPath, file: Any, variable: str | None) -> str:
         if not hasattr(node, "dtype"):
             groups[name] = dict(node.attrs)
         elif getattr(node, "shape", None) is not None:
-            shapes[name] = node.shape[::-1] if is_transposed(node) else node.shape
+            shapes[name] = node.shape[::-1] if _is_transposed(node) else node.shape
 
     file.visititems(note)
     return choose_member(path, variable, shapes, groups)
@@ -113,11 +113,11 @@ def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
         dataset = file[selection.variable]
         check_filters(path, dataset)
         known = read_packing(dataset.dtype, dataset.attrs)
-        if is_transposed(dataset):
+        if _is_transposed(dataset):
             region = (*(slice(0, extent) for extent in dataset.shape[:-1]), *region)
         check_sources(path, dataset, region)
         values = np.asarray(dataset[region])
-        values = known.decode(values.T if is_transposed(dataset) else values)
+        values = known.decode(values.T if _is_transposed(dataset) else values)
     return values[:, None] if values.ndim == 1 else values
 
 

@@ -50,7 +50,7 @@ def _matches(path: AnyPath) -> bool:
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     check_no_selection(path, replace(selection, columns=()))
-    with open_image(path) as image:
+    with _open_image(path) as image:
         width, height = image.size
         mode = image.mode
     if mode not in _BANDS:
@@ -82,13 +82,13 @@ def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
 def _decode(path: AnyPath, files: tuple[FileInfo, ...]) -> tuple[NDArray[Any], str]:
     """All pixels and the colour mode: parts of an image cannot be decoded alone."""
     del files  # an image that has been replaced is decoded anew
-    with open_image(path) as image:
+    with _open_image(path) as image:
         pixels = np.asarray(image)
         return pixels.reshape(*pixels.shape[:2], -1), image.mode
 
 
 @contextmanager
-def open_image(path: AnyPath) -> Iterator[Any]:
+def _open_image(path: AnyPath) -> Iterator[Any]:
     """Open an image of any size and read its header.
 
     Pillow's own `open` takes images of more than 179 million pixels for an attack. What no file of
@@ -152,7 +152,7 @@ def pixel_stride(shape: tuple[int, int]) -> int:
 
 def _read_thumbnail(path: AnyPath) -> Thumbnail | None:
     try:
-        with open_image(path) as image:
+        with _open_image(path) as image:
             pixels: NDArray[np.uint8] = np.asarray(image)
     except (DgmmError, OSError) as error:
         _logger.warning("The report shows no picture of the input: %s", error)

@@ -29,7 +29,7 @@ from dgmm.io.storage.zarr_arrays import creation_failures, storage_failures
 if TYPE_CHECKING:
     from dgmm.io.storage.object_store import StorePath
 
-CLAIMS = ".lock"
+_CLAIMS = ".lock"
 RENEWAL_SECONDS = 10.0
 PATIENCE_SECONDS = 60.0  # without a renewal, until a holder is taken for dead
 _POLL_SECONDS = 1.0
@@ -89,7 +89,7 @@ class _Lease:
 
     def __init__(self, output: "StorePath") -> None:
         self._output = output
-        self._directory = output / CLAIMS
+        self._directory = output / _CLAIMS
         since = datetime.now(UTC).isoformat(timespec="seconds")
         self._claim = _Claim(uuid.uuid4().hex, socket.gethostname(), os.getpid(), since)
         self._number = self._free_number()

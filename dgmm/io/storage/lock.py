@@ -16,8 +16,8 @@ from dgmm.io.storage.lease import hold_lease
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import creation_failures, storage_failures
 
-LOCK = ".lock"
-OWNER = ".owner.json"
+_LOCK = ".lock"
+_OWNER = ".owner.json"
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def write_lock(output: AnyPath) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def _hold_file_lock(output: Path) -> Iterator[None]:
-    lock = FileLock(output / LOCK, timeout=0)
+    lock = FileLock(output / _LOCK, timeout=0)
     with creation_failures(output):
         output.mkdir(parents=True, exist_ok=True)
         try:
@@ -64,26 +64,26 @@ def _hold_file_lock(output: Path) -> Iterator[None]:
                 "Wait until that run ends, or choose another output, and run it again."
             ) from error
     try:
-        with storage_failures(output / OWNER):
+        with storage_failures(output / _OWNER):
             _write_owner(output)
         yield
     finally:
         with suppress(OSError):  # the next owner overwrites it
-            (output / OWNER).unlink(missing_ok=True)
+            (output / _OWNER).unlink(missing_ok=True)
         lock.release()
 
 
 def _write_owner(output: Path) -> None:
     """Record who holds the lock, for the error message of other processes."""
-    remove_temporary(output / OWNER)
+    remove_temporary(output / _OWNER)
     since = datetime.now(UTC).isoformat(timespec="seconds")
     owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": since}
-    replace_file(output / OWNER, json.dumps(owner).encode() + b"\n")
+    replace_file(output / _OWNER, json.dumps(owner).encode() + b"\n")
 
 
 def _owner(output: Path) -> str:
     try:
-        owner = json.loads((output / OWNER).read_bytes())
+        owner = json.loads((output / _OWNER).read_bytes())
         return f"process {owner['pid']} on {owner['host']} since {owner['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"  # which has only just begun

@@ -14,7 +14,7 @@ from scipy.special import stdtr
 
 from dgmm.mixture.types import Array
 
-MAX_SEGMENTS = 50
+_MAX_SEGMENTS = 50
 SKEW = 0.01
 """What an older mixture is granted of a newer one before their densities are compared."""
 
@@ -87,7 +87,7 @@ def row_segments(n_rows: int) -> NDArray[np.intp]:
     >>> np.bincount(row_segments(1_000_010)).min(), np.bincount(row_segments(1_000_010)).max()
     (np.int64(20000), np.int64(20001))
     """
-    return np.arange(n_rows) * min(MAX_SEGMENTS, n_rows) // max(n_rows, 1)
+    return np.arange(n_rows) * min(_MAX_SEGMENTS, n_rows) // max(n_rows, 1)
 
 
 def is_held_out(segment: NDArray[np.intp]) -> NDArray[np.bool_]:

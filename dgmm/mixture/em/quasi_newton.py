@@ -23,7 +23,6 @@ from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.types import Array
 
 _MEMORY = 5
-VECTORS_HELD = 2 * _MEMORY + 4  # the pairs, and covariances and factors of a visit
 _FEWEST_PAIRS = 3  # far from the maximum EM's own steps are long, and the curvature changes
 _FIRST_REACH, _GROWTH, _SHRINKAGE = 2.0, 2.0, 0.25  # of moves, in lengths of EM's own step
 _LARGEST_SHARE = 0.5  # largest relative change of a weight or variance in one move

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from dgmm.run.config.field_types import CONFLICT, EXPECTED_BY_PATTERN
 from dgmm.run.config.yaml import KeyPath
 
-MAX_LISTED = 50
+_MAX_LISTED = 50
 
 _MAX_SHOWN = 60
 _TAGGED = "cluster"  # pydantic puts the kind of a discriminated union into an error's location
@@ -54,9 +54,9 @@ def describe_issues(name: str, mistakes: Sequence[ConfigIssue]) -> str:
     lines = [_sentence(mistake) for mistake in mistakes]
     if len(lines) == 1:
         return f"{name}: {lines[0]}"
-    listed = lines[:MAX_LISTED]
-    if len(lines) > MAX_LISTED:
-        listed.append(f"... and {len(lines) - MAX_LISTED} more")
+    listed = lines[:_MAX_LISTED]
+    if len(lines) > _MAX_LISTED:
+        listed.append(f"... and {len(lines) - _MAX_LISTED} more")
     return "\n  ".join([f"{name}: {len(lines)} mistakes", *listed])
 
 

@@ -27,7 +27,7 @@ MAX_DEPTH = 20
 
 KeyPath = tuple[str | int, ...]
 Event = Any  # one of ruamel.yaml.events; its types do not say which has which attribute
-Mark = Any  # where an event is in the text
+_Mark = Any  # where an event is in the text
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {
@@ -133,7 +133,7 @@ def scalar(text: str) -> str | int | float | bool | None:
 class _TooDeepError(Exception):
     """The text is nested too deeply; reading stops there."""
 
-    def __init__(self, mark: Mark) -> None:
+    def __init__(self, mark: _Mark) -> None:
         super().__init__(f"found more than {MAX_DEPTH} levels of nesting")
         self.mark = mark
 
@@ -146,7 +146,7 @@ class _Reader:
         self.lines: dict[KeyPath, int] = {}
         self.problems: list[Problem] = []
 
-    def report(self, text: str, mark: Mark = None) -> None:
+    def report(self, text: str, mark: _Mark = None) -> None:
         self.problems.append(Problem(text, None if mark is None else _line(mark)))
 
     def document(self) -> object:
@@ -253,7 +253,7 @@ def quote_name(text: str) -> str:
     return json.dumps(text) if len(text) <= _MAX_SHOWN else f"{json.dumps(text[:_MAX_SHOWN])}..."
 
 
-def _line(mark: Mark) -> int:
+def _line(mark: _Mark) -> int:
     return int(mark.line) + 1
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.fit_result import Sweep
 
-MAX_ROWS = 15
+_MAX_ROWS = 15
 
 
 def show_candidates(sweep: Sweep, console: Console) -> None:
@@ -30,7 +30,7 @@ def _header(sweep: Sweep) -> tuple[str, ...]:
 
 def _rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
     best = sweep.selected.criteria[sweep.criterion]
-    for result in sweep.rank()[:MAX_ROWS]:
+    for result in sweep.rank()[:_MAX_ROWS]:
         value = result.criteria[sweep.criterion]
         yield (
             "*" if result is sweep.selected else "",
@@ -46,8 +46,8 @@ def _rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
 
 def _remarks(sweep: Sweep) -> Iterator[str]:
     """Remarks below the table: candidates not shown, and the meaning of each status."""
-    if len(sweep.results) > MAX_ROWS:
-        yield f"... and {len(sweep.results) - MAX_ROWS} more"
+    if len(sweep.results) > _MAX_ROWS:
+        yield f"... and {len(sweep.results) - _MAX_ROWS} more"
     found = {result.status for result in sweep.results}
     for status in Status:
         if status in found and status not in (Status.CONVERGED, Status.STOPPED_EARLY):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dgmm.errors import ConfigurationError, DgmmError
 from dgmm.run.console.logs import LogFormat, format_failure
 
-UNEXPECTED = 70
+_UNEXPECTED = 70
 INTERRUPTED = 130
 
 
@@ -48,7 +48,7 @@ def exit_message(
         case _:
             kind = type(error).__name__
             message = f"unexpected {kind}: {what}; use --debug for the traceback"
-            exit_code = UNEXPECTED
+            exit_code = _UNEXPECTED
     facts: dict[str, object] = {"error": type(error).__name__, "exit_code": exit_code}
     before = ""
     if with_traceback:

@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 
-SECONDS_BETWEEN_LINES = 1.0
-FRACTION_BETWEEN_LINES = 0.02  # of the time so far, once that is longer
+_SECONDS_BETWEEN_LINES = 1.0
+_FRACTION_BETWEEN_LINES = 0.02  # of the time so far, once that is longer
 
 
 @contextmanager
@@ -77,7 +77,7 @@ class LogLines:
             self._held = ""
             elapsed = self._clock() - self._began
             self._next_line = self._clock() + max(
-                SECONDS_BETWEEN_LINES, elapsed * FRACTION_BETWEEN_LINES
+                _SECONDS_BETWEEN_LINES, elapsed * _FRACTION_BETWEEN_LINES
             )
 
     def _start(self, event: PassStarted) -> None:
