@@ -4,17 +4,16 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from importlib import import_module
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from dgmm.errors import MissingExtraError
 from dgmm.estimator import attributes
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.silhouette import CRITERION as SILHOUETTE
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.fit_result import FitResult, rank
+from dgmm.optional_packages import import_optional
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,10 +94,7 @@ class SweepResult:
         MissingExtraError
             If pandas is not installed.
         """
-        try:
-            pandas = import_module("pandas")
-        except ImportError as error:
-            raise MissingExtraError("to_pandas() needs pandas: pip install pandas") from error
+        pandas = import_optional("pandas", "to_pandas() needs pandas", "pandas")
         return pandas.DataFrame(self._records())
 
     def to_xarray(self) -> "xr.Dataset":
@@ -114,11 +110,7 @@ class SweepResult:
         MissingExtraError
             If xarray is not installed.
         """
-        try:
-            xarray = import_module("xarray")
-        except ImportError as error:
-            message = "to_xarray() needs xarray: pip install 'dgmm[xarray]'"
-            raise MissingExtraError(message) from error
+        xarray = import_optional("xarray", "to_xarray() needs xarray", "dgmm[xarray]")
         kinds = list(dict.fromkeys(result.covariance_type for result in self.results))
         counts = sorted({result.n_components for result in self.results})
         dims = ("covariance_type", "n_components")

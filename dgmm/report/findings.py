@@ -1,6 +1,6 @@
 """What a reader should know before relying on a result."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from dgmm.mixture.drift.decision import DriftStatus
 from dgmm.mixture.fit_result import FitResult
 from dgmm.report.sample import OUTLIER_SHARE, Sample
 from dgmm.report.widths import relative_widths
+from dgmm.text import join_names
 
 _MOST_NAMED = 6
 _NO_STRONG_EVIDENCE = 6.0  # in BIC (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, sec. 3.2)
@@ -81,7 +82,8 @@ def _find_bad_statuses(result: Result) -> Iterator[Finding]:
         names = [r.candidate.name for r in result.sweep.results if r.status is status]
         if names and names != [best.candidate.name]:
             n_all = len(result.sweep.results)
-            yield Finding(False, f"{len(names)} of {n_all} candidates {what}: {_join(names)}.")
+            listed = join_names(names, _MOST_NAMED)
+            yield Finding(False, f"{len(names)} of {n_all} candidates {what}: {listed}.")
 
 
 def _find_weak_choice(result: Result) -> Iterator[Finding]:
@@ -123,7 +125,8 @@ def _find_uncertain_components(result: Result) -> Iterator[Finding]:
             yield Finding(
                 False,
                 f"{_components(len(few))} on fewer than {least} rows, "
-                f"{_ROWS_PER_PARAMETER} for each of its parameters: {_join(sizes)}. "
+                f"{_ROWS_PER_PARAMETER} for each of its parameters: "
+                f"{join_names(sizes, _MOST_NAMED)}. "
                 "Their means and covariances are uncertain.",
             )
     widths = relative_widths(mixture) if mixture.n_components > 1 else None
@@ -132,7 +135,8 @@ def _find_uncertain_components(result: Result) -> Iterator[Finding]:
         yield Finding(
             True,
             f"{len(narrow)} of {len(widths)} components are nearly flat: in some direction they "
-            f"are less than a thousandth as wide as the data: {_join(sizes)}. Repeated or "
+            f"are less than a thousandth as wide as the data: "
+            f"{join_names(sizes, _MOST_NAMED)}. Repeated or "
             "rounded values do that; such densities say little about where rows may lie.",
         )
 
@@ -161,7 +165,8 @@ def _find_constant_features(result: Result, record: Record | None) -> Iterator[F
     constant = np.flatnonzero(record.standard_deviation <= rounding)
     if constant.size:
         names = [result.feature_names[j] for j in constant]
-        yield Finding(False, f"Constant features add nothing and can be left out: {_join(names)}.")
+        listed = join_names(names, _MOST_NAMED)
+        yield Finding(False, f"Constant features add nothing and can be left out: {listed}.")
 
 
 def _find_outliers(sample: Sample | None) -> Iterator[Finding]:
@@ -198,10 +203,3 @@ def _n_component_parameters(best: FitResult) -> int:
 
 def _components(n: int) -> str:
     return "1 component rests" if n == 1 else f"{n} components rest"
-
-
-def _join(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    if len(names) <= _MOST_NAMED:
-        return ", ".join(names)
-    return f"{', '.join(names[:_MOST_NAMED])} and {len(names) - _MOST_NAMED} more"

@@ -16,7 +16,6 @@ from dgmm.io.results.commit import RunContents, commit_run
 from dgmm.io.results.layout import attempt_path, run_name
 from dgmm.io.results.output import Run
 from dgmm.io.results.result import Result, open_result
-from dgmm.io.sources.format import join_names
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.report.publication import try_publish_report
@@ -27,6 +26,7 @@ from dgmm.run.drift_check import raise_if_held_back
 from dgmm.run.identity import mixture_digest
 from dgmm.run.recorder import RunRecorder
 from dgmm.run.run_plan import RunPlan, plan_run
+from dgmm.text import join_names
 
 _logger = logging.getLogger(__name__)
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dgmm.errors import advise
-from dgmm.io.sources.format import join_names
 from dgmm.mixture import feature_map
 from dgmm.mixture.structures import structure_of
 from dgmm.run.clusters import Capacity, capacity_from_options
 from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.run_plan import RunPlan, plan_run
+from dgmm.text import join_names
 
 
 @dataclass(frozen=True, slots=True, eq=False)

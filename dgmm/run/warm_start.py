@@ -17,6 +17,7 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.transform import WarmStart, transform_mixture
 from dgmm.run.config.configuration import Configuration, Output
+from dgmm.text import join_names
 
 _logger = logging.getLogger(__name__)
 
@@ -79,8 +80,8 @@ def check_features(result: Result, feature_names: tuple[str, ...]) -> None:
     """
     if feature_names != result.feature_names:
         raise DataError(
-            f"The data have the features {_join_names(feature_names)}; the model of {result.path} "
-            f"was fitted to {_join_names(result.feature_names)}. Name the same ones in the same "
+            f"The data have the features {join_names(feature_names)}; the model of {result.path} "
+            f"was fitted to {join_names(result.feature_names)}. Name the same ones in the same "
             "order, with --set input.columns=[...] or input.variables=[...]."
         )
 
@@ -142,8 +143,3 @@ def _is_new(path: str, output: Output) -> bool:
     if absolute_location(path).text != absolute_location(output.path).text:
         return False
     return read_pointer(output_path(output.path, output.storage_options)) is None
-
-
-def _join_names(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:10])
-    return f"{shown}, ... ({len(names)} in all)" if len(names) > 10 else shown

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.errors import DataError, DgmmError, MissingExtraError, Remedy, StorageError
+from dgmm.errors import DataError, DgmmError, Remedy, StorageError
 from dgmm.io.ingest.csv_columns import check_text, is_nameless, is_text_of_number
 from dgmm.io.ingest.table_writer import Block, Stream
-from dgmm.io.sources.format import column_indices, join_names
+from dgmm.io.sources.format import column_indices
 from dgmm.io.storage.location import AnyPath, open_binary
+from dgmm.optional_packages import import_optional
+from dgmm.text import join_names
 
 _BLOCK_BYTES = 8 << 20
 _UTF8 = "utf8"
@@ -267,9 +269,6 @@ def _is_bool(type_: Any) -> bool:
 
 
 def _library(path: AnyPath) -> ModuleType:
-    try:
-        return importlib.import_module("pyarrow.csv")  # here, because pyarrow is optional
-    except ImportError as error:
-        raise MissingExtraError(
-            f'{path} is CSV, and reading it needs pyarrow: pip install "dgmm[csv]"'
-        ) from error
+    return import_optional(
+        "pyarrow.csv", f"{path} is CSV, and reading it needs pyarrow", "dgmm[csv]"
+    )

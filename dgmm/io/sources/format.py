@@ -13,8 +13,7 @@ from dgmm.io.grid import Coordinate, Region
 from dgmm.io.sources.files import FileInfo
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.storage.location import AnyPath, Location
-
-_LISTED_AT_MOST = 50
+from dgmm.text import join_names
 
 Read = Callable[[AnyPath, Selection, Region], NDArray[Any]]
 ReadCoordinate = Callable[[AnyPath, Coordinate, Region], NDArray[Any]]
@@ -251,12 +250,6 @@ def column_indices(path: AnyPath, columns: Sequence[str], names: Sequence[str] |
             f"{path} has no column {', '.join(map(repr, unknown))}. It has {join_names(names)}."
         )
     return [names.index(name) for name in columns]
-
-
-def join_names(names: Sequence[str]) -> str:
-    """Names as text, shortened if there are many."""
-    more = len(names) - _LISTED_AT_MOST
-    return ", ".join(names[:_LISTED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def n_chunks(shape: Sequence[int], chunks: Sequence[int]) -> int:

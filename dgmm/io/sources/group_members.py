@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from dgmm.errors import ConfigurationError, DataError, Remedy
-from dgmm.io.sources.format import join_names
 from dgmm.io.sources.packing import text_of
 from dgmm.io.storage.location import AnyPath
+from dgmm.text import join_names
 
 _COMPRESSED = {"data", "indices", "indptr"}  # arrays of a sparse matrix by rows or columns
 _MATLAB_SPARSE = {"data", "ir", "jc"}

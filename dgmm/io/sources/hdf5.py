@@ -1,17 +1,15 @@
 """HDF5: a two-dimensional dataset of a file."""
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.errors import DataError, MissingExtraError
+from dgmm.errors import DataError
 from dgmm.io.grid import Region
 from dgmm.io.sources.files import list_files
 from dgmm.io.sources.format import DatasetMetadata, Format, check_no_names, n_chunks
@@ -25,6 +23,7 @@ from dgmm.io.sources.hdf5_storage import (
 from dgmm.io.sources.packing import read_packing, refuse_times, text_of
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath, open_binary
+from dgmm.optional_packages import import_optional
 
 _SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5", ".h5ad", ".mat")
 _MATLAB_NUMBERS = ("double", "single", "logical")
@@ -124,22 +123,13 @@ def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
 @contextmanager
 def _open(path: AnyPath) -> Iterator[Any]:
     """Open a file without a lock, which some file systems lack."""
-    library = _library(path)
+    library = import_optional("h5py", f"{path} is HDF5, and reading it needs h5py", "dgmm[hdf5]")
     if isinstance(path, Path):
         with library.File(str(path), "r", locking=False) as file:
             yield file
     else:
         with open_binary(path) as content, library.File(content, "r") as file:
             yield file
-
-
-def _library(path: AnyPath) -> ModuleType:
-    try:
-        return importlib.import_module("h5py")  # here, because h5py is optional
-    except ImportError as error:
-        raise MissingExtraError(
-            f'{path} is HDF5, and reading it needs h5py: pip install "dgmm[hdf5]"'
-        ) from error
 
 
 FORMAT = Format("hdf5", _matches, _describe, _read, seconds_per_piece=6e-6)

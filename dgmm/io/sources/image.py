@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.errors import DataError, DgmmError, MissingExtraError
+from dgmm.errors import DataError, DgmmError
 from dgmm.io.grid import Region
 from dgmm.io.sources.files import FileInfo, list_files
 from dgmm.io.sources.format import (
@@ -26,6 +25,7 @@ from dgmm.io.sources.format import (
 )
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath, open_binary
+from dgmm.optional_packages import import_optional
 
 _MOST_PIXELS = 300_000  # of the picture on a page
 _logger = logging.getLogger(__name__)
@@ -101,7 +101,8 @@ def _open_image(path: AnyPath) -> Iterator[Any]:
     MissingExtraError
         If Pillow is not installed.
     """
-    library = pillow(path)
+    need = f"{path} is an image, and reading it needs Pillow"
+    library = import_optional("PIL.Image", need, "dgmm[image]")
     with open_binary(path) as file:
         magic = file.read(2)
         file.seek(0, os.SEEK_END)
@@ -121,22 +122,6 @@ def _open_image(path: AnyPath) -> Iterator[Any]:
                     f"{n_bytes} bytes can hold. Its header is damaged."
                 )
             yield image
-
-
-def pillow(path: AnyPath) -> ModuleType:
-    """Pillow, or an error that says how to install it.
-
-    Raises
-    ------
-    MissingExtraError
-        If it is not installed.
-    """
-    try:
-        return importlib.import_module("PIL.Image")  # here, because Pillow is optional
-    except ImportError as error:
-        raise MissingExtraError(
-            f'{path} is an image, and reading it needs Pillow: pip install "dgmm[image]"'
-        ) from error
 
 
 def pixel_stride(shape: tuple[int, int]) -> int:

@@ -4,7 +4,6 @@ Footers are read once, by the driver, and what tasks need to find their rows is 
 that come later are not read, and files that change are noticed.
 """
 
-import importlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ from dgmm.errors import (
     DataError,
     DgmmError,
     InputChangedError,
-    MissingExtraError,
     StorageError,
 )
 from dgmm.io.grid import Region
@@ -30,6 +28,7 @@ from dgmm.io.sources.parquet_columns import choose_columns, common_dtype, index_
 from dgmm.io.sources.selection import PinnedFile, Selection, Weights
 from dgmm.io.sources.table_formats import refuse_table_formats
 from dgmm.io.storage.location import AnyPath, open_binary
+from dgmm.optional_packages import import_optional
 
 _SUFFIXES = (".parquet", ".parq", ".pq")
 _FOOTERS_AT_A_TIME = 16
@@ -202,12 +201,8 @@ def _open(path: AnyPath, n_columns: int) -> Iterator[Any]:
 
 
 def _library(path: AnyPath) -> ModuleType:
-    try:
-        return importlib.import_module("pyarrow.parquet")  # here, because pyarrow is optional
-    except ImportError as error:
-        raise MissingExtraError(
-            f'{path} is Parquet, and reading it needs pyarrow: pip install "dgmm[parquet]"'
-        ) from error
+    need = f"{path} is Parquet, and reading it needs pyarrow"
+    return import_optional("pyarrow.parquet", need, "dgmm[parquet]")
 
 
 def _select_weights(selection: Selection, weights: Weights) -> Selection:

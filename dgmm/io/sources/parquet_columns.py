@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from dgmm.errors import DataError, Remedy
-from dgmm.io.sources.format import column_indices, join_names
+from dgmm.io.sources.format import column_indices
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath
+from dgmm.text import join_names
 
 _INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
 

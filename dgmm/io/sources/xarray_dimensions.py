@@ -6,10 +6,11 @@ from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
 from dgmm.errors import ConfigurationError, DataError, Remedy
-from dgmm.io.sources.format import MOST_FEATURES, join_names
+from dgmm.io.sources.format import MOST_FEATURES
 from dgmm.io.sources.packing import refuse_times
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath
+from dgmm.text import join_names
 
 if TYPE_CHECKING:  # it is optional
     import xarray

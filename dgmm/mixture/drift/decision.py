@@ -11,6 +11,7 @@ from dgmm.mixture.drift.component_drift import ComponentDrift
 from dgmm.mixture.drift.duplicates import DuplicateRates
 from dgmm.mixture.drift.predictive_test import SKEW, HeldOutTest, Prediction
 from dgmm.mixture.types import Array
+from dgmm.text import join_names
 
 _MOST_NAMED = 6
 _SAME = 0.05  # nats per row: below this, two mixtures describe the rows equally well
@@ -145,14 +146,14 @@ def _describe_component_changes(drift: ComponentDrift, limits: DriftThresholds) 
         if _exceeds(weights[which].sum(), limit):
             yield (
                 f"Components with {weights[which].sum():.3g} of the weight {what}, more than "
-                f"{limit:g} (max_{what}): {_join_names(_format_weights(drift, which, weights))}."
+                f"{limit:g} (max_{what}): {_list_weights(drift, which, weights)}."
             )
     far = _beyond(drift.mean_shifts, limits.mean_shift)
     if far.any():
         found = [f"{drift.labels[i]} by {drift.mean_shifts[i]:.3g}" for i in np.flatnonzero(far)]
         yield (
             f"Means of components moved by more than {limits.mean_shift:g} standard deviations "
-            f"(max_mean_shift): {_join_names(found)}."
+            f"(max_mean_shift): {join_names(found, _MOST_NAMED)}."
         )
     heavy = _beyond(np.abs(drift.weight_changes), limits.weight_change)
     if heavy.any():
@@ -162,7 +163,7 @@ def _describe_component_changes(drift: ComponentDrift, limits: DriftThresholds) 
         ]
         yield (
             f"Weights of components changed by more than {limits.weight_change:g} "
-            f"(max_weight_change): {_join_names(found)}."
+            f"(max_weight_change): {join_names(found, _MOST_NAMED)}."
         )
 
 
@@ -193,7 +194,7 @@ def _describe_small_changes(drift: ComponentDrift, limits: DriftThresholds) -> I
     for what, which, weights, limit in _shares(drift, limits):
         if which.any() and not _exceeds(weights[which].sum(), limit):
             some = "A component" if which.sum() == 1 else f"{which.sum()} components"
-            yield f"{some} {what}: {_join_names(_format_weights(drift, which, weights))}."
+            yield f"{some} {what}: {_list_weights(drift, which, weights)}."
 
 
 def _describe_test(test: HeldOutTest | None, level: float) -> Iterator[str]:
@@ -214,8 +215,9 @@ def _shares(
     )
 
 
-def _format_weights(drift: ComponentDrift, which: NDArray[np.bool_], weights: Array) -> list[str]:
-    return [f"{drift.labels[i]} ({weights[i]:.3g})" for i in np.flatnonzero(which)]
+def _list_weights(drift: ComponentDrift, which: NDArray[np.bool_], weights: Array) -> str:
+    found = [f"{drift.labels[i]} ({weights[i]:.3g})" for i in np.flatnonzero(which)]
+    return join_names(found, _MOST_NAMED)
 
 
 def _exceeds(value: float, limit: float | None) -> bool:
@@ -225,8 +227,3 @@ def _exceeds(value: float, limit: float | None) -> bool:
 def _beyond(values: Array, limit: float | None) -> NDArray[np.bool_]:
     """Which values exceed a limit; missing values do not."""
     return np.zeros(len(values), bool) if limit is None else values > limit
-
-
-def _join_names(names: list[str]) -> str:
-    left = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {left} more" if left > 0 else "")

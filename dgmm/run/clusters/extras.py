@@ -1,9 +1,8 @@
 """Optional packages of some kinds of cluster."""
 
-import importlib
 from types import ModuleType
 
-from dgmm.errors import MissingExtraError
+from dgmm.optional_packages import import_optional
 
 
 def require(module: str, kind: str, extra: str) -> ModuleType:
@@ -14,10 +13,5 @@ def require(module: str, kind: str, extra: str) -> ModuleType:
     MissingExtraError
         If it is not installed; the message says how to.
     """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0].replace("_", "-")
-        raise MissingExtraError(
-            f'a cluster of kind {kind} needs {package}: pip install "dgmm[{extra}]" ({error})'
-        ) from error
+    package = module.partition(".")[0].replace("_", "-")
+    return import_optional(module, f"a cluster of kind {kind} needs {package}", f"dgmm[{extra}]")
