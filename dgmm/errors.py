@@ -1,8 +1,8 @@
 """Errors that dgmm foresees, each with the exit code that schedulers know (sysexits.h).
 
-What dgmm computes and stores is asked for in several interfaces: configurations, the command's
-options, Python. Errors below them state what was found and what was expected, and name a
-:class:`Remedy`; each interface adds, by :func:`advise`, how it is done in its own words.
+dgmm is used through several interfaces: configurations, command-line options, Python. Errors below
+them state what was found and what was expected, and name a :class:`Remedy`; each interface adds, by
+:func:`advise`, how it is done in its own words.
 """
 
 from collections.abc import Iterator, Mapping
@@ -78,7 +78,7 @@ class DgmmError(Exception):
     exit_code : int
         The code with which the ``dgmm`` command ends when this error reaches it.
     remedy : Remedy or None
-        What no interface has put into words yet.
+        Remedy that no interface has put into words yet.
     """
 
     exit_code = 70

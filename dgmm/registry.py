@@ -1,7 +1,7 @@
 """What is chosen by name: covariance structures, criteria and input formats.
 
-One more is one object. It is added to a :class:`Registry`, or an installed package declares it as
-an entry point, and sweeps, configurations, results and reports know it by its name.
+A new one is one object. It is added to a :class:`Registry`, or an installed package declares it as
+an entry point, and sweeps, configurations, results and reports find it by its name.
 
 >>> import math
 >>> from dgmm.mixture.criteria import FitSummary

@@ -74,10 +74,10 @@ def choose_warm_starts(
 ) -> tuple[FitState, ...]:
     """The states, replaced by the earlier fit where the sample prefers it.
 
-    The optimum of a sample gains half the number of its parameters on that sample by chance, and
-    is as far from the optimum of all rows; the earlier one, of as many rows or more, may be nearer.
-    It is left if its Akaike criterion on the sample is worse (Akaike 1974, IEEE Trans. Autom.
-    Control 19). What the way to the sample's optimum taught of the curvature is kept.
+    The optimum of a sample gains half the number of its parameters on that sample by chance, and is
+    as far from the optimum of all rows; the earlier one, of as many rows or more, may be nearer. It
+    is replaced if its Akaike criterion on the sample is worse (Akaike 1974, IEEE Trans. Autom.
+    Control 19). The curvature learnt on the way to the sample's optimum is kept.
 
     Parameters
     ----------
@@ -122,9 +122,9 @@ def stop_dominated(
 ) -> tuple[FitState, ...]:
     """Stop candidates that can no longer become the best.
 
-    A candidate is given up if a converged one stays ahead of it even should it gain several times
-    what the model of its curvature says is left. There is no such model of the classification, so
-    that criteria that weigh it, as ICL does, give up none.
+    A candidate is stopped if a converged one stays better even if it gains several times the
+    remaining gain that its curvature predicts. There is no such prediction for the classification,
+    so criteria that use it, such as ICL, stop no candidate.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ _NO_WORKERS = (NoValidWorkerError, NoWorkerError)
 class BlockCache:
     """Keeps blocks in the memory of the workers that read them, until their cluster fails.
 
-    A worker's blocks are lost with it, and the scheduler has them read anew.
+    The blocks of a lost worker are read again.
 
     Attributes
     ----------
@@ -92,8 +92,8 @@ class ClusterExecution:
     def compute(self, make_tasks: MakeTasks, on_done: OnDone) -> list[Any]:
         """The results of some tasks in their order; ``on_done(n)`` after each of them.
 
-        What has come in is kept when the cluster is lost. What is missing is tried again, first
-        as new tasks and then on a new cluster, until two or three attempts in a row bring nothing.
+        Results that have arrived are kept when the cluster is lost. The others are tried again,
+        first as new tasks and then on a new cluster, until two or three attempts in a row fail.
         Where workers are paused, a new cluster is all that may help, once.
 
         Raises

@@ -17,7 +17,7 @@ OnDone = Callable[[int], None]
 class KilledTasksError(Exception):
     """The scheduler gave up some tasks because too many workers died while running them.
 
-    A task is blamed that ends its workers, but so may be one that waited on the same workers.
+    Besides a task that ends its workers, tasks that waited on the same workers may be blamed.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Execution(Protocol):
         ----------
         make_tasks : callable
             ``make_tasks() -> tasks``, as many and the same each time, but under other keys: it is
-            called again where a cluster is lost and what is missing has to be computed anew.
+            called again to compute missing results when a cluster is lost.
         on_done : callable
             ``on_done(n)`` after each of them.
         """

@@ -199,7 +199,7 @@ def _run_stages(
 def _stop_rule(profile: Profile, options: FitOptions) -> StopRule:
     """The rule that stops candidates early; they may resume on the next rows.
 
-    Of few rows every pass costs next to nothing, and all candidates are fitted to the end.
+    With few rows a pass costs almost nothing, and all candidates are fitted to the end.
     """
     if profile.n_rows <= _FEW_ROWS:
         return tuple

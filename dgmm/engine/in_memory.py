@@ -25,7 +25,7 @@ class InMemoryRows:
         Of any real dtype.
     weights : ndarray of shape (n_rows,), or None
     feature_names : tuple of str
-        Empty where nobody asks for them.
+        Empty where they are not needed.
     """
 
     rows: Rows

@@ -28,7 +28,7 @@ class Projection:
     Attributes
     ----------
     process : int
-        Of a process before it works.
+        Of an idle process.
     block : int
         Of a task for the block it reads.
     kernel : int
@@ -38,7 +38,7 @@ class Projection:
     assignment : int
         Of a task for the assignments it is about to write.
     sample : int
-        Of the row sample, which comes together on a worker and stays where the driver is.
+        Of the row sample, which is collected on a worker and kept by the driver.
     """
 
     process: int

@@ -36,10 +36,10 @@ class PassRunner:
     ----------
     dataset : Dataset or InMemoryRows
     execution : Execution
-        Of a dataset's blocks; what the driver holds is worked on by its threads.
+        For the blocks of a dataset; rows in memory are processed by threads.
     observer : callable
     checksums : tuple of int, or None
-        What the blocks must have; None before the profile.
+        The expected checksums of the blocks; None before the profile.
     """
 
     dataset: "Dataset | InMemoryRows"
@@ -158,9 +158,9 @@ def run_em(
     n_passes : int
         Passes of this stage that led to ``states``.
     stop_rule : callable
-        Takes all states after each pass, and gives up those that shall not go on.
+        Takes all states after each pass, and stops those that should not go on.
     propose : callable, optional
-        Says after each pass where the candidates that run should go.
+        Proposes steps of the running candidates after each pass.
 
     Yields
     ------

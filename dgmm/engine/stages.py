@@ -63,7 +63,7 @@ def sample_stage(profile: Profile, rules: EMOptions, observer: Observer) -> Stag
 def search_rows(profile: Profile, rules: EMOptions) -> SearchRows:
     """The sample, relative to the mean of all rows, for the search for initial mixtures.
 
-    Their weights are 1 on average: the search asks on how many rows a component stands.
+    Their weights are 1 on average: the search counts the rows of each component.
     """
     rows, weights = positive_weight_sample(profile)
     each = np.ones(len(rows)) if weights is None else weights / weights.max()
@@ -90,8 +90,8 @@ def next_states(
 ) -> tuple[FitState, ...]:
     """The states with which the next stage starts.
 
-    After the fit to all rows, only models that break the law of likelihoods get another start; of
-    the starts of a model the best is left.
+    After the fit to all rows, only models less likely than a smaller one get another start; the
+    best start of each model is kept.
     """
     if stage == FIT:
         repairs = candidates.repair_starts(states, options, (search.grow, search.halve))

@@ -41,9 +41,8 @@ class StepwiseResult:
     ----------
     state : StepwiseState
     log_likelihood : float
-        Of these rows, each under the parameters before it was folded in, in nats per unit of
-        weight (the prequential score of Dawid 1984, J. R. Stat. Soc. A 147); NaN if none has
-        weight.
+        Of these rows, each under the parameters before its batch, in nats per unit of weight (the
+        prequential score of Dawid 1984, J. R. Stat. Soc. A 147); NaN if none has weight.
     """
 
     state: StepwiseState
@@ -56,9 +55,8 @@ def run_stepwise(
 ) -> StepwiseResult:
     """Update a mixture with all rows from ``start`` on, batch by batch.
 
-    What a stretch says depends on the parameters that the one before has led to. So that there is
-    something to do for many workers at a time, a stretch is of many blocks, and of a number that
-    does not depend on the workers.
+    The sums of a batch depend on the parameters after the one before. A batch holds many blocks, so
+    that many workers have work, and its size does not depend on the workers.
 
     Parameters
     ----------
@@ -71,7 +69,7 @@ def run_stepwise(
     Raises
     ------
     DataError
-        If a value cannot be fitted, or a weight is none.
+        If a value or a weight cannot be fitted.
     """
     total, weight = 0.0, 0.0
     for index, (first, batch) in enumerate(_batches(runner.dataset, start)):
@@ -114,7 +112,7 @@ class _Task:
     mixture : Parameters
         The same mixture in the units of the data.
     start : int
-        First row of the stretch.
+        First row of the batch.
     """
 
     packed: PackedModels

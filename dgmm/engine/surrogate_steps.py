@@ -54,9 +54,9 @@ class SampleSurrogate:
         Returns
         -------
         tuple of SurrogateStep or None
-            None where none is due, and where the sample does not stand for all rows: the way to
-            the top is too long, a component has too few rows in the sample, or an earlier step
-            has lost likelihood.
+            None where no step is due, and where the sample does not represent all rows: the step is
+            too long, a component has too few rows in the sample, or an earlier step lost
+            likelihood.
         """
         runner = PassRunner(self.rows, LocalExecution(), ignore)
         rules = replace(
@@ -86,7 +86,7 @@ class SampleSurrogate:
 def _is_due(state: FitState) -> bool:
     """Whether a step is proposed: after the first, second, fourth, eighth ... read of all rows.
 
-    What the sample cannot tell after one read it can seldom tell after the next.
+    A sample that gives no step after one read rarely gives one after the next.
     """
     n_reads = len(state.trace) + 1
     return state.search.may_leap and n_reads & (n_reads - 1) == 0

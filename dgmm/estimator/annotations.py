@@ -1,6 +1,6 @@
 """What users give and get, for the signatures of the estimator.
 
-Names of optional packages are for readers and editors: nothing is imported for them.
+Types of optional packages are only for readers and editors; they are not imported.
 """
 
 from collections.abc import Sequence

@@ -109,7 +109,7 @@ def set_online_attributes(
     origin : ndarray of shape (n_features,)
         Of its means.
     log_likelihood : float
-        Of the rows folded in, before they were, in nats per unit of weight.
+        Of the new rows before the update, in nats per unit of weight.
     is_collapsed : bool
     """
     set_parameters(estimator, state.parameters.translate(origin))
@@ -130,7 +130,7 @@ def sample_counts(estimator: FittedAttributes) -> tuple[float, float, int]:
     Raises
     ------
     ConfigurationError
-        If nobody has said how many rows the mixture stands for.
+        If the number of rows that the mixture stands for is unknown.
     """
     n_seen = getattr(estimator, "n_samples_seen_", None)
     if n_seen is None or not 0 < n_seen < np.inf:

@@ -99,7 +99,7 @@ class GaussianMixture(OnlineMixture):
     n_steps_ : int
         Of ``partial_fit`` since.
     predictive_score_ : float
-        Mean log-density of the rows of the last ``partial_fit``, under the mixture that met them.
+        Mean log-density of the rows of the last ``partial_fit`` before the update.
     classes_ : ndarray of shape (n_components,)
         0 to K - 1: the labels, and the columns of ``predict_proba``.
     n_features_in_ : int
@@ -211,7 +211,7 @@ class GaussianMixture(OnlineMixture):
         OutputError
             If something is there already, or a parameter has no form in Zarr.
         StorageError
-            If the file system refuses; what was there before then is there still.
+            If the file system refuses; earlier content is then unchanged.
         """
         check_is_fitted(self)
         from dgmm.estimator import serialization  # only here: a fit needs no Zarr

@@ -48,23 +48,22 @@ class OnlineMixture(MixturePredictMixin):
         The first call is a :meth:`fit`, on as many rows as you can have at once: it finds the
         components. Later calls, and calls after a fit, move them by stepwise EM (Cappe & Moulines
         2009, J. R. Stat. Soc. B 71): the rows' responsibilities under the mixture so far enter a
-        running average of all that has been said about the components.
+        running average of the components' statistics.
 
         This is an approximation. Rows are not looked at again when the mixture has changed, no
-        component appears or is moved to where it would do more good, and rows should come in no
-        particular order: a stretch that is unlike all others pulls the mixture to itself. On rows
-        of one population the log-likelihood stayed below that of an exact fit by 0.4 to 3 times
-        what the latter overfits, p / 2 nats for p parameters; most where components overlap and the
-        first fit was of few rows. Where the rows change, ``predictive_score_`` falls first. For the
-        exact fit from where the mixture stands, use ``mixture.set_params(warm_start=True)`` and
-        ``fit`` with all rows; ``GaussianMixture(init_params=mixture)`` takes it as one start among
-        others.
+        component is added or moved elsewhere, and rows should come in random order: a batch unlike
+        all others pulls the mixture towards itself. On rows of one population the log-likelihood
+        stayed below that of an exact fit by 0.4 to 3 times what the latter overfits, p / 2 nats for
+        p parameters; most where components overlap and the first fit was of few rows. Where the
+        rows change, ``predictive_score_`` falls first. For the exact fit from where the mixture
+        stands, use ``mixture.set_params(warm_start=True)`` and ``fit`` with all rows;
+        ``GaussianMixture(init_params=mixture)`` takes it as one start among others.
 
         Parameters
         ----------
         X : array-like, dask array, data frame or DataArray of shape (n_samples, n_features)
-            Lazy data are folded in by stretches of 32 blocks in their order, each on the current
-            Dask client if there is one.
+            Lazy data are processed in batches of 32 blocks, in their order, on the current Dask
+            client if there is one.
         y : Ignored
         sample_weight : array-like of shape (n_samples,) or float, optional
             Not negative; a weight of 2 is a row that occurs twice.
@@ -130,7 +129,7 @@ def update_mixture(
     Raises
     ------
     DataError
-        If a value cannot be folded in, or rows have other features than the mixture.
+        If a value cannot be used, or rows have other features than the mixture.
     ConfigurationError
         If the mixture has another shape than its parameters ask for.
     """

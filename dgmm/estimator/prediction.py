@@ -64,9 +64,9 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         sklearn.exceptions.NotFittedError
             If neither ``fit`` nor the user has set parameters.
         ValueError
-            If X has other features than the mixture, or a row has a value that is not finite, or
-            so far from all components that its density is no number. Lazy data say so when they
-            are computed.
+            If X has other features than the mixture, or a row has a value that is not finite, or so
+            far from all components that its density is not finite. Lazy data raise when they are
+            computed.
         """
         return self._evaluate(X, LABEL)
 

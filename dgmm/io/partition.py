@@ -1,7 +1,7 @@
 """Which samples a task reads: a function of the dataset alone, so that results are too.
 
-Sums depend on the partitions in their last bits; a rule that knew the cluster would give other
-results on other machines.
+The last bits of sums depend on the partitions; a rule that depended on the cluster would give
+different results on different machines.
 """
 
 import math

@@ -23,7 +23,7 @@ def render(result: Result) -> str:
     Parameters
     ----------
     result : Result
-        Of any age: what it did not keep is left out.
+        Of any version: parts that it lacks are left out.
 
     Returns
     -------

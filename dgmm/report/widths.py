@@ -31,7 +31,7 @@ def relative_widths(mixture: Parameters) -> Array | None:
     """Width of each component in its narrowest direction, relative to the data, shape (K,).
 
     The square root of the smallest v'S_k v / v'S v, S_k being a component's covariance, S that of
-    the whole mixture. None for so many features that it would take long to say.
+    the whole mixture. None if there are too many features to compute it quickly.
     """
     if mixture.n_features > _MOST_FEATURES:
         return None

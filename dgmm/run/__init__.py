@@ -2,9 +2,9 @@
 
 A program that runs dgmm reads its configuration by :func:`load` (or :func:`load_as`, if it has keys
 of its own), and calls :func:`run`, :func:`score`, :func:`publish` and :func:`prune`; what they
-found is opened by :func:`dgmm.open_result`. What it finds itself in the blocks of
-:func:`open_input` it keeps by :func:`write_group`. Everything that can go wrong is of
-:mod:`dgmm.errors`. The package's modules are not for import from outside.
+found is opened by :func:`dgmm.open_result`. It stores its own results from the blocks of
+:func:`open_input` with :func:`write_group`. All errors are those of :mod:`dgmm.errors`. The modules
+of the package are private.
 """
 
 from importlib import import_module

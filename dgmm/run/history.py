@@ -107,7 +107,7 @@ def prune(
 ) -> tuple[Run, ...]:
     """Remove all complete runs but the newest few and the published one, and remains of others.
 
-    Where there is nothing to remove, nobody else need have ended.
+    Where there is nothing to remove, the output may be in use by another process.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Arrays of other libraries as NumPy's: masked, on other devices, or no arrays at all.
 
-Any stands for them: they are told apart by protocols that mypy does not know.
+They are typed as Any: they are recognised by protocols that mypy does not know.
 """
 
 from collections.abc import Sequence

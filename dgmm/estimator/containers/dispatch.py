@@ -1,7 +1,6 @@
 """Choose the container for the kind of data that a user passed.
 
-Dask and xarray take longer to import than small data to fit: what needs them is imported for data
-that were made by them.
+Dask and xarray are slow to import: modules that need them are imported only for their data.
 """
 
 import sys
@@ -35,7 +34,7 @@ def as_container(
     Parameters
     ----------
     estimator : BaseEstimator
-        Learns the number of features and their names if ``reset``; is compared with otherwise.
+        Stores the number and names of features if ``reset``; otherwise they must agree.
     X : array-like, dask array, pandas or Dask data frame, or xarray.DataArray
     feature_dim : str or None
         Dimension of a DataArray that holds the features; None means the last.

@@ -46,7 +46,7 @@ class AssignmentArray:
     across : tuple of (str, int)
         Dimensions beside those of the samples, and their extents.
     attributes : dict
-        By the CF conventions, which have no word for nats.
+        By the CF conventions, which have no name for nats.
     """
 
     dtype: str

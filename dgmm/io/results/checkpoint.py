@@ -1,7 +1,7 @@
 """The checkpoint of a run, from which it resumes: the profile once, the states after a pass.
 
-Files that are damaged, cut or foreign count as not there, with a warning: what they held is lost in
-any case, and the run that begins anew ends in the same bits.
+Files that are damaged, truncated or foreign are ignored with a warning: their content is lost in
+any case, and a run that starts again ends in the same bits.
 """
 
 import logging
@@ -145,7 +145,7 @@ class Checkpoint:
     def load(self) -> FitProgress | None:
         """The progress of an interrupted run; None, and an empty directory, if there was none.
 
-        One that had started from another result is none: that of now leads elsewhere.
+        The progress of a run that started from another result does not count.
 
         Raises
         ------
@@ -196,7 +196,7 @@ class Checkpoint:
         Raises
         ------
         StorageError
-            If the file system refuses; what was kept before is then there still.
+            If the file system refuses; the earlier file is then unchanged.
         """
         is_stage = progress.n_passes == 0 or progress.stage in READ_ALL_ROWS
         if not is_stage and self._clock() < self._due:

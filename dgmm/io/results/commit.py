@@ -1,7 +1,7 @@
 """Write one run: arrays in place, root metadata last.
 
-Until the root metadata are written, which is one atomic step, the run is no Zarr group and nobody
-can take it for one. Every function here may be called again after a crash in it.
+Until the root metadata are written, which is one atomic step, the run is not a Zarr group. Every
+function here may be called again after a crash in it.
 """
 
 import json

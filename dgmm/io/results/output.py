@@ -35,7 +35,7 @@ class Run:
     is_latest : bool
         Whether readers of the output see it.
     is_held_back : bool
-        Whether it was too far from its predecessor and waits for a word. One that readers see, or
+        Whether it was too far from its predecessor and waits for approval. A published run, or one
         that a later run has started from, was accepted.
     """
 
@@ -81,7 +81,7 @@ class Output:
     def runs(self) -> tuple[Run, ...]:
         """All runs, newest first; incomplete ones last.
 
-        Clocks decide only among those that were to become the same publication.
+        Times decide only between runs with the same number of publication.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class Output:
         ----------
         run_id : str
         resume : bool
-            Whether what an interrupted attempt left there stays; else the place is empty.
+            Whether files of an interrupted attempt stay; otherwise the place is emptied.
 
         Raises
         ------
@@ -205,7 +205,7 @@ class Output:
         OutputError
             If the run is not complete.
         StorageError
-            If the file system refuses; readers then still see the earlier run.
+            If the file system refuses; the earlier run then stays published.
         """
         if not is_committed(run.path):
             raise OutputError(
@@ -235,7 +235,7 @@ class Output:
         Raises
         ------
         OutputError
-            If the pointer is damaged, so that nobody knows which run must stay.
+            If the pointer is damaged, so that the published run is unknown.
         StorageError
             If the file system refuses.
         """

@@ -62,7 +62,7 @@ class Record:
     is_resumed : bool
         Whether earlier attempts had been interrupted.
     warnings : tuple of str
-        What was logged as a warning, concealed as all that is said.
+        Logged warnings, without secrets.
     mean, standard_deviation : ndarray of shape (n_features,)
         Of all rows that lack nothing, weighted.
     sample : ndarray of shape (m, n_features)

@@ -1,6 +1,6 @@
 """Checks that an HDF5 dataset can be read completely: filters, other files, all chunks.
 
-Where these are not there HDF5 itself fails late, or gives fill values without a word.
+Where one is missing HDF5 itself fails late, or returns fill values silently.
 """
 
 import importlib

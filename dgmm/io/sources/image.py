@@ -91,8 +91,8 @@ def _decode(path: AnyPath, files: tuple[FileInfo, ...]) -> tuple[NDArray[Any], s
 def _open_image(path: AnyPath) -> Iterator[Any]:
     """Open an image of any size and read its header.
 
-    Pillow's own `open` takes images of more than 179 million pixels for an attack. What no file of
-    this size can hold is refused here instead.
+    Pillow's own `open` refuses images of more than 179 million pixels as an attack. Here an image
+    is refused if its file is too small for its size.
 
     Raises
     ------

@@ -18,8 +18,8 @@ def warn_slow_layout(
 ) -> None:
     """Log at most one warning, which names a faster layout.
 
-    Pieces too small cost more to find than to decode; pieces too large are decoded anew for every
-    partition in them. That columns lie in pieces of their own shows in the number of pieces.
+    Small pieces take longer to find than to decode; large pieces are decoded again for every
+    partition in them. Columns in separate pieces increase the number of pieces.
 
     Parameters
     ----------

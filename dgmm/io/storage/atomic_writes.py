@@ -95,8 +95,8 @@ def _link(source: Path, target: Path) -> bool:
 def new_directory(path: Path, *, replace: bool) -> Iterator[Path]:
     """A directory to fill, which is moved to ``path`` when the block ends without an error.
 
-    With ``replace`` a directory that is there already steps aside for it and is removed then: file
-    systems have no step that exchanges the two, so for an instant a reader may find neither.
+    With ``replace`` an existing directory is moved away and then removed: file systems cannot
+    exchange two directories in one step, so for an instant a reader may find neither.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def sync_tree(directory: AnyPath) -> None:
     Raises
     ------
     OSError
-        If the file system refuses, which is where a full or failing disk may show first.
+        If the file system refuses; a full or failing disk may show only here.
     """
     if not isinstance(directory, Path):
         return

@@ -1,13 +1,13 @@
 """One writer for an output in an object store: a claim that its holder keeps renewing.
 
-Stores know no locks, and clocks of different machines need not agree. What they do know is to write
-an object only if there is none of its name. So an output's lock is a row of numbered claims::
+Stores have no locks, and clocks of different machines may differ. But stores can write an object
+only if its name is free. So the lock of an output is a series of numbered claims::
 
     OUTPUT/.lock/00000007.json        who holds it, and how often the claim has been renewed
 
-Whoever writes the next number holds the output. That is allowed once the last claim has been given
-back, or has not changed for a minute by the clock of the one who watches it. A holder that was
-taken for dead finds the higher number before it writes anything of weight, and leaves.
+The process that writes the next number holds the output. It may do so once the last claim was
+released, or has not changed for a minute by the clock of that process. A holder that only seemed
+dead finds the higher number before it writes anything important, and stops.
 """
 
 import json
@@ -60,7 +60,7 @@ def hold_lease(output: "StorePath") -> Iterator[Callable[[], None]]:
     ------
     callable
         Raises TemporaryError if another process has taken the output over in the meantime, and
-        StorageError if that cannot be asked and has not been for half a minute.
+        StorageError if that could not be checked for half a minute.
 
     Raises
     ------

@@ -24,15 +24,15 @@ _OWNER = ".owner.json"
 def write_lock(output: AnyPath) -> Iterator[Callable[[], None]]:
     """Hold the lock of an output, which is created if needed, for the duration of a ``with``.
 
-    On a file system the operating system lets go of the lock when its process dies, however it
-    dies, so that there are no stale ones. The file of the lock stays; that of the owner goes. For
-    object stores see `dgmm.io.storage.lease`.
+    On a file system the operating system releases the lock when its process dies, so there are no
+    stale locks. The lock file stays; that of the owner is removed. For object stores see
+    `dgmm.io.storage.lease`.
 
     Yields
     ------
     callable
-        To be called before anything of weight is written: raises if the output is not held any
-        more, which in a store may happen to a process that stood still.
+        To be called before anything important is written: raises if the lock is lost, which in a
+        store may happen to a process that was suspended.
 
     Raises
     ------

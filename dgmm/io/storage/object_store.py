@@ -12,9 +12,8 @@ from dgmm.errors import StorageError
 class StorePath(ProxyUPath):
     """A path of universal_pathlib that distinguishes a failing store from a missing object.
 
-    fsspec answers "no" to whether there is a file when it could not ask; a complete run would then
-    count as one that is not there. What a store's client raises, which may be anything, becomes a
-    StorageError here.
+    fsspec reports a file as missing when the store does not answer; a complete run would then seem
+    missing. Here any error of a store's client becomes a StorageError.
     """
 
     def exists(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002 - stores have no links

@@ -1,7 +1,7 @@
 """A value in one file: its structure as JSON, then its arrays, all under one checksum.
 
-Nothing in such a file names code: what may be in it is a closed list of dataclasses and
-enumerations, each under a name of its own, which stays as it is when the class is renamed.
+Such a file names no code: it may hold a closed list of dataclasses and enumerations, each under a
+name of its own that stays when the class is renamed.
 """
 
 import json
@@ -94,7 +94,7 @@ def read_value(path: AnyPath, classes: Mapping[str, type]) -> tuple[Any, int]:
     FileNotFoundError
         If there is no such file.
     DamagedError
-        If it is anything else than a whole and unchanged file of `write_value`.
+        If it is not a complete and unchanged file of `write_value`.
     OSError
         If the file system refuses.
     """

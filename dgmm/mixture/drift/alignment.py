@@ -59,8 +59,7 @@ class ComponentLabels:
     def follow(self, alignment: Alignment) -> Self:
         """Labels of the newer mixture of an alignment, given these of the older one.
 
-        Components that appeared get labels that were never used, since one that meant something
-        else once would lie about it.
+        New components get labels that were never used, since an old label would be misleading.
         """
         given = {new: self.labels[old] for old, new in alignment.pairs}
         given |= {new: self.next_label + i for i, new in enumerate(alignment.appeared)}
@@ -77,7 +76,7 @@ def align(
 ) -> Alignment:
     """Pair the components of two mixtures so that the sum of their distances is smallest.
 
-    A component may stay alone: a pair must be nearer than ``max_distance``.
+    A component may stay unpaired: the distance of a pair must be below ``max_distance``.
 
     Parameters
     ----------

@@ -41,8 +41,8 @@ _SENTENCES = {
 class DriftThresholds:
     """How much may change; None means no limit.
 
-    Components may be arranged in more than one way for the same density. What becomes of them
-    counts only where the density has changed too, by 0.05 nats per row beyond chance.
+    Different components may give the same density. Their changes count only where the density has
+    changed too, by 0.05 nats per row beyond chance.
 
     Attributes
     ----------

@@ -48,7 +48,7 @@ class Prediction:
     older, newer : Estimate
         Mean log-likelihood.
     difference : Estimate
-        Newer minus older; without a bound, so that a few rows far from everything older decide it.
+        Newer minus older; unbounded, so that a few rows far from all older ones may dominate it.
     loss : Estimate
         The skew divergence (:func:`skew_divergence_terms`), at most ``-log(SKEW)``.
     """
@@ -177,14 +177,13 @@ def held_out_test(
     Given the refit, both mixtures are fixed, and the segments' mean log ratios are a sample of the
     gain; Student's paired test asks whether it exceeds what the older mixture loses by chance.
     Vuong (1989, Econometrica 57) compares two fitted models on the rows they were fitted to;
-    held-out rows need no correction for the refit's parameters. The refit pays for having seen
-    fewer rows than there are, so that without a change the test rejects less often than its level
-    allows.
+    held-out rows need no correction for the refit's parameters. The refit is worse for having seen
+    fewer rows, so that without a change the test rejects less often than its level allows.
 
-    What a small p-value means: the newer rows are described better by what was learnt from others
-    of them than by the older mixture, by more than chance makes likely. It does not say that the
-    difference matters, which is what :attr:`HeldOutTest.gain` is for, nor what it comes from: an
-    older mixture that had stopped early is bettered without any change of the data.
+    A small p-value means that a fit to other newer rows describes the held-out rows better than the
+    older mixture, by more than chance explains. It does not say that the difference matters, which
+    :attr:`HeldOutTest.gain` tells, nor where it comes from: a refit also improves on an older
+    mixture that stopped early.
 
     Parameters
     ----------

@@ -65,8 +65,8 @@ class FitState:
     n_iter : int
         Moves so far.
     trace : tuple of float
-        Log-likelihood per unit of weight after each E-step, in nats: of its parameters, or of
-        those before if a move was taken back.
+        Log-likelihood per unit of weight after each E-step, in nats: of its parameters, or of those
+        before if a move was reverted.
     log_likelihood, log_classification : float
         Of the same parameters, in nats (:class:`dgmm.mixture.kernels.statistics.Moments`).
     search : QuasiNewtonState
@@ -116,7 +116,7 @@ def step(
         The outcome of a pass with ``state.parameters``.
     rules : EMOptions
     surrogate : SurrogateStep, or None
-        To the top, as far as that is known; where it is no higher than ``tol``, it is here.
+        To the estimated maximum; if its gain is below ``tol``, the state has converged.
 
     Returns
     -------

@@ -1,11 +1,11 @@
 """Quasi-Newton steps: fewer iterations by the curvature that the last EM steps show.
 
 An EM step is the gradient of the log-likelihood per row, preconditioned by the information that
-labelled rows would carry. Where labels are uncertain the observed information is smaller, and EM
-creeps. The changes of the step along the last few moves measure that curvature: quasi-Newton
-moves in EM's own metric, of limited memory, follow it (Jamshidian & Jennrich 1997, J. R. Stat.
-Soc. B 59; Liu & Nocedal 1989, Math. Program. 45). A move that loses likelihood is taken back, and
-EM's own step, which cannot lose any, is made instead.
+labelled rows would carry. Where labels are uncertain the observed information is smaller, and EM is
+slow. The changes of the step along the last few moves measure that curvature: quasi-Newton moves in
+EM's own metric, of limited memory, follow it (Jamshidian & Jennrich 1997, J. R. Stat. Soc. B 59;
+Liu & Nocedal 1989, Math. Program. 45). A move that loses likelihood is reverted and replaced by
+EM's own step, which cannot lose any.
 """
 
 from dataclasses import dataclass, replace
@@ -62,16 +62,16 @@ class QuasiNewtonState:
         The last moves, oldest first, and by how much EM's step shrank along each: changes as in
         :mod:`dgmm.mixture.em.fisher_metric`.
     visit : Iterate or None
-        The last place that was not taken back.
+        The last evaluation that was not reverted.
     reach : float
         How long a move may be, in lengths of EM's own step.
     stretch : float
         The length of the move under way, in the same unit; 0 if it is EM's own step.
     may_leap : bool
-        Whether no move to where another likelihood has its top was ever taken back.
+        Whether no surrogate step was ever reverted; the name is that in checkpoint files.
     gains, predictions : tuple of float
         Of the last two visits: log-likelihood per unit of weight gained there, and how much the
-        model of the curvature says was left.
+        model of the curvature predicted as the remaining gain.
     """
 
     pairs: tuple[tuple[Array, Array], ...] = ()
@@ -95,7 +95,7 @@ class QuasiNewtonState:
     def predicts_convergence(self, tol: float) -> bool:
         """Whether the remaining gain is below ``tol``, by past gains and by prediction.
 
-        Both must fall: near a saddle they are small for a while, and then grow.
+        Both must decrease: near a saddle point they are small for a while, and then grow.
         """
         if len(self.predictions) < 2 or len(self.gains) < 2:  # a surrogate step may come first
             return False
@@ -110,7 +110,7 @@ class QuasiNewtonState:
     def record_surrogate_step(self, expected: float) -> "QuasiNewtonState":
         """Record a move to the maximum of a surrogate likelihood, and its expected gain.
 
-        That likelihood knows more than the model of the curvature has ever said.
+        The surrogate likelihood predicts better than the model of the curvature.
         """
         return replace(self, stretch=_SURROGATE, predictions=(expected, expected))
 
@@ -118,7 +118,7 @@ class QuasiNewtonState:
     def remaining_gain(self) -> float:
         """The remaining gain by the model of the curvature: the larger of the last two predictions.
 
-        Per unit of weight, in nats; infinite where it says nothing yet.
+        Per unit of weight, in nats; infinite where there is no prediction yet.
         """
         if len(self.predictions) < 2 or min(self.predictions) < 0:
             return float("inf")
@@ -148,9 +148,9 @@ def quasi_newton_step(
     search : QuasiNewtonState
         As it was before.
     visit : Iterate
-        The place, and EM's step from it.
+        The evaluated parameters, and EM's step from them.
     gain : float
-        Log-likelihood per unit of weight gained by coming here, in nats; infinite at a start.
+        Log-likelihood per unit of weight gained by the last move, in nats; infinite at a start.
     regularization : Regularization
         Without a ridge.
 
@@ -197,8 +197,8 @@ def _add_curvature_pair(search: QuasiNewtonState, visit: Iterate) -> QuasiNewton
 def _quasi_newton(gram: Array) -> Array:
     """The move of limited-memory BFGS as a combination of EM's step and the pairs.
 
-    The two loops of Nocedal & Wright 2006, algorithm 7.4, need inner products alone. Without
-    pairs the move is EM's step. Pairs along which the likelihood is no hill are left out.
+    The two loops of Nocedal & Wright 2006, algorithm 7.4, need inner products alone. Without pairs
+    the move is EM's step. Pairs along which the likelihood is not concave are left out.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Stepwise EM: update a mixture with new rows, reading each of them once.
 
-EM takes what all rows say under the same parameters. Stepwise EM keeps a running average of what
-blocks of rows said under the parameters of their time, s <- s + gamma (s_block - s), and maximises
-after each block (Neal & Hinton 1998, in Learning in Graphical Models, pp. 355-368; Cappe & Moulines
-2009, J. R. Stat. Soc. B 71, pp. 593-613).
+EM uses the statistics of all rows under the same parameters. Stepwise EM keeps a running average of
+the statistics of blocks, each under the parameters of its time, s <- s + gamma (s_block - s), and
+maximises after each block (Neal & Hinton 1998, in Learning in Graphical Models, pp. 355-368; Cappe
+& Moulines 2009, J. R. Stat. Soc. B 71, pp. 593-613).
 """
 
 from dataclasses import dataclass, replace
@@ -57,8 +57,8 @@ class StepwiseState:
     parameters : Parameters
         Relative to the origin of the rules.
     average : Moments
-        What rows say on average, of total weight 1. Its log-likelihoods are NaN, since blocks were
-        seen under different parameters.
+        Average moments of the rows, of total weight 1. Its log-likelihoods are NaN, since blocks
+        were evaluated under different parameters.
     fitted_weight : float
         Sum of weights of the rows that the first parameters were fitted to, positive.
     total_weight : float
@@ -83,7 +83,7 @@ class StepwiseState:
     ) -> Self:
         """The state whose average has its maximum at these parameters.
 
-        Where EM has converged, that is what an E-step over all rows says.
+        Where EM has converged, these are the moments of an E-step over all rows.
         """
         structure = parameters.structure
         average = _average(parameters.weights, parameters.means, parameters.covariances)

@@ -1,14 +1,15 @@
 """A sample that stands for all rows, near a mixture at which both have been evaluated.
 
-What all rows say there and the sample does not is added to what the sample says elsewhere: a
-control variate, as in EM with reduced variance (Chen, Zhu, Teh & Zhang 2018, NeurIPS 31). EM on the
-sample then climbs the surrogate likelihood of Jordan, Lee & Yang 2019 (J. Am. Stat. Assoc. 114),
+The difference between all rows and the sample there is added to the statistics of the sample
+elsewhere: a control variate, as in EM with reduced variance (Chen, Zhu, Teh & Zhang 2018, NeurIPS
+31). EM on the sample then climbs the surrogate likelihood of Jordan, Lee & Yang 2019 (J. Am. Stat.
+Assoc. 114),
 
     l~(theta) = l_sample(theta) + <s_all - s_sample, eta(theta)>,
 
 with s the expected statistics per row at that mixture and eta the natural parameters of labelled
 rows. There its gradient is that of the likelihood of all rows, and its curvature that of the
-sample: a step to its top is nearly Newton's, for one read of all rows.
+sample: a step to its maximum is nearly Newton's, for one read of all rows.
 """
 
 from dataclasses import dataclass

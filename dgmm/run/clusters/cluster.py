@@ -45,7 +45,7 @@ class OpenCluster:
 def enter_mpi(cluster: Cluster) -> None:
     """Return in the process that continues the run; in an MPI job, all others end here.
 
-    To be called before anything else is done, as every process of such a job does it.
+    To be called first, because every process of such a job runs the whole command.
     """
     if isinstance(cluster, MpiCluster):
         mpi.enter_mpi(cluster)
@@ -61,7 +61,7 @@ def open_cluster(
     ----------
     cluster : Cluster
     redactor : Redactor, optional
-        What its workers must not say in their logs.
+        Redacts the logs of its workers.
     projection : Projection, optional
         Of a fit whose blocks stay on the workers if these have room beside it; without it none do.
 
@@ -70,8 +70,8 @@ def open_cluster(
     TemporaryError
         If the scheduler or its workers are not there in time.
     ConfigurationError
-        If the configuration, its own or Dask's, does not say enough; or says to talk where others
-        may read along, without saying that this is meant.
+        If the configuration, its own or Dask's, is incomplete, or asks for unencrypted traffic
+        without ``insecure: true``.
     MissingExtraError
         If the kind of cluster needs a package that is not installed.
     """

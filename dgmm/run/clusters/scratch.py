@@ -18,8 +18,8 @@ _NO_LOCKS = (OSError, NotImplementedError)  # held by another process, or unknow
 def scratch_directory(parent: str | os.PathLike[str], prefix: str) -> Iterator[Path]:
     """A directory that only this user may read, removed afterwards.
 
-    Those of the same kind that killed processes of this host have left are removed first. A lock
-    beside each, which the operating system takes back from the dead, tells which these are.
+    Directories of the same kind that killed processes of this host left are removed first. They are
+    recognised by the lock beside each, which the operating system releases.
 
     Parameters
     ----------

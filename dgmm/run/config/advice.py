@@ -1,7 +1,7 @@
 """Remedies of errors, in terms of a configuration and of the commands that read it.
 
-Keys stand without their section where more than one has them: the input's weights are chosen as
-the input is.
+Keys are named without their section where several sections have them, such as the input and its
+weights.
 """
 
 from types import MappingProxyType

@@ -2,7 +2,7 @@
 
 ``${NAME}`` stands for the value of a variable, ``${NAME:-default}`` for the default where the
 variable is unset or empty, ``$$`` for a dollar. Text is expanded after YAML is read, so a value is
-never syntax. What was written is what is stored and shown; what it stood for is only used.
+never syntax. Results and messages show the text as written, never the values of variables.
 """
 
 import re

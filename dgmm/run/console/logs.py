@@ -148,7 +148,7 @@ def format_failure(style: LogFormat, message: str, facts: Mapping[str, object]) 
 class JsonObserver:
     """An observer that logs stages, passes and the result as JSON records.
 
-    Passes over the sample, which take milliseconds, are for those who look for a fault.
+    Passes over the sample, which take milliseconds, are logged at level DEBUG.
     """
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ def console_logging(style: LogFormat, level: int = logging.INFO) -> Iterator[Obs
     """Log to stderr during a ``with``, and yield an observer that shows progress.
 
     Passes are shown as a live line on a terminal, logged as a line or a JSON record elsewhere, and
-    passed over where only warnings are asked for.
+    skipped where only warnings are logged.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ def watch(console: Console) -> Iterator[Observer]:
 class LogLines:
     """Logs the first and the last pass of a stage, and about one a second between them.
 
-    The longer a run takes the rarer they are, so that a log of days can be read.
+    Lines become rarer the longer a run takes, so that logs stay short.
 
     Parameters
     ----------
