@@ -23,7 +23,7 @@ class Remedy(Enum):
     """Read fewer rows at a time, with fewer threads, or allow more memory."""
     TRY_AGAIN = auto()
     """Do the same again, once its cause is gone."""
-    START_ANEW = auto()
+    START_AGAIN = auto()
     """Give up what was computed of other data."""
     OVERWRITE = auto()
     """Replace what is there."""

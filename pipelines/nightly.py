@@ -1,6 +1,6 @@
 """Fit tonight's data from last night's model: ``python -m pipelines.nightly CONFIG``.
 
-Fit anew from the last result, compare with it, publish or hold back, score other data, report, and
+Fit again from the last result, compare with it, publish or hold back, score other data, report, and
 remove old runs. Every step finds out by itself whether it has been done, so that the same command
 again does what is left, or nothing.
 """

@@ -284,7 +284,7 @@ def test_a_reader_that_has_enough_is_no_bug() -> None:
     assert done.stderr == b""
 
 
-def test_a_run_starts_anew_only_if_told_to(stages: Stages, config: str) -> None:
+def test_a_run_starts_again_only_if_told_to(stages: Stages, config: str) -> None:
     for options in ((), ("--fresh",)):
         assert invoke("run", config, *options).exit_code == 0
         assert stages.fresh == bool(options)

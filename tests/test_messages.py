@@ -87,7 +87,7 @@ def messages_in(path):
 def test_what_is_looked_for_is_found():
     assert foreign_words("Lower input.partition_size.") == ["input.partition_size"]
     assert foreign_words("`missing: drop` leaves them out.") == ["missing: drop"]
-    assert foreign_words("Start anew with `dgmm run --fresh`.") == ["dgmm run", "--fresh"]
+    assert foreign_words("Start again with `dgmm run --fresh`.") == ["dgmm run", "--fresh"]
     assert foreign_words("Raise cluster.memory_limit.") == ["cluster.memory_limit"]
     assert not foreign_words("Set a larger sample_size; n_components = 3.")
     said = [text for path in sorted(PACKAGE.rglob("*.py")) for text in messages_in(path)]

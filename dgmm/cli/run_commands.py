@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @configuration_options
 @click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
 @click.option("-v", "--verbose", is_flag=True, help="Log details, for the search of a fault.")
-@click.option("--fresh", is_flag=True, help="Do not go on with an interrupted run; start anew.")
+@click.option("--fresh", is_flag=True, help="Do not go on with an interrupted run; start again.")
 def run(config: str, overrides: tuple[str, ...], quiet: bool, verbose: bool, fresh: bool) -> None:
     """Fit all candidates that CONFIG names and keep the results.
 

@@ -79,7 +79,7 @@ class ClusterExecution:
         Seconds in which no task begins or ends before the cluster counts as lost; None waits as
         long as Dask does, which may be for ever.
     reopen : callable or None
-        ``reopen() -> Client`` leaves the cluster and opens it anew; None if it cannot be.
+        ``reopen() -> Client`` leaves the cluster and opens it again; None if it cannot be.
     block_cache : BlockCache or None
         Keeps blocks on the workers; None once the cluster has failed, or if none are to be kept.
     """
@@ -139,17 +139,17 @@ class ClusterExecution:
             paused = f"{n_paused} worker(s) stay paused, because their memory is nearly full"
             if n_losses > 1 or self.reopen is None:
                 raise TemporaryError(f"{paused}.", remedy=Remedy.USE_LESS_MEMORY) from loss
-            logger.warning("%s (%s); opening the cluster anew.", paused, loss)
+            logger.warning("%s (%s); opening the cluster again.", paused, loss)
             self.client = self.reopen()
         elif n_losses == 1:
             logger.warning("Lost the running tasks (%s); trying new ones.", loss)
         elif n_losses == 2 and self.reopen is not None:
-            logger.warning("Lost the new tasks too (%s); opening the cluster anew.", loss)
+            logger.warning("Lost the new tasks too (%s); opening the cluster again.", loss)
             self.client = self.reopen()
         else:
-            anew = "" if self.reopen is None else ", and the cluster was opened anew"
+            again = "" if self.reopen is None else ", and the cluster was opened again"
             raise TemporaryError(
-                f"The cluster has stopped computing: {loss}. The tasks were tried again{anew}. "
+                f"The cluster has stopped computing: {loss}. The tasks were tried again{again}. "
                 "See in the logs of its scheduler and workers why.",
                 remedy=Remedy.TRY_AGAIN,
             ) from (loss.__cause__ or loss)

@@ -92,7 +92,7 @@ class PassRunner:
             "pass; expected the input to stay the same until the fit is complete. Find what writes "
             "to it, and put it back as it was."
         )
-        raise InputChangedError(message, remedy=Remedy.START_ANEW)
+        raise InputChangedError(message, remedy=Remedy.START_AGAIN)
 
 
 def profile(runner: PassRunner, rule: SamplingSpec) -> Profile:

@@ -116,7 +116,7 @@ class OnlineMixture(MixturePredictMixin):
                 f"n_components is {self.n_components} and covariance_type "
                 f"{self.covariance_type!r}, but the mixture has {mixture.n_components} components "
                 f"and covariances of shape {mixture.covariances.shape}; expected what it was "
-                "fitted with. Use fit() to start anew."
+                "fitted with. Use fit() to start again."
             )
             raise ConfigurationError(message)
 

@@ -11,7 +11,7 @@ REMEDIES = MappingProxyType(
         Remedy.USE_LESS_MEMORY: "Rechunk X to smaller blocks, or give workers more memory or fewer "
         "threads.",
         Remedy.TRY_AGAIN: "Then fit again.",
-        Remedy.START_ANEW: "Then fit again.",
+        Remedy.START_AGAIN: "Then fit again.",
         Remedy.OVERWRITE: "Or replace it with overwrite=True.",
     }
 )

@@ -55,7 +55,7 @@ def run(
     observer : callable, optional
         Told of every :mod:`event <dgmm.engine.events>`.
     fresh : bool
-        Whether to start anew where an earlier call was interrupted; a complete run stays.
+        Whether to start again where an earlier call was interrupted; a complete run stays.
 
     Returns
     -------

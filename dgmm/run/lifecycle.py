@@ -75,7 +75,7 @@ def complete_run(
     model : Result, optional
         What is scored by it; without one the run is a fit.
     fresh : bool
-        Whether to start anew where an earlier call was interrupted; a complete run stays.
+        Whether to start again where an earlier call was interrupted; a complete run stays.
 
     Returns
     -------

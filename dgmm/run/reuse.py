@@ -94,7 +94,7 @@ def _log_reuse(origins: tuple[BlockProvenance, ...], base: Run, dataset: Dataset
         found = [block for block, its in enumerate(origins) if its is origin]
         if found and (n_known or origin is BlockProvenance.LOST):
             rows = ", ".join(_places(found, dataset))
-            _logger.warning("%s are assigned anew: %s (%s)", rows, origin.value, base.path)
+            _logger.warning("%s are assigned again: %s (%s)", rows, origin.value, base.path)
 
 
 def _log_no_reuse(run_id: str, others: str) -> None:

@@ -28,13 +28,13 @@ class Settings(execution.Settings):
     """What to follow, and when to refit."""
 
     refit_every: int = Field(
-        default=7, ge=1, description="Every so many calls with new rows fit all rows anew."
+        default=7, ge=1, description="Every so many calls with new rows refit all rows."
     )
     tolerance: float = Field(
         default=0.05,
         ge=0,
         allow_inf_nan=False,
-        description="All rows are fitted anew when the mean log density of new ones, before they "
+        description="All rows are refitted when the mean log density of new ones, before they "
         "are folded in, is lower than usual by more than this, in nats, and more than chance.",
     )
     learning_decay: float | None = Field(
@@ -105,7 +105,7 @@ def _check_grown(statistics: OnlineStatistics, n_rows: int, blocks: Blocks) -> N
         return
     raise InputChangedError(
         f"{found}; expected data that grow at their end. Put back what was there, or remove the "
-        "directory `online` of the output to start anew."
+        "directory `online` of the output to start again."
     )
 
 
@@ -141,7 +141,7 @@ def _follow(
         return StoredState(state.mixture, statistics), f"folded in, {n_folds} since the exact fit"
     mixture, path = _refit(settings, n_rows, observer)
     statistics = OnlineStatistics(log_densities=log_densities, run=path)
-    line = f"fitted anew to all {n_rows:,} rows ({reason}): {path}"
+    line = f"refitted to all {n_rows:,} rows ({reason}): {path}"
     return StoredState(mixture, statistics), line
 
 

@@ -59,7 +59,7 @@ class Store:
         if found != (FORMAT, FORMAT_VERSION):
             raise OutputError(
                 f"{self.folder} has format {found[0]} {found[1]}, expected {FORMAT} "
-                f"{FORMAT_VERSION}. Remove it to start anew."
+                f"{FORMAT_VERSION}. Remove it to start again."
             )
         plain = {name: attributes[name] for name in _PLAIN}
         log_densities = tuple(arrays["log_densities"].tolist())

@@ -18,7 +18,7 @@ covariance needs: d + 1 if full, 2 if diagonal or spherical. Only sound fits are
 is reached if its log-likelihood is not lower by more than 1e-3 nats or, where that is more, a
 millionth; "soundly" counts those that are reached by a sound fit.
 
-References take some minutes and are cached; dgmm is fitted anew each time. Data come from
+References take some minutes and are cached; dgmm is fitted each time. Data come from
 scikit-learn and, if Rscript and mclust are there (on Debian: r-base-core, r-cran-mclust), from R.
 ``--time`` runs scikit-learn as users run it, 20 starts with its own tol, beside dgmm: that says
 something on a quiet machine only.

@@ -240,7 +240,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("folder", type=Path, help="where a folder for data and results is made, or made anew")
+    add("folder", type=Path, help="where a folder for data and results is made, or made again")
     add("--data", choices=DATA, default="drop", help="what a night fits")
     add("--corruption", choices=CORRUPTIONS, default="units", help="of night 11")
     add("--rows", type=int, default=40_000, help="of each night")

@@ -50,7 +50,7 @@ def whole():
 def test_progress_is_given_after_the_profile_before_each_stage_and_after_each_pass(whole):
     _, kept = whole
     places = [(progress.stage, progress.n_passes) for progress in kept]
-    stages = ("profile", "sample", "fit", "repair")  # the search is made anew
+    stages = ("profile", "sample", "fit", "repair")  # the search is made again
     assert list(dict.fromkeys(stage for stage, _ in places)) == list(stages)
     assert places[0] == ("profile", 1)
     for stage in stages[1:]:

@@ -197,9 +197,9 @@ def test_a_warm_start_from_another_shape_is_a_new_one(change, columns):
     X = load_iris().data
     model = GaussianMixture(3, n_init=1, warm_start=True, random_state=0).fit(X)
     model.set_params(**change).fit(X[:, :columns])
-    anew = GaussianMixture(3, n_init=1, random_state=0).set_params(**change).fit(X[:, :columns])
-    np.testing.assert_array_equal(model.means_, anew.means_)
-    np.testing.assert_array_equal(model.covariances_, anew.covariances_)
+    again = GaussianMixture(3, n_init=1, random_state=0).set_params(**change).fit(X[:, :columns])
+    np.testing.assert_array_equal(model.means_, again.means_)
+    np.testing.assert_array_equal(model.covariances_, again.covariances_)
 
 
 def test_a_marginal_mixture_can_be_fitted_again():

@@ -166,7 +166,7 @@ def test_rows_without_weight_change_nothing():
     assert (mixture.n_steps_, mixture.status_) == (0, "converged")
 
 
-def test_a_fit_starts_anew_and_a_warm_one_from_where_the_mixture_stands():
+def test_a_fit_starts_again_and_a_warm_one_from_where_the_mixture_stands():
     X = rows(n=4_000)
     mixture = begun().partial_fit(X[N_FIRST:])
     stands = {"weights_init": mixture.weights_, "means_init": mixture.means_}

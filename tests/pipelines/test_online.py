@@ -1,4 +1,4 @@
-"""The pipeline that follows growing data: folds in what is new, and fits anew when that is due."""
+"""The pipeline that follows growing data: folds in what is new, and refits when that is due."""
 
 import shutil
 from pathlib import Path
@@ -87,7 +87,7 @@ def folder(after_the_first_call, tmp_path, monkeypatch):
     return tmp_path / "folder"
 
 
-def test_new_rows_are_folded_in_and_every_third_time_all_are_fitted_anew(capsys):
+def test_new_rows_are_folded_in_and_every_third_time_all_are_refitted(capsys):
     shutil.rmtree("out")
     assert main(["online.yaml"]) == 0
     assert counted() == (500, 500, "converged")
@@ -103,7 +103,7 @@ def test_new_rows_are_folded_in_and_every_third_time_all_are_fitted_anew(capsys)
     said = capsys.readouterr().out.splitlines()
     assert said[:2] == ["500 new rows", f"fitted to all 500 rows: {said[1].split(': ')[1]}"]
     assert said[4] == "folded in, 1 since the exact fit"
-    assert said[10].startswith("fitted anew to all 2,000 rows (after every 3 calls with new rows)")
+    assert said[10].startswith("refitted to all 2,000 rows (after every 3 calls with new rows)")
     assert said[11].endswith("online/latest.zarr")
 
 
@@ -125,7 +125,7 @@ def test_nothing_new_changes_nothing(folder, capsys):
     assert state(folder) == before
 
 
-def test_rows_that_fit_worse_than_usual_have_all_fitted_anew(capsys):
+def test_rows_that_fit_worse_than_usual_have_all_refitted(capsys):
     grow(night(1, spread=3.0))
     assert main(["online.yaml"]) == 0
     assert "(new rows fit worse than usual (" in capsys.readouterr().out
@@ -261,7 +261,7 @@ def test_chance_is_not_worse_than_usual():
     )
 
 
-def test_what_is_usual_is_learnt_anew_after_a_change():
+def test_what_is_usual_is_learnt_again_after_a_change():
     statistics = OnlineStatistics(tuple(range(-9, -4)), "run", n_folds=1)
     sound = UpdateResult(1e6, 2, -7.0, is_collapsed=False)
     assert update_log_densities(sound, statistics, LIMITS) == (-8, -7, -6, -5, -7.0)

@@ -90,7 +90,7 @@ def _stop_after_one(event, events):
         raise KeyboardInterrupt
 
 
-def test_fresh_starts_anew_and_leaves_a_complete_run_alone(data, tmp_path, clean):
+def test_fresh_starts_again_and_leaves_a_complete_run_alone(data, tmp_path, clean):
     text = configuration(data, tmp_path / "out")
     interrupt(text, "fit", 1)
     events = []

@@ -291,7 +291,7 @@ def test_without_links_chunks_are_written_again_from_what_is_there(
 # --- what has changed -------------------------------------------------------------------------
 
 
-def test_a_block_that_changed_is_assigned_anew_and_named(model, tmp_path, writes, caplog):
+def test_a_block_that_changed_is_assigned_again_and_named(model, tmp_path, writes, caplog):
     path = stored(tmp_path / "x.zarr", clumps(1_000, 15))
     scored(model, path, tmp_path / "out")
     zarr.open_array(path, mode="r+")[450] = [4.0, 4.0]
@@ -299,12 +299,12 @@ def test_a_block_that_changed_is_assigned_anew_and_named(model, tmp_path, writes
     writes.of()
     found = scored(model, path, tmp_path / "out")
     assert (found.n_new, writes.of()) == (400, [400, 1000])
-    assert "rows 400 to 599 are assigned anew: an earlier call has assigned other" in caplog.text
+    assert "rows 400 to 599 are assigned again: an earlier call has assigned other" in caplog.text
     assert_as_from_scratch(model, path, tmp_path / "out", found)
 
 
 @pytest.mark.parametrize("damage", ["chunk", "kept", "no array"])
-def test_what_cannot_be_read_of_the_earlier_run_is_assigned_anew(
+def test_what_cannot_be_read_of_the_earlier_run_is_assigned_again(
     model, tmp_path, writes, caplog, damage
 ):
     path = stored(tmp_path / "x.zarr", clumps(600, 17))

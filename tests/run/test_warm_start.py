@@ -127,7 +127,7 @@ def test_the_same_night_again_is_complete_and_the_last_result_stays(tmp_path):
     assert [facts["path"] for facts in started[1:]] == paths[:-1]
 
 
-def test_an_interrupted_run_begins_anew_if_another_result_is_the_last_one_now(tmp_path):
+def test_an_interrupted_run_starts_again_if_another_result_is_the_last_one_now(tmp_path):
     found = []
     for folder, is_interrupted in (("interrupted", True), ("clean", False)):
         (tmp_path / folder).mkdir()

@@ -160,7 +160,7 @@ def copy_region(base: AnyPath, run: AnyPath, name: str, region: Region) -> bool:
 
     Its chunks are read, which verifies their checksums. If both runs encode them alike, they are
     shared where the file system can do that, and copied within an object store; else they are
-    written anew.
+    written again.
 
     Parameters
     ----------

@@ -159,7 +159,7 @@ class Checkpoint:
         begun, checksum = _read(self._directory, "profile", _Begun)
         if begun is not None and begun.facts.started_from != self._facts.started_from:
             _logger.warning(
-                "the interrupted run had started from %s; it begins anew from %s",
+                "the interrupted run had started from %s; it starts again from %s",
                 begun.facts.started_from or "no result",
                 self._facts.started_from or "no result",
             )
@@ -172,7 +172,7 @@ class Checkpoint:
         if reached is not None and reached.stage not in _STAGES:
             _logger.warning(
                 "the interrupted run in %s had reached a stage, %s, that this version of dgmm does "
-                "not have; it begins anew",
+                "not have; it starts again",
                 self._directory,
                 reached.stage,
             )
@@ -259,7 +259,7 @@ class Checkpoint:
             f"The input has {_shape(now)}; the interrupted run that this one resumes began "
             f"with {_shape(before)}. {rows if first < last else ''}"
             "Put the input back as it was.",
-            remedy=Remedy.START_ANEW,
+            remedy=Remedy.START_AGAIN,
         )
 
 

@@ -71,7 +71,7 @@ def lazy_blocks(
     read : callable
         The reader of the format, see `dgmm.io.sources.format.Format`.
     location : Location
-        Resolved anew in every task.
+        Resolved again in every task.
     stored : DatasetMetadata
         Checked.
     grid : Grid

@@ -72,7 +72,7 @@ def _refuse_old_matlab(path: AnyPath) -> None:
         is_hdf5 = any(file.seek(place) >= 0 and file.read(4) == _MAGIC for place in (0, 512))
     if not is_hdf5:
         raise DataError(
-            f"{path} is a MATLAB file of before version 7.3, which is not read. Save it anew: "
+            f"{path} is a MATLAB file of before version 7.3, which is not read. Save it again: "
             "save('NAME.mat', 'X', '-v7.3'), or numpy.save(...) of what scipy.io.loadmat gives."
         )
 

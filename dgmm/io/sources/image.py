@@ -81,7 +81,7 @@ def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
 @lru_cache(maxsize=2)
 def _decode(path: AnyPath, files: tuple[FileInfo, ...]) -> tuple[NDArray[Any], str]:
     """All pixels and the colour mode: parts of an image cannot be decoded alone."""
-    del files  # an image that has been replaced is decoded anew
+    del files  # an image that has been replaced is decoded again
     with _open_image(path) as image:
         pixels = np.asarray(image)
         return pixels.reshape(*pixels.shape[:2], -1), image.mode

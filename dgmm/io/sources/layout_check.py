@@ -37,7 +37,7 @@ def warn_slow_layout(
         chunk_bytes = stored.storage_chunks[0] * row_bytes
         if chunk_bytes > 2 * TARGET_BYTES:
             _logger.warning(
-                "%s is stored in chunks of %d rows (%d MiB), each of which is decoded anew for "
+                "%s is stored in chunks of %d rows (%d MiB), each of which is decoded again for "
                 "every partition of %d rows; make a faster store of it with `dgmm ingest`",
                 location,
                 stored.storage_chunks[0],

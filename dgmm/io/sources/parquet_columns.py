@@ -130,7 +130,7 @@ def _check_types(path: AnyPath, name: str, types: Mapping[AnyPath, Types]) -> No
         )
     if wrong:
         raise DataError(
-            f"Column {name!r} is {listed}; expected numbers in all files. Write the files anew, "
+            f"Column {name!r} is {listed}; expected numbers in all files. Write the files again, "
             "or choose columns that are.",
             remedy=Remedy.CHOOSE_COLUMNS,
         )

@@ -89,7 +89,7 @@ def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     if any(dataset.sizes.get(dim, 0) < place.stop for dim, place in places):
         raise InputChangedError(
             f"{path} has the dimensions {sizes(dataset, dataset.sizes)}, fewer than when it was "
-            "opened. Put it back as it was, or start anew."
+            "opened. Put it back as it was, or start again."
         )
     if selection.cell_area is not None:
         latitude = _latitude(dataset, path, selection.cell_area)

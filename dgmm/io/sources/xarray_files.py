@@ -50,7 +50,7 @@ def metadata_files(path: AnyPath) -> list[AnyPath]:
 def open_dataset(path: AnyPath) -> "xarray.Dataset":
     """The dataset at a path, decoded lazily by xarray except for times.
 
-    It is kept open for the next block; a file that has been replaced is opened anew.
+    It is kept open for the next block; a file that has been replaced is opened again.
 
     Raises
     ------

@@ -16,7 +16,7 @@ REMEDIES = MappingProxyType(
         Remedy.USE_LESS_MEMORY: "Lower `input.partition_size` or `cluster.threads_per_worker`, or "
         "raise `cluster.memory_limit`.",
         Remedy.TRY_AGAIN: "Then run the same command again; it goes on from here.",
-        Remedy.START_ANEW: "Or start anew with `dgmm run --fresh`.",
+        Remedy.START_AGAIN: "Or start again with `dgmm run --fresh`.",
         Remedy.CHOOSE_FORMAT: "Set `input.format`.",
         Remedy.CONVERT: "Make a Zarr store of it once: `dgmm ingest FILE --output STORE.zarr`.",
         Remedy.CHOOSE_VARIABLE: "Set `variable` to one of them.",

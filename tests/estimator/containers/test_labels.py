@@ -113,7 +113,7 @@ def test_weights_of_a_frame_with_other_labels_are_refused():
         GaussianMixture(1).fit(lazy, sample_weight=unknown)
 
 
-def test_an_index_that_starts_anew_in_every_partition_is_no_obstacle():
+def test_an_index_that_starts_again_in_every_partition_is_no_obstacle():
     parts = [FRAME.iloc[i : i + 60].reset_index(drop=True) for i in (0, 60, 120)]
     lazy = frames.concat([frames.from_pandas(part, npartitions=1) for part in parts])
     lazy["w"] = lazy["a"] * 0 + 1.0

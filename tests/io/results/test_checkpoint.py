@@ -193,7 +193,7 @@ def test_an_input_of_another_shape_is_refused_and_nothing_is_lost(kept, tmp_path
     one.save(kept[-1])
     with pytest.raises(InputChangedError, match=message) as caught:
         Checkpoint(tmp_path / "a", dataclasses.replace(FACTS, **now)).load()
-    assert caught.value.remedy is Remedy.START_ANEW
+    assert caught.value.remedy is Remedy.START_AGAIN
     assert leaves(Checkpoint(tmp_path / "a", FACTS).load()) == leaves(kept[-1])
 
 
@@ -234,7 +234,7 @@ def test_a_stage_that_is_not_known_is_not_gone_on_with(kept, tmp_path, caplog):
     one.save(dataclasses.replace(kept[-1], stage="relocated"))
     assert Checkpoint(tmp_path / "a", FACTS).load() is None
     (line,) = caplog.messages
-    assert "relocated, that this version of dgmm does not have; it begins anew" in line
+    assert "relocated, that this version of dgmm does not have; it starts again" in line
     assert list((tmp_path / "a").iterdir()) == []
 
 

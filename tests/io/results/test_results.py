@@ -215,7 +215,7 @@ def test_a_sweep_opens_as_a_table_with_a_row_for_each_candidate(tmp_path):
     assert table["bic"].tolist() == [40.0] * 4
 
 
-def test_chunks_of_runs_with_other_codecs_are_written_anew_where_they_are_taken_over(tmp_path):
+def test_chunks_of_runs_with_other_codecs_are_written_again_where_they_are_taken_over(tmp_path):
     base, run = (Output(tmp_path).start(name) for name in ("base", "run"))
     for place in (base, run):
         create_assignments(place, 10, 3, ("labels",), 4)

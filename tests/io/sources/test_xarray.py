@@ -159,7 +159,7 @@ def test_features_are_chosen_by_name(tmp_path):
     np.testing.assert_array_equal(cells(source), cells(opened(path))[..., [3, 1]])
 
 
-def test_a_file_that_is_replaced_is_opened_anew(tmp_path):
+def test_a_file_that_is_replaced_is_opened_again(tmp_path):
     path = write(ocean(), tmp_path, "h5netcdf")
     first = opened(path)
     cells(first)

@@ -68,14 +68,14 @@ def test_workers_that_stand_still_are_replaced(execution, tmp_path, caplog):
     assert "no task began or ended for 3 s" in caplog.text
     assert caplog.text.count("Keeping") == 1
     assert execution.block_cache is None  # what is left is read as it is needed
-    assert caplog.text.index("trying new ones") < caplog.text.index("opening the cluster anew")
+    assert caplog.text.index("trying new ones") < caplog.text.index("opening the cluster again")
 
 
 @pytest.mark.slow
 def test_a_cluster_that_is_lost_every_time_ends_the_command(execution, tmp_path):
     Impatient(execution, patience_later=10.0)
     trap = Trap(tmp_path, 100, freeze)
-    match = r"no task began or ended for 10 s\. The tasks were tried again, and .* opened anew"
+    match = r"no task began or ended for 10 s\. The tasks were tried again, and .* opened again"
     with pytest.raises(TemporaryError, match=match) as caught:
         sum_of_names(execution, Task(0, trap))
     assert caught.value.exit_code == 75

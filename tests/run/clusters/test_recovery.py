@@ -1,4 +1,4 @@
-"""A cluster is opened anew, and left in any case."""
+"""A cluster is opened again, and left in any case."""
 
 import asyncio
 from contextlib import contextmanager
@@ -77,4 +77,4 @@ def test_workers_that_stay_paused_end_the_run_with_a_sentence_about_memory(caplo
         assert execution.client is not first
     assert str(caught.value) == f"{sentence}."
     assert caught.value.remedy is Remedy.USE_LESS_MEMORY
-    assert next(line for line in caplog.messages if sentence in line).endswith("cluster anew.")
+    assert next(line for line in caplog.messages if sentence in line).endswith("cluster again.")
