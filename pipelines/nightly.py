@@ -165,19 +165,19 @@ def job(settings: Settings, observer: Observer) -> Outcome:
 
 def _lines(night: Night) -> list[str]:
     best = night.run.sweep.selected
-    told = [
+    lines = [
         f"{best.candidate.name} after {night.run.sweep.n_passes} passes; "
         f"{night.verdict or 'nothing to compare with'}",
         *night.reasons,
     ]
     if night.run.already_complete:
-        told = ["nothing new"]
-    told += [
+        lines = ["nothing new"]
+    lines += [
         f"scored {done.sentence}: {done.path}" for done in night.scores if not done.already_complete
     ]
     if night.n_removed:
-        told.append(f"{night.n_removed} old runs removed")
-    return [*told, night.run.path]
+        lines.append(f"{night.n_removed} old runs removed")
+    return [*lines, night.run.path]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

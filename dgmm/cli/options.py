@@ -58,7 +58,7 @@ def logging_options(command: _Command) -> _Command:
         is_eager=True,
         expose_value=False,
         callback=_remember_format,
-        help="What is said on stderr: lines for people, or a JSON object a line.",
+        help="Format of stderr: lines for people, or a JSON object a line.",
     )
     return debug(log_format(command))
 

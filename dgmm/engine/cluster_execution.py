@@ -210,7 +210,7 @@ class ClusterExecution:
         return frozenset(key for keys in found.values() for key in keys)
 
     def _count_paused(self) -> int:
-        """Workers that take no tasks for want of memory; 0 if nobody says."""
+        """Workers that take no tasks for want of memory; 0 if the scheduler does not answer."""
         ask = partial(self.client.sync, callback_timeout=_ANSWER)
         try:
             workers = ask(self.client.scheduler.identity, n_workers=-1)["workers"].values()

@@ -77,7 +77,7 @@ def check_drift(
         observer,
     )
     said = " ".join((drift.verdict.sentence, *drift.reasons))
-    _logger.info("beside %s: %s. %s", run_name(earlier.path), drift.verdict.value, said)
+    _logger.info("compared with %s: %s. %s", run_name(earlier.path), drift.verdict.value, said)
     return drift
 
 

@@ -120,7 +120,7 @@ def prune(
     only_say : bool, optional
         Whether nothing is removed.
     grace_hours : float, optional
-        A run that readers saw until less long ago stays too: somebody may still be reading it.
+        A run that readers saw until less long ago stays too: it may still be in use.
 
     Returns
     -------

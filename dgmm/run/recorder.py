@@ -112,9 +112,9 @@ class RunRecorder:
 class _Listener(logging.Handler):
     """A log handler that passes warnings on as text."""
 
-    def __init__(self, hear: Callable[[str], None]) -> None:
+    def __init__(self, handle: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
-        self._hear = hear
+        self._handle = handle
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._hear(record.getMessage())
+        self._handle(record.getMessage())

@@ -105,7 +105,7 @@ def test_what_a_gateway_does_not_do_is_one_line(
 def test_a_gateway_that_does_not_answer_may_later(folder: Path) -> None:
     done = run(folder, f"address: 'http://127.0.0.1:{free_port()}'")
     assert done.returncode == 75
-    assert "starts no cluster (ClientConnectorError: Cannot connect to host" in done.stderr
+    assert "did not start a cluster (ClientConnectorError: Cannot connect to host" in done.stderr
 
 
 @pytest.mark.parametrize(

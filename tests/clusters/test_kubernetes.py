@@ -63,7 +63,7 @@ def test_a_cluster_that_does_not_come_may_later(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "dask_kubernetes", package)
     operator = SimpleNamespace(KubeCluster=refuse)
     monkeypatch.setitem(sys.modules, "dask_kubernetes.operator", operator)
-    expected = r"no Dask cluster \(ValueError: Unable to find valid credentials\); see to it, and"
+    expected = r"a Dask cluster \(ValueError: Unable to find valid credentials\); check it, and"
     with pytest.raises(TemporaryError, match=expected), open_cluster(CLUSTER):
         raise AssertionError
     assert containers(asked["custom_cluster_spec"]) == containers(dask_cluster(CLUSTER, "x"))

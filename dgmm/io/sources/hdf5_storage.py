@@ -85,7 +85,7 @@ def check_chunks(path: AnyPath, dataset: Any, *, may_lack_chunks: bool) -> None:
     known = read_packing(dataset.dtype, dataset.attrs)
     if may_lack_chunks and known.missing.size and not known.is_missing(dataset.fillvalue):
         raise DataError(
-            f"{what}, and what that means cannot be told: HDF5's fill value is "
+            f"{what}, and its meaning is unknown: HDF5's fill value is "
             f"{dataset.fillvalue}, which stands for a number, and the dataset's _FillValue "
             f"{known.missing[0]} for none. Write it again, whole."
         )

@@ -216,7 +216,7 @@ def _check_file(
     known = packing(array)
     if may_lack_chunks and known.missing.size and not known.is_missing(array.fill_value):
         raise DataError(
-            f"There is no chunk {where}, and what that means cannot be told: Zarr's fill value is "
+            f"There is no chunk {where}, and its meaning is unknown: Zarr's fill value is "
             f"{array.fill_value}, which stands for a number, and the array's _FillValue "
             f"{known.missing[0]} for none. Write the array again, with write_empty_chunks."
         )

@@ -178,7 +178,7 @@ def sync_tree(directory: AnyPath) -> None:
 def remove_temporary(path: AnyPath) -> None:
     """Remove files that killed processes left beside ``path``.
 
-    For the only writer, who knows that nobody else is replacing it now.
+    For the only writer, when no other process is replacing it.
 
     Raises
     ------

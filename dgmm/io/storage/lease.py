@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _CLAIMS = ".lock"
 RENEWAL_SECONDS = 10.0
-PATIENCE_SECONDS = 60.0  # without a renewal, until a holder is taken for dead
+PATIENCE_SECONDS = 60.0  # without a renewal, until a holder counts as dead
 _POLL_SECONDS = 1.0
 
 _logger = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class _Lease:
         while not stop.wait(RENEWAL_SECONDS) and not self._is_lost:
             try:
                 self._renew()
-            except Exception as error:  # `confirm` says so if it lasts
+            except Exception as error:  # `confirm` raises if it lasts
                 _logger.debug("the lock of %s could not be renewed: %s", self._output, error)
 
     def confirm(self) -> None:
@@ -115,7 +115,7 @@ class _Lease:
             with storage_failures(self._output):
                 self._renew()
         if self._is_lost:
-            numbers = self._numbers()  # none if somebody has removed them all
+            numbers = self._numbers()  # none if all were removed
             raise self._lock_error(self._read(numbers[-1]) if numbers else None)
 
     def release(self) -> None:

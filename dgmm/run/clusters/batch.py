@@ -153,7 +153,7 @@ def _reason(system: _System, jobs: Any) -> str:
     if numbers:
         says.append(_status(system, numbers))
     script = "\n  ".join(filter(None, jobs.job_script().splitlines()))
-    return f"{system.name} says: {'; '.join(says)}; see to it, {AGAIN}; the job script:\n  {script}"
+    return f"{system.name} says: {'; '.join(says)}; check it, {AGAIN}; the job script:\n  {script}"
 
 
 def _status(system: _System, numbers: list[str]) -> str:

@@ -54,9 +54,10 @@ async def _start(package: ModuleType, cluster: GatewayCluster, deadline: float) 
                 f"the gateway at {gateway.address} refuses cluster.options: {error}"
             ) from error
         except Exception as error:  # of dask-gateway and aiohttp, which have no base in common
-            said = " ".join(f"{type(error).__name__}: {error}".split())
+            message = " ".join(f"{type(error).__name__}: {error}".split())
             raise TemporaryError(
-                f"the gateway at {gateway.address} starts no cluster ({said}); see to it, {AGAIN}"
+                f"the gateway at {gateway.address} did not start a cluster ({message}); "
+                f"check it, {AGAIN}"
             ) from error
         status = "PENDING"
         try:

@@ -38,9 +38,9 @@ def kubernetes_client(cluster: KubernetesCluster) -> Iterator[distributed.Client
             quiet=True,
         )
     except Exception as error:  # of dask-kubernetes, kr8s and httpx, which have no base in common
-        said = " ".join(f"{type(error).__name__}: {error}".split())
+        message = " ".join(f"{type(error).__name__}: {error}".split())
         raise TemporaryError(
-            f"Kubernetes starts no Dask cluster ({said}); see to it, {AGAIN}"
+            f"Kubernetes did not start a Dask cluster ({message}); check it, {AGAIN}"
         ) from error
     with pods, distributed.Client(pods, set_as_default=False) as client:
         wait_for_workers(client, 1, cluster.timeout)

@@ -59,7 +59,7 @@ class _Json(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC)
-        said = {
+        fields = {
             "time": moment.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -67,8 +67,8 @@ class _Json(logging.Formatter):
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
-            said["traceback"] = record.exc_text or self.formatException(record.exc_info)
-        return json.dumps(self._plain(said), allow_nan=False)
+            fields["traceback"] = record.exc_text or self.formatException(record.exc_info)
+        return json.dumps(self._plain(fields), allow_nan=False)
 
     def _plain(self, value: object) -> object:
         """The value as JSON can represent it; numbers that are not finite become text."""

@@ -92,7 +92,7 @@ def test_jobs_are_submitted_as_configured_and_waited_for_not_for_ever(
         "prologue: module load gcc, job_extra_directives: --exclusive, python: /opt/bin/python"
     )
     name = kind.upper()
-    assert found.startswith(f"found 0 of 1 workers after 1 s; {name} says: {waits}; see to it, and")
+    assert found.startswith(f"found 0 of 1 workers after 1 s; {name} says: {waits}; check it, and")
 
     script, other = fake.scripts()
     lines = script.splitlines()
@@ -120,7 +120,7 @@ def test_jobs_are_submitted_as_configured_and_waited_for_not_for_ever(
 def test_a_refused_job_ends_the_wait_with_the_reason(fake: FakeBatch) -> None:
     fake.refuse("sbatch: error: Memory specification\ncan not be satisfied\n")
     found = refusal(f"kind: slurm, jobs: 2, {SIZE}, timeout: 86400")
-    said = "SLURM says: sbatch: error: Memory specification can not be satisfied; see to it, and"
+    said = "SLURM says: sbatch: error: Memory specification can not be satisfied; check it, and"
     assert said in found.splitlines()[0]
     assert "  #SBATCH --mem=1G" in found.splitlines()
     assert fake.scripts() == []
