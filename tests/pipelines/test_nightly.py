@@ -142,7 +142,7 @@ def test_a_night_that_never_ended_is_given_up_when_the_next_data_are_there(folde
         nightly(settings(), crash_before("fit", 1))
     deliver(3)
     found = nightly(settings())
-    assert "an interrupted night is given up" in caplog.text
+    assert "an interrupted night is abandoned" in caplog.text
     assert not list((folder / "out").glob("attempts/*"))
     assert len(Output(folder / "out").runs()) == 2
     (folder / "nightly.yaml").write_text(CONFIG.replace(": out", ": clean"))

@@ -77,4 +77,4 @@ def test_a_run_on_a_server_has_the_bits_of_a_local_one(server, request, tmp_path
         clock.meanwhile = lambda: confirm.__self__._renew()
         with pytest.raises(TemporaryError, match="is being written to by process"):
             hold_lease(output).__enter__()
-    assert "on condition" not in caplog.text
+    assert "conditional writes" not in caplog.text

@@ -117,7 +117,7 @@ def test_what_an_unwritten_chunk_means_has_to_be_known(tmp_path):
         x = file.create_dataset("x", (20, 2), "i2", chunks=(5, 2))
         x[:5] = 1
         x.attrs["_FillValue"] = np.int16(-9)
-    with pytest.raises(DataError, match="what that means cannot be told"):
+    with pytest.raises(DataError, match="its meaning is unknown"):
         opened(tmp_path / "x.h5", missing_chunks="fill")
     with h5py.File(tmp_path / "y.h5", "w") as file:
         x = file.create_dataset("x", (20, 2), "i2", chunks=(5, 2), fillvalue=-9)
