@@ -120,3 +120,31 @@ def report(result: str, output: str | None, storage_options: dict[str, Any] | No
     found = open_result(result, storage_options)
     place = None if output is None else output_path(output, storage_options)
     click.echo(publish_report(found.path) if place is None else write_report(found, place))
+
+
+@click.command()
+@click.argument("result")
+@click.argument("path", metavar="FILE")
+@click.option("--column", default="label", show_default=True, help="What a GeoTIFF shows.")
+@click.option("--like", metavar="IMAGE", help="An image on the same grid as the GeoTIFF.")
+@storage_options
+def export(
+    result: str,
+    path: str,
+    column: str,
+    like: str | None,
+    storage_options: dict[str, Any] | None,
+) -> None:
+    """Write the rows' assignments or the model of RESULT to FILE, in the form that its name says.
+
+    .parquet, .csv and .tif hold the assignments; .json, .onnx and .sql the model; of .h5ad and
+    .zarr, which have to be there, the columns of obs become more.
+    """
+    from dgmm.io.export.exporter import ExportOptions
+    from dgmm.io.export.exporter import export as write
+    from dgmm.io.results.result import open_result
+    from dgmm.io.storage.location import output_path
+
+    found, place = open_result(result, storage_options), output_path(path, storage_options)
+    write(found, place, ExportOptions(column, like))
+    click.echo(place)

@@ -14,7 +14,7 @@ from dgmm.errors import ConfigurationError, DataError, advise
 from dgmm.estimator import arguments, attributes
 from dgmm.estimator.annotations import DataLike, WeightsLike
 from dgmm.estimator.containers.container import RowContainer
-from dgmm.estimator.prediction import MixturePredictMixin
+from dgmm.estimator.conversion import MixtureConvertMixin
 from dgmm.estimator.remedies import REMEDIES
 from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.candidate import Status
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dgmm.engine.dataset import Dataset
 
 
-class OnlineMixture(MixturePredictMixin):
+class OnlineMixture(MixtureConvertMixin):
     """Stepwise EM that continues a fit."""
 
     n_components: int

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 
 from dgmm.engine.assignment import assign_checked
 from dgmm.errors import InputNotFoundError, OutputError
+from dgmm.io.interchange.json_parameters import dump_parameters
+from dgmm.io.interchange.onnx_graph import serialize_onnx
+from dgmm.io.interchange.sql_expression import label_expression
+from dgmm.io.interchange.whitened_mixture import WhitenedMixture
 from dgmm.io.results.assignment_schema import ASSIGNMENTS
 from dgmm.io.results.component_arrays import read_components
 from dgmm.io.results.drift_arrays import read_drift
@@ -28,6 +33,7 @@ from dgmm.io.storage.zarr_arrays import (
     read_small,
     storage_failures,
 )
+from dgmm.mixture.candidate import Status
 from dgmm.mixture.component_summary import ComponentSummary
 from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.drift.alignment import ComponentLabels
@@ -36,8 +42,14 @@ from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
+    from sklearn.pipeline import Pipeline
 
-@dataclass(frozen=True, slots=True, eq=False)
+_MOST_SHOWN = 8  # components at a prompt
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Result:
     """A complete run.
 
@@ -102,6 +114,79 @@ class Result:
     def model(self) -> Parameters:
         """Parameters of the selected candidate."""
         return self.sweep.selected.parameters
+
+    @property
+    def whitened(self) -> WhitenedMixture:
+        """The selected mixture as an affine map for each component, in the input's units."""
+        labels = self.labelling.labels
+        return WhitenedMixture.of(self.model, self.transform, self.feature_names, labels)
+
+    def to_sklearn(self) -> "GaussianMixture | Pipeline":
+        """The selected mixture as scikit-learn's, behind a scaler if rows were prepared.
+
+        Components keep their places; ``labelling`` says what they are called.
+
+        Raises
+        ------
+        OutputError
+            If scikit-learn has no covariances of this type.
+        """
+        from dgmm.io.interchange.scikit_learn_model import sklearn_pipeline
+
+        is_converged = self.sweep.selected.status is Status.CONVERGED
+        return sklearn_pipeline(self.model, self.transform, self.feature_names, is_converged)
+
+    def to_sql(self) -> str:
+        """One expression of SQL whose value is the label of a row of the input's columns."""
+        return label_expression(self.whitened)
+
+    def to_onnx(self) -> bytes:
+        """An ONNX model; see :func:`dgmm.io.interchange.onnx_graph.serialize_onnx`.
+
+        Raises
+        ------
+        MissingExtraError
+            If onnx is not installed.
+        """
+        return serialize_onnx(self.whitened)
+
+    def to_json(self) -> str:
+        """All parameters of the selected mixture as JSON, with all their digits."""
+        labels = self.labelling.labels
+        return dump_parameters(self.model, self.transform, self.feature_names, labels)
+
+    def __repr__(self) -> str:
+        return "\n".join(_facts(self))
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        heading, *facts = _facts(self)
+        return f"<b>{escape(heading)}</b><pre>{escape(chr(10).join(facts))}</pre>"
+
+
+def _facts(result: Result) -> list[str]:
+    """What a prompt shows of a result: a heading, and a few lines."""
+    best, sweep, attributes = result.sweep.selected, result.sweep, result.attributes
+    n_samples = attributes.get("n_samples")
+    rows = "" if n_samples is None else f"{n_samples:,} rows x "
+    weights = zip(result.labelling.labels, result.model.weights, strict=True)
+    shares = [f"{label}: {weight:.3g}" for label, weight in weights]
+    more = f", ... {len(shares)} in all" if len(shares) > _MOST_SHOWN else ""
+    arrays = {**result.assignments, **result.coordinates}
+    facts = {
+        "path": str(result.path),
+        "input": attributes.get("input", ""),
+        "status": best.status.value,
+        "weights": ", ".join(shares[:_MOST_SHOWN]) + more,
+        "arrays": ", ".join(f"{name} {array.shape}" for name, array in arrays.items()),
+        "drift": "" if result.drift is None else result.drift.verdict.value,
+    }
+    n_features = len(result.feature_names)
+    heading = (
+        f"<Result: {rows}{n_features} features, {best.candidate.name} by {sweep.criterion} "
+        f"of {len(sweep.results)} candidates>"
+    )
+    return [heading, *(f"  {name + ':':9}{text}" for name, text in facts.items() if text)]
 
 
 def open_result(

@@ -6,6 +6,7 @@ appears in one step, and is safe once the request is answered.
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,6 +120,29 @@ def new_directory(path: Path, *, replace: bool) -> Iterator[Path]:
     finally:
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def new_file(path: AnyPath) -> Iterator[Path]:
+    """A file of this machine to fill, which is at ``path`` when the block ends without an error.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses; what was there is then there still.
+    """
+    if not isinstance(path, Path):
+        with tempfile.TemporaryDirectory() as directory:
+            new = Path(directory) / path.name
+            yield new
+            path.fs.put_file(str(new), path.path)
+        return
+    make_directory(path.parent)
+    with _beside(path) as new:
+        yield new
+        _sync(new)
+        new.replace(path)
+    _sync(path.parent)
 
 
 def make_directory(directory: AnyPath) -> None:

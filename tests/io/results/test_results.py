@@ -543,3 +543,15 @@ def test_parts_of_blocks_in_any_order_fill_a_grid(tmp_path_factory, shape, block
     np.testing.assert_array_equal(stored[...], table)
     labels = zarr.open_array(run / "assignments" / "labels", mode="r")
     np.testing.assert_array_equal(labels[...], table.argmax(axis=-1))
+
+
+def test_a_result_is_short_at_the_prompt(tmp_path):
+    result = open_result(a_run(tmp_path))
+    heading, *facts = repr(result).splitlines()
+    assert heading == "<Result: 2 features, diag-3 by bic of 4 candidates>"
+    assert f"  path:    {result.path}" in facts
+    assert "  weights: 0: 0.5, 1: 0.3, 2: 0.2" in facts
+    assert len(repr(result)) < 1_000
+    page = result._repr_html_()
+    assert page.startswith("<b>&lt;Result: 2 features")
+    assert all(fact in page for fact in facts)

@@ -1,0 +1,65 @@
+"""A mixture as one affine map for each component, in the units of the input."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.transform import FeatureTransform
+from dgmm.mixture.types import Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WhitenedMixture:
+    """What a mixture says of a row x: log(w_k N(x | k)) = c_k - |W_k (x - m_k)|^2 / 2.
+
+    With U_k the precision factors, and z = A (x - mean) / scale the transform, W_k is
+    U_k' A diag(1 / scale). Differences are taken first, so that data far from zero keep their
+    digits.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the input's features.
+    labels : tuple of int
+        What components are called.
+    matrices : ndarray of shape (n_components, n_axes, n_features)
+        W_k.
+    centres : ndarray of shape (n_components, n_features)
+        m_k: means, in the units of the input.
+    log_peaks : ndarray of shape (n_components,)
+        c_k, in nats; densities are those of what was fitted.
+    """
+
+    names: tuple[str, ...]
+    labels: tuple[int, ...]
+    matrices: Array
+    centres: Array
+    log_peaks: Array
+
+    @classmethod
+    def of(
+        cls,
+        mixture: Parameters,
+        transform: FeatureTransform | None,
+        names: tuple[str, ...],
+        labels: tuple[int, ...],
+    ) -> Self:
+        """The whitened form of a mixture of rows that a transform prepares.
+
+        Parameters
+        ----------
+        mixture : Parameters
+        transform : FeatureTransform, or None
+        names : tuple of str
+            Of the input's features.
+        labels : tuple of int
+        """
+        matrices = np.swapaxes(mixture.factor_matrices, 1, 2)
+        if transform is None:
+            return cls(names, labels, matrices, mixture.means, mixture.log_peaks)
+        if transform.axes is not None:
+            matrices = matrices @ transform.axes
+        centres = transform.inverse_means(mixture)
+        return cls(names, labels, matrices / transform.scale, centres, mixture.log_peaks)
