@@ -178,7 +178,9 @@ class ClusterExecution:
 
     def _wait(self, finished: SimpleQueue[Future]) -> list[Future]:
         """Wait for futures; those that are done next, at least one."""
-        interval = self._seconds_between_looks()
+        interval = None
+        if self.patience is not None:
+            interval = min(_MOST_SECONDS_BETWEEN_LOOKS, self.patience / 8)
         since, tasks = time.monotonic(), None
         while True:
             try:
@@ -194,11 +196,6 @@ class ClusterExecution:
                 while not finished.empty():
                     done.append(finished.get())
                 return done
-
-    def _seconds_between_looks(self) -> float | None:
-        return (
-            None if self.patience is None else min(_MOST_SECONDS_BETWEEN_LOOKS, self.patience / 8)
-        )
 
     def _tasks_of_workers(self, timeout: float | None) -> frozenset[Any] | None:
         """Keys of all tasks assigned to workers; None if the scheduler does not answer."""

@@ -9,7 +9,6 @@ from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.drift.decision import DriftStatus
-from dgmm.mixture.fit_result import FitResult
 from dgmm.report.sample import OUTLIER_SHARE, Sample
 from dgmm.report.widths import relative_widths
 from dgmm.text import join_names
@@ -118,7 +117,8 @@ def _find_uncertain_components(result: Result) -> Iterator[Finding]:
     best, n_rows = result.sweep.selected, count_fitted_rows(result)
     mixture, labels = best.parameters, result.labelling.labels
     if n_rows and mixture.n_components > 1:
-        least = _ROWS_PER_PARAMETER * _n_component_parameters(best)
+        n_parameters = mixture.structure.n_component_parameters(mixture.n_features)
+        least = _ROWS_PER_PARAMETER * n_parameters
         few = np.flatnonzero(mixture.weights * n_rows < least)
         if few.size:
             sizes = [f"{labels[k]} ({mixture.weights[k] * n_rows:,.0f} rows)" for k in few]
@@ -194,11 +194,6 @@ def _describe_record(record: Record | None) -> Iterator[Finding]:
             "The run was interrupted and resumed. Its results are the same; times and passes are "
             "those of the last attempt alone.",
         )
-
-
-def _n_component_parameters(best: FitResult) -> int:
-    """How many numbers describe one component by itself."""
-    return best.parameters.structure.n_component_parameters(best.parameters.n_features)
 
 
 def _components(n: int) -> str:

@@ -154,7 +154,8 @@ def identity(configuration: Configuration) -> dict[str, Any]:
     del values["input"]["storage_options"]  # storage options do not identify the input
     for place in (values["input"], values["input"]["weights"] or {}):
         if place.get("path"):
-            place["path"] = redact_credentials(_absolute(place["path"]))
+            path = place["path"] if "://" in place["path"] else os.path.abspath(place["path"])
+            place["path"] = redact_credentials(path)
     start_from = values["model"].pop("start_from")  # the name of a run includes its predecessor
     return {
         **({"drift": values["drift"]} if start_from else {}),
@@ -163,7 +164,3 @@ def identity(configuration: Configuration) -> dict[str, Any]:
         "model": values["model"],
         "output": {name: values["output"][name] for name in _RESULTS},
     }
-
-
-def _absolute(path: str) -> str:
-    return path if "://" in path else os.path.abspath(path)

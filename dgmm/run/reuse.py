@@ -41,7 +41,7 @@ def find_reusable_run(plan: RunPlan, model: Result, basis: dict[str, str]) -> Ru
         See :func:`dgmm.run.identity.assignment_key`.
     """
     runs = [run for run in plan.output.runs() if run.is_complete]
-    runs.append(_as_run(model))
+    runs.append(Run(run_name(model.path), model.path, model.attributes, is_latest=False))
     expected = [run for run in runs if _is_expected(run, plan)]
     usable = (run for run in (*expected, *runs) if run.attributes.get(BASIS) == basis)
     found = next(usable, None)
@@ -57,10 +57,6 @@ def _is_expected(run: Run, plan: RunPlan) -> bool:
     paths = (run.attributes.get("configuration", {}), dump_resolved(plan.configuration))
     earlier, now = (section.get("input", {}).get("path") for section in paths)
     return bool(earlier == now)
-
-
-def _as_run(result: Result) -> Run:
-    return Run(run_name(result.path), result.path, result.attributes, is_latest=False)
 
 
 def reuse_attributes(

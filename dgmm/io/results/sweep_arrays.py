@@ -88,18 +88,6 @@ def write_feature_names(
         write_small(group / dimension, _text(names), (dimension,))
 
 
-def _read_parameters(group: AnyPath, covariance_type: str) -> Parameters:
-    """The parameters in ``model/`` or ``models/TYPE-K/``.
-
-    Raises
-    ------
-    StorageError
-        If an array is missing or damaged.
-    """
-    names = _parameter_dimensions(covariance_type)
-    return Parameters(covariance_type, **{name: read_small(group / name) for name in names})
-
-
 def summary(result: FitResult) -> dict[str, Any]:
     """One row of the sweep as JSON-able values, without numbers that are not finite."""
     row = _row(result)
@@ -168,9 +156,11 @@ def _read_result(run: AnyPath, row: dict[str, Any], criteria: Sequence[str]) -> 
         raise OutputError(f"{run} has a candidate of type {covariance_type!r}, status {status!r}.")
     candidate = Candidate(covariance_type, int(row["n_components"]), int(row["start"]))
     group = run / "models" / candidate.name
+    names = _parameter_dimensions(covariance_type)
+    arrays = {name: read_small(group / name) for name in names}
     return FitResult(
         candidate=candidate,
-        parameters=_read_parameters(group, covariance_type),
+        parameters=Parameters(covariance_type, **arrays),
         status=found,
         trace=tuple(read_small(group / "trace").tolist()),
         n_iter=int(row["n_iter"]),

@@ -154,17 +154,14 @@ class _Reader:
         start = next(self._events)
         if isinstance(start, StreamEndEvent):
             return None
-        self._refuse_directives(start)
+        if start.version not in (None, (1, 2)) or start.tags:
+            self.report("found a directive, expected YAML 1.2 without any", start.start_mark)
         value = self._node(next(self._events), ())
         next(self._events)  # the end of the document
         following = next(self._events)
         if not isinstance(following, StreamEndEvent):
             self.report("found a second document, expected one", following.start_mark)
         return value
-
-    def _refuse_directives(self, start: Event) -> None:
-        if start.version not in (None, (1, 2)) or start.tags:
-            self.report("found a directive, expected YAML 1.2 without any", start.start_mark)
 
     def _node(self, event: Event, path: KeyPath) -> object:
         self._refuse_references(event)

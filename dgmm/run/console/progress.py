@@ -93,7 +93,7 @@ class LogLines:
         facts = [
             f"{_stage(event.stage)}, pass {event.index + 1}",
             "" if best is None else going,
-            _likelihood(best),
+            "" if best is None else f"log-likelihood {best:.6g} a row",
             f"{event.seconds:.1f} s",
             _speed(event.n_rows, event.seconds),
             f"{_duration(self._clock() - self._began)} elapsed",
@@ -187,10 +187,6 @@ def _stage(name: str) -> str:
 
 def _format_resumed(event: Resumed) -> str:
     return f"resumed after pass {event.n_passes} of {_stage(event.stage)}"
-
-
-def _likelihood(per_row: float | None) -> str:
-    return "" if per_row is None else f"log-likelihood {per_row:.6g} a row"
 
 
 def _speed(n_rows: float, seconds: float) -> str:
