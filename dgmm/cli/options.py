@@ -68,9 +68,9 @@ def _read_storage_options(
 ) -> dict[str, Any] | None:
     if value is None:
         return None
-    from dgmm.run.config.store_types import options_of
+    from dgmm.run.config.store_types import parse_options
 
-    return options_of(value)
+    return parse_options(value)
 
 
 def storage_options(command: _Command) -> _Command:

@@ -96,7 +96,7 @@ class Dataset:
         weights = None if self.weights is None else self.weights.blocks[blocks]
         return replace(self, rows=self.rows.blocks[blocks], weights=weights)
 
-    def between(self, start: int, stop: int | None = None) -> Self:
+    def slice_rows(self, start: int, stop: int | None = None) -> Self:
         """Consecutive rows from ``start`` to ``stop``, or to the end."""
         some = slice(start, stop)
         weights = None if self.weights is None else self.weights[some]

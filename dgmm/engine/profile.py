@@ -101,7 +101,7 @@ class Profile:
 
     def __add__(self, other: "Profile") -> "Profile":
         total = self.total_weight + other.total_weight
-        mean, mean_low, scatter = _pooled(self, other, total)
+        mean, mean_low, scatter = _pool_moments(self, other, total)
         weights = None
         if self.sample_weights is not None and other.sample_weights is not None:
             weights = np.concatenate([self.sample_weights, other.sample_weights])
@@ -125,7 +125,7 @@ class Profile:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # ``validate_profile`` refuses overflow
-def _pooled(a: Profile, b: Profile, total: float) -> tuple[Array, Array, Array]:
+def _pool_moments(a: Profile, b: Profile, total: float) -> tuple[Array, Array, Array]:
     """Mean and scatter of a union, without cancellation (Chan, Golub & LeVeque 1983)."""
     if b.total_weight == 0:
         return a.mean, a.mean_low, a.scatter

@@ -97,7 +97,7 @@ def _batches(
             weights = None if dataset.weights is None else dataset.weights[rows]
             yield first, InMemoryRows(dataset.rows[rows], weights)
         return
-    left = dataset.between(start)
+    left = dataset.slice_rows(start)
     for block in range(0, left.n_blocks, _BATCH_BLOCKS):
         yield start + left.bounds(block)[0], left.part(slice(block, block + _BATCH_BLOCKS))
 

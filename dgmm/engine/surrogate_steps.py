@@ -74,7 +74,7 @@ class SampleSurrogate:
             for i, mixture, of_sample in zip(running, mixtures, found, strict=True):
                 if i not in corrections:
                     kind = mixture.covariance_type
-                    corrections[i] = ControlVariate.between(moments[i], of_sample, kind)
+                    corrections[i] = ControlVariate.from_moments(moments[i], of_sample, kind)
                 corrected = corrections[i].apply(mixture, of_sample)
                 if corrected is None or _is_far(states[i].parameters, mixture):
                     del ways[i]

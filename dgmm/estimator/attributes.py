@@ -184,7 +184,7 @@ def set_parameters(estimator: FittedAttributes, mixture: Parameters) -> None:
     estimator.precisions_ = mixture.precisions
 
 
-def parameters_of(estimator: FittedAttributes) -> Parameters:
+def to_parameters(estimator: FittedAttributes) -> Parameters:
     """The mixture that the attributes describe, whether fitted or set by hand.
 
     As in scikit-learn ``precisions_cholesky_`` decides about densities; where it was not set,

@@ -189,7 +189,7 @@ class GaussianMixture(OnlineMixture):
         del y
         container = self._container(X, reset=True)
         self._fit(container, sample_weight)
-        return container.evaluate(attributes.parameters_of(self), LABEL)
+        return container.evaluate(attributes.to_parameters(self), LABEL)
 
     def to_zarr(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the fitted mixture as a Zarr group that xarray opens too.

@@ -254,4 +254,4 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
 
     def _mixture(self) -> Parameters:
         check_is_fitted(self)
-        return attributes.parameters_of(self)
+        return attributes.to_parameters(self)

@@ -137,7 +137,7 @@ def read_warm_start(init_params: InitParams) -> WarmStart:
             msg="init_params is a %(name)s that is not fitted. Copies that scikit-learn makes of "
             "estimators forget their fits: wrap it in sklearn.frozen.FrozenEstimator.",
         )
-        return WarmStart((attributes.parameters_of(init_params),))
+        return WarmStart((attributes.to_parameters(init_params),))
     return WarmStart()
 
 

@@ -40,11 +40,11 @@ class MatrixStructure(Structure):
         return np.broadcast_to(covariances, (n_components, n_features, n_features))
 
     def regularize(self, covariances: Array, regularization: Regularization) -> Array:
-        ridged = _stacked(covariances) + np.diag(regularization.ridge)
+        ridged = _as_stack(covariances) + np.diag(regularization.ridge)
         return raise_eigenvalues(ridged, regularization.floor).reshape(covariances.shape)
 
     def precisions_cholesky(self, covariances: Array) -> Array:
-        return precision_factors(_stacked(covariances)).reshape(covariances.shape)
+        return precision_factors(_as_stack(covariances)).reshape(covariances.shape)
 
     def precisions(self, factors: Array) -> Array:
         return factors @ np.swapaxes(factors, -1, -2)
@@ -57,7 +57,7 @@ class MatrixStructure(Structure):
         return np.diagonal(matrices, axis1=1, axis2=2)
 
     def log_determinants(self, factors: Array, n_components: int, n_features: int) -> Array:
-        diagonals = np.diagonal(_stacked(factors), axis1=1, axis2=2)
+        diagonals = np.diagonal(_as_stack(factors), axis1=1, axis2=2)
         return np.broadcast_to(-2.0 * np.log(diagonals).sum(axis=1), n_components)
 
     def whiten(self, deviations: Array, factors: Array, k: int) -> Array:
@@ -188,7 +188,7 @@ def structure_of(covariance_type: str) -> Structure:
     return structure
 
 
-def _stacked(matrices: Array) -> Array:
+def _as_stack(matrices: Array) -> Array:
     """One matrix, or some, as (n, d, d)."""
     return matrices.reshape(-1, *matrices.shape[-2:])
 

@@ -118,7 +118,7 @@ class Blocks:
 
         It is the same however the input is cut in blocks, which changes as it grows.
         """
-        some = self._dataset.between(start, stop).in_one_block()
+        some = self._dataset.slice_rows(start, stop).in_one_block()
         return map_reduce(some, checksum_of, None, self._execution, lambda _, __: None)
 
     def _part(self, blocks: Sequence[int]) -> Dataset:

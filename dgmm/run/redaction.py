@@ -64,17 +64,17 @@ def redact_credentials(text: str) -> str:
 
 def _spellings(value: str) -> set[str]:
     """The spellings of a value in messages: plain, quoted by Python or JSON, on one line."""
-    quoted = _quoted(value)
+    quoted = _quote(value)
     return {
         value,
         *quoted,
-        *(twice for once in quoted for twice in _quoted(once)),  # as in logs of workers
+        *(twice for once in quoted for twice in _quote(once)),  # as in logs of workers
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
         " ".join(value.split()),
     }
 
 
-def _quoted(text: str) -> set[str]:
+def _quote(text: str) -> set[str]:
     """The value between Python's quotes: alone, and in text with quotes of both kinds."""
     return {repr(text)[1:-1], repr(text + "'\"")[1:-4]}

@@ -67,13 +67,13 @@ def job(settings: Settings, observer: Observer) -> Outcome:
         state = store.load()
         opened = open_input(settings.run)
         if state is not None and state.statistics.fingerprint == opened.fingerprint:
-            return _nothing_new(store)
+            return _skip(store)
         n_rows, update = opened.n_rows, None
         with opened.on_cluster(observer) as blocks:
             if state is not None:
                 _check_grown(state.statistics, n_rows, blocks)
                 if n_rows == state.statistics.n_rows:
-                    return _nothing_new(store)
+                    return _skip(store)
                 update = _update(state, settings.learning_decay, blocks)
             checksum = blocks.checksum(max(0, n_rows - _N_CHECKED_ROWS), n_rows)
         n_new = n_rows if state is None else n_rows - state.statistics.n_rows
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return execution.execute("online", job, Settings, arguments)
 
 
-def _nothing_new(store: Store) -> Outcome:
+def _skip(store: Store) -> Outcome:
     return Outcome((f"nothing new: {store.latest}",), is_new=False)
 
 

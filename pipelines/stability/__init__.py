@@ -27,7 +27,7 @@ from dgmm.run import (
 from pipelines import execution
 from pipelines.execution import Observer, Outcome
 from pipelines.stability.drawing import draw
-from pipelines.stability.fits import axes_of, fit_subsets
+from pipelines.stability.fits import fit_subsets, make_axes
 from pipelines.stability.recommendation import recommend
 from pipelines.stability.store import FORMAT, FitStore, read_study, write_study
 from pipelines.stability.subsets import Design, design
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _write(path: Path, study: Study, plan: Design, run: Configuration, opened: InputHandle) -> None:
     """Write the study, its recommendation and its origin."""
-    verdict = recommend(study, axes_of(run), run.model.criterion)
+    verdict = recommend(study, make_axes(run), run.model.criterion)
     facts = {
         **asdict(verdict),
         "criterion": run.model.criterion,
@@ -100,13 +100,13 @@ def _write(path: Path, study: Study, plan: Design, run: Configuration, opened: I
         "input": opened.description,
         "versions": {"dgmm": dgmm.__version__},
     }
-    write_study(path, study, plan, axes_of(run), facts)
+    write_study(path, study, plan, make_axes(run), facts)
 
 
 def _describe(path: Path, run: Configuration) -> list[str]:
     """The study as lines, and as a figure beside it if it can be drawn."""
     study, attributes = read_study(path)
-    axes, criterion = axes_of(run), run.model.criterion
+    axes, criterion = make_axes(run), run.model.criterion
     lines = [*table(study, axes, criterion), *attributes["sentences"]]
     figure = path.with_suffix(".png")
     if not figure.exists():

@@ -14,7 +14,7 @@ from pipelines.stability.values import Array, Axes, FitOfSubset
 _logger = logging.getLogger("dgmm.pipelines.stability")
 
 
-def axes_of(run: Configuration) -> Axes:
+def make_axes(run: Configuration) -> Axes:
     """The candidates of a configuration."""
     return Axes(run.model.covariance_type, tuple(sorted(run.model.n_components)))
 
@@ -55,7 +55,7 @@ def fit_subsets(
             for index, subset in enumerate(plan.subsets):
                 if index not in found:
                     done = blocks.fit(subset, seed=run.model.seed + 1 + index)
-                    found[index] = _summarize_fit(done, rows, axes_of(run), run.model.criterion)
+                    found[index] = _summarize_fit(done, rows, make_axes(run), run.model.criterion)
                     store.save(index, found[index])
                     _logger.info("subset %d of %d is fitted", index + 1, len(plan.subsets))
     return [found[index] for index in range(len(plan.subsets))]

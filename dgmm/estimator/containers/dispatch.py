@@ -46,7 +46,7 @@ def as_container(
         If the data are not real numbers in two dimensions, are not finite (where they are in
         memory), or have other features than those of the fit.
     """
-    container = _labelled_or_lazy(X, feature_dim)
+    container = _choose_container(X, feature_dim)
     if container is None:
         container = _in_memory(estimator, as_array_like(X, "X"), reset=reset)
     else:
@@ -88,7 +88,7 @@ def _check_dtype(X: DataLike) -> None:
         raise DataError(message)
 
 
-def _labelled_or_lazy(
+def _choose_container(
     X: Any,  # its class is looked up by name, which says nothing to mypy
     feature_dim: str | None,
 ) -> RowContainer | None:

@@ -151,7 +151,7 @@ class _CsvTable:
         try:
             names = [name.strip() for name in schema.names]
         except UnicodeDecodeError as error:
-            raise self._not_in_encoding("first line") from error
+            raise self._encoding_error("first line") from error
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise DataError(f"{self.path} has more than one column {twice[0]!r}. Rename them.")
         if self.dialect.has_header is None and all(map(is_text_of_number, names)):
@@ -213,7 +213,7 @@ class _CsvTable:
 
     def _unreadable(self, error: Exception) -> DgmmError:
         if isinstance(error, UnicodeError):
-            return self._not_in_encoding("text")
+            return self._encoding_error("text")
         if isinstance(error, OSError):
             return StorageError(f"{self.path} cannot be read: {error}.")
         return DataError(
@@ -221,7 +221,7 @@ class _CsvTable:
             remedy=Remedy.CHOOSE_COLUMNS,
         )
 
-    def _not_in_encoding(self, what: str) -> DataError:
+    def _encoding_error(self, what: str) -> DataError:
         return DataError(
             f"The {what} of {self.path} is not in the encoding {self.dialect.encoding}.",
             remedy=Remedy.CHOOSE_ENCODING,

@@ -73,7 +73,7 @@ class Output:
 
     def run(self, run_id: str) -> Run:
         """The run of this name, which need not exist."""
-        found = _run(run_path(self.place, run_id), self._known_pointer())
+        found = _run(run_path(self.place, run_id), self._try_read_pointer())
         if not found.attributes.get("held_back"):
             return found  # without listing the other runs
         return next(run for run in self.runs() if run.run_id == run_id)
@@ -95,7 +95,7 @@ class Output:
             raise InputNotFoundError(
                 f"{self.place} holds no runs; expected the directory that runs are written to."
             )
-        pointer = self._known_pointer()
+        pointer = self._try_read_pointer()
         with storage_failures(folder):
             paths = sorted(path for path in folder.iterdir() if path.name.endswith(".zarr"))
             runs = sorted((_run(path, pointer) for path in paths), key=_age, reverse=True)
@@ -183,7 +183,7 @@ class Output:
 
     def next_publication(self) -> int:
         """The number of the publication of a run that is committed now; an attribute of it."""
-        pointer = self._known_pointer()
+        pointer = self._try_read_pointer()
         return 1 if pointer is None else pointer.number + 1
 
     def is_superseded(self, run: Run) -> bool:
@@ -191,7 +191,7 @@ class Output:
 
         One of an earlier version, which kept no number, may replace that which it started from.
         """
-        pointer = self._known_pointer()
+        pointer = self._try_read_pointer()
         if pointer is None or pointer.run_id == run.run_id:
             return False
         number: int | None = run.attributes.get("publication")
@@ -211,7 +211,7 @@ class Output:
             raise OutputError(
                 f"{run.path} is not complete and cannot be published. Run its command again first."
             )
-        pointer = self._known_pointer()
+        pointer = self._try_read_pointer()
         if pointer is None:  # or damaged, so that the numbers of runs are all that is known
             pointer = Pointer(run.run_id, run.attributes.get("publication", 1))
         write_pointer(self.place, pointer.follow(run.run_id))
@@ -259,7 +259,7 @@ class Output:
             if not is_committed(run.path) and run.run_id not in begun:
                 yield run
 
-    def _known_pointer(self) -> Pointer | None:
+    def _try_read_pointer(self) -> Pointer | None:
         """The pointer; None if it is missing or damaged, so that runs can still be listed."""
         with suppress(OutputError):
             return read_pointer(self.place)

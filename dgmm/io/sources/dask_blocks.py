@@ -86,7 +86,7 @@ def lazy_blocks(
     name = f"dgmm-{sha256_hex(fingerprint, location, grid.block_shape, grid.bounds)}"
     blocks: da.Array = da.map_blocks(
         _load_block,
-        _shared(_Input(read, location, stored.selection, grid, n_features), name),
+        _delay_once(_Input(read, location, stored.selection, grid, n_features), name),
         chunks=(grid.block_rows, (n_features,)),
         dtype=stored.dtype,
         meta=np.empty((0, 0), stored.dtype),
@@ -113,7 +113,7 @@ def lazy_weights(
     name = f"dgmm-{sha256_hex(fingerprint, location, grid.block_shape, grid.bounds, 'weights')}"
     weights: da.Array = da.map_blocks(
         _load_weights,
-        _shared(_Input(read, location, stored.selection, grid, 1), name),
+        _delay_once(_Input(read, location, stored.selection, grid, 1), name),
         chunks=(grid.block_rows,),
         dtype=stored.dtype,
         meta=np.empty(0, stored.dtype),
@@ -133,7 +133,7 @@ class _Input:
     n_features: int
 
 
-def _shared(given: _Input, name: str) -> Delayed:
+def _delay_once(given: _Input, name: str) -> Delayed:
     """The input as the result of a task: each worker gets it once, for all its blocks."""
     return dask.delayed(given, name=f"{name}-input", traverse=False)
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from dgmm.errors import ConfigurationError, DataError, Remedy
-from dgmm.io.sources.packing import text_of
+from dgmm.io.sources.packing import to_text
 from dgmm.io.storage.location import AnyPath
 from dgmm.text import join_names
 
@@ -41,7 +41,7 @@ def choose_member(
     tables = sorted(name for name, shape in arrays.items() if len(shape) == 2)
     sparse = [name for name in groups if _is_sparse(name, groups[name], arrays)]
     wanted = None if variable is None else variable.strip("/")
-    if wanted is None and text_of(groups.get("", {}).get("encoding-type", "")) == "anndata":
+    if wanted is None and to_text(groups.get("", {}).get("encoding-type", "")) == "anndata":
         wanted = "X"  # the matrix of an AnnData
     if wanted is not None and wanted in arrays:
         return wanted
@@ -72,7 +72,7 @@ def _is_sparse(name: str, attributes: Mapping[str, Any], arrays: Collection[str]
         for each in arrays
         if each.startswith(prefix) and "/" not in each.removeprefix(prefix)
     }
-    encoding = text_of(attributes.get("encoding-type", ""))
+    encoding = to_text(attributes.get("encoding-type", ""))
     return (
         encoding in ("csr_matrix", "csc_matrix")
         or "h5sparse_format" in attributes

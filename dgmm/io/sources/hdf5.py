@@ -20,7 +20,7 @@ from dgmm.io.sources.hdf5_storage import (
     check_sources,
     find_linked_files,
 )
-from dgmm.io.sources.packing import read_packing, refuse_times, text_of
+from dgmm.io.sources.packing import read_packing, refuse_times, to_text
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath, open_binary
 from dgmm.optional_packages import import_optional
@@ -80,7 +80,7 @@ def _refuse_old_matlab(path: AnyPath) -> None:
 def _refuse_no_numbers(path: AnyPath, dataset: Any) -> None:
     """Refuse integers that stand for text, times or nothing."""
     refuse_times(path, dataset.name.strip("/"), dataset.attrs)
-    kind = text_of(dataset.attrs.get("MATLAB_class", b"double"))
+    kind = to_text(dataset.attrs.get("MATLAB_class", b"double"))
     if not (kind in _MATLAB_NUMBERS or kind.startswith(("int", "uint"))):
         raise DataError(
             f"{path}: {dataset.name} is a MATLAB array of class {kind}, expected numbers. "

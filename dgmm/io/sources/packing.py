@@ -83,7 +83,7 @@ def read_packing(
     """
     if dtype.kind not in "buif":
         return Packing(dtype, dtype, np.empty(0, dtype), None, None)
-    signed = _apply_unsigned(dtype, text_of(attributes.get("_Unsigned", "")))
+    signed = _apply_unsigned(dtype, to_text(attributes.get("_Unsigned", "")))
     named = [fill_value, *(attributes.get(name) for name in _MISSING)]
     missing = [value for each in named for value in _stored_values(each, dtype, signed)]
     scale, offset = (_scalar(attributes.get(name)) for name in ("scale_factor", "add_offset"))
@@ -145,7 +145,7 @@ def _number(value: Any) -> float | int | None:
     """A number, which Zarr v3 writes as base64 of a little-endian float64."""
     if not isinstance(value, str | bytes):
         return value if isinstance(value, int | float) else None
-    text = text_of(value)
+    text = to_text(value)
     try:
         return float(text)
     except ValueError:
@@ -166,7 +166,7 @@ def _scalar(value: Any) -> np.generic | None:
     return found[0]
 
 
-def text_of(value: Any) -> str:
+def to_text(value: Any) -> str:
     """An attribute as text, whichever type wrote it."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.item() if value.size == 1 else ""
@@ -180,7 +180,7 @@ def refuse_times(path: AnyPath, name: str, attributes: Mapping[str, Any]) -> Non
     ------
     DataError
     """
-    units, noted = text_of(attributes.get("units", "")), text_of(attributes.get("dtype", ""))
+    units, noted = to_text(attributes.get("units", "")), to_text(attributes.get("dtype", ""))
     if " since " in units or noted.startswith(("datetime64", "timedelta64")):
         raise DataError(
             f"The variable {name} of {path} is times ({units or noted}), expected real numbers. "

@@ -24,7 +24,12 @@ from dgmm.errors import (
 from dgmm.io.grid import Region
 from dgmm.io.sources.files import FileInfo, find_files, find_root
 from dgmm.io.sources.format import DatasetMetadata, Format
-from dgmm.io.sources.parquet_columns import choose_columns, common_dtype, index_of, is_plain
+from dgmm.io.sources.parquet_columns import (
+    choose_columns,
+    common_dtype,
+    find_index_columns,
+    is_plain,
+)
 from dgmm.io.sources.selection import PinnedFile, Selection, Weights
 from dgmm.io.sources.table_formats import refuse_table_formats
 from dgmm.io.storage.location import AnyPath, open_binary
@@ -121,7 +126,7 @@ def _footer(root: AnyPath, file: FileInfo) -> _Footer:
             f"{path} has more than one column {twice[0]!r}; expected different names. Rename them."
         )
     types = dict(zip(schema.names, schema.types, strict=True))
-    return _Footer(file, types, group_rows, index_of(schema.metadata))
+    return _Footer(file, types, group_rows, find_index_columns(schema.metadata))
 
 
 def _group_rows(metadata: Any) -> tuple[int, ...]:

@@ -67,7 +67,7 @@ def common_dtype(columns: Sequence[str], types: Mapping[AnyPath, Types]) -> np.d
     return np.result_type(np.float32, *(_numpy_dtype(type_) for type_ in found))
 
 
-def index_of(metadata: Mapping[bytes, bytes] | None) -> tuple[str, ...]:
+def find_index_columns(metadata: Mapping[bytes, bytes] | None) -> tuple[str, ...]:
     """The index columns that pandas wrote, by the metadata of a file."""
     try:
         kept = json.loads((metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])

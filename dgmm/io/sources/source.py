@@ -261,7 +261,7 @@ def _translate_errors(location: Location, format_name: str) -> Iterator[None]:
     except DgmmError:
         raise
     except BaseZarrError as error:  # no array or group by its metadata is FileNotFoundError too
-        raise _damaged(location, format_name, error) from error
+        raise _damage_error(location, format_name, error) from error
     except FileNotFoundError as error:
         raise InputNotFoundError(
             f"There is nothing at {location}, or a part of it is gone: {error}. "
@@ -272,10 +272,10 @@ def _translate_errors(location: Location, format_name: str) -> Iterator[None]:
     except Exception as error:
         if type(error).__module__.partition(".")[0] in _CLIENTS:
             raise StorageError(f"{location} cannot be opened: {error}.") from error
-        raise _damaged(location, format_name, error) from error
+        raise _damage_error(location, format_name, error) from error
 
 
-def _damaged(location: Location, format_name: str, error: Exception) -> DataError:
+def _damage_error(location: Location, format_name: str, error: Exception) -> DataError:
     return DataError(
         f"{location} cannot be opened as {format_name}: {type(error).__name__}: {error}. "
         "Its metadata are damaged, or it is of another format."

@@ -45,7 +45,7 @@ class ControlVariate:
     squares: Array
 
     @classmethod
-    def between(cls, whole: Moments, sample: Moments, covariance_type: str) -> Self:
+    def from_moments(cls, whole: Moments, sample: Moments, covariance_type: str) -> Self:
         """The difference at a mixture that both have evaluated.
 
         Parameters

@@ -75,7 +75,7 @@ def open_cluster(
     MissingExtraError
         If the kind of cluster needs a package that is not installed.
     """
-    pause = _pause_of(cluster)
+    pause = _pause_fraction(cluster)
     with dask.config.set(SETTINGS):
         if isinstance(cluster, ThreadsCluster):
             capacity = capacity_of_threads(cluster)
@@ -91,7 +91,7 @@ def open_cluster(
             yield OpenCluster(execution, measure_capacity(execution.client, pause))
 
 
-def _pause_of(cluster: Cluster) -> float:
+def _pause_fraction(cluster: Cluster) -> float:
     """The share of its memory at which a worker is paused; for others' workers, what Dask says."""
     if not isinstance(cluster, AddressCluster | GatewayCluster):
         return PAUSE

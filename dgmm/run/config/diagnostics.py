@@ -87,10 +87,12 @@ def from_validation_error(
         elif kind == CONFLICT:
             yield ConfigIssue(detail["msg"], path)
         else:
-            yield ConfigIssue(f"found {_to_json(written(path))}, {_expected(detail)}", path)
+            yield ConfigIssue(
+                f"found {_to_json(written(path))}, {_describe_expected(detail)}", path
+            )
 
 
-def _expected(detail: ErrorDetails) -> str:
+def _describe_expected(detail: ErrorDetails) -> str:
     if detail["type"] == "string_pattern_mismatch":
         return EXPECTED_BY_PATTERN[detail["ctx"]["pattern"]]
     return _EXPECTED.get(detail["type"]) or detail["msg"].replace("Input should be", "expected")

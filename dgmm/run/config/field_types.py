@@ -82,7 +82,7 @@ def _read_yaml(value: object) -> object:
     return value if read is None else read
 
 
-def _bytes_of(value: object) -> object:
+def _parse_bytes(value: object) -> object:
     """The number of bytes of a text such as ``64MiB`` or ``1.5GB``; other values unchanged."""
     if not isinstance(value, str):
         return value
@@ -94,10 +94,10 @@ def _bytes_of(value: object) -> object:
     return int(float(number) * (1024 if binary else 1000) ** power)
 
 
-def _counts_of(value: object) -> object:
+def _parse_counts(value: object) -> object:
     """The integers of an inclusive range such as ``1:20``; other values as a tuple."""
     if not isinstance(value, str):
-        return _many_of(value)
+        return _to_tuple(value)
     if re.fullmatch(_RANGE, value) is None:
         expected = 'expected an integer, a list of integers, or a range such as "1:20"'
         raise PydanticCustomError("counts", expected)
@@ -108,7 +108,7 @@ def _counts_of(value: object) -> object:
     return tuple(range(first, last + 1))
 
 
-def _many_of(value: object) -> object:
+def _to_tuple(value: object) -> object:
     """A list as a tuple, and a single value as the tuple of it."""
     if value == []:
         raise PydanticCustomError("empty", "expected at least one")
@@ -121,7 +121,7 @@ class _OneOrMany:
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(_many_of, handler(source))
+        return core_schema.no_info_before_validator_function(_to_tuple, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -203,7 +203,7 @@ Size = Annotated[
     int,
     Field(gt=0, le=2**63 - 1),
     BeforeValidator(
-        _bytes_of,
+        _parse_bytes,
         json_schema_input_type=Annotated[int, Field(gt=0)] | Annotated[str, Field(pattern=_SIZE)],
     ),
 ]
@@ -225,7 +225,7 @@ Counts = Annotated[
     tuple[Count, ...],
     AfterValidator(_remove_duplicates),
     BeforeValidator(
-        _counts_of,
+        _parse_counts,
         json_schema_input_type=Count
         | Annotated[list[Count], Field(min_length=1)]
         | Annotated[str, Field(pattern=_RANGE)],

@@ -64,7 +64,7 @@ def _mapping(options: object) -> dict[str, Any]:
     return _plain_keys(options)
 
 
-def options_of(text: str) -> dict[str, Any]:
+def parse_options(text: str) -> dict[str, Any]:
     """Options of an object store in the syntax of a configuration, without variables.
 
     Parameters
@@ -79,7 +79,7 @@ def options_of(text: str) -> dict[str, Any]:
 
     Examples
     --------
-    >>> options_of("{anon: true, client_kwargs: {region_name: eu-1}}")
+    >>> parse_options("{anon: true, client_kwargs: {region_name: eu-1}}")
     {'anon': True, 'client_kwargs': {'region_name': 'eu-1'}}
     """
     document = read(text)

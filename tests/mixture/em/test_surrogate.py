@@ -52,7 +52,7 @@ def case(request):
     rows = rows_of(0, 6_000)
     sample = rows[::6]
     mixture = start(sample, request.param)
-    correction = ControlVariate.between(
+    correction = ControlVariate.from_moments(
         moments_of(mixture, rows), moments_of(mixture, sample), request.param
     )
     return rows, sample, mixture, correction
@@ -113,7 +113,7 @@ def test_a_component_with_other_rows_in_the_sample_stands_for_nothing(case):
     rows, sample, mixture, _ = case
     kind = mixture.covariance_type
     emptied = rows[assign(mixture, rows).labels != 0]
-    correction = ControlVariate.between(
+    correction = ControlVariate.from_moments(
         moments_of(mixture, emptied), moments_of(mixture, sample), kind
     )
     assert correction.apply(mixture, moments_of(mixture, sample)) is None
