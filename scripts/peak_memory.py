@@ -1,4 +1,4 @@
-"""Run a command and say how much memory its processes took, each and together.
+"""Run a command and report the memory of its processes, each and together.
 
     python scripts/peak_memory.py dgmm run configs/out_of_core.yaml
 

@@ -1,4 +1,4 @@
-"""Open reports in a real browser without a network, and keep what it shows as pictures.
+"""Open reports in a real browser without a network, and save screenshots.
 
     python scripts/screenshot_report.py results/quickstart/report.html screenshots
 
@@ -39,7 +39,7 @@ OPTIONS = (
 
 
 class References(HTMLParser):
-    """Collects everything that would make a browser look outside the page, or run code."""
+    """Collects everything that would make a browser load other resources or run code."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,14 +68,14 @@ class References(HTMLParser):
 
 
 def find_references(text: str) -> list[str]:
-    """What a page refers to that is not in it."""
+    """References of a page to anything outside it."""
     found = References()
     found.feed(text)
     return found.outside
 
 
 def take_screenshot(chromium: str, report: Path, width: int, target: Path) -> list[str]:
-    """Keep what a browser shows of a page as a PNG; the addresses it asked for over a network.
+    """Save a screenshot of a page as a PNG; the addresses that the browser requested.
 
     The page stands in a frame of the width wanted, because windows have a least width of their own.
     """
@@ -119,7 +119,7 @@ def requested_addresses(log: Path) -> Iterator[str]:
 
 
 def crop(target: Path, width: int) -> None:
-    """Leave out what is empty below the page and beside it."""
+    """Remove empty space below the page and beside it."""
     with Image.open(target) as image:
         page = image.convert("RGB").crop((0, 0, width, image.height))
     filled = page.convert("L").point(lambda grey: 255 * (grey < 250)).getbbox()
@@ -127,7 +127,7 @@ def crop(target: Path, width: int) -> None:
 
 
 def main() -> int:
-    """Run the script; 1 if a page is not whole in itself."""
+    """Run the script; 1 if a page is not self-contained."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("reports", nargs="+", type=Path, help="HTML files")
     parser.add_argument("folder", type=Path, help="where the pictures go")

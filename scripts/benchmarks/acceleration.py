@@ -1,4 +1,4 @@
-"""How many passes acceleration saves, and where it ends: EM from the same starts with and without.
+"""Number of passes that acceleration saves, and the optima reached, from the same starts.
 
     python scripts/benchmarks/acceleration.py
 
@@ -71,7 +71,7 @@ class Problem:
     def from_rows(
         cls, rows: Array, covariance_type: str, n_components: int, seed: int
     ) -> "Problem":
-        """A start of the kind whose turn it is."""
+        """A problem with a start by the method whose turn it is."""
         mean = rows.mean(axis=0)
         rows = rows - mean
         scatter, weights = rows.T @ rows, np.ones(len(rows))
@@ -100,7 +100,7 @@ class Problem:
         return state, n_passes
 
     def left_to_gain(self, state: FitState) -> float:
-        """What plain EM still finds, in nats per row."""
+        """The gain that plain EM still finds, in nats per row."""
         rules = replace(self.rules, tol=1e-12, max_iter=1500, accelerate=False)
         onwards, _ = self.run(FitState(state.candidate, state.parameters), rules)
         return onwards.trace[-1] - state.trace[-1]

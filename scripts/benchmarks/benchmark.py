@@ -1,4 +1,4 @@
-"""One EM iteration of dgmm beside those of everyone else who is installed, pair by pair.
+"""The time of one EM iteration of dgmm and of all other installed libraries, pair by pair.
 
     python scripts/benchmarks/benchmark.py --install build/peers  # the others, once
     python scripts/benchmarks/benchmark.py --peers build/peers --output build/benchmark
@@ -106,7 +106,7 @@ def make_problem(case: str, n_rows: int, d: int, k: int) -> dict[str, Any]:
 
 
 def write_problem(arrays: dict[str, Any], folder: Path, share: float) -> Path:
-    """The problem as every peer reads it."""
+    """Write the problem for every peer to read."""
     n_rows = max(1, int(len(arrays["rows"]) * share))
     arrays = {**arrays, "rows": arrays["rows"][:n_rows]}
     folder.mkdir()
@@ -119,7 +119,7 @@ def write_problem(arrays: dict[str, Any], folder: Path, share: float) -> Path:
 
 
 def find_command(peer: Peer, environments: Path | None) -> list[str] | None:
-    """What runs a peer; None if it is not installed."""
+    """The command that runs a peer; None if it is not installed."""
     if peer is DGMM:
         return [sys.executable, str(PROGRAMS / peer.program)]
     if not peer.needs:
@@ -129,7 +129,7 @@ def find_command(peer: Peer, environments: Path | None) -> list[str] | None:
 
 
 def run_peer(run: list[str], data: Path, n_iterations: int) -> dict[str, Any]:
-    """What a peer answers; the end of what it complains of if it does not."""
+    """The answer of a peer, or the end of its error output."""
     where = data if run[0] == "Rscript" else data / "problem.npz"
     found = subprocess.run(
         [*run, str(where), str(n_iterations)],
@@ -146,7 +146,7 @@ def run_peer(run: list[str], data: Path, n_iterations: int) -> dict[str, Any]:
 
 
 def compare(peer: Peer, run: list[str], folders: tuple[Path, Path], options: Any) -> Row:
-    """One peer and dgmm in turn."""
+    """Run one peer and dgmm in turn."""
     seconds, ratios, version, note = [], [], "", ""
     ours = find_command(DGMM, None)
     assert ours is not None
@@ -203,13 +203,13 @@ def format_table(rows: Sequence[Row], case: str, shape: tuple[int, ...]) -> str:
 
 
 def format_spread(values: Sequence[float]) -> str:
-    """The median, and between what the values lie."""
+    """The median and the range of the values."""
     middle = f"{statistics.median(values):.3g}"
     return middle if len(values) == 1 else f"{middle} ({min(values):.3g} to {max(values):.3g})"
 
 
 def describe_machine() -> str:
-    """What computes."""
+    """The machine in words."""
     return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
 
 

@@ -1,4 +1,4 @@
-"""What the comparison with the last result says of nights with a change, without one, and broken.
+"""Verdicts of the drift comparison on nights with a change, without one, and damaged.
 
     python scripts/benchmarks/drift.py [--nights 200]
 
@@ -56,13 +56,13 @@ def draw_rows(mixture: Parameters, n_rows: int, rng: np.random.Generator) -> Arr
 
 
 def repeat_rows(rows: Array, length: int, rng: np.random.Generator) -> Array:
-    """The rows, each so many times with a little noise, as neighbours in time are alike."""
+    """Each row repeated so many times with a little noise, as neighbours in time are alike."""
     repeated = np.repeat(rows[: len(rows) // length], length, axis=0)
     return repeated + 0.1 * rng.normal(size=repeated.shape)
 
 
 def em_options(rows: Array) -> EMOptions:
-    """Those of a fit to these rows with the default options."""
+    """The options of a fit to these rows with default settings."""
     covariance, mean = np.cov(rows.T, bias=True), rows.mean(axis=0)
     return EMOptions(1e-5, 1000, Regularization.for_data(covariance, mean), covariance)
 
@@ -117,7 +117,7 @@ def p_value(case: Case, night: int) -> float:
 
 
 def simulate_changes(truth: Parameters, rng: np.random.Generator) -> Iterator[tuple[str, Array]]:
-    """What may befall a night's rows, and what they then are."""
+    """Possible changes of a night's rows, by name."""
     rows, d = draw_rows(truth, N_ROWS, rng), truth.n_features
     sd = rows.std(axis=0)
     first, few = np.eye(d)[0], rng.random(N_ROWS) < 0.05
@@ -148,7 +148,7 @@ def simulate_changes(truth: Parameters, rng: np.random.Generator) -> Iterator[tu
 def fit_sweep(
     rows: Array, n_components: tuple[int, ...], seed: int = 0
 ) -> tuple[Parameters, Status]:
-    """What a cold sweep of full covariances chooses."""
+    """The mixture that a cold sweep of full covariances selects."""
     models = tuple(("full", k) for k in n_components)
     found = fit(
         Dataset.from_array(da.from_array(rows)), FitOptions(models, seed=seed)

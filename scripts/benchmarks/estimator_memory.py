@@ -1,4 +1,4 @@
-"""Write what a mixture says of 50 million rows to Zarr, and say what the process held meanwhile.
+"""Write lazy results for 50 million rows to Zarr and measure the memory of the process.
 
     python scripts/benchmarks/estimator_memory.py /tmp/predictions
 
@@ -44,12 +44,12 @@ def resident_bytes() -> int:
 
 
 def peak_bytes() -> int:
-    """The most bytes that were ever resident."""
+    """The peak of resident bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def write_within_projection(result: da.Array, path: Path) -> bool:
-    """Write a lazy result and remove it; whether the process held what it should."""
+    """Write a lazy result and remove it; whether memory stayed within the projection."""
     if len(set(result.chunks[0][:-1])) > 1:
         raise SystemExit(f"blocks of {set(result.chunks[0])} rows; chunks of Zarr are of one size")
     columns = result.shape[1] if result.ndim > 1 else 1
@@ -70,7 +70,7 @@ def write_within_projection(result: da.Array, path: Path) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """Measure both; 0 if both held what they should."""
+    """Measure both; 0 if both stayed within the projection."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("directory", type=Path, help="where the arrays go for a while")
     parser.add_argument("--rows", type=int, default=50_000_000)

@@ -1,4 +1,4 @@
-"""What a pass costs for a row, and how near that is to what the machine multiplies.
+"""The cost of a pass per row, compared with the speed of matrix products on this machine.
 
     python scripts/benchmarks/kernel_efficiency.py
     python scripts/benchmarks/kernel_efficiency.py --features 16 --components 16 210

@@ -1,4 +1,4 @@
-"""How good are the optima that dgmm's starts reach? Small real data, every structure, K = 1 to 6.
+"""Quality of the optima that dgmm reaches on small real data: every structure, K = 1 to 6.
 
     python scripts/benchmarks/quality.py --cache build/quality.json
 

@@ -1,4 +1,4 @@
-"""Small real data, and what others reach on them: the references of ``quality.py``."""
+"""Small real data, and the fits of other packages to them: the references of ``quality.py``."""
 
 import shutil
 import subprocess
@@ -119,7 +119,7 @@ def datasets(names: Sequence[str] = ()) -> Iterator[tuple[str, Array | None]]:
 
 
 def run_r(*arguments: str) -> str | None:
-    """What Rscript prints; None without Rscript or a package."""
+    """The output of Rscript; None without Rscript or a package."""
     if shutil.which("Rscript") is None:
         return None
     found = subprocess.run(["Rscript", *arguments], capture_output=True, text=True, check=False)
@@ -158,7 +158,7 @@ def fit_scikit_learn(rows: Array, case: Case, **options: Any) -> GaussianMixture
 
 
 def continue_fit(rows: Array, mixture: GaussianMixture) -> GaussianMixture | None:
-    """The same mixture, after EM until nothing is left to gain."""
+    """The same mixture after EM until convergence."""
     return fit_scikit_learn(
         rows,
         (mixture.covariance_type, mixture.n_components),
@@ -172,14 +172,14 @@ def continue_fit(rows: Array, mixture: GaussianMixture) -> GaussianMixture | Non
 
 
 def evaluate(rows: Array, mixture: GaussianMixture) -> Outcome:
-    """The outcome that a mixture of scikit-learn is."""
+    """The outcome of a mixture of scikit-learn."""
     case = (mixture.covariance_type, mixture.n_components)
     matrices = structure_of(case[0]).matrices(mixture.covariances_, case[1], rows.shape[1])
     return assess(rows, case, mixture.weights_, matrices, mixture.score(rows) * len(rows))
 
 
 def fit_twenty_starts(rows: Array, case: Case, kind: str) -> Outcome | None:
-    """scikit-learn with 20 starts of a kind, as it comes but for convergence."""
+    """scikit-learn with 20 starts of a kind and default settings except convergence."""
     options = {"init_params": kind, "n_init": 20, "random_state": 0}
     found = fit_scikit_learn(rows, case, tol=1e-5, max_iter=300, **options)
     return None if found is None else evaluate(rows, continue_fit(rows, found) or found)
@@ -219,7 +219,7 @@ def best_of_120(rows: Array, case: Case) -> dict[str, Outcome | None]:
 
 
 def fit_references(rows: Array, case: Case) -> dict[str, Outcome | None]:
-    """What scikit-learn reaches in a case, by method."""
+    """The fits of scikit-learn in a case, by method."""
     with threadpool_limits(1):
         return {
             "scikit-learn kmeans, 20": fit_twenty_starts(rows, case, "kmeans"),

@@ -1,4 +1,4 @@
-"""How the cost of a fit grows, and what it costs beside its arithmetic.
+"""How the cost of a fit grows, and its overhead beside arithmetic.
 
     python scripts/benchmarks/scaling.py passes sweep tight rows workers storage cache overhead
 
@@ -130,7 +130,7 @@ def fit_to_the_end(dataset: Dataset) -> Sweep:
 
 
 def time_call(work: Callable[[], Outcome]) -> tuple[float, Outcome]:
-    """Seconds, and what came of it."""
+    """The seconds and the result of a call."""
     began = time.perf_counter()
     outcome = work()
     return time.perf_counter() - began, outcome
@@ -219,7 +219,7 @@ def time_block_cache() -> None:
 
 
 def measure_overhead() -> None:
-    """Blocks of next to nothing, and the driver's memory from pass to pass."""
+    """Nearly empty blocks, and the driver's memory from pass to pass."""
     n_blocks = 10_000
     dataset = Dataset.from_array(da.from_array(draw_rows(n_blocks, 2, 3.0), chunks=(1, -1)))
     seconds = pass_seconds(dataset, (("full", 2),), LocalExecution())
@@ -249,7 +249,7 @@ PARTS: dict[str, Callable[[], None]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the parts that are asked for."""
+    """Print the requested parts."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""How often fits find the mixture that was planted, and what that costs.
+"""How often fits find the true mixture, and at what cost.
 
     python scripts/benchmarks/search.py                      # all cases, three seeds
     python scripts/benchmarks/search.py --only d16 --seeds 1 --scikit-learn
@@ -39,7 +39,7 @@ _NEAR = 1e-3  # nats a row
 
 @dataclass(frozen=True)
 class Case:
-    """A mixture to plant: shape of its components, how far apart they are, and how uneven."""
+    """A true mixture: shape of its components, their separation, and their balance."""
 
     d: int
     n_components: int
@@ -98,7 +98,7 @@ CASES = (
 
 
 class Counter:
-    """Rows times components that the kernel has evaluated."""
+    """Counts rows times components evaluated by the kernel."""
 
     def __init__(self) -> None:
         self.total = 0

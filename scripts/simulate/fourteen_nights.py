@@ -1,4 +1,4 @@
-"""Two weeks of ``pipelines.nightly`` on simulated data, and what it says of every night.
+"""Run ``pipelines.nightly`` on two weeks of simulated data, and print the verdicts.
 
     python scripts/simulate/fourteen_nights.py results/nights --corruption units
     python scripts/simulate/fourteen_nights.py results/nights --data growing --apart 2.5 --cold
@@ -44,7 +44,7 @@ cluster: {{kind: threads}}
 
 @dataclass(frozen=True)
 class Row:
-    """What is told of a night.
+    """The line of a night.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ def run_nights(
     keys: dict[str, object],
     nights: Sequence[int] = tuple(range(1, N_NIGHTS + 1)),
 ) -> Iterator[Row]:
-    """Run them; ``keys`` fill :data:`RUN`, and ``cold`` says whether to fit from scratch too.
+    """Run all nights; ``keys`` fill :data:`RUN`, and ``cold`` adds fits from scratch.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def run_nights(
 
 
 def run_again(night: int, config: Path, exit_code: int, output: Path) -> None:
-    """Run a night that was run, which must end alike and change nothing."""
+    """Run a night a second time, which must end alike and change nothing."""
     kept = fingerprint(output)
     found = run_night(config)
     if (found, fingerprint(output)) != (exit_code, kept):
@@ -124,7 +124,7 @@ def run_again(night: int, config: Path, exit_code: int, output: Path) -> None:
 
 
 def run_night(config: Path) -> int:
-    """The exit code of a nightly job, whose words are in its results too."""
+    """The exit code of a nightly job."""
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         return nightly([str(config)])
 
@@ -166,7 +166,7 @@ def count_costs(sweep: Sweep) -> tuple[int, int]:
 
 
 def list_runs(output: Path) -> set[Path]:
-    """The runs that an output holds."""
+    """The runs of an output."""
     return set((output / "runs").glob("*.zarr"))
 
 
@@ -183,7 +183,7 @@ def fingerprint(output: Path) -> str:
 
 
 def format_row(row: Row) -> Iterator[str]:
-    """A night for people."""
+    """A line of the table."""
     published = "published" if row.is_published else "held back"
     known = "".join("abcdef"[c] for c in row.meaning.values())
     labels = ",".join(map(str, row.meaning))

@@ -1,4 +1,4 @@
-"""Write a Gaussian mixture of any size to Zarr or .npy, in constant memory, and its parameters.
+"""Write rows of a random Gaussian mixture, of any number, to Zarr or .npy in constant memory.
 
     python scripts/simulate/make_mixture.py data/mixture.zarr --rows 125000000 --features 16
 
@@ -253,7 +253,7 @@ def _remove(path: Path) -> None:
 
 
 def _report(done: int, total: int, seconds: float) -> None:
-    """One line that a terminal overwrites; a log gets the last line of `main` only."""
+    """Print progress: one line rewritten on a terminal; logs get only the last line of `main`."""
     if sys.stderr.isatty():
         rate = done / max(seconds, 1e-9)
         left = (total - done) / rate

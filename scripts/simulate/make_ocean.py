@@ -1,4 +1,4 @@
-"""Write an ocean that looks like one: temperature by time, depth, latitude and longitude.
+"""Write a realistic ocean: temperature by time, depth, latitude and longitude.
 
     python scripts/simulate/make_ocean.py data/ocean.zarr
     dgmm run configs/ocean.yaml

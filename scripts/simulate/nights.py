@@ -1,4 +1,4 @@
-"""A world whose rows drift: what every night of two weeks brings, and what is true of it."""
+"""Simulated data that drift: the rows of two weeks of nights, and their true components."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,7 +26,7 @@ CORRUPTIONS = ("units", "zeroed", "shuffled", "repeated", "noise")
 
 @dataclass(frozen=True)
 class World:
-    """Components that move a little every night; one is born, one dies.
+    """Components that move a little every night; one appears, one vanishes.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class World:
         )
 
     def weights(self, night: int) -> Array:
-        """Of all components that ever are, shape (6,); 0 where there is none that night."""
+        """Weights of all components, shape (6,); 0 for those absent that night."""
         waves = np.sin(night / 4.0 + np.arange(len(_WEIGHTS)))
         weights = _WEIGHTS * (1 + 0.1 * waves)
         weights[_NEWBORN] *= night >= BIRTH
@@ -76,7 +76,7 @@ class World:
 
 
 def corrupt(rows: Array, corruption: str) -> Array:
-    """What may become of a night's rows on their way.
+    """Possible damage to a night's rows.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def corrupt(rows: Array, corruption: str) -> Array:
 
 @dataclass
 class Upstream:
-    """Whoever delivers the data, night by night, into a folder.
+    """Delivers the data into a folder, night by night.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ class Upstream:
         self._write(night, corrupt(rows, self.corruption) if night == BAD else rows)
 
     def path(self, night: int) -> str:
-        """What is fitted on a night."""
+        """The path of a night's input."""
         names = {"drop": f"{night:02}.zarr", "window": "*.parquet", "growing": "all.zarr"}
         return str(self.folder / names[self.data])
 

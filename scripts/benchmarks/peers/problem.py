@@ -1,4 +1,4 @@
-"""What every peer is given, and how it answers."""
+"""The problem that every peer reads, and the answer it prints."""
 
 import json
 import sys
