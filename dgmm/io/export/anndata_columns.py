@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from dgmm.errors import MissingExtraError, OutputError
+from dgmm.errors import OutputError
 from dgmm.io.export.assignment_table import LABEL, ROW, AssignmentTable, Columns
+from dgmm.optional_packages import import_optional
 
 _PREFIX = "dgmm_"
 _ORDER = "column-order"
@@ -86,9 +87,5 @@ def _open_group(path: Path) -> Iterator[Any]:
 
 
 def _anndata() -> ModuleType:
-    try:
-        import_module("anndata.io")
-        return import_module("anndata")
-    except ImportError as error:
-        message = "AnnData needs anndata: pip install 'dgmm[anndata]'."
-        raise MissingExtraError(message) from error
+    import_optional("anndata.io", "AnnData needs anndata", "dgmm[anndata]")
+    return import_module("anndata")

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.errors import MissingExtraError, OutputError
+from dgmm.errors import OutputError
 from dgmm.io.export.assignment_table import AssignmentTable, Columns
 from dgmm.io.grid import Region
 from dgmm.io.results.result import Result
 from dgmm.io.storage.zarr_arrays import storage_failures
+from dgmm.optional_packages import import_optional
 
 _UNEVEN = 1e-3  # of a step, by which places may be away from a regular grid
 
@@ -130,10 +131,6 @@ def _regular_steps(result: Result, dim: str) -> tuple[float, float] | None:
 
 
 def _rasterio() -> ModuleType:
-    try:
-        import_module("rasterio.windows")
-        import_module("rasterio.transform")
-        return import_module("rasterio")
-    except ImportError as error:
-        message = "GeoTIFF needs rasterio: pip install 'dgmm[geotiff]'."
-        raise MissingExtraError(message) from error
+    for module in ("rasterio.windows", "rasterio.transform"):
+        import_optional(module, "GeoTIFF needs rasterio", "dgmm[geotiff]")
+    return import_module("rasterio")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.errors import MissingExtraError
 from dgmm.io.export.assignment_table import AssignmentTable
+from dgmm.optional_packages import import_optional
 
 
 def write_parquet(table: AssignmentTable, path: Path) -> None:
@@ -69,11 +69,7 @@ def write_csv(table: AssignmentTable, path: Path) -> None:
 
 
 def _arrow() -> ModuleType:
-    try:
-        return import_module("pyarrow")
-    except ImportError as error:
-        message = "Parquet needs pyarrow: pip install 'dgmm[parquet]'."
-        raise MissingExtraError(message) from error
+    return import_optional("pyarrow", "Parquet needs pyarrow", "dgmm[parquet]")
 
 
 def _arrow_type(arrow: ModuleType, dtype: np.dtype[Any], is_list: bool) -> Any:

@@ -1,13 +1,12 @@
 """A mixture as an ONNX graph of standard operators in double precision."""
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.errors import MissingExtraError
 from dgmm.io.interchange.whitened_mixture import WhitenedMixture
+from dgmm.optional_packages import import_optional
 
 _OPSET = 18
 _IR_VERSION = 9  # what runtimes of that operator set read
@@ -25,11 +24,7 @@ def serialize_onnx(mixture: WhitenedMixture) -> bytes:
     MissingExtraError
         If onnx is not installed.
     """
-    try:
-        onnx = import_module("onnx")
-    except ImportError as error:
-        message = "An ONNX model needs onnx: pip install 'dgmm[onnx]'."
-        raise MissingExtraError(message) from error
+    onnx = import_optional("onnx", "An ONNX model needs onnx", "dgmm[onnx]")
     helper = onnx.helper
     kinds, values = onnx.TensorProto, onnx.helper.make_tensor_value_info
     n_components, _, n_features = mixture.matrices.shape
