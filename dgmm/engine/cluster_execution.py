@@ -9,7 +9,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
-import dask.array as da
+from dask.array.core import Array
 from dask.delayed import Delayed
 from distributed import CancelledError, Client, Future, KilledWorker, futures_of
 from distributed.scheduler import NoValidWorkerError, NoWorkerError
@@ -44,7 +44,7 @@ class BlockCache:
     """
 
     has_room: Callable[[Client, int], bool]
-    _kept: dict[str, da.Array] = field(default_factory=dict)
+    _kept: dict[str, Array] = field(default_factory=dict)
 
     def persist(self, client: Client, arrays: Arrays) -> Arrays:
         """The same arrays, kept by the workers if they have room for all of them."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
-import dask.array as da
 import numpy as np
+from dask.array.core import Array
+from dask.core import flatten
 
 from dgmm.engine.block import Missing
 from dgmm.engine.row_checks import check_shape_of_weights, check_table
@@ -28,20 +29,20 @@ class Dataset:
         Whether rows with a NaN are refused, or left out of every sum.
     """
 
-    rows: da.Array
-    weights: da.Array | None
+    rows: Array
+    weights: Array | None
     feature_names: tuple[str, ...]
     missing: Missing = "error"
 
     @classmethod
     def from_array(
         cls,
-        rows: da.Array,
-        weights: da.Array | None = None,
+        rows: Array,
+        weights: Array | None = None,
         feature_names: tuple[str, ...] | None = None,
         missing: Missing = "error",
     ) -> Self:
-        """A dataset from a Dask array, rechunked to whole rows where it is not.
+        """A dataset from a Dask array of any class, rechunked to whole rows where it is not.
 
         Raises
         ------
@@ -49,10 +50,12 @@ class Dataset:
             If the array is not two-dimensional, real, and of known, positive size, or the weights
             do not match.
         """
+        rows = as_core_array(rows)
         _check_rows(rows)
         if rows.numblocks[1] > 1:
             rows = rows.rechunk({1: -1})
         if weights is not None:
+            weights = as_core_array(weights)
             check_shape_of_weights(weights, rows)
             weights = weights.rechunk((rows.chunks[0],))
         names = feature_names or tuple(f"x{j}" for j in range(rows.shape[1]))
@@ -108,7 +111,27 @@ class Dataset:
         return replace(self, rows=self.rows.rechunk(-1), weights=weights)
 
 
-def _check_rows(rows: da.Array) -> None:
+def as_core_array(array: Any) -> Array:
+    """A Dask array of any class as one of ``dask.array.core``, with the same blocks.
+
+    Dask has two classes of arrays: that of ``dask.array.core``, of which passes are made, and that
+    of expressions, which ``array.query-planning`` puts in its place and which the package
+    dask-array is. Expressions lack parts of the interface. What both have is Dask's protocol for
+    collections: a graph, and the keys of the blocks in it.
+
+    Parameters
+    ----------
+    array : dask array
+        Of any class; one of ``dask.array.core`` is returned as it is.
+    """
+    if isinstance(array, Array):
+        return array
+    planned = array.optimize()
+    name = next(flatten(planned.__dask_keys__()))[0]
+    return Array(dict(planned.__dask_graph__()), name, array.chunks, dtype=array.dtype)
+
+
+def _check_rows(rows: Array) -> None:
     if rows.ndim != 2:
         message = (
             f"The data have {rows.ndim} dimension(s), shape {rows.shape}; expected two, "

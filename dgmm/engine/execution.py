@@ -6,10 +6,10 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:  # rows in memory need no Dask
-    import dask.array as da
+    from dask.array.core import Array
     from dask.delayed import Delayed
 
-Arrays: TypeAlias = "tuple[da.Array, ...]"
+Arrays: TypeAlias = "tuple[Array, ...]"
 MakeTasks: TypeAlias = "Callable[[], Sequence[Delayed]]"
 OnDone = Callable[[int], None]
 

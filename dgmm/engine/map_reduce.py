@@ -10,8 +10,8 @@ from operator import add
 from typing import Any
 
 import dask
-import dask.array as da
 import numpy as np
+from dask.array.core import map_blocks
 from dask.delayed import Delayed
 from numpy.typing import NDArray
 
@@ -86,7 +86,7 @@ def _blocks(
     shared = dask.delayed(argument, traverse=False, pure=False)
     stored = (dataset.rows,) if dataset.weights is None else (dataset.rows, dataset.weights)
     rows, *weights = execution.persist(stored)
-    outcomes = da.map_blocks(
+    outcomes = map_blocks(
         _apply,
         rows,
         *(array[:, None] for array in weights),

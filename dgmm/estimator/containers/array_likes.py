@@ -22,6 +22,11 @@ _INSTEAD = {
 }
 
 
+def is_dask_array(values: Any) -> bool:
+    """Whether values are a Dask array, of its own class or of expressions."""
+    return hasattr(values, "__dask_graph__") and hasattr(values, "numblocks")
+
+
 def as_array_like(values: Any, name: str) -> Any:
     """The values as scikit-learn's checks accept them: unchanged, or as a NumPy array.
 
@@ -43,6 +48,8 @@ def as_array_like(values: Any, name: str) -> Any:
     if isinstance(values, np.ma.MaskedArray):
         return unmask(values, name)
     if isinstance(values, np.ndarray | np.generic | Sequence) or np.isscalar(values):
+        return values
+    if is_dask_array(values):  # expressions have no `__array__`
         return values
     _refuse_no_array(values, name)
     if hasattr(values, "__dlpack_device__"):

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import dask
-import dask.array as da
 import numpy as np
+from dask.array.core import Array, from_array
 
-from dgmm.engine.dataset import Dataset
+from dgmm.engine.dataset import Dataset, as_core_array
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.estimator.annotations import WeightsLike
+from dgmm.estimator.containers.array_likes import is_dask_array
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate, naming_part
 from dgmm.mixture.parameters import Parameters
@@ -21,11 +22,11 @@ class LazyContainer(RowContainer):
     """Rows that Dask computes when they are needed."""
 
     @abstractmethod
-    def rows(self) -> da.Array:
+    def rows(self) -> Array:
         """All rows, as an array of shape (n_rows, n_features) in blocks of known size."""
 
     @abstractmethod
-    def weights(self, sample_weight: WeightsLike) -> da.Array:
+    def weights(self, sample_weight: WeightsLike) -> Array:
         """Weights in the order of :meth:`rows`, as an array of shape (n_rows,)."""
 
     def blocks(self, sample_weight: WeightsLike | None) -> Dataset | InMemoryRows:
@@ -38,37 +39,35 @@ class LazyContainer(RowContainer):
     ) -> tuple[list[float], int]:
         """The sums of quantities over all rows, which are read once, and the number of rows."""
         rows = self.rows()
-        sums = [map_rows(rows, mixture, quantity).sum() for quantity in quantities]
-        return [float(total) for total in dask.compute(*sums)], len(rows)
+        parts = [_block_sums(map_rows(rows, mixture, quantity)) for quantity in quantities]
+        return [float(sums.sum()) for sums in dask.compute(*parts)], len(rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DaskContainer(LazyContainer):
-    """A Dask array of shape (n_rows, n_features), in any chunks."""
+    """A Dask array of shape (n_rows, n_features), of any class and in any chunks."""
 
-    array: da.Array
+    array: Array
 
     @property
-    def header(self) -> da.Array:
+    def header(self) -> Array:
         """The array itself."""
         return self.array
 
-    def rows(self) -> da.Array:
+    def rows(self) -> Array:
         """The array; block sizes that are unknown are computed, once."""
-        if np.isnan(self.array.shape[0]):
-            return self.array.copy().compute_chunk_sizes()
-        return self.array
+        return _with_known_size(as_core_array(self.array))
 
-    def weights(self, sample_weight: WeightsLike) -> da.Array:
+    def weights(self, sample_weight: WeightsLike) -> Array:
         """Weights from an array of Dask or of anything else."""
         return flat_weights(sample_weight)
 
-    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> da.Array:
+    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Array:
         """A Dask array in the same blocks of rows."""
         return map_rows(self.array, mixture, quantity)
 
 
-def map_rows(array: da.Array, mixture: Parameters, quantity: RowOutput) -> da.Array:
+def map_rows(array: Array, mixture: Parameters, quantity: RowOutput) -> Array:
     """The quantity of every row of blocks (..., n_features)."""
     if array.numblocks[-1] > 1:
         array = array.rechunk({array.ndim - 1: -1})
@@ -85,6 +84,15 @@ def map_rows(array: da.Array, mixture: Parameters, quantity: RowOutput) -> da.Ar
     )
 
 
+def _block_sums(values: Array) -> Array:
+    """The sum of each block of one number a row."""
+    return values.map_blocks(_sum, chunks=((1,) * values.numblocks[0],), dtype=np.float64)
+
+
+def _sum(values: Rows) -> Rows:
+    return values.sum(keepdims=True)
+
+
 def _evaluate_block(
     block: Rows, mixture: Parameters, quantity: RowOutput, block_info: dict[int, Any]
 ) -> Rows:
@@ -96,10 +104,12 @@ def _evaluate_block(
         return evaluate(block, mixture, quantity)
 
 
-def flat_weights(sample_weight: WeightsLike) -> da.Array:
+def flat_weights(sample_weight: WeightsLike) -> Array:
     """Weights of any kind as a one-dimensional Dask array of known size."""
-    if isinstance(sample_weight, da.Array):
-        if np.isnan(sample_weight.shape).any():
-            return sample_weight.copy().compute_chunk_sizes()
-        return sample_weight
-    return da.from_array(np.asarray(sample_weight), name=False)
+    if is_dask_array(sample_weight):
+        return _with_known_size(as_core_array(sample_weight))
+    return from_array(np.asarray(sample_weight), name=False)
+
+
+def _with_known_size(array: Array) -> Array:
+    return array.copy().compute_chunk_sizes() if np.isnan(array.shape).any() else array

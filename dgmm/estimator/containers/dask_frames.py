@@ -4,9 +4,11 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import dask.array as da
+import dask
 import dask.dataframe as dd
 import numpy as np
+from dask.array.core import Array
+from dask.base import tokenize
 
 from dgmm.errors import DataError
 from dgmm.estimator.annotations import RowValues, WeightsLike
@@ -19,7 +21,7 @@ from dgmm.estimator.containers.frames import (
     is_plain,
     with_index,
 )
-from dgmm.estimator.row_outputs import RowOutput, evaluate, naming_part
+from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate, naming_part
 from dgmm.mixture.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -37,13 +39,13 @@ class DaskFrameContainer(LazyContainer):
         """An empty frame of the same columns."""
         return sys.modules["pandas"].DataFrame(columns=self.frame.columns)
 
-    def rows(self) -> da.Array:
+    def rows(self) -> Array:
         """Its values; the lengths of its partitions are computed, once."""
         check_columns(self.frame, may_be_text=False)
         frame = self.frame if is_plain(self.frame) else self.frame.astype(np.float64)
-        return frame.to_dask_array(lengths=True)
+        return _values(frame, np.result_type(*frame.dtypes), (len(frame.columns),))
 
-    def weights(self, sample_weight: WeightsLike) -> da.Array:
+    def weights(self, sample_weight: WeightsLike) -> Array:
         """Weights from a series, by the labels of its index, or an array."""
         if hasattr(sample_weight, "to_dask_array"):
             aligned = self.frame.index.to_series().map_partitions(
@@ -52,7 +54,7 @@ class DaskFrameContainer(LazyContainer):
                 meta=(None, np.float64),
                 align_dataframes=False,
             )
-            return aligned.to_dask_array(lengths=True)
+            return _values(aligned, np.dtype(np.float64))
         if has_index(sample_weight):
             sample_weight = align_to_index(sample_weight, self.frame.index.compute()).to_numpy()
         return flat_weights(sample_weight)
@@ -65,6 +67,28 @@ class DaskFrameContainer(LazyContainer):
         else:
             meta = (quantity.name, quantity.dtype)
         return self.frame.map_partitions(_evaluate_frame, mixture, quantity, meta=meta)
+
+
+def _values(
+    frame: "dd.DataFrame | dd.Series", dtype: "np.dtype[np.generic]", width: tuple[int, ...] = ()
+) -> Array:
+    """The values of all partitions, whose lengths are computed.
+
+    By the tasks of partitions, since ``to_dask_array`` fails on frames where Dask plans queries of
+    arrays.
+    """
+    lengths = frame.map_partitions(len, meta=(None, np.int64)).compute()
+    parts = dask.optimize(*(_to_numpy(part, dtype) for part in frame.to_delayed()))
+    name = f"values-{tokenize(*(part.key for part in parts))}"
+    corner = (0,) * len(width)
+    blocks = {(name, place, *corner): part.key for place, part in enumerate(parts)}
+    chunks = (tuple(map(int, lengths)), *((extent,) for extent in width))
+    return Array({**parts[0].__dask_graph__(), **blocks}, name, chunks, dtype=dtype)
+
+
+@dask.delayed(pure=True)
+def _to_numpy(part: "pd.DataFrame | pd.Series", dtype: "np.dtype[np.generic]") -> Rows:
+    return part.to_numpy(dtype)
 
 
 def _align_partition(rows: "pd.Series", weights: "pd.Series") -> "pd.Series":

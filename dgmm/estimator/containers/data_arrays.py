@@ -5,15 +5,16 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self, cast
 
-import dask.array as da
 import numpy as np
+from dask.array.core import Array, from_array
+from dask.array.reshape import reshape_blockwise
 from numpy.typing import NDArray
 
-from dgmm.engine.dataset import Dataset
+from dgmm.engine.dataset import Dataset, as_core_array
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.errors import DataError
 from dgmm.estimator.annotations import RowValues, WeightsLike
-from dgmm.estimator.containers.array_likes import to_memory
+from dgmm.estimator.containers.array_likes import is_dask_array, to_memory
 from dgmm.estimator.containers.container import compute_rows, sum_rows
 from dgmm.estimator.containers.dask_arrays import LazyContainer, map_rows
 from dgmm.estimator.row_outputs import RowOutput, Rows
@@ -76,21 +77,22 @@ class XarrayContainer(LazyContainer):
     def in_memory(self) -> Rows | None:
         """The cells as rows, unless they are in a Dask array."""
         data = self.array.data
-        return None if isinstance(data, da.Array) else data.reshape(-1, data.shape[-1])
+        return None if is_dask_array(data) else data.reshape(-1, data.shape[-1])
 
-    def rows(self) -> da.Array:
+    def rows(self) -> Array:
         """The cells as rows, block by block."""
-        whole = self.array.data.rechunk({-1: -1})
+        whole = as_core_array(self.array.data).rechunk({self.array.ndim - 1: -1})
         n_features = whole.shape[-1]
-        return da.reshape_blockwise(whole, (whole.size // n_features, n_features))
+        return reshape_blockwise(whole, (whole.size // n_features, n_features))
 
-    def weights(self, sample_weight: WeightsLike) -> da.Array:
+    def weights(self, sample_weight: WeightsLike) -> Array:
         """Weights from a DataArray of some of the same dimensions, or an array of their shape."""
-        weights = da.asarray(self._cell_weights(sample_weight))
+        weights = self._cell_weights(sample_weight)
+        weights = as_core_array(weights) if is_dask_array(weights) else from_array(weights)
         weights = weights.rechunk(self.array.data.chunks[:-1])
-        return da.reshape_blockwise(weights, (weights.size,))
+        return reshape_blockwise(weights, (weights.size,))
 
-    def _cell_weights(self, sample_weight: WeightsLike) -> da.Array | Rows:
+    def _cell_weights(self, sample_weight: WeightsLike) -> Array | Rows:
         """An array with a weight for each cell, lazy or not."""
         first = self.array.isel({self.feature_dim: 0}, drop=True)
         if hasattr(sample_weight, "broadcast_like"):

@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from dgmm.errors import DataError, advise
 from dgmm.estimator.annotations import DataLike
-from dgmm.estimator.containers.array_likes import as_array_like
+from dgmm.estimator.containers.array_likes import as_array_like, is_dask_array
 from dgmm.estimator.containers.arrays import NumpyContainer
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.containers.frames import PandasContainer, check_columns
@@ -92,7 +92,7 @@ def _choose_container(
     X: Any,  # its class is looked up by name, which says nothing to mypy
     feature_dim: str | None,
 ) -> RowContainer | None:
-    if _is_instance(X, "dask.array", "Array"):
+    if is_dask_array(X):
         from dgmm.estimator.containers.dask_arrays import DaskContainer
 
         if X.ndim != 2:
@@ -125,7 +125,7 @@ def _features_last(array: "xr.DataArray", feature_dim: str | None) -> "xr.DataAr
 
 def _to_cpu(array: "xr.DataArray") -> "xr.DataArray":
     """A DataArray of NumPy or Dask, whatever library's array is inside."""
-    if isinstance(array.data, np.ndarray) or _is_instance(array.data, "dask.array", "Array"):
+    if isinstance(array.data, np.ndarray) or is_dask_array(array.data):
         return array
     found = as_array_like(array.data, "X")
     if not isinstance(found, np.ndarray):

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import dask
-import dask.array as da
 import numpy as np
+from dask.array.core import Array, map_blocks
 from dask.delayed import Delayed
 from numpy.typing import NDArray
 
@@ -63,7 +63,7 @@ def partition_grid(location: Location, stored: DatasetMetadata, partition_size: 
 
 def lazy_blocks(
     read: Read, location: Location, stored: DatasetMetadata, grid: Grid, fingerprint: str
-) -> da.Array:
+) -> Array:
     """Blocks of rows, each read by one task; the graph holds only names and numbers.
 
     Parameters
@@ -84,7 +84,7 @@ def lazy_blocks(
     """
     n_features = stored.n_features
     name = f"dgmm-{sha256_hex(fingerprint, location, grid.block_shape, grid.bounds)}"
-    blocks: da.Array = da.map_blocks(
+    blocks: Array = map_blocks(
         _load_block,
         _delay_once(_Input(read, location, stored.selection, grid, n_features), name),
         chunks=(grid.block_rows, (n_features,)),
@@ -98,7 +98,7 @@ def lazy_blocks(
 
 def lazy_weights(
     read: Read, location: Location, stored: DatasetMetadata, grid: Grid, fingerprint: str
-) -> da.Array:
+) -> Array:
     """Weights of the rows of `lazy_blocks`, in the same blocks; parameters as there.
 
     Parameters
@@ -111,7 +111,7 @@ def lazy_weights(
     dask.array.Array of shape (n_samples,)
     """
     name = f"dgmm-{sha256_hex(fingerprint, location, grid.block_shape, grid.bounds, 'weights')}"
-    weights: da.Array = da.map_blocks(
+    weights: Array = map_blocks(
         _load_weights,
         _delay_once(_Input(read, location, stored.selection, grid, 1), name),
         chunks=(grid.block_rows,),

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import dask.array as da
+from dask.array.core import Array
 from numpy.typing import NDArray
 from zarr.errors import BaseZarrError
 
@@ -67,8 +67,8 @@ class Source:
     location : Location
     """
 
-    blocks: da.Array
-    weights: da.Array | None
+    blocks: Array
+    weights: Array | None
     grid: Grid
     feature_names: tuple[str, ...]
     fingerprint: str
