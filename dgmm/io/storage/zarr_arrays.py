@@ -5,7 +5,7 @@ The root metadata of a group are written last: until they are there it is no Zar
 
 import errno
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -190,6 +190,29 @@ class _RecordingStore(WrapperStore[Store]):
     ) -> Buffer | None:
         """What is kept under a key; None if nothing is."""
         found = await super().get(key, prototype, byte_range)
+        return self._recorded(key, found)
+
+    def get_sync(
+        self,
+        key: str,
+        *,
+        prototype: BufferPrototype | None = None,
+        byte_range: ByteRequest | None = None,
+    ) -> Buffer | None:
+        """The same for the pipelines of codecs that do not wait, which zarr has from 3.2 on."""
+        store: Any = self._store  # one without this method is never asked
+        found = store.get_sync(key, prototype=prototype, byte_range=byte_range)
+        return self._recorded(key, found)
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        """Parts of what is kept under keys."""
+        wanted = list(key_ranges)
+        found = await super().get_partial_values(prototype, wanted)
+        return [self._recorded(key, part) for (key, _), part in zip(wanted, found, strict=True)]
+
+    def _recorded(self, key: str, found: Buffer | None) -> Buffer | None:
         if found is None:
             self.absent.add(key)
         return found
