@@ -51,6 +51,8 @@ class Remedy(Enum):
     """Say what stands for no value in a text."""
     CHOOSE_WEIGHTS = auto()
     """Say where the weights are."""
+    NORMALIZE_WEIGHTS = auto()
+    """Say what weights are, and so how many rows criteria count."""
     CHOOSE_LATITUDE = auto()
     """Say which coordinate holds the latitudes."""
     OMIT_VARIABLE = auto()

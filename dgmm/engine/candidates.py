@@ -118,7 +118,7 @@ def _mean_log_density(mixture: Parameters, rows: Array, weights: Array | None) -
 
 
 def stop_dominated(
-    states: Sequence[FitState], total_weight: float, options: FitOptions
+    states: Sequence[FitState], n_effective: float, options: FitOptions
 ) -> tuple[FitState, ...]:
     """Stop candidates that can no longer become the best.
 
@@ -130,8 +130,8 @@ def stop_dominated(
     ----------
     states : sequence of FitState
         After a pass over all rows.
-    total_weight : float
-        Of all rows.
+    n_effective : float
+        How many rows criteria count.
     options : FitOptions
     """
     if options.finish_all:
@@ -139,9 +139,9 @@ def stop_dominated(
     criterion = CRITERIA[options.criterion]
 
     def score(state: FitState, remaining_gain: float = 0.0) -> float:
-        log_likelihood = total_weight * (state.trace[-1] + remaining_gain)
+        log_likelihood = n_effective * (state.trace[-1] + remaining_gain)
         n_parameters = state.parameters.n_parameters
-        return criterion(FitSummary(log_likelihood, math.nan, n_parameters, total_weight))
+        return criterion(FitSummary(log_likelihood, math.nan, n_parameters, n_effective))
 
     done = [score(state) for state in states if state.status is Status.CONVERGED]
     best = min(done, default=float("inf"))

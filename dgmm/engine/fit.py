@@ -34,6 +34,7 @@ from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization, constant_features
+from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.transform import (
     FeatureTransform,
     FeatureTransformSpec,
@@ -108,9 +109,10 @@ def fit(
     tried = _run_stages(runner, centred, profile, options, rules, earlier, progress, save)
     states = stages.best_states(tried)
     n_passes = 1 + _n_passes(tried)
-    results = tuple(_result(state, profile, options.given) for state in states)
+    size = SampleSize.of(profile.weight_totals, options.normalize)
+    results = tuple(_result(state, profile, size, options.given) for state in states)
     best = min(results, key=lambda result: rank(result, options.criterion))
-    return Fit(Sweep(results, options.criterion, best, n_passes), progress.profile, transform)
+    return Fit(Sweep(results, options.criterion, best, n_passes, size), progress.profile, transform)
 
 
 def _profile(dataset: "Dataset | InMemoryRows", runner: PassRunner, options: FitOptions) -> Profile:
@@ -203,7 +205,8 @@ def _stop_rule(profile: Profile, options: FitOptions) -> StopRule:
     """
     if profile.n_rows <= _FEW_ROWS:
         return tuple
-    return lambda states: candidates.stop_dominated(states, profile.total_weight, options)
+    size = SampleSize.of(profile.weight_totals, options.normalize)
+    return lambda states: candidates.stop_dominated(states, size.n_effective, options)
 
 
 def _initial_states(
@@ -270,16 +273,18 @@ def _search(
     return tuple(FitState(Candidate(*model), found[model]) for model in search.options.models)
 
 
-def _result(state: FitState, profile: Profile, given: InitialParameters) -> FitResult:
+def _result(
+    state: FitState, profile: Profile, size: SampleSize, given: InitialParameters
+) -> FitResult:
     """The result of a state, in the units of the data."""
     parameters = state.parameters.translate(profile.mean)
     if given.is_empty:  # callers who gave initial parameters know components by their places
         parameters = parameters.sort_by_weight()
     fit = FitSummary(
-        state.log_likelihood,
-        state.log_classification,
+        state.log_likelihood * size.scale,
+        state.log_classification * size.scale,
         parameters.n_parameters,
-        profile.total_weight,
+        size.n_effective,
     )
     return FitResult(
         candidate=state.candidate,
@@ -287,7 +292,7 @@ def _result(state: FitState, profile: Profile, given: InitialParameters) -> FitR
         status=state.status,
         n_iter=state.n_iter,
         trace=state.trace,
-        log_likelihood=fit.log_likelihood,
+        log_likelihood=state.log_likelihood,
         n_parameters=fit.n_parameters,
         criteria=evaluate(fit),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from dgmm.mixture.em.convergence import TOL
 from dgmm.mixture.initialization import initializers
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
+from dgmm.mixture.sample_size import Normalization
 from dgmm.mixture.transform import FeatureTransformSpec, WarmStart
 
 Model = tuple[str, int]
@@ -46,6 +47,9 @@ class FitOptions:
         Whether EM moves by :mod:`dgmm.mixture.em.quasi_newton` once its own steps are short.
     finish_all : bool
         Whether candidates that cannot become the choice are fitted to the end, too.
+    normalize : {"counts", "rows", "kish"} or None
+        To what weights are scaled before criteria see them
+        (:class:`dgmm.mixture.sample_size.SampleSize`).
     prepare : FeatureTransformSpec
         How rows are changed before they are fitted.
     given : InitialParameters
@@ -67,6 +71,7 @@ class FitOptions:
     allow_degenerate: bool = False
     accelerate: bool = True
     finish_all: bool = False
+    normalize: Normalization | None = None
     prepare: FeatureTransformSpec = field(default_factory=FeatureTransformSpec)
     given: InitialParameters = field(default_factory=InitialParameters)
     earlier: WarmStart = field(default_factory=WarmStart)

@@ -10,6 +10,7 @@ from dgmm.engine.sampling import sample_mask
 from dgmm.errors import DataError, Remedy
 from dgmm.mixture.identifiers import RisingIntegers
 from dgmm.mixture.kernels.centring import CentredScatter
+from dgmm.mixture.sample_size import WeightTotals
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
@@ -28,8 +29,8 @@ class Profile:
         Rows that count.
     n_missing : int
         Rows that are left out, because they lack a value.
-    total_weight : float
-        Sum of weights; the number of rows, if there are none.
+    weight_totals : WeightTotals
+        Of the weights, or of ones; zero where rows cannot be fitted.
     mean, mean_low : ndarray of shape (n_features,)
         Weighted; their exact sum is the mean to twice the digits of float64, which pooling blocks
         of far data needs.
@@ -53,7 +54,7 @@ class Profile:
 
     n_rows: int
     n_missing: int
-    total_weight: float
+    weight_totals: WeightTotals
     mean: Array
     mean_low: Array
     scatter: Array
@@ -66,6 +67,11 @@ class Profile:
     sample: Array
     sample_weights: Array | None
     rising: RisingIntegers
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of weights; the number of rows, if there are none."""
+        return self.weight_totals.total
 
     @property
     def covariance(self) -> Array:
@@ -100,15 +106,14 @@ class Profile:
         return len(self.sample) == self.n_rows
 
     def __add__(self, other: "Profile") -> "Profile":
-        total = self.total_weight + other.total_weight
-        mean, mean_low, scatter = _pool_moments(self, other, total)
+        mean, mean_low, scatter = _pool_moments(self, other, self.total_weight + other.total_weight)
         weights = None
         if self.sample_weights is not None and other.sample_weights is not None:
             weights = np.concatenate([self.sample_weights, other.sample_weights])
         return Profile(
             n_rows=self.n_rows + other.n_rows,
             n_missing=self.n_missing + other.n_missing,
-            total_weight=total,
+            weight_totals=self.weight_totals + other.weight_totals,
             mean=mean,
             mean_low=mean_low,
             scatter=scatter,
@@ -171,7 +176,7 @@ def profile_block(rule: SamplingSpec, block: Block) -> Profile:
     return Profile(
         n_rows=len(rows),
         n_missing=block.n_missing,
-        total_weight=float(w.sum()) if usable else 0.0,
+        weight_totals=_weight_totals(w) if usable else WeightTotals(0, 0.0, 0.0),
         mean=mean,
         mean_low=mean_low,
         scatter=scatter,
@@ -185,6 +190,13 @@ def profile_block(rule: SamplingSpec, block: Block) -> Profile:
         sample_weights=None if weights is None else w[chosen],
         rising=RisingIntegers.from_rows(rows),
     )
+
+
+def _weight_totals(weights: Array) -> WeightTotals:
+    """Their sums; squares are of weights relative to the largest, to stay inside float64."""
+    largest = weights.max()
+    norm = largest * float(np.sqrt(((weights / largest) ** 2).sum()))
+    return WeightTotals(int(np.count_nonzero(weights)), float(weights.sum()), norm)
 
 
 def _mean_and_scatter(rows: Rows, weights: Array, tiles: list[slice]) -> tuple[Array, Array, Array]:

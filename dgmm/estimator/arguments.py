@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable
 from numbers import Integral, Real
+from typing import cast, get_args
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -15,6 +16,7 @@ from dgmm.estimator.starting_values import read_warm_start
 from dgmm.mixture.em.stepwise_em import DECAY
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.initialization.initializers import METHODS
+from dgmm.mixture.sample_size import Normalization
 from dgmm.registry import CRITERIA, STRUCTURES
 
 
@@ -31,6 +33,7 @@ def fit_options(
     random_state: RandomState,
     sample_size: int | None,
     finish_all: bool = False,
+    normalize_weights: str | None = None,
 ) -> FitOptions:
     """The options of a fit for these parameters.
 
@@ -45,6 +48,7 @@ def fit_options(
         As in :class:`dgmm.GaussianMixture`.
     finish_all : bool
         Whether candidates that cannot become the choice are fitted to the end, too.
+    normalize_weights : {"counts", "rows", "kish"} or None
 
     Raises
     ------
@@ -64,6 +68,8 @@ def fit_options(
     _check_not_negative("tol", tol)
     if reg_covar is not None:
         _check_not_negative("reg_covar", reg_covar)
+    if normalize_weights is not None:
+        _check_choice("normalize_weights", normalize_weights, get_args(Normalization))
     if sample_size is not None:
         _check_integer("sample_size", sample_size, 1)
     earlier = read_warm_start(init_params)
@@ -83,6 +89,7 @@ def fit_options(
         given=given or InitialParameters(),
         earlier=earlier,
         finish_all=finish_all,
+        normalize=cast("Normalization | None", normalize_weights),
     )
 
 

@@ -1,5 +1,6 @@
 """Convert between an estimator's attributes and mixtures."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from dgmm.mixture.fit_result import FitResult
 from dgmm.mixture.kernels.statistics import is_empty
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import RELATIVE_FLOOR
+from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 from dgmm.registry import CRITERIA
@@ -51,6 +53,7 @@ class FittedAttributes:
     bic_: float
     aic_: float
     icl_: float
+    n_effective_: float
     n_samples_fitted_: float
     n_samples_seen_: float
     n_steps_: int
@@ -61,7 +64,11 @@ class FittedAttributes:
 
 
 def set_fit_attributes(
-    estimator: FittedAttributes, result: FitResult, tol: float, before: Sequence[float] = ()
+    estimator: FittedAttributes,
+    result: FitResult,
+    tol: float,
+    size: SampleSize | None,
+    before: Sequence[float] = (),
 ) -> None:
     """Set the attributes of a fitted estimator.
 
@@ -70,6 +77,8 @@ def set_fit_attributes(
     estimator : GaussianMixture
     result : FitResult
     tol : float
+    size : SampleSize, or None
+        What criteria count; None where it is not known.
     before : sequence of float, optional
         Log-likelihoods of the fit that this one goes on from.
     """
@@ -89,6 +98,7 @@ def set_fit_attributes(
         setattr(estimator, f"{name}_", value)
     estimator._trace = list(trace)
     estimator.n_samples_fitted_ = estimator.n_samples_seen_ = _number(result.total_weight)
+    estimator.n_effective_ = math.nan if size is None else size.n_effective
     estimator.n_steps_ = 0
     vars(estimator).pop("predictive_score_", None)
 
@@ -113,7 +123,12 @@ def set_online_attributes(
     is_collapsed : bool
     """
     set_parameters(estimator, state.parameters.translate(origin))
-    for name in ("lower_bound_", "lower_bounds_", *(f"{name}_" for name in CRITERIA)):
+    for name in (
+        "lower_bound_",
+        "lower_bounds_",
+        "n_effective_",
+        *(f"{name}_" for name in CRITERIA),
+    ):
         vars(estimator).pop(name, None)
     estimator._trace = []
     estimator.converged_ = False
@@ -154,6 +169,16 @@ def _join_traces(before: Sequence[float], trace: tuple[float, ...]) -> tuple[flo
     if before and np.isclose(before[-1], trace[0], rtol=_SAME, atol=_SAME):
         return (*before, *trace[1:])
     return trace
+
+
+def has_solution(estimator: FittedAttributes, n_components: int, n_features: int) -> bool:
+    """Whether an estimator is fitted, with as many components and features."""
+    if not hasattr(estimator, "converged_"):
+        return False
+    shape = structure_of(estimator.covariance_type).shape(n_components, n_features)
+    return estimator.means_.shape == (n_components, n_features) and (
+        estimator.precisions_.shape == shape
+    )
 
 
 def check_not_flat(mixture: Parameters, covariance: Array) -> None:

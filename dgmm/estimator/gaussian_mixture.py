@@ -21,7 +21,7 @@ from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em.convergence import TOL
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
-from dgmm.mixture.structures import structure_of
+from dgmm.mixture.sweep_findings import find_weight_doubts
 
 
 class GaussianMixture(OnlineMixture):
@@ -70,6 +70,11 @@ class GaussianMixture(OnlineMixture):
     learning_decay : float or None, default=None
         How fast steps of ``partial_fit`` get smaller, above 0.5 and at most 1: with 1 all rows
         count alike, with less those seen lately count more (Cappe & Moulines 2009); None is 0.7.
+    normalize_weights : {"counts", "rows", "kish"} or None, default=None
+        What criteria count as the number of rows: the sum of ``sample_weight`` ("counts"; None is
+        the same, with a warning where it is far from that number), the rows of positive weight
+        ("rows", for survey weights), or Kish's effective number ("kish", for unequal
+        probabilities). The mixture does not depend on it.
 
     Attributes
     ----------
@@ -91,8 +96,10 @@ class GaussianMixture(OnlineMixture):
     lower_bounds_ : list of float
         The same after each iteration.
     bic_, aic_, icl_ : float
-        Criteria on the data of the fit; smaller is better. The sum of ``sample_weight`` is their
-        number of rows.
+        Criteria on the data of the fit; smaller is better. Their number of rows is
+        ``n_effective_``.
+    n_effective_ : float
+        Number of rows; the sum of ``sample_weight``, or what ``normalize_weights`` makes of it.
     n_samples_seen_, n_samples_fitted_ : int or float
         Rows that the mixture stands for, and those of its last exact fit; sums of weights, where
         there are weights.
@@ -139,6 +146,7 @@ class GaussianMixture(OnlineMixture):
         sample_size: int | None = None,
         feature_dim: str | None = None,
         learning_decay: float | None = None,
+        normalize_weights: str | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -157,6 +165,7 @@ class GaussianMixture(OnlineMixture):
         self.sample_size = sample_size
         self.feature_dim = feature_dim
         self.learning_decay = learning_decay
+        self.normalize_weights = normalize_weights
 
     def fit(self, X: DataLike, y: object = None, sample_weight: WeightsLike | None = None) -> Self:
         """Fit the mixture to all rows of X.
@@ -250,7 +259,9 @@ class GaussianMixture(OnlineMixture):
 
     def _fit(self, container: RowContainer, sample_weight: WeightsLike | None) -> None:
         dataset = container.dataset(sample_weight)
-        goes_on = self._has_warm_start(dataset.n_features)
+        goes_on = self.warm_start and attributes.has_solution(
+            self, self.n_components, dataset.n_features
+        )
         start = self._start(dataset.n_features, goes_on=goes_on)
         chosen = arguments.fit_options(
             [(self.covariance_type, self.n_components)],
@@ -262,6 +273,7 @@ class GaussianMixture(OnlineMixture):
             reg_covar=self.reg_covar,
             random_state=self.random_state,
             sample_size=self.sample_size,
+            normalize_weights=self.normalize_weights,
         )
         execution = arguments.execution(is_lazy=container.is_lazy)
         observer = verbose_observer(self.verbose, self.verbose_interval)
@@ -271,29 +283,18 @@ class GaussianMixture(OnlineMixture):
         is_collapsed = result.status is Status.DEGENERATE
         if is_collapsed and self.reg_covar == 0:
             attributes.check_not_flat(result.parameters, outcome.profile.covariance)
-        attributes.set_fit_attributes(self, result, self.tol, self._trace if goes_on else ())
+        size, before = outcome.sweep.size, self._trace if goes_on else ()
+        attributes.set_fit_attributes(self, result, self.tol, size, before)
+        for finding in find_weight_doubts(size):
+            warnings.warn(finding.advised(REMEDIES), UserWarning, stacklevel=3)
         if is_collapsed and not self.reg_covar:
             warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=3)
         elif not self.converged_ and self.max_iter > 0:
             warnings.warn(attributes.NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
 
-    def _has_warm_start(self, n_features: int) -> bool:
-        """Whether a fit starts from the last one's solution."""
-        if not (self.warm_start and hasattr(self, "converged_")):
-            return False
-        shape = structure_of(self.covariance_type).shape(self.n_components, n_features)
-        return self.means_.shape == (self.n_components, n_features) and (
-            self.precisions_.shape == shape
-        )
-
     def _start(self, n_features: int, *, goes_on: bool) -> InitialParameters:
         if goes_on:
             return InitialParameters(self.weights_, self.means_, self.precisions_)
-        return starting_values.validate_initial(
-            self.weights_init,
-            self.means_init,
-            self.precisions_init,
-            self.covariance_type,
-            self.n_components,
-            n_features,
-        )
+        given = (self.weights_init, self.means_init, self.precisions_init)
+        shape = (self.covariance_type, self.n_components, n_features)
+        return starting_values.validate_initial(*given, *shape)

@@ -16,6 +16,7 @@ from dgmm.estimator.remedies import REMEDIES
 from dgmm.estimator.sweep_result import SweepResult, mixture_like, sort_results
 from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.em.convergence import TOL
+from dgmm.mixture.sweep_findings import find_in_sweep
 from dgmm.registry import DEFAULT_TYPES
 
 
@@ -35,6 +36,7 @@ def sweep(
     sample_size: int | None = None,
     feature_dim: str | None = None,
     finish_all: bool = False,
+    normalize_weights: str | None = None,
     verbose: int = 0,
 ) -> SweepResult:
     """Fit every covariance type with every number of components, and choose one.
@@ -51,6 +53,7 @@ def sweep(
         The smallest value wins; of silhouettes the largest, see Notes.
     sample_weight : array-like of shape (n_samples,), optional
     n_init, init_params, tol, max_iter, reg_covar, random_state, sample_size, feature_dim, verbose
+    normalize_weights
         As for :class:`dgmm.GaussianMixture`.
     finish_all : bool, default=False
         Whether candidates that cannot become the choice by AIC or BIC any more, even should they
@@ -96,6 +99,7 @@ def sweep(
         sample_size=sample_size,
         feature_dim=feature_dim,
         verbose=verbose,
+        normalize_weights=normalize_weights,
     )
     chosen = arguments.fit_options(
         [(kind, count) for kind in kinds for count in counts],
@@ -108,6 +112,7 @@ def sweep(
         random_state=random_state,
         sample_size=sample_size,
         finish_all=finish_all or is_silhouette,
+        normalize_weights=normalize_weights,
     )
     container = as_container(model, X, feature_dim, reset=True)
     execution = arguments.execution(is_lazy=container.is_lazy)
@@ -122,7 +127,9 @@ def sweep(
             for result in results
         }
     first = sort_results(results, criterion, scores)[0]
-    best = mixture_like(model, first)
+    best = mixture_like(model, first, found.sweep.size)
+    for finding in find_in_sweep(found.sweep):
+        warnings.warn(finding.advised(REMEDIES), UserWarning, 2)
     if not best.converged_ and max_iter > 0:
         warnings.warn(f"The best candidate: {first.status.sentence}", ConvergenceWarning, 2)
-    return SweepResult(best, results, criterion, found.sweep.n_passes, scores)
+    return SweepResult(best, results, criterion, found.sweep.n_passes, scores, found.sweep.size)

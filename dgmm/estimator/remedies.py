@@ -8,6 +8,8 @@ REMEDIES = MappingProxyType(
     {
         Remedy.DROP_MISSING: "`X[np.isfinite(X).all(axis=1)]` are the others.",
         Remedy.ENLARGE_SAMPLE: "Or set a larger sample_size.",
+        Remedy.NORMALIZE_WEIGHTS: "Set normalize_weights: 'rows' for survey weights, 'kish' for "
+        "unequal probabilities, 'counts' if the sum is meant.",
         Remedy.USE_LESS_MEMORY: "Rechunk X to smaller blocks, or give workers more memory or fewer "
         "threads.",
         Remedy.TRY_AGAIN: "Then fit again.",

@@ -29,7 +29,7 @@ FORMAT_VERSION = 1
 
 _NUMBERS = (
     *("lower_bound_", "converged_", "n_iter_", "n_features_in_"),
-    *("n_samples_fitted_", "n_samples_seen_", "n_steps_", "predictive_score_"),
+    *("n_samples_fitted_", "n_samples_seen_", "n_steps_", "predictive_score_", "n_effective_"),
 )
 _LISTS = {"lower_bounds_": "iteration", "_trace": "evaluation"}
 _COVARIANCES = ("covariances_", "precisions_", "precisions_cholesky_")
@@ -119,7 +119,7 @@ def read_run(kind: Callable[..., Estimator], result: Result, found: FitResult) -
         random_state=model.get("seed"),
         **parameters,
     )
-    attributes.set_fit_attributes(estimator, found, estimator.tol)
+    attributes.set_fit_attributes(estimator, found, estimator.tol, result.sweep.size)
     names = result.feature_names
     estimator.n_features_in_ = len(names)
     if names != tuple(f"x{place}" for place in range(len(names))):  # those of data without names

@@ -13,6 +13,7 @@ from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.silhouette import CRITERION as SILHOUETTE
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.fit_result import FitResult, rank
+from dgmm.mixture.sample_size import SampleSize
 from dgmm.optional_packages import import_optional
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class SweepResult:
         Reads of all rows.
     silhouettes : mapping of str to float
         Mean silhouette by name of candidate ("full-3"); empty unless it was the criterion.
+    size : SampleSize, or None
+        How many rows criteria count, ``size.n_effective``; None where an earlier version of dgmm
+        has not kept it.
     """
 
     best: GaussianMixture
@@ -45,6 +49,7 @@ class SweepResult:
     criterion: str
     n_passes: int
     silhouettes: Mapping[str, float] = field(default_factory=dict)
+    size: SampleSize | None = None
 
     def model(self, covariance_type: str, n_components: int) -> GaussianMixture:
         """The fitted mixture of one candidate.
@@ -56,7 +61,7 @@ class SweepResult:
         """
         for result in self.results:
             if (result.covariance_type, result.n_components) == (covariance_type, n_components):
-                return mixture_like(self.best, result)
+                return mixture_like(self.best, result, self.size)
         known = ", ".join(result.candidate.name for result in self.results)
         raise KeyError(f"no candidate {covariance_type}-{n_components}; expected one of {known}.")
 
@@ -84,7 +89,7 @@ class SweepResult:
         found = open_result(path)
         sweep = found.sweep
         best = serialization.read_run(GaussianMixture, found, sweep.selected)
-        return cls(best, sweep.results, sweep.criterion, sweep.n_passes)
+        return cls(best, sweep.results, sweep.criterion, sweep.n_passes, size=sweep.size)
 
     def to_pandas(self) -> "pd.DataFrame":
         """A data frame with a row for each candidate, best first.
@@ -185,12 +190,14 @@ def sort_results(
     return sorted(results, key=key)
 
 
-def mixture_like(model: GaussianMixture, result: FitResult) -> GaussianMixture:
+def mixture_like(
+    model: GaussianMixture, result: FitResult, size: SampleSize | None
+) -> GaussianMixture:
     """A mixture with the parameters and features of ``model``, fitted as ``result`` says."""
     mixture = GaussianMixture(**model.get_params()).set_params(
         n_components=result.n_components, covariance_type=result.covariance_type
     )
-    attributes.set_fit_attributes(mixture, result, mixture.tol)
+    attributes.set_fit_attributes(mixture, result, mixture.tol, size)
     mixture.n_features_in_ = model.n_features_in_
     if hasattr(model, "feature_names_in_"):
         mixture.feature_names_in_ = model.feature_names_in_

@@ -20,7 +20,8 @@ class FitSummary:
     n_parameters : int
         Free parameters of the mixture.
     total_weight : float
-        Number of rows, or the sum of their weights.
+        How many rows there are: the sum of their weights, as these were scaled
+        (:class:`dgmm.mixture.sample_size.SampleSize`).
     """
 
     log_likelihood: float

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.sample_size import SampleSize
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,11 +26,12 @@ class FitResult:
         Log-likelihood per unit of weight after each pass over all rows, in nats; the last is that
         of ``parameters``.
     log_likelihood : float
-        Sum over rows of weight times log density, in nats; larger is better.
+        Sum over rows of weight, as it was given, times log density, in nats; larger is better.
     n_parameters : int
         Free parameters of the mixture.
     criteria : mapping of str to float
-        Every criterion by its name (:mod:`dgmm.mixture.criteria`); smaller is better.
+        Every criterion by its name (:mod:`dgmm.mixture.criteria`), of weights that sum to the
+        sweep's effective number of rows; smaller is better.
     """
 
     candidate: Candidate
@@ -87,12 +89,15 @@ class Sweep:
         The smallest criterion among candidates that are not degenerate (among all, if all are).
     n_passes : int
         Reads of all rows, the profile included.
+    size : SampleSize, or None
+        How many rows criteria count; None where an earlier version of dgmm has not kept it.
     """
 
     results: tuple[FitResult, ...]
     criterion: str
     selected: FitResult
     n_passes: int
+    size: SampleSize | None = None
 
     def rank(self) -> tuple[FitResult, ...]:
         """Results best first; degenerate candidates last."""

@@ -1,14 +1,16 @@
 """What a reader should know before relying on a result."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
+from dgmm.errors import Remedy
 from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.drift.decision import DriftStatus
+from dgmm.mixture.sweep_findings import Finding, find_in_sweep
 from dgmm.report.sample import OUTLIER_SHARE, Sample
 from dgmm.report.widths import relative_widths
 from dgmm.text import join_names
@@ -17,23 +19,11 @@ _MOST_NAMED = 6
 _NO_STRONG_EVIDENCE = 6.0  # in BIC (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, sec. 3.2)
 _ROWS_PER_PARAMETER = 5
 _NARROW = 1e-3
-_ALSO_FINDINGS = ("Constant features", "No candidate is sound")
-_MANY_OUTLIERS = 10  # ratio to the expected number
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing a reader should know.
-
-    Attributes
-    ----------
-    is_grave : bool
-        Whether it puts the result in question, rather than belonging to it.
-    text : str
-    """
-
-    is_grave: bool
-    text: str
+_ALSO_FINDINGS = ("Constant features", "No candidate is sound", "The weights of")
+_REMEDIES = {
+    Remedy.NORMALIZE_WEIGHTS: "Set input.weights.normalize to rows, kish or counts.",
+}
+_MANY_OUTLIERS = 10  # times as many as there should be
 
 
 def collect_findings(
@@ -43,6 +33,7 @@ def collect_findings(
     found = [
         *_find_drift(result),
         *_find_bad_statuses(result),
+        *find_in_sweep(result.sweep),
         *_find_weak_choice(result),
         *_find_uncertain_components(result),
         *_find_missing_rows(result),
@@ -50,7 +41,8 @@ def collect_findings(
         *_find_outliers(sample),
         *_describe_record(record),
     ]
-    return tuple(sorted(found, key=lambda finding: not finding.is_grave))
+    advised = (replace(finding, text=finding.advised(_REMEDIES)) for finding in found)
+    return tuple(sorted(advised, key=lambda finding: not finding.is_grave))
 
 
 def select_warnings(record: Record | None) -> tuple[str, ...]:

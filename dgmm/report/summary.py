@@ -98,6 +98,9 @@ def key_numbers(result: Result, record: Record | None) -> tuple[tuple[str, str],
         ("status", best.status.value.replace("_", " ")),
         ("passes over all rows", str(result.sweep.n_passes)),
     ]
+    size = result.sweep.size
+    if size is not None and size.is_weighted:
+        found.append(("rows that criteria count", f"{size.n_effective:,.6g}"))
     if record is not None:
         found.append(("seconds", f"{record.seconds:,.1f}"))
     return tuple(found)

@@ -8,14 +8,18 @@ import numpy as np
 
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
+from dgmm.engine.fit_progress import FitProgress, SaveProgress
 from dgmm.engine.passes import PassRunner
-from dgmm.engine.stages import positive_weight_sample
+from dgmm.engine.stages import PROFILE, positive_weight_sample
 from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.commit import RunContents
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.component_summary import ComponentSummary, component_pivots, summarize_components
 from dgmm.mixture.drift.duplicates import multiplicities
 from dgmm.mixture.fit_result import Sweep
+from dgmm.mixture.sample_size import SampleSize
+from dgmm.mixture.sweep_findings import find_weight_doubts
+from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.drift_check import check_drift, duplicate_attributes, verdict_attributes
 from dgmm.run.identity import BASIS, assignment_key
@@ -75,7 +79,7 @@ def _fit(attempt: Attempt) -> RunContents:
     plan, recorder = attempt.plan, attempt.recorder
     dataset, wanted = plan.dataset, plan.configuration
     with plan.open_cluster(keep_blocks=True) as execution:
-        save, progress = attempt.checkpoint.save, attempt.progress
+        save, progress = _save(attempt), attempt.progress
         fitted = fit(dataset, plan.options, execution, recorder, progress, save)
         labelled = relabel(fitted, plan.earlier)
         runner = PassRunner(dataset, execution, recorder, fitted.profile.checksums)
@@ -104,6 +108,21 @@ def _fit(attempt: Attempt) -> RunContents:
         labelled.labelling,
         drift,
     )
+
+
+def _save(attempt: Attempt) -> SaveProgress:
+    """Saves the progress of the fit, and says what criteria count as soon as it is known."""
+    plan = attempt.plan
+
+    def save(progress: FitProgress) -> None:
+        attempt.checkpoint.save(progress)
+        if progress.stage == PROFILE and plan.dataset.weights is not None:
+            size = SampleSize.of(progress.profile.weight_totals, plan.options.normalize)
+            _logger.info(size.sentence)
+            for finding in find_weight_doubts(size):
+                _logger.warning(finding.advised(REMEDIES))
+
+    return save
 
 
 def _assign(

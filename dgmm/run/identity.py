@@ -152,7 +152,10 @@ def identity(configuration: Configuration) -> dict[str, Any]:
     """
     values = configuration.model_dump(mode="json")
     del values["input"]["storage_options"]  # storage options do not identify the input
-    for place in (values["input"], values["input"]["weights"] or {}):
+    weights = values["input"]["weights"] or {}
+    if weights.get("normalize") is None:  # names of runs are older than it
+        weights.pop("normalize", None)
+    for place in (values["input"], weights):
         if place.get("path"):
             path = place["path"] if "://" in place["path"] else os.path.abspath(place["path"])
             place["path"] = redact_credentials(path)

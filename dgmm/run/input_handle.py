@@ -20,6 +20,7 @@ from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.online import update_mixture
 from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.fit_result import FitResult, Sweep
+from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.run.clusters import enter_mpi
 from dgmm.run.config.advice import REMEDIES
@@ -39,11 +40,14 @@ class BlockFit:
         Of these blocks; None if they were fitted as they are.
     total_weight : float
         The number of rows, or the sum of their weights.
+    n_effective : float
+        How many rows criteria count.
     """
 
     sweep: Sweep
     transform: FeatureTransform | None
     total_weight: float
+    n_effective: float
 
     def assign(self, candidate: FitResult, rows: NDArray[np.generic]) -> RowPosteriors:
         """What a candidate of the sweep says of rows in the units of the input, in memory.
@@ -87,7 +91,8 @@ class Blocks:
         """
         options = self._options if seed is None else replace(self._options, seed=seed)
         found = fit(self._part(blocks), options, self._execution, self._observer)
-        return BlockFit(found.sweep, found.transform, found.profile.total_weight)
+        size = SampleSize.of(found.profile.weight_totals, self._options.normalize)
+        return BlockFit(found.sweep, found.transform, size.total_weight, size.n_effective)
 
     def read(self, block: int) -> NDArray[np.float64]:
         """The complete rows of one block, shape (n_rows, n_features)."""

@@ -12,6 +12,14 @@ from dgmm.run.config.configuration import Configuration
 from dgmm.run.run_plan import RunPlan, plan_run
 from dgmm.text import join_names
 
+_IN_WORDS = {
+    None: "criteria count their sum as the number of rows, whatever it is",
+    "counts": "criteria count their sum as the number of rows",
+    "rows": "criteria count the rows of positive weight",
+    "kish": "criteria count Kish's effective number of rows",
+}
+"""What becomes of weights, by how they are normalised."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlanSummary:
@@ -54,6 +62,8 @@ class PlanSummary:
         yield f"input       {source.description}"
         yield f"rows        {dataset.n_rows:,} x {dataset.n_features} features"
         yield f"features    {join_names(dataset.feature_names)}"
+        if dataset.weights is not None:
+            yield f"weights     {_IN_WORDS[options.normalize]}"
         yield f"partitions  {dataset.n_blocks:,} of {dataset.block_rows:,} rows"
         yield (
             f"candidates  {len(options.models)} models, {n_starts} starts, "

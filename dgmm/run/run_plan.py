@@ -180,6 +180,7 @@ def _refuse_reserved(grid: Grid) -> None:
 
 def _options(configuration: Configuration, dataset: Dataset, earlier: Result | None) -> FitOptions:
     model, prepare = configuration.model, configuration.prepare
+    weights = configuration.input.weights
     if isinstance(prepare.pca, int) and prepare.pca > dataset.n_features:
         raise ConfigurationError(
             f"prepare.pca asks for {prepare.pca} principal components of data with "
@@ -197,6 +198,7 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         sample_rows=model.sample_size,
         allow_degenerate=model.allow_degenerate,
         finish_all=model.finish_all,
+        normalize=None if weights is None else weights.normalize,
         prepare=FeatureTransformSpec(prepare.scale == "standardize", prepare.pca),
         earlier=build_warm_start(earlier),
     )

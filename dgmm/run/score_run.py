@@ -149,7 +149,7 @@ def _score(attempt: Attempt, result: Result) -> RunContents:
     pivots = component_pivots(best.parameters, transform)
     components = summarize_components(assigned.sums, pivots, (), pivots[:, None, :][:, :0])
     return RunContents(
-        Sweep((best,), result.sweep.criterion, best, n_passes=1),
+        Sweep((best,), result.sweep.criterion, best, 1, result.sweep.size),
         result.feature_names,
         {**_facts(result, assigned), **reuse_attributes(assigned, basis, base, plan)},
         transform,

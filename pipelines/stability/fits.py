@@ -83,7 +83,7 @@ def _summarize_fit(found: BlockFit, rows: Array, axes: Axes, criterion: str) -> 
             continue
         candidate = result.candidate
         at = axes.place(candidate.covariance_type, candidate.n_components)
-        fit.criterion[at] = result.criteria[criterion] / found.total_weight
+        fit.criterion[at] = result.criteria[criterion] / found.n_effective
         fit.log_likelihood[at] = result.log_likelihood / found.total_weight
         fit.labels[at] = found.assign(result, rows).labels
     return fit

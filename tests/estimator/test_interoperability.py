@@ -35,8 +35,8 @@ def test_a_pipeline_fits_predicts_and_scores():
     assert pipeline.score(X) == alone.score(scaler.transform(X))
     labels = clone(pipeline).fit_predict(X)
     np.testing.assert_array_equal(labels, pipeline.predict(X))
-    weighted = clone(pipeline).fit(X, gaussianmixture__sample_weight=np.arange(150.0))
-    expected = clone(alone).fit(scaler.transform(X), sample_weight=np.arange(150.0))
+    weighted = clone(pipeline).fit(X, gaussianmixture__sample_weight=np.arange(150.0) / 75)
+    expected = clone(alone).fit(scaler.transform(X), sample_weight=np.arange(150.0) / 75)
     np.testing.assert_array_equal(weighted[-1].means_, expected.means_)
 
 
@@ -76,7 +76,7 @@ def test_cross_validation_predicts_every_row_once():
 
 
 def test_metadata_routing_carries_weights_to_the_fit():
-    weights = np.arange(150.0)
+    weights = np.arange(150.0) / 75
     with sklearn.config_context(enable_metadata_routing=True):
         model = GaussianMixture(1).set_fit_request(sample_weight=True)
         assert model.get_metadata_routing().fit.requests == {"sample_weight": True}

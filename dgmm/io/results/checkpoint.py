@@ -24,6 +24,7 @@ from dgmm.mixture.em.iteration import FitState
 from dgmm.mixture.em.quasi_newton import Iterate, QuasiNewtonState
 from dgmm.mixture.identifiers import RisingIntegers
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.sample_size import WeightTotals
 
 _STAGES = (SAMPLE, FIT, REPAIR)  # whose states are kept
 SECONDS_BETWEEN_SAMPLE_STATES = 10.0  # passes over the sample cost less than keeping them
@@ -92,6 +93,7 @@ _CLASSES: dict[str, type] = {  # by the names in files, which stay
     "Search": QuasiNewtonState,
     "Visit": Iterate,
     "Parameters": Parameters,
+    "WeightTotals": WeightTotals,
     "Status": Status,
 }
 _File = TypeVar("_File", _Begun, _Reached, _Runs, _Assigning)

@@ -6,7 +6,7 @@ function here may be called again after a crash in it.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from dgmm.io.results.drift_arrays import write_drift
 from dgmm.io.results.label_arrays import write_labels
 from dgmm.io.results.layout import FORMAT, FORMAT_VERSION
 from dgmm.io.results.record import Record, write_record
-from dgmm.io.results.sweep_arrays import read_sweep, summary, write_sweep
+from dgmm.io.results.sweep_arrays import SIZE, read_sweep, summary, write_sweep
 from dgmm.io.results.transform_arrays import write_preparation
 from dgmm.io.storage.atomic_writes import remove_tree, replace_file, sync_tree
 from dgmm.io.storage.location import AnyPath
@@ -98,6 +98,7 @@ def commit_run(run: AnyPath, contents: RunContents) -> None:
         "criterion": sweep.criterion,
         "criteria": list(sweep.selected.criteria),
         "n_passes": sweep.n_passes,
+        **({} if sweep.size is None else {SIZE: asdict(sweep.size)}),
         "selected": sweep.selected.candidate.name,
         "next_label": labelling.next_label,
     }

@@ -23,7 +23,7 @@ from dgmm.io.results.drift_arrays import read_drift
 from dgmm.io.results.label_arrays import COMPONENT, read_labelling
 from dgmm.io.results.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER
 from dgmm.io.results.output import Output
-from dgmm.io.results.sweep_arrays import FIRST_CRITERIA, read_sweep
+from dgmm.io.results.sweep_arrays import FIRST_CRITERIA, SIZE, read_sweep
 from dgmm.io.results.transform_arrays import read_preparation
 from dgmm.io.storage.location import AnyPath, output_path
 from dgmm.io.storage.zarr_arrays import (
@@ -226,7 +226,7 @@ def open_result(
         raise OutputError(f"{run} lacks one of the attributes {', '.join(names)}.")
     criteria = attributes.get("criteria", FIRST_CRITERIA)
     criterion, n_passes, selected = (attributes[name] for name in names)
-    sweep = read_sweep(run, criterion, n_passes, selected, criteria)
+    sweep = read_sweep(run, criterion, n_passes, selected, criteria, attributes.get(SIZE))
     n_components = sweep.selected.n_components
     transform, feature_names = read_preparation(run)
     arrays = _beside_samples(run)

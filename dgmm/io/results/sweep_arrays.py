@@ -1,6 +1,6 @@
 """A sweep as arrays on disk: ``sweep/``, ``model/`` and ``models/TYPE-K/``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,12 @@ from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.structures import structure_of
 from dgmm.registry import STRUCTURES
+
+SIZE = "sample_size"
+"""The attribute of a run that says how many rows its criteria count."""
 
 _INTEGERS = ("n_components", "start", "n_parameters", "n_iter")
 _STOPPED_EARLY = "behind"  # what results call it since their first version
@@ -43,7 +47,12 @@ def write_sweep(run: AnyPath, sweep: Sweep, feature_names: tuple[str, ...]) -> N
 
 
 def read_sweep(
-    run: AnyPath, criterion: str, n_passes: int, selected: str, criteria: Sequence[str]
+    run: AnyPath,
+    criterion: str,
+    n_passes: int,
+    selected: str,
+    criteria: Sequence[str],
+    size: Mapping[str, Any] | None = None,
 ) -> Sweep:
     """What `write_sweep` wrote.
 
@@ -56,6 +65,8 @@ def read_sweep(
         Name of the best candidate, ``TYPE-K``.
     criteria : sequence of str
         Names of all criteria that were stored.
+    size : mapping, or None
+        What `SIZE` says; None where it is not kept.
 
     Raises
     ------
@@ -71,7 +82,8 @@ def read_sweep(
     best = [result for result in results if result.candidate.name == selected]
     if not best:
         raise OutputError(f"{run} selects {selected!r}, which is none of its candidates.")
-    return Sweep(results, criterion, best[0], n_passes)
+    kept = None if size is None else SampleSize(**size)
+    return Sweep(results, criterion, best[0], n_passes, kept)
 
 
 def write_feature_names(

@@ -24,6 +24,8 @@ REMEDIES = MappingProxyType(
         Remedy.CHOOSE_COLUMNS: "Set `input.columns`.",
         Remedy.CHOOSE_SAMPLE_DIMS: "Set `input.sample_dims: [NAME, ...]`.",
         Remedy.CHOOSE_WEIGHTS: "Set `input.weights: {path: PLACE}`.",
+        Remedy.NORMALIZE_WEIGHTS: "Set `input.weights.normalize`: 'rows' for survey weights, "
+        "'kish' for unequal probabilities, 'counts' if the sum is meant.",
         Remedy.CHOOSE_LATITUDE: "Set `input.weights: {cell_area: NAME}`.",
         Remedy.OMIT_VARIABLE: "Remove `variable`; it names an array inside a group.",
         Remedy.OMIT_COLUMNS: "Remove `input.columns`.",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from dgmm.io.sources.selection import Selection, Weights
+from dgmm.mixture.sample_size import Normalization
 from dgmm.run.config.field_types import InputFormat, Many, Path, Section, Size, validation_error
 from dgmm.run.config.store_types import Location, StorageOptions
 
@@ -35,6 +36,12 @@ class WeightsInput(Section):
         default=None, description="Another dataset; null if they are in the input itself."
     )
 
+    normalize: Normalization | None = Field(
+        default=None,
+        description="What criteria count as the number of rows: the sum of the weights (counts, "
+        "and null, which warns where the sum is far from the number of rows), the rows of positive "
+        "weight (rows), or as many equally weighted ones as tell as much (kish).",
+    )
     cell_area: Path | None = Field(
         default=None,
         description="A coordinate of latitudes in degrees; the weights are the areas of its cells.",

@@ -89,7 +89,7 @@ def test_masked_weights_are_refused():
     for rows in (X, list(X), da.from_array(X, chunks=(20, 2))):
         with pytest.raises(DataError, match="masked array, in which 7 values are missing"):
             model().fit(rows, sample_weight=lazy)
-    weighed = model().fit(X, sample_weight=np.ma.array(np.arange(60.0)))
+    weighed = model().fit(X, sample_weight=np.ma.array(np.arange(60.0) / 30))
     np.testing.assert_allclose(weighed.means_[0], np.average(X, axis=0, weights=np.arange(60)))
 
 
