@@ -118,11 +118,15 @@ CRITERIA = Registry(
 FORMATS = Registry(
     "dgmm.formats",
     {
+        "anndata": "dgmm.io.sources.cells.anndata:FORMAT",
+        "fcs": "dgmm.io.sources.cells.fcs:FORMAT",
         "zarr": "dgmm.io.sources.zarr:FORMAT",
         "npy": "dgmm.io.sources.npy:FORMAT",
         "image": "dgmm.io.sources.image:FORMAT",
         "hdf5": "dgmm.io.sources.hdf5:FORMAT",
-        "parquet": "dgmm.io.sources.parquet:FORMAT",
+        "delta": "dgmm.io.sources.tables.delta:FORMAT",
+        "iceberg": "dgmm.io.sources.tables.iceberg:FORMAT",
+        "parquet": "dgmm.io.sources.tables.parquet:FORMAT",
         "xarray": "dgmm.io.sources.xarray:FORMAT",
     },
 )

@@ -186,3 +186,10 @@ def sort_by_model(states: Sequence[FitState], options: FitOptions) -> tuple[FitS
 def model_of(state: FitState) -> Model:
     """Covariance type and number of components."""
     return state.candidate.covariance_type, state.candidate.n_components
+
+
+def count_passes(states: tuple[FitState, ...]) -> int:
+    """Passes over all rows: those of the fits, and those of repairs."""
+    fits = [len(state.trace) for state in states if not is_repair(state)]
+    repairs = [len(state.trace) for state in states if is_repair(state)]
+    return max(fits) + max(repairs, default=0)

@@ -21,7 +21,7 @@ from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner, StopRule
-from dgmm.engine.profile import Profile, SamplingSpec, validate_profile
+from dgmm.engine.profile import Profile, ProfileSpec, validate_profile
 from dgmm.engine.search.model_search import ModelSearch
 from dgmm.engine.stages import Stage
 from dgmm.errors import DataError
@@ -100,7 +100,7 @@ def fit(
     else:
         observer(Resumed(progress.stage, progress.n_passes))
     runner = replace(runner, checksums=progress.profile.checksums)
-    transform = _preparation(progress.profile, options.prepare)
+    transform = _preparation(progress.profile, options.prepare.fit(progress.profile.sample))
     profile = progress.profile.transform(transform)
     rules = rules_for(options, profile)
     centred = replace(profile.centred_scatter, transform=transform)
@@ -108,7 +108,7 @@ def fit(
     earlier = _transform_earlier(options, transform, profile, rules)
     tried = _run_stages(runner, centred, profile, options, rules, earlier, progress, save)
     states = stages.best_states(tried)
-    n_passes = 1 + _n_passes(tried)
+    n_passes = 1 + candidates.count_passes(tried)
     size = SampleSize.of(profile.weight_totals, options.normalize)
     results = tuple(_result(state, profile, size, options.given) for state in states)
     best = min(results, key=lambda result: rank(result, options.criterion))
@@ -119,8 +119,12 @@ def _profile(dataset: "Dataset | InMemoryRows", runner: PassRunner, options: Fit
     """Profile the data in the first pass and check that they can be fitted."""
     names = dataset.feature_names
     sample_rows = options.sample_size(dataset.n_rows, dataset.n_features)
-    rule = SamplingSpec(options.seed, sample_rows / dataset.n_rows)
-    profile = validate_profile(passes.profile(runner, rule), names, options.max_components)
+    spec = ProfileSpec(options.seed, sample_rows / dataset.n_rows)
+    functions = options.prepare.functions
+    if functions is not None and not functions.are_known:
+        functions = functions.fit(passes.profile(runner, spec).sample)  # a read more
+    profiled = passes.profile(runner, replace(spec, functions=functions))
+    profile = validate_profile(profiled, names, options.max_components)
     constant = constant_features(profile.covariance, profile.mean)
     if constant.any():
         found = [name for name, c in zip(names, constant, strict=True) if c]
@@ -250,13 +254,6 @@ def _transform_earlier(
     }
 
 
-def _n_passes(states: tuple[FitState, ...]) -> int:
-    """Passes over all rows: those of the fits, and those of repairs."""
-    fits = [len(state.trace) for state in states if not candidates.is_repair(state)]
-    repairs = [len(state.trace) for state in states if candidates.is_repair(state)]
-    return max(fits) + max(repairs, default=0)
-
-
 def _search(
     search: ModelSearch, profile: Profile, earlier: Mapping[Model, Parameters], observer: Observer
 ) -> tuple[FitState, ...]:
@@ -276,13 +273,14 @@ def _search(
 def _result(
     state: FitState, profile: Profile, size: SampleSize, given: InitialParameters
 ) -> FitResult:
-    """The result of a state, in the units of the data."""
+    """The result of a state in the units of the data, with likelihoods before any functions."""
     parameters = state.parameters.translate(profile.mean)
     if given.is_empty:  # callers who gave initial parameters know components by their places
         parameters = parameters.sort_by_weight()
+    log_likelihood = state.log_likelihood + profile.log_jacobian
     fit = FitSummary(
-        state.log_likelihood * size.scale,
-        state.log_classification * size.scale,
+        log_likelihood * size.scale,
+        (state.log_classification + profile.log_jacobian) * size.scale,
         parameters.n_parameters,
         size.n_effective,
     )
@@ -291,8 +289,8 @@ def _result(
         parameters=parameters,
         status=state.status,
         n_iter=state.n_iter,
-        trace=state.trace,
-        log_likelihood=state.log_likelihood,
+        trace=tuple(value + profile.log_jacobian / profile.total_weight for value in state.trace),
+        log_likelihood=log_likelihood,
         n_parameters=fit.n_parameters,
         criteria=evaluate(fit),
     )

@@ -11,7 +11,7 @@ from dgmm.engine.block import Argument, Block, BlockFunction, Outcome
 from dgmm.engine.events import BlocksDone, Observer, PassFinished, PassStarted
 from dgmm.engine.execution import Execution
 from dgmm.engine.in_memory import InMemoryRows
-from dgmm.engine.profile import Profile, SamplingSpec
+from dgmm.engine.profile import Profile, ProfileSpec
 from dgmm.errors import InputChangedError, Remedy
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions, FitState, SurrogateStep
@@ -95,9 +95,9 @@ class PassRunner:
         raise InputChangedError(message, remedy=Remedy.START_AGAIN)
 
 
-def profile(runner: PassRunner, rule: SamplingSpec) -> Profile:
+def profile(runner: PassRunner, spec: ProfileSpec) -> Profile:
     """Profile the dataset and draw the sample, in one pass."""
-    outcome, seconds = runner.read("profile", 0, profiling.profile_block, rule)
+    outcome, seconds = runner.read("profile", 0, profiling.profile_block, spec)
     n_rows = runner.dataset.n_rows
     runner.observer(PassFinished("profile", 0, seconds, n_rows, 0, None))
     return outcome

@@ -5,9 +5,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dgmm.engine.block import Block, Rows
-from dgmm.engine.row_checks import LARGEST, PLACES, check_places, check_weights, find_bad_weights
+from dgmm.engine.row_checks import (
+    PLACES,
+    check_places,
+    check_range,
+    check_weights,
+    find_bad_weights,
+    find_non_finite,
+)
 from dgmm.engine.sampling import sample_mask
 from dgmm.errors import DataError, Remedy
+from dgmm.mixture.column_function import ColumnFunctions
 from dgmm.mixture.identifiers import RisingIntegers
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.sample_size import WeightTotals
@@ -15,8 +23,6 @@ from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
 _TILE_ROWS = 8192
-_SMALLEST = 1e-140
-_LARGEST_RATIO = 1e120
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +56,9 @@ class Profile:
     sample_weights : ndarray of shape (m,), or None
     rising : RisingIntegers
         Which features may be identifiers.
+    log_jacobian : float
+        Weighted sum of the log derivatives of the functions of single features, of which mean and
+        scatter are; 0 without them.
     """
 
     n_rows: int
@@ -67,6 +76,7 @@ class Profile:
     sample: Array
     sample_weights: Array | None
     rising: RisingIntegers
+    log_jacobian: float = 0.0
 
     @property
     def total_weight(self) -> float:
@@ -126,6 +136,7 @@ class Profile:
             sample=np.concatenate([self.sample, other.sample]),
             sample_weights=weights,
             rising=self.rising + other.rising,
+            log_jacobian=self.log_jacobian + other.log_jacobian,
         )
 
 
@@ -144,39 +155,69 @@ def _pool_moments(a: Profile, b: Profile, total: float) -> tuple[Array, Array, A
 
 
 @dataclass(frozen=True, slots=True)
-class SamplingSpec:
-    """Which rows the sample takes: a share of them, drawn by ``seed``."""
+class ProfileSpec:
+    """What a profile is of: which rows the sample takes, and what is done to features first.
+
+    Attributes
+    ----------
+    seed : int
+        By which the sample is drawn.
+    probability : float
+        The share of the rows that the sample takes.
+    functions : ColumnFunctions, or None
+        Of single features; mean and scatter are those of their values.
+    """
 
     seed: int
     probability: float
+    functions: ColumnFunctions | None = None
+
+    def values(self, rows: Rows) -> Rows:
+        """Rows after the functions."""
+        if self.functions is None:
+            return rows
+        return self.functions.apply(rows.T.astype(np.float64)).T
+
+    def log_jacobian(self, rows: Rows) -> Array:
+        """Log derivatives of the functions, of each row."""
+        if self.functions is None:
+            return np.zeros(len(rows))
+        return self.functions.log_jacobian(rows.T)
 
 
-def profile_block(rule: SamplingSpec, block: Block) -> Profile:
+def profile_block(spec: ProfileSpec, block: Block) -> Profile:
     """The profile of one block.
 
     Parameters
     ----------
-    rule : SamplingSpec
+    spec : ProfileSpec
     block : Block
+
+    Raises
+    ------
+    DataError
+        If a function is not defined for a value.
     """
     rows, weights, d = block.rows, block.weights, block.rows.shape[1]
     tiles = [slice(i, i + _TILE_ROWS) for i in range(0, len(rows), _TILE_ROWS)]
     w = np.ones(len(rows)) if weights is None else weights.astype(np.float64)
-    n_non_finite, non_finite = _non_finite(block, tiles)
+    n_non_finite, non_finite = find_non_finite(block, tiles)
     bad_weights = find_bad_weights(block)
     usable = not non_finite and not bad_weights and w.sum() > 0
     zeros = np.zeros(d)
-    mean, mean_low, scatter = zeros, zeros, np.zeros((d, d))
+    mean, mean_low, scatter, log_jacobian = zeros, zeros, np.zeros((d, d)), 0.0
     if usable:
-        mean, mean_low, scatter = _mean_and_scatter(rows, w, tiles)
-    chosen = sample_mask(rule.seed, block.start, block.n_rows, rule.probability)
+        mean, mean_low, scatter = _mean_and_scatter(spec, rows, w, tiles)
+    if usable and spec.functions is not None:
+        log_jacobian = sum(float(w[t] @ spec.log_jacobian(rows[t])) for t in tiles)
+    chosen = sample_mask(spec.seed, block.start, block.n_rows, spec.probability)
     if block.complete is not None:
         chosen = chosen[block.complete]
     nothing = np.full(d, np.nan)
     return Profile(
         n_rows=len(rows),
         n_missing=block.n_missing,
-        weight_totals=_weight_totals(w) if usable else WeightTotals(0, 0.0, 0.0),
+        weight_totals=WeightTotals.from_weights(w) if usable else WeightTotals(0, 0.0, 0.0),
         mean=mean,
         mean_low=mean_low,
         scatter=scatter,
@@ -189,52 +230,32 @@ def profile_block(rule: SamplingSpec, block: Block) -> Profile:
         sample=rows[chosen].astype(np.float64, order="C"),
         sample_weights=None if weights is None else w[chosen],
         rising=RisingIntegers.from_rows(rows),
+        log_jacobian=log_jacobian,
     )
 
 
-def _weight_totals(weights: Array) -> WeightTotals:
-    """Their sums; squares are of weights relative to the largest, to stay inside float64."""
-    largest = weights.max()
-    norm = largest * float(np.sqrt(((weights / largest) ** 2).sum()))
-    return WeightTotals(int(np.count_nonzero(weights)), float(weights.sum()), norm)
-
-
-def _mean_and_scatter(rows: Rows, weights: Array, tiles: list[slice]) -> tuple[Array, Array, Array]:
+def _mean_and_scatter(
+    spec: ProfileSpec, rows: Rows, weights: Array, tiles: list[slice]
+) -> tuple[Array, Array, Array]:
     """Weighted mean in two parts, and scatter about it.
 
     A first pass finds a pivot near the mean; deviations from it lose no digits.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # ``validate_profile`` refuses overflow
-        first = rows[0].astype(np.float64)
+        first = spec.values(rows[:1])[0].astype(np.float64)
         total = weights.sum()
         # in C order whatever the rows' own, because BLAS adds in the order of the layout
-        shifted = (np.subtract(rows[t], first, order="C") for t in tiles)
+        shifted = (np.subtract(spec.values(rows[t]), first, order="C") for t in tiles)
         pivot = first + sum(weights[t] @ x for t, x in zip(tiles, shifted, strict=True)) / total
         residual, scatter = np.zeros(len(pivot)), np.zeros((len(pivot), len(pivot)))
         for tile in tiles:
-            deviations = np.subtract(rows[tile], pivot, order="C")
+            deviations = np.subtract(spec.values(rows[tile]), pivot, order="C")
             weighted = deviations * weights[tile][:, None]
             residual += weighted.sum(axis=0)
             scatter += weighted.T @ deviations
         low = residual / total
         mean = pivot + low
         return mean, (pivot - mean) + low, scatter - np.outer(low, low) * total
-
-
-def _non_finite(block: Block, tiles: list[slice]) -> tuple[int, tuple[tuple[int, int, float], ...]]:
-    """How many values are NaN or infinite, and the first places."""
-    rows = block.rows
-    if rows.dtype.kind != "f":
-        return 0, ()
-    n = 0
-    places: list[tuple[int, int, float]] = []
-    for tile in tiles:
-        bad = np.argwhere(~np.isfinite(rows[tile]))
-        n += len(bad)
-        for i, j in bad[: PLACES - len(places)]:
-            row = tile.start + int(i)
-            places.append((block.index(row), int(j), float(rows[row, j])))
-    return n, tuple(places)
 
 
 def validate_profile(
@@ -272,27 +293,5 @@ def validate_profile(
             "own."
         )
         raise DataError(message, remedy=Remedy.ENLARGE_SAMPLE)
-    _check_range(profile, feature_names)
+    check_range(profile.minimum, profile.maximum, feature_names)
     return profile
-
-
-def _check_range(profile: Profile, feature_names: tuple[str, ...]) -> None:
-    """Squares of values, and ratios of variances, must stay inside float64."""
-    largest = np.maximum(np.abs(profile.minimum), np.abs(profile.maximum))
-    spread = profile.maximum - profile.minimum
-    for name, value, width in zip(feature_names, largest, spread, strict=True):
-        if value > LARGEST or 0 < width < _SMALLEST:
-            message = (
-                f"Feature {name!r} has values up to {value:.3g} and a spread of {width:.3g}; "
-                f"expected at most {LARGEST:.0e} and at least {_SMALLEST:.0e}, so that squares "
-                "stay inside float64. Use another unit."
-            )
-            raise DataError(message)
-    varying = spread[spread > 0]
-    if varying.size and varying.max() / varying.min() > _LARGEST_RATIO:
-        message = (
-            f"The features' spreads range from {varying.min():.3g} to {varying.max():.3g}; "
-            f"expected at most a factor of {_LARGEST_RATIO:.0e} between them. Use units that are "
-            "more alike."
-        )
-        raise DataError(message)

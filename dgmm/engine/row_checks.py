@@ -15,6 +15,9 @@ _REAL_KINDS = "buif"
 LARGEST = 1e140
 """Of values and weights, so that squares stay inside float64."""
 
+_SMALLEST = 1e-140
+_LARGEST_RATIO = 1e120
+
 PLACES = 5
 """Offending places that are named."""
 
@@ -195,3 +198,49 @@ def check_overflow(
         "missing? Leave the row out, or write NaN in its place."
     )
     raise DataError(message, remedy=Remedy.DROP_MISSING)
+
+
+def find_non_finite(
+    block: Block, tiles: list[slice]
+) -> tuple[int, tuple[tuple[int, int, float], ...]]:
+    """How many values are NaN or infinite, and the first places."""
+    rows = block.rows
+    if rows.dtype.kind != "f":
+        return 0, ()
+    n = 0
+    places: list[tuple[int, int, float]] = []
+    for tile in tiles:
+        bad = np.argwhere(~np.isfinite(rows[tile]))
+        n += len(bad)
+        for i, j in bad[: PLACES - len(places)]:
+            row = tile.start + int(i)
+            places.append((block.index(row), int(j), float(rows[row, j])))
+    return n, tuple(places)
+
+
+def check_range(minimum: Array, maximum: Array, feature_names: tuple[str, ...]) -> None:
+    """Squares of values, and ratios of variances, must stay inside float64.
+
+    Raises
+    ------
+    DataError
+        If they do not.
+    """
+    largest = np.maximum(np.abs(minimum), np.abs(maximum))
+    spread = maximum - minimum
+    for name, value, width in zip(feature_names, largest, spread, strict=True):
+        if value > LARGEST or 0 < width < _SMALLEST:
+            message = (
+                f"Feature {name!r} has values up to {value:.3g} and a spread of {width:.3g}; "
+                f"expected at most {LARGEST:.0e} and at least {_SMALLEST:.0e}, so that squares "
+                "stay inside float64. Use another unit."
+            )
+            raise DataError(message)
+    varying = spread[spread > 0]
+    if varying.size and varying.max() / varying.min() > _LARGEST_RATIO:
+        message = (
+            f"The features' spreads range from {varying.min():.3g} to {varying.max():.3g}; "
+            f"expected at most a factor of {_LARGEST_RATIO:.0e} between them. Use units that are "
+            "more alike."
+        )
+        raise DataError(message)

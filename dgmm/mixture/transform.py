@@ -1,11 +1,12 @@
 """Linear transforms of the data before a fit, and of mixtures between them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.mixture.column_function import ColumnFunctions
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization, constant_features
 from dgmm.mixture.types import Array
@@ -22,40 +23,58 @@ class FeatureTransformSpec:
     pca : int, float or None
         How many principal components to keep, or, as a float in (0, 1], those that together have
         at least this share of the variance; none in which the data vary by rounding alone.
+    functions : ColumnFunctions, or None
+        What is done to single features first.
     """
 
     standardize: bool = False
     pca: int | float | None = None
+    functions: ColumnFunctions | None = None
 
     @property
     def is_needed(self) -> bool:
         """Whether any transform is requested."""
-        return self.standardize or self.pca is not None
+        return self.standardize or self.pca is not None or self.functions is not None
+
+    def fit(self, sample: Array) -> Self:
+        """The same with all parameters of its functions, found from a sample of the data.
+
+        Parameters
+        ----------
+        sample : ndarray of shape (m, n_features)
+        """
+        if self.functions is None:
+            return self
+        return replace(self, functions=self.functions.fit(sample))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureTransform:
-    """The map from a row x of the data to the row z = A (x - mean) / scale that is fitted.
+    """The map from a row x of the data to the row z = A (f(x) - mean) / scale that is fitted.
 
     Attributes
     ----------
     mean : ndarray of shape (n_features,)
+        Of f(x).
     scale : ndarray of shape (n_features,)
         Positive; ones where features are not standardised.
     axes : ndarray of shape (n_axes, n_features), or None
         A, with orthonormal rows: principal axes, largest variance first; None is the identity.
     variances : ndarray of shape (n_axes,), or None
         Of the principal components kept.
+    functions : ColumnFunctions, or None
+        f, of single features; None is the identity.
     """
 
     mean: Array
     scale: Array
     axes: Array | None = None
     variances: Array | None = None
+    functions: ColumnFunctions | None = None
 
     @classmethod
     def fit(cls, rule: FeatureTransformSpec, mean: Array, covariance: Array) -> Self:
-        """The transform of data with this mean and covariance.
+        """The transform of data whose f(x) has this mean and covariance.
 
         Features that do not vary keep their scale, as in scikit-learn. Of each principal axis the
         largest entry is positive.
@@ -71,13 +90,14 @@ class FeatureTransform:
             varying = ~constant_features(covariance, mean)
             scale[varying] = np.sqrt(np.diagonal(covariance)[varying])
         if rule.pca is None:
-            return cls(mean, scale)
+            return cls(mean, scale, functions=rule.functions)
         variances, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
         variances, axes = np.maximum(variances[::-1], 0.0), vectors.T[::-1]
         largest = np.abs(axes).argmax(axis=1)
         axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
         n_axes = min(_n_axes(rule.pca, variances), _rank(variances))
-        return cls(mean, scale, np.ascontiguousarray(axes[:n_axes]), variances[:n_axes])
+        kept = np.ascontiguousarray(axes[:n_axes])
+        return cls(mean, scale, kept, variances[:n_axes], rule.functions)
 
     @property
     def n_features(self) -> int:
@@ -89,10 +109,15 @@ class FeatureTransform:
         """Number of features after the transform."""
         return self.n_features if self.axes is None else len(self.axes)
 
+    @property
+    def linear(self) -> "FeatureTransform":
+        """The same without functions: the map from a row f(x)."""
+        return replace(self, functions=None)
+
     def feature_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Names of the features after the transform."""
         if self.axes is None:
-            return names
+            return names if self.functions is None else self.functions.described(names)
         return tuple(f"pc{j + 1}" for j in range(self.n_axes))
 
     def apply(self, columns: NDArray[np.generic]) -> Array:
@@ -107,25 +132,29 @@ class FeatureTransform:
         -------
         ndarray of shape (n_axes, T)
         """
+        if self.functions is not None:
+            columns = self.functions.apply(columns.astype(np.float64))
         z = np.subtract(columns, self.mean[:, None], order="C")
         z /= self.scale[:, None]
         return z if self.axes is None else self.axes @ z
 
     def scatter(self, scatter: Array) -> Array:
-        """A scatter or covariance matrix after the transform."""
+        """A scatter or covariance matrix of f(x) after the transform."""
         scaled = scatter / np.outer(self.scale, self.scale)
         return scaled if self.axes is None else self.axes @ scaled @ self.axes.T
 
     def inverse_means(self, mixture: Parameters) -> Array:
         """Means in the units of the data, shape (n_components, n_features).
 
-        What principal components leave out is at the mean of the data.
+        What principal components leave out is at the mean of the data. With functions of single
+        features it is the point that f takes to the mean: the median, if the components are normal.
         """
         means = mixture.means if self.axes is None else mixture.means @ self.axes
-        return self.mean + means * self.scale
+        means = self.mean + means * self.scale
+        return means if self.functions is None else self.functions.undo(means.T).T
 
     def inverse_covariances(self, mixture: Parameters) -> Array:
-        """Covariances in the units of the data, shape (n_components, n_features, n_features).
+        """Covariances of f(x), shape (n_components, n_features, n_features).
 
         Of n_axes dimensions only: what principal components leave out has no variance here.
         """
@@ -185,7 +214,7 @@ def transform_mixture(
     ----------
     mixture : Parameters
     older, newer : FeatureTransform, or None
-        None is the identity.
+        None is the identity. Their functions are the same.
     covariance : ndarray of shape (n_axes, n_axes)
         Of all rows as ``newer`` prepares them.
     regularization : Regularization
@@ -198,6 +227,8 @@ def transform_mixture(
     """
     if older is None and newer is None:
         return mixture
+    older = None if older is None else older.linear  # the functions are the same
+    newer = None if newer is None else newer.linear
     means = mixture.means if older is None else older.inverse_means(mixture)
     if newer is not None:
         means = newer.apply(means.T).T

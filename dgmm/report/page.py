@@ -13,8 +13,8 @@ from dgmm.report.image_labels import draw_image_labels
 from dgmm.report.maps import draw_label_map
 from dgmm.report.pair_plot import draw_pair_plot
 from dgmm.report.projection import project
-from dgmm.report.sample import evaluate_sample
-from dgmm.report.widths import data_moments
+from dgmm.report.sample import apply_functions, evaluate_sample
+from dgmm.report.widths import data_moments, fitted_moments
 
 
 def render(result: Result) -> str:
@@ -38,9 +38,13 @@ def render(result: Result) -> str:
     record = read_record(result.path / "record")
     mixture, names, transform = result.model, result.feature_names, result.transform
     labels = result.labelling.labels
+    sample = shown = evaluate_sample(record, mixture, transform)
     mean, deviations = data_moments(record, mixture, transform)
+    if transform is not None and transform.functions is not None:
+        names, shown = transform.functions.described(names), apply_functions(sample, transform)
+        mean, deviations = fitted_moments(shown, transform)
+        transform = transform.linear
     means = mixture.means if transform is None else transform.inverse_means(mixture)
-    sample = evaluate_sample(record, mixture, transform)
     tol = result.attributes.get("configuration", {}).get("model", {}).get("tol")
     with figure_defaults():
         pictures: dict[str, list[Picture | None]] = {
@@ -50,7 +54,7 @@ def render(result: Result) -> str:
                 figures.draw_components(labels, mixture.weights, means, names, mean, deviations)
             ],
             "planes": [
-                draw_pair_plot(project(mixture, names, deviations, sample, transform, labels))
+                draw_pair_plot(project(mixture, names, deviations, shown, transform, labels))
             ],
             "candidates": [
                 *figures.draw_criteria(result.sweep),

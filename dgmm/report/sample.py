@@ -1,6 +1,6 @@
 """The sampled rows of a run under its mixture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,13 @@ def evaluate_sample(
         assigned.log_density,
         chi2.sf(distances, mixture.n_features) < OUTLIER_SHARE,
     )
+
+
+def apply_functions(sample: Sample | None, transform: FeatureTransform) -> Sample | None:
+    """The same rows after the functions of single features."""
+    if sample is None or transform.functions is None:
+        return sample
+    return replace(sample, rows=transform.functions.apply(sample.rows.T).T)
 
 
 def _squared_distances(mixture: Parameters, rows: Array, labels: NDArray[np.intp]) -> Array:

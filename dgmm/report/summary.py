@@ -81,6 +81,9 @@ def _describe_transform(result: Result) -> str:
     if transform is None:
         return ""
     steps = []
+    if transform.functions is not None:
+        kinds = dict.fromkeys(str(each) for each in transform.functions.functions if each)
+        steps.append(f"after {', '.join(kinds)}")
     if (transform.scale != 1).any():
         steps.append("standardised")
     if transform.axes is not None:

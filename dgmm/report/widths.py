@@ -6,6 +6,7 @@ from dgmm.io.results.record import Record
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
+from dgmm.report.sample import Sample
 
 _MOST_FEATURES = 300  # for eigenvalues
 
@@ -25,6 +26,17 @@ def data_moments(
     mean = mixture.weights @ mixture.means
     between = mixture.weights @ (mixture.means - mean) ** 2
     return mean, np.sqrt(mixture.weights @ mixture.variances + between)
+
+
+def fitted_moments(sample: Sample | None, transform: FeatureTransform) -> tuple[Array, Array]:
+    """Means and standard deviations after functions of single features, shape (n_features,) each.
+
+    Without a sample, features are as wide as they were made for the fit.
+    """
+    if sample is None:
+        return transform.mean, transform.scale
+    deviations = np.sqrt(sample.weights @ (sample.rows - transform.mean) ** 2)
+    return transform.mean, deviations
 
 
 def relative_widths(mixture: Parameters) -> Array | None:

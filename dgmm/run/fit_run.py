@@ -86,6 +86,8 @@ def _fit(attempt: Attempt) -> RunContents:
         facts, components = _assign(attempt, fitted, labelled, runner)
     profile = fitted.profile
     mean, deviations = profile.mean, np.sqrt(np.diagonal(profile.covariance))
+    if fitted.transform is not None and fitted.transform.functions is not None:
+        mean, deviations = components.moments()  # those of the profile are after the functions
     counts = multiplicities(positive_weight_sample(profile)[0])
     drift = check_drift(
         plan.earlier, labelled, fitted, counts, plan.options, wanted.drift, recorder
@@ -93,6 +95,7 @@ def _fit(attempt: Attempt) -> RunContents:
     attributes = {
         **verdict_attributes(drift, wanted.drift),
         "n_missing": profile.n_missing,
+        **({"log_jacobian": profile.log_jacobian} if profile.log_jacobian else {}),
         **duplicate_attributes(counts),
         "outlier_quantile": wanted.output.outlier_quantile,
         **facts,

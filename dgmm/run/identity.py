@@ -87,6 +87,8 @@ def _model_digest(mixture: Parameters, transform: FeatureTransform | None) -> st
     found = hashlib.sha256(mixture.covariance_type.encode())
     for array in arrays:
         found.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
+    if transform is not None and transform.functions is not None:
+        found.update(repr(transform.functions).encode())
     return found.hexdigest()
 
 
@@ -98,6 +100,8 @@ def score_run_id(identifier: str, result: Result) -> str:
     if result.transform is not None:  # equal mixtures of transformed rows may differ
         for array in (result.transform.mean, result.transform.scale, result.transform.axes):
             found.update(b"" if array is None else array.tobytes())
+        if result.transform.functions is not None:
+            found.update(repr(result.transform.functions).encode())
     return found.hexdigest()[:16]
 
 

@@ -188,6 +188,8 @@ def _origin(plan: RunPlan) -> dict[str, Any]:
     if plan.earlier is not None:
         path = plan.earlier.path
         origin["started_from"] = {"run_id": run_name(path), "path": str(path)}
+    if plan.source.selection.version is not None:
+        origin["input_version"] = plan.source.selection.version
     return {
         **origin,
         "configuration": dump_resolved(plan.configuration),

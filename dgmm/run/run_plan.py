@@ -1,7 +1,7 @@
 """The plan of a run: its dataset, options, name and memory."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -22,6 +22,7 @@ from dgmm.mixture.transform import FeatureTransformSpec
 from dgmm.run.clusters import Capacity, open_cluster
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.config.model_section import candidates
+from dgmm.run.feature_functions import choose_functions
 from dgmm.run.identity import attempt_id_of, fit_run_id, request_id, score_run_id
 from dgmm.run.warm_start import (
     build_warm_start,
@@ -134,7 +135,7 @@ def plan_run(configuration: Configuration, model: Result | None = None) -> RunPl
         wanted.partition_size,
         wanted.storage_options,
     )
-    _refuse_reserved(source.grid)
+    _refuse_reserved(source.grid, wanted.id_columns or ())
     dataset = Dataset.from_array(
         source.blocks, source.weights, source.feature_names, wanted.missing
     )
@@ -169,8 +170,14 @@ def plan_run(configuration: Configuration, model: Result | None = None) -> RunPl
     )
 
 
-def _refuse_reserved(grid: Grid) -> None:
-    """Refuse dimensions with names that results use themselves."""
+def _refuse_reserved(grid: Grid, id_columns: Sequence[str]) -> None:
+    """Refuse dimensions and identifiers with names that results use themselves."""
+    for name in id_columns:
+        if name in RESERVED or "/" in name or name.startswith("."):
+            raise ConfigurationError(
+                f"The column {name!r} cannot be carried to the result: its name is that of "
+                "something else there, or none of an array. Rename it in the table."
+            )
     if reserved := RESERVED.intersection(grid.dims):
         raise ConfigurationError(
             f"The dimension {', '.join(sorted(reserved))} of the input has a name that results use "
@@ -199,7 +206,11 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         allow_degenerate=model.allow_degenerate,
         finish_all=model.finish_all,
         normalize=None if weights is None else weights.normalize,
-        prepare=FeatureTransformSpec(prepare.scale == "standardize", prepare.pca),
+        prepare=FeatureTransformSpec(
+            prepare.scale == "standardize",
+            prepare.pca,
+            choose_functions(prepare.transform, dataset.feature_names, earlier),
+        ),
         earlier=build_warm_start(earlier),
     )
 

@@ -12,7 +12,7 @@ from dgmm.engine.block import Block
 from dgmm.engine.checksum import checksum
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit_options import FitOptions
-from dgmm.engine.profile import SamplingSpec, profile_block
+from dgmm.engine.profile import ProfileSpec, profile_block
 from dgmm.errors import ConfigurationError, MemoryLimitError
 from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.parameters import Parameters
@@ -194,7 +194,7 @@ def test_an_e_step_stays_within_its_projection(dtype, n_features, kernel):
 def test_a_profile_stays_within_the_projection_of_its_block(dtype, n_features, n_rows):
     rows = np.random.default_rng(1).integers(0, 9, (n_rows, n_features)).astype(dtype)
     projection = project(rows_of(len(rows), n_features, dtype), SWEEP)
-    peak, _ = peak_of(lambda: profile_block(SamplingSpec(0, 1e-3), Block.from_rows(rows)))
+    peak, _ = peak_of(lambda: profile_block(ProfileSpec(0, 1e-3), Block.from_rows(rows)))
     assert peak < projection.kernel + projection.block - rows.nbytes + SMALL_CHANGE
 
 

@@ -186,7 +186,7 @@ def test_changed_weights_end_the_fit_too():
 def test_rows_that_changed_since_the_profile_are_not_assigned_in_silence():
     rows = clumps()
     runner = reader_of(dataset_of(rows, (100, 140)))
-    checksums = passes.profile(runner, passes.SamplingSpec(0, 0.0)).checksums
+    checksums = passes.profile(runner, passes.ProfileSpec(0, 0.0)).checksums
     other = rows.copy()
     other[120] += 1
     runner = passes.PassRunner(dataset_of(other, (100, 140)), SYNCHRONOUS, events.ignore, checksums)

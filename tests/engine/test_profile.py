@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from dgmm.engine import passes
 from dgmm.engine.block import Block
 from dgmm.engine.checksum import checksum
-from dgmm.engine.profile import SamplingSpec, profile_block
+from dgmm.engine.profile import ProfileSpec, profile_block
 from tests import high_precision
 from tests.engine.recording import bounds_of, dataset_of, reader_of
 from tests.strategies import blocks_of, cases, chunkings, datasets, seeds
 
-NO_SAMPLE = SamplingSpec(0, 0.0)
+NO_SAMPLE = ProfileSpec(0, 0.0)
 offsets = st.sampled_from([0.0, 1e3, -1e8])
 
 
@@ -124,7 +124,7 @@ def test_weights_that_cannot_be_used_are_named(rows, data, seed):
 @settings(max_examples=40)
 @given(case=cases(), seed=seeds, probability=st.sampled_from([0.0, 0.2, 0.8, 1.0]))
 def test_the_sample_is_of_rows_and_weights_in_order_whatever_the_blocks(case, seed, probability):
-    rule = SamplingSpec(seed, probability)
+    rule = ProfileSpec(seed, probability)
     whole = profile_of(case.X, None, case.sample_weight, rule)
     blocks = profile_of(case.X, case.chunks, case.sample_weight, rule)
     assert np.array_equal(blocks.sample, whole.sample)
@@ -170,7 +170,7 @@ def test_checksums_see_values_and_not_their_layout():
 def test_a_pass_over_dask_blocks_is_the_sum_of_their_profiles():
     rng = np.random.default_rng(0)
     rows, weights = rng.normal(size=(50, 3)), rng.uniform(size=50)
-    chunks, rule = (7, 0, 20, 1, 22), SamplingSpec(3, 0.5)
+    chunks, rule = (7, 0, 20, 1, 22), ProfileSpec(3, 0.5)
     ours = passes.profile(reader_of(dataset_of(rows, chunks, weights)), rule)
     theirs = profile_of(rows, chunks, weights, rule)
     for name in ("mean", "scatter", "minimum", "maximum", "sample", "sample_weights"):
@@ -190,8 +190,8 @@ LAYOUTS = {
 def test_every_dtype_and_layout_gives_the_bits_of_its_float64_copy(dtype, layout):
     rng = np.random.default_rng(2)
     rows = (100 * rng.random((500, 3))).astype(dtype)
-    plain = profile_of(np.ascontiguousarray(rows, dtype=np.float64), rule=SamplingSpec(0, 0.5))
-    odd = profile_of(LAYOUTS[layout](rows), rule=SamplingSpec(0, 0.5))
+    plain = profile_of(np.ascontiguousarray(rows, dtype=np.float64), rule=ProfileSpec(0, 0.5))
+    odd = profile_of(LAYOUTS[layout](rows), rule=ProfileSpec(0, 0.5))
     for name in ("mean", "scatter", "minimum", "maximum", "sample"):
         assert np.array_equal(getattr(odd, name), getattr(plain, name)), name
 

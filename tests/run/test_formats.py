@@ -5,6 +5,7 @@ from itertools import pairwise
 import dask.array as da
 import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -68,6 +69,44 @@ def as_parquet(folder, rows, weights, files=3, group_rows=311):
     return folder / "*.parquet"
 
 
+def as_delta(folder, rows, weights):
+    deltalake = pytest.importorskip("deltalake", reason="needs deltalake")
+    table = pa.table({**dict(zip(NAMES, rows.T, strict=True)), "w": weights})
+    for start in range(0, N, 700):
+        deltalake.write_deltalake(folder / "x", table.slice(start, 700), mode="append")
+    return folder / "x"
+
+
+def as_iceberg(folder, rows, weights):
+    pytest.importorskip("sqlalchemy", reason="needs sqlalchemy")
+    memory = pytest.importorskip("pyiceberg.catalog.memory", reason="needs pyiceberg")
+    catalogue = memory.InMemoryCatalog("test", warehouse=f"file://{folder}")
+    catalogue.create_namespace("n")
+    table = pa.table({**dict(zip(NAMES, rows.T, strict=True)), "w": weights})
+    made = catalogue.create_table("n.x", table.schema)
+    for start in range(0, N, 700):
+        made.append(table.slice(start, 700))
+    catalogue.close()
+    return folder / "n" / "x"
+
+
+def as_fcs(folder, rows, weights):  # noqa: ARG001 - the signature of all of them
+    flowio = pytest.importorskip("flowio", reason="needs flowio")
+    for i, part in enumerate(np.array_split(rows, 3)):
+        with (folder / f"tube{i}.fcs").open("wb") as file:
+            flowio.create_fcs(file, part.ravel().tolist(), list(NAMES))
+    return folder / "*.fcs"
+
+
+def as_anndata(folder, rows, weights):
+    anndata = pytest.importorskip("anndata", reason="needs anndata")
+    names = pd.Index([f"cell-{i}" for i in range(N)], dtype=object)
+    obs = pd.DataFrame({"w": weights}, index=names)
+    var = pd.DataFrame(index=pd.Index(NAMES, dtype=object))
+    anndata.AnnData(rows, obs=obs, var=var).write_h5ad(folder / "x.h5ad")
+    return folder / "x.h5ad"
+
+
 def as_csv(folder, rows, weights):
     np.savetxt(
         folder / "x.csv",
@@ -92,13 +131,17 @@ def as_csv(folder, rows, weights):
         (as_hdf5, "w"),
         (as_parquet, "w"),
         (as_parquet, ""),
+        (as_delta, "w"),
+        (as_fcs, ""),
+        (as_anndata, "obs/w"),
+        (as_iceberg, "w"),
         (as_csv, "weights"),
     ],
 )
 def test_labels_are_those_of_a_fit_in_memory(tmp_path, rows, weights, write, named):
     path = write(tmp_path, rows, weights)
     weighted = f", weights: {named.replace('FOLDER', str(tmp_path))}" if named else ""
-    columns = ", columns: [a, b]" if write is as_parquet else ""
+    columns = ", columns: [a, b]" if write in (as_parquet, as_delta, as_iceberg) else ""
     configuration = loads(
         f"""
         input: {{path: {path}, partition_size: 4kB {weighted} {columns}}}

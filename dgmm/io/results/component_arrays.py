@@ -29,7 +29,8 @@ def write_components(
     """Write summaries of components by their rows and by the model; no group metadata.
 
     ``mean`` and ``standard_deviation`` are those of the rows. Where rows were prepared,
-    ``model_mean`` and ``model_covariance`` are those of the mixture in the units of the input.
+    ``model_mean`` and ``model_covariance`` are those of the mixture in the units of the input;
+    after functions of single features there is no covariance in these units.
 
     Raises
     ------
@@ -42,10 +43,11 @@ def write_components(
     for name, dimensions in _DIMENSIONS.items():
         write_small(group / name, getattr(components, name), dimensions)
     if transform is not None:
-        covariances = transform.inverse_covariances(mixture)
         dimensions = ("component", "input_feature", "input_feature_2")
-        write_feature_names(group, input_names, ("input_feature_2",))
         write_small(group / "model_mean", transform.inverse_means(mixture), dimensions[:2])
+    if transform is not None and transform.functions is None:
+        covariances = transform.inverse_covariances(mixture)
+        write_feature_names(group, input_names, ("input_feature_2",))
         write_small(group / "model_covariance", covariances, dimensions)
 
 

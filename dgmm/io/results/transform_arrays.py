@@ -1,13 +1,18 @@
 """A feature transform as arrays on disk: ``prepare/``."""
 
+import numpy as np
+
 from dgmm.io.results.sweep_arrays import write_feature_names
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import read_small, write_small
+from dgmm.mixture.column_function import ColumnFunction, ColumnFunctions
 from dgmm.mixture.transform import FeatureTransform
 
+_INPUT = ("input_feature",)
+_FUNCTION, _PARAMETER = "function", "function_parameter"
 _DIMENSIONS = {
-    "mean": ("input_feature",),
-    "scale": ("input_feature",),
+    "mean": _INPUT,
+    "scale": _INPUT,
     "axes": ("feature", "input_feature"),
     "variances": ("feature",),
 }
@@ -24,13 +29,21 @@ def write_preparation(
         If the file system refuses.
     """
     group = run / "prepare"
-    write_feature_names(group, input_names, ("input_feature",))
+    write_feature_names(group, input_names, _INPUT)
     if transform.axes is not None:
         write_feature_names(group, transform.feature_names(input_names), ("feature",))
     for name, dimensions in _DIMENSIONS.items():
         values = getattr(transform, name)
         if values is not None:
             write_small(group / name, values, dimensions)
+    if transform.functions is not None:
+        found = transform.functions.functions
+        called = ["" if each is None else each.name for each in found]
+        known = [
+            np.nan if each is None or each.parameter is None else each.parameter for each in found
+        ]
+        write_small(group / _FUNCTION, np.asarray(called, np.dtypes.StringDType()), _INPUT)
+        write_small(group / _PARAMETER, np.asarray(known), _INPUT)
 
 
 def read_preparation(run: AnyPath) -> tuple[FeatureTransform | None, tuple[str, ...]]:
@@ -46,4 +59,17 @@ def read_preparation(run: AnyPath) -> tuple[FeatureTransform | None, tuple[str, 
         return None, ()
     values = {name: read_small(group / name) for name in _DIMENSIONS if (group / name).is_dir()}
     names = tuple(str(name) for name in read_small(group / "input_feature"))
-    return FeatureTransform(**values), names
+    return FeatureTransform(**values, functions=_read_functions(group, names)), names
+
+
+def _read_functions(group: AnyPath, names: tuple[str, ...]) -> ColumnFunctions | None:
+    if not (group / _FUNCTION).is_dir():
+        return None
+    pairs = zip(read_small(group / _FUNCTION), read_small(group / _PARAMETER), strict=True)
+    found = tuple(
+        ColumnFunction(str(name), None if np.isnan(parameter) else float(parameter))
+        if name
+        else None
+        for name, parameter in pairs
+    )
+    return ColumnFunctions(found, names)

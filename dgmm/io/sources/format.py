@@ -15,8 +15,15 @@ from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.storage.location import AnyPath, Location
 from dgmm.text import join_names
 
+_APPLIED_BY_SOME = {
+    "where": "conditions on columns",
+    "id_columns": "columns of identifiers",
+    "version": "versions",
+    "compensate": "compensation",
+}
+
 Read = Callable[[AnyPath, Selection, Region], NDArray[Any]]
-ReadCoordinate = Callable[[AnyPath, Coordinate, Region], NDArray[Any]]
+ReadCoordinate = Callable[[AnyPath, Selection, Coordinate, Region], NDArray[Any]]
 
 MOST_FEATURES = 100_000  # a covariance then takes 80 GB; more is a mistake in the metadata
 
@@ -140,8 +147,8 @@ class Format:
     seconds_per_piece : float
         What each of a dataset's ``n_pieces`` costs a core, whatever its size.
     read_coordinate : callable, optional
-        ``read_coordinate(path, coordinate, region) -> ndarray`` of the region's shape, where
-        ``describe`` finds coordinates; the region is one of the coordinate's dimensions.
+        ``read_coordinate(path, selection, coordinate, region) -> ndarray`` of the region's shape,
+        where ``describe`` finds coordinates; the region is one of the coordinate's dimensions.
     read_thumbnail : callable, optional
         ``read_thumbnail(path) -> Thumbnail``, of formats whose rows are the pixels of an image;
         None, with a warning, if it cannot be read any more.
@@ -149,6 +156,9 @@ class Format:
         Whether it can tell dimensions by their names.
     may_be_pattern : bool
         Whether a path may stand for several files.
+    accepts : frozenset of str
+        Which of the fields ``where``, ``id_columns``, ``version`` and ``compensate`` of a selection
+        it applies.
     """
 
     name: str
@@ -162,6 +172,17 @@ class Format:
     read_thumbnail: Callable[[AnyPath], Thumbnail | None] | None = None
     has_named_dims: bool = False
     may_be_pattern: bool = False
+    accepts: frozenset[str] = frozenset()
+
+
+def check_applicable(chosen: Format, location: Location, selection: Selection) -> None:
+    """Raise ConfigurationError if something is selected that the format does not apply."""
+    for field, what in _APPLIED_BY_SOME.items():
+        if getattr(selection, field) not in (None, False, ()) and field not in chosen.accepts:
+            raise ConfigurationError(
+                f"{location} is read as {chosen.name}, which has no {what}, but {field} asks for "
+                "some. Leave it out."
+            )
 
 
 def check_dtype(stored: DatasetMetadata, name: str) -> None:

@@ -38,7 +38,7 @@ def _matches(path: AnyPath) -> bool:
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     check_no_names(path, selection)
     _refuse_old_matlab(path)
-    with _open(path) as file:
+    with open_file(path) as file:
         name = _choose(path, file, selection.variable)
         dataset = file[name]
         _refuse_no_numbers(path, dataset)
@@ -108,7 +108,7 @@ def _choose(path: AnyPath, file: Any, variable: str | None) -> str:
 
 
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
-    with _open(path) as file:
+    with open_file(path) as file:
         dataset = file[selection.variable]
         check_filters(path, dataset)
         known = read_packing(dataset.dtype, dataset.attrs)
@@ -121,7 +121,7 @@ def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
 
 
 @contextmanager
-def _open(path: AnyPath) -> Iterator[Any]:
+def open_file(path: AnyPath) -> Iterator[Any]:
     """Open a file without a lock, which some file systems lack."""
     library = import_optional("h5py", f"{path} is HDF5, and reading it needs h5py", "dgmm[hdf5]")
     if isinstance(path, Path):

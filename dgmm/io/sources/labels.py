@@ -101,7 +101,8 @@ class LabelledDataset:
         if self.read_coordinate is None:
             raise LookupError(coordinate.name)
         region = (slice(start, stop),)
-        return self.read_coordinate(input_path(self.location), coordinate, region)
+        path, selection = input_path(self.location), self.stored.selection
+        return self.read_coordinate(path, selection, coordinate, region)
 
 
 def align_weights(rows: LabelledDataset, weights: LabelledDataset) -> DatasetMetadata:

@@ -1,7 +1,8 @@
 """Which part of a dataset to read as a table, and which rows of it."""
 
-from dataclasses import astuple, dataclass
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, fields
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,50 @@ class PinnedFile:
     size : int
         Bytes.
     n_rows : int
+        As they are stored, deleted ones too.
+    group_rows : tuple of int
+        How many rows of each row group belong to the table, where they are not all.
+    deleted : bytes
+        A bit for each row, set where it is deleted, as `numpy.packbits` makes them; empty if none
+        is.
+    constants : tuple of (str, object)
+        Columns that have one value in the whole file: partition keys.
+    names : tuple of (str, str)
+        What columns are called in the file, where that is another name; empty for one that it
+        lacks.
     """
 
     key: str
     size: int
     n_rows: int
+    group_rows: tuple[int, ...] = ()
+    deleted: bytes = b""
+    constants: tuple[tuple[str, Any], ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+
+    def identity(self) -> tuple[object, ...]:
+        """What a fingerprint holds of it; what is added later is in it only where it is set."""
+        return (self.key, self.size, self.n_rows, *_set_fields(self, "group_rows"))
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition that rows have to meet; a missing value meets none.
+
+    Attributes
+    ----------
+    column : str
+    operator : {"=", "==", "!=", "<", "<=", ">", ">=", "in", "not in"}
+    value : object
+        Text, a number or a truth value; a tuple of them for ``in`` and ``not in``.
+    """
+
+    column: str
+    operator: str
+    value: Any
+
+    def __str__(self) -> str:
+        return f"{self.column} {self.operator} {self.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +107,16 @@ class Selection:
         never asked for.
     cell_area : str, optional
         The latitudes from which areas are to be found, in place of any variables.
+    version : int or str, optional
+        Which version of a dataset that keeps several; the latest if None.
+    where : tuple of Condition
+        Rows that do not meet all of them are no part of the table.
+    id_columns : tuple of str
+        Columns that are carried to the result beside its rows.
+    compensate : bool
+        Whether spillover between channels is taken out, by the matrix of each file.
+    list_sizes : tuple of (str, int)
+        Of columns of lists, how many numbers each list has; found, never asked for.
     """
 
     variables: tuple[str, ...] = ()
@@ -78,6 +128,11 @@ class Selection:
     dtype: str = ""
     orders: tuple[tuple[str, tuple[int, ...]], ...] = ()
     cell_area: str | None = None
+    version: int | str | None = None
+    where: tuple[Condition, ...] = ()
+    id_columns: tuple[str, ...] = ()
+    compensate: bool = False
+    list_sizes: tuple[tuple[str, int], ...] = ()
 
     @property
     def variable(self) -> str | None:
@@ -96,7 +151,17 @@ class Selection:
             self.sample_dims,
             self.missing_chunks,
             None if self.weights is None else astuple(self.weights),
-            tuple(astuple(file) for file in self.files),
+            tuple(file.identity() for file in self.files),
             self.cell_area,
         )
-        return (*known, self.orders) if self.orders else known
+        orders = (self.orders,) if self.orders else ()
+        return (*known, *orders, *_set_fields(self, "version"))
+
+
+def _set_fields(value: Any, first: str) -> Iterator[tuple[str, object]]:
+    """Names and values of the fields from one on, of those that are not as they are by default."""
+    known = fields(value)
+    start = next(i for i, field in enumerate(known) if field.name == first)
+    for field in known[start:]:
+        if getattr(value, field.name) != field.default:
+            yield field.name, getattr(value, field.name)

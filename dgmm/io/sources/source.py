@@ -20,7 +20,14 @@ from dgmm.errors import (
 )
 from dgmm.io.grid import Coordinate, Grid, Region
 from dgmm.io.sources.dask_blocks import lazy_blocks, lazy_weights, partition_grid, sha256_hex
-from dgmm.io.sources.format import DatasetMetadata, Format, Thumbnail, check_dtype, check_table
+from dgmm.io.sources.format import (
+    DatasetMetadata,
+    Format,
+    Thumbnail,
+    check_applicable,
+    check_dtype,
+    check_table,
+)
 from dgmm.io.sources.labels import LabelledDataset, align_weights
 from dgmm.io.sources.layout_check import warn_slow_layout
 from dgmm.io.sources.selection import Selection, Weights
@@ -64,6 +71,8 @@ class Source:
         Name of the input format.
     coordinates : tuple of Coordinate
         Of the samples, in some of the grid's dimensions.
+    selection : Selection
+        What of the dataset is read.
     location : Location
     """
 
@@ -77,6 +86,7 @@ class Source:
     description: str
     format: str
     coordinates: tuple[Coordinate, ...]
+    selection: Selection
     location: Location
 
     def read_coordinate(self, coordinate: Coordinate, region: Region) -> NDArray[Any]:
@@ -85,7 +95,7 @@ class Source:
         if read is None:
             raise LookupError(f"{self.location} has no coordinates")
         with _translate_errors(self.location, self.format):
-            return read(input_path(self.location), coordinate, region)
+            return read(input_path(self.location), self.selection, coordinate, region)
 
     def read_thumbnail(self) -> Thumbnail | None:
         """A picture of an image; None of other inputs, or, with a warning, if it is gone."""
@@ -109,9 +119,7 @@ def open_source(
         A file or directory that every worker sees, or ``package://PACKAGE[.SUBPACKAGE...]/FILE``
         for a file that an installed package brings along, or the URL of an object store.
     format : str
-        ``"zarr"`` (v2 or v3), ``"npy"``, ``"image"`` (PNG or JPEG; a row for each pixel in
-        row-major order), ``"parquet"``, ``"hdf5"``, ``"xarray"`` (NetCDF, and
-        Zarr groups with names for dimensions), or ``"auto"``: by the name of the file.
+        A name in `dgmm.registry.FORMATS`, or ``"auto"``: by the name of the file.
     selection : Selection, optional
         What of it is the table; not needed if it holds one only.
     partition_size : int, optional
@@ -141,6 +149,7 @@ def open_source(
     location = absolute_location(path, storage_options)
     named_dims = bool(selection.sample_dims) or len(selection.variables) > 1
     chosen = _choose_format(location, format, named_dims=named_dims)
+    check_applicable(chosen, location, selection)
     stored = _describe(chosen, location, selection)
     check_table(stored, location)
     _refuse_missing(chosen, location, stored)
@@ -167,6 +176,7 @@ def open_source(
         description=f"{stored.description}, {stored.dtype.name}",
         format=chosen.name,
         coordinates=stored.coordinates,
+        selection=stored.selection,
         location=location,
     )
 

@@ -194,7 +194,12 @@ def _zarr_array(path: AnyPath, name: str) -> zarr.Array[Any]:
     return zarr.open_array(zarr_store(path, read_only=True), path=name, mode="r")
 
 
-def _read_coordinate(path: AnyPath, coordinate: Coordinate, region: Region) -> NDArray[Any]:
+def _read_coordinate(
+    path: AnyPath,
+    selection: Selection,  # noqa: ARG001 - the signature of all formats
+    coordinate: Coordinate,
+    region: Region,
+) -> NDArray[Any]:
     variable = open_dataset(path).variables[coordinate.name]
     places = dict(zip(coordinate.dims, region, strict=True))
     values = variable.isel(places).to_numpy()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -13,8 +13,10 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
+    SerializerFunctionWrapHandler,
     ValidationError,
     WithJsonSchema,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -47,7 +49,16 @@ _RANGE = r"^[0-9]{1,9}:[0-9]{1,9}$"
 
 
 class Section(BaseModel):
-    """Keys with values: strict types, no unknown keys, immutable."""
+    """Keys with values: strict types, no unknown keys, immutable.
+
+    Attributes
+    ----------
+    LATER : frozenset of str
+        Keys that earlier versions did not have. They are not dumped where they have their defaults,
+        so that digests of configurations, and names of runs with them, stay the same.
+    """
+
+    LATER: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, validate_default=True)
 
@@ -67,6 +78,13 @@ class Section(BaseModel):
             if read == values:
                 raise
             return handler(read)
+
+    @model_serializer(mode="wrap")
+    def _without_unset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        unset = {name for name in self.LATER if found[name] == fields[name].default}
+        return {name: value for name, value in found.items() if name not in unset}
 
 
 def _read_yaml(value: object) -> object:

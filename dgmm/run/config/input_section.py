@@ -5,12 +5,20 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from dgmm.io.sources.selection import Selection, Weights
+from dgmm.io.sources.selection import Condition, Selection, Weights
 from dgmm.mixture.sample_size import Normalization
-from dgmm.run.config.field_types import InputFormat, Many, Path, Section, Size, validation_error
+from dgmm.run.config.field_types import (
+    InputFormat,
+    Many,
+    Path,
+    Section,
+    Size,
+    validation_error,
+)
 from dgmm.run.config.store_types import Location, StorageOptions
+from dgmm.run.config.table_types import RowCondition, Version
 
-_ONE_DATASET = ("zarr", "npy", "image", "hdf5", "xarray")
+_ONE_DATASET = ("zarr", "npy", "image", "hdf5", "xarray", "delta", "iceberg")
 _ONE_FILE = (
     *(".zarr", ".npy", ".png", ".jpg", ".jpeg", ".nc", ".nc4", ".netcdf", ".cdf"),
     *(".h5", ".hdf5", ".hdf", ".he5", ".h5ad", ".mat"),
@@ -66,10 +74,12 @@ class WeightsInput(Section):
 class Input(Section):
     """The input of a run."""
 
+    LATER = frozenset({"id_columns", "where", "version", "compensate"})
+
     path: Location = Field(
-        description="A Zarr store, an .npy, NetCDF or HDF5 file, an image, or Parquet: a "
-        "file, a directory, or a pattern such as data/*.parquet; a path, or the URL of an object "
-        "store."
+        description="A Zarr store, an .npy, NetCDF, HDF5 or FCS file, an image, a Delta Lake or "
+        "Iceberg table, or Parquet: a file, a directory, or a pattern such as data/*.parquet; a "
+        "path, or the URL of an object store."
     )
     format: InputFormat = Field(
         default="auto", description="How to read the path; auto goes by what is there."
@@ -91,6 +101,26 @@ class Input(Section):
     columns: Many[Path] | None = Field(
         default=None,
         description="Names of the features to fit, one or a list; null takes all there are.",
+    )
+    id_columns: Many[Path] | None = Field(
+        default=None,
+        description="Columns of a table that are no features, one or a list: identifiers, which "
+        "the result has beside its assignments.",
+    )
+    where: Many[RowCondition] | None = Field(
+        default=None,
+        description="Conditions on columns of a table, all of which a row has to meet, such as "
+        '[[year, ">=", 2020], [region, in, [north, south]]].',
+    )
+    version: Version = Field(
+        default=None,
+        description="Which version of a Delta Lake table (a number or a time) or Iceberg table (a "
+        "snapshot, branch or tag); null takes the latest.",
+    )
+    compensate: bool = Field(
+        default=False,
+        description="Whether to take out the spillover between channels of FCS files, by the "
+        "matrix in each of them.",
     )
     weights: Annotated[
         WeightsInput | None,
@@ -144,4 +174,8 @@ class Input(Section):
             sample_dims=self.sample_dims or (),
             missing_chunks=self.missing_chunks,
             weights=None if self.weights is None else self.weights.to_selection(),
+            version=self.version,
+            where=tuple(Condition(*condition) for condition in self.where or ()),
+            id_columns=self.id_columns or (),
+            compensate=self.compensate,
         )

@@ -19,11 +19,20 @@ from dgmm.run.config.field_types import (
     validation_error,
 )
 from dgmm.run.config.store_types import Location
+from dgmm.run.config.table_types import FeatureFunctions
 
 
 class Prepare(Section):
     """The transform of rows before the fit; estimated on the first read of the data."""
 
+    LATER = frozenset({"transform"})
+
+    transform: FeatureFunctions = Field(
+        default=None,
+        description="A function of features, before anything else: log, log1p, arcsinh (its "
+        "cofactor is 5 unless it is given, as {arcsinh: 150}) or yeo-johnson, of all of them or as "
+        '{CD3: arcsinh, depth: log, "*": log1p} of some; its derivative is part of the likelihood.',
+    )
     scale: Literal["none", "standardize"] = Field(
         default="none",
         description="standardize divides every feature by its standard deviation.",

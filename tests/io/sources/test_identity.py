@@ -8,7 +8,7 @@ import pytest
 from dgmm.io.grid import Coordinate
 from dgmm.io.sources.files import FileInfo
 from dgmm.io.sources.format import DatasetMetadata
-from dgmm.io.sources.selection import PinnedFile, Selection, Weights
+from dgmm.io.sources.selection import Condition, PinnedFile, Selection, Weights
 
 SELECTION = {
     "variables": ("v",),
@@ -19,6 +19,20 @@ SELECTION = {
     "files": (PinnedFile("a", 1, 2),),
     "orders": (("y", (1, 0)),),
     "cell_area": "lat",
+    "version": 3,
+    "where": (Condition("c", "<", 1),),
+    "id_columns": ("i",),
+    "compensate": True,
+    "list_sizes": (("c", 2),),
+}
+FILE = {
+    "key": "b",
+    "size": 2,
+    "n_rows": 3,
+    "group_rows": (1,),
+    "deleted": b"1",
+    "constants": (("year", 2020),),
+    "names": (("c", "b"),),
 }
 METADATA = {
     "shape": (5, 2),
@@ -39,6 +53,13 @@ STORED = DatasetMetadata((4, 2), np.dtype("f8"), (1,), (FileInfo("a", 1, 2),), "
 def test_no_field_is_forgotten():
     assert {field.name for field in fields(Selection)} == {*SELECTION, "dtype"}
     assert {field.name for field in fields(DatasetMetadata)} == {*METADATA}
+
+
+@pytest.mark.parametrize("name", FILE)
+def test_another_file_is_another_identity(name):
+    assert {field.name for field in fields(PinnedFile)} == {*FILE}
+    file = PinnedFile("a", 1, 2)
+    assert replace(file, **{name: FILE[name]}).identity() != file.identity()
 
 
 @pytest.mark.parametrize("name", SELECTION)

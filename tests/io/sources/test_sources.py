@@ -327,7 +327,7 @@ def test_image_that_is_none(tmp_path):
 def test_unknown_formats(tmp_path):
     (tmp_path / "x.dat").write_bytes(b"")
     (tmp_path / "empty.zarr").mkdir()
-    known = "known are zarr, npy, image, hdf5, parquet.*Set `input.format`"
+    known = "known are .*zarr, npy, image, hdf5.*parquet.*Set `input.format`"
     with pytest.raises(DataError, match=known), advise(REMEDIES):
         open_source(tmp_path / "x.dat")
     with pytest.raises(ConfigurationError, match="no input format 'csv'"):

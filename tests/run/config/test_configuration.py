@@ -142,7 +142,8 @@ WRONG = [
     (
         "input.format",
         "csv",
-        "found \"csv\", expected 'auto', 'zarr', 'npy', 'image', 'hdf5', 'parquet' or 'xarray'",
+        "found \"csv\", expected 'auto', 'anndata', 'fcs', 'zarr', 'npy', 'image', 'hdf5', "
+        "'delta', 'iceberg', 'parquet' or 'xarray'",
     ),
     ("input.path", "ftp://host/x", "no ftp:// URLs; expected a path, package://PACKAGE/FILE, or"),
     ("input.storage_options", "5", "expected keys with values, such as {endpoint_url: "),
@@ -169,6 +170,12 @@ WRONG = [
     ("prepare", "7", "found 7, expected keys with values"),
     ("prepare.scale", "yes", "found \"yes\", expected 'none' or 'standardize'"),
     ("prepare.pca", "1.5", "found 1.5, expected a number of components, or a share of the"),
+    ("prepare.transform", "sqrt", 'found "sqrt", expected log, log1p, arcsinh, yeo-johnson or'),
+    ("prepare.transform", "{a: {arcsinh: 0}}", "expected log, log1p, arcsinh, yeo-johnson or"),
+    ("input.id_columns", "[]", "found [], expected at least one"),
+    ("input.where", "[[a, ~, 1]]", "expected a condition such as"),
+    ("input.compensate", "1", "found 1, expected true or false"),
+    ("input.version", "1.5", "found 1.5, expected a number, or text"),
     ("input.missing_chunks", "zero", "found \"zero\", expected 'error' or 'fill'"),
     ("model", "null", "found null, expected keys with values"),
     ("model.n_components", "many", 'found "many", expected an integer, a list of integers, or a'),

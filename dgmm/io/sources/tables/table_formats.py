@@ -21,14 +21,14 @@ class _TableFormat:
         What its log is called, below the table.
     file : regular expression
         A file of the log, relative to the table.
-    remedy : str
-        How to get at the rows.
+    format : str
+        The input format that reads it; empty if there is none.
     """
 
     name: str
     log: str
     file: re.Pattern[str]
-    remedy: str
+    format: str
 
 
 _TABLE_FORMATS = (
@@ -36,7 +36,7 @@ _TABLE_FORMATS = (
         "a Delta Lake table",
         "_delta_log",
         re.compile(r"_delta_log/"),
-        "deltalake.DeltaTable(path).to_pyarrow_table()",
+        "delta",
     ),
     _TableFormat(
         "an Apache Iceberg table",
@@ -44,19 +44,19 @@ _TABLE_FORMATS = (
         re.compile(
             r"metadata/([^/]*\.metadata\.json(\.gz)?|[^/]*\.gz\.metadata\.json|version-hint\.text)$"
         ),
-        "pyiceberg: table.scan().to_arrow()",
+        "iceberg",
     ),
     _TableFormat(
         "an Apache Hudi table",
         ".hoodie",
         re.compile(r"\.hoodie/"),
-        'Spark: spark.read.format("hudi").load(path)',
+        "",
     ),
     _TableFormat(
         "an Apache Paimon table",
         "snapshot",
         re.compile(r"snapshot/snapshot-\d+$"),
-        "pypaimon, or Spark",
+        "",
     ),
 )
 
@@ -84,10 +84,15 @@ def refuse_table_formats(path: AnyPath, files: Sequence[FileInfo]) -> None:
         above = None if below else next((p for p in path.parents if _has_log(kind, p)), None)
         if below or above:
             where = f"{path} is" if below else f"{path} lies in {above},"
+            remedy = "Write the rows to a new Parquet file with what wrote the table."
+            if kind.format:
+                remedy = (
+                    f"Give the path of the table itself, which is then read as {kind.format}, or "
+                    "write its rows to a new Parquet file."
+                )
             raise DataError(
                 f"{where} {kind.name} (it has {kind.log}): files that were deleted or replaced "
-                "are still there, and only its log says which. dgmm reads plain Parquet. Read "
-                f"the rows with {kind.remedy}, and write them to a new Parquet file."
+                f"are still there, and only its log says which. {remedy}"
             )
 
 

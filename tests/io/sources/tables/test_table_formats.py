@@ -1,6 +1,7 @@
-"""Parquet files of Delta Lake, Iceberg, Hudi and Paimon are refused, from inside and outside."""
+"""Parquet files that belong to Delta Lake, Iceberg, Hudi and Paimon are not read as such."""
 
 import json
+import sys
 
 import fsspec
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from dgmm.cli import dgmm
-from dgmm.errors import DataError
+from dgmm.errors import DataError, MissingExtraError
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
 
@@ -75,12 +76,25 @@ def test_a_table_in_an_object_store_is_refused(table):
 
 
 def test_the_command_refuses_it_before_it_runs(table, tmp_path):
-    add_log(table, "Delta Lake")
+    add_log(table, "Hudi")
     (tmp_path / "c.yaml").write_text(
         f"input: {{path: {table}}}\nmodel: {{n_components: 1}}\noutput: {{path: {tmp_path}/out}}\n"
     )
     for command in (["plan", str(tmp_path / "c.yaml")], ["run", str(tmp_path / "c.yaml")]):
         outcome = CliRunner().invoke(dgmm, command)
         assert outcome.exit_code == 65
-        assert "Delta Lake" in outcome.output
+        assert "Hudi" in outcome.output
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "extra"),
+    [("Delta Lake", "deltalake", "delta"), ("Iceberg", "pyiceberg.table", "iceberg")],
+)
+def test_what_would_read_a_table_is_named_where_it_is_not_installed(
+    table, monkeypatch, kind, module, extra
+):
+    add_log(table, kind)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=rf'{kind} table.*pip install "dgmm\[{extra}\]"'):
+        open_source(table)

@@ -1,0 +1,1 @@
+"""Cells by features: flow cytometry, and annotated matrices."""

@@ -1,0 +1,1 @@
+"""Tables of columns: Parquet, and the table formats that keep Parquet files."""
