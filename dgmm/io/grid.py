@@ -141,3 +141,44 @@ class Coordinate:
     shape: tuple[int, ...]
     dtype: str
     attributes: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureAxis:
+    """A dimension of a variable along which its features lie.
+
+    Attributes
+    ----------
+    name : str
+    values : tuple of float, or of str
+        Its coordinate, or places if it has none.
+    attributes : tuple of (str, object)
+        As JSON can hold them.
+    """
+
+    name: str
+    values: tuple[float, ...] | tuple[str, ...]
+    attributes: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureGroup:
+    """Features that are one variable of a labelled dataset, in C order of its own dimensions.
+
+    Attributes
+    ----------
+    name : str
+    axes : tuple of FeatureAxis
+        None if it is a single feature.
+    attributes : tuple of (str, object)
+        As JSON can hold them.
+    """
+
+    name: str
+    axes: tuple[FeatureAxis, ...] = ()
+    attributes: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extents of its dimensions."""
+        return tuple(len(axis.values) for axis in self.axes)

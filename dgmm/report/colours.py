@@ -7,7 +7,8 @@ from dgmm.registry import STRUCTURES
 
 INK, PALE, GRID, ALARM = "#1f2933", "#7b8794", "#e4e7eb", "#b42318"
 
-# P. Tol's muted scheme, and three more.
+# P. Tol's muted scheme and three more; then each the farthest from all before it, in the OKLab
+# space, as seen with and without deuteranopia, of those neither pale nor dark.
 _COMPONENTS = (
     "#332288",
     "#cc6677",
@@ -21,6 +22,24 @@ _COMPONENTS = (
     "#999933",
     "#4477cc",
     "#777777",
+    "#ff00ff",
+    "#3c2d00",
+    "#0000ff",
+    "#780fc3",
+    "#00f0c3",
+    "#005a87",
+    "#d20f00",
+    "#d2a5a5",
+    "#9669ff",
+    "#5a003c",
+    "#e178d2",
+    "#5ad25a",
+    "#782d00",
+    "#5a4bff",
+    "#e11eb4",
+    "#4b3c5a",
+    "#c3e100",
+    "#b4a5ff",
 )
 _GOLDEN = 0.618034
 

@@ -12,14 +12,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from PIL import Image
 
-from dgmm.report.colours import GRID, INK, PALE
+from dgmm.report.colours import GRID, INK, PALE, component_colours
 
 WIDTH = 5.3  # inches; 528 pixels of a page
 _DPI = 190  # sharp on screens with two pixels per CSS pixel
 _COLOURS = 256
+_MOST_NAMED, _MOST_IN_COLUMN = 40, 16
 
 _STYLE: Any = {
     "axes.axisbelow": True,
@@ -86,6 +88,24 @@ def create_panel(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
     """A figure of one panel, so many inches wide and high."""
     figure = Figure(figsize=(width, height))
     return figure, figure.add_subplot()
+
+
+def add_component_legend(figure: Figure, labels: tuple[int, ...]) -> None:
+    """Say which colour is which component, beside the panels; of many, the first ones."""
+    shown = labels[:_MOST_NAMED]
+    patches = [Patch(color=colour) for colour in component_colours(shown)]
+    names = [str(label) for label in shown]
+    if len(labels) > len(shown):
+        patches.append(Patch(color="none"))
+        names.append("...")
+    figure.legend(
+        patches,
+        names,
+        title="component",
+        loc="outside right upper",
+        ncols=1 + (len(names) > _MOST_IN_COLUMN),
+        handlelength=1.0,
+    )
 
 
 def encode_figure(figure: Figure) -> str:

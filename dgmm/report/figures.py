@@ -22,7 +22,8 @@ from dgmm.report.figure_style import WIDTH, Picture, create_panel, encode_figure
 from dgmm.report.sample import Sample
 
 _MOST_TRACES = 60
-_MOST_COMPONENTS, _MOST_FEATURES = 40, 24
+_MOST_COMPONENTS, _MOST_FEATURES = 40, 60
+_MOST_IN_HALF = 24  # features, in half the width of the page
 _MOST_NUMBERS = 150
 _WIDTH_OF_NAMES = 45  # characters
 _LARGEST_MEAN = 2.5  # limit of the heat map, in standard deviations
@@ -119,8 +120,9 @@ def draw_components(
     standardised = (means - mean) / np.where(deviations > 0, deviations, 1.0)
     differences = weights @ standardised**2
     shown = np.sort(np.argsort(-differences, kind="stable")[:_MOST_FEATURES])
-    figure = Figure(figsize=(WIDTH, 1.25 + 0.24 * max(k, 4)))
-    bars, heat = figure.subplots(1, 2, sharey=True, width_ratios=(1, 2.2))
+    is_wide = len(shown) > _MOST_IN_HALF
+    figure = Figure(figsize=(WIDTH * (1 + is_wide), 1.25 + 0.24 * max(k, 4)))
+    bars, heat = figure.subplots(1, 2, sharey=True, width_ratios=(1, 2.2 + 3 * is_wide))
     bars.barh(range(k), weights[:k], color=component_colours(labels[:k]))
     bars.set(title="weights", ylabel="component")
     shown_labels = range(k) if k <= 25 else range(0, k, 5)
@@ -160,6 +162,7 @@ def draw_components(
         f"from that of all rows{'; numbers are in its units' if has_numbers else ''}.{only}",
         encode_figure(figure),
         "Weights of the components, and their means by feature.",
+        is_wide=is_wide,
     )
 
 

@@ -1,10 +1,15 @@
-"""A map of the labels of samples on a grid."""
+"""Maps of the labels and of their probability: on a grid, or at scattered places."""
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import zarr
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from dgmm.io.results.assignment_schema import MISSING
@@ -12,49 +17,46 @@ from dgmm.io.results.result import Result
 from dgmm.io.sources.image import pixel_stride
 from dgmm.mixture.drift.alignment import ComponentLabels
 from dgmm.report.colours import PALE, component_colours
-from dgmm.report.figure_style import WIDTH, Picture, create_panel, encode_figure
+from dgmm.report.figure_style import WIDTH, Picture, add_component_legend, encode_figure
+from dgmm.report.places import Place, find_places, name_place
 
 _LABELS_AT_A_TIME = 1 << 22
+_MOST_POINTS = 20_000
+_MOST_PANELS = 4
 _TALLEST = 1.4  # times the width
+_LEAST_PROBABILITY = 1 / 3
+
+Values = NDArray[Any]
 
 
-def draw_label_map(result: Result) -> Picture | None:
-    """The labels over the last two dimensions, at the first index of others; None without a grid.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Panel:
+    """A map: what it is of, where, and how values are read in the places that it shows."""
 
-    A map of many cells is thinned out.
+    title: str
+    region: tuple[int | slice, ...]
+
+
+def draw_maps(result: Result) -> tuple[Picture, ...]:
+    """Labels, and their probability if it was stored, over two dimensions or coordinates.
+
+    Of further dimensions several places are shown. A map of many cells or points is thinned out;
+    there is none where samples have neither a grid nor places in a plane.
     """
     labels = result.assignments.get("labels")
-    if labels is None or labels.ndim < 2:
-        return None
-    *others, down, across = _dims(labels)
+    if labels is None:
+        return ()
+    down, across = find_places(result, labels)
+    if down is None or across is None:
+        return ()
+    where = f"over {down.name} and {across.name}"
+    panels = _panels(result, labels) if labels.ndim > 1 else [_Panel("", (slice(None),))]
     components = result.labelling
-    seen = component_indices(_subsample(labels), components)
-    coordinates = (result.coordinates.get(name) for name in (down, across))
-    pairs = zip(coordinates, labels.shape[-2:], strict=True)
-    y, x = (_extent(coordinate, extent) for coordinate, extent in pairs)
-    k = len(components.labels)
-    figure, axes = create_panel(min(_TALLEST, 0.25 + seen.shape[0] / seen.shape[1]) * WIDTH)
-    axes.imshow(
-        seen,
-        cmap=ListedColormap([PALE, *component_colours(components.labels)]),
-        vmin=-1.5,
-        vmax=k - 0.5,
-        extent=(*x, y[1], y[0]),
-        aspect="auto",
-        interpolation="nearest",
-    )
-    if y[0] < y[1]:  # north is up
-        axes.invert_yaxis()
-    axes.grid(visible=False)
-    axes.set(xlabel=across, ylabel=down)
-    where = f", at the first {' and '.join(others)}" if others else ""
-    return Picture(
-        f"Labels over {down} and {across}",
-        f"Each cell in the colour of its most probable component{where}; grey where a value is "
-        "missing.",
-        encode_figure(figure),
-        f"The labels over {down} and {across}.",
-    )
+    pictures = [_draw_labels(labels, panels, (down, across), components, where)]
+    probability = _probability_reader(result)
+    if probability is not None and len(components.labels) > 1:
+        pictures.append(_draw_probability(labels, probability, panels, (down, across), where))
+    return tuple(pictures)
 
 
 def component_indices(
@@ -66,27 +68,155 @@ def component_indices(
     return places[labels]
 
 
-def _subsample(labels: zarr.Array[Any]) -> NDArray[np.integer]:
-    """A regular subset of the labels of the first slice, read a few lines at a time."""
-    height, width = labels.shape[-2:]
-    step = pixel_stride((height, width))
+def _panels(result: Result, labels: zarr.Array[Any]) -> list[_Panel]:
+    """The places along the first of further dimensions; the first place of others."""
+    n_others = labels.ndim - 2
+    whole = (slice(None), slice(None))
+    if n_others == 0:
+        return [_Panel("", whole)]
+    extent, rest = labels.shape[0], (0,) * (n_others - 1)
+    places = np.unique(np.linspace(0, extent - 1, min(extent, _MOST_PANELS)).astype(int))
+    return [_Panel(name_place(result, labels, int(i)), (int(i), *rest, *whole)) for i in places]
+
+
+def _draw_labels(
+    labels: zarr.Array[Any],
+    panels: list[_Panel],
+    places: tuple[Place, Place],
+    components: ComponentLabels,
+    where: str,
+) -> Picture:
+    k = len(components.labels)
+    style = {
+        "cmap": ListedColormap([PALE, *component_colours(components.labels)]),
+        "vmin": -1.5,
+        "vmax": k - 0.5,
+    }
+    figure, _, _ = _draw(
+        panels,
+        labels,
+        lambda panel: component_indices(_thinned(labels, panel.region), components),
+        places,
+        style,
+    )
+    add_component_legend(figure, components.labels)
+    return Picture(
+        f"Labels {where}",
+        "In the colour of the most probable component; grey where a value is missing.",
+        encode_figure(figure),
+        f"The labels {where}.",
+        is_wide=len(panels) > 1,
+    )
+
+
+def _draw_probability(
+    labels: zarr.Array[Any],
+    read: Callable[[tuple[int | slice, ...]], Values],
+    panels: list[_Panel],
+    places: tuple[Place, Place],
+    where: str,
+) -> Picture:
+    style = {"cmap": "viridis", "vmin": _LEAST_PROBABILITY, "vmax": 1}
+    figure, axes, image = _draw(panels, labels, lambda panel: read(panel.region), places, style)
+    bar = figure.colorbar(image, ax=axes, extend="min", aspect=30, shrink=0.8)
+    bar.outline.set_visible(False)
+    return Picture(
+        f"Probability of the label {where}",
+        "How sure the assignment is: 1 where only one component is likely, dark where several are.",
+        encode_figure(figure),
+        f"The probability of the most probable component {where}.",
+        is_wide=len(panels) > 1,
+    )
+
+
+def _draw(
+    panels: list[_Panel],
+    labels: zarr.Array[Any],
+    read: Callable[[_Panel], Values],
+    places: tuple[Place, Place],
+    style: dict[str, Any],
+) -> tuple[Figure, list[Axes], Any]:
+    """The panels of a map, and what a colour bar is made of."""
+    down, across = places
+    columns = 1 if len(panels) == 1 else 2
+    rows = -(-len(panels) // columns)
+    ratio = min(_TALLEST, max(0.3, down.extent / across.extent if _are_alike(places) else 0.7))
+    figure = Figure(figsize=(columns * WIDTH, rows * (0.45 + ratio * 0.9 * WIDTH)))
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    axes: list[Axes] = list(grid.ravel())
+    drawn: Any = None
+    for panel, panel_axes in zip(panels, axes, strict=False):
+        values = read(panel)
+        if labels.ndim > 1:
+            drawn = panel_axes.imshow(
+                values,
+                extent=(*across.edges, down.edges[1], down.edges[0]),
+                aspect="auto",
+                interpolation="nearest",
+                **style,
+            )
+        else:
+            size = float(np.clip(4e4 / max(len(values), 1), 1, 20))
+            x, y = across.values[:: _point_step(labels)], down.values[:: _point_step(labels)]
+            drawn = panel_axes.scatter(x, y, c=values, s=size, lw=0, **style)
+        panel_axes.grid(visible=False)
+        panel_axes.set_title(panel.title)
+        if _are_alike(places):
+            panel_axes.set_aspect("equal")
+    for unused in axes[len(panels) :]:
+        unused.set_axis_off()
+    if labels.ndim > 1 and down.goes_up:  # north is up; panels share their axes
+        axes[0].invert_yaxis()
+    for axis in grid[-1]:
+        axis.set_xlabel(across.label)
+    for axis in grid[:, 0]:
+        axis.set_ylabel(down.label)
+    return figure, axes[: len(panels)], drawn
+
+
+def _are_alike(places: tuple[Place, Place]) -> bool:
+    """Whether a step down is as long as one across."""
+    return places[0].units == places[1].units and places[0].is_numeric == places[1].is_numeric
+
+
+def _probability_reader(result: Result) -> Callable[[tuple[int | slice, ...]], Values] | None:
+    """What reads the probability of the label in a region of the samples, thinned out."""
+    if "uncertainty" in result.assignments:
+        array = result.assignments["uncertainty"]
+        return lambda region: 1 - _thinned(array, region)
+    if "responsibilities" in result.assignments:
+        stored = result.assignments["responsibilities"]
+        return lambda region: _thinned(stored, region, n_across=1).max(axis=-1)
+    return None
+
+
+def _thinned(
+    array: zarr.Array[Any], region: tuple[int | slice, ...], n_across: int = 0
+) -> NDArray[Any]:
+    """A regular subset of a map or of points, read a few lines at a time.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        Of samples, and of so many dimensions behind them.
+    region : tuple of int or slice
+        Of the samples; whole dimensions where it is a slice.
+    n_across : int
+    """
+    n_dims = array.ndim - n_across
+    width = math.prod(array.shape[n_dims:]) * (array.shape[n_dims - 1] if n_dims > 1 else 1)
+    height = array.shape[n_dims - 2] if n_dims > 1 else array.shape[0]
+    step = _point_step(array) if n_dims == 1 else pixel_stride((height, array.shape[n_dims - 1]))
     n_lines = step * max(1, _LABELS_AT_A_TIME // (step * width))
     parts = []
     for y in range(0, height, n_lines):
-        region: tuple[int | slice, ...] = (*[0] * (labels.ndim - 2), slice(y, y + n_lines))
-        parts.append(np.asarray(labels[region])[::step, ::step])
+        lines = slice(y, y + n_lines)
+        if n_dims == 1:
+            parts.append(np.asarray(array[lines])[::step])
+        else:
+            parts.append(np.asarray(array[(*region[:-2], lines)])[::step, ::step])
     return np.concatenate(parts)
 
 
-def _dims(labels: zarr.Array[Any]) -> list[str]:
-    names = getattr(labels.metadata, "dimension_names", None) or (None,) * labels.ndim
-    return [str(name or f"dimension {i}") for i, name in enumerate(names)]
-
-
-def _extent(coordinate: zarr.Array[Any] | None, extent: int) -> tuple[float, float]:
-    """The edges of the cells of a dimension, from its coordinate if that is numeric."""
-    if coordinate is None or coordinate.ndim != 1 or coordinate.dtype.kind not in "iuf":
-        return -0.5, extent - 0.5
-    values = np.asarray(coordinate[:], np.float64)
-    half = (values[-1] - values[0]) / (2 * max(1, extent - 1)) or 0.5
-    return float(values[0] - half), float(values[-1] + half)
+def _point_step(array: zarr.Array[Any]) -> int:
+    return -(-array.shape[0] // _MOST_POINTS)

@@ -5,16 +5,25 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from dgmm.io.results.layout import run_name
 from dgmm.io.results.record import read_record
 from dgmm.io.results.result import Result
+from dgmm.io.results.variable_arrays import read_variables
 from dgmm.report import figures, summary
 from dgmm.report.drift_summary import summarize_drift
 from dgmm.report.figure_style import Picture, figure_defaults
 from dgmm.report.findings import collect_findings, select_warnings
 from dgmm.report.image_labels import draw_image_labels
-from dgmm.report.maps import draw_label_map
+from dgmm.report.maps import draw_maps
 from dgmm.report.pair_plot import draw_pair_plot
+from dgmm.report.profiles import draw_profiles
 from dgmm.report.projection import project
 from dgmm.report.sample import apply_functions, evaluate_sample
 from dgmm.report.widths import data_moments, fitted_moments
+
+
+def _draw_profiles(result: Result) -> Picture | None:
+    if result.components is None:
+        return None
+    variables = read_variables(result.path)
+    return draw_profiles(variables, result.components.quantile, result.labelling.labels)
 
 
 def render(result: Result) -> str:
@@ -53,6 +62,7 @@ def render(result: Result) -> str:
             "components": [
                 figures.draw_components(labels, mixture.weights, means, names, mean, deviations)
             ],
+            "profiles": [_draw_profiles(result)],
             "planes": [
                 draw_pair_plot(project(mixture, names, deviations, shown, transform, labels))
             ],
@@ -63,7 +73,7 @@ def render(result: Result) -> str:
             "rows": [],
         }
         if not pictures["image"]:
-            pictures["map"] = [draw_label_map(result)]
+            pictures["map"] = [*draw_maps(result)]
         if sample is not None:
             is_mixed = mixture.n_components > 1
             pictures["rows"] = [

@@ -39,6 +39,8 @@ def draw_pair_plot(view: Projection2D) -> Picture:
         axes.set_ylabel(view.names[y] if is_left and x != y else "")
         axes.tick_params(labelbottom=is_bottom, labelleft=is_left)
     what = "principal components" if view.is_projected else "features"
+    if not view.is_projected and p < view.n_features:
+        what = f"the {p} features, of {view.n_features}, that separate the components best"
     few = "; only the largest are drawn" if len(view.weights) > _MOST_ELLIPSES else ""
     n = len(view.rows)
     dots = f"{n:,} sampled rows in the colours of their components" if n else "No rows were kept"

@@ -1,5 +1,6 @@
 """A mixture and rows in a few coordinates, for plots."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +9,14 @@ from numpy.typing import NDArray
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
+from dgmm.report.feature_choice import choose_features, separation
 from dgmm.report.sample import Sample
 
 MOST_FEATURES = 5
 _N_COMPONENTS = 3
+_N_CHOSEN = 4  # features, of many
+_MOST_CHOSEN_FROM = 300
+_NEARLY = 0.9  # of what principal components separate, for features to be taken
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +40,8 @@ class Projection2D:
         They sum to 1.
     is_projected : bool
         Whether the coordinates are principal components.
+    n_features : int
+        Of the input.
     """
 
     names: tuple[str, ...]
@@ -46,6 +53,7 @@ class Projection2D:
     labels: NDArray[np.intp]
     row_weights: Array
     is_projected: bool
+    n_features: int
 
 
 def project(
@@ -56,7 +64,10 @@ def project(
     transform: FeatureTransform | None = None,
     components: tuple[int, ...] | None = None,
 ) -> Projection2D:
-    """All features in their units if they are few, else the first principal components.
+    """All features in their units if they are few, else some that separate the components.
+
+    Where a few features separate them clearly worse than the first principal components do, it is
+    those.
 
     Parameters
     ----------
@@ -74,38 +85,99 @@ def project(
         What the components are called; by their places unless given.
     """
     if len(names) <= MOST_FEATURES:
-        p = len(names)
-        rows, is_projected = np.empty((0, p)) if sample is None else sample.rows, False
-        if transform is None:
-            means, covariances = mixture.means, _project_mixture(mixture, np.eye(p))
-        else:
-            means = transform.inverse_means(mixture)
-            covariances = transform.inverse_covariances(mixture)
+        axes = _feature_axes(mixture, names, sample, transform, range(len(names)))
     else:
-        rows = np.empty((0, mixture.n_features)) if sample is None else sample.fitted
-        weights, is_projected = mixture.weights if sample is None else sample.weights, True
-        guides = mixture.means if sample is None else rows
-        origin, scale = weights @ guides, np.ones(mixture.n_features)
-        if transform is None:
-            scale = np.where(deviations > 0, deviations, 1.0)
-        directions, shares = _principal((guides - origin) / scale, weights)
-        directions = directions / scale[:, None]
-        names = tuple(f"PC {i + 1} ({share:.0%})" for i, share in enumerate(shares))
-        means, covariances = (
-            (mixture.means - origin) @ directions,
-            _project_mixture(mixture, directions),
-        )
-        rows = (rows - origin) @ directions
+        axes = _principal_axes(mixture, deviations, sample, transform)
+        if len(names) <= _MOST_CHOSEN_FROM:
+            chosen = _chosen_axes(mixture, names, sample, transform)
+            weights = mixture.weights
+            if chosen.separation(weights) >= _NEARLY * axes.separation(weights):
+                axes = chosen
     return Projection2D(
-        names=names,
+        names=axes.names,
         components=components or tuple(range(mixture.n_components)),
         weights=mixture.weights,
-        means=means,
-        covariances=covariances,
-        rows=rows,
+        means=axes.means,
+        covariances=axes.covariances,
+        rows=axes.rows,
         labels=np.empty(0, np.intp) if sample is None else sample.labels,
         row_weights=np.empty(0) if sample is None else sample.weights,
-        is_projected=is_projected,
+        is_projected=axes.is_projected,
+        n_features=len(names),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Axes:
+    """Components and rows in some coordinates."""
+
+    names: tuple[str, ...]
+    means: Array
+    covariances: Array
+    rows: Array
+    is_projected: bool
+
+    def separation(self, weights: Array) -> float:
+        """How far components of these weights are apart in them."""
+        return separation(self.means, np.einsum("k,kpq->pq", weights, self.covariances))
+
+
+def _feature_axes(
+    mixture: Parameters,
+    names: tuple[str, ...],
+    sample: Sample | None,
+    transform: FeatureTransform | None,
+    chosen: Sequence[int],
+) -> _Axes:
+    """Some features, in their units."""
+    some = list(chosen)
+    if transform is None:
+        means = mixture.means
+        covariances = _project_mixture(mixture, np.eye(mixture.n_features)[:, some])
+    else:
+        means = transform.inverse_means(mixture)
+        covariances = transform.inverse_covariances(mixture)[:, some][:, :, some]
+    rows = np.empty((0, len(some))) if sample is None else sample.rows[:, some]
+    return _Axes(tuple(names[j] for j in some), means[:, some], covariances, rows, False)
+
+
+def _chosen_axes(
+    mixture: Parameters,
+    names: tuple[str, ...],
+    sample: Sample | None,
+    transform: FeatureTransform | None,
+) -> _Axes:
+    """The features that separate components best."""
+    means, covariances = mixture.means, mixture.matrices
+    if transform is not None:
+        means = transform.inverse_means(mixture)
+        covariances = transform.inverse_covariances(mixture)
+    within = np.einsum("k,kij->ij", mixture.weights, covariances)
+    chosen = choose_features(means, within, _N_CHOSEN)
+    return _feature_axes(mixture, names, sample, transform, chosen)
+
+
+def _principal_axes(
+    mixture: Parameters,
+    deviations: Array,
+    sample: Sample | None,
+    transform: FeatureTransform | None,
+) -> _Axes:
+    """The first principal components of what is fitted."""
+    rows = np.empty((0, mixture.n_features)) if sample is None else sample.fitted
+    weights = mixture.weights if sample is None else sample.weights
+    guides = mixture.means if sample is None else rows
+    origin, scale = weights @ guides, np.ones(mixture.n_features)
+    if transform is None:
+        scale = np.where(deviations > 0, deviations, 1.0)
+    directions, shares = _principal((guides - origin) / scale, weights)
+    directions = directions / scale[:, None]
+    return _Axes(
+        tuple(f"PC {i + 1} ({share:.0%})" for i, share in enumerate(shares)),
+        (mixture.means - origin) @ directions,
+        _project_mixture(mixture, directions),
+        (rows - origin) @ directions,
+        True,
     )
 
 

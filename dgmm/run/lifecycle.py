@@ -166,7 +166,8 @@ class _Lifecycle:
             "publication": output.next_publication(),
             **contents.attributes,
         }
-        commit_run(path, replace(contents, attributes=attributes))
+        groups = plan.source.feature_groups
+        commit_run(path, replace(contents, attributes=attributes, feature_groups=groups))
 
 
 def _fingerprint(plan: RunPlan) -> RunFingerprint:

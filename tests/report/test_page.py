@@ -1,6 +1,7 @@
 """The page: whole in itself, well formed, and about what it was given."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
 from dgmm.report import figure_style, publication, publish_report, write_report
 from dgmm.report import page as page_module
-from dgmm.report.maps import draw_label_map
+from dgmm.report.maps import draw_maps
 from dgmm.report.page import render
 from dgmm.report.projection import project
 from dgmm.report.sample import evaluate_sample
@@ -148,6 +149,7 @@ def test_a_view_of_many_features_keeps_the_distances_that_matter(kind):
     d = 8
     shape = {"full": (2, d, d), "tied": (d, d), "diag": (2, d), "spherical": (2,)}[kind]
     full = mixture(2, d)
+    full = replace(full, means=np.arange(2.0)[:, None] * np.full(d, 5 / np.sqrt(d)))
     covariances = np.broadcast_to(np.eye(d) if kind in ("full", "tied") else 1.0, shape)
     best = Parameters.from_covariances(kind, full.weights, full.means, np.array(covariances))
     sample = evaluate_sample(record(rows_of(full)), best)
@@ -198,9 +200,8 @@ def test_labels_on_a_grid_are_drawn_as_a_map(tmp_path):
     result = open_result(run)
     assert list(result.assignments) == ["labels"]
     assert list(result.coordinates) == ["lat"]
-    drawn = draw_label_map(result)
-    assert drawn is not None
-    assert "at the first time" in drawn.caption
+    (drawn,) = draw_maps(result)
+    assert drawn.is_wide  # a panel for each time
     titles = [title.text for title in parsed(render(result)).iter("h3")]
     assert "Labels over lat and lon" in titles
 

@@ -14,6 +14,7 @@ import numpy as np
 import zarr
 
 from dgmm.errors import StorageError
+from dgmm.io.grid import FeatureGroup
 from dgmm.io.results.block_records import blocks_path, has_block_records
 from dgmm.io.results.component_arrays import write_components
 from dgmm.io.results.drift_arrays import write_drift
@@ -22,6 +23,7 @@ from dgmm.io.results.layout import FORMAT, FORMAT_VERSION
 from dgmm.io.results.record import Record, write_record
 from dgmm.io.results.sweep_arrays import SIZE, read_sweep, summary, write_sweep
 from dgmm.io.results.transform_arrays import write_preparation
+from dgmm.io.results.variable_arrays import write_variables
 from dgmm.io.storage.atomic_writes import remove_tree, replace_file, sync_tree
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import (
@@ -60,6 +62,8 @@ class RunContents:
         What the components of the selected mixture are called; by their places if None.
     drift : Drift, or None
         What changed since the result that the run started from.
+    feature_groups : tuple of FeatureGroup
+        The variables whose features these are; empty if they are none.
     """
 
     sweep: Sweep
@@ -70,6 +74,7 @@ class RunContents:
     record: Record | None = None
     labelling: ComponentLabels | None = None
     drift: Drift | None = None
+    feature_groups: tuple[FeatureGroup, ...] = ()
 
 
 def commit_run(run: AnyPath, contents: RunContents) -> None:
@@ -117,6 +122,7 @@ def _write(run: AnyPath, contents: RunContents, labels: tuple[int, ...]) -> None
     if contents.components is not None:
         mixture = contents.sweep.selected.parameters
         write_components(run, contents.components, names, mixture, transform, labels)
+        write_variables(run, contents.components, contents.feature_groups, labels)
     if contents.record is not None:
         write_record(run / "record", contents.record, names)
     if contents.drift is not None:

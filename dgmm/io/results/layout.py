@@ -13,6 +13,7 @@
         model/                    parameters of the selected candidate
         models/TYPE-K/            parameters and trace of every candidate
         components/               what the rows of each component are like, in the input's units
+        variables/NAME/           the same of one variable, on its own dimensions
         assignments/              labels, responsibilities, ... on the samples' grid, and the
                                   coordinates of that grid
         blocks/                   checksum and sums of every block, for runs on grown data

@@ -28,10 +28,10 @@ def _coordinates(dataset: "xarray.Dataset", dims: set[str]) -> Iterator[Coordina
         usable = " " not in name and variable.dtype.kind in _KINDS
         if found and dims.issuperset(found) and usable:
             dtype = "str" if variable.dtype.kind in "USOT" else variable.dtype.name
-            yield Coordinate(name, found, variable.shape, dtype, _attributes(variable.attrs))
+            yield Coordinate(name, found, variable.shape, dtype, plain_attributes(variable.attrs))
 
 
-def _attributes(attributes: Mapping[Any, Any]) -> tuple[tuple[str, Any], ...]:
+def plain_attributes(attributes: Mapping[Any, Any]) -> tuple[tuple[str, Any], ...]:
     """The attributes of a variable that JSON can represent."""
     plain = ((str(name), _plain(value)) for name, value in attributes.items())
     return tuple(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, DataError, Remedy
-from dgmm.io.grid import Coordinate, Region
+from dgmm.io.grid import Coordinate, FeatureGroup, Region
 from dgmm.io.sources.files import FileInfo
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.storage.location import AnyPath, Location
@@ -56,6 +56,9 @@ class DatasetMetadata:
         rows; else empty.
     coordinates : tuple of Coordinate
         Of the samples.
+    feature_groups : tuple of FeatureGroup
+        The variables whose features these are, in their order; empty if they are no variables, or
+        not whole ones.
     """
 
     shape: tuple[int, ...]
@@ -69,6 +72,7 @@ class DatasetMetadata:
     n_pieces: int = 0
     bounds: tuple[int, ...] = ()
     coordinates: tuple[Coordinate, ...] = ()
+    feature_groups: tuple[FeatureGroup, ...] = ()
 
     @property
     def n_samples(self) -> int:

@@ -18,7 +18,7 @@ from dgmm.errors import (
     Remedy,
     StorageError,
 )
-from dgmm.io.grid import Coordinate, Grid, Region
+from dgmm.io.grid import Coordinate, FeatureGroup, Grid, Region
 from dgmm.io.sources.dask_blocks import lazy_blocks, lazy_weights, partition_grid, sha256_hex
 from dgmm.io.sources.format import (
     DatasetMetadata,
@@ -73,6 +73,8 @@ class Source:
         Of the samples, in some of the grid's dimensions.
     selection : Selection
         What of the dataset is read.
+    feature_groups : tuple of FeatureGroup
+        The variables whose features these are; empty if they are none.
     location : Location
     """
 
@@ -87,6 +89,7 @@ class Source:
     format: str
     coordinates: tuple[Coordinate, ...]
     selection: Selection
+    feature_groups: tuple[FeatureGroup, ...]
     location: Location
 
     def read_coordinate(self, coordinate: Coordinate, region: Region) -> NDArray[Any]:
@@ -177,6 +180,7 @@ def open_source(
         format=chosen.name,
         coordinates=stored.coordinates,
         selection=stored.selection,
+        feature_groups=stored.feature_groups,
         location=location,
     )
 

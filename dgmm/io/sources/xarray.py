@@ -24,6 +24,7 @@ from dgmm.io.sources.hdf5_storage import check_netcdf
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.xarray_dimensions import (
     feature_dims,
+    feature_groups,
     feature_names,
     sample_dims,
     select_variables,
@@ -80,6 +81,7 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         feature_names=wanted,
         dims=dims,
         coordinates=coordinates,
+        feature_groups=() if selection.columns else feature_groups(dataset, names, dims),
     )
 
 

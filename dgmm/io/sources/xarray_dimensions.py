@@ -6,6 +6,8 @@ from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
 from dgmm.errors import ConfigurationError, DataError, Remedy
+from dgmm.io.grid import FeatureAxis, FeatureGroup
+from dgmm.io.sources.coordinates import plain_attributes
 from dgmm.io.sources.format import MOST_FEATURES
 from dgmm.io.sources.packing import refuse_times
 from dgmm.io.sources.selection import Selection
@@ -93,6 +95,30 @@ def feature_names(
         for name in names
         for place in product(*(labels[dim] for dim in lying[name]))
     )
+
+
+def feature_groups(
+    dataset: "xarray.Dataset", names: Sequence[str], dims: tuple[str, ...]
+) -> tuple[FeatureGroup, ...]:
+    """The variables, with the dimensions that are not those of the samples."""
+    return tuple(
+        FeatureGroup(
+            name,
+            tuple(_axis(dataset, dim) for dim in feature_dims(dataset.variables[name], dims)),
+            plain_attributes(dataset.variables[name].attrs),
+        )
+        for name in names
+    )
+
+
+def _axis(dataset: "xarray.Dataset", dim: str) -> FeatureAxis:
+    coordinate = dataset.variables.get(dim)
+    if coordinate is None or coordinate.dims != (dim,):
+        return FeatureAxis(dim, tuple(map(float, range(dataset.sizes[dim]))))
+    attributes = plain_attributes(coordinate.attrs)
+    if coordinate.dtype.kind in "iuf":
+        return FeatureAxis(dim, tuple(map(float, coordinate.to_numpy())), attributes)
+    return FeatureAxis(dim, _labels(dataset, dim), attributes)
 
 
 def _labels(dataset: "xarray.Dataset", dim: str) -> tuple[str, ...]:

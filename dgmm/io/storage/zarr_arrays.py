@@ -79,7 +79,12 @@ def open_for_writing(path: AnyPath) -> zarr.Array[Any]:
     return array.with_config({"write_empty_chunks": True})  # zarr 3.1.6 ignores it in open_array
 
 
-def write_small(path: AnyPath, values: NDArray[Any], dimensions: tuple[str, ...]) -> None:
+def write_small(
+    path: AnyPath,
+    values: NDArray[Any],
+    dimensions: tuple[str, ...],
+    attributes: Mapping[str, Any] | None = None,
+) -> None:
     """Write an array that fits in memory, in one chunk; strings as ``StringDType``."""
     is_text = values.dtype.kind == "T"
     array = create_array(
@@ -89,6 +94,7 @@ def write_small(path: AnyPath, values: NDArray[Any], dimensions: tuple[str, ...]
         dtype=str if is_text else values.dtype,
         dimensions=dimensions,
         fill_value="" if is_text else 0,
+        attributes=attributes,
     )
     array[...] = values
 
