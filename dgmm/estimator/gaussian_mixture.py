@@ -29,8 +29,8 @@ class GaussianMixture(OnlineMixture):
 
     Parameters and attributes are scikit-learn's; data may be anything array-like, a Dask array in
     any chunks, a pandas or Dask data frame, or an xarray DataArray, and results come back in kind:
-    lazy for lazy data, indexed for data frames, with coordinates for DataArrays. Lazy data are
-    fitted on the current Dask client if there is one.
+    lazy for lazy data, with coordinates for DataArrays; of pandas, see :meth:`set_output`. Lazy
+    data are fitted on the current Dask client if there is one.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,27 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         """
         return np.arange(len(self.weights_))
 
+    def set_output(self, *, transform: Literal["default", "pandas"] | None = None) -> Self:
+        """Choose what predictions for pandas data frames are.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas"} or None
+            scikit-learn's name for it. "pandas" gives series and frames with the index of X,
+            "default" arrays; None changes nothing. Unless it was ever chosen, it is what
+            ``sklearn.set_config(transform_output=...)`` says.
+
+        Raises
+        ------
+        ValueError
+            If it is anything else.
+        """
+        if transform not in (None, "default", "pandas"):
+            raise ValueError(f"transform is {transform!r}; expected 'default' or 'pandas'.")
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}  # which clones keep
+        return self
+
     def predict(self, X: DataLike) -> RowValues:
         """The most probable component of each row.
 
@@ -57,7 +78,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         Returns
         -------
         labels : int, of shape (n_samples,)
-            An array, Dask array, indexed series or DataArray, as X is.
+            An array, Dask array or DataArray, as X is; of data frames see :meth:`set_output`.
 
         Raises
         ------
@@ -80,7 +101,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         Returns
         -------
         responsibilities : float64, of shape (n_samples, n_components)
-            In the kind of X; rows sum to 1.
+            In the kind of X, as labels are; rows sum to 1.
         """
         return self._evaluate(X, RESPONSIBILITY)
 
@@ -94,7 +115,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         Returns
         -------
         log_density : float64, of shape (n_samples,)
-            In nats, in the kind of X.
+            In nats, in the kind of X, as labels are.
         """
         return self._evaluate(X, LOG_DENSITY)
 

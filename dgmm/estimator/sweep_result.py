@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from dgmm.plots.accessor import SweepPlot
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SweepResult:
@@ -90,6 +92,23 @@ class SweepResult:
         sweep = found.sweep
         best = serialization.read_run(GaussianMixture, found, sweep.selected)
         return cls(best, sweep.results, sweep.criterion, sweep.n_passes, size=sweep.size)
+
+    @property
+    def plot(self) -> "SweepPlot":
+        """Criteria against K, means and ellipses of the best mixture, on axes of Matplotlib."""
+        from dgmm.plots.accessor import SweepPlot
+
+        mixture = attributes.to_parameters(self.best)
+        unnamed = [f"x{place}" for place in range(mixture.n_features)]
+        return SweepPlot(
+            results=self.results,
+            criterion=self.criterion if self.criterion in self.results[0].criteria else "bic",
+            weights=mixture.weights,
+            means=mixture.means,
+            covariances=mixture.matrices,
+            names=tuple(map(str, getattr(self.best, "feature_names_in_", unnamed))),
+            labels=tuple(range(mixture.n_components)),
+        )
 
     def to_pandas(self) -> "pd.DataFrame":
         """A data frame with a row for each candidate, best first.

@@ -8,7 +8,7 @@ from dgmm.io.results.result import Result
 from dgmm.mixture.drift.component_drift import ComponentDrift
 from dgmm.mixture.drift.decision import Drift, DriftStatus
 from dgmm.mixture.drift.predictive_test import SKEW, Estimate
-from dgmm.report.colours import component_colours
+from dgmm.plots.colours import component_colours
 from dgmm.report.summary import MOST_COMPONENTS, Table
 
 _GONE = "#cbd2d9"

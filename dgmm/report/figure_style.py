@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from PIL import Image
 
-from dgmm.report.colours import GRID, INK, PALE, component_colours
+from dgmm.plots.colours import GRID, INK, PALE, component_colours
 
 WIDTH = 5.3  # inches; 528 pixels of a page
 _DPI = 190  # sharp on screens with two pixels per CSS pixel

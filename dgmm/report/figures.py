@@ -1,6 +1,5 @@
 """Figures of a sweep and of the mixture it chose."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,16 +7,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dgmm.mixture.candidate import Status
-from dgmm.mixture.fit_result import FitResult, Sweep
+from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.types import Array
-from dgmm.report.colours import (
+from dgmm.plots.colours import (
     ALARM,
     INK,
     PALE,
     component_colours,
     structure_style,
 )
+from dgmm.plots.criterion_plot import draw_criterion
 from dgmm.report.figure_style import WIDTH, Picture, create_panel, encode_figure
 from dgmm.report.sample import Sample
 
@@ -33,7 +32,7 @@ def draw_criteria(sweep: Sweep) -> tuple[Picture, ...]:
     """All criteria against the number of components, the selecting one first."""
     name = sweep.criterion.upper()
     figure, axes = create_panel(3.3)
-    _draw_criterion(axes, sweep, sweep.criterion)
+    draw_criterion(axes, sweep.results, sweep.criterion)
     axes.set(xlabel="number of components K", ylabel=f"{name} - best")
     best = sweep.selected
     axes.plot(best.n_components, 0, "o", ms=13, mfc="none", mec=ALARM, mew=1.6, clip_on=False)
@@ -42,7 +41,7 @@ def draw_criteria(sweep: Sweep) -> tuple[Picture, ...]:
     second = Figure(figsize=(WIDTH, 3.3))
     for column, other in enumerate(others, start=1):
         axes = second.add_subplot(1, len(others), column)
-        _draw_criterion(axes, sweep, other)
+        draw_criterion(axes, sweep.results, other)
         axes.set(title=other.upper(), xlabel="K", ylabel="" if column > 1 else "above the best")
     main = Picture(
         f"{name} against K",
@@ -58,41 +57,6 @@ def draw_criteria(sweep: Sweep) -> tuple[Picture, ...]:
         "The other criteria of each candidate by number of components and structure.",
     )
     return main, rest
-
-
-def _draw_criterion(axes: Axes, sweep: Sweep, name: str) -> None:
-    """One line for each structure: differences to the best sound candidate."""
-    sound = [r for r in sweep.results if r.status is not Status.DEGENERATE] or list(sweep.results)
-    values = np.array([r.criteria[name] for r in sound])
-    finite = values[np.isfinite(values)]
-    base = finite.min() if finite.size else 0.0
-    kinds = dict.fromkeys(r.covariance_type for r in sweep.results)
-    for kind in kinds:
-        own = sorted(
-            (r for r in sound if r.covariance_type == kind),
-            key=lambda r: r.n_components,
-        )
-        _draw_line(axes, own, [r.criteria[name] - base for r in own], kind)
-    collapsed = [r for r in sweep.results if r not in sound]
-    top = max(float((finite - base).max()) if finite.size else 0.0, 1.0)
-    heights = [np.clip(np.nan_to_num(r.criteria[name] - base), 0.0, top) for r in collapsed]
-    for r, height in zip(collapsed, heights, strict=True):
-        colour, _ = structure_style(r.covariance_type)
-        axes.plot(r.n_components, height, "x", color=colour, ms=5, clip_on=False)
-    axes.set_ylim(-0.03 * top, 1.05 * top)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set_major_formatter(lambda value, _: _abbreviate(value))
-
-
-def _draw_line(
-    axes: Axes, results: Sequence[FitResult], heights: Sequence[float], kind: str
-) -> None:
-    colour, marker = structure_style(kind)
-    counts = [r.n_components for r in results]
-    axes.plot(counts, heights, "-", color=colour, lw=1.4, marker=marker, ms=3.8, label=kind)
-    for r, height in zip(results, heights, strict=True):
-        if r.status is not Status.CONVERGED:
-            axes.plot(r.n_components, height, marker, color=colour, mfc="w", ms=4.2)
 
 
 def draw_components(
@@ -273,20 +237,6 @@ def draw_densities(sample: Sample) -> Picture:
         encode_figure(figure),
         "Histogram of log densities, with outliers marked.",
     )
-
-
-def _abbreviate(value: float) -> str:
-    """A large number with a letter for its thousands.
-
-    Examples
-    --------
-    >>> _abbreviate(2.5e6), _abbreviate(-1500.0), _abbreviate(20.0)
-    ('2.5M', '-1.5k', '20')
-    """
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:g}{letter}"
-    return f"{value:g}"
 
 
 def _truncate(name: str, most: int = 14) -> str:

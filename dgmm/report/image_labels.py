@@ -10,9 +10,8 @@ from dgmm.io.results.assignment_schema import MISSING
 from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
 from dgmm.io.sources.image import pixel_stride
-from dgmm.report.colours import component_colours
+from dgmm.plots.colours import component_colours
 from dgmm.report.figure_style import Picture, encode_jpeg, encode_png
-from dgmm.report.maps import component_indices
 
 Pixels = NDArray[np.uint8]
 
@@ -33,7 +32,7 @@ def draw_image_labels(result: Result, record: Record) -> tuple[Picture, ...]:
     if labels is None:
         return (picture,)
     components = result.labelling
-    seen = component_indices(_labels(labels, record.picture_shape), components)
+    seen = components.places(_labels(labels, record.picture_shape))
     k = len(components.labels)
     colours = (*component_colours(components.labels), "#ffffff")
     palette = np.array([_parse_colour(colour) for colour in colours], np.uint8)

@@ -12,11 +12,10 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from dgmm.io.results.assignment_schema import MISSING
 from dgmm.io.results.result import Result
 from dgmm.io.sources.image import pixel_stride
 from dgmm.mixture.drift.alignment import ComponentLabels
-from dgmm.report.colours import PALE, component_colours
+from dgmm.plots.colours import PALE, component_colours
 from dgmm.report.figure_style import WIDTH, Picture, add_component_legend, encode_figure
 from dgmm.report.places import Place, find_places, name_place
 
@@ -59,15 +58,6 @@ def draw_maps(result: Result) -> tuple[Picture, ...]:
     return tuple(pictures)
 
 
-def component_indices(
-    labels: NDArray[np.integer], components: ComponentLabels
-) -> NDArray[np.integer]:
-    """Labels as the places of their components; -1 stays."""
-    places = np.full(components.next_label + 1, MISSING)
-    places[list(components.labels)] = np.arange(len(components.labels))
-    return places[labels]
-
-
 def _panels(result: Result, labels: zarr.Array[Any]) -> list[_Panel]:
     """The places along the first of further dimensions; the first place of others."""
     n_others = labels.ndim - 2
@@ -95,7 +85,7 @@ def _draw_labels(
     figure, _, _ = _draw(
         panels,
         labels,
-        lambda panel: component_indices(_thinned(labels, panel.region), components),
+        lambda panel: components.places(_thinned(labels, panel.region)),
         places,
         style,
     )

@@ -1,22 +1,18 @@
 """Ellipses of components over sampled rows, for every pair of coordinates."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from dgmm.mixture.types import Array
-from dgmm.report.colours import INK, component_colours, text_colour
+from dgmm.plots.colours import INK, component_colours
+from dgmm.plots.ellipse_plot import N_DEVIATIONS, draw_component
 from dgmm.report.figure_style import WIDTH, Picture, encode_figure
 from dgmm.report.projection import Projection2D
 
 _MOST_ELLIPSES = 60
 _MOST_NUMBERED = 20
 _MOST_IN_ROWS = 3
-_N_DEVIATIONS = 2.0
 _TAIL = 0.002  # of the rows on each side that may lie outside a panel
 
 
@@ -88,7 +84,7 @@ def _limits(view: Projection2D, i: int) -> tuple[float, float]:
     if len(view.rows):
         low, high = np.quantile(view.rows[:, i], (_TAIL, 1 - _TAIL))
     else:
-        reach = _N_DEVIATIONS * np.sqrt(view.covariances[:, i, i])
+        reach = N_DEVIATIONS * np.sqrt(view.covariances[:, i, i])
         low, high = (view.means[:, i] - reach).min(), (view.means[:, i] + reach).max()
     width = float(high - low) or max(abs(float(low)), 1.0) * 1e-6
     return float(low) - 0.06 * width, float(high) + 0.06 * width
@@ -129,30 +125,11 @@ def _pair(axes: Axes, view: Projection2D, x: int, y: int, n_panels: int) -> None
     chosen = [x, y]
     for k in range(min(len(view.weights), _MOST_ELLIPSES)):
         mean, covariance = view.means[k, chosen], view.covariances[k][np.ix_(chosen, chosen)]
-        for edge, width in (("white", 2.6), (colours[k], 1.4)):
-            axes.add_patch(_ellipse(mean, covariance, fill=False, ec=edge, lw=width))
-        _mark(
+        draw_component(
             axes,
             mean,
+            covariance,
             view.components[k],
             colours[k],
             is_numbered=len(view.weights) <= _MOST_NUMBERED,
         )
-
-
-def _mark(axes: Axes, mean: Array, k: int, colour: str, *, is_numbered: bool) -> None:
-    """The centre of a component, with its label if there are few."""
-    if not is_numbered:
-        axes.plot(*mean, "+", color=colour, ms=5, mew=1.4)
-        return
-    box = {"boxstyle": "circle,pad=0.16", "fc": colour, "ec": "white", "lw": 0.8}
-    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6.5, "clip_on": True}
-    axes.text(float(mean[0]), float(mean[1]), str(k), color=text_colour(colour), bbox=box, **style)
-
-
-def _ellipse(mean: Array, covariance: Array, **style: Any) -> Ellipse:
-    """Ellipse of a Gaussian at so many standard deviations; axes from eigenvectors."""
-    values, vectors = np.linalg.eigh(covariance)
-    short, long = 2 * _N_DEVIATIONS * np.sqrt(np.maximum(values, 0.0))
-    angle = float(np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1])))
-    return Ellipse((float(mean[0]), float(mean[1])), long, short, angle=angle, **style)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from dgmm.io.grid import FeatureAxis
 from dgmm.io.results.variable_arrays import VariableSummary
 from dgmm.mixture.types import Array
-from dgmm.report.colours import component_colours
+from dgmm.plots.colours import component_colours
 from dgmm.report.figure_style import WIDTH, Picture, add_component_legend, encode_figure
 
 _MOST_VARIABLES = 6

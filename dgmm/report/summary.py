@@ -11,7 +11,7 @@ from dgmm.io.results.layout import run_name
 from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
 from dgmm.mixture.fit_result import FitResult
-from dgmm.report.colours import component_colours
+from dgmm.plots.colours import component_colours
 from dgmm.report.findings import count_fitted_rows
 from dgmm.report.sample import Sample
 

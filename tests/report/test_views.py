@@ -14,8 +14,8 @@ from dgmm.io.results.result import open_result
 from dgmm.io.results.variable_arrays import VariableSummary
 from dgmm.io.storage.zarr_arrays import create_array
 from dgmm.mixture.fit_result import Sweep
+from dgmm.plots.colours import component_colours
 from dgmm.report import maps, profiles
-from dgmm.report.colours import component_colours
 from dgmm.report.feature_choice import choose_features, separation
 from dgmm.report.figure_style import figure_defaults
 from dgmm.report.places import find_places, name_place

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
@@ -72,8 +73,15 @@ def _in_memory(estimator: BaseEstimator, X: DataLike, *, reset: bool) -> NumpyCo
     )
     if values.dtype.kind == "O" or values.dtype.itemsize > 8:  # Python's numbers, long doubles
         values = values.astype(np.float64)
-    kind = PandasContainer if is_frame else NumpyContainer
-    return kind(values, X)
+    if is_frame:
+        return PandasContainer(values, X, keeps_index=_wants_frames(estimator))
+    return NumpyContainer(values, X)
+
+
+def _wants_frames(estimator: BaseEstimator) -> bool:
+    """Whether ``set_output``, or else scikit-learn's configuration, asks for data frames."""
+    chosen = getattr(estimator, "_sklearn_output_config", {})
+    return bool(chosen.get("transform", get_config()["transform_output"]) == "pandas")
 
 
 def _check_dtype(X: DataLike) -> None:

@@ -23,7 +23,15 @@ _Dtype: TypeAlias = "np.dtype[np.generic] | ExtensionDtype"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PandasContainer(NumpyContainer):
-    """A data frame: results carry its index."""
+    """A data frame: results carry its index, where frames are asked for.
+
+    Attributes
+    ----------
+    keeps_index : bool
+        Whether they do, or are arrays, as those of scikit-learn.
+    """
+
+    keeps_index: bool = False
 
     def weights(self, sample_weight: WeightsLike) -> Rows:
         """Weights as scikit-learn checks them; those of a series by the labels of its index."""
@@ -34,7 +42,9 @@ class PandasContainer(NumpyContainer):
         return NumpyContainer.weights(self, sample_weight)
 
     def evaluate(self, mixture: Parameters, quantity: RowOutput) -> RowValues:
-        """A series, or a frame with a column for each component."""
+        """An array; a series, or a frame with a column for each component, where asked for."""
+        if not self.keeps_index:
+            return compute_rows(self.values, mixture, quantity)
         return with_index(compute_rows(self.values, mixture, quantity), self.header.index, quantity)
 
 

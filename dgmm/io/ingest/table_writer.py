@@ -14,9 +14,9 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from dgmm.errors import DataError, OutputError, Remedy
 from dgmm.io.sources.source import Source
 from dgmm.io.storage.atomic_writes import new_directory, replace_file, sync_tree
+from dgmm.io.storage.consolidated_metadata import consolidate_metadata
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
-    consolidate_metadata,
     create_array,
     creation_failures,
     storage_failures,

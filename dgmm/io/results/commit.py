@@ -25,10 +25,10 @@ from dgmm.io.results.sweep_arrays import SIZE, read_sweep, summary, write_sweep
 from dgmm.io.results.transform_arrays import write_preparation
 from dgmm.io.results.variable_arrays import write_variables
 from dgmm.io.storage.atomic_writes import remove_tree, replace_file, sync_tree
+from dgmm.io.storage.consolidated_metadata import consolidate_metadata
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
-    consolidate_metadata,
     open_complete,
     storage_failures,
     zarr_store,

@@ -3,26 +3,25 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
 from dgmm.engine.assignment import assign_checked
-from dgmm.errors import InputNotFoundError, OutputError
-from dgmm.io.interchange.json_parameters import dump_parameters
-from dgmm.io.interchange.onnx_graph import serialize_onnx
-from dgmm.io.interchange.sql_expression import label_expression
-from dgmm.io.interchange.whitened_mixture import WhitenedMixture
+from dgmm.errors import InputNotFoundError, OutputError, UsageError
 from dgmm.io.results.assignment_schema import ASSIGNMENTS
 from dgmm.io.results.component_arrays import read_components
 from dgmm.io.results.drift_arrays import read_drift
 from dgmm.io.results.label_arrays import COMPONENT, read_labelling
 from dgmm.io.results.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER
 from dgmm.io.results.output import Output
+from dgmm.io.results.result_text import describe_result
+from dgmm.io.results.selected_model import SelectedModel
 from dgmm.io.results.sweep_arrays import FIRST_CRITERIA, SIZE, read_sweep
 from dgmm.io.results.transform_arrays import read_preparation
 from dgmm.io.storage.location import AnyPath, output_path
@@ -33,7 +32,6 @@ from dgmm.io.storage.zarr_arrays import (
     read_small,
     storage_failures,
 )
-from dgmm.mixture.candidate import Status
 from dgmm.mixture.component_summary import ComponentSummary
 from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.drift.alignment import ComponentLabels
@@ -41,16 +39,11 @@ from dgmm.mixture.drift.decision import Drift
 from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
-
-if TYPE_CHECKING:
-    from sklearn.mixture import GaussianMixture
-    from sklearn.pipeline import Pipeline
-
-_MOST_SHOWN = 8  # components at a prompt
+from dgmm.plots.accessor import ResultPlot
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Result:
+class Result(SelectedModel):
     """A complete run.
 
     Attributes
@@ -116,77 +109,52 @@ class Result:
         return self.sweep.selected.parameters
 
     @property
-    def whitened(self) -> WhitenedMixture:
-        """The selected mixture as an affine map for each component, in the input's units."""
-        labels = self.labelling.labels
-        return WhitenedMixture.of(self.model, self.transform, self.feature_names, labels)
-
-    def to_sklearn(self) -> "GaussianMixture | Pipeline":
-        """The selected mixture as scikit-learn's, behind a scaler if rows were prepared.
-
-        Components keep their places; ``labelling`` says what they are called.
-
-        Raises
-        ------
-        OutputError
-            If scikit-learn has no covariances of this type.
-        """
-        from dgmm.io.interchange.scikit_learn_model import sklearn_pipeline
-
-        is_converged = self.sweep.selected.status is Status.CONVERGED
-        return sklearn_pipeline(self.model, self.transform, self.feature_names, is_converged)
-
-    def to_sql(self) -> str:
-        """One expression of SQL whose value is the label of a row of the input's columns."""
-        return label_expression(self.whitened)
-
-    def to_onnx(self) -> bytes:
-        """An ONNX model; see :func:`dgmm.io.interchange.onnx_graph.serialize_onnx`.
-
-        Raises
-        ------
-        MissingExtraError
-            If onnx is not installed.
-        """
-        return serialize_onnx(self.whitened)
-
-    def to_json(self) -> str:
-        """All parameters of the selected mixture as JSON, with all their digits."""
-        labels = self.labelling.labels
-        return dump_parameters(self.model, self.transform, self.feature_names, labels)
+    def plot(self) -> ResultPlot:
+        """Criteria, means, ellipses and a map, on axes of Matplotlib."""
+        mixture, transform = self.model, self.transform
+        return ResultPlot(
+            results=self.sweep.results,
+            criterion=self.sweep.criterion,
+            weights=mixture.weights,
+            means=mixture.means if transform is None else transform.inverse_means(mixture),
+            covariances=mixture.matrices
+            if transform is None
+            else transform.inverse_covariances(mixture),
+            names=self.feature_names,
+            labels=self.labelling.labels,
+            read_labels=partial(_read_map, self),
+        )
 
     def __repr__(self) -> str:
-        return "\n".join(_facts(self))
+        return "\n".join(self._lines())
 
     def _repr_html_(self) -> str:
         """What notebooks show."""
-        heading, *facts = _facts(self)
+        heading, *facts = self._lines()
         return f"<b>{escape(heading)}</b><pre>{escape(chr(10).join(facts))}</pre>"
 
+    def _lines(self) -> list[str]:
+        arrays = {**self.assignments, **self.coordinates}
+        shapes = {name: array.shape for name, array in arrays.items()}
+        return describe_result(
+            self.sweep,
+            self.labelling,
+            self.path,
+            self.attributes,
+            len(self.feature_names),
+            shapes,
+            None if self.drift is None else self.drift.verdict.value,
+        )
 
-def _facts(result: Result) -> list[str]:
-    """What a prompt shows of a result: a heading, and a few lines."""
-    best, sweep, attributes = result.sweep.selected, result.sweep, result.attributes
-    n_samples = attributes.get("n_samples")
-    rows = "" if n_samples is None else f"{n_samples:,} rows x "
-    weights = zip(result.labelling.labels, result.model.weights, strict=True)
-    shares = [f"{label}: {weight:.3g}" for label, weight in weights]
-    more = f", ... {len(shares)} in all" if len(shares) > _MOST_SHOWN else ""
-    arrays = {**result.assignments, **result.coordinates}
-    facts = {
-        "path": str(result.path),
-        "input": attributes.get("input", ""),
-        "status": best.status.value,
-        "weights": ", ".join(shares[:_MOST_SHOWN]) + more,
-        "arrays": ", ".join(f"{name} {array.shape}" for name, array in arrays.items()),
-        "drift": "" if result.drift is None else result.drift.verdict.value,
-    }
-    n_features = len(result.feature_names)
-    heading = (
-        f"<Result: {rows}{n_features} features, {best.candidate.name} by {sweep.criterion} "
-        f"of {len(sweep.results)} candidates>"
-    )
-    return [heading, *(f"  {name + ':':9}{text}" for name, text in facts.items() if text)]
+
+def _read_map(result: Result, at: tuple[int, ...]) -> NDArray[np.integer]:
+    """The places of components over the last two dimensions of the samples."""
+    labels = result.assignments.get("labels")
+    if labels is None or labels.ndim < 2:
+        raise UsageError(f"{result.path} has no labels on a grid of two dimensions, so no map.")
+    with storage_failures(result.path):
+        found = np.asarray(labels[(*at, *[0] * (labels.ndim - 2 - len(at)))])
+    return result.labelling.places(found)
 
 
 def open_result(

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from dgmm.errors import InputNotFoundError, OutputError, Remedy
 from dgmm.io.storage.atomic_writes import new_directory, replace_file, sync_tree
+from dgmm.io.storage.consolidated_metadata import consolidate_metadata
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
-    consolidate_metadata,
     is_committed,
     read_attributes,
     read_small,

@@ -4,7 +4,6 @@ The root metadata of a group are written last: until they are there it is no Zar
 """
 
 import errno
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +14,8 @@ import zarr
 from numpy.typing import NDArray
 from zarr.abc.buffer import Buffer, BufferPrototype
 from zarr.abc.store import ByteRequest, Store
-from zarr.buffer import cpu
 from zarr.codecs import ZstdCodec
-from zarr.storage import FsspecStore, LocalStore, MemoryStore, WrapperStore
+from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
 from dgmm.errors import DgmmError, OutputError, StorageError
 from dgmm.io.storage.location import AnyPath
@@ -266,37 +264,6 @@ def open_recording_store(place: AnyPath) -> str | Store:
 def is_missing(store: Store, key: str) -> bool:
     """Whether Zarr found a key missing in a recording store."""
     return isinstance(store, _RecordingStore) and key.lstrip("/") in store.absent
-
-
-def consolidate_metadata(directory: AnyPath, attributes: Mapping[str, Any]) -> bytes:
-    """Root metadata that include those of everything below, as a document to write.
-
-    Parameters
-    ----------
-    directory : Path or StorePath
-        Of which everything but the root is written.
-    attributes : mapping
-        Of the root; JSON-able.
-    """
-    documents: dict[str, Buffer] = {
-        name: cpu.Buffer.from_bytes(content) for name, content in _documents(directory).items()
-    }
-    store = MemoryStore(documents)
-    zarr.create_group(store, attributes=dict(attributes))
-    with warnings.catch_warnings():  # consolidated metadata are an extension, which xarray reads
-        warnings.filterwarnings("ignore", "Consolidated metadata")
-        zarr.consolidate_metadata(store)
-    return documents[ROOT_METADATA].to_bytes()
-
-
-def _documents(directory: AnyPath) -> dict[str, bytes]:
-    """The metadata of everything below a path; from a store in a few concurrent requests."""
-    if isinstance(directory, Path):
-        paths = directory.rglob(ROOT_METADATA)
-        return {str(path.relative_to(directory)): path.read_bytes() for path in paths}
-    root = directory.path.rstrip("/") + "/"
-    keys = [key for key in directory.fs.find(root) if key.endswith(f"/{ROOT_METADATA}")]
-    return {key.removeprefix(root): octets for key, octets in directory.fs.cat(keys).items()}
 
 
 def is_committed(run: AnyPath) -> bool:

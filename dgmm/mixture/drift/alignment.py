@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import linear_sum_assignment
 
@@ -55,6 +56,12 @@ class ComponentLabels:
     def first(cls, n_components: int) -> Self:
         """Labels of a mixture without a predecessor: the places of the components."""
         return cls(tuple(range(n_components)), n_components)
+
+    def places(self, labels: NDArray[np.integer]) -> NDArray[np.integer]:
+        """The places of the components with these labels; -1 stays."""
+        places = np.full(self.next_label + 1, -1)
+        places[list(self.labels)] = np.arange(len(self.labels))
+        return places[labels]
 
     def follow(self, alignment: Alignment) -> Self:
         """Labels of the newer mixture of an alignment, given these of the older one.

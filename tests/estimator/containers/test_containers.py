@@ -5,6 +5,7 @@ import pickle
 import dask.array as da
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 
@@ -65,10 +66,26 @@ def test_unknown_chunk_sizes_are_computed_and_the_caller_s_array_left_alone(mixt
     assert mixture.score(rows) == pytest.approx(mixture.score(X), rel=1e-12)
 
 
-def test_a_pandas_frame_gives_an_indexed_series_and_frame(mixture):
+def test_a_pandas_frame_gives_arrays_as_in_scikit_learn(mixture):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(X, index=np.arange(150) * 2, columns=NAMES)
     fitted = clone(mixture).fit(frame)
+    for method in ("predict", "predict_proba", "score_samples"):
+        found = getattr(fitted, method)(frame)
+        assert type(found) is np.ndarray
+        np.testing.assert_allclose(found, getattr(mixture, method)(X), rtol=1e-9)
+    assert type(clone(mixture).fit_predict(frame)) is np.ndarray
+    with config_context(transform_output="pandas"):
+        assert fitted.predict(frame).index.equals(frame.index)
+        assert type(fitted.set_output(transform="default").predict(frame)) is np.ndarray
+    with pytest.raises(ValueError, match="transform is 'polars'; expected 'default' or 'pandas'"):
+        fitted.set_output(transform="polars")
+
+
+def test_a_pandas_frame_gives_an_indexed_series_and_frame_where_asked_for(mixture):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, index=np.arange(150) * 2, columns=NAMES)
+    fitted = clone(clone(mixture).set_output(transform="pandas")).fit(frame)  # clones keep it
     same_fit(fitted, mixture)
     assert list(fitted.feature_names_in_) == NAMES
     labels, proba = fitted.predict(frame), fitted.predict_proba(frame)
