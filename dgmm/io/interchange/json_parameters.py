@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from dgmm.io.interchange.whitened_mixture import check_linear
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 
@@ -29,7 +30,13 @@ def dump_parameters(
         Of the input's features.
     labels : tuple of int
         What components are called.
+
+    Raises
+    ------
+    OutputError
+        If the transform has functions of features.
     """
+    check_linear(transform)
     document: dict[str, Any] = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from dgmm.errors import OutputError
+from dgmm.io.interchange.whitened_mixture import check_linear
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
@@ -64,9 +65,15 @@ def sklearn_pipeline(
     names : tuple of str, optional
         Of the input's features.
     converged : bool
+
+    Raises
+    ------
+    OutputError
+        If scikit-learn has no such covariances, or the transform has functions of features.
     """
     if transform is None:
         return sklearn_mixture(mixture, names, converged)
+    check_linear(transform)
     scaler = StandardScaler()
     scaler.mean_, scaler.scale_ = transform.mean, transform.scale
     scaler.var_ = transform.scale**2

@@ -5,6 +5,7 @@ from typing import Self
 
 import numpy as np
 
+from dgmm.errors import OutputError
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
@@ -55,7 +56,13 @@ class WhitenedMixture:
         names : tuple of str
             Of the input's features.
         labels : tuple of int
+
+        Raises
+        ------
+        OutputError
+            If the transform has functions of features.
         """
+        check_linear(transform)
         matrices = np.swapaxes(mixture.factor_matrices, 1, 2)
         if transform is None:
             return cls(names, labels, matrices, mixture.means, mixture.log_peaks)
@@ -63,3 +70,18 @@ class WhitenedMixture:
             matrices = matrices @ transform.axes
         centres = transform.inverse_means(mixture)
         return cls(names, labels, matrices / transform.scale, centres, mixture.log_peaks)
+
+
+def check_linear(transform: FeatureTransform | None) -> None:
+    """Refuse a transform that other programs would have to imitate.
+
+    Raises
+    ------
+    OutputError
+        If it has functions of features.
+    """
+    if transform is not None and transform.functions is not None:
+        raise OutputError(
+            "The model is of functions of its features, such as log or arcsinh, which other "
+            "programs do not apply. Use open_result(...).assign(rows), or `dgmm score`."
+        )

@@ -110,8 +110,14 @@ class Result(SelectedModel):
 
     @property
     def plot(self) -> ResultPlot:
-        """Criteria, means, ellipses and a map, on axes of Matplotlib."""
-        mixture, transform = self.model, self.transform
+        """Criteria, means, ellipses and a map, on axes of Matplotlib.
+
+        Of a mixture of functions of features, means and ellipses are those of the functions.
+        """
+        mixture, names = self.model, self.feature_names
+        transform = None if self.transform is None else self.transform.linear
+        if self.transform is not None and self.transform.functions is not None:
+            names = self.transform.functions.described(names)
         return ResultPlot(
             results=self.sweep.results,
             criterion=self.sweep.criterion,
@@ -120,7 +126,7 @@ class Result(SelectedModel):
             covariances=mixture.matrices
             if transform is None
             else transform.inverse_covariances(mixture),
-            names=self.feature_names,
+            names=names,
             labels=self.labelling.labels,
             read_labels=partial(_read_map, self),
         )

@@ -11,10 +11,12 @@ import pytest
 
 from dgmm import GaussianMixture
 from dgmm.errors import OutputError
+from dgmm.io.interchange.json_parameters import dump_parameters
 from dgmm.io.interchange.onnx_graph import serialize_onnx
 from dgmm.io.interchange.scikit_learn_model import sklearn_mixture, sklearn_pipeline
 from dgmm.io.interchange.sql_expression import label_expression
 from dgmm.io.interchange.whitened_mixture import WhitenedMixture
+from dgmm.mixture.column_function import ColumnFunction, ColumnFunctions
 from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform, FeatureTransformSpec
@@ -149,6 +151,17 @@ def test_other_covariances_are_refused_by_name():
     other = Parameters("other", mixture.weights, mixture.means, *[mixture.covariances] * 2)
     with pytest.raises(OutputError, match="no covariances of type 'other', only full, tied"):
         sklearn_mixture(other)
+
+
+@pytest.mark.parametrize("form", [WhitenedMixture.of, dump_parameters])
+def test_functions_of_features_are_refused(form):
+    mixture = a_mixture("full", rows_far_from_zero())
+    functions = ColumnFunctions((ColumnFunction("log"), None, None), NAMES)
+    transform = FeatureTransform(np.zeros(D), np.ones(D), functions=functions)
+    with pytest.raises(OutputError, match="is of functions of its features, such as log"):
+        form(mixture, transform, NAMES, LABELS)
+    with pytest.raises(OutputError, match="is of functions of its features, such as log"):
+        sklearn_pipeline(mixture, transform)
 
 
 def test_numbers_in_sql_have_all_their_digits():
