@@ -39,6 +39,8 @@ class Remedy(Enum):
     """Say which columns are the features."""
     CHOOSE_SAMPLE_DIMS = auto()
     """Say which dimensions are the samples."""
+    CHOOSE_CONCAT_DIM = auto()
+    """Say along which dimension of the samples files are joined."""
     CHOOSE_DELIMITER = auto()
     """Say what is between the values of a text."""
     CHOOSE_DECIMAL = auto()

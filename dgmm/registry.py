@@ -118,6 +118,7 @@ CRITERIA = Registry(
 FORMATS = Registry(
     "dgmm.formats",
     {
+        "series": "dgmm.io.sources.series:FORMAT",
         "anndata": "dgmm.io.sources.cells.anndata:FORMAT",
         "fcs": "dgmm.io.sources.cells.fcs:FORMAT",
         "zarr": "dgmm.io.sources.zarr:FORMAT",

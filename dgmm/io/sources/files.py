@@ -59,6 +59,12 @@ def find_files(path: AnyPath) -> tuple[FileInfo, ...]:
     return tuple(sorted(found))
 
 
+def find_matches(path: AnyPath) -> tuple[str, ...]:
+    """The keys of the files and folders that match a pattern, in their order."""
+    root = find_root(path)
+    return tuple(sorted(_below(root, match) for match in root.glob(_below(root, path))))
+
+
 def _below(root: AnyPath, path: AnyPath) -> str:
     """The path of something below a directory, relative to it."""
     return str(path).removeprefix(str(root)).strip("/")

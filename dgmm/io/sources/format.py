@@ -20,6 +20,7 @@ _APPLIED_BY_SOME = {
     "id_columns": "columns of identifiers",
     "version": "versions",
     "compensate": "compensation",
+    "concat_dim": "files to join along a dimension",
 }
 
 Read = Callable[[AnyPath, Selection, Region], NDArray[Any]]
@@ -161,8 +162,8 @@ class Format:
     may_be_pattern : bool
         Whether a path may stand for several files.
     accepts : frozenset of str
-        Which of the fields ``where``, ``id_columns``, ``version`` and ``compensate`` of a selection
-        it applies.
+        Those of the fields ``where``, ``id_columns``, ``version``, ``compensate`` and
+        ``concat_dim`` of a selection that it applies.
     """
 
     name: str

@@ -115,6 +115,8 @@ class Selection:
         Columns that are carried to the result beside its rows.
     compensate : bool
         Whether spillover between channels is taken out, by the matrix of each file.
+    concat_dim : str, optional
+        The dimension along which several files are one dataset.
     list_sizes : tuple of (str, int)
         Of columns of lists, how many numbers each list has; found, never asked for.
     """
@@ -132,6 +134,7 @@ class Selection:
     where: tuple[Condition, ...] = ()
     id_columns: tuple[str, ...] = ()
     compensate: bool = False
+    concat_dim: str | None = None
     list_sizes: tuple[tuple[str, int], ...] = ()
 
     @property

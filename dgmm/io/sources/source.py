@@ -263,7 +263,7 @@ def _refuse_pattern(location: Location, path: AnyPath, chosen: Format) -> None:
     if is_pattern(path) and not chosen.may_be_pattern:
         raise ConfigurationError(
             f"{location} is a pattern, which is for Parquet; the format {chosen.name} is one "
-            "dataset. Join the files first, such as by xarray.open_mfdataset(...).to_zarr(...)."
+            "dataset. NetCDF files and Zarr groups are joined along a dimension of the samples."
         )
 
 

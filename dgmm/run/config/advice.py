@@ -23,6 +23,7 @@ REMEDIES = MappingProxyType(
         Remedy.CHOOSE_VARIABLES: "Set `input.variables` to some of them.",
         Remedy.CHOOSE_COLUMNS: "Set `input.columns`.",
         Remedy.CHOOSE_SAMPLE_DIMS: "Set `input.sample_dims: [NAME, ...]`.",
+        Remedy.CHOOSE_CONCAT_DIM: "Set `input.concat_dim` to one of `input.sample_dims`.",
         Remedy.CHOOSE_WEIGHTS: "Set `input.weights: {path: PLACE}`.",
         Remedy.NORMALIZE_WEIGHTS: "Set `input.weights.normalize`: 'rows' for survey weights, "
         "'kish' for unequal probabilities, 'counts' if the sum is meant.",

@@ -74,7 +74,7 @@ class WeightsInput(Section):
 class Input(Section):
     """The input of a run."""
 
-    LATER = frozenset({"id_columns", "where", "version", "compensate"})
+    LATER = frozenset({"id_columns", "where", "version", "compensate", "concat_dim"})
 
     path: Location = Field(
         description="A Zarr store, an .npy, NetCDF, HDF5 or FCS file, an image, a Delta Lake or "
@@ -117,6 +117,11 @@ class Input(Section):
         description="Which version of a Delta Lake table (a number or a time) or Iceberg table (a "
         "snapshot, branch or tag); null takes the latest.",
     )
+    concat_dim: Path | None = Field(
+        default=None,
+        description="The one of sample_dims along which the NetCDF files or Zarr groups that match "
+        "the path, a pattern such as year_*.nc, are one dataset.",
+    )
     compensate: bool = Field(
         default=False,
         description="Whether to take out the spillover between channels of FCS files, by the "
@@ -151,10 +156,15 @@ class Input(Section):
         is_one = self.format in _ONE_DATASET or (
             self.format == "auto" and self.path.lower().rstrip("/").endswith(_ONE_FILE)
         )
-        if is_one and any(sign in self.path for sign in "*?[") and not os.path.exists(self.path):
+        if (
+            is_one
+            and self.concat_dim is None
+            and any(sign in self.path for sign in "*?[")
+            and not os.path.exists(self.path)
+        ):
             text = (
-                f"found the pattern {self.path}, expected one dataset: patterns are for Parquet. "
-                "Join the files first, such as by xarray.open_mfdataset(...).to_zarr(...)"
+                f"found the pattern {self.path}, expected one dataset: patterns are for Parquet "
+                "and FCS, and with concat_dim for NetCDF and Zarr"
             )
             raise validation_error(text)
         return self
@@ -178,4 +188,5 @@ class Input(Section):
             where=tuple(Condition(*condition) for condition in self.where or ()),
             id_columns=self.id_columns or (),
             compensate=self.compensate,
+            concat_dim=self.concat_dim,
         )

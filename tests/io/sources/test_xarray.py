@@ -333,11 +333,9 @@ def test_a_chunk_that_is_lost_is_not_taken_for_missing_values(tmp_path):
     assert np.isfinite(found[:3]).all()
 
 
-@pytest.mark.parametrize("name", ["gl_*.nc", "x[0-9].zarr", "part?.npy", "*.h5"])
+@pytest.mark.parametrize("name", ["part?.npy", "*.h5"])
 def test_a_pattern_of_what_is_no_table_is_refused_as_such(tmp_path, name):
-    with pytest.raises(
-        ConfigurationError, match=r"is a pattern, which is for Parquet; .*join|Join"
-    ):
+    with pytest.raises(ConfigurationError, match=r"is a pattern, which is for Parquet; .*joined"):
         open_source(tmp_path / name)
 
 

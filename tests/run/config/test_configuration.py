@@ -142,8 +142,8 @@ WRONG = [
     (
         "input.format",
         "csv",
-        "found \"csv\", expected 'auto', 'anndata', 'fcs', 'zarr', 'npy', 'image', 'hdf5', "
-        "'delta', 'iceberg', 'parquet' or 'xarray'",
+        "found \"csv\", expected 'auto', 'series', 'anndata', 'fcs', 'zarr', 'npy', 'image', "
+        "'hdf5', 'delta', 'iceberg', 'parquet' or 'xarray'",
     ),
     ("input.path", "ftp://host/x", "no ftp:// URLs; expected a path, package://PACKAGE/FILE, or"),
     ("input.storage_options", "5", "expected keys with values, such as {endpoint_url: "),
@@ -174,6 +174,7 @@ WRONG = [
     ("prepare.transform", "{a: {arcsinh: 0}}", "expected log, log1p, arcsinh, yeo-johnson or"),
     ("input.id_columns", "[]", "found [], expected at least one"),
     ("input.where", "[[a, ~, 1]]", "expected a condition such as"),
+    ("input.concat_dim", "5", "found 5, expected text"),
     ("input.compensate", "1", "found 1, expected true or false"),
     ("input.version", "1.5", "found 1.5, expected a number, or text"),
     ("input.missing_chunks", "zero", "found \"zero\", expected 'error' or 'fill'"),
