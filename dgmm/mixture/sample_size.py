@@ -2,11 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-import numpy as np
-
-from dgmm.mixture.types import Array
+if TYPE_CHECKING:  # configurations are checked without NumPy
+    from dgmm.mixture.types import Array
 
 Normalization = Literal["counts", "rows", "kish"]
 """What weights are scaled to before criteria see them: their sum as it is, the number of rows, or
@@ -34,11 +33,11 @@ class WeightTotals:
     norm: float
 
     @classmethod
-    def from_weights(cls, weights: Array) -> Self:
+    def from_weights(cls, weights: "Array") -> Self:
         """Totals of weights; squares are of weights relative to the largest, to stay in float64."""
         largest = weights.max()
-        norm = largest * float(np.sqrt(((weights / largest) ** 2).sum()))
-        return cls(int(np.count_nonzero(weights)), float(weights.sum()), norm)
+        norm = largest * math.sqrt(((weights / largest) ** 2).sum())
+        return cls(int((weights > 0).sum()), float(weights.sum()), float(norm))
 
     def __add__(self, other: Self) -> "WeightTotals":
         norm = math.hypot(self.norm, other.norm)  # squares would leave float64
