@@ -78,6 +78,7 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         description=f"{len(parts)} files along {dim}, each {first.description}",
         selection=replace(first.selection, concat_dim=dim, files=pinned),
         feature_names=first.feature_names,
+        feature_groups=first.feature_groups,
         dims=first.dims,
         coordinates=tuple(_coordinates(root, parts, dim, total)),
     )

@@ -53,7 +53,7 @@ STORED = DatasetMetadata((4, 2), np.dtype("f8"), (1,), (FileInfo("a", 1, 2),), "
 
 def test_no_field_is_forgotten():
     assert {field.name for field in fields(Selection)} == {*SELECTION, "dtype"}
-    assert {field.name for field in fields(DatasetMetadata)} == {*METADATA}
+    assert {field.name for field in fields(DatasetMetadata)} == {*METADATA, "feature_groups"}
 
 
 @pytest.mark.parametrize("name", FILE)
