@@ -144,7 +144,7 @@ def test_a_running_cluster_is_joined_and_left_running(
     cluster = AddressCluster(kind="address", address=scheduler.scheduler_address)
     for _ in range(2):
         with open_cluster(cluster) as opened:
-            assert opened.capacity == Capacity(6, 2, 16 * GIB)
+            assert opened.capacity == Capacity(6, 2, 16 * GIB, pause=0.8)  # of Dask
             assert opened.execution.compute(
                 lambda: [dask.delayed(sum)([1, 2])], lambda _: None
             ) == [3]
