@@ -25,6 +25,8 @@ class Remedy(Enum):
     """Do the same again, once its cause is gone."""
     START_AGAIN = auto()
     """Give up what was computed of other data."""
+    MIX_ARITHMETIC = auto()
+    """Give up what was computed on other processors, or let last bits be those of both."""
     OVERWRITE = auto()
     """Replace what is there."""
     CHOOSE_FORMAT = auto()

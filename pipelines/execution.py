@@ -26,6 +26,7 @@ from dgmm.run import (
     graceful_shutdown,
     load_as,
     prune,
+    restart_if_portable,
 )
 
 _logger = logging.getLogger("dgmm.pipelines")  # a child of dgmm's logger, for users who filter logs
@@ -120,6 +121,8 @@ def execute(
         style, debug = LogFormat(options["log_format"] == "json"), options["debug"]
         with _stop_on_signals():
             wanted = load_as(settings, options["config"], options["overrides"])
+            if arguments is None:
+                restart_if_portable(wanted.run)
             style = LogFormat(style.as_json, wanted.run.redactor)
             with console_logging(style, _level(style, verbose=options["verbose"])) as observer:
                 outcome = job(wanted, observer)

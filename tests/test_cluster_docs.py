@@ -6,7 +6,8 @@ from typing import get_args
 
 import pytest
 
-from dgmm.run.clusters.recovery import dask_environment
+from dgmm.engine.arithmetic.portable import portable_environment
+from dgmm.run.clusters.recovery import worker_environment
 from dgmm.run.config.cluster_options import Cluster
 from dgmm.run.config.configuration import loads
 
@@ -35,6 +36,13 @@ def test_an_example_can_be_read(example: str) -> None:
 def test_settings_are_the_same_wherever_they_are_written(path: str) -> None:
     pairs = re.findall(r"(DASK_[A-Z_]+)[=:] ?\"?([^\"\n]+?)\"?$", (ROOT / path).read_text(), re.M)
     written = {name: value for name, value in pairs if "TLS" not in name and "ENCRYPT" not in name}
-    wanted = dask_environment()
+    wanted = worker_environment()
     del wanted["DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT"]  # of dgmm's own process
     assert written == wanted
+
+
+def test_variables_of_portable_arithmetic_are_those_of_the_code() -> None:
+    pairs = re.findall(
+        r"^export ((?:OPENBLAS|NPY|NUMBA)\w+)=\"?([^\"#\n]+?)\"?(?: +#.*)?$", TEXT, re.M
+    )
+    assert dict(pairs) == portable_environment()

@@ -18,7 +18,7 @@ __all__ = ["dgmm", "main"]
 def main() -> None:
     """Run the command and exit with its code."""
     exit_on_signals()
-    import_module("dgmm.cli.commands").dgmm.main(prog_name="dgmm")
+    import_module("dgmm.cli.commands").dgmm.main(prog_name="dgmm", obj={"is_main_program": True})
 
 
 def __getattr__(name: str) -> object:

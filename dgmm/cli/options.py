@@ -30,6 +30,14 @@ def load(config: str, overrides: tuple[str, ...]) -> "Configuration":
     return configuration
 
 
+def restart_if_portable(configuration: "Configuration") -> None:
+    """Start the command again where it needs that, and is the program of its process."""
+    from dgmm.run import restart_if_portable
+
+    if (click.get_current_context().find_root().obj or {}).get("is_main_program"):
+        restart_if_portable(configuration)
+
+
 def configuration_options(command: _Command) -> _Command:
     """Add the configuration file and its options to a command."""
     overrides = click.option(

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from dgmm.cli.command_group import CONFIGURATION, log_format
-from dgmm.cli.options import logging_options, storage_options
+from dgmm.cli.options import logging_options, restart_if_portable, storage_options
 
 
 @click.command()
@@ -44,6 +44,7 @@ def score(
     found = open_result(result, storage_options)
     configuration = score_run.configuration_for(found, path, output, overrides)
     click.get_current_context().meta[CONFIGURATION] = configuration
+    restart_if_portable(configuration)
     style = log_format(click.get_current_context().meta)
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     with graceful_shutdown(), console_logging(style, level) as observer:

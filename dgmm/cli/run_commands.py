@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dgmm.cli.command_group import log_format
-from dgmm.cli.options import configuration_options, load
+from dgmm.cli.options import configuration_options, load, restart_if_portable
 
 if TYPE_CHECKING:
     from dgmm.run.config.configuration import Configuration
@@ -28,7 +28,9 @@ def run(config: str, overrides: tuple[str, ...], quiet: bool, verbose: bool, fre
     from dgmm.run.console.signals import graceful_shutdown
 
     with graceful_shutdown():
-        _run(load(config, overrides), quiet, verbose, fresh)
+        configuration = load(config, overrides)
+        restart_if_portable(configuration)
+        _run(configuration, quiet, verbose, fresh)
 
 
 def _run(configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool) -> None:

@@ -226,6 +226,10 @@ def list_origins(result: Result) -> tuple[tuple[str, str], ...]:
         "input": attributes.get("input", ""),
         "machine": attributes.get("machine", ""),
         "versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
+        **{
+            role: " | ".join("; ".join(process.values()) for process in processes)
+            for role, processes in attributes.get("arithmetic", {}).items()
+        },
     }
     return tuple((name, str(value)) for name, value in found.items() if value)
 

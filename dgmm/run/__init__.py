@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dgmm.run.console.exit_message import ExitMessage, exit_message
     from dgmm.run.console.logs import LogFormat
     from dgmm.run.console.observer import console_logging
+    from dgmm.run.console.portable_restart import restart_if_portable
     from dgmm.run.console.signals import graceful_shutdown
     from dgmm.run.fit_run import RunResult, run
     from dgmm.run.history import prune, publish
@@ -47,6 +48,7 @@ __all__ = [
     "prune",
     "publish",
     "read_group",
+    "restart_if_portable",
     "run",
     "score",
     "validation_error",
@@ -64,6 +66,7 @@ _HOMES = {
     "dgmm.run.input_handle": ("Blocks", "BlockFit", "InputHandle", "open_input"),
     "dgmm.run.history": ("prune", "publish"),
     "dgmm.run.score_run": ("ScoreResult", "configuration_for", "score"),
+    "dgmm.run.console.portable_restart": ("restart_if_portable",),
     "dgmm.run.console.signals": ("graceful_shutdown",),
     "dgmm.run.console.observer": ("console_logging",),
     "dgmm.run.fit_run": ("RunResult", "run"),

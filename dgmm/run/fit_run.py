@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -78,12 +77,12 @@ def _fit(attempt: Attempt) -> RunContents:
     """Fit all candidates, assign all rows by the best, and compare with the earlier result."""
     plan, recorder = attempt.plan, attempt.recorder
     dataset, wanted = plan.dataset, plan.configuration
-    with plan.open_cluster(keep_blocks=True) as execution:
+    with attempt.open_cluster(keep_blocks=True) as execution:
         save, progress = _save(attempt), attempt.progress
         fitted = fit(dataset, plan.options, execution, recorder, progress, save)
         labelled = relabel(fitted, plan.earlier)
         runner = PassRunner(dataset, execution, recorder, fitted.profile.checksums)
-        facts, components = _assign(attempt, fitted, labelled, runner)
+        schema, components = _assign(attempt, fitted, labelled, runner)
     profile = fitted.profile
     mean, deviations = profile.mean, np.sqrt(np.diagonal(profile.covariance))
     if fitted.transform is not None and fitted.transform.functions is not None:
@@ -92,13 +91,15 @@ def _fit(attempt: Attempt) -> RunContents:
     drift = check_drift(
         plan.earlier, labelled, fitted, counts, plan.options, wanted.drift, recorder
     )
+    mixture, processes = labelled.sweep.selected.parameters, attempt.checkpoint.processes()
     attributes = {
         **verdict_attributes(drift, wanted.drift),
         "n_missing": profile.n_missing,
         **({"log_jacobian": profile.log_jacobian} if profile.log_jacobian else {}),
         **duplicate_attributes(counts),
         "outlier_quantile": wanted.output.outlier_quantile,
-        **facts,
+        "outlier_threshold": schema.outlier_threshold,
+        BASIS: assignment_key(mixture, fitted.transform, schema, processes, *plan.layout),
         "status": labelled.sweep.selected.status.value,
     }
     return RunContents(
@@ -130,8 +131,8 @@ def _save(attempt: Attempt) -> SaveProgress:
 
 def _assign(
     attempt: Attempt, fitted: Fit, labelled: LabelledSweep, runner: PassRunner
-) -> tuple[dict[str, Any], ComponentSummary]:
-    """Write the assignments; attributes for the root, and summaries of the components."""
+) -> tuple[AssignmentSchema, ComponentSummary]:
+    """Write the assignments; their schema, and summaries of the components."""
     output, best = attempt.plan.configuration.output, labelled.sweep.selected
     if best.status is Status.DEGENERATE:
         _logger.warning("No candidate is sound. %s", best.status.sentence)
@@ -148,5 +149,4 @@ def _assign(
     assigned = assign_rows(attempt, runner, mixture, transform, schema)
     pivots = component_pivots(mixture, transform)
     components = summarize_components(assigned.sums, pivots, output.quantiles, quantiles)
-    basis = assignment_key(mixture, transform, schema, *attempt.plan.layout)
-    return {"outlier_threshold": threshold, BASIS: basis}, components
+    return schema, components

@@ -57,6 +57,9 @@ def format_run(run: Run) -> Iterator[str]:
             yield f"{name:10}  {run.attributes[name]}"
     versions = run.attributes.get("versions", {})
     yield f"{'versions':10}  {', '.join(f'{name} {number}' for name, number in versions.items())}"
+    for role, processes in run.attributes.get("arithmetic", {}).items():
+        for process in processes:
+            yield f"{role:10}  {'; '.join(process.values())}"
     yield "configuration"
     yield json.dumps(run.attributes.get("configuration", {}), indent=2)
 

@@ -3,16 +3,14 @@
 import hashlib
 import json
 import os
-import platform
 from dataclasses import astuple
-from importlib.metadata import version
 from typing import Any
 
-from dgmm import __version__
+from dgmm.engine.arithmetic.processes import Processes
 from dgmm.engine.dataset import Dataset
 from dgmm.io.grid import Grid
 from dgmm.io.results.assignment_schema import AssignmentSchema
-from dgmm.io.results.layout import FORMAT_VERSION, run_name
+from dgmm.io.results.layout import run_name
 from dgmm.io.results.output import Output
 from dgmm.io.results.result import Result
 from dgmm.io.sources.dask_blocks import sha256_hex
@@ -42,6 +40,7 @@ def assignment_key(
     mixture: Parameters,
     transform: FeatureTransform | None,
     schema: AssignmentSchema,
+    processes: Processes,
     dataset: Dataset,
     grid: Grid,
     chunk_shape: tuple[int, ...],
@@ -57,6 +56,8 @@ def assignment_key(
     mixture : Parameters
     transform : FeatureTransform, or None
     schema : AssignmentSchema
+    processes : Processes
+        That compute them.
     dataset : Dataset
     grid : Grid
         Of the samples.
@@ -70,13 +71,12 @@ def assignment_key(
     """
     weights = None if dataset.weights is None else dataset.weights.dtype.str
     rows = (dataset.rows.dtype.str, dataset.feature_names, weights, dataset.missing)
-    versions = (__version__, *map(version, ("numba", "numpy", "scipy")))
     return {
         "model": _model_digest(mixture, transform),
         "arrays": sha256_hex(astuple(schema)),
         "data": sha256_hex(rows, grid.dims, grid.shape[1:]),
         "chunks": sha256_hex(chunk_shape),
-        "versions": sha256_hex(platform.machine(), versions),
+        "arithmetic": sha256_hex(astuple(processes)),
     }
 
 
@@ -131,7 +131,7 @@ def request_id(configuration: Configuration, source: Source) -> str:
         {
             "configuration": identity(configuration),
             "fingerprint": source.fingerprint,
-            "format_version": FORMAT_VERSION,
+            "format_version": 1,  # of names, which stay the same as formats change
         }
     )
 
@@ -164,7 +164,9 @@ def identity(configuration: Configuration) -> dict[str, Any]:
             path = place["path"] if "://" in place["path"] else os.path.abspath(place["path"])
             place["path"] = redact_credentials(path)
     start_from = values["model"].pop("start_from")  # the name of a run includes its predecessor
+    is_portable = configuration.cluster.arithmetic == "portable"  # the same bits everywhere
     return {
+        **({"arithmetic": "portable"} if is_portable else {}),
         **({"drift": values["drift"]} if start_from else {}),
         "input": values["input"],
         "prepare": values["prepare"],

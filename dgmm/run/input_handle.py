@@ -168,8 +168,8 @@ class InputHandle:
             As a run does that gets no cluster, or too small a one.
         """
         plan = self._plan
-        with advise(REMEDIES), plan.open_cluster() as execution:
-            yield Blocks(plan.dataset, plan.options, execution, observer)
+        with advise(REMEDIES), plan.open_cluster() as cluster:
+            yield Blocks(plan.dataset, plan.options, cluster.execution, observer)
 
 
 @advise(REMEDIES)

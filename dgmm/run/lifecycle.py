@@ -2,16 +2,20 @@
 
 import logging
 import platform
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
 from dgmm import __version__
+from dgmm.engine.arithmetic.processes import Processes, describe_process
 from dgmm.engine.events import Observer
+from dgmm.engine.execution import Execution
 from dgmm.engine.fit_progress import FitProgress
 from dgmm.errors import advise
-from dgmm.io.results.checkpoint import Checkpoint, RunFingerprint
+from dgmm.io.results.checkpoint import Checkpoint
+from dgmm.io.results.checkpoint_files import RunFingerprint
 from dgmm.io.results.commit import RunContents, commit_run
 from dgmm.io.results.layout import attempt_path, run_name
 from dgmm.io.results.output import Run
@@ -52,6 +56,25 @@ class Attempt:
     checkpoint: Checkpoint
     progress: FitProgress | None
     recorder: RunRecorder
+
+    @contextmanager
+    def open_cluster(self, *, keep_blocks: bool = False) -> Iterator[Execution]:
+        """Open the plan's cluster for the length of a ``with``, and remember who computes on it.
+
+        Parameters
+        ----------
+        keep_blocks : bool, optional
+            Whether blocks stay on workers that have room, for another pass.
+
+        Raises
+        ------
+        ConfigurationError
+            If other kinds of process have computed what the run is to go on with.
+        """
+        with self.plan.open_cluster(keep_blocks=keep_blocks) as cluster:
+            self.checkpoint.admit(cluster.processes)
+            yield cluster.execution
+            self.checkpoint.note(cluster.check_again())
 
 
 @advise(REMEDIES)
@@ -125,7 +148,8 @@ class _Lifecycle:
         if not run.is_complete:  # better now than after the cluster has started
             plan.check_memory(capacity_from_options(plan.configuration.cluster))
         with output.lock() as confirm:
-            checkpoint = Checkpoint(directory, _fingerprint(plan), confirm=confirm)
+            mixes = plan.configuration.cluster.arithmetic == "mixed"
+            checkpoint = Checkpoint(directory, _fingerprint(plan), confirm=confirm, mixes=mixes)
             is_complete, is_left = output.run(plan.run_id).is_complete, directory.exists()
             if not is_complete:
                 self._compute(checkpoint, fresh=fresh)
@@ -150,6 +174,7 @@ class _Lifecycle:
         begun = checkpoint.runs()
         if fresh:
             checkpoint.discard()
+        checkpoint.check(Processes((describe_process(),)))  # before a cluster starts
         is_assigning = plan.model is not None and checkpoint.has_assignments(
             mixture_digest(plan.model.model)
         )
@@ -164,6 +189,7 @@ class _Lifecycle:
         attributes = {
             **_origin(plan),
             "publication": output.next_publication(),
+            "arithmetic": asdict(checkpoint.processes()),
             **contents.attributes,
         }
         groups = plan.source.feature_groups
@@ -173,11 +199,9 @@ class _Lifecycle:
 def _fingerprint(plan: RunPlan) -> RunFingerprint:
     """What must be equal when an interrupted attempt is resumed."""
     dataset = plan.dataset
-    libraries = (f"{name} {version(name)}" for name in ("numpy", "scipy"))
-    versions = (platform.machine(), f"dgmm {__version__}", *libraries)
     shape = (dataset.n_rows, dataset.n_features, dataset.block_rows)
     origin = "" if plan.earlier is None else run_name(plan.earlier.path)
-    return RunFingerprint(plan.run_id, *shape, versions, origin)
+    return RunFingerprint(plan.run_id, *shape, origin)
 
 
 def _origin(plan: RunPlan) -> dict[str, Any]:

@@ -20,7 +20,7 @@ _IN_WORDS = {
     "arrays": "assignments",
     "data": "kind of data",
     "chunks": "extents of chunks, which depend on the number of rows",
-    "versions": "versions of dgmm and its libraries",
+    "arithmetic": "processors, or versions of dgmm and its libraries",
 }
 
 _logger = logging.getLogger(__name__)

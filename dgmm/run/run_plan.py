@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from dgmm.engine import memory
 from dgmm.engine.dataset import Dataset
-from dgmm.engine.execution import Execution
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.memory import Projection
 from dgmm.errors import ConfigurationError
@@ -19,7 +18,7 @@ from dgmm.io.results.result import Result
 from dgmm.io.sources.source import Source, open_source
 from dgmm.io.storage.location import output_path
 from dgmm.mixture.transform import FeatureTransformSpec
-from dgmm.run.clusters import Capacity, open_cluster
+from dgmm.run.clusters import Capacity, OpenCluster, open_cluster
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.config.model_section import candidates
 from dgmm.run.feature_functions import choose_functions
@@ -97,7 +96,7 @@ class RunPlan:
             memory.check(self.projection, threads, limit, capacity.usable_memory)
 
     @contextmanager
-    def open_cluster(self, *, keep_blocks: bool = False) -> Iterator[Execution]:
+    def open_cluster(self, *, keep_blocks: bool = False) -> Iterator[OpenCluster]:
         """Open the configuration's cluster during a ``with``, if the run fits in it.
 
         Parameters
@@ -108,7 +107,7 @@ class RunPlan:
         wanted, projection = self.configuration, self.projection if keep_blocks else None
         with open_cluster(wanted.cluster, wanted.redactor, projection) as cluster:
             self.check_memory(cluster.capacity)
-            yield cluster.execution
+            yield cluster
 
 
 def plan_run(configuration: Configuration, model: Result | None = None) -> RunPlan:

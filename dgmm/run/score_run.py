@@ -140,9 +140,13 @@ def _score(attempt: Attempt, result: Result) -> RunContents:
         output.most_probable,
         result.outlier_threshold,
     )
-    basis = assignment_key(best.parameters, transform, schema, *plan.layout)
-    base = find_reusable_run(plan, result, basis)
-    with plan.open_cluster() as execution:
+
+    def basis() -> dict[str, str]:
+        processes = attempt.checkpoint.processes()  # as they are known then
+        return assignment_key(best.parameters, transform, schema, processes, *plan.layout)
+
+    with attempt.open_cluster() as execution:
+        base = find_reusable_run(plan, result, basis())
         runner = PassRunner(plan.dataset, execution, recorder)
         place = None if base is None else base.path
         assigned = assign_rows(attempt, runner, best.parameters, transform, schema, place)
@@ -151,7 +155,7 @@ def _score(attempt: Attempt, result: Result) -> RunContents:
     return RunContents(
         Sweep((best,), result.sweep.criterion, best, 1, result.sweep.size),
         result.feature_names,
-        {**_facts(result, assigned), **reuse_attributes(assigned, basis, base, plan)},
+        {**_facts(result, assigned), **reuse_attributes(assigned, basis(), base, plan)},
         transform,
         components,
         recorder.record(plan, *components.moments(), pivots[:0]),

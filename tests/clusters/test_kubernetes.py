@@ -17,7 +17,7 @@ import dgmm
 from dgmm.errors import TemporaryError
 from dgmm.run.clusters import Capacity, capacity_from_options, open_cluster
 from dgmm.run.clusters.kubernetes import dask_cluster
-from dgmm.run.clusters.recovery import dask_environment
+from dgmm.run.clusters.recovery import worker_environment
 from dgmm.run.config.cluster_options import AddressCluster, KubernetesCluster
 from dgmm.run.config.configuration import loads
 
@@ -49,7 +49,7 @@ def test_a_cluster_has_the_size_and_the_commands_it_should_have() -> None:
     assert worker["resources"]["limits"] == {"cpu": "2", "memory": "2147483648"}
     for container in (scheduler, worker):
         assert container["image"] == "registry/dgmm:1"
-        assert {item["name"]: item["value"] for item in container["env"]} == dask_environment()
+        assert {item["name"]: item["value"] for item in container["env"]} == worker_environment()
 
 
 def test_a_cluster_that_does_not_come_may_later(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,6 +147,7 @@ _GOOD_AND_BAD: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "output.path": (("out", "'a b'"), ("null", "''", "1", '"\\0"')),
     "output.assignments": (("labels", "[labels, log_density]"), ("[]", "label", "1")),
     "cluster": (("{}", "{kind: threads}", "{workers: 2}"), ("{kind: x}", "{a: 1}")),
+    "cluster.arithmetic": (("native", "portable", "mixed"), ("null", "fast", "3")),
     "cluster.memory_limit": (("null", "1GiB"), ("0", "x", "-1")),
     "cluster.threads": ((), ("x", "0")),
 }  # fmt: skip

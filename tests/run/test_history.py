@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from dgmm.errors import InputNotFoundError, OutputError, StorageError, TemporaryError
-from dgmm.io.results.checkpoint import Checkpoint, RunFingerprint
+from dgmm.io.results.checkpoint import Checkpoint
+from dgmm.io.results.checkpoint_files import RunFingerprint
 from dgmm.io.results.commit import RunContents, commit_run
 from dgmm.io.results.layout import LATEST_POINTER, run_path
 from dgmm.io.results.output import Output
@@ -62,7 +63,7 @@ def test_one_run_is_shown_by_the_beginning_of_its_name(output):
 
 def begin(output, run_id):
     """As a run does, before it makes its group."""
-    attempt = Checkpoint(output / "attempts" / "x", RunFingerprint(run_id, 300, 2, 100, ()))
+    attempt = Checkpoint(output / "attempts" / "x", RunFingerprint(run_id, 300, 2, 100))
     attempt.load()
     attempt.begin()
 

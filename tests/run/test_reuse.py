@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import signal
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import zarr
 from click.testing import CliRunner
 
 from dgmm.cli import dgmm as command
+from dgmm.engine.arithmetic.processes import describe_process
 from dgmm.io.results import assignment_arrays
 from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
@@ -350,7 +352,7 @@ def test_without_an_earlier_run_all_is_assigned_and_said(model, tmp_path, caplog
         ("input.missing=error", "other kind of data"),
         (f"input.partition_size={BLOCK * 8}", "other extents of chunks, which depend on the num"),
         ("model", "other model"),
-        ("versions", "other versions of dgmm and its libraries"),
+        ("versions", "other processors, or versions of dgmm and its libraries"),
     ],
 )
 def test_assignments_of_another_kind_are_not_taken_over(
@@ -361,7 +363,8 @@ def test_assignments_of_another_kind_are_not_taken_over(
     scored(model, path, tmp_path / "out")
     append(path, clumps(100, 22))
     if change == "versions":
-        monkeypatch.setattr("dgmm.run.identity.__version__", "9.9")
+        newer = replace(describe_process(), dgmm="9.9")
+        monkeypatch.setattr("dgmm.run.clusters.process_check.describe_process", lambda: newer)
     by = prepared_model if change == "model" else model
     found = scored(by, path, tmp_path / "out", *([change] if "=" in change else []))
     assert (found.n_new, found.built_on) == (500, None)

@@ -7,96 +7,31 @@ any case, and a run that starts again ends in the same bits.
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
 
+from dgmm.engine.arithmetic.processes import Processes
 from dgmm.engine.events import READ_ALL_ROWS
 from dgmm.engine.fit_progress import FitProgress
-from dgmm.engine.profile import Profile
 from dgmm.engine.stages import FIT, PROFILE, REPAIR, SAMPLE
-from dgmm.errors import InputChangedError, Remedy, StorageError
+from dgmm.errors import ConfigurationError, InputChangedError, Remedy
+from dgmm.io.results.checkpoint_files import (
+    CLASSES,
+    Assigning,
+    Begun,
+    ComputedBy,
+    Reached,
+    RunFingerprint,
+    Runs,
+    read_file,
+)
 from dgmm.io.storage.atomic_writes import make_directory, remove_if_empty, remove_tree
 from dgmm.io.storage.location import AnyPath
-from dgmm.io.storage.value_file import DamagedError, read_value, write_value
+from dgmm.io.storage.value_file import write_value
 from dgmm.io.storage.zarr_arrays import creation_failures, storage_failures
-from dgmm.mixture.candidate import Candidate, Status
-from dgmm.mixture.em.iteration import FitState
-from dgmm.mixture.em.quasi_newton import Iterate, QuasiNewtonState
-from dgmm.mixture.identifiers import RisingIntegers
-from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.sample_size import WeightTotals
 
 _STAGES = (SAMPLE, FIT, REPAIR)  # whose states are kept
 SECONDS_BETWEEN_SAMPLE_STATES = 10.0  # passes over the sample cost less than keeping them
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RunFingerprint:
-    """What must not change between the start of a run and its resumption.
-
-    Attributes
-    ----------
-    run_id : str
-    n_rows, n_features, block_rows : int
-        Of the input.
-    versions : tuple of str
-        Of what computes, such as ``"numpy 2.3.0"``.
-    started_from : str
-        The name of the run whose mixtures are starts; empty if there is none.
-    """
-
-    run_id: str
-    n_rows: int
-    n_features: int
-    block_rows: int
-    versions: tuple[str, ...]
-    started_from: str = ""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Begun:
-    facts: RunFingerprint
-    profile: Profile
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Reached:
-    profile: int  # the checksum of the file that holds it
-    stage: str
-    n_passes: int
-    states: tuple[FitState, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Runs:
-    run_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Assigning:
-    run_id: str
-    model: str
-
-
-_CLASSES: dict[str, type] = {  # by the names in files, which stay
-    "_Begun": _Begun,
-    "_Reached": _Reached,
-    "_Runs": _Runs,
-    "_Assigning": _Assigning,
-    "Facts": RunFingerprint,
-    "Profile": Profile,
-    "RisingIntegers": RisingIntegers,
-    "FitState": FitState,
-    "Candidate": Candidate,
-    "Search": QuasiNewtonState,
-    "Visit": Iterate,
-    "Parameters": Parameters,
-    "WeightTotals": WeightTotals,
-    "Status": Status,
-}
-_File = TypeVar("_File", _Begun, _Reached, _Runs, _Assigning)
 
 
 class Checkpoint:
@@ -111,6 +46,8 @@ class Checkpoint:
         Seconds since any moment.
     confirm : callable
         Called before anything is written: raises if the output is not held any more.
+    mixes : bool
+        Whether to continue what other kinds of process have computed.
     """
 
     def __init__(
@@ -119,8 +56,11 @@ class Checkpoint:
         facts: RunFingerprint,
         clock: Callable[[], float] = time.monotonic,
         confirm: Callable[[], None] = lambda: None,
+        *,
+        mixes: bool = False,
     ) -> None:
         self.confirm = confirm
+        self._mixes = mixes
         self._directory = directory
         self._facts = facts
         self._clock = clock
@@ -129,7 +69,7 @@ class Checkpoint:
 
     def runs(self) -> tuple[str, ...]:
         """Names under which this run was started: a new one each time its input was touched."""
-        found, _ = _read(self._directory, "runs", _Runs)
+        found, _ = read_file(self._directory, "runs", Runs)
         return () if found is None else found.run_ids
 
     def begin(self) -> None:
@@ -142,7 +82,65 @@ class Checkpoint:
         """
         before = self.runs()
         if self._facts.run_id not in before:
-            self._write("runs", _Runs((*before, self._facts.run_id)))
+            self._write("runs", Runs((*before, self._facts.run_id)))
+
+    def processes(self) -> Processes:
+        """Who has computed the content of the directory, as far as it is known."""
+        found, _ = read_file(self._directory, "processes", ComputedBy)
+        return Processes() if found is None else found.processes
+
+    def check(self, now: Processes) -> None:
+        """Refuse to continue a fit that other kinds of process have computed.
+
+        Assignments of others are removed, and so is everything if its processes are unknown.
+
+        Parameters
+        ----------
+        now : Processes
+            That are to continue it; workers may still be unknown.
+
+        Raises
+        ------
+        ConfigurationError
+            Unless arithmetic is to be mixed.
+        StorageError
+            If the file system refuses.
+        """
+        is_fit, is_score = (
+            (self._directory / name).exists() for name in ("profile", "assignments")
+        )
+        before = self.processes()
+        if not (is_fit or is_score):
+            return
+        others = before.news(now) if before.drivers else ["another version of dgmm"]
+        if others and before.drivers and self._mixes:
+            _logger.warning("the run continues what was computed by others: %s", "; ".join(others))
+        elif others and before.drivers and is_fit:
+            raise ConfigurationError(
+                f"The interrupted run was computed by others: {'; '.join(others)}. Its last bits "
+                "would be neither theirs nor those of here.",
+                remedy=Remedy.MIX_ARITHMETIC,
+            )
+        elif others:
+            _logger.warning(
+                "the interrupted run in %s was computed by others, and starts again: %s",
+                self._directory,
+                "; ".join(others),
+            )
+            begun = self.runs()
+            self._clear()
+            self._write("runs", Runs(begun))
+
+    def admit(self, now: Processes) -> None:
+        """Record that processes compute, if they may; raises as `check` does."""
+        self.check(now)
+        self.note(now)
+
+    def note(self, now: Processes) -> None:
+        """Record that these processes have computed, too."""
+        before = self.processes()
+        if before | now != before:
+            self._write("processes", ComputedBy(before | now))
 
     def load(self) -> FitProgress | None:
         """The progress of an interrupted run; None, and an empty directory, if there was none.
@@ -158,7 +156,7 @@ class Checkpoint:
         StorageError
             If the file system fails.
         """
-        begun, checksum = _read(self._directory, "profile", _Begun)
+        begun, checksum = read_file(self._directory, "profile", Begun)
         if begun is not None and begun.facts.started_from != self._facts.started_from:
             _logger.warning(
                 "the interrupted run had started from %s; it starts again from %s",
@@ -170,7 +168,7 @@ class Checkpoint:
             self._clear()
             return None
         self._check(begun.facts)
-        reached, _ = _read(self._directory, "states", _Reached)
+        reached, _ = read_file(self._directory, "states", Reached)
         if reached is not None and reached.stage not in _STAGES:
             _logger.warning(
                 "the interrupted run in %s had reached a stage, %s, that this version of dgmm does "
@@ -204,16 +202,16 @@ class Checkpoint:
         if not is_stage and self._clock() < self._due:
             return
         if self._profile is None:
-            self._profile = self._write("profile", _Begun(self._facts, progress.profile))
+            self._profile = self._write("profile", Begun(self._facts, progress.profile))
         if progress.states:
-            reached = _Reached(self._profile, progress.stage, progress.n_passes, progress.states)
+            reached = Reached(self._profile, progress.stage, progress.n_passes, progress.states)
             self._write("states", reached)
         self._due = self._clock() + SECONDS_BETWEEN_SAMPLE_STATES
 
     def has_assignments(self, model: str) -> bool:
         """Whether this run started to write assignments by this model, named by its digest."""
-        found, _ = _read(self._directory, "assignments", _Assigning)
-        return found == _Assigning(self._facts.run_id, model)
+        found, _ = read_file(self._directory, "assignments", Assigning)
+        return found == Assigning(self._facts.run_id, model)
 
     def save_assignments(self, model: str) -> None:
         """Record that assignments by this model are being written.
@@ -223,7 +221,7 @@ class Checkpoint:
         StorageError
             If the file system refuses.
         """
-        self._write("assignments", _Assigning(self._facts.run_id, model))
+        self._write("assignments", Assigning(self._facts.run_id, model))
 
     def discard(self) -> None:
         """Remove the directory.
@@ -242,17 +240,10 @@ class Checkpoint:
         path = self._directory / name
         self.confirm()
         with storage_failures(path):
-            return write_value(path, value, _CLASSES)
+            return write_value(path, value, CLASSES)
 
     def _check(self, before: RunFingerprint) -> None:
         now = self._facts
-        if before.versions != now.versions:
-            _logger.warning(
-                "this run began with %s and goes on with %s; its last bits may differ from those "
-                "of a run with either alone",
-                ", ".join(before.versions),
-                ", ".join(now.versions),
-            )
         if _shape(before) == _shape(now):
             return
         first, last = sorted((before.n_rows, now.n_rows))
@@ -269,29 +260,8 @@ def runs_in_progress(attempts: AnyPath) -> frozenset[str]:
     """Names of the runs that the attempts in this directory work on."""
     with storage_failures(attempts):
         folders = [*attempts.iterdir()] if attempts.is_dir() else []
-    found = (_read(folder, "runs", _Runs)[0] for folder in folders)
+    found = (read_file(folder, "runs", Runs)[0] for folder in folders)
     return frozenset(run_id for runs in found if runs is not None for run_id in runs.run_ids)
-
-
-def _read(directory: AnyPath, name: str, kind: type[_File]) -> tuple[_File | None, int]:
-    """The content of a file and its checksum; None if it is missing or unusable."""
-    path = directory / name
-    try:
-        value, checksum = read_value(path, _CLASSES)
-    except (FileNotFoundError, NotADirectoryError):
-        return None, 0
-    except DamagedError as error:
-        _logger.warning("%s is ignored: %s; its content is computed again", path, error)
-        if path.is_dir():  # a file cannot replace a directory
-            with storage_failures(path):
-                remove_tree(path)
-        return None, 0
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error}.") from error
-    if not isinstance(value, kind):
-        _logger.warning("%s is ignored: it holds something else", path)
-        return None, 0
-    return value, checksum
 
 
 def _shape(facts: RunFingerprint) -> str:

@@ -28,7 +28,12 @@ from dgmm.errors import OutputError
 from dgmm.io.storage.location import AnyPath
 
 FORMAT = "dgmm"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Raised with every change of what is above, or of what a name means; earlier ones are read too.
+
+1. What the first build wrote.
+2. The root says who has computed (``arithmetic``), also in the basis of assignments.
+"""
 LATEST_POINTER = "latest.json"
 LATEST_LINK = "latest.zarr"
 LATEST_REPORT = "report.html"

@@ -189,12 +189,7 @@ def open_result(
     with storage_failures(place):
         run = _resolve(place)
     attributes = read_attributes(run)
-    found = (attributes.get("format"), attributes.get("format_version"))
-    if found != (FORMAT, FORMAT_VERSION):
-        raise OutputError(
-            f"{run} has format {found[0]} {found[1]}, expected {FORMAT} {FORMAT_VERSION}. "
-            "Open it with the version of dgmm that wrote it."
-        )
+    _check_format(run, attributes)
     names = ("criterion", "n_passes", "selected")
     if not all(name in attributes for name in names):
         raise OutputError(f"{run} lacks one of the attributes {', '.join(names)}.")
@@ -226,6 +221,19 @@ def _feature_names(run: AnyPath, attributes: Mapping[str, Any]) -> tuple[str, ..
     """Names of the input's features, where no transform says them."""
     named = attributes.get("input_feature_names")
     return tuple(map(str, read_small(run / "feature") if named is None else named))
+
+
+def _check_format(run: AnyPath, attributes: Mapping[str, Any]) -> None:
+    """Refuse what is not of dgmm, and what a newer version of it wrote."""
+    found = attributes.get("format_version")
+    if attributes.get("format") != FORMAT or not isinstance(found, int):
+        raise OutputError(f"{run} is no result of dgmm; expected a group whose format is {FORMAT}.")
+    if found > FORMAT_VERSION:
+        by = attributes.get("versions", {}).get("dgmm", "another version")
+        raise OutputError(
+            f"{run} was written by a newer dgmm ({by}), in format {found}; this one reads formats "
+            f"up to {FORMAT_VERSION}. Install that version, or a later one."
+        )
 
 
 def _resolve(path: AnyPath) -> AnyPath:

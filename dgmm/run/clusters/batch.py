@@ -15,7 +15,7 @@ import distributed
 from dgmm.errors import ConfigurationError
 from dgmm.run.clusters.extras import require
 from dgmm.run.clusters.jobs import CHECK_EVERY, MaintainSize, track_jobs
-from dgmm.run.clusters.recovery import dask_environment
+from dgmm.run.clusters.recovery import worker_environment
 from dgmm.run.clusters.security import write_credentials
 from dgmm.run.clusters.waiting import AGAIN, wait_for_workers
 from dgmm.run.config.cluster_options import BatchCluster
@@ -24,7 +24,7 @@ EXTRA = "jobqueue"
 
 # Keys that are not dask-jobqueue's, or not by the same name.
 _OWN_KEYS = {"kind", "jobs", "prologue", "shared_directory", "insecure"}
-_OWN_KEYS |= {"timeout", "progress_timeout", "keep_blocks"}
+_OWN_KEYS |= {"timeout", "progress_timeout", "keep_blocks", "arithmetic"}
 _STATUS_TIMEOUT = 20.0  # seconds
 
 
@@ -105,7 +105,8 @@ def _arguments(cluster: BatchCluster) -> dict[str, Any]:
                 f"found no {key} of a job, expected cluster.{key}, "
                 f"or {section}.{key} in Dask's configuration"
             )
-    exports = [f"export {name}={shlex.quote(text)}" for name, text in dask_environment().items()]
+    variables = worker_environment(cluster.arithmetic).items()
+    exports = [f"export {name}={shlex.quote(text)}" for name, text in variables]
     prologue = cluster.prologue or dask.config.get(f"{section}.job-script-prologue")
     extra = dask.config.get(f"{section}.worker-extra-args")
     return {

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 import dask
 from distributed import Client
 
+from dgmm.engine.arithmetic.processes import Processes
 from dgmm.engine.cluster_execution import BlockCache
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.memory import Projection
@@ -20,9 +22,11 @@ from dgmm.run.clusters.capacity import (
     measure_capacity,
 )
 from dgmm.run.clusters.log_redaction import redact_worker_logs
+from dgmm.run.clusters.process_check import check_processes, find_processes
 from dgmm.run.clusters.recovery import SETTINGS, reopen_when_lost
 from dgmm.run.config.cluster_options import (
     AddressCluster,
+    Arithmetic,
     Cluster,
     DistributedCluster,
     GatewayCluster,
@@ -36,10 +40,44 @@ from dgmm.run.redaction import NO_SECRETS, Redactor
 
 @dataclass(frozen=True, slots=True)
 class OpenCluster:
-    """An open cluster: how to compute on it, and its capacity."""
+    """A cluster in use.
+
+    Attributes
+    ----------
+    execution : Execution
+        How to compute on it.
+    capacity : Capacity
+        What it has.
+    processes : Processes
+        Who computed on it when it was opened.
+    arithmetic : str
+        Which of them go together, as in the configuration.
+    """
 
     execution: Execution
     capacity: Capacity
+    processes: Processes
+    arithmetic: Arithmetic
+
+    @classmethod
+    def checked(cls, execution: Execution, capacity: Capacity, arithmetic: Arithmetic) -> Self:
+        """A cluster whose processes go together.
+
+        Raises
+        ------
+        ConfigurationError
+            If they do not; see :func:`dgmm.run.clusters.process_check.check_processes`.
+        """
+        found = find_processes(execution)
+        check_processes(found, arithmetic)
+        return cls(execution, capacity, found, arithmetic)
+
+    def check_again(self) -> Processes:
+        """All who have computed until now, workers that joined included; raises as `checked`."""
+        found = self.processes | find_processes(self.execution)
+        if found != self.processes:
+            check_processes(found, self.arithmetic)
+        return found
 
 
 def enter_mpi(cluster: Cluster) -> None:
@@ -79,7 +117,8 @@ def open_cluster(
     with dask.config.set(SETTINGS):
         if isinstance(cluster, ThreadsCluster):
             capacity = capacity_of_threads(cluster)
-            yield OpenCluster(LocalExecution("threads", capacity.threads_per_worker), capacity)
+            here = LocalExecution("threads", capacity.threads_per_worker)
+            yield OpenCluster.checked(here, capacity, cluster.arithmetic)
             return
         block_cache = None
         if projection is not None and cluster.keep_blocks:
@@ -88,7 +127,8 @@ def open_cluster(
             )
         connect = partial(_connection, cluster, redactor)
         with reopen_when_lost(connect, cluster.progress_timeout, block_cache) as execution:
-            yield OpenCluster(execution, measure_capacity(execution.client, pause))
+            capacity = measure_capacity(execution.client, pause)
+            yield OpenCluster.checked(execution, capacity, cluster.arithmetic)
 
 
 def _pause_fraction(cluster: Cluster) -> float:

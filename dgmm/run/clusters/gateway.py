@@ -12,7 +12,8 @@ import distributed
 from dgmm.errors import ConfigurationError, TemporaryError
 from dgmm.run.clusters.extras import require
 from dgmm.run.clusters.waiting import AGAIN, wait_for_workers
-from dgmm.run.config.cluster_options import GatewayCluster, is_exposed
+from dgmm.run.config.cluster_options import GatewayCluster
+from dgmm.run.config.exposure import is_exposed
 
 EXTRA = "gateway"
 _POLL = 0.5  # seconds

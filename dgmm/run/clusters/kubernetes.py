@@ -9,7 +9,7 @@ import distributed
 
 from dgmm.errors import TemporaryError
 from dgmm.run.clusters.extras import require
-from dgmm.run.clusters.recovery import dask_environment
+from dgmm.run.clusters.recovery import worker_environment
 from dgmm.run.clusters.waiting import AGAIN, wait_for_workers
 from dgmm.run.config.cluster_options import KubernetesCluster
 
@@ -75,7 +75,8 @@ def dask_cluster(cluster: KubernetesCluster, name: str) -> dict[str, Any]:
 
 
 def _container(cluster: KubernetesCluster, name: str, arguments: list[str]) -> dict[str, Any]:
-    variables = [{"name": key, "value": value} for key, value in dask_environment().items()]
+    environment = worker_environment(cluster.arithmetic).items()
+    variables = [{"name": key, "value": value} for key, value in environment]
     return {"name": name, "image": cluster.image, "args": ["dask", *arguments], "env": variables}
 
 

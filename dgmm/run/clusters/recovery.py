@@ -6,8 +6,10 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from distributed import Client
 
+from dgmm.engine.arithmetic.portable import portable_environment
 from dgmm.engine.cluster_execution import BlockCache, ClusterExecution
 from dgmm.run.clusters.capacity import PAUSE
+from dgmm.run.config.cluster_options import Arithmetic
 
 logger = logging.getLogger(__name__)
 
@@ -58,13 +60,16 @@ def reopen_when_lost(
         yield ClusterExecution(reopen(), patience, reopen, block_cache)
 
 
-def dask_environment() -> dict[str, str]:
-    """Environment variables under which Dask starts with dgmm's settings.
+def worker_environment(arithmetic: Arithmetic = "native") -> dict[str, str]:
+    """Environment variables under which workers start with dgmm's settings.
 
-    >>> dask_environment()["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"]
+    >>> worker_environment()["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"]
     '5s'
+    >>> worker_environment("portable")["OPENBLAS_CORETYPE"]
+    'Haswell'
     """
-    return {
+    settings = {
         "DASK_" + name.upper().replace(".", "__").replace("-", "_"): str(value)
         for name, value in SETTINGS.items()
     }
+    return {**settings, **(portable_environment() if arithmetic == "portable" else {})}

@@ -9,7 +9,8 @@ from distributed.security import Security
 from dgmm.errors import ConfigurationError
 from dgmm.run.clusters.extras import require
 from dgmm.run.clusters.scratch import scratch_directory
-from dgmm.run.config.cluster_options import AddressCluster, is_exposed
+from dgmm.run.config.cluster_options import AddressCluster
+from dgmm.run.config.exposure import is_exposed
 
 _ROLES = ("scheduler", "worker", "client")
 

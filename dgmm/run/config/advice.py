@@ -17,6 +17,8 @@ REMEDIES = MappingProxyType(
         "raise `cluster.memory_limit`.",
         Remedy.TRY_AGAIN: "Then run the same command again; it goes on from here.",
         Remedy.START_AGAIN: "Or start again with `dgmm run --fresh`.",
+        Remedy.MIX_ARITHMETIC: "Start again with `dgmm run --fresh`, or continue all the same with "
+        "`cluster.arithmetic: mixed`.",
         Remedy.CHOOSE_FORMAT: "Set `input.format`.",
         Remedy.CONVERT: "Make a Zarr store of it once: `dgmm ingest FILE --output STORE.zarr`.",
         Remedy.CHOOSE_VARIABLE: "Set `variable` to one of them.",

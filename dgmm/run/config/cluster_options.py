@@ -4,12 +4,11 @@ A closed list: no name of a class or module comes from a configuration. Keys tha
 from Dask's own configuration files, where the kind has one (``jobqueue.yaml``, ``gateway.yaml``).
 """
 
-import ipaddress
-import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from dgmm.run.config.exposure import is_exposed
 from dgmm.run.config.field_types import (
     Address,
     Count,
@@ -38,6 +37,14 @@ _KeepBlocks = Annotated[
     bool,
     Field(description="Whether blocks stay on the workers that read them, if all fit there."),
 ]
+Arithmetic = Literal["native", "portable", "mixed"]
+_Arithmetic = Annotated[
+    Arithmetic,
+    Field(
+        description="The last bits: native are those of one type of processor, portable the same "
+        "on all of x86-64 with AVX2, mixed those of whatever types there are.",
+    ),
+]
 
 
 class LocalCluster(Section):
@@ -54,6 +61,7 @@ class LocalCluster(Section):
     )
     progress_timeout: _Patience = _PATIENCE
     keep_blocks: _KeepBlocks = True
+    arithmetic: _Arithmetic = "native"
 
 
 class ThreadsCluster(Section):
@@ -64,6 +72,7 @@ class ThreadsCluster(Section):
     memory_limit: Size | None = Field(
         default=None, description="Bytes of the process, such as 4GiB; null is all there are."
     )
+    arithmetic: _Arithmetic = "native"
 
 
 class AddressCluster(Section):
@@ -91,6 +100,7 @@ class AddressCluster(Section):
     insecure: bool = Field(default=False, description=_INSECURE)
     progress_timeout: _Patience = _PATIENCE
     keep_blocks: _KeepBlocks = True
+    arithmetic: _Arithmetic = "native"
 
     @model_validator(mode="after")
     def _check_address(self) -> Self:
@@ -145,6 +155,7 @@ class _BatchCluster(Section):
     insecure: bool = Field(default=False, description=_INSECURE)
     progress_timeout: _Patience = _PATIENCE
     keep_blocks: _KeepBlocks = True
+    arithmetic: _Arithmetic = "native"
 
     @model_validator(mode="after")
     def _check_processes(self) -> Self:
@@ -206,6 +217,7 @@ class KubernetesCluster(Section):
     insecure: bool = Field(default=False, description=_INSECURE)
     progress_timeout: _Patience = _PATIENCE
     keep_blocks: _KeepBlocks = True
+    arithmetic: _Arithmetic = "native"
 
     @model_validator(mode="after")
     def _check_pods(self) -> Self:
@@ -240,6 +252,7 @@ class GatewayCluster(Section):
     insecure: bool = Field(default=False, description=_INSECURE)
     progress_timeout: _Patience = _PATIENCE
     keep_blocks: _KeepBlocks = True
+    arithmetic: _Arithmetic = "native"
 
 
 class MpiCluster(Section):
@@ -263,6 +276,7 @@ class MpiCluster(Section):
     insecure: bool = Field(default=False, description=_INSECURE)
     progress_timeout: _Patience = _PATIENCE
     keep_blocks: _KeepBlocks = True
+    arithmetic: _Arithmetic = "native"
 
 
 BatchCluster = SlurmCluster | PbsCluster | LsfCluster | SgeCluster
@@ -270,25 +284,3 @@ DistributedCluster = (
     LocalCluster | AddressCluster | BatchCluster | KubernetesCluster | GatewayCluster | MpiCluster
 )
 Cluster = LocalCluster | ThreadsCluster | DistributedCluster  # in the order of messages
-
-
-_ADDRESS = re.compile(r"(?:(?P<protocol>[a-z]+)://)?(?P<host>\[[^\]]*\]|[^/:]*)")
-_ENCRYPTED = frozenset({"tls", "wss", "https"})
-
-
-def is_exposed(address: str) -> bool:
-    """Whether others may read the traffic to an address: not encrypted, not on this host.
-
-    >>> [is_exposed(a) for a in ("tcp://10.0.0.7:8786", "node7:8786", "tls://10.0.0.7:8786")]
-    [True, True, False]
-    >>> [is_exposed(a) for a in ("tcp://127.0.0.1:8786", "[::1]:8786", "http://localhost")]
-    [False, False, False]
-    """
-    match = _ADDRESS.match(address)
-    if match is None or match["protocol"] in _ENCRYPTED:
-        return match is None
-    host = match["host"].strip("[]")
-    try:
-        return not ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host != "localhost"

@@ -7,15 +7,23 @@ from enum import Enum
 import numpy as np
 import pytest
 
+from dgmm.engine.arithmetic.processes import Arithmetic, Processes
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
-from dgmm.errors import InputChangedError, OutputError, Remedy, StorageError
+from dgmm.errors import (
+    ConfigurationError,
+    InputChangedError,
+    OutputError,
+    Remedy,
+    StorageError,
+)
 from dgmm.io.results import checkpoint as checkpoints
-from dgmm.io.results.checkpoint import Checkpoint, RunFingerprint
+from dgmm.io.results.checkpoint import Checkpoint
+from dgmm.io.results.checkpoint_files import RunFingerprint
 from dgmm.io.storage.value_file import DamagedError, read_value, write_value
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 
-FACTS = RunFingerprint("run-1", 300, 2, 100, ("numpy 2.0",))
+FACTS = RunFingerprint("run-1", 300, 2, 100)
 NAMES = {"Facts": RunFingerprint}
 OPTIONS = FitOptions((("full", 2), ("spherical", 1)), n_init=2, sample_rows=130, tol=1e-3)
 
@@ -170,8 +178,8 @@ def test_a_length_that_is_wrong_is_seen_where_it_would_do_no_harm(tmp_path):
 
 
 def test_states_of_another_profile_are_not_taken(kept, tmp_path):
-    for name, versions in (("a", ("numpy 2.0",)), ("b", ("numpy 2.1",))):
-        one = Checkpoint(tmp_path / name, dataclasses.replace(FACTS, versions=versions))
+    for name in ("a", "b"):
+        one = Checkpoint(tmp_path / name, dataclasses.replace(FACTS, run_id=name))
         one.load()
         one.save(kept[-1])
     (tmp_path / "b" / "states").replace(tmp_path / "a" / "states")
@@ -197,13 +205,76 @@ def test_an_input_of_another_shape_is_refused_and_nothing_is_lost(kept, tmp_path
     assert leaves(Checkpoint(tmp_path / "a", FACTS).load()) == leaves(kept[-1])
 
 
-def test_other_versions_go_on_with_a_warning(kept, tmp_path, caplog):
-    one = Checkpoint(tmp_path / "a", FACTS)
+def a_process(**facts):
+    names = ("dgmm", "libraries", "blas", "simd", "target", "system")
+    return Arithmetic(**{name: f"{name} 1" for name in names} | facts)
+
+
+HERE, ELSEWHERE = a_process(), a_process(blas="openblas Haswell")
+
+
+def kept_by(process, kept, directory, name="profile"):
+    """A checkpoint of which this process has computed everything."""
+    one = Checkpoint(directory, FACTS)
     one.load()
-    one.save(kept[-1])
-    newer = dataclasses.replace(FACTS, versions=("numpy 2.1",))
-    assert leaves(Checkpoint(tmp_path / "a", newer).load()) == leaves(kept[-1])
-    assert "began with numpy 2.0 and goes on with numpy 2.1" in caplog.text
+    one.admit(Processes((process,), (process,)))
+    if name == "profile":
+        one.save(kept[-1])
+    else:
+        one.save_assignments("model")
+    return one
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        Processes((ELSEWHERE,)),
+        Processes((ELSEWHERE,), (HERE,)),
+        Processes((HERE,), (ELSEWHERE,)),
+        Processes((HERE,), (HERE, ELSEWHERE)),
+    ],
+)
+def test_what_others_have_computed_is_gone_on_with_only_by_a_word(kept, tmp_path, caplog, now):
+    before = kept_by(HERE, kept, tmp_path / "a").processes()
+    differences = "blas: openblas Haswell, not blas 1"
+    with pytest.raises(ConfigurationError, match=f"computed by others: {differences}") as caught:
+        Checkpoint(tmp_path / "a", FACTS).admit(now)
+    assert caught.value.remedy is Remedy.MIX_ARITHMETIC
+    one = Checkpoint(tmp_path / "a", FACTS, mixes=True)
+    assert one.processes() == before
+    one.admit(now)
+    assert differences in caplog.text
+    assert leaves(one.load()) == leaves(kept[-1])
+    assert one.processes() == before | now
+
+
+def test_the_same_processes_go_on_without_a_word(kept, tmp_path, caplog):
+    one = kept_by(HERE, kept, tmp_path / "a")
+    one.check(Processes((HERE,)))
+    one.admit(Processes((HERE,), (HERE,)))
+    assert caplog.messages == []
+    assert leaves(Checkpoint(tmp_path / "a", FACTS).load()) == leaves(kept[-1])
+
+
+def test_assignments_of_others_are_made_again(kept, tmp_path, caplog):
+    """They are one pass, so that nobody has to be asked."""
+    assert kept_by(HERE, kept, tmp_path / "a", "assignments").has_assignments("model")
+    one = Checkpoint(tmp_path / "a", FACTS)
+    one.begin()
+    one.admit(Processes((ELSEWHERE,), (ELSEWHERE,)))
+    assert not one.has_assignments("model")
+    assert one.runs() == ("run-1",)
+    assert one.processes() == Processes((ELSEWHERE,), (ELSEWHERE,))
+    assert "was computed by others, and starts again: blas: openblas Haswell" in caplog.text
+
+
+def test_of_what_nobody_says_who_computed_it_nothing_is_gone_on_with(kept, tmp_path, caplog):
+    one = kept_by(HERE, kept, tmp_path / "a")
+    (tmp_path / "a" / "processes").unlink()
+    one.admit(Processes((HERE,), (HERE,)))
+    assert one.load() is None
+    (line,) = caplog.messages
+    assert line.endswith("was computed by others, and starts again: another version of dgmm")
 
 
 def test_a_directory_that_cannot_be_made(tmp_path):

@@ -10,16 +10,20 @@ import numpy as np
 import pytest
 import xarray
 import zarr
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
+from dgmm import GaussianMixture
+from dgmm.cli import dgmm as command
 from dgmm.errors import InputNotFoundError, OutputError, StorageError
 from dgmm.io.grid import Grid
 from dgmm.io.partition import chunk_shape
 from dgmm.io.results import assignment_arrays, commit
 from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.commit import RunContents, commit_run
+from dgmm.io.results.layout import FORMAT_VERSION
 from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
 from dgmm.io.storage import atomic_writes
@@ -494,13 +498,41 @@ def test_damaged_pointers_say_so(tmp_path, pointer):
         open_result(tmp_path)
 
 
+def change_root(run, **attributes):
+    root = run / "zarr.json"
+    document = json.loads(root.read_text())
+    document["attributes"] |= attributes
+    root.write_text(json.dumps(document))
+
+
+def test_a_result_of_a_newer_format_is_refused_as_such(tmp_path):
+    run = a_run(tmp_path)
+    change_root(run, format_version=FORMAT_VERSION + 1, versions={"dgmm": "9.1"})
+    match = r"run-1.zarr was written by a newer dgmm \(9.1\), in format 3; this one .* up to 2\."
+    with pytest.raises(OutputError, match=match):
+        open_result(run)
+    told = CliRunner().invoke(command, ["report", str(run)])
+    assert (told.exit_code, told.output.count("\n")) == (73, 1)
+    assert "was written by a newer dgmm (9.1)" in told.output
+    with pytest.raises(OutputError, match="was written by a newer dgmm"):
+        GaussianMixture.from_zarr(run)
+
+
+def test_a_result_of_an_earlier_format_opens(tmp_path):
+    run = a_run(tmp_path)
+    change_root(run, format_version=1)
+    assert_same_sweep(open_result(run).sweep, a_sweep())
+
+
 def test_what_is_no_result(tmp_path):
     with pytest.raises(InputNotFoundError, match="nothing at"):
         open_result(tmp_path / "nowhere")
     with pytest.raises(InputNotFoundError, match="holds no complete run"):
         open_result(tmp_path)
     zarr.create_group(tmp_path / "other.zarr")
-    with pytest.raises(OutputError, match="has format None None, expected dgmm 1"):
+    with pytest.raises(
+        OutputError, match="is no result of dgmm; expected a group whose format is dgmm"
+    ):
         open_result(tmp_path / "other.zarr")
     (tmp_path / "broken.zarr").mkdir()
     (tmp_path / "broken.zarr" / "zarr.json").write_text("{")

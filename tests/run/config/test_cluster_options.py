@@ -22,7 +22,8 @@ from dgmm.run.config.configuration import loads, schema
 
 MINIMAL = "input: {path: data.zarr}\noutput: {path: results}\n"
 
-PROGRESS = {"progress_timeout": ("300", 300.0), "keep_blocks": ("false", False)}
+ARITHMETIC = {"arithmetic": ("portable", "portable")}
+PROGRESS = {"progress_timeout": ("300", 300.0), "keep_blocks": ("false", False), **ARITHMETIC}
 BATCH = {
     "jobs": ("4", 4),
     "cores": ("8", 8),
@@ -42,7 +43,7 @@ BATCH = {
     **PROGRESS,
 }
 KEYS = {
-    ThreadsCluster: {"threads": ("2", 2), "memory_limit": ("1GiB", 2**30)},
+    ThreadsCluster: {"threads": ("2", 2), "memory_limit": ("1GiB", 2**30), **ARITHMETIC},
     AddressCluster: {
         "address": ("tls://10.0.0.7:8786", "tls://10.0.0.7:8786"),
         "scheduler_file": ("s.json", "s.json"),

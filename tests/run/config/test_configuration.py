@@ -237,6 +237,7 @@ WRONG = [
     ("cluster.progress_timeout", "0", "found 0, expected greater than 0"),
     ("cluster.keep_blocks", "auto", 'found "auto", expected true or false'),
     ("cluster.threads_per_worker", "two", 'found "two", expected an integer'),
+    ("cluster.arithmetic", "fast", "expected 'native', 'portable' or 'mixed'"),
     ("cluster.memory_limit", "-1", "expected greater than 0"),
 ]
 

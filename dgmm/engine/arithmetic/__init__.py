@@ -1,0 +1,1 @@
+"""What last bits depend on: who computes, and arithmetic that is the same everywhere."""
