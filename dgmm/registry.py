@@ -121,6 +121,8 @@ FORMATS = Registry(
         "series": "dgmm.io.sources.series:FORMAT",
         "anndata": "dgmm.io.sources.cells.anndata:FORMAT",
         "fcs": "dgmm.io.sources.cells.fcs:FORMAT",
+        "geotiff": "dgmm.io.sources.rasters.geotiff_pixels:FORMAT",
+        "nifti": "dgmm.io.sources.rasters.nifti:FORMAT",
         "zarr": "dgmm.io.sources.zarr:FORMAT",
         "npy": "dgmm.io.sources.npy:FORMAT",
         "image": "dgmm.io.sources.image:FORMAT",

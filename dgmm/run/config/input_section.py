@@ -21,7 +21,7 @@ from dgmm.run.config.table_types import RowCondition, Version
 _ONE_DATASET = ("zarr", "npy", "image", "hdf5", "xarray", "delta", "iceberg")
 _ONE_FILE = (
     *(".zarr", ".npy", ".png", ".jpg", ".jpeg", ".nc", ".nc4", ".netcdf", ".cdf"),
-    *(".h5", ".hdf5", ".hdf", ".he5", ".h5ad", ".mat"),
+    *(".h5", ".hdf5", ".hdf", ".he5", ".h5ad", ".mat", ".tif", ".tiff", ".nii", ".nii.gz"),
 )
 
 STORAGE_OPTIONS = (

@@ -142,8 +142,8 @@ WRONG = [
     (
         "input.format",
         "csv",
-        "found \"csv\", expected 'auto', 'series', 'anndata', 'fcs', 'zarr', 'npy', 'image', "
-        "'hdf5', 'delta', 'iceberg', 'parquet' or 'xarray'",
+        "found \"csv\", expected 'auto', 'series', 'anndata', 'fcs', 'geotiff', 'nifti', 'zarr', "
+        "'npy', 'image', 'hdf5', 'delta', 'iceberg', 'parquet' or 'xarray'",
     ),
     ("input.path", "ftp://host/x", "no ftp:// URLs; expected a path, package://PACKAGE/FILE, or"),
     ("input.storage_options", "5", "expected keys with values, such as {endpoint_url: "),

@@ -1,0 +1,1 @@
+"""Images whose cells have places: GeoTIFF and NIfTI."""
