@@ -57,6 +57,12 @@ class Remedy(Enum):
     """Say where the weights are."""
     NORMALIZE_WEIGHTS = auto()
     """Say what weights are, and so how many rows criteria count."""
+    MORE_COMPONENTS = auto()
+    """Try larger numbers of components."""
+    FEWER_COMPONENTS = auto()
+    """Try smaller numbers of components."""
+    SEARCH_MORE = auto()
+    """Look for better optima for longer."""
     CHOOSE_LATITUDE = auto()
     """Say which coordinate holds the latitudes."""
     OMIT_VARIABLE = auto()

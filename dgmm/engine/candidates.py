@@ -20,8 +20,8 @@ _GAIN_SAFETY_FACTOR = 5.0
 """Times what a candidate is predicted to gain. On data whose components overlap, where predictions
 are worst, two to five times as much was gained in the end."""
 
-_WITHOUT_BOUND = (Status.DEGENERATE, Status.MAX_ITER)
-"""What collapsed has no bound, and what was stopped by ``max_iter`` is not done."""
+_STARTS_OF_REPAIR = 2
+"""Of each model in a round of repairs."""
 
 _NOISE = 1e-9
 """Relative: likelihoods that differ by less are the same."""
@@ -35,32 +35,34 @@ def repair_starts(
     """Starts for models that are less likely than the same model with fewer components.
 
     The best likelihood never falls with the number of components. Where that of a model does,
-    components of the smaller one are split in its place.
+    components of the smaller one are split in its place. One that ``max_iter`` has stopped says so,
+    and stays as it is.
 
     Parameters
     ----------
     states : sequence of FitState
         One of each model, final, on the same rows.
     options : FitOptions
-    ways : sequence of callable
+    ways : sequence of two callables
         Each makes a mixture of so many components from one with fewer.
     """
     made = []
+    first = 1 + _STARTS_OF_REPAIR * max(map(repair_round, states))
     for kind in dict.fromkeys(kind for kind, _ in options.models):
         best: FitState | None = None
         for state in sorted(
             (state for state in states if state.candidate.covariance_type == kind),
             key=lambda state: state.candidate.n_components,
         ):
-            if state.status in _WITHOUT_BOUND:
+            if state.status is Status.DEGENERATE:  # its likelihood has no bound
                 continue
-            if best is not None and _is_less_likely(state, best):
+            if best is None or not _is_less_likely(state, best):
+                best = state
+            elif state.status is not Status.MAX_ITER:  # which says itself that it is not done
                 n_components = state.candidate.n_components
-                for number, grow in enumerate(ways, start=1):
+                for number, grow in enumerate(ways, start=first):
                     mixture = grow(best.parameters, n_components)
                     made.append(FitState(Candidate(kind, n_components, number), mixture))
-            else:
-                best = state
     return tuple(made)
 
 
@@ -169,7 +171,12 @@ def stop_dominated(
 
 def is_repair(state: FitState) -> bool:
     """Whether a candidate was made by :func:`repair_starts`."""
-    return state.candidate.start > 0
+    return repair_round(state) > 0
+
+
+def repair_round(state: FitState) -> int:
+    """In which round of repairs a candidate was made, from 1 on; 0 for the fit."""
+    return -(-state.candidate.start // _STARTS_OF_REPAIR)
 
 
 def _is_less_likely(state: FitState, smaller: FitState) -> bool:
@@ -188,8 +195,10 @@ def model_of(state: FitState) -> Model:
     return state.candidate.covariance_type, state.candidate.n_components
 
 
-def count_passes(states: tuple[FitState, ...]) -> int:
-    """Passes over all rows: those of the fits, and those of repairs."""
-    fits = [len(state.trace) for state in states if not is_repair(state)]
-    repairs = [len(state.trace) for state in states if is_repair(state)]
-    return max(fits) + max(repairs, default=0)
+def count_passes(states: Sequence[FitState]) -> int:
+    """Passes over all rows: those of the fit, and those of each round of repairs."""
+    rounds: dict[int, int] = {}
+    for state in states:
+        number = repair_round(state)
+        rounds[number] = max(rounds.get(number, 0), len(state.trace))
+    return sum(rounds.values())

@@ -173,13 +173,14 @@ def _run_stages(
     """Run EM through all stages from ``progress`` on; all states at the end."""
     n_passes, states = progress.n_passes, progress.states
     search = ModelSearch(stages.search_rows(profile, rules), options, rules)
-    left = stages.stages(profile, options)
+    left = list(stages.stages(profile, options))
     if progress.stage in left:
         left = left[left.index(progress.stage) :]
     else:
         n_passes, states = 0, _search(search, profile, earlier, runner.observer)
         states = _initial_states(left[0], states, profile, earlier)
-    for name, following in zip(left, (*left[1:], None), strict=True):
+    while left:
+        name, *left = left
         stage = Stage(runner, centred, rules)
         if name == stages.SAMPLE:
             stage = stages.sample_stage(profile, rules, runner.observer)
@@ -196,9 +197,12 @@ def _run_stages(
         )
         for n_passes, states in em:
             save(replace(progress, stage=name, n_passes=n_passes, states=states))
-        if following is not None:
+        if left or name == stages.REPAIR:
             n_passes, states = 0, stages.next_states(name, states, options, search)
-            states = _initial_states(following, states, profile, earlier)
+        if left:
+            states = _initial_states(left[0], states, profile, earlier)
+        elif any(state.is_running for state in states):  # a repaired model outdid a larger one
+            left = [stages.REPAIR]
     return states
 
 

@@ -9,6 +9,7 @@ from dgmm.engine.row_checks import (
     PLACES,
     check_places,
     check_range,
+    check_total_weight,
     check_weights,
     find_bad_weights,
     find_non_finite,
@@ -276,9 +277,7 @@ def validate_profile(
         )
         raise DataError(message)
     check_weights(profile.bad_weights)
-    if not profile.total_weight > 0:
-        message = "All weights are zero; expected at least one row of positive weight."
-        raise DataError(message)
+    check_total_weight(profile.total_weight)
     if profile.n_rows < n_components:
         message = (
             f"The data have {profile.n_rows} rows (n_samples = {profile.n_rows}); expected at "

@@ -16,6 +16,7 @@ LARGEST = 1e140
 """Of values and weights, so that squares stay inside float64."""
 
 _SMALLEST = 1e-140
+_SMALLEST_WEIGHT = 1e-280
 _LARGEST_RATIO = 1e120
 
 PLACES = 5
@@ -75,6 +76,19 @@ def check_weights(found: tuple[tuple[int, float], ...]) -> None:
         message = (
             f"Weights must be finite, not negative and at most {LARGEST:.0e}; "
             f"the first that are not: {places}."
+        )
+        raise DataError(message)
+
+
+def check_total_weight(total: float) -> None:
+    """Raise DataError unless the weights sum to enough for products to stay inside float64."""
+    if not total > 0:
+        message = "All weights are zero; expected at least one row of positive weight."
+        raise DataError(message)
+    if total < _SMALLEST_WEIGHT:
+        message = (
+            f"The weights sum to {total:.3g}; expected at least {_SMALLEST_WEIGHT:.0e}, so that "
+            "products stay inside float64. Scale them."
         )
         raise DataError(message)
 

@@ -90,14 +90,13 @@ def next_states(
 ) -> tuple[FitState, ...]:
     """The states with which the next stage starts.
 
-    After the fit to all rows, only models less likely than a smaller one get another start; the
-    best start of each model is kept.
+    After the fit to all rows, and after a repair, only models less likely than a smaller one get
+    another start.
     """
-    if stage == FIT:
-        repairs = candidates.repair_starts(states, options, (search.grow, search.halve))
+    if stage in (FIT, REPAIR):
+        best = best_states(states)
+        repairs = candidates.repair_starts(best, options, (search.grow, search.halve))
         return candidates.sort_by_model((*states, *repairs), options)
-    if stage == REPAIR:
-        return best_states(states)
     return tuple(
         FitState(state.candidate, state.parameters, search=state.search.restart())
         for state in states

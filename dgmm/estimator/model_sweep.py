@@ -16,7 +16,11 @@ from dgmm.estimator.remedies import REMEDIES
 from dgmm.estimator.sweep_result import SweepResult, mixture_like, sort_results
 from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.em.convergence import TOL
-from dgmm.mixture.sweep_findings import find_in_sweep
+from dgmm.mixture.sweep_findings import (
+    find_dependent_features,
+    find_failed_candidates,
+    find_in_sweep,
+)
 from dgmm.registry import DEFAULT_TYPES
 
 
@@ -67,6 +71,15 @@ def sweep(
     ------
     ValueError
         If a parameter or the data are unusable.
+
+    Warns
+    -----
+    UserWarning
+        Of what makes the choice doubtful: candidates that collapsed or did not converge, a choice
+        at either end of ``n_components``, criteria that rise and fall again with the number of
+        components, features that are linearly dependent, weights that are hardly counts.
+    ConvergenceWarning
+        Where the best candidate did not converge.
 
     Notes
     -----
@@ -128,7 +141,13 @@ def sweep(
         }
     first = sort_results(results, criterion, scores)[0]
     best = mixture_like(model, first, found.sweep.size)
-    for finding in find_in_sweep(found.sweep):
+    doubts = [
+        *find_dependent_features(
+            found.profile.covariance, found.profile.mean, container.feature_names, kinds
+        ),
+        *(find_in_sweep(found.sweep) if not is_silhouette else find_failed_candidates(found.sweep)),
+    ]
+    for finding in doubts:
         warnings.warn(finding.advised(REMEDIES), UserWarning, 2)
     if not best.converged_ and max_iter > 0:
         warnings.warn(f"The best candidate: {first.status.sentence}", ConvergenceWarning, 2)

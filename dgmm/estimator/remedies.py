@@ -10,6 +10,9 @@ REMEDIES = MappingProxyType(
         Remedy.ENLARGE_SAMPLE: "Or set a larger sample_size.",
         Remedy.NORMALIZE_WEIGHTS: "Set normalize_weights: 'rows' for survey weights, 'kish' for "
         "unequal probabilities, 'counts' if the sum is meant.",
+        Remedy.MORE_COMPONENTS: "Raise n_components.",
+        Remedy.FEWER_COMPONENTS: "Lower n_components.",
+        Remedy.SEARCH_MORE: "Raise n_init to tell.",
         Remedy.USE_LESS_MEMORY: "Rechunk X to smaller blocks, or give workers more memory or fewer "
         "threads.",
         Remedy.TRY_AGAIN: "Then fit again.",

@@ -113,6 +113,8 @@ class SweepResult:
     def to_pandas(self) -> "pd.DataFrame":
         """A data frame with a row for each candidate, best first.
 
+        Where ``is_bound``, EM was stopped before it converged, and criteria are upper bounds.
+
         Raises
         ------
         MissingExtraError
@@ -128,6 +130,8 @@ class SweepResult:
         -------
         xarray.Dataset
             Dimensions ``covariance_type`` and ``n_components``; NaN where there is no candidate.
+            ``is_bound`` is 1 where criteria are upper bounds, because EM was stopped before it
+            converged.
 
         Raises
         ------
@@ -153,6 +157,7 @@ class SweepResult:
             "n_parameters": result.n_parameters,
             "log_likelihood": result.log_likelihood,
             **result.criteria,
+            "is_bound": result.is_bound,
             "n_iter": result.n_iter,
         }
         if self.silhouettes:

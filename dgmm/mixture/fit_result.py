@@ -44,6 +44,11 @@ class FitResult:
     criteria: Mapping[str, float]
 
     @property
+    def is_bound(self) -> bool:
+        """Whether criteria are upper bounds: EM was stopped while the likelihood still rose."""
+        return self.status in (Status.STOPPED_EARLY, Status.MAX_ITER)
+
+    @property
     def bic(self) -> float:
         """Bayesian information criterion (:func:`dgmm.mixture.criteria.bic`)."""
         return self.criteria["bic"]

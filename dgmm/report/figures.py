@@ -46,7 +46,8 @@ def draw_criteria(sweep: Sweep) -> tuple[Picture, ...]:
     main = Picture(
         f"{name} against K",
         f"Every candidate, smaller is better; the ring marks the choice, {best.candidate.name}. "
-        "Open marks did not converge; crosses collapsed and cannot be chosen.",
+        "Open arrows are upper bounds, of fits that were stopped before they converged, and belong "
+        "to no line; crosses collapsed and cannot be chosen.",
         encode_figure(figure),
         f"{name} above the best of each candidate by number of components and structure.",
     )

@@ -10,18 +10,20 @@ from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.drift.decision import DriftStatus
-from dgmm.mixture.sweep_findings import Finding, find_in_sweep
+from dgmm.mixture.sweep_findings import NO_STRONG_EVIDENCE, Finding, find_in_sweep
 from dgmm.report.sample import OUTLIER_SHARE, Sample
 from dgmm.report.widths import relative_widths
 from dgmm.text import join_names
 
 _MOST_NAMED = 6
-_NO_STRONG_EVIDENCE = 6.0  # in BIC (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, sec. 3.2)
 _ROWS_PER_PARAMETER = 5
 _NARROW = 1e-3
 _ALSO_FINDINGS = ("Constant features", "No candidate is sound", "The weights of")
 _REMEDIES = {
     Remedy.NORMALIZE_WEIGHTS: "Set input.weights.normalize to rows, kish or counts.",
+    Remedy.MORE_COMPONENTS: "Raise model.n_components.",
+    Remedy.FEWER_COMPONENTS: "Lower model.n_components.",
+    Remedy.SEARCH_MORE: "Raise model.n_init to tell.",
 }
 _MANY_OUTLIERS = 10  # times as many as there should be
 
@@ -32,7 +34,7 @@ def collect_findings(
     """All findings, serious ones first."""
     found = [
         *_find_drift(result),
-        *_find_bad_statuses(result),
+        *_find_bad_choice(result),
         *find_in_sweep(result.sweep),
         *_find_weak_choice(result),
         *_find_uncertain_components(result),
@@ -60,48 +62,24 @@ def _find_drift(result: Result) -> Iterator[Finding]:
         )
 
 
-def _find_bad_statuses(result: Result) -> Iterator[Finding]:
+def _find_bad_choice(result: Result) -> Iterator[Finding]:
     best = result.sweep.selected
     if best.status is not Status.CONVERGED:
         chosen = "No candidate is sound; the" if best.status is Status.DEGENERATE else "The"
         yield Finding(True, f"{chosen} chosen one is {best.status.value}. {best.status.sentence}")
-    words = {
-        Status.DEGENERATE: "collapsed and were left out of the choice",
-        Status.MAX_ITER: "did not converge within max_iter; their criteria may still fall",
-    }
-    for status, what in words.items():
-        names = [r.candidate.name for r in result.sweep.results if r.status is status]
-        if names and names != [best.candidate.name]:
-            n_all = len(result.sweep.results)
-            listed = join_names(names, _MOST_NAMED)
-            yield Finding(False, f"{len(names)} of {n_all} candidates {what}: {listed}.")
 
 
 def _find_weak_choice(result: Result) -> Iterator[Finding]:
     sweep = result.sweep
     best, criterion = sweep.selected, sweep.criterion
     sound = [r for r in sweep.rank() if r.status is not Status.DEGENERATE]
-    counts = sorted({r.n_components for r in sweep.results})
-    k = best.n_components
-    if len(counts) > 1 and k == counts[-1]:
-        yield Finding(
-            True,
-            f"{criterion.upper()} is smallest at the largest number of components tried, K = {k}. "
-            "More may fit better still: raise model.n_components.",
-        )
-    elif len(counts) > 1 and k == counts[0] > 1:
-        yield Finding(
-            True,
-            f"{criterion.upper()} is smallest at the smallest number of components tried, "
-            f"K = {k}. Fewer may do: lower model.n_components.",
-        )
     if criterion == "bic" and len(sound) > 1:
         second, ahead = sound[1], sound[1].bic - best.bic
-        if ahead < _NO_STRONG_EVIDENCE:
+        if ahead < NO_STRONG_EVIDENCE:
             yield Finding(
                 False,
                 f"{second.candidate.name} is only {ahead:.1f} behind in BIC. A difference of less "
-                f"than {_NO_STRONG_EVIDENCE:.0f} is no strong evidence for either.",
+                f"than {NO_STRONG_EVIDENCE:.0f} is no strong evidence for either.",
             )
 
 

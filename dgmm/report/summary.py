@@ -116,12 +116,12 @@ def tabulate_candidates(result: Result) -> Table:
     best = sweep.selected.criteria[name]
 
     def row(found: FitResult) -> tuple[str, ...]:
-        value = found.criteria[name]
+        value, sign = found.criteria[name], "< " if found.is_bound else ""
         return (
             found.covariance_type,
             str(found.n_components),
-            f"{value:,.1f}",
-            f"{value - best:,.1f}",
+            f"{sign}{value:,.1f}",
+            f"{sign}{value - best:,.1f}",
             f"{found.log_likelihood:,.1f}",
             str(found.n_iter),
             found.status.value.replace("_", " "),

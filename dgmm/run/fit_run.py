@@ -9,6 +9,7 @@ from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.fit_progress import FitProgress, SaveProgress
 from dgmm.engine.passes import PassRunner
+from dgmm.engine.profile import Profile
 from dgmm.engine.stages import PROFILE, positive_weight_sample
 from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.commit import RunContents
@@ -17,13 +18,14 @@ from dgmm.mixture.component_summary import ComponentSummary, component_pivots, s
 from dgmm.mixture.drift.duplicates import multiplicities
 from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.sample_size import SampleSize
-from dgmm.mixture.sweep_findings import find_weight_doubts
+from dgmm.mixture.sweep_findings import find_dependent_features, find_weight_doubts
 from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.drift_check import check_drift, duplicate_attributes, verdict_attributes
 from dgmm.run.identity import BASIS, assignment_key
 from dgmm.run.lifecycle import Attempt, complete_run
 from dgmm.run.row_assignment import assign_rows, summarize_sample
+from dgmm.run.run_plan import RunPlan
 from dgmm.run.warm_start import LabelledSweep, relabel
 
 _logger = logging.getLogger(__name__)
@@ -116,17 +118,27 @@ def _fit(attempt: Attempt) -> RunContents:
 
 def _save(attempt: Attempt) -> SaveProgress:
     """Saves the progress of the fit, and says what criteria count as soon as it is known."""
-    plan = attempt.plan
 
     def save(progress: FitProgress) -> None:
         attempt.checkpoint.save(progress)
-        if progress.stage == PROFILE and plan.dataset.weights is not None:
-            size = SampleSize.of(progress.profile.weight_totals, plan.options.normalize)
-            _logger.info(size.sentence)
-            for finding in find_weight_doubts(size):
-                _logger.warning(finding.advised(REMEDIES))
+        if progress.stage == PROFILE:
+            _warn_of_data(attempt.plan, progress.profile)
 
     return save
+
+
+def _warn_of_data(plan: RunPlan, profile: Profile) -> None:
+    """Say what criteria count, and what of the data makes them doubtful."""
+    size = SampleSize.of(profile.weight_totals, plan.options.normalize)
+    if plan.dataset.weights is not None:
+        _logger.info(size.sentence)
+    found = [*find_weight_doubts(size)]
+    if plan.options.prepare.pca is None:  # which leaves out what has no width
+        kinds = (kind for kind, _ in plan.options.models)
+        names = plan.dataset.feature_names
+        found += find_dependent_features(profile.covariance, profile.mean, names, kinds)
+    for finding in found:
+        _logger.warning(finding.advised(REMEDIES))
 
 
 def _assign(

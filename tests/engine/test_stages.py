@@ -92,6 +92,7 @@ def final(candidate, mixture, log_likelihood, status=Status.CONVERGED):
         ((-3.0, -2.5, -2.4), Status.CONVERGED, []),
         ((-3.0, -2.5, -2.5), Status.CONVERGED, []),
         ((-3.0, -2.5, -2.6), Status.DEGENERATE, []),
+        ((-3.0, -2.5, -2.6), Status.MAX_ITER, []),
     ],
 )
 def test_a_model_that_does_worse_than_a_smaller_one_starts_from_it(likelihoods, status, expected):
@@ -123,22 +124,62 @@ def test_a_model_that_does_worse_than_a_smaller_one_starts_from_it(likelihoods, 
     assert all(state.is_running for state in made)
 
 
+def test_a_model_that_converged_starts_from_a_smaller_one_that_had_no_time_to():
+    rows = clumps(seed=1)
+    rng = np.random.default_rng(0)
+    mixtures = [relative_to(np.zeros(3), random_mixture(rng, rows, "full", k)) for k in (16, 18)]
+    states = [
+        final(Candidate("full", 16), mixtures[0], -2.5, Status.MAX_ITER),
+        final(Candidate("full", 18, 2), mixtures[1], -2.6, Status.CONVERGED),
+    ]
+    options = FitOptions((("full", 16), ("full", 18)))
+    made = candidates.repair_starts(states, options, (lambda mixture, _: mixture,) * 2)
+    assert [state.candidate.start for state in made] == [3, 4]  # the second round
+    assert [candidates.repair_round(state) for state in (*states, *made)] == [0, 1, 2, 2]
+    assert made[0].parameters is mixtures[0]
+
+
+@pytest.mark.parametrize("counts", [(2, 4, 5), (2, 3, 6, 8)])
+def test_with_steps_in_the_list_no_model_ends_below_a_smaller_one(counts, monkeypatch):
+    """After a search that finds the smallest alone, and a repair that outdoes what was sound."""
+    rows = clumps(600, seed=3)
+    original, kind = ModelSearch.find_all, "full"
+
+    def bad(*arguments):
+        found = original(*arguments)
+        first, *others = (found[kind, k] for k in counts)
+        stuck = {(kind, m.n_components): _alike(m, rows) for m in others}
+        last = ModelSearch.halve(arguments[0], first, counts[-1])
+        return {**found, **stuck, (kind, counts[-1]): last}
+
+    monkeypatch.setattr(ModelSearch, "find_all", bad)
+    told = []
+    options = FitOptions(tuple((kind, k) for k in counts), max_iter=300, finish_all=True)
+    sweep = fit(dataset_of(rows), options, SYNCHRONOUS, told.append).sweep
+    likelihoods = np.array([result.log_likelihood for result in sweep.results])
+    assert (np.diff(likelihoods) >= -1e-9 * abs(likelihoods[0])).all()
+    assert {result.status for result in sweep.results} == {Status.CONVERGED}
+    finished = [event for event in told if isinstance(event, PassFinished)]
+    assert sweep.n_passes == sum(event.stage in events.READ_ALL_ROWS for event in finished)
+
+
+def _alike(mixture, rows):
+    """All components alike: EM cannot tell them apart and stays with one Gaussian."""
+    means = np.zeros(mixture.means.shape)
+    covariances = np.broadcast_to(np.cov(rows.T), mixture.covariances.shape)
+    return Parameters.from_covariances("full", mixture.weights, means, covariances)
+
+
 def test_a_sweep_that_breaks_the_law_is_mended_before_it_is_done(monkeypatch):
     """A search so bad that three components do worse than two, but for the repair."""
     rows = clumps(600, seed=3)
     options = FitOptions((("full", 2), ("full", 3)), max_iter=60)
 
-    def stuck(mixture):
-        """All components alike: EM cannot tell them apart and stays with one Gaussian."""
-        means = np.zeros(mixture.means.shape)
-        covariances = np.broadcast_to(np.cov(rows.T), mixture.covariances.shape)
-        return Parameters.from_covariances("full", mixture.weights, means, covariances)
-
     original = ModelSearch.find_all
 
     def bad(*arguments):
         found = original(*arguments)
-        return {**found, ("full", 3): stuck(found["full", 3])}
+        return {**found, ("full", 3): _alike(found["full", 3], rows)}
 
     def no_repair(*arguments):
         del arguments

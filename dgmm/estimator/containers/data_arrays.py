@@ -1,6 +1,7 @@
 """xarray's DataArrays: results carry their coordinates and attributes."""
 
 import sys
+import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self, cast
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from dgmm.engine.dataset import Dataset, as_core_array
 from dgmm.engine.in_memory import InMemoryRows
+from dgmm.engine.row_checks import PLACES
 from dgmm.errors import DataError
 from dgmm.estimator.annotations import RowValues, WeightsLike
 from dgmm.estimator.containers.array_likes import is_dask_array, to_memory
@@ -24,6 +26,11 @@ from dgmm.mixture.parameters import Parameters
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+
+_FILLS = ("_FillValue", "missing_value")
+_PACKING = {"scale_factor": 1.0, "add_offset": 0.0}
+"""Attributes of packed numbers, and what of them changes nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +63,22 @@ class XarrayContainer(LazyContainer):
         if self.labels is None:
             return np.empty((0, self.array.shape[-1]))
         return sys.modules["pandas"].DataFrame(columns=list(self.labels))
+
+    def check_finite(self) -> None:
+        """Refuse values in memory that are NaN, infinite or what the attributes call missing.
+
+        xarray keeps ``_FillValue`` and its like among the attributes where it was told to decode
+        nothing, and so does rioxarray.
+
+        Raises
+        ------
+        DataError
+        """
+        LazyContainer.check_finite(self)
+        _warn_of_packing(self.array)
+        rows = self.in_memory()
+        if rows is not None:
+            _check_fill(self.array, rows)
 
     def in_order(self, names: Sequence[str] | None) -> Self:
         """The same with the features of these names, which may lie here in another order.
@@ -138,6 +161,33 @@ class XarrayContainer(LazyContainer):
         dims = (*cells, "component") if quantity.has_components else cells
         return sys.modules["xarray"].DataArray(
             result, coordinates, dims, quantity.name, self.array.attrs
+        )
+
+
+def _warn_of_packing(array: "xr.DataArray") -> None:
+    names = [name for name, plain in _PACKING.items() if array.attrs.get(name, plain) != plain]
+    if names:
+        warnings.warn(
+            f"X has the attributes {', '.join(names)}, which xarray has not applied: its values "
+            "are taken as they are. Decode them, such as by xarray.decode_cf.",
+            UserWarning,
+            stacklevel=7,
+        )
+
+
+def _check_fill(array: "xr.DataArray", rows: Rows) -> None:
+    """Refuse values that the attributes of an array call missing."""
+    fills = {name: array.attrs[name] for name in _FILLS if name in array.attrs}
+    if not fills:
+        return
+    missing = np.isin(rows, [value for fill in fills.values() for value in np.ravel(fill)])
+    if missing.any():
+        bad = np.flatnonzero(missing.any(axis=1))
+        called = ", ".join(f"{name} is {value}" for name, value in fills.items())
+        raise DataError(
+            f"{np.count_nonzero(missing)} values of X are missing by its attributes ({called}), in "
+            f"{len(bad)} row(s), the first: {', '.join(map(str, bad[:PLACES]))}. Leave these rows "
+            "out, or decode X, such as by xarray.decode_cf, or masked=True of rioxarray."
         )
 
 

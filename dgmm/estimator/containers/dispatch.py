@@ -17,7 +17,7 @@ from dgmm.estimator.annotations import DataLike
 from dgmm.estimator.containers.array_likes import as_array_like, is_dask_array
 from dgmm.estimator.containers.arrays import NumpyContainer
 from dgmm.estimator.containers.container import RowContainer
-from dgmm.estimator.containers.frames import PandasContainer, check_columns
+from dgmm.estimator.containers.frames import PandasContainer, check_columns, check_unique
 from dgmm.estimator.remedies import REMEDIES
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def as_container(
     else:
         if not reset:
             container = container.in_order(getattr(estimator, "feature_names_in_", None))
+        check_unique(container.feature_names)
         validate_data(estimator, container.header, reset=reset, skip_check_array=True)
     container.check_finite()
     return container

@@ -1,6 +1,8 @@
 """Data frames of pandas: results carry their index."""
 
 import sys
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -62,6 +64,7 @@ def check_columns(frame: "pd.DataFrame | dask.dataframe.DataFrame", *, may_be_te
     ------
     DataError
     """
+    check_unique(tuple(frame.columns))
     wrong = [
         f"{name} ({dtype})"
         for name, dtype in frame.dtypes.items()
@@ -73,6 +76,21 @@ def check_columns(frame: "pd.DataFrame | dask.dataframe.DataFrame", *, may_be_te
             "astype(float), or leave them out."
         )
         raise DataError(message)
+
+
+def check_unique(names: Sequence[Hashable]) -> None:
+    """Refuse features of one name, which nobody could tell apart.
+
+    Raises
+    ------
+    DataError
+    """
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise DataError(
+            f"X has more than one feature named {', '.join(map(repr, twice))}; expected different "
+            "names. Rename them, or give the values without names."
+        )
 
 
 def _is_real(dtype: _Dtype) -> bool:

@@ -24,6 +24,7 @@ from dgmm.io.sources.packing import read_packing, refuse_times, to_text
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath, open_binary
 from dgmm.optional_packages import import_optional
+from dgmm.text import join_names
 
 _SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5", ".h5ad", ".mat")
 _MATLAB_NUMBERS = ("double", "single", "logical")
@@ -43,6 +44,7 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         dataset = file[name]
         _refuse_no_numbers(path, dataset)
         fills = selection.missing_chunks == "fill"
+        _refuse_enumeration(path, dataset)
         check_filters(path, dataset)
         check_chunks(path, dataset, may_lack_chunks=fills)
         chunks, shape = dataset.chunks, dataset.shape
@@ -63,6 +65,16 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
 def _is_transposed(dataset: Any) -> bool:
     """Whether what wrote a dataset keeps the last dimension first: MATLAB and Octave."""
     return "MATLAB_class" in dataset.attrs or "OCTAVE_NEW_FORMAT" in dataset.parent.attrs
+
+
+def _refuse_enumeration(path: AnyPath, dataset: Any) -> None:
+    """Refuse numbers that stand for names; truth values are no such numbers."""
+    names = import_optional("h5py", "hdf5", "HDF5 files").check_enum_dtype(dataset.dtype)
+    if names and dataset.dtype.kind != "b":
+        raise DataError(
+            f"{path}: {dataset.name} is an enumeration of {join_names(tuple(names), 6)}, whose "
+            "numbers are names and no measurements. Choose another variable."
+        )
 
 
 def _refuse_old_matlab(path: AnyPath) -> None:
@@ -110,6 +122,7 @@ def _choose(path: AnyPath, file: Any, variable: str | None) -> str:
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     with open_file(path) as file:
         dataset = file[selection.variable]
+        _refuse_enumeration(path, dataset)
         check_filters(path, dataset)
         known = read_packing(dataset.dtype, dataset.attrs)
         if _is_transposed(dataset):

@@ -65,6 +65,8 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         names = select_variables(dataset, path, selection, dims)
         dtype = np.result_type(*(dataset.variables[name].dtype for name in names))
         features = feature_names(dataset, names, dims)
+    if choose_engine(path) == "zarr":
+        _refuse_stale_metadata(path, dataset, names)
     if is_hdf5(path):
         check_netcdf(path, names, may_lack_chunks=selection.missing_chunks == "fill")
     coordinates = find_coordinates(dataset, dims)
@@ -83,6 +85,23 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         coordinates=coordinates,
         feature_groups=() if selection.columns else feature_groups(dataset, names, dims),
     )
+
+
+def _refuse_stale_metadata(path: AnyPath, dataset: "xarray.Dataset", names: Sequence[str]) -> None:
+    """Refuse variables that have grown since their metadata were consolidated, which xarray reads.
+
+    Raises
+    ------
+    DataError
+    """
+    for name in names:
+        own, consolidated = _zarr_array(path, name).shape, dataset.variables[name].shape
+        if own != consolidated:
+            raise DataError(
+                f"{path}: {name} has shape {own}, and by the store's consolidated metadata "
+                f"{consolidated}, which are older. Consolidate them again: "
+                "zarr.consolidate_metadata(path)."
+            )
 
 
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:

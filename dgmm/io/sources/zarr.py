@@ -273,7 +273,9 @@ def _choose_member(group: zarr.Group, path: AnyPath, variable: str | None) -> za
     arrays = {name: node for name, node in members.items() if isinstance(node, zarr.Array)}
     groups = {name: dict(node.attrs) for name, node in members.items() if name not in arrays}
     shapes = {name: array.shape for name, array in arrays.items()}
-    return arrays[choose_member(path, variable, shapes, {"": dict(group.attrs), **groups})]
+    name = choose_member(path, variable, shapes, {"": dict(group.attrs), **groups})
+    # Consolidated metadata, of which groups are made, may be older than the array.
+    return zarr.open_array(zarr_store(path), path=name, mode="r")
 
 
 FORMAT = Format("zarr", _matches, _describe, _read, _refuse_missing, seconds_per_piece=2e-4)

@@ -31,13 +31,13 @@ def _header(sweep: Sweep) -> tuple[str, ...]:
 def _rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
     best = sweep.selected.criteria[sweep.criterion]
     for result in sweep.rank()[:_MAX_ROWS]:
-        value = result.criteria[sweep.criterion]
+        value, sign = result.criteria[sweep.criterion], "< " if result.is_bound else ""
         yield (
             "*" if result is sweep.selected else "",
             result.covariance_type,
             str(result.n_components),
-            f"{value:.1f}",
-            f"{value - best:.1f}",
+            f"{sign}{value:.1f}",
+            f"{sign}{value - best:.1f}",
             f"{result.log_likelihood:.1f}",
             str(result.n_iter),
             result.status.value,
@@ -50,7 +50,7 @@ def _remarks(sweep: Sweep) -> Iterator[str]:
         yield f"... and {len(sweep.results) - _MAX_ROWS} more"
     found = {result.status for result in sweep.results}
     for status in Status:
-        if status in found and status not in (Status.CONVERGED, Status.STOPPED_EARLY):
+        if status in found and status is not Status.CONVERGED:
             yield f"{status.value}: {status.sentence}"
 
 
