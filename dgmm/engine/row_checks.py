@@ -16,7 +16,7 @@ LARGEST = 1e140
 """Of values and weights, so that squares stay inside float64."""
 
 _SMALLEST = 1e-140
-_SMALLEST_WEIGHT = 1e-280
+_SMALLEST_WEIGHT = 1e-300
 _LARGEST_RATIO = 1e120
 
 PLACES = 5
