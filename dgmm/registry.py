@@ -135,3 +135,6 @@ FORMATS = Registry(
 )
 """A :class:`dgmm.io.sources.format.Format` each, in the order in which they are asked whether a
 path is theirs."""
+
+COMMANDS = Registry("dgmm.commands", {})
+"""Functions ``main(arguments) -> int`` that are commands of ``dgmm``, such as pipelines."""

@@ -26,6 +26,7 @@ from dgmm.run import (
     run,
     score,
     validation_error,
+    write_metrics,
 )
 from pipelines import execution
 from pipelines.execution import Observer, Outcome
@@ -45,6 +46,12 @@ class Settings(execution.PruningSettings):
 
     score: Sequence[Other] = Field(
         default=(), description="Other data to score by the published model, such as an archive."
+    )
+
+    metrics: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A file for the textfile collector of a node exporter: what the night found.",
     )
 
     @field_validator("run")
@@ -115,6 +122,8 @@ def nightly(settings: Settings, observer: Observer = lambda _: None) -> Night:
         As a run does.
     """
     finished = _refit(settings.run, observer)
+    if settings.metrics is not None:
+        write_metrics(finished.path, settings.metrics, settings.run.output.storage_options)
     drift = dgmm.open_result(finished.path, settings.run.output.storage_options).drift
     scores = tuple(_score_other(settings.run, other, observer) for other in settings.score)
     return Night(

@@ -30,8 +30,8 @@ def test_the_commands_name_what_is_there():
     assert (ROOT / "configs" / "quickstart.yaml").is_file()
     assert second.split() == ["sh", "scripts/check.sh"]
     nightly, *more = fourth.splitlines()
-    assert nightly.split()[:3] == ["python", "-m", "pipelines.nightly"]
-    assert (ROOT / nightly.split()[3]).is_file()
+    assert nightly.split()[:2] == ["dgmm", "nightly"]
+    assert (ROOT / nightly.split()[2]).is_file()
     for line in (*third.splitlines(), *more):
         words = line.partition("#")[0].split()
         options = {option for known in dgmm.commands[words[1]].params for option in known.opts}

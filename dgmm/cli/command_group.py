@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from dgmm.errors import UsageError
+from dgmm.registry import COMMANDS
 
 if TYPE_CHECKING:
     from dgmm.run.console.logs import LogFormat
@@ -21,6 +23,23 @@ class Group(click.Group):
 
     It works alike as ``dgmm`` and below another group, as in ``dask dgmm``.
     """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Dgmm's own commands, and those that packages declare."""
+        return sorted({*super().list_commands(ctx), *COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by name; one that a package declares parses its arguments itself."""
+        found = super().get_command(ctx, cmd_name)
+        if found is not None or cmd_name not in COMMANDS:
+            return found
+        return click.Command(
+            cmd_name,
+            context_settings={"ignore_unknown_options": True, "help_option_names": []},
+            params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
+            callback=partial(_run_declared, cmd_name),
+            short_help=f"Several runs by one configuration; see dgmm {cmd_name} --help.",
+        )
 
     def make_context(
         self,
@@ -37,6 +56,11 @@ class Group(click.Group):
         """Parse and run a command."""
         with _exit_codes(ctx.meta):
             return super().invoke(ctx)
+
+
+def _run_declared(name: str, arguments: tuple[str, ...]) -> NoReturn:
+    """Call what a package declares, and leave with its exit code."""
+    raise click.exceptions.Exit(COMMANDS[name](list(arguments)))
 
 
 @contextmanager

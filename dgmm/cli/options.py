@@ -90,3 +90,13 @@ def storage_options(command: _Command) -> _Command:
         help="How the object store of the result is reached, as in a configuration: "
         "'{endpoint_url: https://host}'. Credentials come from the environment.",
     )(command)
+
+
+def metrics_option(command: _Command) -> _Command:
+    """Let a command be told where the metrics of its run go."""
+    return click.option(
+        "--metrics",
+        metavar="FILE",
+        help="Write rows, components, log-likelihood, drift and durations there, for the textfile "
+        "collector of a node exporter.",
+    )(command)

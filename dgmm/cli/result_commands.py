@@ -7,7 +7,12 @@ from typing import Any
 import click
 
 from dgmm.cli.command_group import CONFIGURATION, log_format
-from dgmm.cli.options import logging_options, restart_if_portable, storage_options
+from dgmm.cli.options import (
+    logging_options,
+    metrics_option,
+    restart_if_portable,
+    storage_options,
+)
 
 
 @click.command()
@@ -25,6 +30,7 @@ from dgmm.cli.options import logging_options, restart_if_portable, storage_optio
 @logging_options
 @click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
 @click.option("-v", "--verbose", is_flag=True, help="Log details, for the search of a fault.")
+@metrics_option
 def score(
     result: str,
     path: str,
@@ -33,6 +39,7 @@ def score(
     storage_options: dict[str, Any] | None,
     quiet: bool,
     verbose: bool,
+    metrics: str | None,
 ) -> None:
     """Assign the rows of INPUT by the model of RESULT, an output directory or one run of it."""
     from dgmm.io.results.result import open_result
@@ -40,6 +47,7 @@ def score(
     from dgmm.run.console.logs import JsonObserver
     from dgmm.run.console.observer import console_logging
     from dgmm.run.console.signals import graceful_shutdown
+    from dgmm.run.run_metrics import write_metrics
 
     found = open_result(result, storage_options)
     configuration = score_run.configuration_for(found, path, output, overrides)
@@ -51,6 +59,8 @@ def score(
         scored = score_run.score(found, configuration, observer)
         if isinstance(observer, JsonObserver):
             observer.log_score(asdict(scored))
+        if metrics is not None:
+            write_metrics(scored.path, metrics, configuration.output.storage_options)
     if not quiet:
         click.echo(scored.sentence)
     place = style.redactor(scored.path)

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from dgmm.cli.command_group import log_format
-from dgmm.cli.options import configuration_options, load, restart_if_portable
+from dgmm.cli.options import (
+    configuration_options,
+    load,
+    metrics_option,
+    restart_if_portable,
+)
 
 if TYPE_CHECKING:
     from dgmm.run.config.configuration import Configuration
@@ -20,7 +25,15 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
 @click.option("-v", "--verbose", is_flag=True, help="Log details, for the search of a fault.")
 @click.option("--fresh", is_flag=True, help="Do not go on with an interrupted run; start again.")
-def run(config: str, overrides: tuple[str, ...], quiet: bool, verbose: bool, fresh: bool) -> None:
+@metrics_option
+def run(
+    config: str,
+    overrides: tuple[str, ...],
+    quiet: bool,
+    verbose: bool,
+    fresh: bool,
+    metrics: str | None,
+) -> None:
     """Fit all candidates that CONFIG names and keep the results.
 
     The same command again goes on where it was interrupted, or finds its run complete.
@@ -30,16 +43,20 @@ def run(config: str, overrides: tuple[str, ...], quiet: bool, verbose: bool, fre
     with graceful_shutdown():
         configuration = load(config, overrides)
         restart_if_portable(configuration)
-        _run(configuration, quiet, verbose, fresh)
+        _run(configuration, quiet, verbose, fresh, metrics)
 
 
-def _run(configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool) -> None:
+def _run(
+    configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool, metrics: str | None
+) -> None:
     from rich.console import Console
 
+    from dgmm.io.results.result import open_result
     from dgmm.run import fit_run
     from dgmm.run.console.candidate_table import show_candidates
     from dgmm.run.console.logs import JsonObserver
     from dgmm.run.console.observer import console_logging
+    from dgmm.run.run_metrics import collect_metrics, write_metrics
 
     style = log_format(click.get_current_context().meta)
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
@@ -47,8 +64,13 @@ def _run(configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool
         outcome = fit_run.run(configuration, observer=observer, fresh=fresh)
         if isinstance(observer, JsonObserver):
             observer.log_result(
-                outcome.path, outcome.sweep, already_complete=outcome.already_complete
+                outcome.path,
+                outcome.sweep,
+                collect_metrics(open_result(outcome.path, configuration.output.storage_options)),
+                already_complete=outcome.already_complete,
             )
+        if metrics is not None:
+            write_metrics(outcome.path, metrics, configuration.output.storage_options)
     if not quiet:
         show_candidates(outcome.sweep, Console())
     path = style.redactor(outcome.path)

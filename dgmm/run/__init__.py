@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dgmm.run.fit_run import RunResult, run
     from dgmm.run.history import prune, publish
     from dgmm.run.input_handle import BlockFit, Blocks, InputHandle, open_input
+    from dgmm.run.run_metrics import write_metrics
     from dgmm.run.score_run import ScoreResult, configuration_for, score
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "validation_error",
     "write_group",
     "write_lock",
+    "write_metrics",
 ]
 
 _HOMES = {
@@ -70,6 +72,7 @@ _HOMES = {
     "dgmm.run.console.signals": ("graceful_shutdown",),
     "dgmm.run.console.observer": ("console_logging",),
     "dgmm.run.fit_run": ("RunResult", "run"),
+    "dgmm.run.run_metrics": ("write_metrics",),
 }
 
 

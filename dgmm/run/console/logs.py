@@ -166,8 +166,15 @@ class JsonObserver:
             self._stage = event.stage
             _log(logging.INFO, "stage started", asdict(event))
 
-    def log_result(self, path: str, sweep: "Sweep", *, already_complete: bool) -> None:
-        """Log the path of the results, and the selected candidate."""
+    def log_result(
+        self,
+        path: str,
+        sweep: "Sweep",
+        metrics: Mapping[str, object],
+        *,
+        already_complete: bool,
+    ) -> None:
+        """Log the path of the results, the selected candidate and the metrics of the run."""
         facts = {
             "path": path,
             "already_complete": already_complete,
@@ -177,6 +184,7 @@ class JsonObserver:
             "status": sweep.selected.status.value,
             "criterion": sweep.criterion,
             "value": sweep.selected.criteria[sweep.criterion],
+            **metrics,
         }
         _log(logging.INFO, "run finished", facts)
 

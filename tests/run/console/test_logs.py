@@ -110,7 +110,8 @@ def test_what_happens_is_recorded_with_fields(capsys):
             record(BlocksDone(1, 5))
             record(PassFinished("fit", index, 0.5, 6, 3, float("-inf")))
         record(PassFinished("search", 0, 0.5, 6, 3, -1.0))
-        record.log_result(f"/{SECRET}/runs/x.zarr", sweep(), already_complete=False)
+        metrics = {"run_id": "x", "rows": 6, "stage_seconds": {"fit": 1.0}}
+        record.log_result(f"/{SECRET}/runs/x.zarr", sweep(), metrics, already_complete=False)
 
     started, first, second, finished = map(json.loads, logged(capsys, JSON, action))
     assert started.items() >= {"event": "stage_started", "stage": "fit", "n_rows": 6}.items()
@@ -121,6 +122,7 @@ def test_what_happens_is_recorded_with_fields(capsys):
     assert finished["path"] == "/${KEY}/runs/x.zarr"
     assert finished["selected"] == "full-2"
     assert finished["value"] == 100.25
+    assert finished.items() >= {"run_id": "x", "rows": 6, "stage_seconds": {"fit": 1.0}}.items()
 
 
 def test_a_failure_is_one_line():
