@@ -10,7 +10,7 @@ from dgmm import __version__
 from dgmm.cli.command_group import Group
 from dgmm.cli.ingest_command import ingest
 from dgmm.cli.result_commands import export, report, runs, score
-from dgmm.cli.run_commands import plan, run, schema, validate
+from dgmm.cli.run_commands import init, plan, run, schema, validate
 
 
 @click.group(name="dgmm", cls=Group)
@@ -19,5 +19,5 @@ def dgmm() -> None:
     """Fit Gaussian mixtures to datasets bigger than memory, and choose one."""
 
 
-for _command in (run, plan, validate, schema, score, export, report, runs, ingest):
+for _command in (init, run, plan, validate, schema, score, export, report, runs, ingest):
     dgmm.add_command(_command)

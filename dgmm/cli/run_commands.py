@@ -123,3 +123,27 @@ def schema() -> None:
     from dgmm.run.config import configuration
 
     click.echo(json.dumps(configuration.schema(), indent=2))
+
+
+@click.command()
+@click.argument("path", metavar="INPUT")
+@click.option("--output", metavar="CONFIG", help="Where it goes; else to stdout.")
+@click.option("--columns", multiple=True, metavar="A,B,...", help="The features; without, all.")
+def init(path: str, output: str | None, columns: tuple[str, ...]) -> None:
+    """Write a commented configuration for INPUT, whose metadata are read."""
+    from dgmm.errors import OutputError
+    from dgmm.run.configuration_template import describe_input
+
+    names = [name for each in columns for name in each.split(",")]
+    text = describe_input(path, names, output or "CONFIG")
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        with open(output, "x", encoding="utf8") as file:
+            file.write(text)
+    except OSError as error:
+        raise OutputError(
+            f"{output} cannot be written: {error.strerror}. Choose another name."
+        ) from error
+    click.echo(output)

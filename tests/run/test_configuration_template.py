@@ -1,0 +1,68 @@
+"""Configurations that are written for data."""
+
+import numpy as np
+import pytest
+import xarray
+from click.testing import CliRunner
+
+from dgmm.cli import dgmm
+from dgmm.errors import InputNotFoundError
+from dgmm.run.config.configuration import load, loads
+from dgmm.run.configuration_template import describe_input
+from dgmm.run.fit_run import run
+
+
+def test_a_table_gets_a_configuration_that_runs(tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "cells.npy", rng.normal(size=(60, 2)) + 9 * rng.integers(0, 2, (60, 1)))
+    config = tmp_path / "cells.yaml"
+    command = ["init", str(tmp_path / "cells.npy"), "--output", str(config)]
+    done = CliRunner().invoke(dgmm, command)
+    assert (done.exit_code, done.output) == (0, f"{config}\n")
+    text = config.read_text()
+    assert text.startswith("# 60 rows of 2 features, NumPy array in C order, float64:\n# x0, x1\n")
+    assert "\n# prepare:" in text
+    settings = (f"output.path={tmp_path}/out", "cluster={kind: threads}", "output.report=false")
+    configuration = load(str(config), settings)
+    assert configuration.model.n_components == (1, 2, 3)
+    assert len(run(configuration).sweep.results) == 12
+    again = CliRunner().invoke(dgmm, command)
+    assert again.exit_code == 73
+    assert "File exists. Choose another name." in again.stderr
+    assert config.read_text() == text
+
+
+def test_of_profiles_the_depths_are_features(tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "casts.nc"
+    xarray.Dataset(
+        {
+            "t": (("time", "depth", "lat"), rng.normal(size=(5, 3, 4))),
+            "s": (("time", "lat"), rng.normal(size=(5, 4))),
+            "crs": ((), 0),
+        },
+        {"depth": [5.0, 10.0, 20.0]},
+    ).to_netcdf(path, engine="h5netcdf")
+    text = describe_input(str(path))
+    found = loads(text)
+    assert found.input.variables == ("t", "s")
+    assert found.input.sample_dims == ("time", "lat")
+    assert (found.prepare.scale, found.prepare.pca) == ("standardize", 0.99)
+    assert "# t[5.0], t[10.0], t[20.0], s\n" in text
+
+
+def test_chosen_columns_are_named(tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "x.parquet"
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({name: rng.normal(size=50) for name in ("a", "b", "c")}), path)
+    done = CliRunner().invoke(dgmm, ["init", str(path), "--columns", "a,c"])
+    assert done.exit_code == 0
+    assert loads(done.output).input.columns == ("a", "c")
+
+
+def test_what_is_not_there_is_said(tmp_path):
+    with pytest.raises(InputNotFoundError, match=r"none\.npy"):
+        describe_input(str(tmp_path / "none.npy"))
