@@ -38,7 +38,7 @@ def label_expression(mixture: WhitenedMixture) -> str:
 
 def log_density_expressions(mixture: WhitenedMixture) -> list[str]:
     """For each component an expression for the log of its weight times its density, in nats."""
-    columns = [f"CAST({_quote(name)} AS DOUBLE PRECISION)" for name in mixture.names]
+    columns = [_quote(name) for name in mixture.names]
     parts = zip(mixture.matrices, mixture.centres, mixture.log_peaks, strict=True)
     found = []
     for matrix, centre, log_peak in parts:
