@@ -69,6 +69,12 @@ class Stages(ModuleType):
         observer(PassFinished("fit", 0, 0.5, 6, 3, -1.5))
         return self.outcome
 
+    def collect_metrics(self, run: str, storage_options: dict[str, object]) -> dict[str, object]:
+        return {"run_id": run, "storage_options": storage_options}
+
+    def write_metrics(self, run: str, path: str, storage_options: dict[str, object]) -> None:
+        self.metrics = (run, path, storage_options)
+
     def summarize_plan(self, configuration: Configuration) -> Plan:
         self.configuration = configuration
         return Plan((f"reads {configuration.input.path}", "fits 4 candidates"))
@@ -77,7 +83,7 @@ class Stages(ModuleType):
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
     fake = Stages()
-    for name in ("fit_run", "plan_summary"):
+    for name in ("fit_run", "plan_summary", "run_metrics"):
         monkeypatch.setitem(sys.modules, f"dgmm.run.{name}", fake)
         monkeypatch.setattr(dgmm.run, name, fake, raising=False)
     return fake
@@ -367,10 +373,16 @@ def test_what_would_steer_a_terminal_is_spelled_out() -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_metrics_are_written_where_they_are_asked_for(stages: Stages, config: str) -> None:
+    assert invoke("run", config, "-q", "--metrics", "run.prom").exit_code == 0
+    assert stages.metrics == ("results/runs/abc.zarr", "run.prom", {})
+
+
 def test_a_run_for_machines_is_told_in_records(stages: Stages, config: str) -> None:
     result = invoke("run", config, "--log-format", "json")
     assert result.exit_code == 0
     assert stages.configuration is not None
     events = [json.loads(line)["event"] for line in result.stderr.splitlines()]
     assert events == ["stage_started", "pass_finished", "run_finished"]
+    assert json.loads(result.stderr.splitlines()[-1])["run_id"] == "results/runs/abc.zarr"
     assert result.stdout.splitlines()[-1] == "results/runs/abc.zarr"

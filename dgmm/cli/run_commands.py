@@ -51,7 +51,6 @@ def _run(
 ) -> None:
     from rich.console import Console
 
-    from dgmm.io.results.result import open_result
     from dgmm.run import fit_run
     from dgmm.run.console.candidate_table import show_candidates
     from dgmm.run.console.logs import JsonObserver
@@ -66,7 +65,7 @@ def _run(
             observer.log_result(
                 outcome.path,
                 outcome.sweep,
-                collect_metrics(open_result(outcome.path, configuration.output.storage_options)),
+                collect_metrics(outcome.path, configuration.output.storage_options),
                 already_complete=outcome.already_complete,
             )
         if metrics is not None:

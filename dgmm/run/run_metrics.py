@@ -7,7 +7,7 @@ from typing import Any
 
 from dgmm.io.results.layout import run_name
 from dgmm.io.results.record import read_record
-from dgmm.io.results.result import Result, open_result
+from dgmm.io.results.result import open_result
 from dgmm.io.storage.atomic_writes import make_directory, replace_file
 from dgmm.io.storage.location import output_path
 from dgmm.io.storage.zarr_arrays import creation_failures
@@ -24,19 +24,28 @@ _HELP = {
 }
 
 
-def collect_metrics(result: Result) -> dict[str, Any]:
+def collect_metrics(run: str, storage_options: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What programs ask of a run; what it did not keep is None.
+
+    Parameters
+    ----------
+    run : str
+        A complete run.
+    storage_options : mapping, optional
+        How the store of the run is reached.
 
     Returns
     -------
     dict
-        ``run_id``, ``model`` (TYPE-K), ``drift`` (the verdict), ``stage_seconds`` (by stage), and
-        numbers.
+        ``output``, ``run_id``, ``model`` (TYPE-K), ``drift`` (the verdict), ``stage_seconds`` (by
+        stage), and numbers.
     """
+    result = open_result(run, storage_options)
     found, best = result.attributes, result.sweep.selected
     record = read_record(result.path / "record")
     created = found.get("created")
     return {
+        "output": str(result.path.parent.parent),
         "run_id": run_name(result.path),
         "model": best.candidate.name,
         "rows": found.get("n_samples"),
@@ -77,17 +86,16 @@ def write_metrics(
     OutputError
         If the file cannot be created.
     """
-    result = open_result(run, storage_options)
-    text = "\n".join(_lines(collect_metrics(result), str(result.path.parent.parent)))
+    text = "\n".join(_lines(collect_metrics(run, storage_options)))
     place = output_path(path)
     with creation_failures(place):
         make_directory(place.parent)
         replace_file(place, f"{text}\n".encode())
 
 
-def _lines(metrics: Mapping[str, Any], output: str) -> Iterator[str]:
+def _lines(metrics: Mapping[str, Any]) -> Iterator[str]:
     """The text format, which the node exporter reads; OpenMetrics ends with EOF."""
-    where = f'output="{_escape(output)}"'
+    where = f'output="{_escape(metrics["output"])}"'
     for name, text in _HELP.items():
         if metrics[name] is not None:
             yield from (f"# HELP dgmm_run_{name} {text}", f"# TYPE dgmm_run_{name} gauge")

@@ -61,4 +61,4 @@ def test_a_file_is_replaced_whole(home, tmp_path):
     write_metrics(str(home / "out"), path)
     assert path.read_text().startswith("# HELP dgmm_run_rows Rows of the input.")
     assert list(tmp_path.iterdir()) == [path]
-    assert collect_metrics(open_result(home / "out"))["model"] == "full-2"
+    assert collect_metrics(str(home / "out"))["model"] == "full-2"
