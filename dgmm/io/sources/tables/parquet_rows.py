@@ -26,15 +26,19 @@ def read_rows(path: AnyPath, selection: Selection, region: Region) -> NDArray[An
     start, stop = region[0].start, region[0].stop
     sizes = dict(selection.list_sizes)
     features = [Feature.parse(name, sizes) for name in selection.columns]
-    names = tuple(dict.fromkeys(feature.column for feature in features))
+    places: dict[str, list[int]] = {}
+    for j, feature in enumerate(features):
+        places.setdefault(feature.column, []).append(j)
     rows = np.empty((stop - start, len(features)), np.dtype(selection.dtype))
     done = 0
-    for batch in _batches(path, selection, names, start, stop):
-        for name in names:
-            column = batch.column(batch.schema.get_field_index(name))
-            places = [j for j, feature in enumerate(features) if feature.column == name]
-            items = [features[j].item for j in places]
-            rows[done : done + len(batch), places] = _numbers(name, column, items, sizes.get(name))
+    for batch in _batches(path, selection, tuple(places), start, stop):
+        part = rows[done : done + len(batch)]
+        for column, (name, found) in zip(batch.columns, places.items(), strict=True):
+            if name in sizes:
+                items = [features[j].item or 0 for j in found]
+                part[:, found] = _list_items(name, column, items, sizes[name])
+            else:
+                part[:, found[0]] = _numbers(column)
         done += len(batch)
     return rows
 
@@ -199,12 +203,15 @@ def _kept_of(parquet: Any, file: PinnedFile, groups: list[int]) -> NDArray[np.bo
     return np.concatenate([kept[ends[group] : ends[group + 1]] for group in groups])
 
 
-def _numbers(name: str, column: Any, items: list[int | None], size: int | None) -> NDArray[Any]:
-    """Values of a column, shape (n_rows, len(items)); NaN where they are missing."""
+def _numbers(column: Any) -> NDArray[Any]:
+    """Values of a column; NaN where they are missing."""
     column = decoded(column)
-    if size is None:
-        values = column if is_plain(column.type) else column.cast("float64")
-        return np.asarray(values.to_numpy(zero_copy_only=False))[:, None]
+    values = column if is_plain(column.type) else column.cast("float64")
+    return np.asarray(values.to_numpy(zero_copy_only=False))
+
+
+def _list_items(name: str, column: Any, items: list[int], size: int) -> NDArray[Any]:
+    """Some of the numbers of each list, shape (n_rows, len(items)); NaN where they are missing."""
     present = np.asarray(column.is_valid())
     lengths = importlib.import_module("pyarrow.compute").list_value_length(column)
     found = set(lengths.drop_null().unique().to_pylist())
@@ -213,9 +220,7 @@ def _numbers(name: str, column: Any, items: list[int | None], size: int | None) 
             f"The lists of column {name!r} have {', '.join(map(str, sorted(found)))} numbers; "
             f"expected {size} in all rows, as in the first."
         )
-    flat = column.flatten()
-    flat = flat if is_plain(flat.type) else flat.cast("float64")
-    table = flat.to_numpy(zero_copy_only=False).reshape(-1, size)[:, items]
+    table = _numbers(column.flatten()).reshape(-1, size)[:, items]
     if present.all():
         return table
     rows = np.full((len(column), len(items)), np.nan)
