@@ -1,7 +1,7 @@
 """The last pass over the data: assign every row, or take over what an earlier call assigned."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
 
@@ -17,10 +17,15 @@ from dgmm.engine.row_checks import (
     check_weights,
     find_bad_weights,
 )
-from dgmm.mixture.component_summary import ComponentStatistics, component_pivots
+from dgmm.mixture.assignment_statistics import AssigningMixture, AssignmentStatistics
+from dgmm.mixture.component_summary import ComponentStatistics
 from dgmm.mixture.density import RowPosteriors, assign
+from dgmm.mixture.model_selection.dependence import N_GROUPS
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
+
+_PART_ROWS = 1 << 13
+_MOST_NUMBERS_OF_GROUPS = 1 << 16  # components times features
 
 
 class BlockProvenance(Enum):
@@ -42,28 +47,36 @@ class AssignmentSummary:
         Rows whose assignments are there.
     checksums : tuple of int
         Of the blocks, in order.
-    sums : ComponentStatistics
+    sums : AssignmentStatistics
         Over the rows that count.
-    log_likelihood : float
-        Weighted sum of their log densities.
     origins : tuple of BlockProvenance
         Of the blocks, in order.
+    groups : mapping of int to ComponentStatistics
+        Of groups of consecutive rows, by their number; empty where that would need much memory.
     """
 
     n_rows: int
     checksums: tuple[int, ...]
-    sums: ComponentStatistics
-    log_likelihood: float
+    sums: AssignmentStatistics
     origins: tuple[BlockProvenance, ...]
+    groups: Mapping[int, ComponentStatistics] = field(default_factory=dict)
 
     def __add__(self, other: "AssignmentSummary") -> "AssignmentSummary":
         return AssignmentSummary(
             self.n_rows + other.n_rows,
             self.checksums + other.checksums,
             self.sums + other.sums,
-            self.log_likelihood + other.log_likelihood,
             self.origins + other.origins,
+            _add_groups(self.groups, other.groups),
         )
+
+
+def _add_groups(
+    first: Mapping[int, ComponentStatistics], second: Mapping[int, ComponentStatistics]
+) -> dict[int, ComponentStatistics]:
+    """The sums of every group that is in either."""
+    both = {group: first[group] + second[group] for group in first.keys() & second.keys()}
+    return {**first, **second, **both}
 
 
 class Writer(Protocol):
@@ -111,36 +124,59 @@ class BlockStore(Protocol):
         """Save the summary of the block that begins with this row; repeated if a worker is lost."""
 
 
+@dataclass(frozen=True, slots=True)
+class _NoWriter:
+    """Writes nothing."""
+
+    def parts(self, start: int, n_rows: int) -> Iterable[tuple[int, int]]:
+        stop = start + n_rows
+        return [(first, min(first + _PART_ROWS, stop)) for first in range(start, stop, _PART_ROWS)]
+
+    def has(self, start: int, stop: int) -> bool:
+        del start, stop
+        return True
+
+    def __call__(self, start: int, assignment: RowPosteriors) -> None:
+        del start, assignment
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Task:
-    mixture: Parameters
-    transform: FeatureTransform | None
+    by: AssigningMixture
     writer: Writer
     memory: BlockStore | None
+    n_rows: int
 
 
 def _assign_block(task: _Task, block: Block) -> AssignmentSummary:
     if task.memory is None:
-        return _assign(task, block, BlockProvenance.NEW)
+        return _with_group(task, block, _assign(task, block, BlockProvenance.NEW))
     found = task.memory.load(block.start, block.n_rows, block.checksum)
     if isinstance(found, BlockProvenance):
         found = _assign(task, block, found)
     task.memory.save(block.start, found)
-    return found
+    return _with_group(task, block, found)
+
+
+def _with_group(task: _Task, block: Block, found: AssignmentSummary) -> AssignmentSummary:
+    """The summary of a block, with the sums of the group of rows that it belongs to."""
+    components = found.sums.components
+    if components.deviations.size > _MOST_NUMBERS_OF_GROUPS:
+        return found
+    return replace(found, groups={block.start * N_GROUPS // task.n_rows: components})
 
 
 def _assign(task: _Task, block: Block, origin: BlockProvenance) -> AssignmentSummary:
     check_weights(find_bad_weights(block))
-    pivots = component_pivots(task.mixture, task.transform)
-    sums, log_likelihood = ComponentStatistics.zero(*pivots.shape), 0.0
+    pivots = task.by.pivots
+    sums = AssignmentStatistics.zero(*pivots.shape)
     for start, stop in task.writer.parts(block.start, block.n_rows):
         rows, weights, complete = block.part(start - block.start, stop - block.start)
-        assignment = assign_checked(task.mixture, rows, task.transform, start, complete)
-        sums += ComponentStatistics.from_assignment(rows, weights, assignment, pivots)
-        log_likelihood += assignment.log_likelihood(weights)
+        assignment = assign_checked(task.by.mixture, rows, task.by.transform, start, complete)
+        sums += AssignmentStatistics.from_assignment(rows, weights, assignment, task.by, pivots)
         if not task.writer.has(start, stop):
             task.writer(start, assignment if complete is None else assignment.spread(complete))
-    return AssignmentSummary(block.n_rows, (block.checksum,), sums, log_likelihood, (origin,))
+    return AssignmentSummary(block.n_rows, (block.checksum,), sums, (origin,))
 
 
 def assign_checked(
@@ -178,9 +214,8 @@ def assign_checked(
 
 def assign_all(
     runner: PassRunner,
-    mixture: Parameters,
+    by: AssigningMixture,
     writer: Writer,
-    transform: FeatureTransform | None = None,
     memory: BlockStore | None = None,
 ) -> AssignmentSummary:
     """Assign every row and hand the assignments to ``writer`` where they are computed.
@@ -190,10 +225,8 @@ def assign_all(
     Parameters
     ----------
     runner : PassRunner
-    mixture : Parameters
+    by : AssigningMixture
     writer : Writer
-    transform : FeatureTransform, or None
-        Of rows for the mixture; None if it is in their units.
     memory : BlockStore, or None
         Knows blocks that need not be assigned again; None if nothing is known or kept.
 
@@ -202,8 +235,13 @@ def assign_all(
     AssignmentSummary
         With the same bits whatever was known.
     """
-    task = _Task(mixture, transform, writer, memory)
+    task = _Task(by, writer, memory, runner.dataset.n_rows)
     outcome, seconds = runner.read("assign", 0, _assign_block, task)
     runner.check(outcome.checksums)
     runner.observer(PassFinished("assign", 0, seconds, outcome.n_rows, 0, None))
     return outcome
+
+
+def summarize_all(runner: PassRunner, by: AssigningMixture) -> AssignmentStatistics:
+    """What all rows say of a mixture, in one pass that writes nothing."""
+    return assign_all(runner, by, _NoWriter()).sums

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dgmm.engine import blas, candidates, passes, stages
@@ -23,15 +24,16 @@ from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner, StopRule
 from dgmm.engine.profile import Profile, ProfileSpec, validate_profile
 from dgmm.engine.search.model_search import ModelSearch
-from dgmm.engine.stages import Stage
+from dgmm.engine.stages import Stage, centred_sample
 from dgmm.errors import DataError
 from dgmm.mixture.candidate import Candidate
-from dgmm.mixture.criteria import FitSummary, evaluate
+from dgmm.mixture.criteria import FitSummary, SweepSummary, evaluate
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.fit_result import FitResult, Sweep, rank
 from dgmm.mixture.identifiers import find_identifiers
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.kernels.centring import CentredScatter
+from dgmm.mixture.model_selection.sweep_evaluation import SweepEvaluation
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization, constant_features
 from dgmm.mixture.sample_size import SampleSize
@@ -110,9 +112,12 @@ def fit(
     states = stages.best_states(tried)
     n_passes = 1 + candidates.count_passes(tried)
     size = SampleSize.of(profile.weight_totals, options.normalize)
-    results = tuple(_result(state, profile, size, options.given) for state in states)
+    found = SweepEvaluation.from_states(states, size, partial(centred_sample, profile))
+    results = tuple(_result(state, profile, size, options.given, found.summary) for state in states)
     best = min(results, key=lambda result: rank(result, options.criterion))
-    return Fit(Sweep(results, options.criterion, best, n_passes, size), progress.profile, transform)
+    gaps = found.compare(results.index(best))
+    sweep = Sweep(results, options.criterion, best, n_passes, size, found.dependence, gaps)
+    return Fit(sweep, progress.profile, transform)
 
 
 def _profile(dataset: "Dataset | InMemoryRows", runner: PassRunner, options: FitOptions) -> Profile:
@@ -226,11 +231,9 @@ def _initial_states(
     """The states with which a stage starts."""
     if stage != stages.FIT or not earlier:
         return states
-    rows, weights = stages.positive_weight_sample(profile)
     is_sample = not profile.is_sample_complete
-    return candidates.choose_warm_starts(
-        states, earlier, rows - profile.mean, weights, is_sample=is_sample
-    )
+    sample = centred_sample(profile)
+    return candidates.choose_warm_starts(states, earlier, *sample, is_sample=is_sample)
 
 
 def _check_features(earlier: WarmStart, n_features: int) -> None:
@@ -275,7 +278,11 @@ def _search(
 
 
 def _result(
-    state: FitState, profile: Profile, size: SampleSize, given: InitialParameters
+    state: FitState,
+    profile: Profile,
+    size: SampleSize,
+    given: InitialParameters,
+    sweep: SweepSummary | None,
 ) -> FitResult:
     """The result of a state in the units of the data, with likelihoods before any functions."""
     parameters = state.parameters.translate(profile.mean)
@@ -287,6 +294,7 @@ def _result(
         (state.log_classification + profile.log_jacobian) * size.scale,
         parameters.n_parameters,
         size.n_effective,
+        sweep,
     )
     return FitResult(
         candidate=state.candidate,

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from dgmm.engine import in_memory
 from dgmm.engine import profile as profiling
@@ -13,16 +15,22 @@ from dgmm.engine.execution import Execution
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.profile import Profile, ProfileSpec
 from dgmm.errors import InputChangedError, Remedy
+from dgmm.mixture import feature_map
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions, FitState, SurrogateStep
 from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.packed_models import PackedModels
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
+from dgmm.mixture.model_selection.dependence import N_GROUPS
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.types import Array
 
 if TYPE_CHECKING:  # rows in memory do not need Dask, which is slow to import
     from dgmm.engine.dataset import Dataset
+
+_MOST_FEATURES_OF_TIED = 32
+"""Up to which log-likelihoods of groups of rows are known under tied models."""
 
 StepProposal = Callable[[Sequence[FitState], Sequence[Moments]], Sequence[SurrogateStep | None]]
 StopRule = Callable[[Sequence[FitState]], tuple[FitState, ...]]
@@ -105,17 +113,73 @@ def profile(runner: PassRunner, spec: ProfileSpec) -> Profile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sums:
-    """Statistics of some blocks and the blocks' checksums, in order."""
+    """Statistics of some blocks and the blocks' checksums, in order.
+
+    Attributes
+    ----------
+    statistics : SufficientStatistics
+    checksums : tuple of int
+    groups : dict of int to ndarray of shape (1 + n_models,)
+        Of groups of consecutive rows: weight, then log-likelihoods; NaN of tied models of wide
+        rows.
+    """
 
     statistics: SufficientStatistics
     checksums: tuple[int, ...]
+    groups: dict[int, Array]
 
     def __add__(self, other: "_Sums") -> "_Sums":
-        return _Sums(self.statistics + other.statistics, self.checksums + other.checksums)
+        groups = dict(self.groups)
+        for group, sums in other.groups.items():
+            groups[group] = groups[group] + sums if group in groups else sums
+        return _Sums(self.statistics + other.statistics, self.checksums + other.checksums, groups)
 
 
-def _e_step_block(packed: PackedModels, block: Block) -> _Sums:
-    return _Sums(packed_models.accumulate(packed, block.rows, block.weights), (block.checksum,))
+@dataclass(frozen=True, slots=True, eq=False)
+class _EStep:
+    """What every block needs.
+
+    Attributes
+    ----------
+    packed : PackedModels
+    n_rows : int
+        Of the dataset.
+    tied : tuple of (int, ndarray)
+        Models whose log-likelihoods lack the quadratic term, and their precisions.
+    with_scatter : bool
+        Whether what these models lack is summed up for groups of rows; it costs d^2 a row.
+    """
+
+    packed: PackedModels
+    n_rows: int
+    tied: tuple[tuple[int, Array], ...]
+    with_scatter: bool
+
+    @classmethod
+    def from_mixtures(
+        cls, packed: PackedModels, mixtures: Sequence[Parameters], n_rows: int
+    ) -> "_EStep":
+        tied = [
+            (model, mixtures[model].precisions)
+            for group in packed.groups
+            if group.order == feature_map.LINEAR
+            for model in group.models
+        ]
+        with_scatter = bool(tied) and len(packed.origin) <= _MOST_FEATURES_OF_TIED
+        return cls(packed, n_rows, tuple(tied), with_scatter)
+
+
+def _e_step_block(task: _EStep, block: Block) -> _Sums:
+    d = len(task.packed.origin)
+    scatter = np.zeros((d, d)) if task.with_scatter else None
+    found = packed_models.accumulate(task.packed, block.rows, block.weights, scatter)
+    weight = len(block.rows) if block.weights is None else block.weights.sum(dtype=np.float64)
+    sums = np.array([weight, *found.log_likelihood])
+    for model, precisions in task.tied:
+        lacking = np.nan if scatter is None else 0.5 * float(np.sum(precisions * scatter))
+        sums[1 + model] -= lacking
+    group = block.start * N_GROUPS // task.n_rows
+    return _Sums(found, (block.checksum,), {group: sums})
 
 
 def e_step(
@@ -128,9 +192,14 @@ def e_step(
 ) -> tuple[tuple[Moments, ...], float]:
     """The moments of all rows under some mixtures relative to the origin, and the seconds."""
     packed = packed_models.pack(mixtures, centred.origin, centred.transform)
-    sums, seconds = runner.read(stage, index, _e_step_block, packed, counts)
+    task = _EStep.from_mixtures(packed, mixtures, runner.dataset.n_rows)
+    sums, seconds = runner.read(stage, index, _e_step_block, task, counts)
     runner.check(sums.checksums)
-    return packed_models.moments(packed, mixtures, sums.statistics, centred), seconds
+    groups = np.array([sums.groups[group] for group in sorted(sums.groups)]).T
+    found = packed_models.moments(packed, mixtures, sums.statistics, centred)
+    return tuple(
+        replace(moments, groups=groups[[0, 1 + model]]) for model, moments in enumerate(found)
+    ), seconds
 
 
 def run_em(

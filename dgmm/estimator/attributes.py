@@ -31,6 +31,7 @@ _ILL_DEFINED = (
     "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
     "number of components, increase reg_covar, or scale the input data."
 )
+_OF_EVERY_FIT = ("bic", "aic", "icl")
 _SAME = 1e-12  # relative: the same likelihood, or sum of weights, but for rounding
 
 
@@ -95,7 +96,10 @@ def set_fit_attributes(
     estimator.lower_bound_ = result.trace[-1]
     estimator.lower_bounds_ = list(result.trace[1:])
     for name, value in result.criteria.items():
-        setattr(estimator, f"{name}_", value)
+        if name in _OF_EVERY_FIT or not np.isnan(value):
+            setattr(estimator, f"{name}_", value)
+        else:  # it compares the models of a sweep
+            vars(estimator).pop(f"{name}_", None)
     estimator._trace = list(trace)
     estimator.n_samples_fitted_ = estimator.n_samples_seen_ = _number(result.total_weight)
     estimator.n_effective_ = math.nan if size is None else size.n_effective

@@ -53,8 +53,10 @@ def sweep(
         As for :class:`dgmm.GaussianMixture`.
     n_components : int or iterable of int, default=range(1, 11)
     covariance_type : str or iterable of str, default=("full", "tied", "diag", "spherical")
-    criterion : {"bic", "aic", "icl", "silhouette"}, default="bic"
-        The smallest value wins; of silhouettes the largest, see Notes.
+    criterion : str, default="bic"
+        One of :data:`dgmm.registry.CRITERIA` ("bic", "aic", "icl", "bic_effective",
+        "icl_effective", "bic_coarsened", "tolerance", "slope"; docs/how_many.md), of which the
+        smallest value wins, or "silhouette", of which the largest does, see Notes.
     sample_weight : array-like of shape (n_samples,), optional
     n_init, init_params, tol, max_iter, reg_covar, random_state, sample_size, feature_dim, verbose
     normalize_weights
@@ -151,4 +153,9 @@ def sweep(
         warnings.warn(finding.advised(REMEDIES), UserWarning, 2)
     if not best.converged_ and max_iter > 0:
         warnings.warn(f"The best candidate: {first.status.sentence}", ConvergenceWarning, 2)
-    return SweepResult(best, results, criterion, found.sweep.n_passes, scores, found.sweep.size)
+    sweep = found.sweep
+    # the engine has compared with what BIC chooses, not the silhouette
+    differences = () if is_silhouette else sweep.differences
+    return SweepResult(
+        best, results, criterion, sweep.n_passes, scores, sweep.size, sweep.dependence, differences
+    )

@@ -15,6 +15,7 @@ from dgmm.estimator import arguments, attributes
 from dgmm.estimator.annotations import DataLike, WeightsLike
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.conversion import MixtureConvertMixin
+from dgmm.estimator.merged_mixture import MixtureMergeMixin
 from dgmm.estimator.remedies import REMEDIES
 from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.candidate import Status
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from dgmm.engine.dataset import Dataset
 
 
-class OnlineMixture(MixtureConvertMixin):
+class OnlineMixture(MixtureMergeMixin, MixtureConvertMixin):
     """Stepwise EM that continues a fit."""
 
     n_components: int

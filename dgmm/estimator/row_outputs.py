@@ -22,7 +22,7 @@ _SLICE_ROWS = 1 << 13
 
 @dataclass(frozen=True, slots=True)
 class RowOutput:
-    """One number for each row, or one for each row and component.
+    """One number for each row, or one for each row and component, or cluster of components.
 
     Attributes
     ----------
@@ -33,16 +33,19 @@ class RowOutput:
         Whether there is a number for each component.
     read : callable
         Takes it from an assignment; picklable.
+    n_clusters : int, optional
+        Where there is a number for each cluster in place of each component.
     """
 
     name: str
     dtype: type[np.generic]
     has_components: bool
     read: Callable[[RowPosteriors], Rows]
+    n_clusters: int | None = None
 
     def shape(self, mixture: Parameters) -> tuple[int, ...]:
         """Shape of the quantity of one row."""
-        return (mixture.n_components,) if self.has_components else ()
+        return (self.n_clusters or mixture.n_components,) if self.has_components else ()
 
 
 def _log_certainty(assignment: RowPosteriors) -> Rows:

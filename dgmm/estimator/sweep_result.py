@@ -13,6 +13,8 @@ from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.silhouette import CRITERION as SILHOUETTE
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.fit_result import FitResult, rank
+from dgmm.mixture.model_selection.dependence import Dependence
+from dgmm.mixture.model_selection.model_differences import ModelDifference
 from dgmm.mixture.sample_size import SampleSize
 from dgmm.optional_packages import import_optional
 
@@ -44,6 +46,12 @@ class SweepResult:
     size : SampleSize, or None
         How many rows criteria count, ``size.n_effective``; None where an earlier version of dgmm
         has not kept it.
+    dependence : Dependence or None
+        How much rows depend on their neighbours: ``design_effect`` with its interval, ``is_long``;
+        None where there are too few rows to tell.
+    differences : tuple of ModelDifference
+        How much less likely each candidate is than the best, in nats a row, in the order of
+        ``results``: ``mean``, ``standard_error``, ``z``.
     """
 
     best: GaussianMixture
@@ -52,6 +60,8 @@ class SweepResult:
     n_passes: int
     silhouettes: Mapping[str, float] = field(default_factory=dict)
     size: SampleSize | None = None
+    dependence: Dependence | None = None
+    differences: tuple[ModelDifference, ...] = ()
 
     def model(self, covariance_type: str, n_components: int) -> GaussianMixture:
         """The fitted mixture of one candidate.
@@ -91,7 +101,15 @@ class SweepResult:
         found = open_result(path)
         sweep = found.sweep
         best = serialization.read_run(GaussianMixture, found, sweep.selected)
-        return cls(best, sweep.results, sweep.criterion, sweep.n_passes, size=sweep.size)
+        return cls(
+            best,
+            sweep.results,
+            sweep.criterion,
+            sweep.n_passes,
+            size=sweep.size,
+            dependence=sweep.dependence,
+            differences=sweep.differences,
+        )
 
     @property
     def plot(self) -> "SweepPlot":

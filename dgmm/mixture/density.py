@@ -1,5 +1,6 @@
 """Densities and assignments of rows under one mixture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,20 @@ class RowPosteriors:
         order = np.argsort(-self.responsibilities, axis=1, kind="stable")[:, :m]
         order[np.isnan(self.log_density)] = -1
         return order
+
+    def merge(self, clusters: Sequence[int]) -> "RowPosteriors":
+        """The same of clusters of components, in the order of their names.
+
+        Parameters
+        ----------
+        clusters : sequence of int
+            What the cluster of each component is called.
+        """
+        names = sorted(set(clusters))
+        merged = np.zeros((len(self.responsibilities), len(names)))
+        for cluster, r in zip(clusters, self.responsibilities.T, strict=True):
+            merged[:, names.index(cluster)] += r
+        return RowPosteriors(self.log_density, merged, tuple(names))
 
     def log_likelihood(self, weights: NDArray[np.generic] | None) -> float:
         """Weighted sum of the log densities."""

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.model_selection.dependence import Dependence
+from dgmm.mixture.model_selection.model_differences import ModelDifference
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.sample_size import SampleSize
 
@@ -96,6 +98,11 @@ class Sweep:
         Reads of all rows, the profile included.
     size : SampleSize, or None
         How many rows criteria count; None where an earlier version of dgmm has not kept it.
+    dependence : Dependence, or None
+        How much rows depend on their neighbours; None where it is not known.
+    differences : tuple of ModelDifference
+        How much less likely each candidate is than the selected one; empty in results of earlier
+        versions.
     """
 
     results: tuple[FitResult, ...]
@@ -103,12 +110,16 @@ class Sweep:
     selected: FitResult
     n_passes: int
     size: SampleSize | None = None
+    dependence: Dependence | None = None
+    differences: tuple[ModelDifference, ...] = ()
 
     def rank(self) -> tuple[FitResult, ...]:
         """Results best first; degenerate candidates last."""
         return tuple(sorted(self.results, key=lambda result: rank(result, self.criterion)))
 
 
-def rank(result: FitResult, criterion: str) -> tuple[bool, float]:
-    """Sort key: degenerate after sound, then by criterion, smaller first."""
-    return (result.status is Status.DEGENERATE, result.criteria[criterion])
+def rank(result: FitResult, criterion: str) -> tuple[bool, bool, float]:
+    """Sort key: degenerate after sound, then by criterion, smaller first; NaN by BIC."""
+    value = result.criteria[criterion]
+    is_unknown = math.isnan(value)
+    return (result.status is Status.DEGENERATE, is_unknown, result.bic if is_unknown else value)

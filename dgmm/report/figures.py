@@ -21,6 +21,7 @@ from dgmm.report.figure_style import WIDTH, Picture, create_panel, encode_figure
 from dgmm.report.sample import Sample
 
 _MOST_TRACES = 60
+_MOST_OTHERS = 2  # criteria in one row
 _MOST_COMPONENTS, _MOST_FEATURES = 40, 60
 _MOST_IN_HALF = 24  # features, in half the width of the page
 _MOST_NUMBERS = 150
@@ -37,7 +38,7 @@ def draw_criteria(sweep: Sweep) -> tuple[Picture, ...]:
     best = sweep.selected
     axes.plot(best.n_components, 0, "o", ms=13, mfc="none", mec=ALARM, mew=1.6, clip_on=False)
     axes.legend(loc="upper right")
-    others = [other for other in best.criteria if other != sweep.criterion]
+    others = [other for other in best.criteria if other != sweep.criterion][:_MOST_OTHERS]
     second = Figure(figsize=(WIDTH, 3.3))
     for column, other in enumerate(others, start=1):
         axes = second.add_subplot(1, len(others), column)
@@ -53,7 +54,7 @@ def draw_criteria(sweep: Sweep) -> tuple[Picture, ...]:
     )
     rest = Picture(
         " and ".join(other.upper() for other in others),
-        "The same candidates by the other criteria. Where they agree, the choice is a safe one.",
+        "The same candidates by other criteria, smaller is better.",
         encode_figure(second),
         "The other criteria of each candidate by number of components and structure.",
     )

@@ -38,6 +38,7 @@ def collect_findings(
         *find_in_sweep(result.sweep),
         *_find_weak_choice(result),
         *_find_uncertain_components(result),
+        *_find_components_that_do_not_fit(result),
         *_find_missing_rows(result),
         *_find_constant_features(result, record),
         *_find_outliers(sample),
@@ -108,6 +109,27 @@ def _find_uncertain_components(result: Result) -> Iterator[Finding]:
             f"are less than a thousandth as wide as the data: "
             f"{join_names(sizes, _MOST_NAMED)}. Repeated or "
             "rounded values do that; such densities say little about where rows may lie.",
+        )
+
+
+def _find_components_that_do_not_fit(result: Result) -> Iterator[Finding]:
+    goodness, components = result.goodness, result.components
+    if goodness is None or components is None:
+        return
+    labels, found = result.labelling.labels, goodness.notable(components.size)
+    if found.size:
+        worst = found[np.argsort(-goodness.discrepancy[found], kind="stable")]
+        shares = [f"{labels[k]} ({goodness.discrepancy[k]:.0%})" for k in worst]
+        n = len(found)
+        what = (
+            "1 component is a patch" if n == 1 else f"{n} of {len(labels)} components are patches"
+        )
+        yield Finding(
+            False,
+            f"{what} of something that is not Gaussian; in brackets the share of rows that are at "
+            f"other distances from the mean than a Gaussian has them: "
+            f"{join_names(shares, _MOST_NAMED)}. Count clusters rather than components, and trust "
+            "labels more than densities.",
         )
 
 

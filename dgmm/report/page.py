@@ -7,6 +7,8 @@ from dgmm.io.results.record import read_record
 from dgmm.io.results.result import Result
 from dgmm.io.results.variable_arrays import read_variables
 from dgmm.report import figures, summary
+from dgmm.report.choice_summary import summarize_choice
+from dgmm.report.cluster_summary import summarize_clusters
 from dgmm.report.drift_summary import summarize_drift
 from dgmm.report.figure_style import Picture, figure_defaults
 from dgmm.report.findings import collect_findings, select_warnings
@@ -96,6 +98,8 @@ def render(result: Result) -> str:
             findings=collect_findings(result, record, sample),
             logged=select_warnings(record),
             changes=summarize_drift(result),
+            choice=summarize_choice(result),
+            clusters=summarize_clusters(result),
             candidates=summary.tabulate_candidates(result),
             components=summary.tabulate_components(result, sample),
             stages=None if record is None else summary.tabulate_stages(record),

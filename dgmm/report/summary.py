@@ -1,5 +1,6 @@
 """The summary of a run in words and tables."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from dgmm.io.results.layout import run_name
 from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
 from dgmm.mixture.fit_result import FitResult
+from dgmm.mixture.model_selection.model_differences import ModelDifference
 from dgmm.plots.colours import component_colours
 from dgmm.report.findings import count_fitted_rows
 from dgmm.report.sample import Sample
@@ -114,6 +116,8 @@ def tabulate_candidates(result: Result) -> Table:
     sweep = result.sweep
     name, ranked = sweep.criterion, sweep.rank()
     best = sweep.selected.criteria[name]
+    names = [found.candidate.name for found in sweep.results]
+    differences = dict(zip(names, sweep.differences, strict=False))
 
     def row(found: FitResult) -> tuple[str, ...]:
         value, sign = found.criteria[name], "< " if found.is_bound else ""
@@ -122,7 +126,9 @@ def tabulate_candidates(result: Result) -> Table:
             str(found.n_components),
             f"{sign}{value:,.1f}",
             f"{sign}{value - best:,.1f}",
-            f"{found.log_likelihood:,.1f}",
+            _difference(differences[found.candidate.name])
+            if differences
+            else f"{found.log_likelihood:,.1f}",
             str(found.n_iter),
             found.status.value.replace("_", " "),
         )
@@ -133,7 +139,7 @@ def tabulate_candidates(result: Result) -> Table:
         "K",
         title,
         f"{title} - best",
-        "log-likelihood",
+        "nats a row" if differences else "log-likelihood",
         "iter",
         "status",
     )
@@ -146,6 +152,13 @@ def tabulate_candidates(result: Result) -> Table:
     )
 
 
+def _difference(difference: ModelDifference) -> str:
+    """How much likelier than the choice a candidate is, with its standard error."""
+    if math.isnan(difference.standard_error) or difference.standard_error == 0:
+        return f"{difference.mean:.4f}"
+    return f"{difference.mean:.4f} ± {difference.standard_error:.4f}"
+
+
 def tabulate_components(result: Result, sample: Sample | None) -> Table:
     """Weights of the components, and how certain their rows are."""
     mixture, n_rows = result.sweep.selected.parameters, count_fitted_rows(result)
@@ -153,7 +166,7 @@ def tabulate_components(result: Result, sample: Sample | None) -> Table:
     shown = range(min(k, MOST_COMPONENTS))
     header = ["component", "weight"]
     labels = result.labelling.labels
-    columns = [[str(labels[i]) for i in shown], [f"{mixture.weights[i]:.2%}" for i in shown]]
+    columns = [[str(labels[i]) for i in shown], [_weight(result, i) for i in shown]]
     if n_rows:
         header.append("rows")
         columns.append([f"{mixture.weights[i] * n_rows:,.0f}" for i in shown])
@@ -161,6 +174,10 @@ def tabulate_components(result: Result, sample: Sample | None) -> Table:
         header += ["certainty", "confused with"]
         certainties = [_certainty(sample, i, labels) for i in shown]
         columns += [[sure for sure, _ in certainties], [other for _, other in certainties]]
+    if result.goodness is not None:
+        header += ["not Gaussian", "kurtosis"]
+        discrepancy, kurtosis = result.goodness.discrepancy, result.goodness.kurtosis
+        columns += [[f"{discrepancy[i]:.1%}" for i in shown], [f"{kurtosis[i]:.2f}" for i in shown]]
     left = k - MOST_COMPONENTS
     return Table(
         tuple(header),
@@ -168,6 +185,14 @@ def tabulate_components(result: Result, sample: Sample | None) -> Table:
         colours=component_colours(labels[:MOST_COMPONENTS]),
         remark=f"and {left} more" if left > 0 else "",
     )
+
+
+def _weight(result: Result, k: int) -> str:
+    """The weight of a component, with its standard error."""
+    weight = f"{result.model.weights[k]:.2%}"
+    if result.errors is None or result.attributes.get("kind") == "score":
+        return weight
+    return f"{weight} ± {result.errors.weight[k]:.2%}"
 
 
 def _certainty(sample: Sample, k: int, labels: tuple[int, ...]) -> tuple[str, str]:

@@ -13,10 +13,11 @@ from dgmm.engine.profile import Profile
 from dgmm.engine.stages import PROFILE, positive_weight_sample
 from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.commit import RunContents
+from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.component_summary import ComponentSummary, component_pivots, summarize_components
 from dgmm.mixture.drift.duplicates import multiplicities
 from dgmm.mixture.fit_result import Sweep
+from dgmm.mixture.row_summary import RowSummary
 from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.sweep_findings import find_dependent_features, find_weight_doubts
 from dgmm.run.config.advice import REMEDIES
@@ -84,11 +85,12 @@ def _fit(attempt: Attempt) -> RunContents:
         fitted = fit(dataset, plan.options, execution, recorder, progress, save)
         labelled = relabel(fitted, plan.earlier)
         runner = PassRunner(dataset, execution, recorder, fitted.profile.checksums)
-        schema, components = _assign(attempt, fitted, labelled, runner)
+        schema, summary = _assign(attempt, fitted, labelled, runner)
     profile = fitted.profile
     mean, deviations = profile.mean, np.sqrt(np.diagonal(profile.covariance))
     if fitted.transform is not None and fitted.transform.functions is not None:
-        mean, deviations = components.moments()  # those of the profile are after the functions
+        # those of the profile are after the functions
+        mean, deviations = summary.components.moments()
     counts = multiplicities(positive_weight_sample(profile)[0])
     drift = check_drift(
         plan.earlier, labelled, fitted, counts, plan.options, wanted.drift, recorder
@@ -101,6 +103,7 @@ def _fit(attempt: Attempt) -> RunContents:
         **duplicate_attributes(counts),
         "outlier_quantile": wanted.output.outlier_quantile,
         "outlier_threshold": schema.outlier_threshold,
+        "outlier_share": summary.outlier_share,
         BASIS: assignment_key(mixture, fitted.transform, schema, processes, *plan.layout),
         "status": labelled.sweep.selected.status.value,
     }
@@ -109,7 +112,10 @@ def _fit(attempt: Attempt) -> RunContents:
         dataset.feature_names,
         attributes,
         fitted.transform,
-        components,
+        summary.components,
+        summary.goodness,
+        summary.clustering,
+        summary.errors,
         recorder.record(plan, mean, deviations, profile.sample, profile.sample_weights),
         labelled.labelling,
         drift,
@@ -143,22 +149,24 @@ def _warn_of_data(plan: RunPlan, profile: Profile) -> None:
 
 def _assign(
     attempt: Attempt, fitted: Fit, labelled: LabelledSweep, runner: PassRunner
-) -> tuple[AssignmentSchema, ComponentSummary]:
-    """Write the assignments; their schema, and summaries of the components."""
+) -> tuple[AssignmentSchema, RowSummary]:
+    """Write the assignments; their schema, and what all rows say of the mixture."""
     output, best = attempt.plan.configuration.output, labelled.sweep.selected
     if best.status is Status.DEGENERATE:
         _logger.warning("No candidate is sound. %s", best.status.sentence)
     mixture, transform = best.parameters, fitted.transform
-    threshold, quantiles = summarize_sample(
-        fitted.profile, mixture, transform, output.outlier_quantile, output.quantiles
-    )
+    sample = summarize_sample(fitted.profile, mixture, transform, output)
+    labels = labelled.labelling.labels
     schema = AssignmentSchema(
         output.assignments,
-        labelled.labelling.labels,
+        labels,
         output.most_probable,
-        threshold,
+        sample.outlier_threshold,
+        sample.clustering.names(labels, mixture.weights),
     )
-    assigned = assign_rows(attempt, runner, mixture, transform, schema)
-    pivots = component_pivots(mixture, transform)
-    components = summarize_components(assigned.sums, pivots, output.quantiles, quantiles)
-    return schema, components
+    hierarchy = sample.clustering.hierarchy
+    by = AssigningMixture(mixture, transform, hierarchy, sample.outlier_threshold)
+    assigned = assign_rows(attempt, runner, by, schema)
+    quantiles, n_clusters = (output.quantiles, sample.quantiles), sample.clustering.n_clusters
+    found = RowSummary.from_sums(assigned.sums, by, n_clusters, *quantiles, assigned.groups)
+    return schema, found

@@ -23,6 +23,8 @@ from dgmm.run.config.configuration import Configuration
 from dgmm.run.redaction import redact_credentials
 
 _RESULTS = ("assignments", "most_probable", "outlier_quantile", "quantiles")
+_LATER_RESULTS = {"merge": "misclassification", "n_clusters": None}
+"""Keys that runs of the first version did not have, and what these would have had."""
 
 BASIS = "basis"
 """The attribute of a run that says on what its assignments depend beside the rows."""
@@ -163,6 +165,8 @@ def identity(configuration: Configuration) -> dict[str, Any]:
         if place.get("path"):
             path = place["path"] if "://" in place["path"] else os.path.abspath(place["path"])
             place["path"] = redact_credentials(path)
+    output = values["output"]
+    later = {name: output[name] for name, old in _LATER_RESULTS.items() if output[name] != old}
     start_from = values["model"].pop("start_from")  # the name of a run includes its predecessor
     is_portable = configuration.cluster.arithmetic == "portable"  # the same bits everywhere
     return {
@@ -171,5 +175,5 @@ def identity(configuration: Configuration) -> dict[str, Any]:
         "input": values["input"],
         "prepare": values["prepare"],
         "model": values["model"],
-        "output": {name: values["output"][name] for name in _RESULTS},
+        "output": {**{name: output[name] for name in _RESULTS}, **later},
     }

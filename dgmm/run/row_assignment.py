@@ -14,46 +14,71 @@ from dgmm.io.results.assignment_arrays import write_coordinate
 from dgmm.io.results.assignment_schema import RESERVED, AssignmentSchema
 from dgmm.io.results.block_records import BlockRecord, create_blocks, read_block, write_block
 from dgmm.io.storage.location import AnyPath
-from dgmm.mixture.component_summary import component_pivots, outlier_threshold, sample_quantiles
+from dgmm.mixture.assignment_statistics import AssigningMixture
+from dgmm.mixture.component_summary import outlier_threshold, sample_quantiles
 from dgmm.mixture.density import RowPosteriors, assign
+from dgmm.mixture.merging.clustering import Clustering
+from dgmm.mixture.merging.hierarchy import build_hierarchy
+from dgmm.mixture.merging.merge_statistics import MergeStatistics
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
+from dgmm.run.config.configuration import Output
 from dgmm.run.identity import mixture_digest
 from dgmm.run.lifecycle import Attempt
 
 
-def summarize_sample(
-    profile: Profile,
-    mixture: Parameters,
-    transform: FeatureTransform | None,
-    outlier_quantile: float,
-    quantile: tuple[float, ...],
-) -> tuple[float, Array]:
-    """The profile's sample under a mixture, in bounded memory.
+@dataclass(frozen=True, slots=True, eq=False)
+class SampleSummary:
+    """What the profile's sample says of a mixture.
 
-    Returns
-    -------
+    Attributes
+    ----------
     outlier_threshold : float
         Log density below which the asked-for share of the rows lies.
     quantiles : ndarray of shape (n_components, n_quantiles, n_features)
         Of every feature in every component, in the units of the data.
+    clustering : Clustering
+        Which components are one cluster.
+    """
+
+    outlier_threshold: float
+    quantiles: Array
+    clustering: Clustering
+
+
+def summarize_sample(
+    profile: Profile, mixture: Parameters, transform: FeatureTransform | None, output: Output
+) -> SampleSummary:
+    """What the profile's sample says of a mixture, in bounded memory.
+
+    Parameters
+    ----------
+    profile : Profile
+    mixture : Parameters
+    transform : FeatureTransform, or None
+        Of rows for the mixture.
+    output : Output
+        What is asked for.
     """
     rows, weights = profile.sample, profile.sample_weights
     if weights is not None:
         weights = weights if weights.any() else None
     found = assign(mixture, rows, transform)
-    return (
-        outlier_threshold(found.log_density, weights, outlier_quantile),
-        sample_quantiles(rows, weights, found.responsibilities, quantile),
+    r, total = found.responsibilities, len(rows) if weights is None else float(weights.sum())
+    hierarchy = build_hierarchy(r, weights, output.merge)
+    mergers = MergeStatistics.from_responsibilities(r, weights, hierarchy)
+    return SampleSummary(
+        outlier_threshold(found.log_density, weights, output.outlier_quantile),
+        sample_quantiles(rows, weights, r, output.quantiles),
+        Clustering.from_sums(hierarchy, mergers, total, output.n_clusters),
     )
 
 
 def assign_rows(
     attempt: Attempt,
     runner: PassRunner,
-    mixture: Parameters,
-    transform: FeatureTransform | None,
+    by: AssigningMixture,
     schema: AssignmentSchema,
     base: AnyPath | None = None,
 ) -> AssignmentSummary:
@@ -67,8 +92,7 @@ def assign_rows(
         At the run; it knows what an interrupted one has begun.
     runner : PassRunner
         Of its rows.
-    mixture : Parameters
-    transform : FeatureTransform, or None
+    by : AssigningMixture
     schema : AssignmentSchema
     base : Path or UPath, optional
         A complete run with the same basis (:func:`dgmm.run.identity.assignment_key`), whose
@@ -81,16 +105,16 @@ def assign_rows(
     """
     path, checkpoint, source = attempt.path, attempt.checkpoint, attempt.plan.source
     dataset, grid, chunk_shape = attempt.plan.layout
-    model = mixture_digest(mixture)
+    model = mixture_digest(by.mixture)
     coordinates = [found for found in source.coordinates if found.name not in RESERVED]
     if not (checkpoint.has_assignments(model) and assignment_arrays.has_assignments(path, schema)):
         beside = [found.name for found in coordinates if found.name not in grid.dims]
         assignment_arrays.create_assignments(path, grid, schema, chunk_shape, beside)
         checkpoint.save_assignments(model)
-    shape = component_pivots(mixture, transform).shape
+    shape = by.pivots.shape
     create_blocks(path, dataset.n_blocks, len(grid.dims), shape)
     write = AssignmentWriter(path, schema, grid, chunk_shape)
-    assigned = assign_all(runner, mixture, write, transform, BlockMemory(write, shape, base))
+    assigned = assign_all(runner, by, write, BlockMemory(write, shape, base))
     if assigned.n_rows != dataset.n_rows:
         raise StorageError(
             f"{assigned.n_rows} of {dataset.n_rows} rows were written to {path}; run it again."
@@ -187,13 +211,10 @@ class BlockMemory:
         for first, stop in writer.parts(start, n_rows):
             if not (writer.has(first, stop) or writer.take(self.base, first)):
                 return BlockProvenance.LOST
-        return AssignmentSummary(
-            n_rows, (checksum,), kept.sums, kept.log_likelihood, (BlockProvenance.KNOWN,)
-        )
+        return AssignmentSummary(n_rows, (checksum,), kept.sums, (BlockProvenance.KNOWN,))
 
     def save(self, start: int, found: AssignmentSummary) -> None:
         """Save the summary of a block."""
         number, (checksum,) = self.writer.grid.number(start), found.checksums
         region = self.writer.grid.region(number)
-        kept = BlockRecord(region, checksum, found.sums, found.log_likelihood)
-        write_block(self.writer.run, number, kept)
+        write_block(self.writer.run, number, BlockRecord(region, checksum, found.sums))

@@ -13,8 +13,9 @@ from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.commit import RunContents
 from dgmm.io.results.layout import run_name
 from dgmm.io.results.result import Result
-from dgmm.mixture.component_summary import component_pivots, summarize_components
+from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.fit_result import Sweep
+from dgmm.mixture.row_summary import RowSummary
 from dgmm.run.config.configuration import Configuration, loads
 from dgmm.run.config.environment import escape
 from dgmm.run.identity import assignment_key
@@ -139,7 +140,12 @@ def _score(attempt: Attempt, result: Result) -> RunContents:
         result.labelling.labels,
         output.most_probable,
         result.outlier_threshold,
+        result.clusters,
     )
+    clustering = result.clustering
+    hierarchy = None if clustering is None else clustering.hierarchy
+    n_clusters = None if clustering is None else clustering.n_clusters
+    by = AssigningMixture(best.parameters, transform, hierarchy, result.outlier_threshold)
 
     def basis() -> dict[str, str]:
         processes = attempt.checkpoint.processes()  # as they are known then
@@ -149,29 +155,34 @@ def _score(attempt: Attempt, result: Result) -> RunContents:
         base = find_reusable_run(plan, result, basis())
         runner = PassRunner(plan.dataset, execution, recorder)
         place = None if base is None else base.path
-        assigned = assign_rows(attempt, runner, best.parameters, transform, schema, place)
-    pivots = component_pivots(best.parameters, transform)
-    components = summarize_components(assigned.sums, pivots, (), pivots[:, None, :][:, :0])
+        assigned = assign_rows(attempt, runner, by, schema, place)
+    none = by.pivots[:, None, :][:, :0]
+    summary = RowSummary.from_sums(assigned.sums, by, n_clusters, (), none, assigned.groups)
     return RunContents(
         Sweep((best,), result.sweep.criterion, best, 1, result.sweep.size),
         result.feature_names,
         {**_facts(result, assigned), **reuse_attributes(assigned, basis(), base, plan)},
         transform,
-        components,
-        recorder.record(plan, *components.moments(), pivots[:0]),
+        summary.components,
+        summary.goodness,
+        summary.clustering,
+        summary.errors,
+        recorder.record(plan, *summary.components.moments(), by.pivots[:0]),
         result.labelling,
     )
 
 
 def _facts(result: Result, assigned: AssignmentSummary) -> dict[str, Any]:
-    weight = float(assigned.sums.sizes.sum())
+    components = assigned.sums.components
+    weight = float(components.sizes.sum())
     return {
         "kind": "score",
         "model_run": run_name(result.path),
         "model_fingerprint": result.attributes.get("fingerprint"),
-        "n_missing": assigned.n_rows - int(assigned.sums.n_labelled.sum()),
-        "mean_log_density": assigned.log_likelihood / weight if weight > 0 else 0.0,
+        "n_missing": assigned.n_rows - int(components.n_labelled.sum()),
+        "mean_log_density": assigned.sums.log_likelihood / weight if weight > 0 else 0.0,
         "outlier_quantile": result.attributes.get("outlier_quantile"),
         "outlier_threshold": result.attributes.get("outlier_threshold"),
+        "outlier_share": assigned.sums.outlier_share,
         "status": result.sweep.selected.status.value,
     }

@@ -12,6 +12,7 @@ from dgmm.engine.events import ignore
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.passes import PassRunner
 from dgmm.errors import DataError, advise
+from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.density import assign
 from dgmm.run.config.advice import REMEDIES
 from tests.engine.pieces import Pieces
@@ -75,7 +76,9 @@ def test_rows_that_are_left_out_keep_their_place_in_the_assignments():
 
     lazy = Dataset.from_array(in_blocks(rows, chunks), missing="drop")
     runner = PassRunner(lazy, SYNCHRONOUS, ignore, found.profile.checksums)
-    assert assignment.assign_all(runner, mixture, Pieces(write, 25)).n_rows == len(rows)
+    assert assignment.assign_all(
+        runner, AssigningMixture(mixture), Pieces(write, 25)
+    ).n_rows == len(rows)
     whole = ~np.isnan(rows).any(axis=1)
     expected = assign(mixture, rows[whole])
     np.testing.assert_array_equal(labels[whole], expected.labels)

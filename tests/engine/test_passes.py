@@ -10,6 +10,7 @@ from dgmm.engine.events import BlocksDone, PassFinished, PassStarted
 from dgmm.engine.execution import LocalExecution
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.errors import InputChangedError
+from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
@@ -86,7 +87,7 @@ def test_assigning_reads_every_block_once():
     source, chunks = RecordedRows(rows), (100, 1, 139)
     mixture = some_mixture(rows)
     runner = reader_of(Dataset.from_array(in_blocks(source, chunks)))
-    assignment.assign_all(runner, mixture, Pieces(ignore_assignment, 30))
+    assignment.assign_all(runner, AssigningMixture(mixture), Pieces(ignore_assignment, 30))
     assert sorted(source.reads) == bounds_of(chunks)
 
 
@@ -191,7 +192,9 @@ def test_rows_that_changed_since_the_profile_are_not_assigned_in_silence():
     other[120] += 1
     runner = passes.PassRunner(dataset_of(other, (100, 140)), SYNCHRONOUS, events.ignore, checksums)
     with pytest.raises(InputChangedError, match=r"Rows 100 to 239"):
-        assignment.assign_all(runner, some_mixture(rows), Pieces(ignore_assignment, 30))
+        assignment.assign_all(
+            runner, AssigningMixture(some_mixture(rows)), Pieces(ignore_assignment, 30)
+        )
 
 
 # --- assignments ------------------------------------------------------------------------------
@@ -213,7 +216,7 @@ def test_every_row_is_written_once_in_pieces_of_its_block(
     runner = reader_of(dataset_of(rows, chunks), execution=execution)
     outcome = assignment.assign_all(
         runner,
-        mixture,
+        AssigningMixture(mixture),
         Pieces(lambda *piece: written.append(piece), rows_per_write),
     )
     written.sort(key=lambda piece: piece[0])
@@ -238,7 +241,7 @@ def test_rows_far_from_every_component_are_still_assigned():
     written = []
     assignment.assign_all(
         reader_of(dataset_of(rows, (1, 2))),
-        some_mixture(clumps()),
+        AssigningMixture(some_mixture(clumps())),
         Pieces(lambda _, assignment: written.append(assignment), 10),
     )
     responsibilities = np.concatenate([piece.responsibilities for piece in written])
@@ -259,7 +262,7 @@ def test_a_write_that_fails_surfaces_as_it_is():
 
     runner = reader_of(dataset_of(clumps(), (100, 140)), execution=LocalExecution("threads", 2))
     with pytest.raises(FullDiskError, match="no space left"):
-        assignment.assign_all(runner, some_mixture(clumps()), Pieces(write, 50))
+        assignment.assign_all(runner, AssigningMixture(some_mixture(clumps())), Pieces(write, 50))
 
 
 def test_a_read_that_fails_surfaces_as_it_is():

@@ -21,7 +21,9 @@ from dgmm.engine.map_reduce import map_reduce
 from dgmm.engine.memory import Projection
 from dgmm.engine.passes import PassRunner
 from dgmm.errors import DataError
+from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.kernels import packed_models
+from dgmm.mixture.merging.hierarchy import MergeHierarchy
 from dgmm.run.clusters import open_cluster
 from dgmm.run.config.cluster_options import AddressCluster
 from tests.engine.pieces import Pieces
@@ -90,8 +92,12 @@ def everything(execution, folder):
     results["best"] = found.sweep.selected.candidate
     runner = PassRunner(dataset, execution, ignore, found.profile.checksums)
     mixture = found.sweep.results[1].parameters
-    assigned = assignment.assign_all(runner, mixture, Pieces(partial(save, folder), 20))
+    pairs = tuple((0, k) for k in range(1, mixture.n_components))
+    by = AssigningMixture(mixture, hierarchy=MergeHierarchy("entropy", pairs))
+    assigned = assignment.assign_all(runner, by, Pieces(partial(save, folder), 20))
     results["assigned"] = (assigned.n_rows, assigned.checksums)
+    results["sums"] = [array.tobytes() for array in assigned.sums.arrays]
+    results["groups"] = [(g, assigned.groups[g].sizes.tobytes()) for g in sorted(assigned.groups)]
     processes = set()
     for path in sorted(folder.iterdir()):
         with np.load(path) as piece:

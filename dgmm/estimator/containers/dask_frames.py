@@ -63,7 +63,8 @@ class DaskFrameContainer(LazyContainer):
         """A lazy series or frame with the same index and partitions."""
         check_columns(self.frame, may_be_text=False)
         if quantity.has_components:
-            meta: object = dict.fromkeys(range(mixture.n_components), quantity.dtype)
+            (n_columns,) = quantity.shape(mixture)
+            meta: object = dict.fromkeys(range(n_columns), quantity.dtype)
         else:
             meta = (quantity.name, quantity.dtype)
         return self.frame.map_partitions(_evaluate_frame, mixture, quantity, meta=meta)

@@ -158,7 +158,8 @@ class XarrayContainer(LazyContainer):
             for name, coordinate in self.array.coords.items()
             if self.feature_dim not in coordinate.dims
         }
-        dims = (*cells, "component") if quantity.has_components else cells
+        column = "component" if quantity.n_clusters is None else "cluster"
+        dims = (*cells, column) if quantity.has_components else cells
         return sys.modules["xarray"].DataArray(
             result, coordinates, dims, quantity.name, self.array.attrs
         )

@@ -18,6 +18,7 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
     "responsibilities": {"long_name": "posterior probability of the component", "units": "1"},
     "log_density": {"long_name": "natural logarithm of the probability density"},
     "uncertainty": {"long_name": "one minus the largest responsibility", "units": "1"},
+    "clusters": {"long_name": "most probable cluster of components", **_FLAGS},
     "outlier": {
         "long_name": "density below the threshold",
         "flag_values": [MISSING, 0, 1],
@@ -62,7 +63,8 @@ class AssignmentSchema:
     Attributes
     ----------
     names : tuple of str
-        Among ``labels`` (int16; int32 for labels above 32,767), ``responsibilities`` (float32),
+        Among ``labels`` and ``clusters`` (int16; int32 for labels above 32,767),
+        ``responsibilities`` (float32),
         ``log_density`` (float64, nats), ``uncertainty`` (float32; one minus the largest
         responsibility) and ``outlier`` (int8; 1 below the threshold, else 0). Rows that could not
         be assigned have -1 in integers, NaN in floats.
@@ -73,12 +75,15 @@ class AssignmentSchema:
         ``responsible``, their components.
     outlier_threshold : float
         Log density below which a row is an outlier.
+    clusters : tuple of int, or None
+        What the cluster of each component is called; None if that is not known.
     """
 
     names: tuple[str, ...]
     components: tuple[int, ...]
     n_most_probable: int | None = None
     outlier_threshold: float = -np.inf
+    clusters: tuple[int, ...] | None = None
 
     def arrays(self) -> dict[str, AssignmentArray]:
         """The arrays to write, by name.
@@ -94,6 +99,11 @@ class AssignmentSchema:
                 raise OutputError(
                     f"There are no assignments {name!r}; known are {', '.join(known)}."
                 )
+        if "clusters" in self.names and self.clusters is None:
+            raise OutputError(
+                "The mixture was fitted by an earlier version of dgmm, which did not join its "
+                "components into clusters. Fit it again, or leave out the assignments 'clusters'."
+            )
         wanted = {name: known[name] for name in self.names}
         if "responsibilities" in wanted and self.n_most_probable is not None:
             wanted["responsible"] = known["responsible"]
@@ -111,6 +121,8 @@ class AssignmentSchema:
                     found[name] = assignment.uncertainty.astype(np.float32)
                 case "outlier":
                     found[name] = self._outlier(assignment)
+                case "clusters":
+                    found[name] = assignment.merge(self.clusters or self.components).labels
                 case _:
                     found[name] = getattr(assignment, name)
         return found
@@ -127,6 +139,7 @@ class AssignmentSchema:
             "log_density": ("float64", ()),
             "uncertainty": ("float32", ()),
             "outlier": ("int8", ()),
+            "clusters": (integers, ()),
             "responsible": (integers, components),
         }
         return {

@@ -19,12 +19,15 @@ from dgmm.io.storage.zarr_arrays import (
     storage_failures,
     zarr_store,
 )
-from dgmm.mixture.component_summary import ComponentStatistics
+from dgmm.mixture.assignment_statistics import AssignmentStatistics
 
 _LAYOUT = (
-    "first sample and end in each dimension, CRC-32C of rows and weights, log-likelihood; then of "
-    "each component: labelled rows, sizes; then of each component and feature: sums of deviations "
-    "from the mean, and of their squares"
+    "first sample and end in each dimension; CRC-32C of rows and weights; "
+    "log-likelihood; weight of outliers; of each component: labelled rows, then sizes; "
+    "of each component and feature: sums of deviations from the mean, then of their squares; "
+    "of each component: histogram of squared Mahalanobis distances, then sums of their squares; "
+    "entropy of 1, 2, ... clusters; "
+    "of each merger: sizes of its two clusters, then how much of them is confused"
 )
 
 
@@ -38,14 +41,12 @@ class BlockRecord:
         Its samples.
     checksum : int
         Of its rows and weights.
-    sums : ComponentStatistics
-    log_likelihood : float
+    sums : AssignmentStatistics
     """
 
     region: Region
     checksum: int
-    sums: ComponentStatistics
-    log_likelihood: float
+    sums: AssignmentStatistics
 
 
 def create_blocks(run: AnyPath, n_blocks: int, n_dims: int, shape: tuple[int, int]) -> None:
@@ -65,8 +66,7 @@ def create_blocks(run: AnyPath, n_blocks: int, n_dims: int, shape: tuple[int, in
     StorageError
         If the file system refuses.
     """
-    n_components, n_features = shape
-    n_values = 2 * n_dims + 2 + n_components * (2 + 2 * n_features)
+    n_values = 2 * n_dims + 1 + sum(part.size for part in AssignmentStatistics.zero(*shape).arrays)
     path = blocks_path(run)
     with storage_failures(path):
         create_array(
@@ -88,11 +88,10 @@ def write_block(run: AnyPath, number: int, kept: BlockRecord) -> None:
     StorageError
         If the file system refuses.
     """
-    sums, path = kept.sums, blocks_path(run)
+    path = blocks_path(run)
     corners = [[part.start, part.stop] for part in kept.region]
-    numbers = (sums.n_labelled, sums.sizes, sums.deviations, sums.squares)
-    scalars = [kept.checksum, kept.log_likelihood]
-    values = np.concatenate([np.ravel(part) for part in (corners, scalars, *numbers)])
+    numbers = [array.ravel() for array in kept.sums.arrays]
+    values = np.concatenate([np.ravel(corners), [kept.checksum], *numbers])
     with storage_failures(path):
         open_for_writing(path)[number] = values
 
@@ -112,24 +111,20 @@ def read_block(
     StorageError
         If it is missing or damaged.
     """
-    path, (n_components, n_features) = blocks_path(run), shape
+    path, n_corners = blocks_path(run), 2 * n_dims
     with storage_failures(path):
         array = zarr.open_array(zarr_store(path, read_only=True), mode="r")
         if number >= array.shape[0]:
             return None
         values = np.asarray(array[number], np.float64)
-        n_matrix = n_components * n_features
-        sizes = (2 * n_dims, 2, n_components, n_components, n_matrix, n_matrix)
-        if values.shape != (sum(sizes),) or np.isnan(values[: 2 * n_dims]).any():
-            raise StorageError(f"{path} holds nothing of block {number}, or something else.")
-        corners, scalars, labelled, size, *matrices = np.split(values, np.cumsum(sizes)[:-1])
-    deviations, squares = (matrix.reshape(shape) for matrix in matrices)
-    return BlockRecord(
-        region=tuple(slice(int(a), int(b)) for a, b in corners.reshape(-1, 2)),
-        checksum=int(scalars[0]),
-        sums=ComponentStatistics(labelled.astype(np.int64), size, deviations, squares),
-        log_likelihood=float(scalars[1]),
-    )
+    try:
+        corners, (checksum,), numbers = np.split(values, [n_corners, n_corners + 1])
+        region = tuple(slice(int(a), int(b)) for a, b in corners.reshape(-1, 2))
+        sums = AssignmentStatistics.from_numbers(numbers, *shape)
+    except ValueError as error:
+        message = f"{path} holds nothing of block {number}, or something else."
+        raise StorageError(message) from error
+    return BlockRecord(region, int(checksum), sums)
 
 
 def has_block_records(run: AnyPath) -> bool:

@@ -16,8 +16,10 @@ import zarr
 from dgmm.errors import StorageError
 from dgmm.io.grid import FeatureGroup
 from dgmm.io.results.block_records import blocks_path, has_block_records
-from dgmm.io.results.component_arrays import write_components
+from dgmm.io.results.clustering_arrays import write_clustering
+from dgmm.io.results.component_arrays import write_components, write_errors
 from dgmm.io.results.drift_arrays import write_drift
+from dgmm.io.results.goodness_arrays import write_goodness
 from dgmm.io.results.label_arrays import write_labels
 from dgmm.io.results.layout import FORMAT, FORMAT_VERSION
 from dgmm.io.results.record import Record, write_record
@@ -33,10 +35,13 @@ from dgmm.io.storage.zarr_arrays import (
     storage_failures,
     zarr_store,
 )
+from dgmm.mixture.component_errors import ComponentErrors
 from dgmm.mixture.component_summary import ComponentSummary
 from dgmm.mixture.drift.alignment import ComponentLabels
 from dgmm.mixture.drift.decision import Drift
 from dgmm.mixture.fit_result import FitResult, Sweep
+from dgmm.mixture.goodness_of_fit import GoodnessOfFit
+from dgmm.mixture.merging.clustering import Clustering
 from dgmm.mixture.transform import FeatureTransform
 
 
@@ -56,6 +61,12 @@ class RunContents:
         Of the input for the mixtures.
     components : ComponentSummary, or None
         What the rows of each component of the selected mixture are like.
+    goodness : GoodnessOfFit, or None
+        How well each of them fits its rows; written beside ``components`` only.
+    clustering : Clustering, or None
+        Which of them are one cluster.
+    errors : ComponentErrors, or None
+        How sure their weights, means and deviations are; written beside ``components`` only.
     record : Record, or None
         How the run went.
     labelling : ComponentLabels, or None
@@ -71,6 +82,9 @@ class RunContents:
     attributes: Mapping[str, Any]
     transform: FeatureTransform | None = None
     components: ComponentSummary | None = None
+    goodness: GoodnessOfFit | None = None
+    clustering: Clustering | None = None
+    errors: ComponentErrors | None = None
     record: Record | None = None
     labelling: ComponentLabels | None = None
     drift: Drift | None = None
@@ -106,6 +120,7 @@ def commit_run(run: AnyPath, contents: RunContents) -> None:
         **({} if sweep.size is None else {SIZE: asdict(sweep.size)}),
         "selected": sweep.selected.candidate.name,
         "next_label": labelling.next_label,
+        **({} if sweep.dependence is None else {"dependence": asdict(sweep.dependence)}),
     }
     json.dumps(document, allow_nan=False)  # refused before the work is written
     with storage_failures(run):
@@ -119,10 +134,16 @@ def commit_run(run: AnyPath, contents: RunContents) -> None:
 
 def _write(run: AnyPath, contents: RunContents, labels: tuple[int, ...]) -> None:
     names, transform = contents.feature_names, contents.transform
+    mixture = contents.sweep.selected.parameters
     if contents.components is not None:
-        mixture = contents.sweep.selected.parameters
         write_components(run, contents.components, names, mixture, transform, labels)
         write_variables(run, contents.components, contents.feature_groups, labels)
+        if contents.goodness is not None:
+            write_goodness(run, contents.goodness)
+        if contents.errors is not None:
+            write_errors(run, contents.errors)
+    if contents.clustering is not None:
+        write_clustering(run, contents.clustering, labels, mixture.weights)
     if contents.record is not None:
         write_record(run / "record", contents.record, names)
     if contents.drift is not None:

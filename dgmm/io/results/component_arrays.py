@@ -4,6 +4,7 @@ from dgmm.io.results.label_arrays import write_labels
 from dgmm.io.results.sweep_arrays import write_feature_names
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import read_small, write_small
+from dgmm.mixture.component_errors import ComponentErrors
 from dgmm.mixture.component_summary import ComponentSummary
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
@@ -15,6 +16,12 @@ _DIMENSIONS = {
     "standard_deviation": ("component", "input_feature"),
     "quantile": ("quantile",),
     "quantiles": ("component", "quantile", "input_feature"),
+}
+
+_ERRORS = {
+    "weight_error": ("weight", ("component",)),
+    "mean_error": ("mean", ("component", "input_feature")),
+    "standard_deviation_error": ("standard_deviation", ("component", "input_feature")),
 }
 
 
@@ -49,6 +56,34 @@ def write_components(
         covariances = transform.inverse_covariances(mixture)
         write_feature_names(group, input_names, ("input_feature_2",))
         write_small(group / "model_covariance", covariances, dimensions)
+
+
+def write_errors(run: AnyPath, errors: ComponentErrors) -> None:
+    """Write standard errors beside what they are of; no group metadata.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses.
+    """
+    for name, (attribute, dimensions) in _ERRORS.items():
+        write_small(run / "components" / name, getattr(errors, attribute), dimensions)
+
+
+def read_errors(run: AnyPath) -> ComponentErrors | None:
+    """What `write_errors` wrote; None if it is not there.
+
+    Raises
+    ------
+    StorageError
+        If an array is missing or damaged.
+    """
+    group = run / "components"
+    if not (group / "weight_error").is_dir():
+        return None
+    return ComponentErrors(
+        **{attribute: read_small(group / name) for name, (attribute, _) in _ERRORS.items()}
+    )
 
 
 def read_components(run: AnyPath) -> ComponentSummary | None:

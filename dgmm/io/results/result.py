@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from dgmm.engine.assignment import assign_checked
 from dgmm.errors import InputNotFoundError, OutputError, UsageError
 from dgmm.io.results.assignment_schema import ASSIGNMENTS
-from dgmm.io.results.component_arrays import read_components
+from dgmm.io.results.clustering_arrays import read_clustering
+from dgmm.io.results.component_arrays import read_components, read_errors
 from dgmm.io.results.drift_arrays import read_drift
+from dgmm.io.results.goodness_arrays import read_goodness
 from dgmm.io.results.label_arrays import COMPONENT, read_labelling
 from dgmm.io.results.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER
 from dgmm.io.results.output import Output
@@ -32,11 +34,15 @@ from dgmm.io.storage.zarr_arrays import (
     read_small,
     storage_failures,
 )
+from dgmm.mixture.component_errors import ComponentErrors
 from dgmm.mixture.component_summary import ComponentSummary
 from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.drift.alignment import ComponentLabels
 from dgmm.mixture.drift.decision import Drift
 from dgmm.mixture.fit_result import Sweep
+from dgmm.mixture.goodness_of_fit import GoodnessOfFit
+from dgmm.mixture.merging.clustering import Clustering
+from dgmm.mixture.model_selection.dependence import Dependence
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.plots.accessor import ResultPlot
@@ -70,6 +76,13 @@ class Result(SelectedModel):
         Of the samples' grid, where the input had them.
     drift : Drift, or None
         What changed since the result that the run started from; None if it started from none.
+    goodness : GoodnessOfFit, or None
+        How well each component of the model fits the rows of the run; None in results of earlier
+        versions.
+    clustering : Clustering, or None
+        Which components of the model are one cluster; None in results of earlier versions.
+    errors : ComponentErrors, or None
+        How sure weights, means and deviations of components are; None with few blocks of rows.
     """
 
     path: AnyPath
@@ -82,6 +95,9 @@ class Result(SelectedModel):
     assignments: dict[str, zarr.Array[Any]]
     coordinates: dict[str, zarr.Array[Any]] = field(default_factory=dict)
     drift: Drift | None = None
+    goodness: GoodnessOfFit | None = None
+    clustering: Clustering | None = None
+    errors: ComponentErrors | None = None
 
     @property
     def outlier_threshold(self) -> float:
@@ -102,6 +118,13 @@ class Result(SelectedModel):
         """
         assignment = assign_checked(self.model, np.asarray(rows), self.transform)
         return replace(assignment, components=self.labelling.labels)
+
+    @property
+    def clusters(self) -> tuple[int, ...] | None:
+        """What the cluster of each component is called: as its heaviest component is."""
+        if self.clustering is None:
+            return None
+        return self.clustering.names(self.labelling.labels, self.model.weights)
 
     @property
     def model(self) -> Parameters:
@@ -196,6 +219,8 @@ def open_result(
     criteria = attributes.get("criteria", FIRST_CRITERIA)
     criterion, n_passes, selected = (attributes[name] for name in names)
     sweep = read_sweep(run, criterion, n_passes, selected, criteria, attributes.get(SIZE))
+    if "dependence" in attributes:
+        sweep = replace(sweep, dependence=Dependence(**attributes["dependence"]))
     n_components = sweep.selected.n_components
     transform, feature_names = read_preparation(run)
     arrays = _beside_samples(run)
@@ -214,6 +239,9 @@ def open_result(
             if name not in ASSIGNMENTS and name != COMPONENT
         },
         drift=read_drift(run),
+        goodness=read_goodness(run),
+        clustering=read_clustering(run),
+        errors=read_errors(run),
     )
 
 

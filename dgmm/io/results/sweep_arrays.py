@@ -11,6 +11,7 @@ from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.fit_result import FitResult, Sweep
+from dgmm.mixture.model_selection.model_differences import ModelDifference
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.structures import structure_of
@@ -20,6 +21,7 @@ SIZE = "sample_size"
 """The attribute of a run that says how many rows its criteria count."""
 
 _INTEGERS = ("n_components", "start", "n_parameters", "n_iter")
+_DIFFERENCES = ("log_likelihood_difference", "log_likelihood_difference_error")
 _STOPPED_EARLY = "behind"  # what results call it since their first version
 FIRST_CRITERIA = ("bic", "aic", "icl")  # those of results that do not name theirs
 
@@ -39,6 +41,11 @@ def write_sweep(run: AnyPath, sweep: Sweep, feature_names: tuple[str, ...]) -> N
         write_feature_names(group, feature_names, ("feature", *used & {"feature_2"}))
     for name, column in _columns(sweep).items():
         write_small(run / "sweep" / name, column, ("candidate",))
+    if sweep.differences:
+        means = [difference.mean for difference in sweep.differences]
+        errors = [difference.standard_error for difference in sweep.differences]
+        for name, values in zip(_DIFFERENCES, (means, errors), strict=True):
+            write_small(run / "sweep" / name, np.array(values), ("candidate",))
     _write_parameters(run / "model", sweep.selected.parameters)
     for result in sweep.results:
         group = run / "models" / result.candidate.name
@@ -82,8 +89,14 @@ def read_sweep(
     best = [result for result in results if result.candidate.name == selected]
     if not best:
         raise OutputError(f"{run} selects {selected!r}, which is none of its candidates.")
+    differences: tuple[ModelDifference, ...] = ()
+    if all((run / "sweep" / name).is_dir() for name in _DIFFERENCES):
+        pairs = zip(
+            *(read_small(run / "sweep" / name).tolist() for name in _DIFFERENCES), strict=True
+        )
+        differences = tuple(ModelDifference(*pair) for pair in pairs)
     kept = None if size is None else SampleSize(**size)
-    return Sweep(results, criterion, best[0], n_passes, kept)
+    return Sweep(results, criterion, best[0], n_passes, kept, differences=differences)
 
 
 def write_feature_names(

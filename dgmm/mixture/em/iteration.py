@@ -69,6 +69,8 @@ class FitState:
         before if a move was reverted.
     log_likelihood, log_classification : float
         Of the same parameters, in nats (:class:`dgmm.mixture.kernels.statistics.Moments`).
+    groups : ndarray of shape (2, n_groups), or None
+        Of the same parameters: weights of groups of consecutive rows, and their log-likelihoods.
     search : QuasiNewtonState
         What the next moves are made from.
     """
@@ -81,6 +83,7 @@ class FitState:
     log_likelihood: float = float("nan")
     log_classification: float = float("nan")
     search: QuasiNewtonState = field(default_factory=QuasiNewtonState)
+    groups: Array | None = None
 
     @property
     def is_running(self) -> bool:
@@ -133,6 +136,7 @@ def step(
         trace=(*state.trace, log_likelihood),
         log_likelihood=moments.log_likelihood,
         log_classification=moments.log_classification,
+        groups=moments.groups,
     )
     if not rules.keep_degenerate and is_degenerate(state.parameters, rules):
         return replace(evaluated, status=Status.DEGENERATE)

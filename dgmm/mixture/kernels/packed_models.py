@@ -112,7 +112,10 @@ def slab_rows(n_features: int) -> int:
 
 
 def accumulate(
-    packed: PackedModels, rows: NDArray[np.generic], weights: NDArray[np.generic] | None = None
+    packed: PackedModels,
+    rows: NDArray[np.generic],
+    weights: NDArray[np.generic] | None = None,
+    scatter: Array | None = None,
 ) -> SufficientStatistics:
     """The statistics of a block of rows for all models.
 
@@ -124,6 +127,8 @@ def accumulate(
         layout; widened to float64 tile by tile.
     weights : ndarray of shape (n_rows,), or None
         Sample weights, finite and not negative; they multiply the responsibilities.
+    scatter : ndarray of shape (d, d), optional
+        Weighted outer products of the rows about the origin are added to it.
 
     Returns
     -------
@@ -143,6 +148,9 @@ def accumulate(
             x = _widened(part, x)
         if weights is not None:
             w[...] = weights[start : start + size]
+        if scatter is not None:
+            deviations = np.subtract(x, packed.origin, order="C")
+            scatter += (deviations * w[:, None]).T @ deviations
         _accumulate_slab(packed, x, w, statistics, scratch, loops)
     return statistics
 

@@ -58,6 +58,8 @@ class Moments:
     covariances : ndarray
         Maximum-likelihood covariances in the model's structure, not yet regularised; an empty
         component keeps what it had.
+    groups : ndarray of shape (2, n_groups), or None
+        Weights of groups of consecutive rows, and their log-likelihoods; None if not kept apart.
     """
 
     log_likelihood: float
@@ -66,6 +68,7 @@ class Moments:
     counts: Array
     means: Array
     covariances: Array
+    groups: Array | None = None
 
     @property
     def empty(self) -> NDArray[np.bool_]:

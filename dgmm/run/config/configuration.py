@@ -5,7 +5,7 @@ Relative paths are relative to the current directory, as in a shell command.
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
@@ -37,6 +37,17 @@ class Output(Section):
     storage_options: StorageOptions = Field(default_factory=dict, description=STORAGE_OPTIONS)
     assignments: Many[Assignment] = Field(
         default=("labels",), description="What to write for each row, one or a list."
+    )
+    merge: Literal["misclassification", "entropy"] = Field(
+        default="misclassification",
+        description="Which components are joined into clusters: those that are taken for each "
+        "other (DEMP, Hennig 2010), or those between which assignments are uncertain (Baudry et "
+        "al. 2010).",
+    )
+    n_clusters: Count | None = Field(
+        default=None,
+        description="How many clusters the components are joined to, at most as many as there are; "
+        "null takes the rule of merge.",
     )
     report: bool = Field(
         default=True, description="Whether to end with a report, one HTML file for people."

@@ -31,7 +31,9 @@ CONFLICT = "conflict"  # the type of an error that names its keys and values its
 MAX_CANDIDATES = 10_000
 
 Start = Literal["kmeans", "k-means++", "random_from_data", "random", "agglomerative"]
-Assignment = Literal["labels", "responsibilities", "log_density", "uncertainty", "outlier"]
+Assignment = Literal[
+    "labels", "responsibilities", "log_density", "uncertainty", "outlier", "clusters"
+]
 
 ADDRESS = r"^((tcp|tls|ws|wss)://)?[^\s/]+:[0-9]{1,5}$"  # of a Dask scheduler
 _URL = r"^https?://[^\s/]+[^\s]*$"

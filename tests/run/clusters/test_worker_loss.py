@@ -15,6 +15,7 @@ from dgmm.engine.events import BlocksDone, PassStarted, ignore
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.passes import PassRunner
 from dgmm.errors import DataError
+from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.run.clusters import open_cluster
 from dgmm.run.clusters.recovery import SETTINGS
 from dgmm.run.config.cluster_options import LocalCluster
@@ -98,7 +99,7 @@ def digest(dataset: Dataset, execution, folder, observer=ignore) -> tuple[str, .
     found = fit(dataset, OPTIONS, execution, observer)
     runner = PassRunner(dataset, execution, observer, found.profile.checksums)
     mixture = found.sweep.selected.parameters
-    assignment.assign_all(runner, mixture, Pieces(partial(save, folder), 40))
+    assignment.assign_all(runner, AssigningMixture(mixture), Pieces(partial(save, folder), 40))
     values = [found.profile.mean, found.profile.scatter, found.profile.sample]
     for result in found.sweep.results:
         parameters = result.parameters

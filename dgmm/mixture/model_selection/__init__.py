@@ -1,0 +1,1 @@
+"""How many components to believe in: dependence, differences of models, slopes."""

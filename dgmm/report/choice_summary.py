@@ -1,0 +1,153 @@
+"""What each rule makes of the number of components, and which number is safe to speak of."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dgmm.io.results.result import Result
+from dgmm.mixture.candidate import Status
+from dgmm.mixture.criteria import COARSENING, TOLERANCE
+from dgmm.mixture.fit_result import FitResult, Sweep
+from dgmm.report.findings import count_fitted_rows
+from dgmm.report.summary import Table
+
+_MEANINGS = {
+    "bic": "the truth, of independent rows",
+    "aic": "the best prediction",
+    "icl": "BIC, and sure assignments",
+    "bic_effective": "BIC of what rows are worth",
+    "icl_effective": "ICL of what rows are worth",
+    "bic_coarsened": f"what {COARSENING:,.0f} rows would show",
+    "tolerance": f"the smallest within {TOLERANCE} nats a row",
+    "slope": "what large models gain no more",
+}
+_NOT_ASKED = ("aic",)  # which is for prediction, and never agrees
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceSummary:
+    """The choice for a person.
+
+    Attributes
+    ----------
+    sentences : tuple of str
+    rules : Table
+        What each rule chooses.
+    """
+
+    sentences: tuple[str, ...]
+    rules: Table
+
+
+def summarize_choice(result: Result) -> ChoiceSummary | None:
+    """What to say; None of one candidate, and of results of earlier versions."""
+    sweep = result.sweep
+    if len(sweep.results) < 2 or "tolerance" not in sweep.selected.criteria:
+        return None
+    chosen = {name: _choice(sweep, name) for name in sweep.selected.criteria}
+    sentences = (
+        *_say_what_is_safe(result, chosen),
+        *_say_what_rows_are_worth(result),
+        *_say_who_was_stopped(sweep),
+    )
+    return ChoiceSummary(sentences, _tabulate(result, chosen))
+
+
+def _choice(sweep: Sweep, criterion: str) -> FitResult | None:
+    """The sound candidate of the smallest value; None if none has one."""
+    known = [
+        result
+        for result in sweep.results
+        if result.status is not Status.DEGENERATE and math.isfinite(result.criteria[criterion])
+    ]
+    return min(known, key=lambda result: result.criteria[criterion], default=None)
+
+
+def _say_what_is_safe(result: Result, chosen: dict[str, FitResult | None]) -> Iterator[str]:
+    counts = {
+        found.n_components
+        for name, found in chosen.items()
+        if found is not None and name not in _NOT_ASKED
+    }
+    if not counts:
+        return
+    largest = max(found.n_components for found in result.sweep.results)
+    if len(counts) == 1:
+        (count,) = counts
+        components = "component" if count == 1 else "components"
+        if count < largest:
+            yield f"All rules agree: {count} {components} is a number that is safe to speak of."
+            return
+        yield f"All rules choose the largest number that was tried, {count}: try more."
+    else:
+        yield (
+            f"The rules choose from {min(counts)} to {max(counts)} components: no number of "
+            "components is safe to speak of."
+        )
+    clustering = result.clustering
+    if clustering is not None and clustering.hierarchy.n_components > 1:
+        n = clustering.n_clusters
+        clusters = "1 cluster" if n == 1 else f"{n} clusters"
+        yield (
+            f"Speak of clusters instead: the {clustering.hierarchy.n_components} components of the "
+            f"choice make {clusters}, by how often components are taken for each other."
+        )
+
+
+def _say_what_rows_are_worth(result: Result) -> Iterator[str]:
+    dependence, n_rows = result.sweep.dependence, count_fitted_rows(result)
+    if dependence is None:
+        yield "There are too few blocks of rows to tell whether rows depend on their neighbours."
+        return
+    effect = dependence.design_effect
+    low, high = (_number(bound) for bound in (dependence.low, dependence.high))
+    interval = f"design effect {_number(effect)}, from {low} to {high}"
+    if dependence.low <= 1:
+        yield f"Rows next to each other are as good as independent ({interval})."
+    elif n_rows:
+        worth = dependence.effective(n_rows)
+        yield (
+            f"Rows next to each other are alike: {n_rows:,} rows say as much as {worth:,.0f} "
+            f"independent ones ({interval})."
+        )
+    if dependence.is_long:
+        yield (
+            f"Even the {dependence.n_groups} groups of rows by which this is measured are alike "
+            "where they are next to each other, so that rows are worth less still."
+        )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+
+
+def _say_who_was_stopped(sweep: Sweep) -> Iterator[str]:
+    n = sum(result.status is Status.STOPPED_EARLY for result in sweep.results)
+    if n:
+        yield (
+            f"{n} of {len(sweep.results)} candidates were stopped early because "
+            f"{sweep.criterion.upper()} could not choose them; other rules see them as they were "
+            "left. model.finish_all fits them to the end."
+        )
+
+
+def _tabulate(result: Result, chosen: dict[str, FitResult | None]) -> Table:
+    rows = [
+        (
+            name.replace("_", " "),
+            "not known" if found is None else found.covariance_type,
+            "" if found is None else str(found.n_components),
+            _MEANINGS.get(name, ""),
+        )
+        for name, found in chosen.items()
+    ]
+    if result.clustering is not None:
+        meaning = f"clusters of the choice, by {result.clustering.hierarchy.method}"
+        rows.append(("merging", "", str(result.clustering.n_clusters), meaning))
+    return Table(
+        ("rule", "type", "K", "asks for"),
+        tuple(rows),
+        n_words=4,
+        marked=list(chosen).index(result.sweep.criterion),
+        remark="Marked is the rule that chose.",
+    )
