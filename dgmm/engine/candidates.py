@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from dgmm.engine.fit_options import FitOptions, Model
+from dgmm.errors import DataError
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.criteria import FitSummary
 from dgmm.mixture.density import assign
@@ -13,6 +14,7 @@ from dgmm.mixture.drift.alignment import align
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import FitState
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.transform import WarmStart
 from dgmm.mixture.types import Array
 from dgmm.registry import CRITERIA
 
@@ -167,6 +169,23 @@ def stop_dominated(
         else state
         for state in states
     )
+
+
+def check_features(earlier: WarmStart, n_features: int) -> None:
+    """Refuse to start from mixtures of another number of features.
+
+    Raises
+    ------
+    DataError
+        With both numbers.
+    """
+    for mixture in earlier.mixtures:
+        known = mixture.n_features if earlier.transform is None else earlier.transform.n_features
+        if known != n_features:
+            raise DataError(
+                f"The data have {n_features} features; the mixture to start from has {known}. "
+                "Start from one that was fitted to the same features."
+            )
 
 
 def is_repair(state: FitState) -> bool:

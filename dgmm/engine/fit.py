@@ -25,7 +25,6 @@ from dgmm.engine.passes import PassRunner, StopRule
 from dgmm.engine.profile import Profile, ProfileSpec, validate_profile
 from dgmm.engine.search.model_search import ModelSearch
 from dgmm.engine.stages import Stage, centred_sample
-from dgmm.errors import DataError
 from dgmm.mixture.candidate import Candidate
 from dgmm.mixture.criteria import FitSummary, SweepSummary, evaluate
 from dgmm.mixture.em.iteration import EMOptions, FitState
@@ -40,7 +39,6 @@ from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.transform import (
     FeatureTransform,
     FeatureTransformSpec,
-    WarmStart,
     transform_mixture,
 )
 
@@ -106,7 +104,7 @@ def fit(
     profile = progress.profile.transform(transform)
     rules = rules_for(options, profile)
     centred = replace(profile.centred_scatter, transform=transform)
-    _check_features(options.earlier, dataset.n_features)
+    candidates.check_features(options.earlier, dataset.n_features)
     earlier = _transform_earlier(options, transform, profile, rules)
     tried = _run_stages(runner, centred, profile, options, rules, earlier, progress, save)
     states = stages.best_states(tried)
@@ -234,16 +232,6 @@ def _initial_states(
     is_sample = not profile.is_sample_complete
     sample = centred_sample(profile)
     return candidates.choose_warm_starts(states, earlier, *sample, is_sample=is_sample)
-
-
-def _check_features(earlier: WarmStart, n_features: int) -> None:
-    for mixture in earlier.mixtures:
-        known = mixture.n_features if earlier.transform is None else earlier.transform.n_features
-        if known != n_features:
-            raise DataError(
-                f"The data have {n_features} features; the mixture to start from has {known}. "
-                "Start from one that was fitted to the same features."
-            )
 
 
 def _transform_earlier(

@@ -11,7 +11,7 @@ from dgmm.engine.assignment import assign_checked, summarize_all
 from dgmm.engine.events import ignore
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.passes import PassRunner
-from dgmm.engine.profile import SamplingSpec, validate_profile
+from dgmm.engine.profile import ProfileSpec, validate_profile
 from dgmm.engine.stages import positive_weight_sample
 from dgmm.errors import ConfigurationError, advise
 from dgmm.estimator import arguments
@@ -190,7 +190,7 @@ def _sample(runner: PassRunner, mixture: Parameters) -> tuple[Array, Array | Non
     dataset = runner.dataset
     options = FitOptions(((mixture.covariance_type, mixture.n_components),))
     n_rows = options.sample_size(dataset.n_rows, dataset.n_features)
-    found = passes.profile(runner, SamplingSpec(_SEED, n_rows / max(1, dataset.n_rows)))
+    found = passes.profile(runner, ProfileSpec(_SEED, n_rows / max(1, dataset.n_rows)))
     return positive_weight_sample(validate_profile(found, dataset.feature_names, 1))
 
 
