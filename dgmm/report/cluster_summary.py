@@ -6,7 +6,7 @@ import numpy as np
 
 from dgmm.io.results.result import Result
 from dgmm.mixture.merging.clustering import Clustering
-from dgmm.report.colours import component_colours
+from dgmm.plots.colours import component_colours
 from dgmm.report.summary import MOST_COMPONENTS, Table
 
 _MOST_MERGERS = 12
