@@ -36,6 +36,10 @@ def configuration(folder, output="out", **keys):
     )
 
 
+def score_configuration(result, path, output):
+    return configuration_for(result, str(path), str(output), ["cluster.kind=threads"])
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clumps")
@@ -95,7 +99,7 @@ def test_errors_of_components_are_those_of_groups_of_rows(folder):
 def test_scores_have_the_clusters_of_the_model(folder):
     result, rows = dgmm.open_result(folder / "out"), uniform_clumps(seed=1)[0]
     zarr.create_array(folder / "new.zarr", data=rows, chunks=(500, 2))
-    wanted = configuration_for(result, str(folder / "new.zarr"), str(folder / "scores"))
+    wanted = score_configuration(result, folder / "new.zarr", folder / "scores")
     apply_model(result, wanted)
     scored = dgmm.open_result(folder / "scores")
     expected = assign(result.model, rows).merge(result.clusters).labels
@@ -126,6 +130,6 @@ def test_models_of_earlier_versions_have_no_clusters(folder, tmp_path):
     remove_tree(old / "merging")
     result = dgmm.open_result(old)
     assert (result.clustering, result.clusters) == (None, None)
-    wanted = configuration_for(result, str(folder / "rows.zarr"), str(tmp_path / "scores"))
+    wanted = score_configuration(result, folder / "rows.zarr", tmp_path / "scores")
     with pytest.raises(OutputError, match="fitted by an earlier version of dgmm"):
         apply_model(result, wanted)
