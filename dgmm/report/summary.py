@@ -1,6 +1,5 @@
 """The summary of a run in words and tables."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,6 @@ from dgmm.io.results.layout import run_name
 from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
 from dgmm.mixture.fit_result import FitResult
-from dgmm.mixture.model_selection.model_differences import ModelDifference
 from dgmm.plots.colours import component_colours
 from dgmm.report.findings import count_fitted_rows
 from dgmm.report.sample import Sample
@@ -126,7 +124,7 @@ def tabulate_candidates(result: Result) -> Table:
             str(found.n_components),
             f"{sign}{value:,.1f}",
             f"{sign}{value - best:,.1f}",
-            _difference(differences[found.candidate.name])
+            differences[found.candidate.name].text
             if differences
             else f"{found.log_likelihood:,.1f}",
             str(found.n_iter),
@@ -150,13 +148,6 @@ def tabulate_candidates(result: Result) -> Table:
         marked=ranked.index(sweep.selected) if sweep.selected in ranked[:MOST_CANDIDATES] else None,
         remark=f"and {left} more" if left > 0 else "",
     )
-
-
-def _difference(difference: ModelDifference) -> str:
-    """How much likelier than the choice a candidate is, with its standard error."""
-    if math.isnan(difference.standard_error) or difference.standard_error == 0:
-        return f"{difference.mean:.4f}"
-    return f"{difference.mean:.4f} ± {difference.standard_error:.4f}"
 
 
 def tabulate_components(result: Result, sample: Sample | None) -> Table:

@@ -33,6 +33,12 @@ class ModelDifference:
         """Vuong's (1989, Econometrica 57) statistic; NaN without an error."""
         return self.mean / self.standard_error if self.standard_error > 0 else float("nan")
 
+    @property
+    def text(self) -> str:
+        """The mean and its standard error, if there is one, for a person."""
+        error = f" ± {self.standard_error:.4f}" if self.standard_error > 0 else ""
+        return f"{self.mean:.4f}{error}"
+
     def may_be_above(self, bound: float, n_groups: int) -> bool:
         """Whether a one-sided 95 % confidence interval of the difference goes beyond a bound.
 
