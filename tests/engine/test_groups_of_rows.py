@@ -16,6 +16,8 @@ from tests import reference
 from tests.mixture.one_step import relative_to
 from tests.strategies import COVARIANCE_TYPES, random_mixture
 
+pytestmark = pytest.mark.filterwarnings("ignore:BIC is smallest at the largest number")
+
 
 @pytest.mark.parametrize("offset", [0.0, 1e6])  # by the expanded kernel, and by the centred one
 def test_groups_add_up_the_densities_of_their_rows(offset):
