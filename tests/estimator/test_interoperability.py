@@ -47,7 +47,10 @@ def test_columns_chosen_as_a_frame_keep_their_names():
     pipeline[:-1].set_output(transform="pandas")
     labels = pipeline.fit(frame).predict(frame)
     assert list(pipeline[-1].feature_names_in_) == list("abcd")
-    assert labels.index.equals(frame.index)
+    pipeline[-1].set_output(transform="pandas")
+    indexed = pipeline.predict(frame)
+    assert indexed.index.equals(frame.index)
+    np.testing.assert_array_equal(indexed, labels)
 
 
 def test_a_grid_search_finds_what_scores_best():
