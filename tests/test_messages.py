@@ -47,7 +47,7 @@ KEYS = set(keys_of(Configuration))
 STORED = {key for key in KEYS if key.startswith("drift.")}  # a verdict names the limit it met
 IN_PYTHON = {
     name
-    for function in (GaussianMixture.__init__, sweep, open_result)
+    for function in (GaussianMixture.__init__, GaussianMixture.merge, sweep, open_result)
     for name in inspect.signature(function).parameters
 }
 FOREIGN = [
