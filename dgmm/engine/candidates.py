@@ -14,6 +14,7 @@ from dgmm.mixture.drift.alignment import align
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import FitState
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.spurious_components import find_spurious_components
 from dgmm.mixture.transform import WarmStart
 from dgmm.mixture.types import Array
 from dgmm.registry import CRITERIA
@@ -126,9 +127,9 @@ def stop_dominated(
 ) -> tuple[FitState, ...]:
     """Stop candidates that can no longer become the best.
 
-    A candidate is stopped if a converged one stays better even if it gains several times the
-    remaining gain that its curvature predicts. There is no such prediction for the classification,
-    so criteria that use it, such as ICL, stop no candidate.
+    A candidate is stopped if a converged one without spurious components stays better even if it
+    gains several times the remaining gain that its curvature predicts. There is no such prediction
+    for the classification, so criteria that use it, such as ICL, stop no candidate.
 
     Parameters
     ----------
@@ -147,7 +148,12 @@ def stop_dominated(
         n_parameters = state.parameters.n_parameters
         return criterion(FitSummary(log_likelihood, math.nan, n_parameters, n_effective))
 
-    done = [score(state) for state in states if state.status is Status.CONVERGED]
+    done = [
+        score(state)
+        for state in states
+        if state.status is Status.CONVERGED
+        and not find_spurious_components(state.parameters, n_effective).size
+    ]
     best = min(done, default=float("inf"))
 
     def is_monotone(state: FitState) -> bool:

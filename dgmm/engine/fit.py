@@ -47,7 +47,7 @@ if TYPE_CHECKING:  # it needs Dask, which rows in memory do without
 
 logger = logging.getLogger(__name__)
 
-_FEW_ROWS = 1 << 9
+_FEW_ROWS = 1 << 11
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +112,7 @@ def fit(
     size = SampleSize.of(profile.weight_totals, options.normalize)
     found = SweepEvaluation.from_states(states, size, partial(centred_sample, profile))
     results = tuple(_result(state, profile, size, options.given, found.summary) for state in states)
-    best = min(results, key=lambda result: rank(result, options.criterion))
+    best = min(results, key=lambda result: rank(result, options.criterion, size.n_effective))
     gaps = found.compare(results.index(best))
     sweep = Sweep(results, options.criterion, best, n_passes, size, found.dependence, gaps)
     return Fit(sweep, progress.profile, transform)

@@ -1,9 +1,10 @@
 """Rows in memory, a sample or a user's array, processed by threads of this process."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from operator import add
 from typing import Self
 
@@ -11,7 +12,7 @@ from dgmm.engine import blas
 from dgmm.engine.block import Argument, Block, BlockFunction, Outcome, Rows
 from dgmm.engine.row_checks import check_shape_of_weights, check_table
 
-_FEWEST_ROWS, _MOST_ROWS, _BLOCKS_WANTED, _MOST_BLOCKS = 1 << 10, 1 << 13, 8, 1 << 8
+_FEWEST_ROWS, _MOST_ROWS, _BLOCKS_WANTED, _MOST_BLOCKS = 1 << 12, 1 << 13, 8, 1 << 8
 _FAN_IN = 16
 
 
@@ -80,6 +81,16 @@ def n_threads() -> int:
     return int(CPU_COUNT)
 
 
+@cache
+def pool() -> ThreadPoolExecutor:
+    """Threads that stay: starting some takes longer than many a pass."""
+    return ThreadPoolExecutor(n_threads(), "dgmm")
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has no threads
+    os.register_at_fork(after_in_child=pool.cache_clear)
+
+
 def map_reduce(
     held: InMemoryRows,
     function: BlockFunction[Argument, Outcome],
@@ -100,8 +111,8 @@ def map_reduce(
         on_done(1, 1)
         return outcome
     sums: list[Outcome] = []
-    with blas.single_thread(), ThreadPoolExecutor(min(n_threads(), n_blocks)) as pool:
-        for block, outcome in enumerate(pool.map(apply, range(n_blocks))):
+    with blas.single_thread():
+        for block, outcome in enumerate(pool().map(apply, range(n_blocks))):
             if block % _FAN_IN:
                 sums[-1] = add(sums[-1], outcome)
             else:

@@ -141,7 +141,7 @@ def sweep(
             result.candidate.name: silhouette.mean_silhouette(result.parameters, rows)
             for result in results
         }
-    first = sort_results(results, criterion, scores)[0]
+    first = sort_results(results, criterion, scores, found.sweep.n_rows)[0]
     best = mixture_like(model, first, found.sweep.size)
     doubts = [
         *find_dependent_features(

@@ -11,7 +11,6 @@ import numpy as np
 from dgmm.estimator import attributes
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.silhouette import CRITERION as SILHOUETTE
-from dgmm.mixture.candidate import Status
 from dgmm.mixture.fit_result import FitResult, rank
 from dgmm.mixture.model_selection.dependence import Dependence
 from dgmm.mixture.model_selection.model_differences import ModelDifference
@@ -191,8 +190,14 @@ class SweepResult:
                 **self._columns(result),
                 "status": result.status.value,
             }
-            for result in sort_results(self.results, self.criterion, self.silhouettes)
+            for result in self._rank()
         ]
+
+    def _rank(self) -> list[FitResult]:
+        """Results best first."""
+        size = self.size
+        n_rows = self.results[0].total_weight if size is None else size.n_effective
+        return sort_results(self.results, self.criterion, self.silhouettes, n_rows)
 
     def __repr__(self) -> str:
         first = self._records()[0]
@@ -217,17 +222,20 @@ class SweepResult:
 
 
 def sort_results(
-    results: Iterable[FitResult], criterion: str, silhouettes: Mapping[str, float]
+    results: Iterable[FitResult],
+    criterion: str,
+    silhouettes: Mapping[str, float],
+    n_rows: float,
 ) -> list[FitResult]:
-    """Results best first, degenerate ones last; by BIC where a silhouette is not defined."""
+    """Results best first, sound ones before others; by BIC where a silhouette is not defined."""
     if criterion != SILHOUETTE:
-        return sorted(results, key=lambda result: rank(result, criterion))
+        return sorted(results, key=lambda result: rank(result, criterion, n_rows))
 
-    def key(result: FitResult) -> tuple[bool, bool, float, float]:
+    def key(result: FitResult) -> tuple[float, ...]:
         score = silhouettes[result.candidate.name]
         is_undefined = bool(np.isnan(score))
-        is_degenerate = result.status is Status.DEGENERATE
-        return is_degenerate, is_undefined, 0.0 if is_undefined else -score, result.bic
+        *soundness, bic = rank(result, "bic", n_rows)
+        return *soundness, is_undefined, 0.0 if is_undefined else -score, bic
 
     return sorted(results, key=key)
 

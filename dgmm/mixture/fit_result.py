@@ -9,6 +9,7 @@ from dgmm.mixture.model_selection.dependence import Dependence
 from dgmm.mixture.model_selection.model_differences import ModelDifference
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.sample_size import SampleSize
+from dgmm.mixture.spurious_components import find_spurious_components
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +94,8 @@ class Sweep:
     criterion : str
         The one that chose.
     selected : FitResult
-        The smallest criterion among candidates that are not degenerate (among all, if all are).
+        The smallest criterion among candidates that are sound: neither degenerate, nor with a
+        component on fewer rows than it has parameters (among others only if none is sound).
     n_passes : int
         Reads of all rows, the profile included.
     size : SampleSize, or None
@@ -113,13 +115,32 @@ class Sweep:
     dependence: Dependence | None = None
     differences: tuple[ModelDifference, ...] = ()
 
+    @property
+    def n_rows(self) -> float:
+        """The number of rows that criteria count."""
+        return self.selected.total_weight if self.size is None else self.size.n_effective
+
     def rank(self) -> tuple[FitResult, ...]:
-        """Results best first; degenerate candidates last."""
-        return tuple(sorted(self.results, key=lambda result: rank(result, self.criterion)))
+        """Results best first: sound ones, those with spurious components, degenerate ones."""
+        order = sorted(self.results, key=lambda result: rank(result, self.criterion, self.n_rows))
+        return tuple(order)
 
 
-def rank(result: FitResult, criterion: str) -> tuple[bool, bool, float]:
-    """Sort key: degenerate after sound, then by criterion, smaller first; NaN by BIC."""
+def rank(result: FitResult, criterion: str, n_rows: float) -> tuple[bool, bool, bool, float]:
+    """Sort key: sound, with spurious components, degenerate; then by criterion; NaN by BIC.
+
+    Parameters
+    ----------
+    result : FitResult
+    criterion : str
+    n_rows : float
+        The number of rows that criteria count.
+    """
     value = result.criteria[criterion]
     is_unknown = math.isnan(value)
-    return (result.status is Status.DEGENERATE, is_unknown, result.bic if is_unknown else value)
+    return (
+        result.status is Status.DEGENERATE,
+        find_spurious_components(result.parameters, n_rows).size > 0,
+        is_unknown,
+        result.bic if is_unknown else value,
+    )

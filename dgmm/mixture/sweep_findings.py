@@ -10,6 +10,7 @@ from dgmm.mixture.candidate import Status
 from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.regularization import RELATIVE_FLOOR, constant_features
 from dgmm.mixture.sample_size import SampleSize
+from dgmm.mixture.spurious_components import find_spurious_components
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 from dgmm.text import join_names
@@ -95,6 +96,7 @@ def find_in_sweep(sweep: Sweep) -> Iterator[Finding]:
     """What candidates and criteria of a sweep give to doubt."""
     yield from find_weight_doubts(sweep.size)
     yield from find_failed_candidates(sweep)
+    yield from find_spurious_candidates(sweep)
     yield from find_edge(sweep)
     yield from find_bumps(sweep)
 
@@ -111,6 +113,32 @@ def find_failed_candidates(sweep: Sweep) -> Iterator[Finding]:
             listed = join_names(names, _MOST_NAMED)
             text = f"{len(names)} of {len(sweep.results)} candidates {what}: {listed}."
             yield Finding(False, text)
+
+
+def find_spurious_candidates(sweep: Sweep) -> Iterator[Finding]:
+    """Candidates that would be the choice, or are, though too few rows carry a component."""
+    best = sweep.selected.criteria[sweep.criterion]
+    spurious = [
+        result.candidate.name
+        for result in sweep.results
+        if result.status is not Status.DEGENERATE
+        and result.criteria[sweep.criterion] <= best
+        and find_spurious_components(result.parameters, sweep.n_rows).size
+    ]
+    if sweep.selected.candidate.name in spurious:
+        yield Finding(
+            True,
+            f"A component of {sweep.selected.candidate.name} stands on fewer rows than it has "
+            "parameters, and no other candidate is sound. Use fewer components or a simpler "
+            "covariance_type.",
+        )
+    elif spurious:
+        yield Finding(
+            False,
+            f"By {sweep.criterion.upper()} alone {join_names(spurious, _MOST_NAMED)} would be "
+            "chosen, where a component stands on fewer rows than it has parameters. Such "
+            "candidates were left out of the choice.",
+        )
 
 
 def find_edge(sweep: Sweep) -> Iterator[Finding]:

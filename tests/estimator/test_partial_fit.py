@@ -176,7 +176,9 @@ def test_a_fit_starts_again_and_a_warm_one_from_where_the_mixture_stands():
     again = begun().partial_fit(X[N_FIRST:]).set_params(warm_start=True)
     stands["precisions_init"] = again.precisions_
     warm = again.fit(X)
-    assert_same_bits(warm, GaussianMixture(3, **stands).fit(X))
+    given = GaussianMixture(3, **stands).fit(X)  # from precisions, which rounding has passed
+    for name in ("weights_", "means_", "covariances_"):
+        np.testing.assert_allclose(getattr(warm, name), getattr(given, name), rtol=1e-9)
     assert warm.lower_bound_ == pytest.approx(mixture.lower_bound_, abs=1e-6)
 
 

@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dgmm.engine.search.race import SCHEDULE, race
 from dgmm.engine.search.search_rows import SearchRows
 from dgmm.engine.search.split_cache import SplitCache
 from dgmm.engine.search.trial_budget import TrialBudget
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions
 from dgmm.mixture.initialization import local_fit, moves, partial_em
-from dgmm.mixture.initialization.local_fit import NO_SPLIT, Split
 from dgmm.mixture.initialization.moves import Move, Posterior
 from dgmm.mixture.initialization.partial_em import Trial
+from dgmm.mixture.initialization.split import NO_SPLIT, Split
 from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
 
@@ -21,8 +22,11 @@ _LEAST_SHARE = 0.05  # of a row that a component must take for it to count in a 
 _STEPS = 3  # of EM after moves
 _TRIAL_ROWS = 1 << 13
 _LEAST_GAIN = 0.5  # nats that a trial must gain
+_LEAST_GAIN_OF_FEW = 0.01  # where rows are few
 _REPAIRS = 4
-_RELOCATIONS = 10
+_RELOCATIONS = 20
+_PLAUSIBLE = 0.25  # of the loss of the cheapest merge that a split must gain
+_STEPS_TO_COMPARE = 10
 
 Quality = tuple[bool, float]
 """Whether a mixture is sound, and its log-likelihood: the larger, the better."""
@@ -36,13 +40,13 @@ class ComponentMoves:
     ----------
     rows : SearchRows
     rules : EMOptions
-    seed : int
+    seed : tuple of int
     cache : SplitCache
     """
 
     rows: SearchRows
     rules: EMOptions
-    seed: int
+    seed: tuple[int, ...]
     cache: SplitCache = field(default_factory=SplitCache)
 
     def on(self, rows: SearchRows) -> "ComponentMoves":
@@ -100,7 +104,7 @@ class ComponentMoves:
             merges = moves.cheapest_merges(mixture, posterior)
             likely = budget.choose_moves(splits, merges)
             if budget.is_whole:
-                moved = self._try_whole(mixture, likely, number, budget.n_steps)
+                moved = self._try_whole(mixture, likely, number)
             else:
                 moved = self._try(mixture, posterior, likely, budget.n_steps)
             if moved is None:
@@ -111,11 +115,22 @@ class ComponentMoves:
     def _with_halves(
         self, mixture: Parameters, splits: Sequence[Split], number: int
     ) -> list[Split]:
-        rng = np.random.default_rng([self.seed, mixture.n_components, number])
+        rng = np.random.default_rng([*self.seed, mixture.n_components, number])
         return [
             split if split.exists else moves.cut_in_half(mixture, k, rng)
             for k, split in enumerate(splits)
         ]
+
+    def is_plausible(self, mixture: Parameters) -> bool:
+        """Whether moves of its components might pay after all, or cannot be judged."""
+        posterior = self.rows.evaluate(mixture)[1]
+        splits = self.split_all(mixture, posterior)
+        if not all(split.exists or split.is_needless for split in splits):
+            return True
+        if mixture.structure.is_shared:  # what a split gains by narrowing all others is not known
+            return any(split.exists for split in splits)
+        least = moves.cheapest_merges(mixture, posterior)[0].loss
+        return max(split.gain for split in splits) >= _PLAUSIBLE * least
 
     def merge(self, mixture: Parameters, n_components: int) -> Parameters:
         """The mixture with so many components, of which the cheapest pairs have become one."""
@@ -163,7 +178,7 @@ class ComponentMoves:
         # As many rows as a component has parameters, or a fair share where rows are few.
         fair = self.rows.scatter.total_weight / (4 * mixture.n_components)
         own = mixture.structure.n_component_parameters(d)
-        rng = np.random.default_rng([self.seed, k, mixture.n_components])
+        rng = np.random.default_rng([*self.seed, k, mixture.n_components])
         weights = r[chosen] * posterior.weights[chosen]
         try:
             split = local_fit.split_component(
@@ -216,7 +231,7 @@ class ComponentMoves:
         return self._climb(moved)
 
     def _try_whole(
-        self, mixture: Parameters, likely: Sequence[Move], number: int, n_steps: int
+        self, mixture: Parameters, likely: Sequence[Move], number: int
     ) -> Parameters | None:
         """The best mixture that one of some moves leads to, if it gains."""
         regularization = self.rules.regularization
@@ -225,20 +240,15 @@ class ComponentMoves:
             for move in likely
         ]
         starts += self._relocations(mixture, number)
-        climbed = self.rows.climb_each([mixture, *starts], n_steps)
-        qualities = [
-            self._quality(*pair)
-            for pair in zip(climbed, self.rows.expect_each(climbed), strict=True)
-        ]
-        best = max(range(len(climbed)), key=lambda index: qualities[index])
-        gain = qualities[best][1] - qualities[0][1]
-        if qualities[best][0] == qualities[0][0] and not gain > _LEAST_GAIN:
+        found = race(self.rows, starts, self.rules, SCHEDULE)
+        both, values = self.rows.climb_each([mixture, found], _STEPS_TO_COMPARE)
+        if not self._has_no_collapse(both[1]) and self._has_no_collapse(mixture):
             return None
-        return climbed[best]
+        return both[1] if values[1] > values[0] + _LEAST_GAIN_OF_FEW else None
 
     def _relocations(self, mixture: Parameters, number: int) -> list[Parameters]:
         """Mixtures with a component gone and another one cut in half, both picked at random."""
-        rng = np.random.default_rng([self.seed, mixture.n_components, number, 1])
+        rng = np.random.default_rng([*self.seed, mixture.n_components, number, 1])
         made = []
         for _ in range(_RELOCATIONS):
             gone = int(rng.integers(mixture.n_components))

@@ -7,19 +7,20 @@ and moves repair the rest.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.engine.search.component_moves import ComponentMoves
+from dgmm.engine.search.race import SCHEDULE, race
 from dgmm.engine.search.search_rows import SearchRows
 from dgmm.engine.search.trial_budget import LARGE_BUDGET, TrialBudget
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions
 from dgmm.mixture.initialization import initializers, moves
-from dgmm.mixture.initialization.local_fit import Split
+from dgmm.mixture.initialization.split import Split
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
@@ -27,8 +28,10 @@ from dgmm.mixture.types import Array
 _FEW_ROWS = 1 << 13  # for spherical components
 _VERY_FEW_ROWS = 1 << 12  # up to which several kinds of start are tried
 _ROWS_PER_PARAMETER = 20
+_STARTS_OF_FEW = 3  # of each kind
 _ROUNDS, _DESCENT_ROUNDS = 8, 2
-_FIRST_STEPS, _STEPS, _STEPS_ON_FEW = 8, 5, 30  # of EM
+_FIRST_STEPS, _STEPS = 8, 5  # of EM
+_MOST_STEPS = 60  # of EM on few rows
 _LEAST_GAIN = 0.5  # nats by which a later search must be better
 _POSTERIOR_BYTES = 1 << 28  # that responsibilities of all rows may take
 
@@ -127,8 +130,7 @@ class ModelSearch:
                 return
         few, given = self.rows.thin(_FEW_ROWS).distinct(), self.options.given.relative_to(origin)
         for index in range(self.options.n_init if n_components > 1 else 1):
-            method = self.options.methods[index % len(self.options.methods)]
-            yield given.replace_in(self._guess(few, kind, n_components, method, index))
+            yield given.replace_in(self._guess(few, kind, n_components, index))
 
     def _from_earlier(self, mixture: Parameters) -> Iterator[Parameters]:
         rows = self._rows_for(mixture.covariance_type, mixture.n_components)
@@ -137,57 +139,88 @@ class ModelSearch:
     def _descend(self, kind: str, counts: list[int], index: int) -> Iterator[Parameters]:
         """Mixtures of one covariance type, from the most components to the fewest."""
         rows = self._rows_for(kind, counts[0])
-        at = self._moves(rows)
-        mixture = rows.climb(self._start(kind, counts[0], index), _STEPS)
-        if counts[0] > 1:
-            mixture = at.make_sound(at.try_moves(at.improve(mixture, _ROUNDS), self._budget(rows)))
+        at, is_small = self._moves(rows, index), rows.n_rows <= _VERY_FEW_ROWS
+        find = self._find_in_few if is_small else self._find
+        mixture = find(at, kind, counts[0], index)
         if counts[0] > 1 and 2 * rows.n_rows < self.rows.n_rows:
             every = self.rows.thin(self._most_rows(counts[0]))
-            mixture = self._moves(every).improve(every.climb(mixture, 2), _ROUNDS)
+            mixture = self._moves(every, index).improve(every.climb(mixture, 2), _ROUNDS)
         yield mixture
         for n_components in counts[1:]:
             mixture = at.merge(mixture, n_components)
             if n_components > 1:
                 mixture = at.make_sound(at.improve(mixture, _DESCENT_ROUNDS))
-                if rows.n_rows <= _VERY_FEW_ROWS:  # where a start of its own costs little
-                    start = at.improve(self._start(kind, n_components, index), _ROUNDS)
-                    yield at.make_sound(at.try_moves(start, LARGE_BUDGET))
+                if is_small:  # a start of its own costs little
+                    yield find(at, kind, n_components, index)
             yield mixture
 
-    def _start(self, kind: str, n_components: int, index: int) -> Parameters:
-        """A mixture from guesses of who belongs together.
-
-        One is found with spherical components. On few rows, where that costs little, other kinds of
-        start are tried as well.
-        """
+    def _find(self, at: ComponentMoves, kind: str, n_components: int, index: int) -> Parameters:
+        """A mixture from a start that is found with spherical components on few rows."""
         few = self.rows.thin(_FEW_ROWS).distinct()
-        methods = self.options.methods
-        simple = self._guess(few, "spherical", n_components, methods[index % len(methods)], index)
-        if n_components > 1:
-            simple = self._moves(few).improve(few.climb(simple, _FIRST_STEPS), _ROUNDS)
-        parts = simple.weights, simple.means, simple.matrices
-        start = Parameters.from_moments(kind, *parts, self.rules.regularization)
-        if n_components == 1 or few.n_rows > _VERY_FEW_ROWS:
-            return start
+        start = self._start_simply(few, kind, n_components, index)
+        mixture = at.rows.climb(start, _STEPS)
+        if n_components == 1:
+            return mixture
+        return at.make_sound(at.try_moves(at.improve(mixture, _ROUNDS), TrialBudget()))
+
+    def _find_in_few(
+        self, at: ComponentMoves, kind: str, n_components: int, index: int
+    ) -> Parameters:
+        """A mixture of so few rows that several kinds of start cost little.
+
+        They are tried where moves might pay that bounds do not promise to.
+        """
+        few = at.rows.distinct()
+        rules = replace(self.rules, max_iter=_MOST_STEPS)
+        mixture = at.rows.climb(self._guess(few, kind, n_components, index), _FIRST_STEPS)
+        if n_components == 1:
+            return mixture
+        mixture = at.improve(mixture, _ROUNDS)
+        if not at.is_plausible(mixture):
+            return at.rows.settle(mixture, rules)
         others = self.options.init_params or tuple(initializers.METHODS)
-        starts = [start, *(self._guess(few, kind, n_components, m, index) for m in others)]
-        climbed = [few.climb(mixture, _STEPS_ON_FEW) for mixture in starts]
-        return max(climbed, key=lambda mixture: self._quality(few, mixture))
+        guesses = [
+            self._guess(few, kind, n_components, index, method, number)
+            for method in others
+            for number in range(_STARTS_OF_FEW)
+        ]
+        simple = self._start_simply(few, kind, n_components, index)
+        found = at.improve(
+            race(at.rows, [mixture, simple, *guesses], self.rules, SCHEDULE), _ROUNDS
+        )
+        mixture = max(mixture, found, key=lambda one: self._quality(at.rows, one))
+        mixture = at.make_sound(at.try_moves(mixture, LARGE_BUDGET))
+        return at.rows.settle(mixture, rules)
+
+    def _start_simply(
+        self, few: SearchRows, kind: str, n_components: int, index: int
+    ) -> Parameters:
+        """A mixture that is found with spherical components, whose optima are fewer."""
+        start = few.climb(self._guess(few, "spherical", n_components, index), _FIRST_STEPS)
+        if n_components > 1:
+            start = self._moves(few, index).improve(start, _ROUNDS)
+        parts = start.weights, start.means, start.matrices
+        return Parameters.from_moments(kind, *parts, self.rules.regularization)
 
     def _guess(
-        self, few: SearchRows, kind: str, n_components: int, method: str, index: int
+        self,
+        few: SearchRows,
+        kind: str,
+        n_components: int,
+        index: int,
+        method: str | None = None,
+        number: int = 0,
     ) -> Parameters:
-        rng = np.random.default_rng([self.options.seed, n_components, index])
+        methods = self.options.methods
+        method = method or methods[index % len(methods)]
+        rng = np.random.default_rng([self.options.seed, n_components, index, number])
         guess = initializers.METHODS[method](few.rows, few.weights, n_components, rng)
         return initializers.first_parameters(
             kind, few.rows, guess, few.weights, self.rules.regularization, rng
         )
 
-    def _moves(self, rows: SearchRows) -> ComponentMoves:
-        return ComponentMoves(rows, self.rules, self.options.seed)
-
-    def _budget(self, rows: SearchRows) -> TrialBudget:
-        return LARGE_BUDGET if rows.n_rows <= _VERY_FEW_ROWS else TrialBudget()
+    def _moves(self, rows: SearchRows, index: int = 0) -> ComponentMoves:
+        return ComponentMoves(rows, self.rules, (self.options.seed, index))
 
     def _most_rows(self, n_components: int) -> int:
         """Rows of which the driver may hold the responsibilities."""

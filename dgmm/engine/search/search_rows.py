@@ -1,7 +1,6 @@
 """Rows in memory on which mixtures are looked for: EM, and what a mixture says of each row."""
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
@@ -10,8 +9,11 @@ from typing import TypeVar
 import numpy as np
 
 from dgmm.engine import in_memory
+from dgmm.engine.search.mixture_stack import MixtureStack
 from dgmm.mixture import density, feature_map
+from dgmm.mixture.candidate import Candidate
 from dgmm.mixture.em import iteration
+from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.initialization.moves import Posterior
 from dgmm.mixture.kernels import expanded_kernel, packed_models
 from dgmm.mixture.kernels.centring import CentredScatter
@@ -26,6 +28,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 _BLOCK_ROWS = 4096
+_SETTLED = 1e-2  # nats: a step of EM that gains less is the last
 _MAX_ERROR = 1e-5  # of log densities: a search needs fewer digits than a fit
 
 
@@ -66,7 +69,10 @@ class SearchRows:
         return SearchRows(rows, weights, self.regularization)
 
     def distinct(self) -> "SearchRows":
-        """Rows that differ, in an order of their own, with the weights of equal ones added."""
+        """Rows that differ, with the weights of equal ones added; in order if there are such."""
+        signature = (self.rows * np.sqrt(np.arange(2, 2 + self.rows.shape[1]))).sum(axis=1)
+        if len(np.unique(signature)) == self.n_rows:
+            return self
         rows, places = np.unique(self.rows, axis=0, return_inverse=True)
         weights = np.bincount(places.ravel(), weights=self.weights, minlength=len(rows))
         return SearchRows(rows, weights.astype(np.float64), self.regularization)
@@ -76,8 +82,7 @@ class SearchRows:
         items = list(items)
         if len(items) < 2 or self.n_rows <= _BLOCK_ROWS or in_memory.n_threads() == 1:
             return [function(item) for item in items]
-        with ThreadPoolExecutor(in_memory.n_threads()) as pool:
-            return list(pool.map(function, items))
+        return list(in_memory.pool().map(function, items))
 
     def expect(self, mixture: Parameters) -> Moments:
         """The E-step's sums."""
@@ -129,16 +134,64 @@ class SearchRows:
 
     def climb(self, mixture: Parameters, n_steps: int) -> Parameters:
         """Steps of EM."""
-        return self.climb_each([mixture], n_steps)[0]
-
-    def climb_each(self, mixtures: Sequence[Parameters], n_steps: int) -> list[Parameters]:
-        """Steps of EM of several mixtures, together."""
         for _ in range(n_steps):
-            mixtures = [
-                self._maximize(mixture, moments)
-                for mixture, moments in zip(mixtures, self.expect_each(mixtures), strict=True)
-            ]
-        return list(mixtures)
+            (mixture,) = self._step([mixture])[1]
+        return mixture
+
+    def settle(self, mixture: Parameters, rules: EMOptions) -> Parameters:
+        """Accelerated EM until little is left to gain, or ``max_iter`` steps."""
+        state = FitState(Candidate(mixture.covariance_type, mixture.n_components), mixture)
+        while state.is_running:
+            state = iteration.step(state, self.expect(state.parameters), rules)
+        return state.parameters
+
+    def climb_each(
+        self, mixtures: Sequence[Parameters], n_steps: int
+    ) -> tuple[list[Parameters], Array]:
+        """Steps of EM of several mixtures of one structure, as long as a step gains.
+
+        Returns
+        -------
+        mixtures : list of Parameters
+        log_likelihoods : ndarray of shape (n_mixtures,)
+            Before the last step of each; minus infinity if there was none.
+        """
+        found, values = list(mixtures), np.full(len(mixtures), -np.inf)
+        moving = list(range(len(found)))
+        for _ in range(n_steps):
+            before = values[moving]
+            values[moving], moved = self._step([found[index] for index in moving])
+            for index, mixture in zip(moving, moved, strict=True):
+                found[index] = mixture
+            gains = values[moving] - before
+            moving = [i for i, gain in zip(moving, gains, strict=True) if gain > _SETTLED]
+            if not moving:
+                break
+        return found, values
+
+    def _step(self, mixtures: Sequence[Parameters]) -> tuple[Array, list[Parameters]]:
+        """Log-likelihoods of mixtures, and what a step of EM makes of them."""
+        if not mixtures[0].structure.is_shared:
+            together = MixtureStack.of(mixtures)
+            if expanded_kernel.relative_error(together.components) <= _MAX_ERROR:
+                sums, values = self._accumulate(together.terms)
+                try:
+                    return values, together.maximize(sums, self.scatter, self.regularization)
+                except np.linalg.LinAlgError:  # of one of them; each by itself then
+                    pass
+        moments = self.expect_each(mixtures)
+        values = np.array([each.log_likelihood for each in moments])
+        return values, [self._maximize(*pair) for pair in zip(mixtures, moments, strict=True)]
+
+    def _accumulate(self, terms: LinearTerms) -> tuple[Array, Array]:
+        """Sums and log-likelihoods of linear terms over the rows."""
+        loops = loops_for(self.n_rows, len(terms.theta) // len(terms.stops))
+
+        def of_block(part: slice) -> tuple[Array, Array]:
+            return terms.evaluate(self.rows[part], self.weights[part], loops)
+
+        found = self.map(of_block, self._blocks)
+        return reduce(add, (sums for sums, _ in found)), reduce(add, (value for _, value in found))
 
     def _maximize(self, mixture: Parameters, moments: Moments) -> Parameters:
         """The M-step; the mixture as it is where a covariance is lost to rounding."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dgmm.mixture.initialization.local_fit import Split
+from dgmm.mixture.initialization.split import Split
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dgmm.mixture.initialization.local_fit import Split
 from dgmm.mixture.initialization.moves import Merge, Move
+from dgmm.mixture.initialization.split import Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +57,5 @@ class TrialBudget:
         return chosen
 
 
-LARGE_BUDGET = TrialBudget(5, 8, 30, 0.0, is_whole=True)
+LARGE_BUDGET = TrialBudget(6, 8, 0, 0.0, is_whole=True)
 """For rows so few that a trial costs next to nothing."""

@@ -24,6 +24,7 @@ Initializer = Callable[[Array, Array, int, np.random.Generator], Array]
 
 _HIERARCHY_ROWS = 1000
 _KMEANS_ITERATIONS = 20
+_FEW_MOVE = 0.01  # of the rows: k-means is done, EM goes on from there
 
 
 def kmeans(rows: Array, weights: Array, n_components: int, rng: np.random.Generator) -> Array:
@@ -37,7 +38,7 @@ def kmeans(rows: Array, weights: Array, n_components: int, rng: np.random.Genera
         if not totals.all():  # a cluster ran empty; what is there is a start as good as any
             break
         labels = _nearest(scaled, (groups.T @ scaled) / totals[:, None])
-        if (labels == before).all():
+        if np.count_nonzero(labels != before) <= _FEW_MOVE * len(labels):
             break
     return _one_hot(labels, n_components)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dgmm.mixture import feature_map
 from dgmm.mixture.initialization import cuts
+from dgmm.mixture.initialization.split import NEEDLESS_SPLIT, NO_SPLIT, Split
 from dgmm.mixture.kernels.expanded_kernel import LinearTerms
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
@@ -28,35 +29,6 @@ _LOG_2PI = float(np.log(2 * np.pi))
 _RIDGE = 1e-9  # of unit variance
 _FARTHEST = 1e6  # squared distance: beyond, rounding makes more of covariances than the ridge
 _TINY = float(np.finfo(np.float64).tiny)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Split:
-    """Two components in place of one.
-
-    Attributes
-    ----------
-    gain : float
-        Log-likelihood that the split gains at least, in nats; minus infinity if there is no split.
-    shares : ndarray of shape (2,)
-        Of the component's weight.
-    means : ndarray of shape (2, n_features)
-    matrices : ndarray of shape (2, n_features, n_features)
-        Covariances.
-    """
-
-    gain: float
-    shares: Array
-    means: Array
-    matrices: Array
-
-    @property
-    def exists(self) -> bool:
-        """Whether there is a split."""
-        return bool(np.isfinite(self.gain))
-
-
-NO_SPLIT = Split(-np.inf, np.empty(0), np.empty((0, 0)), np.empty((0, 0, 0)))
 
 
 def split_component(
@@ -87,8 +59,10 @@ def split_component(
     factor = mixture.factor_matrices[k]
     z = np.ascontiguousarray((rows - mixture.means[k]) @ factor)
     local = LocalRows(mixture.structure.local_kind, z, weights, min_rows)
-    if local.total < 2 * min_rows or local.is_far or local.looks_gaussian:
+    if local.total < 2 * min_rows or local.is_far:
         return NO_SPLIT
+    if local.looks_gaussian:
+        return NEEDLESS_SPLIT
     starts = local.two_sides(cuts.propose_cuts(local.centred, weights, rng))
     found = None if starts is None else local.fit(starts)
     if found is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dgmm.mixture.initialization.local_fit import Split
+from dgmm.mixture.initialization.split import Split
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.types import Array, Indices

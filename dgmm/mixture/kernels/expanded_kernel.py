@@ -85,12 +85,14 @@ class LinearTerms:
             loops.add(*data, shape.transposed, sums, scores, scratch, *kept)
         return scores
 
-    def evaluate(self, x: Array, weights: Array) -> tuple[Array, Array]:
+    def evaluate(
+        self, x: Array, weights: Array, loops: ModuleType | None = None
+    ) -> tuple[Array, Array]:
         """Sums, shape (p, C), and log-likelihoods, shape (n_models,), of rows about zero."""
         n_components, d = len(self.theta), x.shape[1]
         sums = np.zeros(self.theta.shape[::-1])
         size = TileShape.of(n_components, self.order, d).scratch_size(n_components, self.order, d)
-        loops = loops_for(len(x), n_components)
+        loops = loops_for(len(x), n_components) if loops is None else loops
         scores = self.accumulate(x, np.zeros(d), weights, sums, np.empty(size), loops)
         return sums, scores[0]
 

@@ -68,7 +68,7 @@ def test_planted_mixtures_are_found(seed):
     assert polished(search, found_by(search)["full", 8]) > best - 1e-3
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_planted_mixtures_are_found_that_a_start_by_k_means_misses(seed):
     rows, labels = anisotropic(12, seed=seed)
     search = search_on(rows, ("full", 12))
@@ -104,6 +104,7 @@ def test_the_bits_are_the_same_for_any_number_of_threads(monkeypatch):
     outcomes = []
     for n_threads in (1, 2, 5):
         monkeypatch.setattr(search_rows.in_memory, "n_threads", lambda n=n_threads: n)
+        search_rows.in_memory.pool.cache_clear()
         outcomes.append(bits(found_by(search_on(rows, *models, seed=3))))
     assert outcomes[0] == outcomes[1] == outcomes[2]
 

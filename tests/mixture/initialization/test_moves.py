@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from dgmm.mixture.initialization import moves
-from dgmm.mixture.initialization.local_fit import NO_SPLIT, Split
 from dgmm.mixture.initialization.moves import Merge, Posterior
+from dgmm.mixture.initialization.split import NO_SPLIT, Split
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from tests import reference
