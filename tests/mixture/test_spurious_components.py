@@ -8,7 +8,7 @@ from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.spurious_components import find_spurious_components
-from dgmm.mixture.sweep_findings import find_in_sweep
+from dgmm.mixture.sweep_findings import find_in_sweep, find_spurious_candidates
 
 
 def mixture_of(weights, kind="full", d=4):
@@ -63,11 +63,11 @@ def test_a_spurious_candidate_comes_after_sound_ones_and_before_degenerate_ones(
     degenerate = result_of([0.4, 0.3, 0.2, 0.1], 1.0, Status.DEGENERATE)
     sweep = sweep_of(degenerate, spurious, sound)
     assert sweep.rank() == (sound, spurious, degenerate)
-    (finding,) = find_in_sweep(sweep)
+    (finding,) = find_spurious_candidates(sweep)
     assert not finding.is_grave
     assert "By BIC alone full-3 would be chosen" in finding.text
     worse = result_of([0.5, 0.495, 0.005], 60.0)
-    assert not list(find_in_sweep(sweep_of(worse, sound)))
+    assert not list(find_spurious_candidates(sweep_of(worse, sound)))
 
 
 def test_a_choice_among_spurious_candidates_is_a_grave_finding():

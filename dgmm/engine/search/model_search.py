@@ -171,7 +171,7 @@ class ModelSearch:
         They are tried where moves might pay that bounds do not promise to.
         """
         few = at.rows.distinct()
-        rules = replace(self.rules, max_iter=_MOST_STEPS)
+        rules = replace(self.rules, max_iter=min(_MOST_STEPS, _STEPS * self.rules.max_iter))
         mixture = at.rows.climb(self._guess(few, kind, n_components, index), _FIRST_STEPS)
         if n_components == 1:
             return mixture
