@@ -1,5 +1,5 @@
 #!/bin/sh
-# In a worker of Dask every new NumPy array of 1 MiB costs 257 page faults; in a plain process it costs none.
+# In a Dask worker every new NumPy array of 1 MiB costs 257 page faults, in a plain process none.
 #
 # Expected: a task runs in a worker process as it does elsewhere. Memory that NumPy has freed is used
 #   again for the next array of the same size.
