@@ -8,8 +8,8 @@
 #   number of rows in float16 as well, whose largest is 65504: with 100 000 rows the number is infinite
 #   and the mean is 0 in one chunk of rows, NaN in chunks of 1000, where the sum is infinite too.
 # Versions: numpy 2.4.6, xarray 2026.9.0, dask 2026.8.0.
-# Why it matters: embeddings are stored as float16, and are centred before they are clustered. Up to 65504
-#   rows nothing warns; above, Dask lets NumPy's RuntimeWarning of an overflow through.
+# Why it matters: embeddings are stored as float16, and are centred before they are clustered. Nothing
+#   warns as long as sums and numbers of rows stay below 65504; above, NumPy warns of an overflow in Dask.
 #   `dtype="float64"` in mean and std mends it in Dask.
 set -eu
 work=$(mktemp -d)
