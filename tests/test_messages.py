@@ -23,6 +23,7 @@ from dgmm.engine import map_reduce
 from dgmm.engine.execution import KilledTasksError
 from dgmm.errors import DgmmError, Remedy, TemporaryError
 from dgmm.estimator import arguments, remedies
+from dgmm.report import findings
 from dgmm.run import ingestion
 from dgmm.run.config import advice
 from dgmm.run.config.configuration import Configuration
@@ -118,7 +119,8 @@ def remedies_named(*layers):
 
 def test_every_remedy_is_asked_for_and_put_into_words():
     assert remedies_named("mixture", "engine", "io") == set(Remedy)
-    assert set(advice.REMEDIES) | set(ingestion._REMEDIES) == set(Remedy)
+    tables = (advice.REMEDIES, ingestion._REMEDIES, findings._REMEDIES)
+    assert set().union(*tables) == set(Remedy)
     assert set(remedies.REMEDIES) >= remedies_named("mixture", "engine")
 
 
