@@ -25,14 +25,14 @@ def test_the_configuration_can_be_read():
 
 
 def test_the_commands_name_what_is_there():
-    first, second, third, fourth = blocks("sh")
+    first, score, nights, check = blocks("sh")
     assert "configs/quickstart.yaml" in first
     assert (ROOT / "configs" / "quickstart.yaml").is_file()
-    assert second.split() == ["sh", "scripts/check.sh"]
-    nightly, *more = fourth.splitlines()
+    assert check.split() == ["sh", "scripts/check.sh"]
+    nightly, *more = nights.splitlines()
     assert nightly.split()[:2] == ["dgmm", "nightly"]
     assert (ROOT / nightly.split()[2]).is_file()
-    for line in (*third.splitlines(), *more):
+    for line in (*score.splitlines(), *more):
         words = line.partition("#")[0].split()
         options = {option for known in dgmm.commands[words[1]].params for option in known.opts}
         assert words[0] == "dgmm"
@@ -46,12 +46,12 @@ def test_the_result_opens_as_shown(tmp_path, monkeypatch, capsys):
     path = ROOT / "configs" / "quickstart.yaml"
     monkeypatch.chdir(tmp_path)
     run(load(path, settings))
-    exec(compile(blocks("python")[0], "README.md", "exec"), {})
+    exec(compile(blocks("python")[1], "README.md", "exec"), {})
     assert "covariances" in capsys.readouterr().out
 
 
 def test_the_estimator_fits_as_shown(capsys):
-    text = blocks("python")[1]
+    text = blocks("python")[0]
     assert "500_000" in text
     names = {}
     exec(compile(text.replace("00_000", "_000"), "README.md", "exec"), names)
