@@ -49,10 +49,6 @@ class ComponentMoves:
     seed: tuple[int, ...]
     cache: SplitCache = field(default_factory=SplitCache)
 
-    def on(self, rows: SearchRows) -> "ComponentMoves":
-        """The same on other rows; splits are judged anew."""
-        return ComponentMoves(rows, self.rules, self.seed)
-
     def improve(self, mixture: Parameters, n_rounds: int) -> Parameters:
         """Rounds of moves, as long as bounds promise that they gain.
 

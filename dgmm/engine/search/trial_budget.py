@@ -14,12 +14,12 @@ class TrialBudget:
     Attributes
     ----------
     n_rounds, n_trials, n_steps : int
-        Rounds, moves in each, and steps of EM of each.
+        Rounds, moves in each, and steps of EM of each; a race has steps of its own.
     least_ratio : float
         Of a merge's loss that the split must gain to be tried with it.
     is_whole : bool
-        Whether a trial is EM of the whole mixture on all rows, and components for which no split is
-        known are cut in half.
+        Whether trials are a race of whole mixtures on all rows, and components for which no split
+        is known are cut in half.
     """
 
     n_rounds: int = 4
