@@ -23,6 +23,7 @@ from dgmm.mixture.types import Array
 PROFILE, SEARCH, SAMPLE, FIT, REPAIR = "profile", "search", "sample", "fit", "repair"
 
 _SAMPLE_TOL = 1e-5
+_MOST_REPAIRS = 4  # rounds
 _ROWS_PER_SAMPLED = 4  # from this ratio on, the sample proposes steps
 
 
@@ -89,10 +90,14 @@ def next_states(
     """The states with which the next stage starts.
 
     After the fit to all rows, and after a repair, only models less likely than a smaller one get
-    another start.
+    another start. There are no more rounds of repairs once one has mended nothing, and at most a
+    few: where covariances reach the floor, likelihoods differ by rounding for ever.
     """
     if stage in (FIT, REPAIR):
         best = best_states(states)
+        done, useful = (max(map(candidates.repair_round, some)) for some in (states, best))
+        if done == _MOST_REPAIRS or useful < done:
+            return tuple(states)
         repairs = candidates.repair_starts(best, options, (search.grow, search.halve))
         return candidates.sort_by_model((*states, *repairs), options)
     return tuple(
