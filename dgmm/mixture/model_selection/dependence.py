@@ -122,13 +122,13 @@ def standard_error(weights: Array, sums: Array) -> Array:
     Returns
     -------
     ndarray of shape (n_quantities,)
-        NaN with fewer than two groups.
+        NaN with fewer than two groups, or where one has all weight that float64 can tell.
     """
-    n_groups, total = len(weights), float(weights.sum())
-    if n_groups < 2:
+    n_groups, others = len(weights), weights.sum() - weights
+    if n_groups < 2 or not (others > 0).all():
         return np.full(len(sums), np.nan)
     whole = sums.sum(axis=1, keepdims=True)
-    without = (whole - sums) / (total - weights)
+    without = (whole - sums) / others
     spread = ((without - without.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
     error: Array = np.sqrt(spread * (n_groups - 1) / n_groups)
     return error

@@ -61,6 +61,7 @@ def test_standard_errors_are_those_of_a_jackknife_in_loops():
         variance = 8 / 9 * sum((mean - np.mean(means)) ** 2 for mean in means)
         assert found == pytest.approx(math.sqrt(variance), rel=1e-12)
     assert np.isnan(standard_error(np.ones(1), np.ones((1, 1)))).all()
+    assert np.isnan(standard_error(np.array([1e20, 1.0, 1.0]), np.ones((1, 3)))).all()
 
 
 def test_differences_of_models_are_means_with_their_error():
