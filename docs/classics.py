@@ -187,7 +187,7 @@ for shape, axes in zip(("full", "tied", "diag", "spherical"), panels.values(), s
     mixture = dgmm.GaussianMixture(3, covariance_type=shape, random_state=0).fit(wine)
     bic[shape] = mixture.bic_
     colours = drawing.by_rank(mixture.means_[:, 1])
-    drawing.soft(axes, wine.to_numpy(), mixture.predict_proba(wine).to_numpy(), colours)
+    drawing.soft(axes, wine.to_numpy(), mixture.predict_proba(wine), colours)
     drawing.ellipses(axes, mixture, colours)
     drawing.label(axes, f"{shape}: BIC {mixture.bic_:.1f}", "flavanoids")
     axes.set_aspect("equal")
