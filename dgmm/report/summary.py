@@ -285,7 +285,7 @@ def _format_bytes(n: float) -> str:
 
     Examples
     --------
-    >>> _format_bytes(819_840), format_bytes(5 * 2**40)
+    >>> _format_bytes(819_840), _format_bytes(5 * 2**40)
     ('801 KiB', '5.0 TiB')
     """
     for unit in ("B", "KiB", "MiB", "GiB"):
