@@ -110,14 +110,13 @@ class SearchRows:
                 densities[0, part] = found.log_density
             return self.expect(mixture), Posterior(responsibilities, densities[0], self.weights)
         group = ExpandedGroup.pack(mixture.structure.order, (0,), [mixture])
-        terms = LinearTerms(group.order, group.theta, group.stops)
         origin, loops = np.zeros(mixture.n_features), loops_for(self.n_rows, mixture.n_components)
 
         def of_block(part: slice) -> tuple[Array, Array]:
             sums, scratch = group.zero(), np.empty(group.scratch_size)
             kept = responsibilities[:, part], densities[:, part]
             data = self.rows[part], origin, self.weights[part]
-            return sums, terms.accumulate(*data, sums, scratch, loops, *kept)
+            return sums, group.accumulate(*data, sums, scratch, loops, *kept)
 
         of_blocks = self.map(of_block, self._blocks)
         sums = reduce(add, (sums for sums, _ in of_blocks))

@@ -98,34 +98,25 @@ class LinearTerms:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ExpandedGroup:
+class ExpandedGroup(LinearTerms):
     """Models of one order of the feature map, their natural parameters stacked.
 
     Attributes
     ----------
-    order : int
-        The prefix of the feature map.
     n_features : int
     models : tuple of int
         Which of the pass's models these are.
-    stops : tuple of int
-        Where each model's components end in ``theta``.
-    theta : ndarray of shape (C, p)
-        Natural parameters of all C components.
     """
 
-    order: int
     n_features: int
     models: tuple[int, ...]
-    stops: tuple[int, ...]
-    theta: Array
 
     @classmethod
     def pack(cls, order: int, models: tuple[int, ...], mixtures: list[Parameters]) -> Self:
         """Stack the natural parameters of mixtures that share an order."""
         stops = tuple(int(n) for n in np.cumsum([m.n_components for m in mixtures]))
         theta = natural_parameters(mixtures)
-        return cls(order, mixtures[0].n_features, models, stops, theta)
+        return cls(order, theta, stops, mixtures[0].n_features, models)
 
     @property
     def slices(self) -> tuple[slice, ...]:
@@ -146,33 +137,6 @@ class ExpandedGroup:
     def scratch_size(self) -> int:
         """Numbers to work with beside the sums."""
         return self.shape.scratch_size(len(self.theta), self.order, self.n_features)
-
-    def accumulate(
-        self,
-        x: Array,
-        origin: Array,
-        weights: Array,
-        sums: Array,
-        scratch: Array,
-        loops: ModuleType,
-    ) -> Array:
-        """Add rows to ``sums``; log-likelihoods and log-classifications, shape (2, n_models).
-
-        Parameters
-        ----------
-        x : ndarray of shape (n_rows, d)
-        origin : ndarray of shape (d,)
-            Subtracted from every row.
-        weights : ndarray of shape (n_rows,)
-        sums : ndarray of shape (p, C)
-            Added to in place.
-        scratch : ndarray of shape (>= scratch_size,)
-            Overwritten.
-        loops : module
-            :func:`dgmm.mixture.kernels.tiling.loops_for` the block.
-        """
-        terms = LinearTerms(self.order, self.theta, self.stops)
-        return terms.accumulate(x, origin, weights, sums, scratch, loops)
 
 
 def natural_parameters(mixtures: Sequence[Parameters]) -> Array:
