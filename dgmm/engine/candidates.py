@@ -194,11 +194,6 @@ def check_features(earlier: WarmStart, n_features: int) -> None:
             )
 
 
-def is_repair(state: FitState) -> bool:
-    """Whether a candidate was made by :func:`repair_starts`."""
-    return repair_round(state) > 0
-
-
 def repair_round(state: FitState) -> int:
     """In which round of repairs a candidate was made, from 1 on; 0 for the fit."""
     return -(-state.candidate.start // _STARTS_OF_REPAIR)

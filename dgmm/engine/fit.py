@@ -24,7 +24,7 @@ from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner, StopRule
 from dgmm.engine.profile import Profile, ProfileSpec, validate_profile
 from dgmm.engine.search.model_search import ModelSearch
-from dgmm.engine.stages import Stage, centred_sample
+from dgmm.engine.stages import Stage, centre_sample
 from dgmm.mixture.candidate import Candidate
 from dgmm.mixture.criteria import FitSummary, SweepSummary, evaluate
 from dgmm.mixture.em.iteration import EMOptions, FitState
@@ -110,7 +110,7 @@ def fit(
     states = stages.best_states(tried)
     n_passes = 1 + candidates.count_passes(tried)
     size = SampleSize.of(profile.weight_totals, options.normalize)
-    found = SweepEvaluation.from_states(states, size, partial(centred_sample, profile))
+    found = SweepEvaluation.from_states(states, size, partial(centre_sample, profile))
     results = tuple(_result(state, profile, size, options.given, found.summary) for state in states)
     best = min(results, key=lambda result: rank(result, options.criterion, size.n_effective))
     gaps = found.compare(results.index(best))
@@ -230,7 +230,7 @@ def _initial_states(
     if stage != stages.FIT or not earlier:
         return states
     is_sample = not profile.is_sample_complete
-    sample = centred_sample(profile)
+    sample = centre_sample(profile)
     return candidates.choose_warm_starts(states, earlier, *sample, is_sample=is_sample)
 
 

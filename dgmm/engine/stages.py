@@ -54,7 +54,7 @@ def stages(profile: Profile, options: FitOptions) -> tuple[str, ...]:
 
 def sample_stage(profile: Profile, rules: EMOptions, observer: Observer) -> Stage:
     """The stage on the sample, which the driver holds and its threads process."""
-    rows, weights = centred_sample(profile)
+    rows, weights = centre_sample(profile)
     runner = PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer)
     centred = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
     return Stage(runner, centred, replace(rules, tol=max(rules.tol, _SAMPLE_TOL)))
@@ -79,7 +79,7 @@ def step_proposal(profile: Profile, rules: EMOptions) -> StepProposal | None:
     """
     if profile.n_rows < _ROWS_PER_SAMPLED * len(profile.sample) or not rules.may_accelerate:
         return None
-    rows, weights = centred_sample(profile)
+    rows, weights = centre_sample(profile)
     centred = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
     return SampleSurrogate(InMemoryRows(rows, weights), centred, rules).propose_steps
 
@@ -114,7 +114,7 @@ def positive_weight_sample(profile: Profile) -> tuple[Array, Array | None]:
     return rows[weights > 0], weights[weights > 0]
 
 
-def centred_sample(profile: Profile) -> tuple[Array, Array | None]:
+def centre_sample(profile: Profile) -> tuple[Array, Array | None]:
     """The same about the mean of all rows."""
     rows, weights = positive_weight_sample(profile)
     return rows - profile.mean, weights

@@ -168,7 +168,7 @@ class ColumnFunctions:
         )
         return ColumnFunctions(found, self.names)
 
-    def described(self, names: Sequence[str]) -> tuple[str, ...]:
+    def describe(self, names: Sequence[str]) -> tuple[str, ...]:
         """What the features are after the functions, such as ``log(depth)``."""
         return tuple(
             name if function is None else f"{function.name}({name})"

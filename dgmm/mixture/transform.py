@@ -117,7 +117,7 @@ class FeatureTransform:
     def feature_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Names of the features after the transform."""
         if self.axes is None:
-            return names if self.functions is None else self.functions.described(names)
+            return names if self.functions is None else self.functions.describe(names)
         return tuple(f"pc{j + 1}" for j in range(self.n_axes))
 
     def apply(self, columns: NDArray[np.generic]) -> Array:

@@ -52,7 +52,7 @@ def render(result: Result) -> str:
     sample = shown = evaluate_sample(record, mixture, transform)
     mean, deviations = data_moments(record, mixture, transform)
     if transform is not None and transform.functions is not None:
-        names, shown = transform.functions.described(names), apply_functions(sample, transform)
+        names, shown = transform.functions.describe(names), apply_functions(sample, transform)
         mean, deviations = fitted_moments(shown, transform)
         transform = transform.linear
     means = mixture.means if transform is None else transform.inverse_means(mixture)

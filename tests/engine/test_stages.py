@@ -119,8 +119,8 @@ def test_a_model_that_does_worse_than_a_smaller_one_starts_from_it(likelihoods, 
     assert [state.candidate for state in made] == [
         Candidate("full", k, number) for k, _ in expected for number in (1, 2)
     ]
-    assert all(candidates.is_repair(state) for state in made)
-    assert not any(candidates.is_repair(state) for state in states)
+    assert all(candidates.repair_round(state) > 0 for state in made)
+    assert not any(candidates.repair_round(state) > 0 for state in states)
     assert all(state.is_running for state in made)
 
 

@@ -58,7 +58,7 @@ def test_the_density_of_a_row_is_that_of_the_textbook():
         density, stats.lognorm.logpdf(columns[0], 0.8, scale=np.exp(0.3)), rtol=1e-12
     )
     np.testing.assert_allclose(functions.undo(z), columns, rtol=1e-14)
-    assert functions.described(("a", "b")) == ("log(a)", "b")
+    assert functions.describe(("a", "b")) == ("log(a)", "b")
 
 
 @pytest.mark.parametrize(("name", "value"), [("log", 0.0), ("log", -2.0), ("log1p", -1.0)])

@@ -140,7 +140,7 @@ class Result(SelectedModel):
         mixture, names = self.model, self.feature_names
         transform = None if self.transform is None else self.transform.linear
         if self.transform is not None and self.transform.functions is not None:
-            names = self.transform.functions.described(names)
+            names = self.transform.functions.describe(names)
         return ResultPlot(
             results=self.sweep.results,
             criterion=self.sweep.criterion,

@@ -15,7 +15,7 @@ from dgmm.io.sources.files import find_root
 from dgmm.io.sources.selection import Condition, PinnedFile, Selection
 from dgmm.io.sources.tables.parquet_columns import Feature, is_plain
 from dgmm.io.sources.tables.parquet_files import group_rows_of, open_fragment, open_pinned
-from dgmm.io.sources.tables.row_filter import candidate_groups, decoded, filter_batch
+from dgmm.io.sources.tables.row_filter import candidate_groups, decode, filter_batch
 from dgmm.io.storage.location import AnyPath
 
 _BATCH_ROWS = 65_536
@@ -49,7 +49,7 @@ def read_ids(
     """Identifiers of consecutive rows; see `dgmm.io.sources.format.Format`."""
     name, parts = coordinate.name, []
     for batch in _batches(path, selection, (name,), region[0].start, region[0].stop):
-        column = decoded(batch.column(0))
+        column = decode(batch.column(0))
         if coordinate.dtype == "str":
             texts = column.cast("string").to_pylist()
             kept = ["" if text is None else text for text in texts]
@@ -205,7 +205,7 @@ def _kept_of(parquet: Any, file: PinnedFile, groups: list[int]) -> NDArray[np.bo
 
 def _numbers(column: Any) -> NDArray[Any]:
     """Values of a column; NaN where they are missing."""
-    column = decoded(column)
+    column = decode(column)
     values = column if is_plain(column.type) else column.cast("float64")
     return np.asarray(values.to_numpy(zero_copy_only=False))
 

@@ -52,7 +52,7 @@ def filter_batch(batch: Any, where: Sequence[Condition]) -> Any:
     """The rows of a batch that meet all conditions, in their order."""
     compute = importlib.import_module("pyarrow.compute")
     for condition in where:
-        column = decoded(batch.column(batch.schema.get_field_index(condition.column)))
+        column = decode(batch.column(batch.schema.get_field_index(condition.column)))
         met = _meets(column, condition, column.type)
         batch = batch.filter(compute.fill_null(met, False))
     return batch
@@ -87,7 +87,7 @@ def candidate_groups(
     return [group.id for group in fragment.row_groups]
 
 
-def decoded(column: Any) -> Any:
+def decode(column: Any) -> Any:
     """A column whose values are kept in a dictionary, as the values themselves."""
     types = importlib.import_module("pyarrow").types
     return column.dictionary_decode() if types.is_dictionary(column.type) else column
