@@ -235,6 +235,17 @@ class TypedNanny(distributed.Nanny):
 
 
 @contextmanager
+def own_environment():
+    """Leaves this process with its variables: a nanny adds those of its workers for good."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
 def cluster_of(*types):
     """A cluster with a worker of each type, as a configuration names it."""
     own = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
@@ -243,7 +254,10 @@ def cluster_of(*types):
         for number, variables in enumerate(types)
     }
     scheduler = {"cls": distributed.Scheduler, "options": own}
-    with distributed.SpecCluster(workers=workers, scheduler=scheduler) as cluster:
+    with (
+        own_environment(),
+        distributed.SpecCluster(workers=workers, scheduler=scheduler) as cluster,
+    ):
         yield f"kind: address, address: '{cluster.scheduler_address}'"
 
 
@@ -252,6 +266,7 @@ def test_workers_of_several_types_are_told_of(data, tmp_path, caplog):
         text = configuration(data, tmp_path / "out", cluster=cluster)
         found = open_result(run(loads(text)).path).attributes["arithmetic"]
         refused = command(PORTABLE, text, tmp_path, "cluster.arithmetic=portable")
+    assert os.environ.get("OPENBLAS_CORETYPE") is None  # later clusters have no such workers
     assert "the workers differ (blas: " in caplog.text
     assert kernels(found["workers"]) == {"openblas", "Sandybridge", "Haswell"}
     assert refused.returncode == 78
