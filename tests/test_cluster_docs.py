@@ -34,7 +34,9 @@ def test_an_example_can_be_read(example: str) -> None:
 
 @pytest.mark.parametrize("path", ELSEWHERE)
 def test_settings_are_the_same_wherever_they_are_written(path: str) -> None:
-    pairs = re.findall(r"(DASK_[A-Z_]+)[=:] ?\"?([^\"\n]+?)\"?$", (ROOT / path).read_text(), re.M)
+    pairs = re.findall(
+        r"((?:DASK|MALLOC)_[A-Z_]+)[=:] ?\"?([^\"\n]+?)\"?$", (ROOT / path).read_text(), re.M
+    )
     written = {name: value for name, value in pairs if "TLS" not in name and "ENCRYPT" not in name}
     wanted = worker_environment()
     del wanted["DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT"]  # of dgmm's own process

@@ -8,6 +8,7 @@ from tempfile import gettempdir
 import dask
 import distributed
 
+from dgmm.run.clusters.allocator import restore_environment
 from dgmm.run.clusters.capacity import Capacity
 from dgmm.run.clusters.scratch import scratch_directory
 from dgmm.run.clusters.waiting import wait_for_workers
@@ -19,6 +20,7 @@ START_TIMEOUT = 120.0  # seconds for the workers of this machine, importing Pyth
 def local_client(capacity: Capacity) -> Iterator[distributed.Client]:
     """Start workers of this capacity, and stop them."""
     with (
+        restore_environment(),
         scratch_directory(gettempdir(), "dgmm-") as scratch,
         dask.config.set(
             {

@@ -8,13 +8,14 @@ from distributed import Client
 
 from dgmm.engine.arithmetic.portable import portable_environment
 from dgmm.engine.cluster_execution import BlockCache, ClusterExecution
+from dgmm.run.clusters import allocator
 from dgmm.run.clusters.capacity import PAUSE
 from dgmm.run.config.cluster_options import Arithmetic
 
 logger = logging.getLogger(__name__)
 
-# Each is a default of Dask under which a lost worker stalls or ends a run. Clusters that dgmm
-# starts have them; one that runs already must be given those of the scheduler by who starts it.
+# Each is a default of Dask under which a lost worker stalls or ends a run, or memory is slow to
+# get. Clusters that dgmm starts have them; one that runs already is given them by who starts it.
 SETTINGS: dict[str, object] = {
     # A nanny gives up for good if its worker is still restarting after this time.
     "distributed.deploy.lost-worker-timeout": "24h",
@@ -28,6 +29,7 @@ SETTINGS: dict[str, object] = {
     "distributed.scheduler.worker-ttl": "2 minutes",
     # A worker that holds this share of its memory is given no tasks, and may stay so for ever.
     "distributed.worker.memory.pause": PAUSE,
+    **allocator.SETTINGS,
 }
 
 
@@ -71,5 +73,7 @@ def worker_environment(arithmetic: Arithmetic = "native") -> dict[str, str]:
     settings = {
         "DASK_" + name.upper().replace(".", "__").replace("-", "_"): str(value)
         for name, value in SETTINGS.items()
+        if name not in allocator.SETTINGS
     }
-    return {**settings, **(portable_environment() if arithmetic == "portable" else {})}
+    portable = portable_environment() if arithmetic == "portable" else {}
+    return {**settings, **allocator.ENVIRONMENT, **portable}

@@ -18,6 +18,7 @@ from dgmm.engine.execution import LocalExecution
 from dgmm.errors import ConfigurationError, MissingExtraError, TemporaryError
 from dgmm.run.clusters import (
     Capacity,
+    allocator,
     capacity,
     capacity_from_options,
     enter_mpi,
@@ -74,6 +75,8 @@ def test_a_local_cluster_is_closed_to_others_and_leaves_nothing(tmp_path: Path) 
     me = psutil.Process()
     before = set(me.children(recursive=True))
     with pytest.MonkeyPatch.context() as patch:
+        for name in allocator.ENVIRONMENT:  # other clusters of this process may have left them
+            patch.delenv(name, raising=False)
         patch.setattr("tempfile.tempdir", str(tmp_path))
         with open_cluster(LocalCluster(workers=2, memory_limit=GIB)) as opened:
             assert opened.capacity == Capacity(2, 1, GIB)
@@ -93,6 +96,7 @@ def test_a_local_cluster_is_closed_to_others_and_leaves_nothing(tmp_path: Path) 
                 assert settings["worker"]["memory"]["pause"] == opened.capacity.pause == 0.9
                 assert settings["comm"]["timeouts"]["connect"] == "5s"
                 assert environment["OMP_NUM_THREADS"] == "1"
+                assert environment.items() >= allocator.ENVIRONMENT.items()
             ignored = client.run(lambda: signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
             assert all(ignored.values())
             started = set(me.children(recursive=True)) - before
@@ -104,6 +108,7 @@ def test_a_local_cluster_is_closed_to_others_and_leaves_nothing(tmp_path: Path) 
             ]
             assert listening
             assert set(listening) == {"127.0.0.1"}
+        assert not allocator.ENVIRONMENT.keys() & os.environ.keys()
     assert list(tmp_path.iterdir()) == []
     _, alive = psutil.wait_procs([p for p in started if "resource_tracker" not in _command(p)], 10)
     assert alive == []
