@@ -204,7 +204,7 @@ def test_a_run_shows_progress_then_the_table_and_the_place(stages: Stages, confi
     table = result.stdout.splitlines()
     assert table[1].split()[:4] == ["*", "full", "2", "100.2"]
     assert table[-1] == "results/runs/abc.zarr"
-    assert "INFO EM on all rows, pass 1, 3 of 4 candidates go on" in result.stderr
+    assert "INFO fit, pass 1, 3 of 4 candidates running" in result.stderr
 
 
 def test_a_run_that_was_complete_says_so(stages: Stages, config: str) -> None:

@@ -21,7 +21,7 @@ from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 
-_COMPARISON = "comparison"
+_COMPARE = "compare"
 
 _TOL = 1e-5
 _LEAST = -1e200
@@ -81,7 +81,7 @@ def compare(
     repeats : DuplicateRates, or None
         Among the older rows and the newer; None if not known.
     observer : callable
-        Told of passes of the stage ``"comparison"``.
+        Told of passes of the stage ``"compare"``.
 
     Returns
     -------
@@ -132,13 +132,13 @@ def refit(
     rules : EMOptions
         The tolerance is 1e-5 or wider, and after 100 steps EM ends wherever it is.
     observer : callable
-        Told of passes of the stage ``"comparison"``.
+        Told of passes of the stage ``"compare"``.
     """
     rules = replace(rules, tol=max(rules.tol, _TOL), max_iter=_MOST_STEPS)
     runner = PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer)
     start = FitState(Candidate(mixture.covariance_type, mixture.n_components), mixture)
     centred = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
-    *_, (_, (state,)) = passes.run_em(runner, _COMPARISON, (start,), centred, rules)
+    *_, (_, (state,)) = passes.run_em(runner, _COMPARE, (start,), centred, rules)
     return state.parameters
 
 

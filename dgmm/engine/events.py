@@ -3,19 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-STAGE_NAMES = {
-    "profile": "profile of the data",
-    "search": "search for the best mixtures",
-    "sample": "EM on the sample",
-    "fit": "EM on all rows",
-    "repair": "EM for models that fell behind",
-    "fold": "stepwise EM on new rows",
-    "comparison": "comparison with the earlier result",
-    "assign": "assignments",
+STAGES = {
+    "profile": "All rows are read once: mean, covariance, checksums of blocks, a sample of rows.",
+    "search": "Good starting mixtures of every candidate are searched for on the sample.",
+    "sample": "EM runs on the sample.",
+    "fit": "EM runs on all rows; every pass serves all candidates that are still running.",
+    "repair": "A candidate less likely than one with fewer components starts again from that one.",
+    "update": "Stepwise EM reads new rows once (`partial_fit`, `dgmm online`).",
+    "compare": "The new mixture is compared with the earlier result that the run started from.",
+    "assign": "Every row gets its label and whatever else was asked for; the results are written.",
 }
-"""What people call the stages."""
+"""The stages of a run by name, in their order, and what happens in each."""
 
-READ_ALL_ROWS = frozenset({"profile", "fit", "repair", "fold", "assign"})
+READ_ALL_ROWS = frozenset({"profile", "fit", "repair", "update", "assign"})
 """Stages whose passes read the dataset; all others work on rows that the driver holds."""
 
 
@@ -26,8 +26,7 @@ class PassStarted:
     Attributes
     ----------
     stage : str
-        ``"profile"``, ``"search"``, ``"sample"``, ``"fit"``, ``"repair"``
-        (models that fell behind smaller ones) or ``"assign"``, among others.
+        One of :data:`STAGES`.
     index : int
         Passes of this stage before this one.
     n_running, n_candidates : int
@@ -63,7 +62,7 @@ class PassFinished:
     seconds : float
     n_rows : int
     n_running : int
-        Candidates that go on.
+        Candidates that are still running.
     best_log_likelihood : float or None
         The largest log-likelihood per unit of weight so far, in nats.
     """

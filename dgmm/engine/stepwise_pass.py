@@ -77,13 +77,13 @@ def run_stepwise(
         packed = packed_models.pack([mixture], rules.origin)
         task = _Task(packed, mixture.translate(rules.origin), first)
         part = replace(runner, dataset=batch)
-        sums, seconds = part.read("fold", index, _e_step_block, task, (1, 1))
+        sums, seconds = part.read("update", index, _e_step_block, task, (1, 1))
         if sums.centred.total_weight > 0:
             (moments,) = packed_models.moments(packed, [mixture], sums.statistics, sums.centred)
             state = stepwise_em.step(state, moments, rules)
             total, weight = total + moments.log_likelihood, weight + moments.total_weight
         mean = total / weight if weight > 0 else np.nan
-        runner.observer(PassFinished("fold", index, seconds, batch.n_rows, 1, mean))
+        runner.observer(PassFinished("update", index, seconds, batch.n_rows, 1, mean))
     return StepwiseResult(state, total / weight if weight > 0 else np.nan)
 
 

@@ -38,9 +38,9 @@ def verbose_observer(verbose: int, interval: int) -> Observer:
 
 
 def _line(event: PassFinished, verbose: int) -> str:
-    line = f"{event.stage}: pass {event.index}, {event.n_running} running"
+    line = f"{event.stage}, pass {event.index + 1}, {event.n_running} running"
     if verbose > 1:
         best = event.best_log_likelihood
-        score = "" if best is None else f", log-likelihood a sample {best:.6f}"
+        score = "" if best is None else f", log-likelihood {best:.6f} per row"
         line += f"{score}, {event.seconds:.3f} s"
     return line + "\n"

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from dgmm.engine.events import STAGE_NAMES
 from dgmm.io.results.layout import run_name
 from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
@@ -98,7 +97,7 @@ def key_numbers(result: Result, record: Record | None) -> tuple[tuple[str, str],
         ("components", str(best.n_components)),
         ("covariances", best.covariance_type),
         (criterion.upper(), f"{best.criteria[criterion]:,.1f}"),
-        ("status", best.status.value.replace("_", " ")),
+        ("status", best.status.value),
         ("passes over all rows", str(result.sweep.n_passes)),
     ]
     size = result.sweep.size
@@ -128,7 +127,7 @@ def tabulate_candidates(result: Result) -> Table:
             if differences
             else f"{found.log_likelihood:,.1f}",
             str(found.n_iter),
-            found.status.value.replace("_", " "),
+            found.status.value,
         )
 
     title = name.upper()
@@ -201,7 +200,7 @@ def tabulate_stages(record: Record) -> Table:
     """Passes and seconds of each stage."""
     rows = [
         (
-            STAGE_NAMES.get(stage.stage, stage.stage),
+            stage.stage,
             f"{stage.seconds:,.1f}",
             str(stage.n_passes),
             f"{stage.n_rows:,}",

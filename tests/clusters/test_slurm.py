@@ -67,7 +67,7 @@ def test_a_run_on_jobs_of_slurm_has_the_same_bits(
     slurm: Slurm, folder: Path, expected: dict[str, str]
 ) -> None:
     with started(folder, slurm) as driver:
-        read_until(driver, "profile of the data")
+        read_until(driver, "INFO profile, pass 1,")
         assert len(slurm.jobs()) == 2
         _, said = driver.communicate(timeout=250)
     assert driver.returncode == 0, said
@@ -81,10 +81,10 @@ def test_cancelled_jobs_are_replaced_and_the_bits_are_the_same(
     slurm: Slurm, folder: Path, expected: dict[str, str]
 ) -> None:
     with started(folder, slurm) as driver:
-        read_until(driver, "profile of the data")
+        read_until(driver, "INFO profile, pass 1,")
         first, second = slurm.jobs()
         slurm.call("scancel", first)
-        read_until(driver, "EM on all rows, pass 1,")
+        read_until(driver, "INFO fit, pass 1,")
         slurm.call("scancel", second)  # from here on, only a new job can go on
         _, said = driver.communicate(timeout=250)
     assert driver.returncode == 0, said
@@ -133,7 +133,7 @@ def test_jobs_that_wait_end_at_the_deadline_with_what_they_wait_for(
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_no_job_outlives_its_driver(number: signal.Signals, slurm: Slurm, folder: Path) -> None:
     with started(folder, slurm) as driver:
-        read_until(driver, "profile of the data")
+        read_until(driver, "INFO profile, pass 1,")
         assert len(slurm.jobs()) == 2
         driver.send_signal(number)
         driver.communicate(timeout=60)

@@ -288,4 +288,4 @@ def test_a_component_that_collapses_is_said():
 def test_steps_are_told_of(capsys):
     X = rows(n=2_500)
     begun().set_params(verbose=2).partial_fit(X[N_FIRST:])
-    assert capsys.readouterr().out.startswith("fold: pass 0, 1 running, log-likelihood a sample -")
+    assert capsys.readouterr().out.startswith("update, pass 1, 1 running, log-likelihood -")

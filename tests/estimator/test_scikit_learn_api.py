@@ -81,11 +81,11 @@ def test_verbose_tells_of_passes_and_of_the_end(capsys):
     assert capsys.readouterr().out == ""
     model = dgmm.GaussianMixture(2, random_state=0, verbose=1, verbose_interval=1).fit(X)
     lines = capsys.readouterr().out.splitlines()
-    assert sum(line.startswith("fit: pass") for line in lines) == model.n_iter_ + 1
+    assert sum(line.startswith("fit, pass") for line in lines) == model.n_iter_ + 1
     assert "log-likelihood" not in lines[-1]
     dgmm.GaussianMixture(2, random_state=0, verbose=2, verbose_interval=10**6).fit(X)
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith(f"fit: pass {model.n_iter_}, 0 running, log-likelihood a sample")
+    assert last.startswith(f"fit, pass {model.n_iter_ + 1}, 0 running, log-likelihood ")
     assert f"{model.lower_bound_:.6f}" in last
     with pytest.raises(ValueError, match="verbose_interval is 0; expected an integer"):
         dgmm.GaussianMixture(verbose=1, verbose_interval=0).fit(X)

@@ -79,7 +79,7 @@ PASSES = {
     "the search begins": ("search", 0),
     "EM is on the sample": ("sample", 1),
     "EM is on all rows": ("fit", 1),
-    "changes are measured": ("comparison", 0),
+    "changes are measured": ("compare", 0),
     "assignments begin": ("assign", 0),
 }
 """The pass that begins then."""

@@ -94,7 +94,7 @@ def test_the_page_says_what_was_found(text):
     said = words(parsed(text))
     assert "Of 2 candidate mixtures (full; K = 1 to 2), BIC chose 2 components" in said
     assert "4,000 rows of 2 features in data/cells.zarr" in said
-    assert "profile of the data 0.2 1 4,000 1.0 MiB" in said
+    assert "profile 0.2 1 4,000 1.0 MiB" in said
     assert "66.67% 2,667" in said
     assert "path: data/cells.zarr" in said
 

@@ -1,6 +1,7 @@
 """Runs end with a report, and are runs without it too."""
 
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,3 +133,11 @@ def test_the_command_draws_the_report_of_a_result(data, tmp_path):
     assert elsewhere.read_bytes() == report.read_bytes()
     nothing = CliRunner().invoke(command, ["report", str(tmp_path / "no")], prog_name="dgmm")
     assert nothing.exit_code == 66
+
+
+def test_stages_of_earlier_results_have_the_names_of_today(data, tmp_path):
+    finished = run(loads(configuration(data, tmp_path / "out")))
+    group = zarr.open_group(Path(str(finished.path)) / "record", mode="r+")
+    earlier = [{**stage, "stage": "comparison"} for stage in group.attrs["stages"][:1]]
+    group.attrs["stages"] = earlier
+    assert [stage.stage for stage in record_of(finished).stages] == ["compare"]

@@ -1,6 +1,6 @@
 """The record of a run, from which its report is drawn: ``record/``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ from dgmm.mixture.types import Array
 
 _MOST_SAMPLED_ROWS = 5_000
 _MOST_SAMPLED_BYTES = 4 << 20
+_FORMER_STAGES = {"comparison": "compare", "fold": "update"}
+"""Stages by the names that dgmm 0.1.0 gave them at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ def read_record(group: AnyPath) -> Record | None:
     try:
         shape = attributes["picture_shape"]
         return Record(
-            stages=tuple(StageRecord(**stage) for stage in attributes["stages"]),
+            stages=tuple(_read_stage(stage) for stage in attributes["stages"]),
             seconds=attributes["seconds"],
             is_resumed=attributes["is_resumed"],
             warnings=tuple(attributes["warnings"]),
@@ -171,3 +173,7 @@ def read_record(group: AnyPath) -> Record | None:
             f"{group} is not what this version of dgmm writes: {error!r}. "
             "Open it with the version of dgmm that wrote it."
         ) from error
+
+
+def _read_stage(facts: Mapping[str, Any]) -> StageRecord:
+    return StageRecord(**{**facts, "stage": _FORMER_STAGES.get(facts["stage"], facts["stage"])})

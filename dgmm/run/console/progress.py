@@ -10,7 +10,6 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 from dgmm.engine.events import (
-    STAGE_NAMES,
     BlocksDone,
     Event,
     Observer,
@@ -88,12 +87,12 @@ class LogLines:
             self._next_line = self._clock()
 
     def _line(self, event: PassFinished) -> str:
-        going = f"{event.n_running} of {self._n_candidates} candidates go on"
+        running = f"{event.n_running} of {self._n_candidates} candidates running"
         best = event.best_log_likelihood
         facts = [
-            f"{_stage(event.stage)}, pass {event.index + 1}",
-            "" if best is None else going,
-            "" if best is None else f"log-likelihood {best:.6g} a row",
+            f"{event.stage}, pass {event.index + 1}",
+            "" if best is None else running,
+            "" if best is None else f"log-likelihood {best:.6g} per row",
             f"{event.seconds:.1f} s",
             _speed(event.n_rows, event.seconds),
             f"{_duration(self._clock() - self._began)} elapsed",
@@ -126,7 +125,7 @@ class LiveDisplay:
             BarColumn(bar_width=None),
             TextColumn("{task.fields[facts]}"),
             TimeRemainingColumn(compact=True),
-            TextColumn("left, run"),
+            TextColumn("left in pass, run"),
             _Elapsed(clock),
             console=console,
             transient=True,
@@ -155,9 +154,9 @@ class LiveDisplay:
     def _start(self, event: PassStarted) -> None:
         self._pass_began = self._clock()
         self._n_rows = event.n_rows
-        description = f"{event.stage} {event.index + 1}"
+        description = f"{event.stage}, pass {event.index + 1}"
         self.progress.reset(self._task, total=event.n_blocks, description=description)
-        some = f"{event.n_running}/{event.n_candidates} models" if event.n_candidates else ""
+        some = f"{event.n_running}/{event.n_candidates} running" if event.n_candidates else ""
         self._show(candidates=some, speed="")
 
     def _show(self, **facts: str) -> None:
@@ -181,12 +180,8 @@ class _Elapsed(ProgressColumn):
         return Text(_duration(self._clock() - self._began))
 
 
-def _stage(name: str) -> str:
-    return STAGE_NAMES.get(name, name)
-
-
 def _format_resumed(event: Resumed) -> str:
-    return f"resumed after pass {event.n_passes} of {_stage(event.stage)}"
+    return f"resumed after pass {event.n_passes} of {event.stage}"
 
 
 def _speed(n_rows: float, seconds: float) -> str:

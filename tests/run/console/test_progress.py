@@ -39,7 +39,7 @@ def test_a_slow_pass_is_a_line_with_all_it_is_about(lines: pytest.LogCaptureFixt
     for event in one_pass(clock, "fit", 3, 100.0, best=-3.25):
         log(event)
     assert lines.messages == [
-        "EM on all rows, pass 4, 20 of 48 candidates go on, log-likelihood -3.25 a row, "
+        "fit, pass 4, 20 of 48 candidates running, log-likelihood -3.25 per row, "
         "100.0 s, 10 rows/s, 0:01:40 elapsed"
     ]
 
@@ -51,7 +51,7 @@ def test_a_pass_without_a_likelihood_says_nothing_of_candidates(
     log = LogLines(clock)
     for event in one_pass(clock, "profile", 0, 2.0):
         log(event)
-    assert lines.messages == ["profile of the data, pass 1, 2.0 s, 500 rows/s, 0:00:02 elapsed"]
+    assert lines.messages == ["profile, pass 1, 2.0 s, 500 rows/s, 0:00:02 elapsed"]
 
 
 def test_fast_passes_are_a_line_a_second_with_the_first_and_last_of_each_stage(
@@ -65,10 +65,10 @@ def test_fast_passes_are_a_line_a_second_with_the_first_and_last_of_each_stage(
                 log(event)
     log.flush()
     log.flush()
-    passes = [re.match(r"EM on (\S+).*, pass (\d+)", line) for line in lines.messages]
+    passes = [re.match(r"(\w+), pass (\d+)", line) for line in lines.messages]
     found = [(match[1], int(match[2])) for match in passes if match]
     expected = [1, 9, 17, 25, 33, 35]
-    assert found == [(stage, index) for stage in ("the", "all") for index in expected]
+    assert found == [(stage, index) for stage in ("sample", "fit") for index in expected]
 
 
 def test_the_log_of_a_day_can_be_read(lines: pytest.LogCaptureFixture) -> None:
@@ -117,15 +117,15 @@ def test_a_terminal_shows_the_running_pass() -> None:
                     console.print(display.progress.get_renderable())
                 shown.append(capture.get())
                 clock.now += 1
-    assert "fit 1" in shown[0]
-    assert "34/48 models" in shown[0]
+    assert "fit, pass 1" in shown[0]
+    assert "34/48 running" in shown[0]
     assert "run 0:00:00" in shown[0]
     assert "500 rows/s" in shown[1]
     assert "-3.25/row" in shown[2]
-    assert "fit 2" in shown[3]
+    assert "fit, pass 2" in shown[3]
     assert "-3.25/row" in shown[3]
     assert "run 0:00:05" in shown[3]
-    assert "fit 2" in file.getvalue()
+    assert "fit, pass 2" in file.getvalue()
 
 
 def test_a_terminal_is_left_as_it_was() -> None:

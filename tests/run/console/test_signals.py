@@ -72,17 +72,17 @@ def wait_for(process, words, directory):
     ("moment", "number", "options", "cluster", "block_bytes"),
     [
         (
-            "EM on the sample",
+            "sample, pass 1,",
             signal.SIGTERM,
             (*ENDLESS, "model.sample_size=5000"),
             "kind: threads",
             16_000,
         ),
         pytest.param(
-            *("EM on all rows", signal.SIGINT, ("model.tol=1e-8",), "kind: threads", 16_000),
+            *("fit, pass 1,", signal.SIGINT, ("model.tol=1e-8",), "kind: threads", 16_000),
             marks=pytest.mark.slow,
         ),
-        ("EM on all rows", signal.SIGTERM, ("model.tol=1e-8",), "kind: local, workers: 2", 16_000),
+        ("fit, pass 1,", signal.SIGTERM, ("model.tol=1e-8",), "kind: local, workers: 2", 16_000),
         pytest.param(
             *(ASSIGNMENTS, signal.SIGINT, (), "kind: local, workers: 1", 1_600),
             marks=pytest.mark.slow,
