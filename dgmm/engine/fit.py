@@ -277,9 +277,12 @@ def _result(
     if given.is_empty:  # callers who gave initial parameters know components by their places
         parameters = parameters.sort_by_weight()
     log_likelihood = state.log_likelihood + profile.log_jacobian
+    if sweep is not None:
+        largest = sweep.log_likelihood + profile.log_jacobian * size.scale
+        sweep = replace(sweep, log_likelihood=largest)
     fit = FitSummary(
         log_likelihood * size.scale,
-        (state.log_classification + profile.log_jacobian) * size.scale,
+        state.log_classification * size.scale,
         parameters.n_parameters,
         size.n_effective,
         sweep,

@@ -16,7 +16,7 @@ from dgmm.engine.row_checks import (
 )
 from dgmm.engine.sampling import sample_mask
 from dgmm.errors import DataError, Remedy
-from dgmm.mixture.column_function import ColumnFunctions
+from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.identifiers import RisingIntegers
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.sample_size import WeightTotals
@@ -96,10 +96,17 @@ class Profile:
         return CentredScatter(self.mean, self.total_weight, self.scatter + about_rounded)
 
     def transform(self, transform: FeatureTransform | None) -> "Profile":
-        """The profile of the same rows after a transform, whose mean is zero."""
+        """The profile of the same rows after a transform.
+
+        Their mean is zero, unless it applies functions alone, of whose values this profile is.
+        """
         if transform is None:
             return self
-        zeros, unknown = np.zeros(transform.n_axes), np.full(transform.n_axes, np.nan)
+        sample = np.ascontiguousarray(transform.apply(self.sample.T).T)
+        unknown = np.full(transform.n_axes, np.nan)
+        if transform.is_columnwise:
+            return replace(self, minimum=unknown, maximum=unknown, sample=sample)
+        zeros = np.zeros(transform.n_axes)
         about_mean = self.centred_scatter.scatter
         return replace(
             self,
@@ -108,7 +115,7 @@ class Profile:
             scatter=transform.scatter(about_mean),
             minimum=unknown,
             maximum=unknown,
-            sample=np.ascontiguousarray(transform.apply(self.sample.T).T),
+            sample=sample,
         )
 
     @property
@@ -162,7 +169,7 @@ class ProfileSpec:
     Attributes
     ----------
     seed : int
-        By which the sample is drawn.
+        Of the sample.
     probability : float
         The share of the rows that the sample takes.
     functions : ColumnFunctions, or None
@@ -178,12 +185,6 @@ class ProfileSpec:
         if self.functions is None:
             return rows
         return self.functions.apply(rows.T.astype(np.float64)).T
-
-    def log_jacobian(self, rows: Rows) -> Array:
-        """Log derivatives of the functions, of each row."""
-        if self.functions is None:
-            return np.zeros(len(rows))
-        return self.functions.log_jacobian(rows.T)
 
 
 def profile_block(spec: ProfileSpec, block: Block) -> Profile:
@@ -210,7 +211,8 @@ def profile_block(spec: ProfileSpec, block: Block) -> Profile:
     if usable:
         mean, mean_low, scatter = _mean_and_scatter(spec, rows, w, tiles)
     if usable and spec.functions is not None:
-        log_jacobian = sum(float(w[t] @ spec.log_jacobian(rows[t])) for t in tiles)
+        lost = spec.functions.log_jacobian
+        log_jacobian = sum(float(w[t] @ lost(rows[t].T)) for t in tiles)
     chosen = sample_mask(spec.seed, block.start, block.n_rows, spec.probability)
     if block.complete is not None:
         chosen = chosen[block.complete]

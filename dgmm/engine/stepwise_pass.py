@@ -18,6 +18,7 @@ from dgmm.engine.row_checks import (
     find_bad_weights,
 )
 from dgmm.errors import DataError
+from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.em import stepwise_em
 from dgmm.mixture.em.stepwise_em import StepwiseOptions, StepwiseState
 from dgmm.mixture.kernels import packed_models
@@ -51,7 +52,11 @@ class StepwiseResult:
 
 @blas.single_thread()
 def run_stepwise(
-    runner: PassRunner, state: StepwiseState, rules: StepwiseOptions, start: int = 0
+    runner: PassRunner,
+    state: StepwiseState,
+    rules: StepwiseOptions,
+    start: int = 0,
+    functions: ColumnFunctions | None = None,
 ) -> StepwiseResult:
     """Update a mixture with all rows from ``start`` on, batch by batch.
 
@@ -65,6 +70,8 @@ def run_stepwise(
     rules : StepwiseOptions
     start : int, optional
         The first row.
+    functions : ColumnFunctions, or None
+        Of single features of the rows, for the mixture.
 
     Raises
     ------
@@ -75,13 +82,14 @@ def run_stepwise(
     for index, (first, batch) in enumerate(_batches(runner.dataset, start)):
         mixture = state.parameters
         packed = packed_models.pack([mixture], rules.origin)
-        task = _Task(packed, mixture.translate(rules.origin), first)
+        task = _Task(packed, mixture.translate(rules.origin), first, functions)
         part = replace(runner, dataset=batch)
         sums, seconds = part.read("update", index, _e_step_block, task, (1, 1))
         if sums.centred.total_weight > 0:
             (moments,) = packed_models.moments(packed, [mixture], sums.statistics, sums.centred)
             state = stepwise_em.step(state, moments, rules)
-            total, weight = total + moments.log_likelihood, weight + moments.total_weight
+            total += moments.log_likelihood + sums.log_jacobian
+            weight += moments.total_weight
         mean = total / weight if weight > 0 else np.nan
         runner.observer(PassFinished("update", index, seconds, batch.n_rows, 1, mean))
     return StepwiseResult(state, total / weight if weight > 0 else np.nan)
@@ -113,11 +121,13 @@ class _Task:
         The same mixture in the units of the data.
     start : int
         First row of the batch.
+    functions : ColumnFunctions, or None
     """
 
     packed: PackedModels
     mixture: Parameters
     start: int
+    functions: ColumnFunctions | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,15 +136,26 @@ class _BatchSums:
 
     statistics: SufficientStatistics
     centred: CentredScatter
+    log_jacobian: float
 
     def __add__(self, other: "_BatchSums") -> "_BatchSums":
-        return _BatchSums(self.statistics + other.statistics, self.centred + other.centred)
+        return _BatchSums(
+            self.statistics + other.statistics,
+            self.centred + other.centred,
+            self.log_jacobian + other.log_jacobian,
+        )
 
 
 def _e_step_block(task: _Task, block: Block) -> _BatchSums:
     block = replace(block, start=task.start + block.start)
     check_weights(find_bad_weights(block))
     check_finite(block.start, block.rows, block.complete)
+    log_jacobian = 0.0
+    if task.functions is not None:
+        columns, weights = block.rows.T.astype(np.float64), block.weights
+        lost = task.functions.log_jacobian(columns)
+        log_jacobian = float(lost.sum() if weights is None else weights.astype(np.float64) @ lost)
+        block = replace(block, rows=task.functions.apply(columns).T)
     with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
         statistics = packed_models.accumulate(task.packed, block.rows, block.weights)
         centred = CentredScatter.of(block.rows, block.weights, task.packed.origin)
@@ -146,4 +167,4 @@ def _e_step_block(task: _Task, block: Block) -> _BatchSums:
                 f"Rows {block.start} to {block.start + block.n_rows - 1} have weights by which the "
                 "squares of their values do not fit into float64. Use smaller weights."
             )
-    return _BatchSums(statistics, centred)
+    return _BatchSums(statistics, centred, log_jacobian)

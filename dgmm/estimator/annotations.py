@@ -3,7 +3,7 @@
 Types of optional packages are only for readers and editors; they are not imported.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
 
 import numpy as np
@@ -47,6 +47,9 @@ WeightsLike: TypeAlias = Union[
 
 InitParams: TypeAlias = str | Sequence[str] | BaseEstimator | _FittedSweep | _OpenedResult | None
 """Kinds of start, or mixtures to start from."""
+
+FeatureTransformLike: TypeAlias = str | Mapping[str, object] | None
+"""A function of all features, or a mapping from their names to functions."""
 
 RandomState: TypeAlias = np.random.RandomState | int | None
 

@@ -11,12 +11,14 @@ from sklearn.utils import check_random_state
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit_options import FitOptions
 from dgmm.errors import ConfigurationError
+from dgmm.estimator import starting_values
 from dgmm.estimator.annotations import InitParams, RandomState
-from dgmm.estimator.starting_values import read_warm_start
+from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.em.stepwise_em import DECAY
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.initialization.initializers import METHODS
 from dgmm.mixture.sample_size import Normalization
+from dgmm.mixture.transform import FeatureTransformSpec
 from dgmm.registry import CRITERIA, STRUCTURES
 
 
@@ -34,6 +36,7 @@ def fit_options(
     sample_size: int | None,
     finish_all: bool = False,
     normalize_weights: str | None = None,
+    functions: ColumnFunctions | None = None,
 ) -> FitOptions:
     """The options of a fit for these parameters.
 
@@ -49,6 +52,8 @@ def fit_options(
     finish_all : bool
         Whether candidates that cannot become the choice are fitted to the end, too.
     normalize_weights : {"counts", "rows", "kish"} or None
+    functions : ColumnFunctions, or None
+        Of single features.
 
     Raises
     ------
@@ -72,7 +77,8 @@ def fit_options(
         _check_choice("normalize_weights", normalize_weights, get_args(Normalization))
     if sample_size is not None:
         _check_integer("sample_size", sample_size, 1)
-    earlier = read_warm_start(init_params)
+    earlier = starting_values.read_warm_start(init_params)
+    functions = starting_values.keep_powers(functions, earlier)
     is_named = init_params is not None and not earlier.mixtures
     return FitOptions(
         models=models,
@@ -87,6 +93,7 @@ def fit_options(
         # Users who set the ridge accept components that lie on it.
         allow_degenerate=reg_covar is not None,
         given=given or InitialParameters(),
+        prepare=FeatureTransformSpec(functions=functions),
         earlier=earlier,
         finish_all=finish_all,
         normalize=cast("Normalization | None", normalize_weights),

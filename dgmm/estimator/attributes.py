@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, DataError
+from dgmm.estimator.annotations import FeatureTransformLike
 from dgmm.mixture.candidate import Status
+from dgmm.mixture.column_functions.columnwise import ColumnFunctions, choose_functions
 from dgmm.mixture.em import convergence
 from dgmm.mixture.em.stepwise_em import StepwiseState
 from dgmm.mixture.fit_result import FitResult
@@ -16,6 +18,7 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import RELATIVE_FLOOR
 from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.structures import structure_of
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 from dgmm.registry import CRITERIA
 
@@ -61,6 +64,8 @@ class FittedAttributes:
     predictive_score_: float
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
+    feature_transform: FeatureTransformLike
+    feature_transform_: ColumnFunctions | None
     _trace: list[float]
 
 
@@ -69,6 +74,7 @@ def set_fit_attributes(
     result: FitResult,
     tol: float,
     size: SampleSize | None,
+    transform: FeatureTransform | None = None,
     before: Sequence[float] = (),
 ) -> None:
     """Set the attributes of a fitted estimator.
@@ -80,10 +86,13 @@ def set_fit_attributes(
     tol : float
     size : SampleSize, or None
         What criteria count; None where it is not known.
+    transform : FeatureTransform, or None
+        Of functions of single features only.
     before : sequence of float, optional
         Log-likelihoods of the fit that this one goes on from.
     """
     set_parameters(estimator, result.parameters)
+    estimator.feature_transform_ = None if transform is None else transform.functions
     trace = _join_traces(before, result.trace)
     # A component on the ridge that the user asked for does not keep the others from converging.
     estimator.converged_ = result.status is Status.CONVERGED or (
@@ -211,6 +220,42 @@ def set_parameters(estimator: FittedAttributes, mixture: Parameters) -> None:
     estimator.covariances_ = mixture.covariances
     estimator.precisions_cholesky_ = mixture.precisions_cholesky
     estimator.precisions_ = mixture.precisions
+
+
+def transform_of(estimator: FittedAttributes) -> FeatureTransform | None:
+    """What is done to features before the mixture sees them; None if nothing is.
+
+    Raises
+    ------
+    ConfigurationError
+        If the estimator was not fitted, and its parameter does not say all.
+    """
+    functions = getattr(estimator, "feature_transform_", None)
+    if functions is None and estimator.feature_transform is not None:
+        functions = choose_feature_transform(estimator, names_of(estimator))
+        if functions is not None and not functions.are_known:
+            message = "feature_transform has a power that is found from data; call fit() first."
+            raise ConfigurationError(message)
+    return None if functions is None else FeatureTransform.columnwise(functions)
+
+
+def choose_feature_transform(
+    estimator: FittedAttributes, names: tuple[str, ...]
+) -> ColumnFunctions | None:
+    """What the parameter asks for, of features of these names.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are no such functions or features.
+    """
+    return choose_functions(estimator.feature_transform, names, "feature_transform")
+
+
+def names_of(estimator: FittedAttributes) -> tuple[str, ...]:
+    """Names of the features; x0, x1 and so on if they have none."""
+    unnamed = tuple(f"x{place}" for place in range(np.shape(estimator.means_)[1]))
+    return tuple(map(str, getattr(estimator, "feature_names_in_", unnamed)))
 
 
 def to_parameters(estimator: FittedAttributes) -> Parameters:

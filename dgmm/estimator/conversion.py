@@ -1,7 +1,11 @@
-"""A fitted mixture in the forms that other programs run."""
+"""A fitted mixture on disk, and in the forms that other programs run."""
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Self
 
+from sklearn.utils.validation import check_is_fitted
+
+from dgmm.estimator import attributes
 from dgmm.estimator.prediction import MixturePredictMixin
 from dgmm.mixture.parameters import Parameters
 
@@ -16,6 +20,60 @@ class MixtureConvertMixin(MixturePredictMixin):
 
     converged_: bool
 
+    def to_zarr(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the fitted mixture as a Zarr group that xarray opens too.
+
+        Parameters and attributes come back bit for bit with :meth:`from_zarr`, on any machine and
+        without pickle. The group appears at its path in one step, whole.
+
+        Parameters
+        ----------
+        path : str or path
+            A directory that is not there yet.
+        overwrite : bool, default=False
+            Whether a mixture that is there already is replaced; nothing else ever is.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If neither ``fit`` nor the user has set parameters.
+        OutputError
+            If something is there already, or a parameter has no form in Zarr.
+        StorageError
+            If the file system refuses; earlier content is then unchanged.
+        """
+        check_is_fitted(self)
+        from dgmm.estimator import serialization  # only here: a fit needs no Zarr
+
+        serialization.write(self, path, overwrite=overwrite)
+
+    @classmethod
+    def from_zarr(cls, path: str | os.PathLike[str]) -> Self:
+        """A mixture that :meth:`to_zarr` wrote, or the one that a run selected.
+
+        Parameters
+        ----------
+        path : str or path
+            Of a mixture, of a run, or the output of ``dgmm run``, of which the last run is taken.
+
+        Returns
+        -------
+        GaussianMixture
+            Fitted. Sequences among the parameters come back as tuples, first parameters as arrays.
+
+        Raises
+        ------
+        FileNotFoundError
+            If nothing is there, or no run is complete.
+        OutputError
+            If it is not what this version of dgmm writes.
+        StorageError
+            If an array is missing or damaged.
+        """
+        from dgmm.estimator import serialization
+
+        return serialization.read(cls, path)
+
     def to_sklearn(self) -> "GaussianMixture":
         """scikit-learn's mixture with the same parameters, fitted; it predicts without dgmm.
 
@@ -25,7 +83,9 @@ class MixtureConvertMixin(MixturePredictMixin):
             If scikit-learn has no covariances of this type.
         """
         from dgmm.io.interchange.scikit_learn_model import sklearn_mixture
+        from dgmm.io.interchange.whitened_mixture import check_linear
 
+        check_linear(attributes.transform_of(self))
         names = tuple(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
         return sklearn_mixture(self._mixture(), names, getattr(self, "converged_", True))
 
@@ -54,18 +114,15 @@ class MixtureConvertMixin(MixturePredictMixin):
         """All parameters as JSON, with all their digits."""
         from dgmm.io.interchange.json_parameters import dump_parameters
 
-        mixture = self._mixture()
-        return dump_parameters(mixture, None, self._names(mixture), self._labels(mixture))
+        mixture, transform = self._mixture(), attributes.transform_of(self)
+        return dump_parameters(mixture, transform, attributes.names_of(self), _labels(mixture))
 
     def _whitened(self) -> "WhitenedMixture":
         from dgmm.io.interchange.whitened_mixture import WhitenedMixture
 
-        mixture = self._mixture()
-        return WhitenedMixture.of(mixture, None, self._names(mixture), self._labels(mixture))
+        mixture, transform = self._mixture(), attributes.transform_of(self)
+        return WhitenedMixture.of(mixture, transform, attributes.names_of(self), _labels(mixture))
 
-    def _names(self, mixture: Parameters) -> tuple[str, ...]:
-        unnamed = tuple(f"x{place}" for place in range(mixture.n_features))
-        return tuple(map(str, getattr(self, "feature_names_in_", unnamed)))
 
-    def _labels(self, mixture: Parameters) -> tuple[int, ...]:
-        return tuple(range(mixture.n_components))
+def _labels(mixture: Parameters) -> tuple[int, ...]:
+    return tuple(range(mixture.n_components))

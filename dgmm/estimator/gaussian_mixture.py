@@ -1,17 +1,22 @@
 """``GaussianMixture``: scikit-learn's names on an engine for data bigger than memory."""
 
-import os
 import warnings
 from typing import Self
 
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
 
 from dgmm.engine.fit import fit
 from dgmm.errors import advise
 from dgmm.estimator import arguments, attributes, starting_values
-from dgmm.estimator.annotations import DataLike, InitParams, RandomState, RowValues, WeightsLike
+from dgmm.estimator.annotations import (
+    DataLike,
+    FeatureTransformLike,
+    InitParams,
+    RandomState,
+    RowValues,
+    WeightsLike,
+)
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.containers.dispatch import as_container
 from dgmm.estimator.online import OnlineMixture
@@ -75,6 +80,12 @@ class GaussianMixture(OnlineMixture):
         the same, with a warning where it is far from that number), the rows of positive weight
         ("rows", for survey weights), or Kish's effective number ("kish", for unequal
         probabilities). The mixture does not depend on it.
+    feature_transform : str, mapping or None, default=None
+        A function that is applied to features first, of all of them ("log", "log1p", "arcsinh",
+        "yeo-johnson", "logicle", or with parameters such as ``{"arcsinh": 150}``), or of some, as
+        ``{"CD3": "arcsinh", "depth": "log", "*": "log1p"}``. ``means_`` and ``covariances_`` are
+        those of the values after it; densities, likelihoods and criteria those of the rows as they
+        are given, so that they can be compared between functions; :meth:`sample` undoes it.
 
     Attributes
     ----------
@@ -109,6 +120,8 @@ class GaussianMixture(OnlineMixture):
         Mean log-density of the rows of the last ``partial_fit`` before the update.
     classes_ : ndarray of shape (n_components,)
         0 to K - 1: the labels, and the columns of ``predict_proba``.
+    feature_transform_ : object or None
+        The functions of the features, with powers that were found from data.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where the data have names that are strings.
@@ -147,6 +160,7 @@ class GaussianMixture(OnlineMixture):
         feature_dim: str | None = None,
         learning_decay: float | None = None,
         normalize_weights: str | None = None,
+        feature_transform: FeatureTransformLike = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -166,6 +180,7 @@ class GaussianMixture(OnlineMixture):
         self.feature_dim = feature_dim
         self.learning_decay = learning_decay
         self.normalize_weights = normalize_weights
+        self.feature_transform = feature_transform
 
     def fit(self, X: DataLike, y: object = None, sample_weight: WeightsLike | None = None) -> Self:
         """Fit the mixture to all rows of X.
@@ -198,61 +213,7 @@ class GaussianMixture(OnlineMixture):
         del y
         container = self._container(X, reset=True)
         self._fit(container, sample_weight)
-        return container.evaluate(attributes.to_parameters(self), LABEL)
-
-    def to_zarr(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the fitted mixture as a Zarr group that xarray opens too.
-
-        Parameters and attributes come back bit for bit with :meth:`from_zarr`, on any machine and
-        without pickle. The group appears at its path in one step, whole.
-
-        Parameters
-        ----------
-        path : str or path
-            A directory that is not there yet.
-        overwrite : bool, default=False
-            Whether a mixture that is there already is replaced; nothing else ever is.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If neither ``fit`` nor the user has set parameters.
-        OutputError
-            If something is there already, or a parameter has no form in Zarr.
-        StorageError
-            If the file system refuses; earlier content is then unchanged.
-        """
-        check_is_fitted(self)
-        from dgmm.estimator import serialization  # only here: a fit needs no Zarr
-
-        serialization.write(self, path, overwrite=overwrite)
-
-    @classmethod
-    def from_zarr(cls, path: str | os.PathLike[str]) -> Self:
-        """A mixture that :meth:`to_zarr` wrote, or the one that a run selected.
-
-        Parameters
-        ----------
-        path : str or path
-            Of a mixture, of a run, or the output of ``dgmm run``, of which the last run is taken.
-
-        Returns
-        -------
-        GaussianMixture
-            Fitted. Sequences among the parameters come back as tuples, first parameters as arrays.
-
-        Raises
-        ------
-        FileNotFoundError
-            If nothing is there, or no run is complete.
-        OutputError
-            If it is not what this version of dgmm writes.
-        StorageError
-            If an array is missing or damaged.
-        """
-        from dgmm.estimator import serialization
-
-        return serialization.read(cls, path)
+        return container.evaluate(self._assigning(), LABEL)
 
     def _container(self, X: DataLike, *, reset: bool) -> RowContainer:
         return as_container(self, X, self.feature_dim, reset=reset)
@@ -274,6 +235,7 @@ class GaussianMixture(OnlineMixture):
             random_state=self.random_state,
             sample_size=self.sample_size,
             normalize_weights=self.normalize_weights,
+            functions=attributes.choose_feature_transform(self, container.feature_names),
         )
         execution = arguments.execution(is_lazy=container.is_lazy)
         observer = verbose_observer(self.verbose, self.verbose_interval)
@@ -284,7 +246,7 @@ class GaussianMixture(OnlineMixture):
         if is_collapsed and self.reg_covar == 0:
             attributes.check_not_flat(result.parameters, outcome.profile.covariance)
         size, before = outcome.sweep.size, self._trace if goes_on else ()
-        attributes.set_fit_attributes(self, result, self.tol, size, before)
+        attributes.set_fit_attributes(self, result, self.tol, size, outcome.transform, before)
         for finding in find_weight_doubts(size):
             warnings.warn(finding.advised(REMEDIES), UserWarning, stacklevel=3)
         if is_collapsed and not self.reg_covar:

@@ -1,6 +1,6 @@
 """Clusters of components: what a mixture tells of rows where several components are one cluster."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -20,7 +20,6 @@ from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.prediction import MixturePredictMixin
 from dgmm.estimator.remedies import REMEDIES
 from dgmm.estimator.row_outputs import RowOutput, Rows
-from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.goodness_of_fit import GoodnessOfFit
 from dgmm.mixture.merging.clustering import Clustering
@@ -147,13 +146,13 @@ class MixtureMergeMixin(MixturePredictMixin):
         if method not in METHODS:
             message = f"method is {method!r}; expected one of {', '.join(map(repr, METHODS))}."
             raise ConfigurationError(message)
-        container, mixture = self._check_input(X)
+        container, by = self._check_input(X)
         with advise(REMEDIES):
             runner = _runner(container, sample_weight)
-            rows, weights = _sample(runner, mixture)
-            found = assign_checked(mixture, rows)
+            rows, weights = _sample(runner, by.mixture)
+            found = assign_checked(by.mixture, rows, by.transform)
             hierarchy = build_hierarchy(found.responsibilities, weights, method)
-            sums = summarize_all(runner, AssigningMixture(mixture, hierarchy=hierarchy))
+            sums = summarize_all(runner, replace(by, hierarchy=hierarchy))
         total = float(sums.components.sizes.sum())
         clustering = Clustering.from_sums(hierarchy, sums.mergers, total)
         return MergedMixture(
@@ -174,10 +173,10 @@ class MixtureMergeMixin(MixturePredictMixin):
         -------
         GoodnessOfFit
         """
-        container, mixture = self._check_input(X)
+        container, by = self._check_input(X)
         with advise(REMEDIES):
-            sums = summarize_all(_runner(container, sample_weight), AssigningMixture(mixture))
-        return GoodnessOfFit.from_sums(sums.distances, mixture.n_features)
+            sums = summarize_all(_runner(container, sample_weight), by)
+        return GoodnessOfFit.from_sums(sums.distances, by.mixture.n_features)
 
 
 def _runner(container: RowContainer, sample_weight: WeightsLike | None) -> PassRunner:

@@ -8,8 +8,14 @@ from sklearn.exceptions import ConvergenceWarning
 
 from dgmm.engine.fit import fit
 from dgmm.errors import advise
-from dgmm.estimator import arguments, silhouette
-from dgmm.estimator.annotations import DataLike, InitParams, RandomState, WeightsLike
+from dgmm.estimator import arguments, attributes, silhouette
+from dgmm.estimator.annotations import (
+    DataLike,
+    FeatureTransformLike,
+    InitParams,
+    RandomState,
+    WeightsLike,
+)
 from dgmm.estimator.containers.dispatch import as_container
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.remedies import REMEDIES
@@ -42,6 +48,7 @@ def sweep(
     finish_all: bool = False,
     normalize_weights: str | None = None,
     verbose: int = 0,
+    feature_transform: FeatureTransformLike = None,
 ) -> SweepResult:
     """Fit every covariance type with every number of components, and choose one.
 
@@ -59,7 +66,7 @@ def sweep(
         smallest value wins, or "silhouette", of which the largest does, see Notes.
     sample_weight : array-like of shape (n_samples,), optional
     n_init, init_params, tol, max_iter, reg_covar, random_state, sample_size, feature_dim, verbose
-    normalize_weights
+    normalize_weights, feature_transform
         As for :class:`dgmm.GaussianMixture`.
     finish_all : bool, default=False
         Whether candidates that cannot become the choice by AIC or BIC any more, even should they
@@ -115,7 +122,9 @@ def sweep(
         feature_dim=feature_dim,
         verbose=verbose,
         normalize_weights=normalize_weights,
+        feature_transform=feature_transform,
     )
+    container = as_container(model, X, feature_dim, reset=True)
     chosen = arguments.fit_options(
         [(kind, count) for kind in kinds for count in counts],
         criterion="bic" if is_silhouette else criterion,
@@ -128,8 +137,8 @@ def sweep(
         sample_size=sample_size,
         finish_all=finish_all or is_silhouette,
         normalize_weights=normalize_weights,
+        functions=attributes.choose_feature_transform(model, container.feature_names),
     )
-    container = as_container(model, X, feature_dim, reset=True)
     execution = arguments.execution(is_lazy=container.is_lazy)
     observer = verbose_observer(verbose, model.verbose_interval)
     with advise(REMEDIES):
@@ -137,12 +146,13 @@ def sweep(
     results, scores = found.sweep.results, {}
     if is_silhouette:
         rows = silhouette.rows_to_compare(found.profile, chosen.seed)
+        rows = rows if found.transform is None else found.transform.apply(rows.T).T
         scores = {
             result.candidate.name: silhouette.mean_silhouette(result.parameters, rows)
             for result in results
         }
     first = sort_results(results, criterion, scores, found.sweep.n_rows)[0]
-    best = mixture_like(model, first, found.sweep.size)
+    best = mixture_like(model, first, found.sweep.size, found.transform)
     doubts = [
         *find_dependent_features(
             found.profile.covariance, found.profile.mean, container.feature_names, kinds

@@ -103,7 +103,7 @@ class OnlineMixture(MixtureMergeMixin, MixtureConvertMixin):
         )
         relative = mixture.translate(-origin)
         state = StepwiseState.from_parameters(relative, rules, *attributes.sample_counts(self))
-        folded = stepwise_pass.run_stepwise(runner, state, rules, start)
+        folded = stepwise_pass.run_stepwise(runner, state, rules, start, self._functions())
         if folded.state.n_steps > state.n_steps:  # some row has weight
             is_collapsed = folded.state.is_degenerate(rules)
             attributes.set_online_attributes(

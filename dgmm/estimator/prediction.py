@@ -23,6 +23,8 @@ from dgmm.estimator.row_outputs import (
     RowOutput,
 )
 from dgmm.mixture import conditioning, criteria
+from dgmm.mixture.assignment_statistics import AssigningMixture
+from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.criteria import FitSummary
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
@@ -115,7 +117,8 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         Returns
         -------
         log_density : float64, of shape (n_samples,)
-            In nats, in the kind of X, as labels are.
+            In nats, in the kind of X, as labels are; of the rows as they are given, also where
+            there is a ``feature_transform``.
         """
         return self._evaluate(X, LOG_DENSITY)
 
@@ -170,7 +173,10 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
             + rng.standard_normal((count, mixture.n_features)) @ np.linalg.cholesky(covariance).T
             for mean, covariance, count in zip(mixture.means, mixture.matrices, counts, strict=True)
         ]
-        return np.concatenate(rows), np.repeat(np.arange(mixture.n_components), counts)
+        functions, drawn = self._functions(), np.concatenate(rows)
+        if functions is not None:
+            drawn = functions.undo(drawn.T).T
+        return drawn, np.repeat(np.arange(mixture.n_components), counts)
 
     def marginal(self, features: Sequence[int] | Sequence[str]) -> Self:
         """The mixture of some features, whatever the others are.
@@ -210,6 +216,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         """
         places, mixture = self._find_columns(features), self._mixture()
         known = np.asarray(values, np.float64)
+        functions = self._functions()
         others = [place for place in range(mixture.n_features) if place not in places]
         if known.shape != (len(places),) or not others:
             message = (
@@ -217,6 +224,8 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
                 " expected one value for each feature, and at least one feature without."
             )
             raise ValueError(message)
+        if functions is not None:
+            known = functions.select(places).apply(known[:, None])[:, 0]
         return self._copy_with(conditioning.conditional(mixture, places, known), others)
 
     def _find_columns(self, features: Sequence[int] | Sequence[str]) -> list[int]:
@@ -235,12 +244,16 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
 
     def _copy_with(self, mixture: Parameters, places: list[int]) -> Self:
         """A copy of this estimator for some of its features, with parameters set."""
-        # Its first parameters would be of other features.
-        other = clone(self).set_params(weights_init=None, means_init=None, precisions_init=None)
+        # What its parameters say of features would be of others.
+        of_features = ("weights_init", "means_init", "precisions_init", "feature_transform")
+        other = clone(self).set_params(**dict.fromkeys(of_features))
         attributes.set_parameters(other, mixture)
         other.n_features_in_ = len(places)
         if hasattr(self, "feature_names_in_"):
             other.feature_names_in_ = self.feature_names_in_[places]
+        functions = self._functions()
+        if functions is not None:
+            other.feature_transform_ = functions.select(places)
         return other
 
     def _summary(self, X: DataLike, *more: RowOutput) -> FitSummary:
@@ -261,7 +274,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         container, mixture = self._check_input(X)
         return container.totals(mixture, quantities)
 
-    def _check_input(self, X: DataLike) -> tuple[RowContainer, Parameters]:
+    def _check_input(self, X: DataLike) -> tuple[RowContainer, AssigningMixture]:
         mixture = self._mixture()
         container = self._container(X, reset=False)
         n_features = container.n_columns
@@ -271,7 +284,14 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
                 "expected as many."
             )
             raise DataError(message)
-        return container, mixture
+        return container, self._assigning()
+
+    def _assigning(self) -> AssigningMixture:
+        return AssigningMixture(self._mixture(), attributes.transform_of(self))
+
+    def _functions(self) -> ColumnFunctions | None:
+        transform = attributes.transform_of(self)
+        return None if transform is None else transform.functions
 
     def _mixture(self) -> Parameters:
         check_is_fitted(self)

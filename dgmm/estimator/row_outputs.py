@@ -12,8 +12,8 @@ from dgmm.engine import blas
 from dgmm.engine.assignment import assign_checked
 from dgmm.engine.row_checks import unmask
 from dgmm.errors import DataError
+from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.density import RowPosteriors
-from dgmm.mixture.parameters import Parameters
 
 Rows = NDArray[np.generic]
 
@@ -43,9 +43,9 @@ class RowOutput:
     read: Callable[[RowPosteriors], Rows]
     n_clusters: int | None = None
 
-    def shape(self, mixture: Parameters) -> tuple[int, ...]:
+    def shape(self, mixture: AssigningMixture) -> tuple[int, ...]:
         """Shape of the quantity of one row."""
-        return (self.n_clusters or mixture.n_components,) if self.has_components else ()
+        return (self.n_clusters or mixture.mixture.n_components,) if self.has_components else ()
 
 
 def _log_certainty(assignment: RowPosteriors) -> Rows:
@@ -69,14 +69,13 @@ def naming_part(place: str) -> Iterator[None]:
         raise
 
 
-def evaluate(rows: Rows, mixture: Parameters, quantity: RowOutput, first: int = 0) -> Rows:
+def evaluate(rows: Rows, mixture: AssigningMixture, quantity: RowOutput, first: int = 0) -> Rows:
     """A quantity for every row of a block.
 
     Parameters
     ----------
     rows : ndarray of shape (..., n_features)
-    mixture : Parameters
-        In the units of the rows.
+    mixture : AssigningMixture
     quantity : RowOutput
     first : int
         Index of the first row.
@@ -91,11 +90,14 @@ def evaluate(rows: Rows, mixture: Parameters, quantity: RowOutput, first: int = 
         Naming the first row that has a value that is not finite, or is too far away.
     """
     flat = unmask(rows, "A block", first).reshape(-1, rows.shape[-1])
+    functions = None if mixture.transform is None else mixture.transform.functions
     result = np.empty((len(flat), *quantity.shape(mixture)), quantity.dtype)
     with blas.single_thread():
         # Slices, so that a quantity of one number a row never holds one for each component.
         for start in range(0, len(flat), _SLICE_ROWS):
             part = slice(start, start + _SLICE_ROWS)
-            found = assign_checked(mixture, flat[part], first=first + start)
+            found = assign_checked(mixture.mixture, flat[part], mixture.transform, first + start)
             result[part] = quantity.read(found)
+            if quantity.name == LOG_DENSITY.name and functions is not None:
+                result[part] += functions.log_jacobian(flat[part].T)
     return result.reshape(rows.shape[:-1] + result.shape[1:])

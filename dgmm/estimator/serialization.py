@@ -18,6 +18,7 @@ from dgmm.estimator.remedies import REMEDIES
 from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.group import Variable, read_group, write_group
 from dgmm.io.storage.zarr_arrays import is_committed, read_attributes
+from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.fit_result import FitResult
 from dgmm.mixture.structures import structure_of
 from dgmm.registry import CRITERIA
@@ -34,6 +35,7 @@ _NUMBERS = (
 _LISTS = {"lower_bounds_": "iteration", "_trace": "evaluation"}
 _COVARIANCES = ("covariances_", "precisions_", "precisions_cholesky_")
 _STARTS = ("weights_init", "means_init", "precisions_init")
+_FUNCTION, _PARAMETER = "feature_function", "feature_function_parameter"
 _OF_THE_RUN = ("n_init", "init_params", "tol", "max_iter", "reg_covar", "sample_size")
 
 
@@ -95,6 +97,7 @@ def read(kind: Callable[..., Estimator], path: str | os.PathLike[str]) -> Estima
     vars(estimator).update(_fitted_attributes(arrays))
     if "status" in attributes:
         estimator.status_ = attributes["status"]
+        vars(estimator).setdefault("feature_transform_", None)
     return estimator
 
 
@@ -106,20 +109,23 @@ def read_run(kind: Callable[..., Estimator], result: Result, found: FitResult) -
     OutputError
         If the run prepared its rows, which an estimator does not.
     """
-    if result.transform is not None:
+    transform = result.transform
+    if transform is not None and not transform.is_columnwise:
         raise OutputError(
             f"{result.path} fitted standardised features or principal components, which an "
             "estimator does not make. Use dgmm.open_result(...).assign(X)."
         )
     model: Mapping[str, Any] = result.attributes.get("configuration", {}).get("model", {})
     parameters = {name: _decode(model[name]) for name in _OF_THE_RUN if name in model}
+    prepare = result.attributes.get("configuration", {}).get("prepare", {})
     estimator = kind(
         found.n_components,
         covariance_type=found.covariance_type,
+        feature_transform=prepare.get("transform"),
         random_state=model.get("seed"),
         **parameters,
     )
-    attributes.set_fit_attributes(estimator, found, estimator.tol, result.sweep.size)
+    attributes.set_fit_attributes(estimator, found, estimator.tol, result.sweep.size, transform)
     names = result.feature_names
     estimator.n_features_in_ = len(names)
     if names != tuple(f"x{place}" for place in range(len(names))):  # those of data without names
@@ -142,6 +148,11 @@ def _fitted_variables(estimator: BaseEstimator) -> dict[str, Variable]:
         for name, axes in dimensions.items()
         if hasattr(estimator, name)
     }
+    functions = getattr(estimator, "feature_transform_", None)
+    if functions is not None:
+        kinds, parameters = functions.table
+        variables[_FUNCTION] = Variable(("feature",), kinds)
+        variables[_PARAMETER] = Variable(("feature", "parameter"), parameters)
     if hasattr(estimator, "feature_names_in_"):
         names = np.asarray(estimator.feature_names_in_, np.dtypes.StringDType())
         for axis in ("feature", "feature_2"):  # coordinates of the arrays that have such an axis
@@ -160,7 +171,16 @@ def _fitted_attributes(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, A
     }
     if "feature" in arrays:
         attributes["feature_names_in_"] = np.asarray(arrays["feature"], dtype=object)
+    if _FUNCTION in arrays:
+        attributes["feature_transform_"] = _read_functions(arrays)
     return attributes
+
+
+def _read_functions(arrays: Mapping[str, NDArray[np.generic]]) -> ColumnFunctions:
+    kinds, parameters = arrays[_FUNCTION], arrays[_PARAMETER].astype(np.float64)
+    unnamed = np.array([f"x{place}" for place in range(len(kinds))])
+    names = tuple(map(str, arrays.get("feature", unnamed)))
+    return ColumnFunctions.from_table(kinds, parameters, names)
 
 
 def _numbers() -> tuple[str, ...]:
@@ -178,6 +198,8 @@ def _encode(name: str, value: object) -> object:
     if isinstance(value, np.random.RandomState):
         state = value.get_state(legacy=False)
         return {**state, "state": {**state["state"], "key": state["state"]["key"].tolist()}}
+    if isinstance(value, Mapping):
+        return {str(key): _encode(name, item) for key, item in value.items()}
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
         return list(value)
     raise OutputError(
@@ -189,7 +211,7 @@ def _encode(name: str, value: object) -> object:
 def _decode(value: Any) -> Any:  # of JSON, which mypy types so
     if isinstance(value, list):
         return tuple(value)
-    if isinstance(value, dict):
+    if isinstance(value, dict) and "bit_generator" in value:
         random_state = np.random.RandomState()
         random_state.set_state(value)
         return random_state

@@ -9,6 +9,7 @@ from dgmm.engine.profile import Profile
 from dgmm.engine.sampling import sample_mask
 from dgmm.errors import ConfigurationError
 from dgmm.estimator.row_outputs import LABEL, evaluate
+from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 
@@ -69,7 +70,7 @@ def mean_silhouette(mixture: Parameters, rows: Array) -> float:
         From -1 to 1, larger is better; NaN unless the rows have at least two labels, and one of
         them twice.
     """
-    labels = evaluate(rows, mixture, LABEL)
+    labels = evaluate(rows, AssigningMixture(mixture), LABEL)
     if not 2 <= len(np.unique(labels)) < len(rows):
         return float("nan")
     # Distances come from products of rows, which lose the digits of data far from zero.

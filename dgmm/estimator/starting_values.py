@@ -7,13 +7,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from dgmm.errors import ConfigurationError
 from dgmm.estimator import attributes
 from dgmm.estimator.annotations import InitParams
+from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
-from dgmm.mixture.transform import WarmStart
+from dgmm.mixture.transform import FeatureTransform, WarmStart
 from dgmm.mixture.types import Array
 
 
@@ -129,7 +131,8 @@ def read_warm_start(init_params: InitParams) -> WarmStart:
         return WarmStart(_mixtures(sweep.results), getattr(init_params, "transform", None))
     results = getattr(init_params, "results", None)  # of a sweep, which stands above this module
     if isinstance(results, tuple):
-        return WarmStart(_mixtures(results))
+        best = getattr(init_params, "best", None)
+        return WarmStart(_mixtures(results), _transform_of(best))
     if isinstance(init_params, BaseEstimator) and hasattr(init_params, "covariance_type"):
         check_is_fitted(
             init_params,
@@ -137,8 +140,36 @@ def read_warm_start(init_params: InitParams) -> WarmStart:
             msg="init_params is a %(name)s that is not fitted. Copies that scikit-learn makes of "
             "estimators forget their fits: wrap it in sklearn.frozen.FrozenEstimator.",
         )
-        return WarmStart((attributes.to_parameters(init_params),))
+        return WarmStart((attributes.to_parameters(init_params),), _transform_of(init_params))
     return WarmStart()
+
+
+def keep_powers(functions: ColumnFunctions | None, earlier: WarmStart) -> ColumnFunctions | None:
+    """The functions of a fit that starts from earlier mixtures, with the powers found then.
+
+    Raises
+    ------
+    ConfigurationError
+        If the earlier mixtures are of other functions; it is a ``ValueError``.
+    """
+    if not earlier.mixtures:
+        return functions
+    known = None if earlier.transform is None else earlier.transform.functions
+    kinds = [() if each is None else each.kinds for each in (functions, known)]
+    if kinds[0] != kinds[1]:
+        raise ConfigurationError(
+            f"feature_transform asks for {kinds[0]}, but init_params is a mixture of features "
+            f"after {kinds[1]}; expected the same. Give the same feature_transform, or "
+            "other init_params."
+        )
+    return known
+
+
+def _transform_of(estimator: object) -> FeatureTransform | None:
+    """Of a mixture of dgmm; scikit-learn's have none."""
+    if not isinstance(estimator, attributes.FittedAttributes):
+        return None
+    return attributes.transform_of(estimator)
 
 
 def _mixtures(results: tuple[FitResult, ...]) -> tuple[Parameters, ...]:

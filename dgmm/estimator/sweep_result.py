@@ -15,6 +15,7 @@ from dgmm.mixture.fit_result import FitResult, rank
 from dgmm.mixture.model_selection.dependence import Dependence
 from dgmm.mixture.model_selection.model_differences import ModelDifference
 from dgmm.mixture.sample_size import SampleSize
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.optional_packages import import_optional
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ class SweepResult:
         """
         for result in self.results:
             if (result.covariance_type, result.n_components) == (covariance_type, n_components):
-                return mixture_like(self.best, result, self.size)
+                return mixture_like(
+                    self.best, result, self.size, attributes.transform_of(self.best)
+                )
         known = ", ".join(result.candidate.name for result in self.results)
         raise KeyError(f"no candidate {covariance_type}-{n_components}; expected one of {known}.")
 
@@ -116,14 +119,14 @@ class SweepResult:
         from dgmm.plots.accessor import SweepPlot
 
         mixture = attributes.to_parameters(self.best)
-        unnamed = [f"x{place}" for place in range(mixture.n_features)]
+        names, transform = attributes.names_of(self.best), attributes.transform_of(self.best)
         return SweepPlot(
             results=self.results,
             criterion=self.criterion if self.criterion in self.results[0].criteria else "bic",
             weights=mixture.weights,
             means=mixture.means,
             covariances=mixture.matrices,
-            names=tuple(map(str, getattr(self.best, "feature_names_in_", unnamed))),
+            names=names if transform is None else transform.feature_names(names),
             labels=tuple(range(mixture.n_components)),
         )
 
@@ -241,13 +244,16 @@ def sort_results(
 
 
 def mixture_like(
-    model: GaussianMixture, result: FitResult, size: SampleSize | None
+    model: GaussianMixture,
+    result: FitResult,
+    size: SampleSize | None,
+    transform: FeatureTransform | None,
 ) -> GaussianMixture:
     """A mixture with the parameters and features of ``model``, fitted as ``result`` says."""
     mixture = GaussianMixture(**model.get_params()).set_params(
         n_components=result.n_components, covariance_type=result.covariance_type
     )
-    attributes.set_fit_attributes(mixture, result, mixture.tol, size)
+    attributes.set_fit_attributes(mixture, result, mixture.tol, size, transform)
     mixture.n_features_in_ = model.n_features_in_
     if hasattr(model, "feature_names_in_"):
         mixture.feature_names_in_ = model.feature_names_in_

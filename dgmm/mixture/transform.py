@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.mixture.column_function import ColumnFunctions
+from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization, constant_features
 from dgmm.mixture.types import Array
@@ -55,7 +55,7 @@ class FeatureTransform:
     Attributes
     ----------
     mean : ndarray of shape (n_features,)
-        Of f(x).
+        Of f(x); zeros where there are functions alone.
     scale : ndarray of shape (n_features,)
         Positive; ones where features are not standardised.
     axes : ndarray of shape (n_axes, n_features), or None
@@ -89,6 +89,8 @@ class FeatureTransform:
         if rule.standardize:
             varying = ~constant_features(covariance, mean)
             scale[varying] = np.sqrt(np.diagonal(covariance)[varying])
+        if rule.functions is not None and not rule.standardize and rule.pca is None:
+            return cls.columnwise(rule.functions)
         if rule.pca is None:
             return cls(mean, scale, functions=rule.functions)
         variances, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
@@ -98,6 +100,18 @@ class FeatureTransform:
         n_axes = min(_n_axes(rule.pca, variances), _rank(variances))
         kept = np.ascontiguousarray(axes[:n_axes])
         return cls(mean, scale, kept, variances[:n_axes], rule.functions)
+
+    @classmethod
+    def columnwise(cls, functions: ColumnFunctions) -> Self:
+        """The transform that applies these functions and does nothing else."""
+        n_features = len(functions.functions)
+        return cls(np.zeros(n_features), np.ones(n_features), functions=functions)
+
+    @property
+    def is_columnwise(self) -> bool:
+        """Whether it applies functions of single features and does nothing else."""
+        is_linear = self.axes is not None or self.mean.any() or (self.scale != 1).any()
+        return self.functions is not None and not is_linear
 
     @property
     def n_features(self) -> int:

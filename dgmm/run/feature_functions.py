@@ -1,18 +1,12 @@
 """The functions of single features that a configuration asks for."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from dgmm.errors import ConfigurationError
 from dgmm.io.results.result import Result
-from dgmm.mixture.column_function import COFACTOR, ColumnFunction, ColumnFunctions
-from dgmm.text import join_names
-
-_ALL_OTHERS = "*"
+from dgmm.mixture.column_functions.columnwise import ColumnFunctions, choose_functions
 
 
-def choose_functions(
-    wanted: Any, names: tuple[str, ...], earlier: Result | None
+def functions_of_run(
+    wanted: object, names: tuple[str, ...], earlier: Result | None
 ) -> ColumnFunctions | None:
     """A function, or none, for each feature.
 
@@ -30,7 +24,7 @@ def choose_functions(
     ConfigurationError
         If there are no such features, or if the earlier result has other functions.
     """
-    found = None if wanted is None else ColumnFunctions(_of_features(wanted, names), names)
+    found = choose_functions(wanted, names, "prepare.transform")
     if earlier is None:
         return found
     known = None if earlier.transform is None else earlier.transform.functions
@@ -43,30 +37,5 @@ def choose_functions(
     return known
 
 
-def _of_features(wanted: Any, names: tuple[str, ...]) -> tuple[ColumnFunction | None, ...]:
-    if isinstance(wanted, str) or [*wanted] == ["arcsinh"]:
-        return (_function(wanted),) * len(names)
-    unknown = [name for name in wanted if name not in (*names, _ALL_OTHERS)]
-    if unknown:
-        raise ConfigurationError(
-            f"prepare.transform names {join_names(unknown)}, which the data do not have; their "
-            f"features are {join_names(names)}."
-        )
-    chosen = (wanted.get(name, wanted.get(_ALL_OTHERS)) for name in names)
-    return tuple(None if each is None else _function(each) for each in chosen)
-
-
-def _function(wanted: str | Mapping[str, float]) -> ColumnFunction:
-    if isinstance(wanted, Mapping):
-        return ColumnFunction("arcsinh", float(wanted["arcsinh"]))
-    return ColumnFunction(wanted, COFACTOR if wanted == "arcsinh" else None)
-
-
 def _kinds(functions: ColumnFunctions | None) -> tuple[str, ...]:
-    """What must be the same for mixtures to be comparable: all but powers that were found."""
-    if functions is None:
-        return ()
-    return tuple(
-        "" if each is None else each.name if each.name == "yeo-johnson" else str(each)
-        for each in functions.functions
-    )
+    return () if functions is None else functions.kinds

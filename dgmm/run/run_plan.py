@@ -21,7 +21,7 @@ from dgmm.mixture.transform import FeatureTransformSpec
 from dgmm.run.clusters import Capacity, OpenCluster, open_cluster
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.config.model_section import candidates
-from dgmm.run.feature_functions import choose_functions
+from dgmm.run.feature_functions import functions_of_run
 from dgmm.run.identity import attempt_id_of, fit_run_id, request_id, score_run_id
 from dgmm.run.warm_start import (
     build_warm_start,
@@ -208,7 +208,7 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         prepare=FeatureTransformSpec(
             prepare.scale == "standardize",
             prepare.pca,
-            choose_functions(prepare.transform, dataset.feature_names, earlier),
+            functions_of_run(prepare.transform, dataset.feature_names, earlier),
         ),
         earlier=build_warm_start(earlier),
     )

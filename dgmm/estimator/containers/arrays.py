@@ -13,7 +13,7 @@ from dgmm.estimator.annotations import RowValues, WeightsLike
 from dgmm.estimator.containers.array_likes import to_memory
 from dgmm.estimator.containers.container import RowContainer, compute_rows, sum_rows
 from dgmm.estimator.row_outputs import RowOutput, Rows
-from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.assignment_statistics import AssigningMixture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,11 +52,11 @@ class NumpyContainer(RowContainer):
         return InMemoryRows.from_arrays(self.values, weights, self.feature_names)
 
     def totals(
-        self, mixture: Parameters, quantities: Sequence[RowOutput]
+        self, mixture: AssigningMixture, quantities: Sequence[RowOutput]
     ) -> tuple[list[float], int]:
         """The sums of quantities over all rows, and the number of rows."""
         return sum_rows(self.values, mixture, quantities)
 
-    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> RowValues:
+    def evaluate(self, mixture: AssigningMixture, quantity: RowOutput) -> RowValues:
         """An array."""
         return compute_rows(self.values, mixture, quantity)

@@ -12,7 +12,7 @@ from dgmm.engine.row_checks import check_all_finite
 from dgmm.estimator.annotations import RowValues, WeightsLike
 from dgmm.estimator.containers.array_likes import as_array_like
 from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate
-from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.assignment_statistics import AssigningMixture
 
 if TYPE_CHECKING:  # rows in memory need no Dask
     from dgmm.engine.dataset import Dataset
@@ -85,17 +85,17 @@ class RowContainer(ABC):
         """The rows in blocks, with weights of any kind in the order of the rows, or None."""
 
     @abstractmethod
-    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> RowValues:
+    def evaluate(self, mixture: AssigningMixture, quantity: RowOutput) -> RowValues:
         """A quantity of every row, in a container of the same kind."""
 
     @abstractmethod
     def totals(
-        self, mixture: Parameters, quantities: Sequence[RowOutput]
+        self, mixture: AssigningMixture, quantities: Sequence[RowOutput]
     ) -> tuple[list[float], int]:
         """The sums of quantities over all rows, and the number of rows."""
 
 
-def compute_rows(values: Rows, mixture: Parameters, quantity: RowOutput) -> Rows:
+def compute_rows(values: Rows, mixture: AssigningMixture, quantity: RowOutput) -> Rows:
     """The quantity of every row in memory, by threads where there are many."""
     n_part = int(np.clip(_PART_BYTES // (values.shape[1] * values.itemsize), *_PART_ROWS))
     if len(values) <= n_part:
@@ -113,7 +113,7 @@ def compute_rows(values: Rows, mixture: Parameters, quantity: RowOutput) -> Rows
 
 
 def sum_rows(
-    values: Rows, mixture: Parameters, quantities: Sequence[RowOutput]
+    values: Rows, mixture: AssigningMixture, quantities: Sequence[RowOutput]
 ) -> tuple[list[float], int]:
     """The sums of quantities over all rows in memory, and the number of rows."""
     sums = [float(compute_rows(values, mixture, quantity).sum()) for quantity in quantities]

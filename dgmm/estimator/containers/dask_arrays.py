@@ -15,7 +15,7 @@ from dgmm.estimator.annotations import WeightsLike
 from dgmm.estimator.containers.array_likes import is_dask_array
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate, naming_part
-from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.assignment_statistics import AssigningMixture
 
 
 class LazyContainer(RowContainer):
@@ -35,7 +35,7 @@ class LazyContainer(RowContainer):
         return Dataset.from_array(self.rows(), weights, self.feature_names)
 
     def totals(
-        self, mixture: Parameters, quantities: Sequence[RowOutput]
+        self, mixture: AssigningMixture, quantities: Sequence[RowOutput]
     ) -> tuple[list[float], int]:
         """The sums of quantities over all rows, which are read once, and the number of rows."""
         rows = self.rows()
@@ -62,12 +62,12 @@ class DaskContainer(LazyContainer):
         """Weights from an array of Dask or of anything else."""
         return flat_weights(sample_weight)
 
-    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> Array:
+    def evaluate(self, mixture: AssigningMixture, quantity: RowOutput) -> Array:
         """A Dask array in the same blocks of rows."""
         return map_rows(self.array, mixture, quantity)
 
 
-def map_rows(array: Array, mixture: Parameters, quantity: RowOutput) -> Array:
+def map_rows(array: Array, mixture: AssigningMixture, quantity: RowOutput) -> Array:
     """The quantity of every row of blocks (..., n_features)."""
     if array.numblocks[-1] > 1:
         array = array.rechunk({array.ndim - 1: -1})
@@ -94,7 +94,7 @@ def _sum(values: Rows) -> Rows:
 
 
 def _evaluate_block(
-    block: Rows, mixture: Parameters, quantity: RowOutput, block_info: dict[int, Any]
+    block: Rows, mixture: AssigningMixture, quantity: RowOutput, block_info: dict[int, Any]
 ) -> Rows:
     """The quantity of every row of a block."""
     corner = tuple(start for start, _ in block_info[0]["array-location"][:-1])

@@ -22,7 +22,7 @@ from dgmm.estimator.containers.frames import (
     with_index,
 )
 from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate, naming_part
-from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.assignment_statistics import AssigningMixture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ class DaskFrameContainer(LazyContainer):
             sample_weight = align_to_index(sample_weight, self.frame.index.compute()).to_numpy()
         return flat_weights(sample_weight)
 
-    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> RowValues:
+    def evaluate(self, mixture: AssigningMixture, quantity: RowOutput) -> RowValues:
         """A lazy series or frame with the same index and partitions."""
         check_columns(self.frame, may_be_text=False)
         if quantity.has_components:
@@ -111,7 +111,9 @@ def _repartition_like(frame: dd.DataFrame, weights: dd.Series) -> dd.Series:
     return weights
 
 
-def _evaluate_frame(frame: "pd.DataFrame", mixture: Parameters, quantity: RowOutput) -> RowValues:
+def _evaluate_frame(
+    frame: "pd.DataFrame", mixture: AssigningMixture, quantity: RowOutput
+) -> RowValues:
     values = frame.to_numpy() if is_plain(frame) else frame.astype(np.float64).to_numpy()
     with naming_part(f"partition of index {index_ends(frame.index)}"):
         found = evaluate(values, mixture, quantity)

@@ -21,7 +21,7 @@ from dgmm.estimator.containers.container import compute_rows, sum_rows
 from dgmm.estimator.containers.dask_arrays import LazyContainer, map_rows
 from dgmm.estimator.row_outputs import RowOutput, Rows
 from dgmm.io.sources.labels import label_order
-from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.assignment_statistics import AssigningMixture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +136,7 @@ class XarrayContainer(LazyContainer):
         return InMemoryRows.from_arrays(rows, flat, self.feature_names)
 
     def totals(
-        self, mixture: Parameters, quantities: Sequence[RowOutput]
+        self, mixture: AssigningMixture, quantities: Sequence[RowOutput]
     ) -> tuple[list[float], int]:
         """The sums of quantities over all cells, and the number of cells."""
         rows = self.in_memory()
@@ -144,7 +144,7 @@ class XarrayContainer(LazyContainer):
             return LazyContainer.totals(self, mixture, quantities)
         return sum_rows(rows, mixture, quantities)
 
-    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> RowValues:
+    def evaluate(self, mixture: AssigningMixture, quantity: RowOutput) -> RowValues:
         """A DataArray with the coordinates and attributes of the cells; lazy if this one is."""
         rows = self.in_memory()
         if rows is None:

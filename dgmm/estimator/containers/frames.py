@@ -13,7 +13,7 @@ from dgmm.estimator.annotations import RowValues, WeightsLike
 from dgmm.estimator.containers.arrays import NumpyContainer
 from dgmm.estimator.containers.container import compute_rows
 from dgmm.estimator.row_outputs import RowOutput, Rows
-from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.assignment_statistics import AssigningMixture
 
 if TYPE_CHECKING:
     import dask.dataframe
@@ -43,7 +43,7 @@ class PandasContainer(NumpyContainer):
             sample_weight = align_to_index(sample_weight, self.header.index)
         return NumpyContainer.weights(self, sample_weight)
 
-    def evaluate(self, mixture: Parameters, quantity: RowOutput) -> RowValues:
+    def evaluate(self, mixture: AssigningMixture, quantity: RowOutput) -> RowValues:
         """An array; a series, or a frame with a column for each component, where asked for."""
         if not self.keeps_index:
             return compute_rows(self.values, mixture, quantity)

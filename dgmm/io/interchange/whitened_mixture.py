@@ -83,5 +83,5 @@ def check_linear(transform: FeatureTransform | None) -> None:
     if transform is not None and transform.functions is not None:
         raise OutputError(
             "The model is of functions of its features, such as log or arcsinh, which other "
-            "programs do not apply. Use open_result(...).assign(rows)."
+            "programs do not apply. Let dgmm assign rows."
         )

@@ -1,11 +1,9 @@
 """A feature transform as arrays on disk: ``prepare/``."""
 
-import numpy as np
-
 from dgmm.io.results.sweep_arrays import write_feature_names
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import read_small, write_small
-from dgmm.mixture.column_function import ColumnFunction, ColumnFunctions
+from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.transform import FeatureTransform
 
 _INPUT = ("input_feature",)
@@ -37,13 +35,9 @@ def write_preparation(
         if values is not None:
             write_small(group / name, values, dimensions)
     if transform.functions is not None:
-        found = transform.functions.functions
-        called = ["" if each is None else each.name for each in found]
-        known = [
-            np.nan if each is None or each.parameter is None else each.parameter for each in found
-        ]
-        write_small(group / _FUNCTION, np.asarray(called, np.dtypes.StringDType()), _INPUT)
-        write_small(group / _PARAMETER, np.asarray(known), _INPUT)
+        kinds, parameters = transform.functions.table
+        write_small(group / _FUNCTION, kinds, _INPUT)
+        write_small(group / _PARAMETER, parameters, (*_INPUT, "parameter"))
 
 
 def read_preparation(run: AnyPath) -> tuple[FeatureTransform | None, tuple[str, ...]]:
@@ -65,11 +59,5 @@ def read_preparation(run: AnyPath) -> tuple[FeatureTransform | None, tuple[str, 
 def _read_functions(group: AnyPath, names: tuple[str, ...]) -> ColumnFunctions | None:
     if not (group / _FUNCTION).is_dir():
         return None
-    pairs = zip(read_small(group / _FUNCTION), read_small(group / _PARAMETER), strict=True)
-    found = tuple(
-        ColumnFunction(str(name), None if np.isnan(parameter) else float(parameter))
-        if name
-        else None
-        for name, parameter in pairs
-    )
-    return ColumnFunctions(found, names)
+    kinds, parameters = read_small(group / _FUNCTION), read_small(group / _PARAMETER)
+    return ColumnFunctions.from_table(kinds, parameters, names)

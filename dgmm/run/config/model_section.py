@@ -30,7 +30,8 @@ class Prepare(Section):
     transform: FeatureFunctions = Field(
         default=None,
         description="A function of features, before anything else: log, log1p, arcsinh (its "
-        "cofactor is 5 unless it is given, as {arcsinh: 150}) or yeo-johnson, of all of them or as "
+        "cofactor is 5 unless it is given, as {arcsinh: 150}), yeo-johnson or logicle "
+        "(or as {logicle: {T: 262144, W: 0.5, M: 4.5, A: 0}}), of all of them or as "
         '{CD3: arcsinh, depth: log, "*": log1p} of some; its derivative is part of the likelihood.',
     )
     scale: Literal["none", "standardize"] = Field(

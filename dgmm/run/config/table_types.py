@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 OPERATORS = ("=", "==", "!=", "<", "<=", ">", ">=", "in", "not in")
-FUNCTIONS = ("log", "log1p", "arcsinh", "yeo-johnson")
+FUNCTIONS = ("log", "log1p", "arcsinh", "yeo-johnson", "logicle")
+LOGICLE = ("T", "W", "M", "A")
 
 
 def _condition_of(value: object) -> object:
@@ -35,18 +36,27 @@ def _are_functions(value: object) -> object:
     if isinstance(value, Mapping) and value and all(map(_is_function, value.values())):
         return value
     expected = (
-        f"expected {', '.join(FUNCTIONS)} or such as {{arcsinh: 150}}, of all features, or a "
-        "mapping from features to functions"
+        f"expected {', '.join(FUNCTIONS)} or such as {{arcsinh: 150}} or {{logicle: {{T: 262144, "
+        "W: 0.5}}, of all features, or a mapping from features to functions"
     )
     raise PydanticCustomError("function", "{expected}", {"expected": expected})
 
 
 def _is_function(value: object) -> bool:
-    if isinstance(value, Mapping):
-        cofactor: Any = value.get("arcsinh")
-        is_number = isinstance(cofactor, int | float) and not isinstance(cofactor, bool)
-        return len(value) == 1 and is_number and 0 < cofactor < math.inf
-    return isinstance(value, str) and value in FUNCTIONS
+    if not isinstance(value, Mapping):
+        return isinstance(value, str) and value in FUNCTIONS
+    if [*value] == ["arcsinh"]:
+        return _is_number(value["arcsinh"]) and 0 < value["arcsinh"] < math.inf
+    given = value.get("logicle") if len(value) == 1 else None
+    return (
+        isinstance(given, Mapping)
+        and {*given} <= {*LOGICLE}
+        and all(map(_is_number, given.values()))
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_version(value: object) -> object:
@@ -63,6 +73,18 @@ _FUNCTION_SCHEMA: dict[str, Any] = {
             "type": "object",
             "properties": {"arcsinh": {"type": "number", "exclusiveMinimum": 0}},
             "required": ["arcsinh"],
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "properties": {
+                "logicle": {
+                    "type": "object",
+                    "properties": {name: {"type": "number"} for name in LOGICLE},
+                    "additionalProperties": False,
+                }
+            },
+            "required": ["logicle"],
             "additionalProperties": False,
         },
     ]

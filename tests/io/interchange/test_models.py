@@ -16,7 +16,8 @@ from dgmm.io.interchange.onnx_graph import serialize_onnx
 from dgmm.io.interchange.scikit_learn_model import sklearn_mixture, sklearn_pipeline
 from dgmm.io.interchange.sql_expression import label_expression
 from dgmm.io.interchange.whitened_mixture import WhitenedMixture
-from dgmm.mixture.column_function import ColumnFunction, ColumnFunctions
+from dgmm.mixture.column_functions.column_function import Log
+from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform, FeatureTransformSpec
@@ -156,7 +157,7 @@ def test_other_covariances_are_refused_by_name():
 @pytest.mark.parametrize("form", [WhitenedMixture.of, dump_parameters])
 def test_functions_of_features_are_refused(form):
     mixture = a_mixture("full", rows_far_from_zero())
-    functions = ColumnFunctions((ColumnFunction("log"), None, None), NAMES)
+    functions = ColumnFunctions((Log(), None, None), NAMES)
     transform = FeatureTransform(np.zeros(D), np.ones(D), functions=functions)
     with pytest.raises(OutputError, match="is of functions of its features, such as log"):
         form(mixture, transform, NAMES, LABELS)

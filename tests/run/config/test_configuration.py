@@ -170,7 +170,11 @@ WRONG = [
     ("prepare", "7", "found 7, expected keys with values"),
     ("prepare.scale", "yes", "found \"yes\", expected 'none' or 'standardize'"),
     ("prepare.pca", "1.5", "found 1.5, expected a number of components, or a share of the"),
-    ("prepare.transform", "sqrt", 'found "sqrt", expected log, log1p, arcsinh, yeo-johnson or'),
+    (
+        "prepare.transform",
+        "sqrt",
+        'found "sqrt", expected log, log1p, arcsinh, yeo-johnson, logicle or',
+    ),
     ("prepare.transform", "{a: {arcsinh: 0}}", "expected log, log1p, arcsinh, yeo-johnson or"),
     ("input.id_columns", "[]", "found [], expected at least one"),
     ("input.where", "[[a, ~, 1]]", "expected a condition such as"),
