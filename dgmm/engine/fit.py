@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from dgmm.engine import blas, candidates, passes, stages
 from dgmm.engine.events import (
-    READ_ALL_ROWS,
     BlocksDone,
     Observer,
     PassFinished,
@@ -23,6 +22,7 @@ from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner, StopRule
 from dgmm.engine.profile import Profile, ProfileSpec, validate_profile
+from dgmm.engine.proposals.step_proposals import StepProposals
 from dgmm.engine.search.model_search import ModelSearch
 from dgmm.engine.stages import Stage, centre_sample
 from dgmm.mixture.candidate import Candidate
@@ -175,19 +175,23 @@ def _run_stages(
 ) -> tuple[FitState, ...]:
     """Run EM through all stages from ``progress`` on; all states at the end."""
     n_passes, states = progress.n_passes, progress.states
-    search = ModelSearch(stages.search_rows(profile, rules), options, rules)
+    sample = stages.search_rows(profile, rules)
+    search = ModelSearch(sample, options, rules)
     left = list(stages.stages(profile, options))
     if progress.stage in left:
         left = left[left.index(progress.stage) :]
     else:
         n_passes, states = 0, _search(search, profile, earlier, runner.observer)
-        states = _initial_states(left[0], states, profile, earlier)
+        states = stages.initial_states(left[0], states, profile, earlier)
     while left:
         name, *left = left
-        stage = Stage(runner, centred, rules)
         if name == stages.SAMPLE:
-            stage = stages.sample_stage(profile, rules, runner.observer)
-        propose = stages.step_proposal(profile, rules) if name in READ_ALL_ROWS else None
+            stage, proposals = stages.sample_stage(sample, rules, runner.observer), None
+        else:
+            stage = Stage(runner, centred, rules)
+            proposals = StepProposals.for_rows(
+                sample, profile, options, rules, with_births=name == stages.FIT
+            )
         em = passes.run_em(
             stage.runner,
             name,
@@ -196,14 +200,14 @@ def _run_stages(
             stage.rules,
             n_passes,
             _stop_rule(profile, options),
-            propose,
+            proposals,
         )
         for n_passes, states in em:
             save(replace(progress, stage=name, n_passes=n_passes, states=states))
         if left or name == stages.REPAIR:
             n_passes, states = 0, stages.next_states(name, states, options, search)
         if left:
-            states = _initial_states(left[0], states, profile, earlier)
+            states = stages.initial_states(left[0], states, profile, earlier)
         elif any(state.is_running for state in states):  # a repaired model outdid a larger one
             left = [stages.REPAIR]
     return states
@@ -218,20 +222,6 @@ def _stop_rule(profile: Profile, options: FitOptions) -> StopRule:
         return tuple
     size = SampleSize.of(profile.weight_totals, options.normalize)
     return lambda states: candidates.stop_dominated(states, size.n_effective, options)
-
-
-def _initial_states(
-    stage: str,
-    states: tuple[FitState, ...],
-    profile: Profile,
-    earlier: Mapping[Model, Parameters],
-) -> tuple[FitState, ...]:
-    """The states with which a stage starts."""
-    if stage != stages.FIT or not earlier:
-        return states
-    is_sample = not profile.is_sample_complete
-    sample = centre_sample(profile)
-    return candidates.choose_warm_starts(states, earlier, *sample, is_sample=is_sample)
 
 
 def _transform_earlier(
@@ -296,4 +286,5 @@ def _result(
         log_likelihood=log_likelihood,
         n_parameters=fit.n_parameters,
         criteria=evaluate(fit),
+        n_births=state.n_births,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.proposals.component_births import n_least_likely
 from dgmm.errors import MemoryLimitError, Remedy
 from dgmm.mixture import feature_map
 from dgmm.mixture.kernels import packed_models, tiling
@@ -34,7 +35,7 @@ class Projection:
     kernel : int
         Of a task for tiles and sums.
     statistics : int
-        Of one block's outcome.
+        Of one block's outcome, the least likely rows included.
     assignment : int
         Of a task for the assignments it is about to write.
     sample : int
@@ -75,16 +76,18 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     sums = sum(k * lengths[order] for order, k in orders)
     together = [(sum(k for o, k in orders if o == order), order) for order in lengths]
     scratch = max(tiling.most_scratch(c, order, d) for c, order in together)
-    slab = (d + 1) * packed_models.slab_rows(d)
+    n_models = len(options.models)
+    slab = (2 * d + 1 + n_models) * packed_models.slab_rows(d)  # deviations, log densities
     # the centred kernel, should every model need it, holds whitened tiles of one model at a time
     whitened = options.max_components * (d + 1) * packed_models.CENTRED_TILE_ROWS
     row = _READ_COPIES * d * dataset.rows.dtype.itemsize + _PROFILE_BYTES
     sample_rows = options.sample_size(dataset.n_rows, d)
+    least_likely = n_models * n_least_likely(dataset.n_rows, n_models, d) * (d + 3)
     return Projection(
         process=_PROCESS_BYTES,
         block=row * dataset.block_rows,
-        kernel=8 * (scratch + slab + whitened + 3 * sums),
-        statistics=8 * sums,
+        kernel=8 * (scratch + slab + whitened + 3 * sums + 2 * least_likely),
+        statistics=8 * (sums + least_likely),
         sample=_SAMPLE_COPIES * 8 * d * sample_rows,
         assignment=_ASSIGNMENT_COPIES * 8 * options.max_components * rows_per_write,
     )

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,9 +17,10 @@ from dgmm.engine.profile import Profile, ProfileSpec
 from dgmm.errors import InputChangedError, Remedy
 from dgmm.mixture import feature_map
 from dgmm.mixture.em import iteration
-from dgmm.mixture.em.iteration import EMOptions, FitState, SurrogateStep
+from dgmm.mixture.em.iteration import EMOptions, FitState, ProposedStep
 from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.kernels.centring import CentredScatter
+from dgmm.mixture.kernels.least_likely import LeastLikelyRequest
 from dgmm.mixture.kernels.packed_models import PackedModels
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
 from dgmm.mixture.model_selection.dependence import N_GROUPS
@@ -32,8 +33,19 @@ if TYPE_CHECKING:  # rows in memory do not need Dask, which is slow to import
 _MOST_FEATURES_OF_TIED = 32
 """Up to which log-likelihoods of groups of rows are known under tied models."""
 
-StepProposal = Callable[[Sequence[FitState], Sequence[Moments]], Sequence[SurrogateStep | None]]
 StopRule = Callable[[Sequence[FitState]], tuple[FitState, ...]]
+
+
+class Proposals(Protocol):
+    """Proposes steps of candidates from what passes over all rows say."""
+
+    def request(self, n_passes: int, mixtures: Sequence[Parameters]) -> LeastLikelyRequest | None:
+        """The rows that the next pass is to keep, after so many passes of its stage."""
+
+    def propose_steps(
+        self, states: Sequence[FitState], moments: Sequence[Moments]
+    ) -> Sequence[ProposedStep | None]:
+        """A step of each running candidate, or None."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,16 +160,23 @@ class _EStep:
         Models whose log-likelihoods lack the quadratic term, and their precisions.
     with_scatter : bool
         Whether what these models lack is summed up for groups of rows; it costs d^2 a row.
+    least : LeastLikelyRequest, or None
+        Which rows are kept.
     """
 
     packed: PackedModels
     n_rows: int
     tied: tuple[tuple[int, Array], ...]
     with_scatter: bool
+    least: LeastLikelyRequest | None
 
     @classmethod
     def from_mixtures(
-        cls, packed: PackedModels, mixtures: Sequence[Parameters], n_rows: int
+        cls,
+        packed: PackedModels,
+        mixtures: Sequence[Parameters],
+        n_rows: int,
+        least: LeastLikelyRequest | None,
     ) -> "_EStep":
         tied = [
             (model, mixtures[model].precisions)
@@ -166,13 +185,15 @@ class _EStep:
             for model in group.models
         ]
         with_scatter = bool(tied) and len(packed.origin) <= _MOST_FEATURES_OF_TIED
-        return cls(packed, n_rows, tuple(tied), with_scatter)
+        return cls(packed, n_rows, tuple(tied), with_scatter, least)
 
 
 def _e_step_block(task: _EStep, block: Block) -> _Sums:
     d = len(task.packed.origin)
     scatter = np.zeros((d, d)) if task.with_scatter else None
-    found = packed_models.accumulate(task.packed, block.rows, block.weights, scatter)
+    found = packed_models.accumulate(
+        task.packed, block.rows, block.weights, scatter, task.least, block.start
+    )
     weight = len(block.rows) if block.weights is None else block.weights.sum(dtype=np.float64)
     sums = np.array([weight, *found.log_likelihood])
     for model, precisions in task.tied:
@@ -189,16 +210,19 @@ def e_step(
     stage: str = "sample",
     index: int = 0,
     counts: tuple[int, int] = (0, 0),
+    least: LeastLikelyRequest | None = None,
 ) -> tuple[tuple[Moments, ...], float]:
     """The moments of all rows under some mixtures relative to the origin, and the seconds."""
     packed = packed_models.pack(mixtures, centred.origin, centred.transform)
-    task = _EStep.from_mixtures(packed, mixtures, runner.dataset.n_rows)
+    task = _EStep.from_mixtures(packed, mixtures, runner.dataset.n_rows, least)
     sums, seconds = runner.read(stage, index, _e_step_block, task, counts)
     runner.check(sums.checksums)
     groups = np.array([sums.groups[group] for group in sorted(sums.groups)]).T
     found = packed_models.moments(packed, mixtures, sums.statistics, centred)
+    kept = sums.statistics.least_likely or (None,) * len(found)
     return tuple(
-        replace(moments, groups=groups[[0, 1 + model]]) for model, moments in enumerate(found)
+        replace(moments, groups=groups[[0, 1 + model]], least_likely=rows)
+        for model, (moments, rows) in enumerate(zip(found, kept, strict=True))
     ), seconds
 
 
@@ -210,7 +234,7 @@ def run_em(
     rules: EMOptions,
     n_passes: int = 0,
     stop_rule: StopRule = tuple,
-    propose: StepProposal | None = None,
+    proposals: Proposals | None = None,
 ) -> Iterator[tuple[int, tuple[FitState, ...]]]:
     """Run EM for all candidates together; each stops when it is done.
 
@@ -228,7 +252,7 @@ def run_em(
         Passes of this stage that led to ``states``.
     stop_rule : callable
         Takes all states after each pass, and stops those that should not go on.
-    propose : callable, optional
+    proposals : Proposals, optional
         Proposes steps of the running candidates after each pass.
 
     Yields
@@ -242,12 +266,15 @@ def run_em(
     while running := [i for i, state in enumerate(states) if state.is_running]:
         mixtures = [states[i].parameters for i in running]
         counts = (len(running), len(states))
-        moments, seconds = e_step(runner, mixtures, centred, stage, n_passes, counts)
+        least = None if proposals is None else proposals.request(n_passes, mixtures)
+        moments, seconds = e_step(runner, mixtures, centred, stage, n_passes, counts, least)
         before = [states[i] for i in running]
-        proposals = [None] * len(running) if propose is None else propose(before, moments)
+        proposed: Sequence[ProposedStep | None] = [None] * len(running)
+        if proposals is not None:
+            proposed = proposals.propose_steps(before, moments)
         stepped = {
             i: iteration.step(state, found, rules, proposal)
-            for i, state, found, proposal in zip(running, before, moments, proposals, strict=True)
+            for i, state, found, proposal in zip(running, before, moments, proposed, strict=True)
         }
         states = stop_rule([stepped.get(i, state) for i, state in enumerate(states)])
         n_passes += 1

@@ -1,6 +1,6 @@
 """The stages of EM: their rows, their rules and their initial states."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,23 +8,22 @@ import numpy as np
 from dgmm.engine import candidates
 from dgmm.engine.events import Observer
 from dgmm.engine.execution import LocalExecution
-from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.engine.in_memory import InMemoryRows
-from dgmm.engine.passes import PassRunner, StepProposal
+from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
 from dgmm.engine.search.model_search import ModelSearch
 from dgmm.engine.search.search_rows import SearchRows
-from dgmm.engine.surrogate_steps import SampleSurrogate
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.kernels.centring import CentredScatter
+from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 
 PROFILE, SEARCH, SAMPLE, FIT, REPAIR = "profile", "search", "sample", "fit", "repair"
 
 _SAMPLE_TOL = 1e-5
 _MOST_REPAIRS = 4  # rounds
-_ROWS_PER_SAMPLED = 4  # from this ratio on, the sample proposes steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +51,11 @@ def stages(profile: Profile, options: FitOptions) -> tuple[str, ...]:
     return (*sample, FIT, *repair)
 
 
-def sample_stage(profile: Profile, rules: EMOptions, observer: Observer) -> Stage:
+def sample_stage(sample: SearchRows, rules: EMOptions, observer: Observer) -> Stage:
     """The stage on the sample, which the driver holds and its threads process."""
-    rows, weights = centre_sample(profile)
-    runner = PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer)
-    centred = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
-    return Stage(runner, centred, replace(rules, tol=max(rules.tol, _SAMPLE_TOL)))
+    rows = InMemoryRows(sample.rows, sample.weights)
+    runner = PassRunner(rows, LocalExecution(), observer)
+    return Stage(runner, sample.scatter, replace(rules, tol=max(rules.tol, _SAMPLE_TOL)))
 
 
 def search_rows(profile: Profile, rules: EMOptions) -> SearchRows:
@@ -72,16 +70,18 @@ def search_rows(profile: Profile, rules: EMOptions) -> SearchRows:
     return SearchRows(np.ascontiguousarray(rows - profile.mean), each, rules.regularization)
 
 
-def step_proposal(profile: Profile, rules: EMOptions) -> StepProposal | None:
-    """The rule by which the sample proposes steps; None if the sample is much of the rows.
-
-    A proposal takes up to thirty E-steps on the sample: a few reads of all rows must cost more.
-    """
-    if profile.n_rows < _ROWS_PER_SAMPLED * len(profile.sample) or not rules.may_accelerate:
-        return None
-    rows, weights = centre_sample(profile)
-    centred = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
-    return SampleSurrogate(InMemoryRows(rows, weights), centred, rules).propose_steps
+def initial_states(
+    stage: str,
+    states: tuple[FitState, ...],
+    profile: Profile,
+    earlier: Mapping[Model, Parameters],
+) -> tuple[FitState, ...]:
+    """The states with which a stage starts."""
+    if stage != FIT or not earlier:
+        return states
+    is_sample = not profile.is_sample_complete
+    sample = centre_sample(profile)
+    return candidates.choose_warm_starts(states, earlier, *sample, is_sample=is_sample)
 
 
 def next_states(

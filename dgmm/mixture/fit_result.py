@@ -35,6 +35,9 @@ class FitResult:
     criteria : mapping of str to float
         Every criterion by its name (:mod:`dgmm.mixture.criteria`), of weights that sum to the
         sweep's effective number of rows; smaller is better.
+    n_births : int
+        Components that were found among the least likely of all rows, because the sample does not
+        show them.
     """
 
     candidate: Candidate
@@ -45,6 +48,7 @@ class FitResult:
     log_likelihood: float
     n_parameters: int
     criteria: Mapping[str, float]
+    n_births: int = 0
 
     @property
     def is_bound(self) -> bool:

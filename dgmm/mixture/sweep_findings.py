@@ -97,6 +97,7 @@ def find_in_sweep(sweep: Sweep) -> Iterator[Finding]:
     yield from find_weight_doubts(sweep.size)
     yield from find_failed_candidates(sweep)
     yield from find_spurious_candidates(sweep)
+    yield from find_births(sweep)
     yield from find_edge(sweep)
     yield from find_bumps(sweep)
 
@@ -138,6 +139,20 @@ def find_spurious_candidates(sweep: Sweep) -> Iterator[Finding]:
             f"By {sweep.criterion.upper()} alone {join_names(spurious, _MOST_NAMED)} would be "
             "chosen, where a component stands on fewer rows than it has parameters. Such "
             "candidates were left out of the choice.",
+        )
+
+
+def find_births(sweep: Sweep) -> Iterator[Finding]:
+    """Components of the choice that the sample does not show."""
+    best = sweep.selected
+    if best.n_births:
+        least = float(best.parameters.weights.min())
+        yield Finding(
+            False,
+            f"{best.n_births} of the {best.n_components} components were found among the least "
+            "likely of all rows, because the sample, on which mixtures are searched, hardly shows "
+            f"them. The smallest component stands for {least * sweep.n_rows:,.0f} rows, a share "
+            f"of {least:.1g}.",
         )
 
 

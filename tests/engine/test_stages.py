@@ -54,17 +54,9 @@ def test_a_whole_sample_and_lone_models_need_fewer_stages(profile, models, n_sam
 
 def test_the_sample_is_climbed_by_the_rules_of_the_fit(profile):
     rules = replace(rules_for(profile), tol=1e-9, max_iter=7)
-    found = stages.sample_stage(profile, rules, ignore).rules
+    found = stages.sample_stage(stages.search_rows(profile, rules), rules, ignore).rules
     assert (found.tol, found.max_iter) == (1e-5, 7)
     assert found.regularization is rules.regularization
-
-
-@pytest.mark.parametrize(("n_sampled", "guides"), [(240, False), (61, False), (60, True)])
-def test_a_sample_guides_where_it_is_a_quarter_of_the_rows_or_less(profile, n_sampled, guides):
-    some = replace(profile, sample=profile.sample[:n_sampled])
-    rules = rules_for(profile)
-    assert (stages.step_proposal(some, rules) is not None) is guides
-    assert stages.step_proposal(some, replace(rules, accelerate=False)) is None
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-3, 1.0, 1e12])

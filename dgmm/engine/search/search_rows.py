@@ -10,7 +10,7 @@ import numpy as np
 
 from dgmm.engine import in_memory
 from dgmm.engine.search.mixture_stack import MixtureStack
-from dgmm.mixture import density, feature_map
+from dgmm.mixture import density
 from dgmm.mixture.candidate import Candidate
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions, FitState
@@ -125,10 +125,7 @@ class SearchRows:
             mixture, sums, float(scores[0, 0]), float(scores[1, 0]), self.scatter
         )
         responsibilities /= self.weights
-        log_density = densities[0]
-        if mixture.structure.order == feature_map.LINEAR:  # without what all components share
-            white = self.rows @ mixture.factor_matrices[0]
-            log_density = log_density - 0.5 * np.einsum("ij,ij->i", white, white)
+        log_density = group.complete(densities, self.rows)[0]
         return moments, Posterior(responsibilities, log_density, self.weights)
 
     def climb(self, mixture: Parameters, n_steps: int) -> Parameters:

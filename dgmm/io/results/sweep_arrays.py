@@ -21,6 +21,7 @@ SIZE = "sample_size"
 """The attribute of a run that says how many rows its criteria count."""
 
 _INTEGERS = ("n_components", "start", "n_parameters", "n_iter")
+_BIRTHS = "n_births"  # results of earlier versions have none
 _DIFFERENCES = ("log_likelihood_difference", "log_likelihood_difference_error")
 _STOPPED_EARLY = "behind"  # what results call it since their first version
 FIRST_CRITERIA = ("bic", "aic", "icl")  # those of results that do not name theirs
@@ -82,7 +83,8 @@ def read_sweep(
     OutputError
         If the arrays are not those of a sweep.
     """
-    names = ("covariance_type", "status", "log_likelihood", *_INTEGERS, *criteria)
+    births = (_BIRTHS,) if (run / "sweep" / _BIRTHS).is_dir() else ()
+    names = ("covariance_type", "status", "log_likelihood", *_INTEGERS, *births, *criteria)
     columns = {name: read_small(run / "sweep" / name) for name in names}
     rows = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     results = tuple(_read_result(run, row, criteria) for row in rows)
@@ -139,6 +141,7 @@ def _row(result: FitResult) -> dict[str, Any]:
         "status": _status(result),
         "n_parameters": result.n_parameters,
         "n_iter": result.n_iter,
+        _BIRTHS: result.n_births,
         "log_likelihood": float(result.log_likelihood),
         **{name: float(value) for name, value in result.criteria.items()},
     }
@@ -192,4 +195,5 @@ def _read_result(run: AnyPath, row: dict[str, Any], criteria: Sequence[str]) -> 
         n_parameters=int(row["n_parameters"]),
         log_likelihood=float(row["log_likelihood"]),
         criteria={name: float(row[name]) for name in criteria},
+        n_births=int(row.get(_BIRTHS, 0)),
     )

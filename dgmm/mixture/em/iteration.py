@@ -13,7 +13,7 @@ from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
-_UNSEEN = 3.0  # safety factor of the gain expected from a surrogate step
+_UNSEEN = 3.0  # safety factor of the gain expected from a proposed step
 _AT_FLOOR = 2.0  # times floor plus ridge: at most half of the variance is the data's own
 _NOT_THE_DATA = 100.0  # times the same: the data are not flat in this direction
 
@@ -73,6 +73,10 @@ class FitState:
         Of the same parameters: weights of groups of consecutive rows, and their log-likelihoods.
     search : QuasiNewtonState
         What the next moves are made from.
+    n_births : int
+        Components that were put among the least likely rows, and made all rows more likely.
+    n_pending : int
+        Those of the move under way.
     """
 
     candidate: Candidate
@@ -84,6 +88,8 @@ class FitState:
     log_classification: float = float("nan")
     search: QuasiNewtonState = field(default_factory=QuasiNewtonState)
     groups: Array | None = None
+    n_births: int = 0
+    n_pending: int = 0
 
     @property
     def is_running(self) -> bool:
@@ -92,7 +98,7 @@ class FitState:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SurrogateStep:
+class ProposedStep:
     """A step to take instead of EM's own.
 
     Attributes
@@ -100,14 +106,17 @@ class SurrogateStep:
     parameters : Parameters
     gain : float
         Log-likelihood per unit of weight that is expected of it, in nats.
+    n_births : int
+        Components that it puts elsewhere; such a step is not one towards the nearest maximum.
     """
 
     parameters: Parameters
     gain: float
+    n_births: int = 0
 
 
 def step(
-    state: FitState, moments: Moments, rules: EMOptions, surrogate: SurrogateStep | None = None
+    state: FitState, moments: Moments, rules: EMOptions, proposal: ProposedStep | None = None
 ) -> FitState:
     """Use the E-step of ``state.parameters``: stop, or move on.
 
@@ -118,8 +127,9 @@ def step(
     moments : Moments
         The outcome of a pass with ``state.parameters``.
     rules : EMOptions
-    surrogate : SurrogateStep, or None
-        To the estimated maximum; if its gain is below ``tol``, the state has converged.
+    proposal : ProposedStep, or None
+        To the estimated maximum; if its gain is below ``tol``, the state has converged. One with
+        births is taken even if EM has converged.
 
     Returns
     -------
@@ -137,25 +147,29 @@ def step(
         log_likelihood=moments.log_likelihood,
         log_classification=moments.log_classification,
         groups=moments.groups,
+        n_births=state.n_births + state.n_pending,
+        n_pending=0,
     )
     if not rules.keep_degenerate and is_degenerate(state.parameters, rules):
         return replace(evaluated, status=Status.DEGENERATE)
     successor = m_step(state.candidate.covariance_type, moments, rules.regularization)
-    search, parameters = state.search, successor
+    # curvature is lost where components were put elsewhere
+    search, parameters = QuasiNewtonState() if state.n_pending else state.search, successor
     if rules.may_accelerate:
         visit = Iterate(state.parameters, successor)
         search, parameters = quasi_newton.quasi_newton_step(
             search, visit, gain, rules.regularization
         )
-    status = _status(evaluated, search, rules)
-    if surrogate is not None and status is Status.RUNNING:
-        search, parameters = search.record_surrogate_step(surrogate.gain), surrogate.parameters
-        if 0 <= _UNSEEN * surrogate.gain < rules.tol:
-            status = _terminal_status(state.parameters, rules, Status.CONVERGED)
+    status, n_pending = _status(evaluated, search, rules), 0
+    if proposal is not None:
+        status, n_pending = _status_with(proposal, status, state, rules), proposal.n_births
+        search, parameters = search.record_surrogate_step(proposal.gain), proposal.parameters
     if status is not Status.RUNNING:
         return replace(evaluated, status=status)
     n_iter = state.n_iter + 1
-    return replace(evaluated, parameters=parameters, n_iter=n_iter, search=search)
+    return replace(
+        evaluated, parameters=parameters, n_iter=n_iter, search=search, n_pending=n_pending
+    )
 
 
 def find_fallback(state: FitState, moments: Moments) -> Iterate | None:
@@ -177,7 +191,10 @@ def stop_early(state: FitState) -> FitState:
 
 def _reject_step(state: FitState, fallback: Iterate, rules: EMOptions) -> FitState:
     """Return to the parameters before a move that lost likelihood, and take EM's own step."""
-    trace = (*state.trace, state.trace[-1])
+    trace, search = (*state.trace, state.trace[-1]), state.search.revert()
+    if state.n_pending:  # which says nothing of steps that the sample proposes
+        state = replace(state, n_pending=0)
+        search = replace(search, may_leap=state.search.may_leap)
     if state.n_iter >= rules.max_iter:
         status = _terminal_status(fallback.parameters, rules, Status.MAX_ITER)
         return replace(state, parameters=fallback.parameters, trace=trace, status=status)
@@ -186,7 +203,7 @@ def _reject_step(state: FitState, fallback: Iterate, rules: EMOptions) -> FitSta
         parameters=fallback.successor,
         trace=trace,
         n_iter=state.n_iter + 1,
-        search=state.search.revert(),
+        search=search,
     )
 
 
@@ -202,6 +219,17 @@ def _status(state: FitState, search: QuasiNewtonState, rules: EMOptions) -> Stat
     if state.n_iter >= rules.max_iter:
         return _terminal_status(state.parameters, rules, Status.MAX_ITER)
     return Status.RUNNING
+
+
+def _status_with(
+    proposal: ProposedStep, status: Status, state: FitState, rules: EMOptions
+) -> Status:
+    """The status if a step is proposed."""
+    if proposal.n_births:
+        return Status.RUNNING if state.n_iter < rules.max_iter else status
+    if status is Status.RUNNING and 0 <= _UNSEEN * proposal.gain < rules.tol:
+        return _terminal_status(state.parameters, rules, Status.CONVERGED)
+    return status
 
 
 def _terminal_status(mixture: Parameters, rules: EMOptions, status: Status) -> Status:

@@ -39,7 +39,7 @@ class CentredModel:
         return np.zeros((n_components, 1 + d + (d if diagonal else d * d)))
 
     def accumulate(
-        self, x: Array, weights: Array, sums: Array, loops: ModuleType
+        self, x: Array, weights: Array, sums: Array, loops: ModuleType, log_density: Array
     ) -> tuple[float, float]:
         """Add a tile to ``sums``; the log-likelihood and log-classification of the model.
 
@@ -52,10 +52,12 @@ class CentredModel:
             Added to in place.
         loops : module
             :func:`dgmm.mixture.kernels.tiling.loops_for` the block.
+        log_density : ndarray of shape (T,)
+            Set to log densities, in nats.
         """
         d = x.shape[0]
         logits, whitened = log_densities(self.mixture, x)
-        log_density, log_total, scale = np.empty((3, len(weights)))
+        log_total, scale = np.empty((2, len(weights)))
         loops.softmax(logits, weights, log_density, log_total, scale)
         sums[:, 0] += logits.sum(axis=1)
         diagonal = sums.shape[1] == 1 + 2 * d

@@ -106,17 +106,37 @@ class ExpandedGroup(LinearTerms):
     n_features : int
     models : tuple of int
         Which of the pass's models these are.
+    common_factors : tuple of ndarray of shape (d, d)
+        Precision factors of models whose log densities lack the quadratic term.
     """
 
     n_features: int
     models: tuple[int, ...]
+    common_factors: tuple[Array, ...] = ()
 
     @classmethod
     def pack(cls, order: int, models: tuple[int, ...], mixtures: list[Parameters]) -> Self:
         """Stack the natural parameters of mixtures that share an order."""
         stops = tuple(int(n) for n in np.cumsum([m.n_components for m in mixtures]))
         theta = natural_parameters(mixtures)
-        return cls(order, theta, stops, mixtures[0].n_features, models)
+        is_linear = order == feature_map.LINEAR
+        common = tuple(mixture.factor_matrices[0] for mixture in mixtures if is_linear)
+        return cls(order, theta, stops, mixtures[0].n_features, models, common)
+
+    def complete(self, log_densities: Array, deviations: Array) -> Array:
+        """Log densities with the quadratic term that all components of a model share.
+
+        Parameters
+        ----------
+        log_densities : ndarray of shape (n_models, n_rows)
+            As the kernel sets them; changed in place.
+        deviations : ndarray of shape (n_rows, d)
+            Rows relative to the origin.
+        """
+        for values, factor in zip(log_densities, self.common_factors, strict=False):
+            white = deviations @ factor
+            values -= 0.5 * np.einsum("ij,ij->i", white, white)
+        return log_densities
 
     @property
     def slices(self) -> tuple[slice, ...]:

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import numpy as np
@@ -14,6 +14,7 @@ from dgmm.mixture.kernels import centred_kernel, expanded_kernel
 from dgmm.mixture.kernels.centred_kernel import CentredModel
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.expanded_kernel import ExpandedGroup
+from dgmm.mixture.kernels.least_likely import LeastLikelyRequest
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
 from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.parameters import Parameters
@@ -116,6 +117,8 @@ def accumulate(
     rows: NDArray[np.generic],
     weights: NDArray[np.generic] | None = None,
     scatter: Array | None = None,
+    least: LeastLikelyRequest | None = None,
+    first: int = 0,
 ) -> SufficientStatistics:
     """The statistics of a block of rows for all models.
 
@@ -129,6 +132,10 @@ def accumulate(
         Sample weights, finite and not negative; they multiply the responsibilities.
     scatter : ndarray of shape (d, d), optional
         Weighted outer products of the rows about the origin are added to it.
+    least : LeastLikelyRequest, optional
+        Which rows are kept.
+    first : int
+        Number of the first row in the data.
 
     Returns
     -------
@@ -136,6 +143,7 @@ def accumulate(
     """
     statistics = packed.zero()
     n_rows, d = len(rows), len(packed.origin)
+    kept = () if least is None else least.zero(d)
     size = min(slab_rows(d), n_rows)
     loops = loops_for(n_rows, packed.n_components)
     slab, ones, scratch = np.empty((size, d)), np.ones(size), _aligned(packed.scratch_size)
@@ -151,8 +159,11 @@ def accumulate(
         if scatter is not None:
             deviations = np.subtract(x, packed.origin, order="C")
             scatter += (deviations * w[:, None]).T @ deviations
-        _accumulate_slab(packed, x, w, statistics, scratch, loops)
-    return statistics
+        log_densities = None if least is None else np.empty((packed.n_models, len(x)))
+        _accumulate_slab(packed, x, w, statistics, scratch, loops, log_densities)
+        if least is not None and log_densities is not None:
+            kept = least.add(kept, log_densities, first + start, x - packed.origin, w)
+    return replace(statistics, least_likely=kept)
 
 
 def _aligned(size: int) -> Array:
@@ -177,21 +188,28 @@ def _accumulate_slab(
     statistics: SufficientStatistics,
     scratch: Array,
     loops: ModuleType,
+    log_densities: Array | None,
 ) -> None:
-    """Add some rows to the statistics, in place."""
+    """Add some rows to the statistics, in place; their log densities as well, if wanted."""
     n_groups = len(packed.groups)
     for group, sums in zip(packed.groups, statistics.sums[:n_groups], strict=True):
         models = list(group.models)
-        scores = group.accumulate(x, packed.origin, weights, sums, scratch, loops)
+        found = None if log_densities is None else np.empty((len(models), len(x)))
+        scores = group.accumulate(x, packed.origin, weights, sums, scratch, loops, densities=found)
+        if log_densities is not None and found is not None:
+            log_densities[models] = group.complete(found, x - packed.origin)
         statistics.log_likelihood[models] += scores[0]
         statistics.log_classification[models] += scores[1]
     for start in range(0, len(x) if packed.centred else 0, CENTRED_TILE_ROWS):
         tile = slice(start, start + CENTRED_TILE_ROWS)
         columns = np.subtract(x[tile].T, packed.origin[:, None], order="C")
         for entry, sums in zip(packed.centred, statistics.sums[n_groups:], strict=True):
+            log_density = np.empty(columns.shape[1])
             log_likelihood, log_classification = entry.accumulate(
-                columns, weights[tile], sums, loops
+                columns, weights[tile], sums, loops, log_density
             )
+            if log_densities is not None:
+                log_densities[entry.model, tile] = log_density
             statistics.log_likelihood[entry.model] += log_likelihood
             statistics.log_classification[entry.model] += log_classification
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.mixture.kernels.least_likely import LeastLikelyRows
 from dgmm.mixture.types import Array
 
 
@@ -21,17 +22,21 @@ class SufficientStatistics:
         Sum of weight times log of the largest responsibility, in nats; never positive.
     sums : tuple of ndarray
         Responsibility-weighted sums of features, one array for each group of a kernel.
+    least_likely : tuple of LeastLikelyRows
+        Of each model; empty if they are not kept.
     """
 
     log_likelihood: Array
     log_classification: Array
     sums: tuple[Array, ...]
+    least_likely: tuple[LeastLikelyRows, ...] = ()
 
     def __add__(self, other: "SufficientStatistics") -> "SufficientStatistics":
         return SufficientStatistics(
             self.log_likelihood + other.log_likelihood,
             self.log_classification + other.log_classification,
             tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)),
+            tuple(a + b for a, b in zip(self.least_likely, other.least_likely, strict=True)),
         )
 
 
@@ -60,6 +65,8 @@ class Moments:
         component keeps what it had.
     groups : ndarray of shape (2, n_groups), or None
         Weights of groups of consecutive rows, and their log-likelihoods; None if not kept apart.
+    least_likely : LeastLikelyRows, or None
+        None if they are not kept.
     """
 
     log_likelihood: float
@@ -69,6 +76,7 @@ class Moments:
     means: Array
     covariances: Array
     groups: Array | None = None
+    least_likely: LeastLikelyRows | None = None
 
     @property
     def empty(self) -> NDArray[np.bool_]:

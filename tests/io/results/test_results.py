@@ -179,7 +179,7 @@ def test_every_array_names_its_dimensions_and_carries_checksums(tmp_path):
     run = a_run(tmp_path)
     documents = [json.loads(path.read_bytes()) for path in run.rglob("zarr.json")]
     arrays = [document for document in documents if document["node_type"] == "array"]
-    assert len(arrays) == 11 + 6 + 2 + 4 * 5 + 4
+    assert len(arrays) == 12 + 6 + 2 + 4 * 5 + 4
     for array in arrays:
         assert len(array["dimension_names"]) == len(array["shape"])
         serializer, *compressors = array["codecs"]

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dgmm.engine import stages
 from dgmm.engine.events import PassFinished
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.proposals.step_proposals import StepProposals
+from dgmm.engine.search.search_rows import SearchRows
 from dgmm.mixture.candidate import Status
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 from tests.strategies import COVARIANCE_TYPES
@@ -37,7 +38,8 @@ def sweep_of(rows, options):
 def test_the_top_is_the_same_in_fewer_reads(covariance_type, monkeypatch):
     options = FitOptions(((covariance_type, 4),), n_init=2, sample_rows=4_000, tol=1e-7)
     led = sweep_of(rows_of(), options)
-    monkeypatch.setattr(stages, "step_proposal", lambda *_: None)
+    nothing = StepProposals(None, None)
+    monkeypatch.setattr(StepProposals, "for_rows", lambda *_, **__: nothing)
     alone = sweep_of(rows_of(), options)
     exact = sweep_of(rows_of(), replace(options, tol=1e-11))
     for found in (led, alone):
@@ -51,15 +53,16 @@ def test_the_top_is_the_same_in_fewer_reads(covariance_type, monkeypatch):
 def test_a_sample_that_misleads_costs_a_read_and_nothing_else(monkeypatch):
     rows = rows_of()
     options = FitOptions((("full", 4),), n_init=2, sample_rows=4_000, tol=1e-7)
-    honest = stages.step_proposal
+    honest = StepProposals.for_rows
 
-    def lying(profile, rules):
+    def lying(sample, *others, **choice):
         """Rows of elsewhere in place of the sample, once all is profiled."""
-        other = replace(profile, sample=profile.sample[:, ::-1] * 0.5 + profile.mean)
-        return honest(other, rules)
+        elsewhere = np.ascontiguousarray(sample.rows[:, ::-1] * 0.5)
+        other = SearchRows(elsewhere, sample.weights, sample.regularization)
+        return honest(other, *others, **choice)
 
     exact = sweep_of(rows, replace(options, tol=1e-11)).selected
-    monkeypatch.setattr(stages, "step_proposal", lying)
+    monkeypatch.setattr(StepProposals, "for_rows", lying)
     found = sweep_of(rows, options).selected
     assert found.status is Status.CONVERGED
     assert 0 <= exact.log_likelihood - found.log_likelihood < 24_000 * 1e-6

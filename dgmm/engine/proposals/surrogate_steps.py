@@ -10,7 +10,7 @@ from dgmm.engine.passes import PassRunner, e_step
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.fisher_metric import flatten, max_relative_change
-from dgmm.mixture.em.iteration import EMOptions, FitState, SurrogateStep
+from dgmm.mixture.em.iteration import EMOptions, FitState, ProposedStep
 from dgmm.mixture.em.surrogate import ControlVariate
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.statistics import Moments
@@ -41,7 +41,7 @@ class SampleSurrogate:
 
     def propose_steps(
         self, states: Sequence[FitState], moments: Sequence[Moments]
-    ) -> tuple[SurrogateStep | None, ...]:
+    ) -> tuple[ProposedStep | None, ...]:
         """Steps to the maximum of the likelihood of all rows, as the sample estimates it.
 
         Parameters
@@ -53,7 +53,7 @@ class SampleSurrogate:
 
         Returns
         -------
-        tuple of SurrogateStep or None
+        tuple of ProposedStep or None
             None where no step is due, and where the sample does not represent all rows: the step is
             too long, a component has too few rows in the sample, or an earlier step lost
             likelihood.
@@ -96,7 +96,7 @@ def _is_far(origin: Parameters, mixture: Parameters) -> bool:
     return max_relative_change(origin, flatten(mixture) - flatten(origin)) > _LARGEST_SHARE
 
 
-def _surrogate_step(way: FitState | None) -> SurrogateStep | None:
+def _surrogate_step(way: FitState | None) -> ProposedStep | None:
     if way is None or way.status is not Status.CONVERGED:
         return None
-    return SurrogateStep(way.parameters, way.trace[-1] - way.trace[0])
+    return ProposedStep(way.parameters, way.trace[-1] - way.trace[0])

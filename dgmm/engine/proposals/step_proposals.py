@@ -1,0 +1,96 @@
+"""Which steps are proposed after a pass over all rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.in_memory import InMemoryRows
+from dgmm.engine.profile import Profile
+from dgmm.engine.proposals.component_births import ComponentBirths
+from dgmm.engine.proposals.surrogate_steps import SampleSurrogate
+from dgmm.engine.search.search_rows import SearchRows
+from dgmm.mixture.em.iteration import EMOptions, FitState, ProposedStep
+from dgmm.mixture.kernels.least_likely import LeastLikelyRequest
+from dgmm.mixture.kernels.statistics import Moments
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.sample_size import SampleSize
+
+_ROWS_PER_SAMPLED = 4  # from this ratio on, the sample proposes steps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepProposals:
+    """Births where there are any, else what the sample proposes.
+
+    Attributes
+    ----------
+    births : ComponentBirths, or None
+    surrogate : SampleSurrogate, or None
+    """
+
+    births: ComponentBirths | None
+    surrogate: SampleSurrogate | None
+
+    @classmethod
+    def for_rows(
+        cls,
+        sample: SearchRows,
+        profile: Profile,
+        options: FitOptions,
+        rules: EMOptions,
+        *,
+        with_births: bool,
+    ) -> "StepProposals":
+        """What may be proposed for the rows of a profile.
+
+        A proposal of the sample takes up to thirty E-steps on it: a few reads of all rows must cost
+        more. There are no births where the caller knows components by their places.
+
+        Parameters
+        ----------
+        sample : SearchRows
+            Of these rows, relative to their mean.
+        profile : Profile
+        options : FitOptions
+        rules : EMOptions
+            Of the fit to all rows.
+        with_births : bool
+        """
+        surrogate = births = None
+        n_rows = profile.n_rows
+        if rules.may_accelerate and n_rows >= _ROWS_PER_SAMPLED * sample.n_rows > 0:
+            rows = InMemoryRows(sample.rows, sample.weights)
+            surrogate = SampleSurrogate(rows, sample.scatter, rules)
+        with_births &= options.given.is_empty
+        if with_births and rules.may_accelerate and sample.n_rows:
+            n_effective = SampleSize.of(profile.weight_totals, options.normalize).n_effective
+            births = ComponentBirths(sample, rules, n_rows, n_effective)
+        return cls(births, surrogate)
+
+    def request(self, n_passes: int, mixtures: Sequence[Parameters]) -> LeastLikelyRequest | None:
+        """The rows that the next pass is to keep, after so many passes of its stage."""
+        return None if self.births is None else self.births.request(n_passes, mixtures)
+
+    def propose_steps(
+        self, states: Sequence[FitState], moments: Sequence[Moments]
+    ) -> list[ProposedStep | None]:
+        """A step of each running candidate, or None.
+
+        Parameters
+        ----------
+        states : sequence of FitState
+            Running.
+        moments : sequence of Moments
+            Of all rows under their parameters.
+        """
+        steps: list[ProposedStep | None] = [None] * len(states)
+        if self.births is not None:
+            steps = list(map(self.births.propose_step, states, moments))
+        left = [index for index, step in enumerate(steps) if step is None]
+        if left and self.surrogate is not None:
+            proposed = self.surrogate.propose_steps(
+                [states[index] for index in left], [moments[index] for index in left]
+            )
+            for index, step in zip(left, proposed, strict=True):
+                steps[index] = step
+        return steps
