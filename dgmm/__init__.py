@@ -3,12 +3,20 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dgmm.estimator import GaussianMixture, SweepResult, sweep
+    from dgmm.estimator import BayesianGaussianMixture, GaussianMixture, SweepResult, sweep
     from dgmm.io.results.result import Result, open_result
 
 __version__ = "0.1.0"
 
-__all__ = ["GaussianMixture", "Result", "SweepResult", "__version__", "open_result", "sweep"]
+__all__ = [
+    "BayesianGaussianMixture",
+    "GaussianMixture",
+    "Result",
+    "SweepResult",
+    "__version__",
+    "open_result",
+    "sweep",
+]
 
 _OF_RESULTS = ("Result", "open_result")
 

@@ -95,7 +95,7 @@ def fit(
     """
     runner = PassRunner(dataset, execution or LocalExecution(), observer)
     if progress is None:
-        progress = FitProgress(_profile(dataset, runner, options), stages.PROFILE, 1, ())
+        progress = FitProgress(profile_data(runner, options), stages.PROFILE, 1, ())
         save(progress)
     else:
         observer(Resumed(progress.stage, progress.n_passes))
@@ -118,9 +118,9 @@ def fit(
     return Fit(sweep, progress.profile, transform)
 
 
-def _profile(dataset: "Dataset | InMemoryRows", runner: PassRunner, options: FitOptions) -> Profile:
+def profile_data(runner: PassRunner, options: FitOptions) -> Profile:
     """Profile the data in the first pass and check that they can be fitted."""
-    names = dataset.feature_names
+    dataset, names = runner.dataset, runner.dataset.feature_names
     sample_rows = options.sample_size(dataset.n_rows, dataset.n_features)
     spec = ProfileSpec(options.seed, sample_rows / dataset.n_rows)
     functions = options.prepare.functions

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 from sklearn.utils.validation import check_is_fitted
 
 from dgmm.estimator import attributes
-from dgmm.estimator.prediction import MixturePredictMixin
+from dgmm.estimator.point_mixture import PointMixtureMixin
 from dgmm.mixture.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dgmm.io.interchange.whitened_mixture import WhitenedMixture
 
 
-class MixtureConvertMixin(MixturePredictMixin):
+class MixtureConvertMixin(PointMixtureMixin):
     """Conversions that need no data."""
 
     converged_: bool

@@ -1,13 +1,11 @@
 """Methods of a mixture whose parameters are fitted or set by hand."""
 
-import math
 from abc import abstractmethod
-from collections.abc import Sequence
 from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, DensityMixin, clone
+from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,23 +13,15 @@ from dgmm.errors import DataError
 from dgmm.estimator import attributes
 from dgmm.estimator.annotations import DataLike, RandomState, RowValues
 from dgmm.estimator.containers.container import RowContainer
-from dgmm.estimator.row_outputs import (
-    LABEL,
-    LOG_CERTAINTY,
-    LOG_DENSITY,
-    RESPONSIBILITY,
-    RowOutput,
-)
-from dgmm.mixture import conditioning, criteria
+from dgmm.estimator.row_outputs import LABEL, LOG_DENSITY, RESPONSIBILITY, RowOutput
 from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.column_functions.columnwise import ColumnFunctions
-from dgmm.mixture.criteria import FitSummary
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 
 
 class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimator):
-    """Predictions, scores, criteria and samples of a mixture."""
+    """Predictions, scores and samples of a mixture."""
 
     covariance_type: str
     random_state: RandomState
@@ -120,28 +110,13 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
             In nats, in the kind of X, as labels are; of the rows as they are given, also where
             there is a ``feature_transform``.
         """
-        return self._evaluate(X, LOG_DENSITY)
+        return self._evaluate(X, self._log_density())
 
     def score(self, X: DataLike, y: object = None) -> float:
         """Mean log-density of the rows of X, in nats; ``y`` is ignored."""
         del y
-        (log_likelihood,), n_rows = self._totals(X, LOG_DENSITY)
+        (log_likelihood,), n_rows = self._totals(X, self._log_density())
         return log_likelihood / n_rows
-
-    def bic(self, X: DataLike) -> float:
-        """Bayesian information criterion on X; smaller is better."""
-        return criteria.bic(self._summary(X))
-
-    def aic(self, X: DataLike) -> float:
-        """Akaike's information criterion on X; smaller is better."""
-        return criteria.aic(self._summary(X))
-
-    def icl(self, X: DataLike) -> float:
-        """Integrated completed likelihood on X, BIC with uncertain rows counted against it.
-
-        Biernacki, Celeux & Govaert 2000, IEEE PAMI 22; smaller is better.
-        """
-        return criteria.icl(self._summary(X, LOG_CERTAINTY))
 
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
         """Rows drawn from the mixture.
@@ -178,94 +153,6 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
             drawn = functions.undo(drawn.T).T
         return drawn, np.repeat(np.arange(mixture.n_components), counts)
 
-    def marginal(self, features: Sequence[int] | Sequence[str]) -> Self:
-        """The mixture of some features, whatever the others are.
-
-        Parameters
-        ----------
-        features : sequence of int or str
-            Columns to keep, by place or by name, in the order of the result.
-
-        Returns
-        -------
-        GaussianMixture
-            With parameters set, of the same covariance type.
-        """
-        places = self._find_columns(features)
-        return self._copy_with(conditioning.marginal(self._mixture(), places), places)
-
-    def condition(self, features: Sequence[int] | Sequence[str], values: Sequence[float]) -> Self:
-        """The mixture of the other features, given the values of these.
-
-        Parameters
-        ----------
-        features : sequence of int or str
-            Columns whose values are known, by place or by name.
-        values : sequence of float
-            One for each of them.
-
-        Returns
-        -------
-        GaussianMixture
-            Of the other columns, in their order, with parameters set.
-
-        Raises
-        ------
-        ValueError
-            If the features are not those of the mixture, or a value is not finite or too far away.
-        """
-        places, mixture = self._find_columns(features), self._mixture()
-        known = np.asarray(values, np.float64)
-        functions = self._functions()
-        others = [place for place in range(mixture.n_features) if place not in places]
-        if known.shape != (len(places),) or not others:
-            message = (
-                f"{len(places)} of {mixture.n_features} features and values of shape {known.shape};"
-                " expected one value for each feature, and at least one feature without."
-            )
-            raise ValueError(message)
-        if functions is not None:
-            known = functions.select(places).apply(known[:, None])[:, 0]
-        return self._copy_with(conditioning.conditional(mixture, places, known), others)
-
-    def _find_columns(self, features: Sequence[int] | Sequence[str]) -> list[int]:
-        """Indices of columns given by index or by name."""
-        n_features = self._mixture().n_features
-        names = list(getattr(self, "feature_names_in_", ()))
-        places = [names.index(feature) if feature in names else feature for feature in features]
-        sound = [place for place in places if place in range(n_features)]
-        if not places or len(set(sound)) != len(places):
-            message = (
-                f"features are {list(features)}; expected one or more different ones of "
-                f"{names or f'0 to {n_features - 1}'}."
-            )
-            raise ValueError(message)
-        return [int(place) for place in sound]
-
-    def _copy_with(self, mixture: Parameters, places: list[int]) -> Self:
-        """A copy of this estimator for some of its features, with parameters set."""
-        # What its parameters say of features would be of others.
-        of_features = ("weights_init", "means_init", "precisions_init", "feature_transform")
-        other = clone(self).set_params(**dict.fromkeys(of_features))
-        attributes.set_parameters(other, mixture)
-        other.n_features_in_ = len(places)
-        if hasattr(self, "feature_names_in_"):
-            other.feature_names_in_ = self.feature_names_in_[places]
-        functions = self._functions()
-        if functions is not None:
-            other.feature_transform_ = functions.select(places)
-        return other
-
-    def _summary(self, X: DataLike, *more: RowOutput) -> FitSummary:
-        """The log-likelihoods that criteria need, on X; with ``LOG_CERTAINTY`` for icl."""
-        (log_likelihood, *others), n_rows = self._totals(X, LOG_DENSITY, *more)
-        (log_classification,) = others or (math.nan,)
-        return FitSummary(log_likelihood, log_classification, self._n_parameters(), n_rows)
-
-    def _n_parameters(self) -> int:
-        """Number of free parameters; scikit-learn's name for it."""
-        return self._mixture().n_parameters
-
     def _evaluate(self, X: DataLike, quantity: RowOutput) -> RowValues:
         container, mixture = self._check_input(X)
         return container.evaluate(mixture, quantity)
@@ -285,6 +172,9 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
             )
             raise DataError(message)
         return container, self._assigning()
+
+    def _log_density(self) -> RowOutput:
+        return LOG_DENSITY
 
     def _assigning(self) -> AssigningMixture:
         return AssigningMixture(self._mixture(), attributes.transform_of(self))

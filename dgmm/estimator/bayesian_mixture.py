@@ -1,0 +1,301 @@
+"""``BayesianGaussianMixture``: scikit-learn's names on an engine for data bigger than memory."""
+
+import warnings
+from dataclasses import replace
+from functools import partial
+from typing import Self, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+
+from dgmm.engine.variational_fit import VariationalFit, fit_posterior
+from dgmm.errors import ConfigurationError, advise
+from dgmm.estimator import arguments, attributes
+from dgmm.estimator.annotations import DataLike, InitParams, RandomState, RowValues, WeightsLike
+from dgmm.estimator.containers.container import RowContainer
+from dgmm.estimator.containers.dispatch import as_container
+from dgmm.estimator.gaussian_mixture import GaussianMixture
+from dgmm.estimator.prediction import MixturePredictMixin
+from dgmm.estimator.prior_arguments import PriorArguments
+from dgmm.estimator.remedies import REMEDIES
+from dgmm.estimator.row_outputs import LABEL, LOG_DENSITY, RowOutput
+from dgmm.estimator.verbosity import verbose_observer
+from dgmm.mixture.assignment_statistics import AssigningMixture
+from dgmm.mixture.density import RowPosteriors
+from dgmm.mixture.em.convergence import TOL
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.types import Array
+from dgmm.mixture.variational.posterior import VariationalPosterior
+from dgmm.mixture.variational.prior import STICKS, Prior, WeightPrior
+
+
+class BayesianGaussianMixture(MixturePredictMixin):
+    """A Bayesian Gaussian mixture by variational inference, on data in memory or much larger.
+
+    Parameters and attributes are scikit-learn's, and so are their values from equal starts; data
+    are what :class:`GaussianMixture` takes. Components that the data do not need keep hardly any
+    rows, so that ``n_components`` is the most there may be.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        Most components.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+    tol : float, default=1e-6
+        Inference stops when less of the lower bound per row than this, in nats, is left to gain.
+    reg_covar : float or None, default=None
+        Added to variances, in squared units of the data; None adds nothing.
+    max_iter : int, default=1000
+        Most iterations, each a read of all rows, and as many on the sample.
+    n_init : int, default=1
+        Searches for a start, as in :class:`GaussianMixture`.
+    init_params : str or sequence of str or None, default=None
+        Kinds of start, as in :class:`GaussianMixture`.
+    weight_concentration_prior_type : str, default="dirichlet_process"
+        "dirichlet_process" (weights by breaking a stick) or "dirichlet_distribution".
+    weight_concentration_prior : float or None, default=None
+        The smaller, the fewer components have rows. None is 1 / n_components.
+    mean_precision_prior : float or None, default=None
+        As many rows the prior of a mean counts. None is 1.
+    mean_prior : array-like of shape (n_features,) or None, default=None
+        None is the mean of the data.
+    degrees_of_freedom_prior : float or None, default=None
+        As many rows the prior of a covariance counts. None is n_features.
+    covariance_prior : float or array-like or None, default=None
+        In the shape of one covariance: (n_features, n_features) for "full" and "tied",
+        (n_features,) for "diag", a number for "spherical". None is that of the data.
+    random_state : int, RandomState instance or None, default=None
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the last solution, if that has the same shape.
+    verbose, verbose_interval, sample_size, feature_dim
+        As in :class:`GaussianMixture`.
+
+    Attributes
+    ----------
+    weights_, means_, covariances_, precisions_, precisions_cholesky_ : ndarray
+        Expected values under the posterior (of covariances, the inverses of the expected
+        precisions), shaped as those of :class:`GaussianMixture`. Components are in the order of
+        their start, the largest first.
+    weight_concentration_ : tuple of ndarray or ndarray
+        Two arrays of shape (n_components,) of beta distributions for a Dirichlet process, one for
+        a Dirichlet distribution.
+    mean_precision_ : ndarray of shape (n_components,)
+    degrees_of_freedom_ : ndarray of shape (n_components,), or float for "tied"
+    weight_concentration_prior_, mean_precision_prior_, degrees_of_freedom_prior_ : float
+    mean_prior_ : ndarray of shape (n_features,)
+    covariance_prior_ : float or ndarray
+    n_active_ : int
+        Components that hold at least one row's worth of responsibility.
+    converged_ : bool
+    n_iter_ : int
+        Iterations over all rows.
+    lower_bound_ : float
+        Of the evidence, in nats, but for a constant of the prior.
+    lower_bounds_ : list of float
+        After each iteration.
+    classes_ : ndarray of shape (n_components,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where the data have names that are strings.
+
+    References
+    ----------
+    Bishop, C. M. (2006). Pattern Recognition and Machine Learning, sec. 10.2.
+    Blei, D. M. & Jordan, M. I. (2006). Bayesian Analysis 1, 121-143.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dgmm import BayesianGaussianMixture
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.concatenate([rng.normal(0, 1, (200, 2)), rng.normal(8, 2, (100, 2))])
+    >>> mixture = BayesianGaussianMixture(
+    ...     n_components=6, weight_concentration_prior=1e-3, random_state=0
+    ... ).fit(X)
+    >>> mixture.n_active_
+    2
+    >>> mixture.to_gaussian_mixture().weights_.round(2).tolist()
+    [0.67, 0.33]
+    """
+
+    feature_transform = None  # which point mixtures have
+
+    def __init__(
+        self,
+        *,
+        n_components: int = 1,
+        covariance_type: str = "full",
+        tol: float = TOL,
+        reg_covar: float | None = None,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: InitParams = None,
+        weight_concentration_prior_type: str = STICKS,
+        weight_concentration_prior: float | None = None,
+        mean_precision_prior: float | None = None,
+        mean_prior: ArrayLike | None = None,
+        degrees_of_freedom_prior: float | None = None,
+        covariance_prior: ArrayLike | None = None,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        sample_size: int | None = None,
+        feature_dim: str | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weight_concentration_prior_type = weight_concentration_prior_type
+        self.weight_concentration_prior = weight_concentration_prior
+        self.mean_precision_prior = mean_precision_prior
+        self.mean_prior = mean_prior
+        self.degrees_of_freedom_prior = degrees_of_freedom_prior
+        self.covariance_prior = covariance_prior
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.sample_size = sample_size
+        self.feature_dim = feature_dim
+
+    def fit(self, X: DataLike, y: object = None, sample_weight: WeightsLike | None = None) -> Self:
+        """Fit the mixture to all rows of X.
+
+        X, y and sample_weight are as in :meth:`GaussianMixture.fit`.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are unusable.
+        """
+        del y
+        self._fit(self._container(X, reset=True), sample_weight)
+        return self
+
+    def fit_predict(
+        self, X: DataLike, y: object = None, sample_weight: WeightsLike | None = None
+    ) -> RowValues:
+        """Fit to X, and the most probable component of each row."""
+        del y
+        container = self._container(X, reset=True)
+        self._fit(container, sample_weight)
+        return container.evaluate(self._assigning(), LABEL)
+
+    def to_gaussian_mixture(self) -> GaussianMixture:
+        """The expected mixture of the active components, largest first.
+
+        It stores, exports and scores as any other; its criteria are those of these parameters.
+        """
+        mixture = self._mixture()
+        active = np.flatnonzero(self._counts() >= 1.0)
+        order = active[np.argsort(-mixture.weights[active], kind="stable")]
+        mixture = mixture.permute(order)
+        mixture = replace(mixture, weights=mixture.weights / mixture.weights.sum())
+        found = GaussianMixture(len(order), covariance_type=self.covariance_type)
+        attributes.set_parameters(found, mixture)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(found, name, getattr(self, name))
+        return found
+
+    def _container(self, X: DataLike, *, reset: bool) -> RowContainer:
+        return as_container(self, X, self.feature_dim, reset=reset)
+
+    def _fit(self, container: RowContainer, sample_weight: WeightsLike | None) -> None:
+        options = arguments.fit_options(
+            [(self.covariance_type, self.n_components)],
+            n_init=self.n_init,
+            init_params=self.init_params,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            reg_covar=self.reg_covar,
+            random_state=self.random_state,
+            sample_size=self.sample_size,
+        )
+        if options.max_iter == 0:
+            raise ConfigurationError("max_iter is 0; expected an integer of at least 1.")
+        dataset = container.dataset(sample_weight)
+        n_features = dataset.n_features
+        prior = PriorArguments(
+            self.covariance_type,
+            self.weight_concentration_prior_type,
+            self.weight_concentration_prior,
+            self.mean_precision_prior,
+            self.mean_prior,
+            self.degrees_of_freedom_prior,
+            self.covariance_prior,
+        ).check(n_features, self.n_components)
+        goes_on = self.warm_start and attributes.has_solution(self, self.n_components, n_features)
+        start = self._expected_mixture() if goes_on else None
+        execution = arguments.execution(is_lazy=container.is_lazy)
+        observer = verbose_observer(self.verbose, self.verbose_interval)
+        with advise(REMEDIES):
+            found = fit_posterior(dataset, options, prior, start, execution, observer)
+        self._set_attributes(found)
+        if not found.is_converged:
+            warnings.warn(attributes.NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
+
+    def _set_attributes(self, found: VariationalFit) -> None:
+        posterior, prior = found.posterior, found.posterior.prior
+        attributes.set_parameters(self, posterior.mixture)
+        is_stick = prior.weights == STICKS
+        concentration = posterior.weight_concentration
+        self.weight_concentration_ = tuple(concentration) if is_stick else concentration
+        self.mean_precision_ = posterior.mean_precision
+        degrees = posterior.degrees_of_freedom
+        self.degrees_of_freedom_ = degrees if degrees.ndim else float(degrees)
+        self.weight_concentration_prior_ = prior.weight_concentration
+        self.mean_precision_prior_ = prior.mean_precision
+        self.mean_prior_ = prior.mean
+        self.degrees_of_freedom_prior_ = prior.degrees_of_freedom
+        scale = prior.covariance
+        self.covariance_prior_ = scale if scale.ndim else float(scale)
+        self.n_active_ = int((self._counts() >= 1.0).sum())
+        self.converged_ = found.is_converged
+        self.n_iter_ = len(found.lower_bounds)
+        self.lower_bound_ = found.lower_bounds[-1]
+        self.lower_bounds_ = list(found.lower_bounds)
+
+    def _counts(self) -> Array:
+        """Rows of each component, in sums of responsibilities."""
+        return np.asarray(self.mean_precision_ - self.mean_precision_prior_)
+
+    def _posterior(self) -> VariationalPosterior:
+        check_is_fitted(self)
+        prior = Prior(
+            self.covariance_type,
+            cast("WeightPrior", self.weight_concentration_prior_type),
+            self.weight_concentration_prior_,
+            self.mean_precision_prior_,
+            self.mean_prior_,
+            self.degrees_of_freedom_prior_,
+            np.asarray(self.covariance_prior_),
+        )
+        return VariationalPosterior(
+            prior,
+            np.asarray(self.weight_concentration_),
+            self.mean_precision_,
+            np.asarray(self.degrees_of_freedom_),
+            self._mixture(),
+        )
+
+    def _expected_mixture(self) -> Parameters:
+        """The mixture under which rows have their responsibilities."""
+        return self._posterior().expected_mixture
+
+    def _assigning(self) -> AssigningMixture:
+        return AssigningMixture(self._expected_mixture())
+
+    def _log_density(self) -> RowOutput:
+        return replace(LOG_DENSITY, read=partial(_shift_density, self._posterior().log_total))
+
+
+def _shift_density(shift: float, rows: RowPosteriors) -> Array:
+    return rows.log_density + shift

@@ -1,0 +1,123 @@
+"""Methods of a mixture of which each parameter has one value."""
+
+import math
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+from sklearn.base import clone
+
+from dgmm.estimator import attributes
+from dgmm.estimator.annotations import DataLike
+from dgmm.estimator.prediction import MixturePredictMixin
+from dgmm.estimator.row_outputs import LOG_CERTAINTY, LOG_DENSITY, RowOutput
+from dgmm.mixture import conditioning, criteria
+from dgmm.mixture.criteria import FitSummary
+from dgmm.mixture.parameters import Parameters
+
+
+class PointMixtureMixin(MixturePredictMixin):
+    """Criteria, marginals and conditionals of a mixture."""
+
+    def bic(self, X: DataLike) -> float:
+        """Bayesian information criterion on X; smaller is better."""
+        return criteria.bic(self._summary(X))
+
+    def aic(self, X: DataLike) -> float:
+        """Akaike's information criterion on X; smaller is better."""
+        return criteria.aic(self._summary(X))
+
+    def icl(self, X: DataLike) -> float:
+        """Integrated completed likelihood on X, BIC with uncertain rows counted against it.
+
+        Biernacki, Celeux & Govaert 2000, IEEE PAMI 22; smaller is better.
+        """
+        return criteria.icl(self._summary(X, LOG_CERTAINTY))
+
+    def marginal(self, features: Sequence[int] | Sequence[str]) -> Self:
+        """The mixture of some features, whatever the others are.
+
+        Parameters
+        ----------
+        features : sequence of int or str
+            Columns to keep, by place or by name, in the order of the result.
+
+        Returns
+        -------
+        GaussianMixture
+            With parameters set, of the same covariance type.
+        """
+        places = self._find_columns(features)
+        return self._copy_with(conditioning.marginal(self._mixture(), places), places)
+
+    def condition(self, features: Sequence[int] | Sequence[str], values: Sequence[float]) -> Self:
+        """The mixture of the other features, given the values of these.
+
+        Parameters
+        ----------
+        features : sequence of int or str
+            Columns whose values are known, by place or by name.
+        values : sequence of float
+            One for each of them.
+
+        Returns
+        -------
+        GaussianMixture
+            Of the other columns, in their order, with parameters set.
+
+        Raises
+        ------
+        ValueError
+            If the features are not those of the mixture, or a value is not finite or too far away.
+        """
+        places, mixture = self._find_columns(features), self._mixture()
+        known = np.asarray(values, np.float64)
+        functions = self._functions()
+        others = [place for place in range(mixture.n_features) if place not in places]
+        if known.shape != (len(places),) or not others:
+            message = (
+                f"{len(places)} of {mixture.n_features} features and values of shape {known.shape};"
+                " expected one value for each feature, and at least one feature without."
+            )
+            raise ValueError(message)
+        if functions is not None:
+            known = functions.select(places).apply(known[:, None])[:, 0]
+        return self._copy_with(conditioning.conditional(mixture, places, known), others)
+
+    def _find_columns(self, features: Sequence[int] | Sequence[str]) -> list[int]:
+        """Indices of columns given by index or by name."""
+        n_features = self._mixture().n_features
+        names = list(getattr(self, "feature_names_in_", ()))
+        places = [names.index(feature) if feature in names else feature for feature in features]
+        sound = [place for place in places if place in range(n_features)]
+        if not places or len(set(sound)) != len(places):
+            message = (
+                f"features are {list(features)}; expected one or more different ones of "
+                f"{names or f'0 to {n_features - 1}'}."
+            )
+            raise ValueError(message)
+        return [int(place) for place in sound]
+
+    def _copy_with(self, mixture: Parameters, places: list[int]) -> Self:
+        """A copy of this estimator for some of its features, with parameters set."""
+        # What its parameters say of features would be of others.
+        of_features = ("weights_init", "means_init", "precisions_init", "feature_transform")
+        other = clone(self).set_params(**dict.fromkeys(of_features))
+        attributes.set_parameters(other, mixture)
+        other.n_features_in_ = len(places)
+        if hasattr(self, "feature_names_in_"):
+            other.feature_names_in_ = self.feature_names_in_[places]
+        functions = self._functions()
+        if functions is not None:
+            other.feature_transform_ = functions.select(places)
+        return other
+
+    def _summary(self, X: DataLike, *more: RowOutput) -> FitSummary:
+        """The log-likelihoods that criteria need, on X; with ``LOG_CERTAINTY`` for icl."""
+        (log_likelihood, *others), n_rows = self._totals(X, LOG_DENSITY, *more)
+        (log_classification,) = others or (math.nan,)
+        return FitSummary(log_likelihood, log_classification, self._n_parameters(), n_rows)
+
+    def _n_parameters(self) -> int:
+        """Number of free parameters; scikit-learn's name for it."""
+        return self._mixture().n_parameters

@@ -1,0 +1,1 @@
+"""Bayesian mixtures by variational inference, on the sums of an E-step."""
