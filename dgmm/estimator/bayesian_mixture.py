@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from dgmm.engine.variational_fit import VariationalFit, fit_posterior
+from dgmm.engine.inference.variational_fit import VariationalFit, fit_posterior
 from dgmm.errors import ConfigurationError, advise
 from dgmm.estimator import arguments, attributes
 from dgmm.estimator.annotations import DataLike, InitParams, RandomState, RowValues, WeightsLike
@@ -98,7 +98,6 @@ class BayesianGaussianMixture(MixturePredictMixin):
     classes_ : ndarray of shape (n_components,)
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Where the data have names that are strings.
 
     References
     ----------

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Self
 
 from sklearn.exceptions import ConvergenceWarning
 
-from dgmm.engine import stepwise_pass
 from dgmm.engine.events import Observer
 from dgmm.engine.execution import Execution
+from dgmm.engine.inference import stepwise_pass
 from dgmm.engine.passes import PassRunner
 from dgmm.errors import ConfigurationError, DataError, advise
 from dgmm.estimator import arguments, attributes

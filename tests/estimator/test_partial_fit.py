@@ -10,7 +10,7 @@ from distributed import Client
 from sklearn.exceptions import ConvergenceWarning
 
 from dgmm import GaussianMixture
-from dgmm.engine import stepwise_pass
+from dgmm.engine.inference import stepwise_pass
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
 from tests.strategies import COVARIANCE_TYPES
