@@ -17,14 +17,17 @@ from dgmm.engine.row_checks import (
     check_weights,
     find_bad_weights,
 )
-from dgmm.mixture.assignment_statistics import AssigningMixture, AssignmentStatistics
+from dgmm.mixture.assignment_statistics import (
+    AssigningMixture,
+    AssignmentStatistics,
+    assign_and_add,
+)
 from dgmm.mixture.component_summary import ComponentStatistics
 from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.model_selection.dependence import N_GROUPS
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 
-_PART_ROWS = 1 << 13
 _MOST_NUMBERS_OF_GROUPS = 1 << 16  # components times features
 
 
@@ -82,6 +85,10 @@ def _add_groups(
 class Writer(Protocol):
     """Writes assignments on the workers that compute them, in parts of its choice; picklable."""
 
+    @property
+    def needs_responsibilities(self) -> bool:
+        """Whether it wants those of all components, and not of the most probable ones only."""
+
     def parts(self, start: int, n_rows: int) -> Iterable[tuple[int, int]]:
         """The first row of each part of a block, and one past its last.
 
@@ -128,9 +135,10 @@ class BlockStore(Protocol):
 class _NoWriter:
     """Writes nothing."""
 
+    needs_responsibilities = False
+
     def parts(self, start: int, n_rows: int) -> Iterable[tuple[int, int]]:
-        stop = start + n_rows
-        return [(first, min(first + _PART_ROWS, stop)) for first in range(start, stop, _PART_ROWS)]
+        return [(start, start + n_rows)]
 
     def has(self, start: int, stop: int) -> bool:
         del start, stop
@@ -168,14 +176,16 @@ def _with_group(task: _Task, block: Block, found: AssignmentSummary) -> Assignme
 
 def _assign(task: _Task, block: Block, origin: BlockProvenance) -> AssignmentSummary:
     check_weights(find_bad_weights(block))
-    pivots = task.by.pivots
-    sums = AssignmentStatistics.zero(*pivots.shape)
-    for start, stop in task.writer.parts(block.start, block.n_rows):
+    by, writer = task.by, task.writer
+    sums = AssignmentStatistics.zero(*by.pivots.shape)
+    for start, stop in writer.parts(block.start, block.n_rows):
         rows, weights, complete = block.part(start - block.start, stop - block.start)
-        assignment = assign_checked(task.by.mixture, rows, task.by.transform, start, complete)
-        sums += AssignmentStatistics.from_assignment(rows, weights, assignment, task.by, pivots)
-        if not task.writer.has(start, stop):
-            task.writer(start, assignment if complete is None else assignment.spread(complete))
+        with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
+            wanted = writer.needs_responsibilities
+            found = assign_and_add(rows, weights, by, sums, with_responsibilities=wanted)
+        _check(found, rows, start, complete)
+        if not writer.has(start, stop):
+            writer(start, found if complete is None else found.spread(complete))
     return AssignmentSummary(block.n_rows, (block.checksum,), sums, (origin,))
 
 
@@ -205,11 +215,19 @@ def assign_checked(
         Naming the first row that has a value that is not finite, or that is so far from all
         components that float64 cannot hold its density.
     """
-    check_finite(first, rows, complete)
     with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
         found = assign(mixture, rows, transform)
-    check_overflow(first, found.log_density, complete)
+    _check(found, rows, first, complete)
     return found
+
+
+def _check(
+    found: RowPosteriors, rows: Rows, first: int, complete: NDArray[np.bool_] | None
+) -> None:
+    """Name the first row without a density, and why, if there is one."""
+    if not np.isfinite(found.log_density).all():
+        check_finite(first, rows, complete)
+        check_overflow(first, found.log_density, complete)
 
 
 def assign_all(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dgmm.mixture.component_summary import ComponentStatistics, component_pivots
 from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.goodness_of_fit import DistanceStatistics
+from dgmm.mixture.kernels.assignment_kernel import AssignedTile, AssignmentKernel
 from dgmm.mixture.merging.hierarchy import MergeHierarchy
 from dgmm.mixture.merging.merge_statistics import MergeStatistics
 from dgmm.mixture.parameters import Parameters
@@ -71,40 +72,28 @@ class AssignmentStatistics:
             np.zeros(2),
         )
 
-    @classmethod
-    def from_assignment(
-        cls,
-        rows: NDArray[np.generic],
-        weights: NDArray[np.generic] | None,
-        assignment: RowPosteriors,
-        by: AssigningMixture,
-        pivots: Array,
-    ) -> Self:
-        """The sums over rows that are all there.
+    def add(
+        self, tile: AssignedTile, weights: Array | None, by: AssigningMixture, pivots: Array
+    ) -> None:
+        """Add the rows of a tile, in place; its responsibilities are overwritten.
 
         Parameters
         ----------
-        rows : ndarray of shape (T, n_features)
+        tile : AssignedTile
         weights : ndarray of shape (T,), or None
-        assignment : RowPosteriors
-            Of these rows.
         by : AssigningMixture
+            That assigned them.
         pivots : ndarray of shape (n_components, n_features)
             ``by.pivots``.
         """
-        mergers = MergeStatistics.zero(len(pivots))
+        w = np.ones(len(tile.x)) if weights is None else weights
+        shares = tile.posterior if weights is None else tile.posterior * w
+        self.components.add(tile, shares, pivots)
+        self.distances.add(tile, shares, by.mixture.n_features)
+        is_outlier = tile.log_density < by.outlier_threshold
+        self.densities[...] += w @ tile.log_density, w[is_outlier].sum()
         if by.hierarchy is not None:
-            mergers = MergeStatistics.from_responsibilities(
-                assignment.responsibilities, weights, by.hierarchy
-            )
-        is_outlier = assignment.log_density < by.outlier_threshold
-        weight = is_outlier.sum() if weights is None else weights[is_outlier].sum(dtype=np.float64)
-        return cls(
-            ComponentStatistics.from_assignment(rows, weights, assignment, pivots),
-            DistanceStatistics.from_assignment(assignment, weights, by.mixture),
-            mergers,
-            np.array([assignment.log_likelihood(weights), float(weight)]),
-        )
+            self.mergers.add(tile.posterior, w, by.hierarchy, tile.loops)
 
     @property
     def log_likelihood(self) -> float:
@@ -166,3 +155,38 @@ class AssignmentStatistics:
             self.mergers + other.mergers,
             self.densities + other.densities,
         )
+
+
+def assign_and_add(
+    rows: NDArray[np.generic],
+    weights: NDArray[np.generic] | None,
+    by: AssigningMixture,
+    sums: AssignmentStatistics,
+    *,
+    with_responsibilities: bool,
+) -> RowPosteriors:
+    """Densities and assignments of rows that are all there, which are added to sums in place.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (T, n_features)
+    weights : ndarray of shape (T,), or None
+    by : AssigningMixture
+    sums : AssignmentStatistics
+    with_responsibilities : bool
+        Whether those of all components are kept.
+
+    Returns
+    -------
+    RowPosteriors
+        With densities that are not finite where values are not, or are too large.
+    """
+    n_components, pivots = by.mixture.n_components, np.ascontiguousarray(by.pivots)
+    found = RowPosteriors.empty(
+        len(rows), n_components, with_responsibilities=with_responsibilities
+    )
+    for tile in AssignmentKernel.pack(by.mixture, by.transform).tiles(rows):
+        found.store(tile)
+        w = None if weights is None else weights[tile.rows].astype(np.float64)
+        sums.add(tile, w, by, pivots)
+    return found

@@ -7,12 +7,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.mixture.density import RowPosteriors
+from dgmm.mixture.kernels.assignment_kernel import AssignedTile
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
-
-_TILE_ROWS = 2048
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,39 +41,18 @@ class ComponentStatistics:
         counts = np.zeros(n_components, np.int64)
         return cls(counts, np.zeros(n_components), np.zeros(shape), np.zeros(shape))
 
-    @classmethod
-    def from_assignment(
-        cls,
-        rows: NDArray[np.generic],
-        weights: NDArray[np.generic] | None,
-        assignment: RowPosteriors,
-        pivots: Array,
-    ) -> Self:
-        """The sums over rows without missing values.
+    def add(self, tile: AssignedTile, shares: Array, pivots: Array) -> None:
+        """Add the rows of a tile, in place.
 
         Parameters
         ----------
-        rows : ndarray of shape (T, n_features)
-        weights : ndarray of shape (T,), or None
-        assignment : RowPosteriors
-            Of these rows.
+        tile : AssignedTile
+        shares : ndarray of shape (n_components, T)
+            Weight times responsibility.
         pivots : ndarray of shape (n_components, n_features)
         """
-        n_components, n_features = pivots.shape
-        sums = cls.zero(n_components, n_features)
-        for start in range(0, len(rows), _TILE_ROWS):
-            tile = slice(start, start + _TILE_ROWS)
-            x = rows[tile].astype(np.float64)
-            r = assignment.responsibilities[tile].T.copy()
-            if weights is not None:
-                r *= weights[tile].astype(np.float64)
-            sums.sizes[...] += r.sum(axis=1)
-            for k in range(n_components):
-                deviations = x - pivots[k]
-                sums.deviations[k] += r[k] @ deviations
-                sums.squares[k] += r[k] @ deviations**2
-        sums.n_labelled[...] = np.bincount(assignment.labels, minlength=n_components)
-        return sums
+        self.n_labelled[...] += np.bincount(tile.places, minlength=len(pivots))
+        tile.loops.add_deviations(tile.x, shares, pivots, self.sizes, self.deviations, self.squares)
 
     def __add__(self, other: "ComponentStatistics") -> "ComponentStatistics":
         return ComponentStatistics(
@@ -165,15 +142,17 @@ def sample_quantiles(
     ndarray of shape (n_components, n_quantiles, n_features)
         NaN where a component has none of the rows.
     """
-    n_components = responsibilities.shape[1]
-    found = np.full((n_components, len(quantile), rows.shape[1]), np.nan)
+    n_components, n_features = responsibilities.shape[1], rows.shape[1]
+    found = np.full((n_components, len(quantile), n_features), np.nan)
     w = responsibilities if weights is None else responsibilities * weights[:, None]
-    for k in range(n_components):
-        present = w[:, k] > 0
-        if quantile and present.any():
-            found[k] = np.quantile(
-                rows[present], quantile, axis=0, weights=w[present, k], method="inverted_cdf"
-            )
+    shares = np.asarray(quantile, np.float64)
+    for j in range(n_features):
+        order = np.argsort(rows[:, j], kind="stable")  # once for all components
+        values, below = rows[order, j], np.cumsum(w[order].T, axis=1)
+        for k in np.flatnonzero(below[:, -1] > 0):
+            reached = np.searchsorted(below[k], shares * below[k, -1])
+            first = np.searchsorted(below[k], 0.0, side="right")  # of positive weight
+            found[k, :, j] = values[np.maximum(reached, first)]
     return found
 
 

@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.errors import DataError
-from dgmm.mixture.kernels import centred_kernel
-from dgmm.mixture.kernels.tiling import loops_for
+from dgmm.mixture.kernels.assignment_kernel import AssignedTile, AssignmentKernel
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
-from dgmm.mixture.types import Array
-
-_TILE_ROWS = 2048
+from dgmm.mixture.types import Array, Indices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,14 +23,34 @@ class RowPosteriors:
     log_density : ndarray of shape (T,), float64
         log p(x), in nats.
     responsibilities : ndarray of shape (T, n_components), float64
-        Posterior probability of each component; rows sum to 1.
+        Posterior probability of each component; rows sum to 1. Without columns if not asked for.
     components : tuple of int, or None
         What each component is called, not negative; None calls them by their places.
+    largest : (ndarray of shape (T,), ndarray of shape (T,)), or None
+        Places and responsibilities of the most probable components; found when they are needed
+        unless given.
     """
 
     log_density: Array
     responsibilities: Array
     components: tuple[int, ...] | None = None
+    largest: tuple[Indices, Array] | None = None
+
+    @classmethod
+    def empty(cls, n_rows: int, n_components: int, *, with_responsibilities: bool = True) -> Self:
+        """Arrays for `store` to fill, tile by tile."""
+        n_columns = n_components if with_responsibilities else 0
+        largest = np.empty(n_rows, np.int64), np.empty(n_rows)
+        return cls(np.empty(n_rows), np.empty((n_rows, n_columns)), None, largest)
+
+    def store(self, tile: AssignedTile) -> None:
+        """Copy what is found of a tile of the rows to its place."""
+        self.log_density[tile.rows] = tile.log_density
+        if self.responsibilities.shape[1]:
+            self.responsibilities[tile.rows] = tile.posterior.T
+        if self.largest is not None:
+            places, largest = self.largest
+            places[tile.rows], largest[tile.rows] = tile.places, tile.largest
 
     @property
     def labels(self) -> NDArray[np.intp]:
@@ -40,14 +58,15 @@ class RowPosteriors:
 
         -1 for rows that are left out.
         """
-        places = self.responsibilities.argmax(axis=1)
-        places[np.isnan(self.log_density)] = -1
-        return self.name_places(places)
+        places = self.responsibilities.argmax(axis=1) if self.largest is None else self.largest[0]
+        return self.name_places(np.where(np.isnan(self.log_density), -1, places))
 
     @property
     def uncertainty(self) -> Array:
         """One minus the largest responsibility of each row, shape (T,)."""
-        return 1.0 - self.responsibilities.max(axis=1)
+        if self.largest is None:
+            return 1.0 - self.responsibilities.max(axis=1)
+        return 1.0 - self.largest[1]
 
     def name_places(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
         """What the components at some places are called; -1 stays."""
@@ -93,7 +112,11 @@ class RowPosteriors:
         responsibilities = np.full((len(complete), self.responsibilities.shape[1]), np.nan)
         log_density[complete] = self.log_density
         responsibilities[complete] = self.responsibilities
-        return RowPosteriors(log_density, responsibilities, self.components)
+        if self.largest is None:
+            return RowPosteriors(log_density, responsibilities, self.components)
+        places, certainty = np.full(len(complete), -1), np.full(len(complete), np.nan)
+        places[complete], certainty[complete] = self.largest
+        return RowPosteriors(log_density, responsibilities, self.components, (places, certainty))
 
 
 def assign(
@@ -118,24 +141,15 @@ def assign(
     DataError
         If a value is NaN or infinite.
     """
-    n_rows = len(rows)
-    loops = loops_for(n_rows, mixture.n_components)
-    log_density = np.empty(n_rows)
-    responsibilities = np.empty((n_rows, mixture.n_components))
-    for start in range(0, n_rows, _TILE_ROWS):
-        tile = slice(start, start + _TILE_ROWS)
-        x = np.ascontiguousarray(rows[tile].T.astype(np.float64))
-        if not np.isfinite(x).all():
-            row = start + int(np.flatnonzero(~np.isfinite(x).all(axis=0))[0])
-            message = (
-                f"Row {row} of a block has a value that is NaN or infinite; expected finite "
-                "numbers. Remove or fill such rows."
-            )
-            raise DataError(message)
-        if transform is not None:
-            x = transform.apply(x)
-        logits, _ = centred_kernel.log_densities(mixture, x)
-        log_total, scale = np.empty((2, logits.shape[1]))
-        loops.softmax(logits, np.ones_like(scale), log_density[tile], log_total, scale)
-        responsibilities[tile] = logits.T
-    return RowPosteriors(log_density, responsibilities)
+    found = RowPosteriors.empty(len(rows), mixture.n_components)
+    for tile in AssignmentKernel.pack(mixture, transform).tiles(rows):
+        found.store(tile)
+    unknown = np.flatnonzero(~np.isfinite(found.log_density))
+    bad = unknown[~np.isfinite(rows[unknown].astype(np.float64)).all(axis=1)]
+    if len(bad):
+        message = (
+            f"Row {bad[0]} of a block has a value that is NaN or infinite; expected finite "
+            "numbers. Remove or fill such rows."
+        )
+        raise DataError(message)
+    return found

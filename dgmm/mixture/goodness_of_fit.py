@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from dgmm.mixture.density import RowPosteriors
-from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.types import Array
+from dgmm.mixture.kernels.assignment_kernel import AssignedTile
+from dgmm.mixture.types import Array, Indices
 
-_TILE_ROWS = 2048
 _N_EVEN = 64
 
 PROBABILITIES = np.array([*(i / _N_EVEN for i in range(1, _N_EVEN)), 0.99, 0.999, 0.9999, 0.99999])
@@ -21,13 +19,20 @@ PROBABILITIES = np.array([*(i / _N_EVEN for i in range(1, _N_EVEN)), 0.99, 0.999
 NOTABLE_DISCREPANCY = 0.05
 """Share of its rows that a component may have at other distances than a Gaussian has."""
 
-_FARTHEST = 1e150  # whose square is a number still
 _KOLMOGOROV_1_PERCENT = 1.63  # times 1 / sqrt(n): exceeded once in a hundred samples
 
 
+_N_CELLS = 2048
+
+
 @cache
-def _bounds(n_features: int) -> Array:
-    return chi2.ppf(PROBABILITIES, n_features)
+def _bins(n_features: int) -> tuple[Array, Indices, float]:
+    """Bounds between bins; bins of the lower ends of cells of equal width; cells per unit."""
+    bounds = np.asarray(chi2.ppf(PROBABILITIES, n_features))
+    width = bounds[-1] / (_N_CELLS - 1)
+    lower = width * np.arange(_N_CELLS) * (1 - 1e-12)  # below what rounding puts into the cell
+    cells = np.searchsorted(bounds, lower, side="right").astype(np.int64)
+    return bounds, cells, float(1 / width)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,36 +58,20 @@ class DistanceStatistics:
         """The sums of no rows."""
         return cls(np.zeros((n_components, len(PROBABILITIES) + 1)), np.zeros(n_components))
 
-    @classmethod
-    def from_assignment(
-        cls, assignment: RowPosteriors, weights: NDArray[np.generic] | None, mixture: Parameters
-    ) -> Self:
-        """The sums over rows that are all there: a logarithm for each component.
+    def add(self, tile: AssignedTile, shares: Array, n_features: int) -> None:
+        """Add the rows of a tile, in place.
 
         Parameters
         ----------
-        assignment : RowPosteriors
-        weights : ndarray of shape (T,), or None
-        mixture : Parameters
-            That assigned them.
+        tile : AssignedTile
+        shares : ndarray of shape (n_components, T)
+            Weight times responsibility.
+        n_features : int
+            Of the mixture.
         """
-        sums, bounds = cls.zero(mixture.n_components), _bounds(mixture.n_features)
-        n_bins, peaks = len(bounds) + 1, mixture.log_peaks
-        for start in range(0, len(assignment.log_density), _TILE_ROWS):
-            tile = slice(start, start + _TILE_ROWS)
-            r = assignment.responsibilities[tile].T.copy()
-            density = assignment.log_density[tile]
-            # log r = log(w_k N(x | k)) - log p(x), and log(w_k N(x | k)) = peak - distance / 2
-            logs = np.log(r, out=np.zeros_like(r), where=r > 0)
-            distances = np.clip(2.0 * (peaks[:, None] - density - logs), 0.0, _FARTHEST)
-            distances[r == 0] = 0.0
-            if weights is not None:
-                r *= weights[tile].astype(np.float64)
-            for k, (share, distance) in enumerate(zip(r, distances, strict=True)):
-                place = np.searchsorted(bounds, distance, side="right")
-                sums.histogram[k] += np.bincount(place, share, n_bins)
-                sums.fourth_powers[k] += share @ distance**2
-        return sums
+        tile.loops.add_distances(
+            tile.distances, shares, *_bins(n_features), self.histogram, self.fourth_powers
+        )
 
     def __add__(self, other: "DistanceStatistics") -> "DistanceStatistics":
         return DistanceStatistics(

@@ -143,6 +143,11 @@ class AssignmentWriter:
     grid: Grid
     chunk_shape: tuple[int, ...]
 
+    @property
+    def needs_responsibilities(self) -> bool:
+        """Whether those of all components are written, or needed for what is."""
+        return self.schema.needs_responsibilities
+
     def parts(self, start: int, n_rows: int) -> Iterator[tuple[int, int]]:
         """Bounds of the chunks of a block."""
         first, stop = start, start + n_rows

@@ -12,6 +12,7 @@ class Pieces:
 
     write: Callable[[int, RowPosteriors], object]
     n_rows: int
+    needs_responsibilities = True
 
     def parts(self, start: int, n_rows: int) -> Iterator[tuple[int, int]]:
         for first in range(start, start + n_rows, self.n_rows):

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from dgmm.mixture.component_errors import ComponentErrors
-from dgmm.mixture.component_summary import ComponentStatistics
-from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
+from tests.mixture.assigned_sums import sums_of
 
 TRUE = Parameters.from_covariances(
     "full",
@@ -28,10 +27,7 @@ def drawn(seed, n_rows=4_000, times=1):
 
 
 def groups_of(rows, n_groups=32):
-    return [
-        ComponentStatistics.from_assignment(part, None, assign(TRUE, part), TRUE.means)
-        for part in np.array_split(rows, n_groups)
-    ]
+    return [sums_of(part, TRUE).components for part in np.array_split(rows, n_groups)]
 
 
 def estimates(groups):

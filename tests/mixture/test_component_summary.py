@@ -16,6 +16,7 @@ from dgmm.mixture.component_summary import (
 from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.transform import FeatureTransform, FeatureTransformSpec
 from tests.engine.test_fit import clumps
+from tests.mixture.assigned_sums import sums_of
 from tests.mixture.one_step import relative_to
 from tests.strategies import random_mixture
 
@@ -37,12 +38,7 @@ def test_sums_over_parts_are_the_moments_of_all_rows(is_weighted, offset):
     parts = [slice(0, 1), slice(1, 3_000), slice(3_000, 3_000), slice(3_000, None)]
     sums = reduce(
         add,
-        [
-            ComponentStatistics.from_assignment(
-                rows[p], w[p] if is_weighted else None, assign(mixture, rows[p]), pivots
-            )
-            for p in parts
-        ],
+        [sums_of(rows[p], mixture, w[p] if is_weighted else None).components for p in parts],
     )
     found = summarize_components(sums, pivots, (), np.empty((3, 0, 3)))
     whole = assign(mixture, rows)

@@ -6,6 +6,7 @@ from scipy.stats import chi2
 
 from dgmm.mixture.density import assign
 from dgmm.mixture.goodness_of_fit import PROBABILITIES, DistanceStatistics, GoodnessOfFit
+from tests.mixture.assigned_sums import sums_of
 from tests.mixture.one_step import relative_to
 from tests.strategies import COVARIANCE_TYPES, random_mixture
 
@@ -40,12 +41,7 @@ def test_sums_are_those_of_plain_loops(covariance_type, is_weighted):
     assigned = assign(mixture, X)
     one, two = slice(0, 300), slice(300, None)
     found = sum(
-        (
-            DistanceStatistics.from_assignment(
-                assign(mixture, X[p]), w[p] if is_weighted else None, mixture
-            )
-            for p in (one, two)
-        ),
+        (sums_of(X[p], mixture, w[p] if is_weighted else None).distances for p in (one, two)),
         DistanceStatistics.zero(3),
     )
     edges = [0.0, *chi2.ppf(PROBABILITIES, 2), np.inf]
@@ -60,9 +56,7 @@ def test_rows_of_the_mixture_itself_fit_however_much_components_overlap():
     rng = np.random.default_rng(1)
     mixture = a_mixture(rng)
     X = drawn(rng, mixture, 40_000)
-    found = GoodnessOfFit.from_sums(
-        DistanceStatistics.from_assignment(assign(mixture, X), None, mixture), 2
-    )
+    found = GoodnessOfFit.from_sums(sums_of(X, mixture).distances, 2)
     sizes = mixture.weights * len(X)
     assert (found.discrepancy < 1.63 / np.sqrt(sizes)).all()
     np.testing.assert_allclose(found.kurtosis, 1.0, atol=0.05)
@@ -80,9 +74,7 @@ def test_rows_that_are_not_gaussian_are_notable(draw, is_heavy):
     mixture = type(a_mixture(rng)).from_covariances(
         "full", np.ones(1), X.mean(axis=0)[None], np.cov(X.T, bias=True)[None]
     )
-    found = GoodnessOfFit.from_sums(
-        DistanceStatistics.from_assignment(assign(mixture, X), None, mixture), 2
-    )
+    found = GoodnessOfFit.from_sums(sums_of(X, mixture).distances, 2)
     distances = squared_distances(X, mixture, 0)
     assert found.kurtosis[0] == pytest.approx((distances**2).mean() / 8, rel=1e-9)
     assert (found.kurtosis[0] > 1.5) if is_heavy else (found.kurtosis[0] < 0.8)

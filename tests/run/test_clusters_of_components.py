@@ -10,9 +10,8 @@ import dgmm
 from dgmm.errors import OutputError
 from dgmm.io.storage.atomic_writes import remove_tree
 from dgmm.mixture.component_errors import ComponentErrors
-from dgmm.mixture.component_summary import ComponentStatistics
 from dgmm.mixture.density import assign
-from dgmm.mixture.goodness_of_fit import DistanceStatistics, GoodnessOfFit
+from dgmm.mixture.goodness_of_fit import GoodnessOfFit
 from dgmm.mixture.merging.clustering import Clustering
 from dgmm.mixture.merging.merge_statistics import MergeStatistics
 from dgmm.report.page import render
@@ -21,6 +20,7 @@ from dgmm.run.fit_run import run
 from dgmm.run.score_run import configuration_for
 from dgmm.run.score_run import score as apply_model
 from tests.estimator.test_merged_mixture import is_same_partition, uniform_clumps
+from tests.mixture.assigned_sums import sums_of
 
 
 def configuration(folder, output="out", **keys):
@@ -70,7 +70,7 @@ def test_clusters_and_goodness_are_those_of_all_rows(folder):
     np.testing.assert_allclose(result.clustering.entropy, expected.entropy, rtol=1e-10)
     found = result.clustering.misclassification
     np.testing.assert_allclose(found, expected.misclassification, rtol=1e-10)
-    distances = DistanceStatistics.from_assignment(assigned, None, result.model)
+    distances = sums_of(rows[whole], result.model).distances
     expected = GoodnessOfFit.from_sums(distances, 2)
     for name in ("discrepancy", "kurtosis", "beyond"):
         found = getattr(result.goodness, name)
@@ -84,12 +84,7 @@ def test_errors_of_components_are_those_of_groups_of_rows(folder):
     rows, _ = uniform_clumps()
     rows = np.delete(rows, 7, axis=0)
     blocks = np.split(rows, [400 * i - 1 for i in range(1, 8)])
-    groups = [
-        ComponentStatistics.from_assignment(
-            block, None, assign(result.model, block), result.model.means
-        )
-        for block in blocks
-    ]
+    groups = [sums_of(block, result.model).components for block in blocks]
     expected = ComponentErrors.from_groups(groups)
     for name in ("weight", "mean", "standard_deviation"):
         found = getattr(result.errors, name)

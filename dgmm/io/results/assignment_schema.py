@@ -109,6 +109,11 @@ class AssignmentSchema:
             wanted["responsible"] = known["responsible"]
         return wanted
 
+    @property
+    def needs_responsibilities(self) -> bool:
+        """Whether what is written depends on those of all components."""
+        return not {"responsibilities", "clusters"}.isdisjoint(self.names)
+
     def values(self, assignment: RowPosteriors) -> dict[str, NDArray[Any]]:
         """What the arrays hold for some rows."""
         assignment = replace(assignment, components=self.components)

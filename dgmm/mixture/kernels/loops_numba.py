@@ -425,3 +425,264 @@ def add_factored(
                 np.dot(y[i:], z, product)
                 for j in range(i, m):
                     _add_to(sums[places[i, j], k : k + batch], product[j - i])
+
+
+# --- rows that are assigned -------------------------------------------------------------------
+
+
+@_inlined
+def _subtract(row: Array, value: float, out: Array) -> None:
+    for t in range(row.size):
+        out[t] = row[t] - value
+
+
+@_inlined
+def _subtract_half(value: float, row: Array, out: Array) -> None:
+    for t in range(row.size):
+        out[t] = value - 0.5 * row[t]
+
+
+@_inlined
+def _find_largest(rows: Array, places: Indices, largest: Array) -> None:
+    _copy(rows[0], largest)
+    for t in range(places.size):
+        places[t] = 0
+    for k in range(1, len(rows)):
+        row = rows[k]
+        for t in range(row.size):
+            is_larger = row[t] > largest[t]
+            largest[t] = row[t] if is_larger else largest[t]
+            places[t] = k if is_larger else places[t]
+
+
+# The terms of these sums may be added in any order, which is that of the processor's vectors.
+_summing = njit(**{**_OPTIONS, "fastmath": {"contract", "reassoc"}})
+
+
+@_summing
+def _sum_products(row: Array, other: Array) -> float:
+    total = 0.0
+    for t in range(row.size):
+        total += row[t] * other[t]
+    return total
+
+
+@_summing
+def _sum_deviations(row: Array, value: float, weights: Array) -> tuple[float, float]:
+    """Weighted sums of row - value and of its squares."""
+    first, second = 0.0, 0.0
+    for t in range(row.size):
+        deviation = row[t] - value
+        part = weights[t] * deviation
+        first += part
+        second += part * deviation
+    return first, second
+
+
+@_summing
+def _sum_entropy(row: Array, weights: Array) -> float:
+    """Weighted sum of -r log r, which is 0 for r = 0 because ``_log`` is finite there."""
+    total = 0.0
+    for t in range(row.size):
+        total -= weights[t] * row[t] * _log(row[t])
+    return total
+
+
+@_summing
+def _sum_where_not_less(row: Array, other: Array, weights: Array) -> float:
+    """Weighted sum of ``row`` where ``other`` is at least as large."""
+    total = 0.0
+    for t in range(row.size):
+        total += weights[t] * row[t] if other[t] >= row[t] else 0.0
+    return total
+
+
+@_compiled(
+    "void(float64[:, ::1], float64[:, ::1], float64[:, :, ::1], boolean, float64[::1], int64,"
+    " float64[:, ::1], float64[:, ::1], float64[::1], int64[::1], float64[::1])"
+)
+def assign(
+    x: Array,
+    means: Array,
+    factors: Array,
+    diagonal: bool,
+    peaks: Array,
+    tile_rows: int,
+    distances: Array,
+    posterior: Array,
+    log_density: Array,
+    places: Indices,
+    largest: Array,
+) -> None:
+    """Densities and responsibilities of rows under one mixture, by the centred form.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_rows, d)
+    means : ndarray of shape (K, d)
+    factors : ndarray of shape (K, d, d) or (1, d, d), or (K, 1, d) if diagonal
+        Transposed factors of the precisions, of each component or of all of them.
+    diagonal : bool
+    peaks : ndarray of shape (K,)
+        log(w_k N(mu_k | mu_k, Sigma_k)).
+    tile_rows : int
+        Rows at a time.
+    distances : ndarray of shape (K, n_rows)
+        Set to squared Mahalanobis distances.
+    posterior : ndarray of shape (K, n_rows)
+        Set to responsibilities.
+    log_density : ndarray of shape (n_rows,)
+        Set, in nats.
+    places : ndarray of shape (n_rows,)
+        Set to the most probable components, the first of ties.
+    largest : ndarray of shape (n_rows,)
+        Set to their responsibilities.
+    """
+    (n_rows, d), n_components = x.shape, len(means)
+    scratch = np.empty((3 * d + n_components + 3) * tile_rows)
+    for start in range(0, n_rows, tile_rows):
+        n = min(tile_rows, n_rows - start)
+        columns = scratch[: d * n].reshape((d, n))
+        deviations = scratch[d * n : 2 * d * n].reshape((d, n))
+        whitened = scratch[2 * d * n : 3 * d * n].reshape((d, n))
+        rest = scratch[3 * d * n :]
+        logits = rest[: n_components * n].reshape((n_components, n))
+        ones = rest[n_components * n : (n_components + 1) * n]
+        log_total = rest[(n_components + 1) * n : (n_components + 2) * n]
+        scale = rest[(n_components + 2) * n : (n_components + 3) * n]
+        _transpose(x[start : start + n], columns)
+        for k in range(n_components):
+            distance = distances[k, start : start + n]
+            _fill(distance, 0.0)
+            for i in range(d):
+                _subtract(columns[i], means[k, i], deviations[i])
+            if diagonal:
+                for i in range(d):
+                    _scale(deviations[i], factors[k, 0, i], whitened[i])
+            else:
+                np.dot(factors[k % len(factors)], deviations, whitened)
+            for i in range(d):
+                _add_products(distance, whitened[i], whitened[i])
+            _subtract_half(peaks[k], distance, logits[k])
+        _fill(ones, 1.0)
+        softmax(logits, ones, log_density[start : start + n], log_total, scale)
+        _find_largest(logits, places[start : start + n], largest[start : start + n])
+        for k in range(n_components):
+            _copy(logits[k], posterior[k, start : start + n])
+
+
+@_compiled(
+    "void(float64[:, ::1], float64[:, ::1], float64[:, ::1],"
+    " float64[::1], float64[:, ::1], float64[:, ::1])"
+)
+def add_deviations(
+    x: Array, shares: Array, pivots: Array, sizes: Array, deviations: Array, squares: Array
+) -> None:
+    """Add rows to weighted sums of their deviations from the pivots of components.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_rows, d)
+    shares : ndarray of shape (K, n_rows)
+        Weight times responsibility.
+    pivots : ndarray of shape (K, d)
+    sizes : ndarray of shape (K,)
+        Sums of shares, added to in place.
+    deviations, squares : ndarray of shape (K, d)
+        Sums of share times deviation, or its square, added to in place.
+    """
+    columns = np.empty((x.shape[1], len(x)))
+    _transpose(x, columns)
+    ones = np.ones(len(x))
+    for k in range(len(shares)):
+        sizes[k] += _sum_products(shares[k], ones)
+        for i in range(len(columns)):
+            first, second = _sum_deviations(columns[i], pivots[k, i], shares[k])
+            deviations[k, i] += first
+            squares[k, i] += second
+
+
+_FARTHEST = 1e150  # whose square is a number still
+
+
+@_compiled(
+    "void(float64[:, ::1], float64[:, ::1], float64[::1], int64[::1], float64,"
+    " float64[:, ::1], float64[::1])"
+)
+def add_distances(
+    distances: Array,
+    shares: Array,
+    bounds: Array,
+    cells: Indices,
+    cells_per_unit: float,
+    histogram: Array,
+    squares: Array,
+) -> None:
+    """Add rows to a histogram of distances for each component.
+
+    Parameters
+    ----------
+    distances, shares : ndarray of shape (K, n_rows)
+    bounds : ndarray of shape (n_bounds,)
+        Between the bins; a bound belongs to the bin above it.
+    cells : ndarray of shape (n_cells,)
+        How many bounds are surely not above what lies in each of the cells of equal width.
+    cells_per_unit : float
+        Of distance.
+    histogram : ndarray of shape (K, n_bounds + 1)
+        Sums of shares, added to in place.
+    squares : ndarray of shape (K,)
+        Sums of shares times squared distance, added to in place.
+    """
+    last, beyond = len(cells) - 1, len(bounds)
+    for k in range(len(distances)):
+        own = histogram[k]
+        total = 0.0
+        for t in range(distances.shape[1]):
+            share = shares[k, t]
+            if share > 0.0:
+                distance = distances[k, t]
+                cell = distance * cells_per_unit
+                place = cells[np.int64(cell)] if cell < last else cells[last]
+                while place < beyond and bounds[place] <= distance:
+                    place += 1
+                own[place] += share
+                distance = distance if distance < _FARTHEST else _FARTHEST
+                total += share * distance * distance
+        squares[k] += total
+
+
+@_compiled(
+    "void(float64[:, ::1], float64[::1], int64[:, ::1],"
+    " float64[::1], float64[:, ::1], float64[:, ::1])"
+)
+def add_mergers(
+    posterior: Array, weights: Array, pairs: Indices, entropy: Array, sizes: Array, confused: Array
+) -> None:
+    """Add rows to the sums of :class:`dgmm.mixture.merging.merge_statistics.MergeStatistics`.
+
+    Parameters
+    ----------
+    posterior : ndarray of shape (K, n_rows)
+        Overwritten.
+    weights : ndarray of shape (n_rows,)
+    pairs : ndarray of shape (K - 1, 2)
+    entropy : ndarray of shape (K,)
+    sizes, confused : ndarray of shape (K - 1, 2)
+        Added to in place.
+    """
+    n_components = len(posterior)
+    own = np.empty(n_components)
+    for k in range(n_components):
+        own[k] = _sum_entropy(posterior[k], weights)
+    entropy[n_components - 1] += own.sum()
+    for i in range(len(pairs)):
+        first, second = pairs[i]
+        a, b = posterior[first], posterior[second]
+        sizes[i, 0] += _sum_products(weights, a)
+        sizes[i, 1] += _sum_products(weights, b)
+        confused[i, 0] += _sum_where_not_less(a, b, weights)
+        confused[i, 1] += _sum_where_not_less(b, a, weights)
+        _add_to(a, b)
+        own[first], own[second] = _sum_entropy(a, weights), 0.0
+        entropy[n_components - 2 - i] += own.sum()

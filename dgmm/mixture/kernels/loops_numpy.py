@@ -1,10 +1,12 @@
 """The loops over rows in NumPy, for blocks too small to pay for compiled ones."""
 
 import numpy as np
+from scipy.special import entr
 
 from dgmm.mixture.types import Array, Indices
 
 _NEGLIGIBLE = -600.0
+_FARTHEST = 1e150
 
 
 def softmax(
@@ -106,3 +108,73 @@ def _score(
             densities[model, tile] = log_density
     if posterior.shape[1]:
         posterior[:, tile] = logits
+
+
+def assign(
+    x: Array,
+    means: Array,
+    factors: Array,
+    diagonal: bool,
+    peaks: Array,
+    tile_rows: int,
+    distances: Array,
+    posterior: Array,
+    log_density: Array,
+    places: Indices,
+    largest: Array,
+) -> None:
+    """As :func:`dgmm.mixture.kernels.loops_numba.assign`, with all rows at a time."""
+    del tile_rows
+    for k, mean in enumerate(means):
+        deviations = np.subtract(x.T, mean[:, None], order="C")
+        factor = factors[k % len(factors)]
+        whitened = factor.T * deviations if diagonal else factor @ deviations
+        np.einsum("ij,ij->j", whitened, whitened, out=distances[k])
+    posterior[...] = peaks[:, None] - 0.5 * distances
+    log_total, scale = np.empty((2, len(x)))
+    softmax(posterior, np.ones(len(x)), log_density, log_total, scale)
+    places[...] = posterior.argmax(axis=0)
+    largest[...] = posterior.max(axis=0)
+
+
+def add_deviations(
+    x: Array, shares: Array, pivots: Array, sizes: Array, deviations: Array, squares: Array
+) -> None:
+    """As :func:`dgmm.mixture.kernels.loops_numba.add_deviations`."""
+    sizes += shares.sum(axis=1)
+    for k, share in enumerate(shares):
+        about_pivot = x - pivots[k]
+        deviations[k] += share @ about_pivot
+        squares[k] += share @ about_pivot**2
+
+
+def add_distances(
+    distances: Array,
+    shares: Array,
+    bounds: Array,
+    cells: Indices,
+    cells_per_unit: float,
+    histogram: Array,
+    squares: Array,
+) -> None:
+    """As :func:`dgmm.mixture.kernels.loops_numba.add_distances`, by bisection."""
+    del cells, cells_per_unit
+    for k, (distance, share) in enumerate(zip(distances, shares, strict=True)):
+        place = np.searchsorted(bounds, distance, side="right")
+        histogram[k] += np.bincount(place, share, len(bounds) + 1)
+        squares[k] += share @ np.minimum(distance, _FARTHEST) ** 2
+
+
+def add_mergers(
+    posterior: Array, weights: Array, pairs: Indices, entropy: Array, sizes: Array, confused: Array
+) -> None:
+    """As :func:`dgmm.mixture.kernels.loops_numba.add_mergers`."""
+    own = [float(weights @ entr(row)) for row in posterior]
+    entropy[-1] += sum(own)
+    for i, (first, second) in enumerate(pairs):
+        a, b = posterior[first], posterior[second]
+        sizes[i] += weights @ a, weights @ b
+        confused[i] += weights @ (a * (b >= a)), weights @ (b * (a >= b))
+        a += b
+        own[first], own[second] = float(weights @ entr(a)), 0.0
+        entropy[-2 - i] += sum(own)

@@ -1,12 +1,13 @@
 """What rows say about the mergers of a hierarchy: sums over any set of rows."""
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr
 
+from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.merging.hierarchy import MergeHierarchy
 from dgmm.mixture.types import Array
 
@@ -53,24 +54,30 @@ class MergeStatistics:
         hierarchy : MergeHierarchy
         """
         sums = cls.zero(hierarchy.n_components)
+        loops = loops_for(*responsibilities.shape)
         for start in range(0, len(responsibilities), _TILE_ROWS):
             tile = slice(start, start + _TILE_ROWS)
             r = responsibilities[tile].T.copy()
             w = np.ones(r.shape[1]) if weights is None else weights[tile].astype(np.float64)
-            sums._add(r, w, hierarchy)
+            sums.add(r, w, hierarchy, loops)
         return sums
 
-    def _add(self, r: Array, weights: Array, hierarchy: MergeHierarchy) -> None:
-        """Add a tile of responsibilities, shape (K, T), which is overwritten."""
-        own = [float(weights @ entr(row)) for row in r]
-        self.entropy[-1] += sum(own)
-        for i, (first, second) in enumerate(hierarchy.pairs):
-            a, b = r[first], r[second]
-            self.sizes[i] += weights @ a, weights @ b
-            self.confused[i] += weights @ (a * (b >= a)), weights @ (b * (a >= b))
-            a += b
-            own[first], own[second] = float(weights @ entr(a)), 0.0
-            self.entropy[-2 - i] += sum(own)
+    def add(
+        self, posterior: Array, weights: Array, hierarchy: MergeHierarchy, loops: ModuleType
+    ) -> None:
+        """Add rows, in place.
+
+        Parameters
+        ----------
+        posterior : ndarray of shape (n_components, T)
+            Overwritten.
+        weights : ndarray of shape (T,)
+        hierarchy : MergeHierarchy
+        loops : module
+            :func:`dgmm.mixture.kernels.tiling.loops_for` the block.
+        """
+        pairs = np.array(hierarchy.pairs, np.int64).reshape(-1, 2)
+        loops.add_mergers(posterior, weights, pairs, self.entropy, self.sizes, self.confused)
 
     def __add__(self, other: "MergeStatistics") -> "MergeStatistics":
         return MergeStatistics(
