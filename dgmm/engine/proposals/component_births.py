@@ -91,7 +91,7 @@ class ComponentBirths:
         scale = self.n_effective / posterior.weights.sum()
         pairs = list(zip(births, merges, strict=False))
         gains = [b.gain - scale * max(0.0, merge.loss - by_chance) for b, merge in pairs]
-        n_births = sum(gain > 0 for gain in gains)  # which fall from pair to pair
+        n_births = int(sum(gain > 0 for gain in gains))  # which fall from pair to pair
         if not n_births:
             return None
         taken, made_room = zip(*pairs[:n_births], strict=True)
