@@ -128,6 +128,7 @@ FORMATS = Registry(
         "fcs": "dgmm.io.sources.cells.fcs:FORMAT",
         "geotiff": "dgmm.io.sources.rasters.geotiff_pixels:FORMAT",
         "nifti": "dgmm.io.sources.rasters.nifti:FORMAT",
+        "ome-zarr": "dgmm.io.sources.rasters.ome_zarr:FORMAT",
         "zarr": "dgmm.io.sources.zarr:FORMAT",
         "npy": "dgmm.io.sources.npy:FORMAT",
         "image": "dgmm.io.sources.image:FORMAT",

@@ -84,11 +84,16 @@ def packing(array: zarr.Array[Any]) -> Packing:
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     may_lack_chunks = selection.missing_chunks == "fill"
     array, (rows,) = _array(path, selection), region
-    stored = _rows(array, path, rows.start, rows.stop, may_lack_chunks=may_lack_chunks)
-    block = packing(array).decode(stored)
+    place = (slice(rows.start, min(rows.stop, array.shape[0])), *map(_whole, array.shape[1:]))
+    stored = read_region(array, path, place, may_lack_chunks=may_lack_chunks)
+    block = packing(array).decode(stored[:, None] if stored.ndim == 1 else stored)
     if not selection.columns:
         return block
     return block[:, column_indices(path, selection.columns, _feature_names(path, array))]
+
+
+def _whole(extent: int) -> slice:
+    return slice(0, extent)
 
 
 def _refuse_missing(path: AnyPath, stored: DatasetMetadata) -> None:
@@ -115,7 +120,7 @@ def check_file_count(path: AnyPath, array: zarr.Array[Any], files: Sequence[File
     extents = zip(array.shape, array.shards or array.chunks, strict=True)
     if len(files) < math.prod(-(-extent // size) for extent, size in extents):
         found = {file.key for file in files}
-        everything = tuple(slice(0, extent) for extent in array.shape)
+        everything = tuple(map(_whole, array.shape))
         for chunk in _chunks(array, everything):
             if chunk.key not in found:
                 _check_file(path / array.path / chunk.key, chunk, array, may_lack_chunks=False)
@@ -130,15 +135,29 @@ def _array(path: AnyPath, selection: Selection) -> zarr.Array[Any]:
     return array.with_config(fill)
 
 
-def _rows(
-    array: zarr.Array[Any], path: AnyPath, start: int, stop: int, *, may_lack_chunks: bool
+def read_region(
+    array: zarr.Array[Any], path: AnyPath, region: Region, *, may_lack_chunks: bool
 ) -> NDArray[Any]:
-    """Rows of an array, of which Zarr itself would not say that chunks are missing."""
-    region = (slice(start, min(stop, array.shape[0])), *(slice(0, n) for n in array.shape[1:]))
+    """A region of an array, of which Zarr itself would not say that chunks are missing.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        In a recording store.
+    path : Path or StorePath
+    region : tuple of slice
+    may_lack_chunks : bool
+        Whether chunks that are not there mean the fill value.
+
+    Raises
+    ------
+    DataError, StorageError
+        As `check_chunks`; or if a chunk is damaged.
+    """
     if isinstance(path, Path):
         check_chunks(path, array, region, may_lack_chunks=may_lack_chunks)
     try:
-        rows = np.asarray(array[start:stop])
+        values = np.asarray(array[region])
     except Exception as error:  # codecs and file systems raise errors of any type
         culprit = _first_unreadable(array, region)
         if culprit is None:
@@ -152,7 +171,7 @@ def _rows(
         if is_missing(array.store, f"{array.path}/{chunk.key}"):
             file = path / array.path / chunk.key
             _check_file(file, chunk, array, may_lack_chunks=may_lack_chunks)
-    return rows[:, None] if rows.ndim == 1 else rows
+    return values
 
 
 @dataclass(frozen=True, slots=True)

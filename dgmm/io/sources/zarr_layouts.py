@@ -7,8 +7,6 @@ from typing import Any
 from dgmm.errors import DataError
 from dgmm.io.storage.location import AnyPath
 
-_AXES_BEFORE_NAMES = "t, c, z, y, x"  # of OME-Zarr before 0.3
-
 
 def refuse_icechunk(path: AnyPath) -> None:
     """Refuse a repository of Icechunk, which stores all versions of its arrays.
@@ -95,11 +93,7 @@ def refuse_image_pyramid(
     levels = [level.get("path") for level in scales[0].get("datasets", [])]
     if variable is not None and variable.strip("/") not in levels:
         return
-    axes = [axis.get("name") for axis in scales[0].get("axes", []) if isinstance(axis, Mapping)]
-    named = ", ".join(map(str, axes)) or _AXES_BEFORE_NAMES
-    level = levels[0] if levels else "0"
     raise DataError(
-        f"{path} is an OME-Zarr image with axes {named}; expected rows x features. Give it to "
-        f"dgmm.GaussianMixture with names: xarray.DataArray(dask.array.from_zarr(path, "
-        f"component={level!r}), dims=[...]), and feature_dim='c' for its channels."
+        f"{path} is an OME-Zarr image, whose axes are not rows and features. Say that its format "
+        "is ome-zarr, or leave the format out."
     )
