@@ -123,11 +123,13 @@ CRITERIA = Registry(
 FORMATS = Registry(
     "dgmm.formats",
     {
-        "series": "dgmm.io.sources.series:FORMAT",
+        "series": "dgmm.io.sources.labelled.series:FORMAT",
         "anndata": "dgmm.io.sources.cells.anndata:FORMAT",
         "fcs": "dgmm.io.sources.cells.fcs:FORMAT",
         "geotiff": "dgmm.io.sources.rasters.geotiff_pixels:FORMAT",
         "nifti": "dgmm.io.sources.rasters.nifti:FORMAT",
+        "icechunk": "dgmm.io.sources.labelled.icechunk:FORMAT",
+        "kerchunk": "dgmm.io.sources.labelled.kerchunk:FORMAT",
         "ome-zarr": "dgmm.io.sources.rasters.ome_zarr:FORMAT",
         "zarr": "dgmm.io.sources.zarr:FORMAT",
         "npy": "dgmm.io.sources.npy:FORMAT",
@@ -136,7 +138,7 @@ FORMATS = Registry(
         "delta": "dgmm.io.sources.tables.delta:FORMAT",
         "iceberg": "dgmm.io.sources.tables.iceberg:FORMAT",
         "parquet": "dgmm.io.sources.tables.parquet:FORMAT",
-        "xarray": "dgmm.io.sources.xarray:FORMAT",
+        "xarray": "dgmm.io.sources.labelled.xarray:FORMAT",
     },
 )
 """A :class:`dgmm.io.sources.format.Format` each, in the order in which they are asked whether a

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from dgmm.errors import ConfigurationError, Remedy, advise
 from dgmm.io.grid import FeatureGroup
+from dgmm.io.sources.labelled.xarray_files import open_dataset
 from dgmm.io.sources.selection import Selection
 from dgmm.io.sources.source import Source, open_source
-from dgmm.io.sources.xarray_files import open_dataset
 from dgmm.io.storage.location import absolute_location, resolve_path
 from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import loads

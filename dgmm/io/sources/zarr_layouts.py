@@ -8,19 +8,23 @@ from dgmm.errors import DataError
 from dgmm.io.storage.location import AnyPath
 
 
+def is_icechunk(path: AnyPath) -> bool:
+    """Whether this is a repository of Icechunk, which stores all versions of its arrays."""
+    has_refs = (path / "refs").is_dir() or (path / "repo").is_file()
+    return has_refs and (path / "snapshots").is_dir()
+
+
 def refuse_icechunk(path: AnyPath) -> None:
-    """Refuse a repository of Icechunk, which stores all versions of its arrays.
+    """Refuse a repository of Icechunk, which is no plain Zarr.
 
     Raises
     ------
     DataError
     """
-    has_refs = (path / "refs").is_dir() or (path / "repo").is_file()
-    if has_refs and (path / "snapshots").is_dir():
+    if is_icechunk(path):
         raise DataError(
-            f"{path} is an Icechunk repository, which is not read. Copy a version of it to plain "
-            "Zarr: xarray.open_zarr(repository.readonly_session('main').store).to_zarr(path), or "
-            "give that dataset's array to dgmm.GaussianMixture."
+            f"{path} is an Icechunk repository, which is no plain Zarr. Say that its format is "
+            "icechunk, or leave the format out."
         )
 
 

@@ -86,7 +86,8 @@ class Input(Section):
     )
     variable: Path | None = Field(
         default=None,
-        description="The array inside a Zarr group or an HDF5 file; null where there is only one.",
+        description="The array inside a Zarr group or an HDF5 file, or the level of an OME-Zarr "
+        "image; null where there is only one, and for the level of most pixels.",
     )
     variables: Many[Path] | None = Field(
         default=None,
@@ -114,8 +115,8 @@ class Input(Section):
     )
     version: Version = Field(
         default=None,
-        description="Which version of a Delta Lake table (a number or a time) or Iceberg table (a "
-        "snapshot, branch or tag); null takes the latest.",
+        description="Which version of a Delta Lake table (a number or a time), an Iceberg table or "
+        "an Icechunk repository (a snapshot, branch or tag); null takes the latest.",
     )
     concat_dim: Path | None = Field(
         default=None,

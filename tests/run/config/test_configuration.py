@@ -142,8 +142,9 @@ WRONG = [
     (
         "input.format",
         "csv",
-        "found \"csv\", expected 'auto', 'series', 'anndata', 'fcs', 'geotiff', 'nifti', 'zarr', "
-        "'npy', 'image', 'hdf5', 'delta', 'iceberg', 'parquet' or 'xarray'",
+        "found \"csv\", expected 'auto', 'series', 'anndata', 'fcs', 'geotiff', 'nifti', "
+        "'icechunk', 'kerchunk', 'ome-zarr', 'zarr', 'npy', 'image', 'hdf5', 'delta', 'iceberg', "
+        "'parquet' or 'xarray'",
     ),
     ("input.path", "ftp://host/x", "no ftp:// URLs; expected a path, package://PACKAGE/FILE, or"),
     ("input.storage_options", "5", "expected keys with values, such as {endpoint_url: "),
@@ -175,7 +176,11 @@ WRONG = [
         "sqrt",
         'found "sqrt", expected log, log1p, arcsinh, yeo-johnson, logicle or',
     ),
-    ("prepare.transform", "{a: {arcsinh: 0}}", "expected log, log1p, arcsinh, yeo-johnson or"),
+    (
+        "prepare.transform",
+        "{a: {arcsinh: 0}}",
+        "expected log, log1p, arcsinh, yeo-johnson, logicle or",
+    ),
     ("input.id_columns", "[]", "found [], expected at least one"),
     ("input.where", "[[a, ~, 1]]", "expected a condition such as"),
     ("input.concat_dim", "5", "found 5, expected text"),

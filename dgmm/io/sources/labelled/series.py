@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, DataError, InputNotFoundError, Remedy
 from dgmm.io.grid import Coordinate, Region
-from dgmm.io.sources import xarray
 from dgmm.io.sources.files import find_matches, find_root
 from dgmm.io.sources.format import DatasetMetadata, Format
+from dgmm.io.sources.labelled import xarray
+from dgmm.io.sources.labelled.xarray_files import is_netcdf
 from dgmm.io.sources.selection import PinnedFile, Selection
-from dgmm.io.sources.xarray_files import is_netcdf
 from dgmm.io.storage.location import AnyPath, is_pattern
 
 _logger = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dgmm.errors import ConfigurationError, DataError, Remedy
 from dgmm.io.grid import FeatureAxis, FeatureGroup
-from dgmm.io.sources.coordinates import plain_attributes
 from dgmm.io.sources.format import MOST_FEATURES
+from dgmm.io.sources.labelled.coordinates import plain_attributes
 from dgmm.io.sources.packing import refuse_times
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath

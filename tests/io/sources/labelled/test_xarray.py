@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from dgmm.cli import dgmm
 from dgmm.errors import ConfigurationError, DataError, InputChangedError, MissingExtraError, advise
-from dgmm.io.sources import xarray_files
-from dgmm.io.sources.cell_area import relative_areas
+from dgmm.io.sources.labelled import xarray_files
+from dgmm.io.sources.labelled.cell_area import relative_areas
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.sources.source import open_source
 from dgmm.run.config.advice import REMEDIES

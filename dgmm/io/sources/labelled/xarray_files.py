@@ -103,8 +103,6 @@ def choose_engine(path: AnyPath) -> str:
 def _open(
     path: AnyPath, engine: str, state: tuple[FileInfo, ...], process: int
 ) -> "xarray.Dataset":
-    import xarray  # here, because it is optional
-
     del state, process  # equal arguments mean the same dataset, opened in this process
     options: dict[str, Any] = {}
     if engine == "zarr":
@@ -116,6 +114,27 @@ def _open(
         with h5py.File(path, "r") as file:
             file.attrs.get("_nc3_strict")
     store: Any = zarr_store(path, read_only=True) if engine == "zarr" else path
+    return open_lazily(store, engine, **options)
+
+
+def open_lazily(
+    store: Any,  # a path, or a store of Zarr
+    engine: str,
+    *,
+    consolidated: bool | None = None,
+) -> "xarray.Dataset":
+    """A dataset of which nothing is read but what is asked for.
+
+    Parameters
+    ----------
+    store : path or zarr.abc.store.Store
+    engine : str
+        Of xarray.
+    consolidated : bool, optional
+        Whether a Zarr group has consolidated metadata.
+    """
+    import xarray  # here, because it is optional
+
     return xarray.open_dataset(
         store,
         engine=engine,
@@ -123,5 +142,5 @@ def _open(
         decode_times=False,
         decode_timedelta=False,
         create_default_indexes=False,  # or a long coordinate would be read whole by every process
-        backend_kwargs=options,
+        backend_kwargs={} if consolidated is None else {"consolidated": consolidated},
     )

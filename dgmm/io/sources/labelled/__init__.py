@@ -1,0 +1,1 @@
+"""Labelled datasets: NetCDF, Zarr as xarray writes it, Icechunk, references; many files as one."""
