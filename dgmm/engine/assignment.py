@@ -215,9 +215,10 @@ def assign_checked(
         Naming the first row that has a value that is not finite, or that is so far from all
         components that float64 cannot hold its density.
     """
+    check_finite(first, rows, complete)
     with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
         found = assign(mixture, rows, transform)
-    _check(found, rows, first, complete)
+    check_overflow(first, found.log_density, complete)
     return found
 
 
