@@ -94,13 +94,26 @@ class Registry(Mapping[str, Any]):
 STRUCTURES = Registry(
     "dgmm.structures",
     {
-        "full": "dgmm.mixture.structures:FULL",
-        "tied": "dgmm.mixture.structures:TIED",
-        "diag": "dgmm.mixture.structures:DIAG",
-        "spherical": "dgmm.mixture.structures:SPHERICAL",
+        "full": "dgmm.mixture.structures.matrix_structure:FULL",
+        "tied": "dgmm.mixture.structures.matrix_structure:TIED",
+        "diag": "dgmm.mixture.structures.diagonal_structure:DIAG",
+        "spherical": "dgmm.mixture.structures.diagonal_structure:SPHERICAL",
+        "EII": "dgmm.mixture.structures.diagonal_structure:EII",
+        "EEI": "dgmm.mixture.structures.diagonal_structure:EEI",
+        "VEI": "dgmm.mixture.structures.equal_shape:VEI",
+        "EVI": "dgmm.mixture.structures.equal_volume:EVI",
+        "VEE": "dgmm.mixture.structures.equal_shape:VEE",
+        "EVE": "dgmm.mixture.structures.common_axes:EVE",
+        "VVE": "dgmm.mixture.structures.common_axes:VVE",
+        "EEV": "dgmm.mixture.structures.own_axes:EEV",
+        "VEV": "dgmm.mixture.structures.own_axes:VEV",
+        "EVV": "dgmm.mixture.structures.equal_volume:EVV",
     },
 )
 """Objects of subclasses of :class:`dgmm.mixture.covariance_structure.Structure`."""
+
+ALIASES = {"VVV": "full", "EEE": "tied", "VVI": "diag", "VII": "spherical"}
+"""Structures by mclust's names for them; results use scikit-learn's."""
 
 DEFAULT_TYPES = ("full", "tied", "diag", "spherical")
 """The structures that a sweep tries unless it is told."""

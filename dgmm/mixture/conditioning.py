@@ -24,11 +24,13 @@ def marginal(mixture: Parameters, features: Places) -> Parameters:
     Returns
     -------
     mixture : Parameters
-        Of the same covariance type.
+        Of the same covariance type, or of the nearest one to which the marginals of the structure
+        belong.
     """
     covariances = mixture.structure.marginal(mixture.covariances, features)
     means = mixture.means[:, list(features)]
-    return Parameters.from_covariances(mixture.covariance_type, mixture.weights, means, covariances)
+    kind = mixture.structure.part_type or mixture.covariance_type
+    return Parameters.from_covariances(kind, mixture.weights, means, covariances)
 
 
 def conditional(mixture: Parameters, features: Places, values: Array) -> Parameters:
@@ -47,7 +49,7 @@ def conditional(mixture: Parameters, features: Places, values: Array) -> Paramet
     Returns
     -------
     mixture : Parameters
-        Of the other columns, in their order, and the same covariance type.
+        Of the other columns, in their order; its covariance type is that of a marginal.
 
     Raises
     ------
@@ -70,4 +72,5 @@ def conditional(mixture: Parameters, features: Places, values: Array) -> Paramet
     slopes, covariances = mixture.structure.regress(mixture.covariances, features, other)
     moves = np.squeeze((values - given.means)[:, None, :] @ slopes, axis=1)
     means = mixture.means[:, other] + moves
-    return Parameters.from_covariances(mixture.covariance_type, weights, means, covariances)
+    kind = mixture.structure.part_type or mixture.covariance_type
+    return Parameters.from_covariances(kind, weights, means, covariances)

@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.types import Array
+from dgmm.registry import ALIASES, STRUCTURES
 
 
 class Structure(ABC):
-    """A family of covariances whose maximum-likelihood estimates are averages of scatters.
+    """A family of covariances.
 
     Derive new ones from :class:`dgmm.mixture.structures.MatrixStructure` or
-    :class:`~dgmm.mixture.structures.DiagonalStructure`: what a structure averages over is told by
-    the ``dimensions`` that its array does not have.
+    :class:`~dgmm.mixture.structures.DiagonalStructure`. What a structure averages over is told by
+    the ``dimensions`` that its array does not have; one whose estimates are more than averages of
+    scatters says how :meth:`constrain` makes them.
 
     Attributes
     ----------
@@ -30,12 +32,15 @@ class Structure(ABC):
     local_kind : str
         How the covariances of two components may be fitted to part of the rows, with all others
         as they are: ``"full"``, ``"diag"``, ``"spherical"``, or ``"fixed"`` for not at all.
+    part_type : str or None
+        The covariance type of marginal and conditional mixtures; None is its own.
     """
 
     label: ClassVar[str]
     dimensions: ClassVar[tuple[str, ...]]
     is_diagonal: ClassVar[bool]
     local_kind: ClassVar[str] = "fixed"
+    part_type: ClassVar[str | None] = None
 
     @property
     def is_shared(self) -> bool:
@@ -86,7 +91,7 @@ class Structure(ABC):
         """Covariances as (K, d, d) matrices, or as their diagonals (K, d). Not to be written to."""
 
     def from_scatter(self, scatters: Array, counts: Array) -> Array:
-        """Maximum-likelihood covariances of components.
+        """Averages of scatters, in the shape of the covariances; what estimates are made from.
 
         Parameters
         ----------
@@ -101,9 +106,54 @@ class Structure(ABC):
             scatters = np.tensordot(counts / counts.sum(), scatters, axes=1)
         return scatters
 
+    def estimate(
+        self,
+        averages: Array,
+        counts: Array,
+        regularization: Regularization,
+        current: Array | None = None,
+    ) -> Array:
+        """Maximum-likelihood covariances of components.
+
+        Averages are regularised first, so that estimates are of the structure whatever they are.
+
+        Parameters
+        ----------
+        averages : ndarray
+            As :meth:`from_scatter` returns them.
+        counts : ndarray of shape (K,)
+            Sums of responsibilities.
+        regularization : Regularization
+        current : ndarray, optional
+            Covariances from which iterative estimates start, so that they lose no likelihood.
+        """
+        shares = np.maximum(counts, 0.0)
+        regular = self.regularize(averages, regularization)
+        return self.constrain(regular, shares / shares.sum(), current)
+
+    def constrain(self, averages: Array, shares: Array, current: Array | None) -> Array:
+        """The covariances Sigma_k that minimise sum_k share_k (log|Sigma_k| + tr Sigma_k^-1 S_k).
+
+        Parameters
+        ----------
+        averages : ndarray
+            S_k, positive definite.
+        shares : ndarray of shape (K,)
+            Not negative; they sum to 1.
+        current : ndarray or None
+            As in :meth:`estimate`.
+        """
+        del shares, current
+        return averages
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether the covariance of a component depends on the scatters of the others."""
+        return self.is_shared or type(self).constrain is not Structure.constrain
+
     @abstractmethod
     def regularize(self, covariances: Array, regularization: Regularization) -> Array:
-        """The covariances with ridge added and eigenvalues raised to the floor."""
+        """Averages with ridge added and eigenvalues raised to the floor."""
 
     @abstractmethod
     def precisions_cholesky(self, covariances: Array) -> Array:
@@ -175,3 +225,20 @@ class Structure(ABC):
         residuals : ndarray
             Covariances of what regression leaves, in the shape of the structure.
         """
+
+
+def structure_of(covariance_type: str) -> Structure:
+    """The structure of this name, or of this alias.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    covariance_type = ALIASES.get(covariance_type, covariance_type)
+    if covariance_type not in STRUCTURES:
+        known = ", ".join(repr(name) for name in STRUCTURES)
+        message = f"covariance_type is {covariance_type!r}; expected one of {known}."
+        raise ValueError(message)
+    structure: Structure = STRUCTURES[covariance_type]
+    return structure

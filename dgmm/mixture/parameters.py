@@ -6,9 +6,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.mixture.covariance_structure import Structure
+from dgmm.mixture.covariance_structure import Structure, structure_of
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 
@@ -76,8 +75,8 @@ class Parameters:
         structure = structure_of(covariance_type)
         weights = np.maximum(weights, np.finfo(np.float64).eps)
         weights = weights / weights.sum()
-        covariances = structure.from_scatter(structure.diagonals(matrices), weights)
-        covariances = structure.regularize(covariances, regularization)
+        averages = structure.from_scatter(structure.diagonals(matrices), weights)
+        covariances = structure.estimate(averages, weights, regularization)
         return cls.from_covariances(covariance_type, weights, means, covariances)
 
     @property

@@ -16,7 +16,7 @@ from dgmm.mixture.types import Array
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MixtureStack:
-    """Mixtures of one structure in which every component has a covariance of its own.
+    """Mixtures of one structure in which every component has a covariance by itself.
 
     Attributes
     ----------

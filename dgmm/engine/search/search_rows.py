@@ -167,7 +167,7 @@ class SearchRows:
 
     def _step(self, mixtures: Sequence[Parameters]) -> tuple[Array, list[Parameters]]:
         """Log-likelihoods of mixtures, and what a step of EM makes of them."""
-        if not mixtures[0].structure.is_shared:
+        if not mixtures[0].structure.is_joint:
             together = MixtureStack.of(mixtures)
             if expanded_kernel.relative_error(together.components) <= _MAX_ERROR:
                 sums, values = self._accumulate(together.terms)
@@ -192,7 +192,8 @@ class SearchRows:
     def _maximize(self, mixture: Parameters, moments: Moments) -> Parameters:
         """The M-step; the mixture as it is where a covariance is lost to rounding."""
         try:
-            return iteration.m_step(mixture.covariance_type, moments, self.regularization)
+            kind, current = mixture.covariance_type, mixture.covariances
+            return iteration.m_step(kind, moments, self.regularization, current)
         except np.linalg.LinAlgError:
             return mixture
 

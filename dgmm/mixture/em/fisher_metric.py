@@ -63,6 +63,9 @@ def max_relative_change(mixture: Parameters, change: Array) -> float:
 def apply_step(mixture: Parameters, change: Array, regularization: Regularization) -> Parameters:
     """The mixture after a change whose :func:`max_relative_change` is below 1.
 
+    Where the change leads out of the structure, the nearest mixture of the structure, by the
+    divergence that the metric measures.
+
     Parameters
     ----------
     mixture : Parameters
@@ -73,7 +76,8 @@ def apply_step(mixture: Parameters, change: Array, regularization: Regularizatio
     (of_weights,), (of_means,), (of_covariances,) = _parts(mixture, change[None])
     structure = mixture.structure
     weights = mixture.weights + of_weights
-    covariances = structure.regularize(mixture.covariances + of_covariances, regularization)
+    moved = mixture.covariances + of_covariances
+    covariances = structure.estimate(moved, weights, regularization, mixture.covariances)
     return Parameters.from_covariances(
         mixture.covariance_type, weights / weights.sum(), mixture.means + of_means, covariances
     )

@@ -152,7 +152,9 @@ def step(
     )
     if not rules.keep_degenerate and is_degenerate(state.parameters, rules):
         return replace(evaluated, status=Status.DEGENERATE)
-    successor = m_step(state.candidate.covariance_type, moments, rules.regularization)
+    mixture = state.parameters
+    kind, current = mixture.covariance_type, mixture.covariances
+    successor = m_step(kind, moments, rules.regularization, current)
     # curvature is lost where components were put elsewhere
     search, parameters = QuasiNewtonState() if state.n_pending else state.search, successor
     if rules.may_accelerate:
@@ -247,7 +249,12 @@ def _noise(mixture: Parameters) -> float:
     return float(np.finfo(np.float64).eps * conditioning.max())
 
 
-def m_step(covariance_type: str, moments: Moments, regularization: Regularization) -> Parameters:
+def m_step(
+    covariance_type: str,
+    moments: Moments,
+    regularization: Regularization,
+    current: Array | None = None,
+) -> Parameters:
     """The parameters that maximise the expected log-likelihood (Bishop 2006, eqs 9.24-9.26).
 
     Parameters
@@ -255,10 +262,12 @@ def m_step(covariance_type: str, moments: Moments, regularization: Regularizatio
     covariance_type : str
     moments : Moments
     regularization : Regularization
+    current : ndarray, optional
+        Covariances of the E-step (:meth:`dgmm.mixture.covariance_structure.Structure.estimate`).
     """
     structure = structure_of(covariance_type)
     weights = np.maximum(moments.counts, 0.0)
-    covariances = structure.regularize(moments.covariances, regularization)
+    covariances = structure.estimate(moments.covariances, weights, regularization, current)
     return Parameters.from_covariances(
         covariance_type, weights / weights.sum(), moments.means, covariances
     )

@@ -116,7 +116,9 @@ def step(state: StepwiseState, moments: Moments, rules: StepwiseOptions) -> Step
     regularization = rules.em_options(average, covariance_type).regularization
     return replace(
         state,
-        parameters=iteration.m_step(covariance_type, average, regularization),
+        parameters=iteration.m_step(
+            covariance_type, average, regularization, state.parameters.covariances
+        ),
         average=average,
         total_weight=state.total_weight + weight,
         n_steps=state.n_steps + 1,

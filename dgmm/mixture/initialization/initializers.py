@@ -155,8 +155,8 @@ def first_parameters(
         scatter = (deviations.T * responsibilities[:, k]) @ deviations
         scatters[k] = (scatter + (d + 2) * prior) / (counts[k] + d + 2)
     counts = np.maximum(counts, counts.sum() / (n_components * len(rows)))
-    covariances = structure.from_scatter(structure.diagonals(scatters), counts)
-    covariances = structure.regularize(covariances, regularization)
+    averages = structure.from_scatter(structure.diagonals(scatters), counts)
+    covariances = structure.estimate(averages, counts, regularization)
     return Parameters.from_covariances(covariance_type, counts / counts.sum(), means, covariances)
 
 

@@ -61,7 +61,8 @@ class Moments:
     means : ndarray of shape (n_components, n_features)
         Weighted means; an empty component keeps the mean it had.
     covariances : ndarray
-        Maximum-likelihood covariances in the model's structure, not yet regularised; an empty
+        Averages of scatters in the shape of the model's covariances, from which
+        :meth:`dgmm.mixture.covariance_structure.Structure.estimate` makes covariances; an empty
         component keeps what it had.
     groups : ndarray of shape (2, n_groups), or None
         Weights of groups of consecutive rows, and their log-likelihoods; None if not kept apart.

@@ -8,8 +8,9 @@ from dgmm.mixture import feature_map
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import RELATIVE_FLOOR, Regularization
 from dgmm.mixture.structures import structure_of
-from dgmm.registry import STRUCTURES
+from dgmm.registry import ALIASES, STRUCTURES
 from tests import reference
+from tests.mixture.structures.test_references import REFERENCES
 from tests.strategies import COVARIANCE_TYPES, datasets, mixtures, random_mixture
 
 each_type = pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -28,8 +29,11 @@ def regularization(ridge=0.0, floor=1e-9, n_features=4):
     return Regularization(np.full(n_features, ridge), np.full(n_features, floor))
 
 
-def test_the_four_structures_have_scikit_learns_names():
-    assert set(STRUCTURES) == set(COVARIANCE_TYPES)
+def test_structures_have_scikit_learns_names_and_else_mclusts():
+    assert {*STRUCTURES, *ALIASES} - {*COVARIANCE_TYPES} == set(REFERENCES["iris"])
+    assert set(ALIASES.values()) == set(COVARIANCE_TYPES)
+    for alias, name in ALIASES.items():
+        assert structure_of(alias) is structure_of(name)
 
 
 def test_an_unknown_structure_is_refused_with_the_known_ones():
