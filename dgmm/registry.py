@@ -113,7 +113,17 @@ STRUCTURES = Registry(
 """Objects of subclasses of :class:`dgmm.mixture.covariance_structure.Structure`."""
 
 ALIASES = {"VVV": "full", "EEE": "tied", "VVI": "diag", "VII": "spherical"}
-"""Structures by mclust's names for them; results use scikit-learn's."""
+"""mclust's names of structures that have one of scikit-learn's, which results use."""
+
+
+def canonical_type(covariance_type: str) -> str:
+    """The name of a structure in results.
+
+    >>> canonical_type("VVV"), canonical_type("VEV")
+    ('full', 'VEV')
+    """
+    return ALIASES.get(covariance_type, covariance_type)
+
 
 DEFAULT_TYPES = ("full", "tied", "diag", "spherical")
 """The structures that a sweep tries unless it is told."""

@@ -19,7 +19,7 @@ from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.initialization.initializers import METHODS
 from dgmm.mixture.sample_size import Normalization
 from dgmm.mixture.transform import FeatureTransformSpec
-from dgmm.registry import CRITERIA, STRUCTURES
+from dgmm.registry import CRITERIA, STRUCTURES, canonical_type
 
 
 def fit_options(
@@ -60,7 +60,7 @@ def fit_options(
     ConfigurationError
         If one is of the wrong type or out of range; it is a ``ValueError``.
     """
-    models = tuple(dict.fromkeys(models))
+    models = tuple(dict.fromkeys((canonical_type(kind), count) for kind, count in models))
     if not models:
         message = "no covariance_type or no n_components is given; expected at least one of each."
         raise ConfigurationError(message)

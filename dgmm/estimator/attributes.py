@@ -20,7 +20,7 @@ from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
-from dgmm.registry import CRITERIA
+from dgmm.registry import CRITERIA, canonical_type
 
 ONLINE = "online"
 """The status of a mixture that has taken steps since its fit."""
@@ -283,4 +283,5 @@ def to_parameters(estimator: FittedAttributes) -> Parameters:
     if factors is None:
         factors = structure.precisions_cholesky(covariances)
     factors = np.asarray(factors, np.float64)
-    return Parameters(estimator.covariance_type, weights, means, covariances, factors)
+    kind = canonical_type(estimator.covariance_type)
+    return Parameters(kind, weights, means, covariances, factors)

@@ -77,10 +77,12 @@ class MixtureConvertMixin(PointMixtureMixin):
     def to_sklearn(self) -> "GaussianMixture":
         """scikit-learn's mixture with the same parameters, fitted; it predicts without dgmm.
 
+        Covariances of a type that scikit-learn does not have are written out.
+
         Raises
         ------
         OutputError
-            If scikit-learn has no covariances of this type.
+            If functions of features were fitted.
         """
         from dgmm.io.interchange.scikit_learn_model import sklearn_mixture
         from dgmm.io.interchange.whitened_mixture import check_linear

@@ -41,7 +41,9 @@ class GaussianMixture(OnlineMixture):
     ----------
     n_components : int, default=1
         Number of components K.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+    covariance_type : str, default="full"
+        "full", "tied", "diag" or "spherical", or one of mclust's fourteen names, such as "VEV"
+        (:mod:`dgmm.mixture.structures`); "VVV", "EEE", "VVI" and "VII" are the same four.
     tol : float, default=1e-6
         EM stops when less log-likelihood per row than this, in nats, is left to gain.
     reg_covar : float or None, default=None
@@ -94,7 +96,8 @@ class GaussianMixture(OnlineMixture):
     means_ : ndarray of shape (n_components, n_features)
     covariances_, precisions_, precisions_cholesky_ : ndarray
         (n_components, n_features, n_features) for "full", (n_features, n_features) for "tied",
-        (n_components, n_features) for "diag", (n_components,) for "spherical"; float64.
+        (n_components, n_features) for "diag", (n_components,) for "spherical", (n_features,) for
+        "EEI", () for "EII", as "diag" for "VEI" and "EVI", as "full" for others; float64.
     converged_ : bool
     status_ : str
         "converged", "max_iter", "degenerate" where a component collapsed, or "online" after

@@ -60,6 +60,7 @@ def sweep(
         As for :class:`dgmm.GaussianMixture`.
     n_components : int or iterable of int, default=range(1, 11)
     covariance_type : str or iterable of str, default=("full", "tied", "diag", "spherical")
+        As in :class:`dgmm.GaussianMixture`.
     criterion : str, default="bic"
         One of :data:`dgmm.registry.CRITERIA` ("bic", "aic", "icl", "bic_effective",
         "icl_effective", "bic_coarsened", "tolerance", "slope"; docs/how_many.md), of which the
@@ -155,7 +156,10 @@ def sweep(
     best = mixture_like(model, first, found.sweep.size, found.transform)
     doubts = [
         *find_dependent_features(
-            found.profile.covariance, found.profile.mean, container.feature_names, kinds
+            found.profile.covariance,
+            found.profile.mean,
+            container.feature_names,
+            [kind for kind, _ in chosen.models],
         ),
         *(find_in_sweep(found.sweep) if not is_silhouette else find_failed_candidates(found.sweep)),
     ]

@@ -17,6 +17,7 @@ from dgmm.mixture.model_selection.model_differences import ModelDifference
 from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.optional_packages import import_optional
+from dgmm.registry import canonical_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,8 +72,9 @@ class SweepResult:
         KeyError
             If the sweep had no such candidate.
         """
+        kind = canonical_type(covariance_type)
         for result in self.results:
-            if (result.covariance_type, result.n_components) == (covariance_type, n_components):
+            if (result.covariance_type, result.n_components) == (kind, n_components):
                 return mixture_like(
                     self.best, result, self.size, attributes.transform_of(self.best)
                 )

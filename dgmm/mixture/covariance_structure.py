@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.types import Array
-from dgmm.registry import ALIASES, STRUCTURES
+from dgmm.registry import STRUCTURES, canonical_type
 
 
 class Structure(ABC):
@@ -235,10 +235,10 @@ def structure_of(covariance_type: str) -> Structure:
     ValueError
         If there is none.
     """
-    covariance_type = ALIASES.get(covariance_type, covariance_type)
-    if covariance_type not in STRUCTURES:
-        known = ", ".join(repr(name) for name in STRUCTURES)
+    name = canonical_type(covariance_type)
+    if name not in STRUCTURES:
+        known = ", ".join(repr(known) for known in STRUCTURES)
         message = f"covariance_type is {covariance_type!r}; expected one of {known}."
         raise ValueError(message)
-    structure: Structure = STRUCTURES[covariance_type]
+    structure: Structure = STRUCTURES[name]
     return structure

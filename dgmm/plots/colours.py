@@ -43,7 +43,7 @@ _COMPONENTS = (
 )
 _GOLDEN = 0.618034
 
-# P. Tol's high-contrast scheme, grey, and two of his bright scheme; with markers
+# P. Tol's high-contrast scheme, grey, and colours of his bright and vibrant schemes; with markers
 _STRUCTURES = (
     ("#004488", "o"),
     ("#DDAA33", "s"),
@@ -51,6 +51,14 @@ _STRUCTURES = (
     ("#555555", "D"),
     ("#228833", "v"),
     ("#AA3377", "P"),
+    ("#66CCEE", "<"),
+    ("#EE7733", ">"),
+    ("#009988", "X"),
+    ("#882255", "h"),
+    ("#999933", "p"),
+    ("#332288", "*"),
+    ("#CC3311", "d"),
+    ("#BBBBBB", "H"),
 )
 
 

@@ -9,8 +9,9 @@ from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.fit_progress import FitProgress
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 
+KINDS = ("full", "tied", "diag", "spherical", "EEI", "VEI", "EVE", "VEV")
 OPTIONS = FitOptions(
-    models=tuple((kind, k) for kind in ("full", "tied", "diag", "spherical") for k in (1, 2)),
+    models=tuple((kind, k) for kind in KINDS for k in (1, 2)),
     n_init=2,
     tol=1e-4,
     sample_rows=150,

@@ -7,7 +7,6 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from dgmm.errors import OutputError
 from dgmm.io.interchange.whitened_mixture import check_linear
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
@@ -24,19 +23,14 @@ def sklearn_mixture(
     Parameters
     ----------
     mixture : Parameters
+        Covariances of a type that scikit-learn does not have are written out as ``"diag"`` or
+        ``"full"``.
     names : tuple of str, optional
         Of the features; x0, x1 and so on are no names.
     converged : bool
-
-    Raises
-    ------
-    OutputError
-        If scikit-learn has no covariances of this type.
     """
+    mixture = _write_out(mixture)
     kind = mixture.covariance_type
-    if kind not in _STRUCTURES:
-        known = ", ".join(_STRUCTURES)
-        raise OutputError(f"scikit-learn has no covariances of type {kind!r}, only {known}.")
     model = GaussianMixture(mixture.n_components, covariance_type=kind)
     model.weights_ = mixture.weights
     model.means_ = mixture.means
@@ -69,7 +63,7 @@ def sklearn_pipeline(
     Raises
     ------
     OutputError
-        If scikit-learn has no such covariances, or the transform has functions of features.
+        If the transform has functions of features.
     """
     if transform is None:
         return sklearn_mixture(mixture, names, converged)
@@ -83,6 +77,16 @@ def sklearn_pipeline(
     if transform.axes is not None and transform.variances is not None:
         steps.append(("project", _projection(transform.axes, transform.variances)))
     return Pipeline([*steps, ("mixture", sklearn_mixture(mixture, None, converged))])
+
+
+def _write_out(mixture: Parameters) -> Parameters:
+    """The mixture in a structure of scikit-learn's: its own, or a wider one."""
+    if mixture.covariance_type in _STRUCTURES:
+        return mixture
+    is_diagonal = mixture.structure.is_diagonal
+    covariances = np.array(mixture.variances if is_diagonal else mixture.matrices)
+    kind = "diag" if is_diagonal else "full"
+    return Parameters.from_covariances(kind, mixture.weights, mixture.means, covariances)
 
 
 def _set_names(estimator: BaseEstimator, names: tuple[str, ...] | None) -> None:

@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from dgmm.registry import CRITERIA, FORMATS, STRUCTURES
+from dgmm.registry import ALIASES, CRITERIA, FORMATS, STRUCTURES, canonical_type
 from dgmm.run.config.environment import EnvString
 from dgmm.run.config.yaml import scalar
 
@@ -151,14 +151,14 @@ class _OneOrMany:
 
 
 class _Choice:
-    """A name in a registry; the names are looked up when they are needed."""
+    """A name in registries; the names are looked up when they are needed."""
 
-    def __init__(self, registry: Iterable[str], *beside: str) -> None:
-        self._registry, self._beside = registry, beside
+    def __init__(self, *registries: Iterable[str]) -> None:
+        self._registries = registries
 
     @property
     def names(self) -> list[str]:
-        return [*self._beside, *self._registry]
+        return [name for registry in self._registries for name in registry]
 
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
@@ -205,9 +205,9 @@ def _is_axes(value: object) -> object:
 
 Item = TypeVar("Item")
 Many = Annotated[tuple[Item, ...], AfterValidator(_remove_duplicates), _OneOrMany()]
-CovarianceType = Annotated[str, _Choice(STRUCTURES)]
+CovarianceType = Annotated[str, _Choice(STRUCTURES, ALIASES), AfterValidator(canonical_type)]
 Criterion = Annotated[str, _Choice(CRITERIA)]
-InputFormat = Annotated[str, _Choice(FORMATS, "auto")]
+InputFormat = Annotated[str, _Choice(("auto",), FORMATS)]
 Path = Annotated[str, Field(min_length=1), AfterValidator(_check_no_nul)]
 Address = Annotated[str, Field(pattern=ADDRESS)]
 Url = Annotated[str, Field(pattern=_URL)]

@@ -54,7 +54,8 @@ class Model(Section):
     )
     covariance_type: Many[CovarianceType] = Field(
         default=DEFAULT_TYPES,
-        description="Covariance structures, one or a list; each with each number of components.",
+        description="Covariance structures, one or a list; each with each number of components: "
+        "full, tied, diag, spherical, and mclust's fourteen, such as VEV.",
     )
     criterion: Criterion = Field(
         default="bic", description="The criterion that chooses; the smallest value wins."
