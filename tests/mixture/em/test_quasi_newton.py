@@ -23,6 +23,8 @@ from dgmm.mixture.regularization import Regularization
 from dgmm.registry import STRUCTURES
 
 each_type = pytest.mark.parametrize("covariance_type", STRUCTURES)
+N_SOUND = {name: 5 if name in ("VEE", "VVE") else 6 for name in STRUCTURES}
+"""Components that do not collapse on the rows below, from the starts below."""
 
 
 def rows_of_overlapping_clumps(seed=0, n_rows=600, d=2):
@@ -70,17 +72,16 @@ def path(rows, centred, rules, state):
 
 
 def nearby(mixture, size, seed):
-    """A mixture of the same kind close by."""
+    """A mixture close by, its covariances in the shape of its structure."""
     rng = np.random.default_rng(seed)
     weights = mixture.weights * np.exp(size * rng.normal(size=mixture.weights.shape))
     means = mixture.means + size * rng.normal(size=mixture.means.shape)
     factor = np.eye(mixture.n_features) + size * rng.normal(size=(mixture.n_features,) * 2)
-    covariances = {
-        "full": lambda c: factor @ c @ factor.T,
-        "tied": lambda c: factor @ c @ factor.T,
-        "diag": lambda c: c * np.exp(size * rng.normal(size=c.shape)),
-        "spherical": lambda c: c * np.exp(size * rng.normal(size=c.shape)),
-    }[mixture.covariance_type](mixture.covariances)
+    covariances = mixture.covariances
+    if mixture.structure.is_diagonal:
+        covariances = covariances * np.exp(size * rng.normal(size=covariances.shape))
+    else:
+        covariances = factor @ covariances @ factor.T
     return Parameters.from_covariances(
         mixture.covariance_type, weights / weights.sum(), means, covariances
     )
@@ -165,7 +166,7 @@ def test_a_pair_along_which_the_likelihood_is_no_hill_is_left_out():
 @pytest.mark.parametrize("seed", range(3))
 def test_the_likelihood_never_falls_and_is_that_of_the_parameters(covariance_type, seed):
     rows = rows_of_overlapping_clumps(seed)
-    rows, centred, rules, first = problem(rows, covariance_type, 6, seed)
+    rows, centred, rules, first = problem(rows, covariance_type, N_SOUND[covariance_type], seed)
     states = path(rows, centred, rules, first)
     final = states[-1]
     assert (np.diff(final.trace) >= 0).all()
