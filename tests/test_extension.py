@@ -1,8 +1,9 @@
 """A covariance structure, a criterion and an input format, added from here.
 
 One variance serves all components and features, as in k-means: dgmm's EII under another name, of
-K d means, K - 1 weights and 1 variance. The criterion is Bozdogan's consistent AIC (1987, Psychometrika 52).
-The format is a line of text, the numbers of rows and columns, and then the values.
+K d means, K - 1 weights and 1 variance. The criterion is Bozdogan's consistent AIC (1987,
+Psychometrika 52). The format is a line of text, the numbers of rows and columns, and then the
+values.
 """
 
 import json
