@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from dgmm.mixture.em import iteration
+from dgmm.mixture.em.maximization import m_step
 from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.parameters import Parameters
@@ -65,6 +65,4 @@ def em_step(X, mixture, sample_weight=None, chunks=None, kernel=None, reg_covar=
     centred = frame_of(X, sample_weight)
     (moments,) = e_step(X, [mixture], sample_weight, chunks, kernel, centred)
     regularization = regularization_of(centred, reg_covar)
-    return iteration.m_step(mixture.covariance_type, moments, regularization).translate(
-        centred.origin
-    )
+    return m_step(mixture.covariance_type, moments, regularization).translate(centred.origin)

@@ -14,6 +14,7 @@ from dgmm.mixture import density
 from dgmm.mixture.candidate import Candidate
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions, FitState
+from dgmm.mixture.em.maximization import m_step
 from dgmm.mixture.initialization.moves import Posterior
 from dgmm.mixture.kernels import expanded_kernel, packed_models
 from dgmm.mixture.kernels.centring import CentredScatter
@@ -193,7 +194,7 @@ class SearchRows:
         """The M-step; the mixture as it is where a covariance is lost to rounding."""
         try:
             kind, current = mixture.covariance_type, mixture.covariances
-            return iteration.m_step(kind, moments, self.regularization, current)
+            return m_step(kind, moments, self.regularization, current)
         except np.linalg.LinAlgError:
             return mixture
 

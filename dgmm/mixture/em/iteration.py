@@ -6,11 +6,11 @@ import numpy as np
 
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em import convergence, quasi_newton
+from dgmm.mixture.em.maximization import m_step
 from dgmm.mixture.em.quasi_newton import Iterate, QuasiNewtonState
 from dgmm.mixture.kernels.statistics import Moments, is_empty
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 _UNSEEN = 3.0  # safety factor of the gain expected from a proposed step
@@ -152,8 +152,7 @@ def step(
     )
     if not rules.keep_degenerate and is_degenerate(state.parameters, rules):
         return replace(evaluated, status=Status.DEGENERATE)
-    mixture = state.parameters
-    kind, current = mixture.covariance_type, mixture.covariances
+    kind, current = state.candidate.covariance_type, state.parameters.covariances
     successor = m_step(kind, moments, rules.regularization, current)
     # curvature is lost where components were put elsewhere
     search, parameters = QuasiNewtonState() if state.n_pending else state.search, successor
@@ -247,30 +246,6 @@ def _noise(mixture: Parameters) -> float:
         return 0.0
     conditioning = np.abs(mixture.precisions * mixture.covariances).sum(axis=(-2, -1))
     return float(np.finfo(np.float64).eps * conditioning.max())
-
-
-def m_step(
-    covariance_type: str,
-    moments: Moments,
-    regularization: Regularization,
-    current: Array | None = None,
-) -> Parameters:
-    """The parameters that maximise the expected log-likelihood (Bishop 2006, eqs 9.24-9.26).
-
-    Parameters
-    ----------
-    covariance_type : str
-    moments : Moments
-    regularization : Regularization
-    current : ndarray, optional
-        Covariances of the E-step (:meth:`dgmm.mixture.covariance_structure.Structure.estimate`).
-    """
-    structure = structure_of(covariance_type)
-    weights = np.maximum(moments.counts, 0.0)
-    covariances = structure.estimate(moments.covariances, weights, regularization, current)
-    return Parameters.from_covariances(
-        covariance_type, weights / weights.sum(), moments.means, covariances
-    )
 
 
 def is_degenerate(mixture: Parameters, rules: EMOptions) -> bool:

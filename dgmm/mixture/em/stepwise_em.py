@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import boxcox1p
 
 from dgmm.mixture.em import iteration
+from dgmm.mixture.em.maximization import m_step
 from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
@@ -116,9 +117,7 @@ def step(state: StepwiseState, moments: Moments, rules: StepwiseOptions) -> Step
     regularization = rules.em_options(average, covariance_type).regularization
     return replace(
         state,
-        parameters=iteration.m_step(
-            covariance_type, average, regularization, state.parameters.covariances
-        ),
+        parameters=m_step(covariance_type, average, regularization, state.parameters.covariances),
         average=average,
         total_weight=state.total_weight + weight,
         n_steps=state.n_steps + 1,

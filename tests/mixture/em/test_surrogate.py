@@ -8,6 +8,7 @@ from dgmm.mixture.density import assign
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.fisher_metric import flatten
 from dgmm.mixture.em.iteration import EMOptions, FitState
+from dgmm.mixture.em.maximization import m_step
 from dgmm.mixture.em.surrogate import ControlVariate
 from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.kernels.centring import CentredScatter
@@ -38,7 +39,7 @@ def start(rows, covariance_type):
     mixture = relative_to(ZERO, random_mixture(np.random.default_rng(2), rows, covariance_type, K))
     regularization = rules_of(rows).regularization
     for _ in range(30):
-        mixture = iteration.m_step(covariance_type, moments_of(mixture, rows), regularization)
+        mixture = m_step(covariance_type, moments_of(mixture, rows), regularization)
     return mixture
 
 
@@ -72,7 +73,7 @@ def test_where_both_were_read_the_sample_says_what_all_rows_say(case):
 def test_the_surrogate_has_the_gradient_of_all_rows(case):
     rows, sample, mixture, correction = case
     kind = mixture.covariance_type
-    target = iteration.m_step(kind, moments_of(mixture, rows), rules_of(rows).regularization)
+    target = m_step(kind, moments_of(mixture, rows), rules_of(rows).regularization)
     direction = flatten(target) - flatten(mixture)
 
     def at(t):
