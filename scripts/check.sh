@@ -1,5 +1,5 @@
 #!/bin/sh
-# Everything that must hold before a change lands: format, lint, types, layers, tests, doctests.
+# Everything that must hold before a change lands: format, lint, types, layers, docs, tests, doctests.
 # Makes its own environment in .venv, so that it runs on a fresh clone with Python 3.11 or later.
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,4 +13,6 @@ fi
 .venv/bin/ruff check .
 .venv/bin/mypy
 .venv/bin/lint-imports
+.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+sh scripts/check_package.sh
 .venv/bin/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile "$@"

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+import dgmm
+
 ROOT = Path(__file__).parents[1]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 DESIGN = ROOT / "docs" / "design.md"
@@ -22,6 +24,7 @@ PAGES = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "pipelines/**/*.md", "scripts/**/*.md")
     for path in ROOT.glob(pattern)
+    if not {"_build", "examples"} & set(path.relative_to(ROOT).parts)
 )
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 WORDS_IN_TEN_MINUTES = 2_000
@@ -153,3 +156,7 @@ def test_a_decision_has_date_status_and_text(page: Path) -> None:
     order = ["## Decision", "## Measured", "## Rejected"]
     assert headings[0] == order[0]
     assert headings == [heading for heading in order if heading in headings]
+
+
+def test_the_citation_names_this_version() -> None:
+    assert f"\nversion: {dgmm.__version__}\n" in (ROOT / "CITATION.cff").read_text()

@@ -126,7 +126,7 @@ class GaussianMixture(OnlineMixture):
     feature_transform_ : object or None
         The functions of the features, with powers that were found from data.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Where the data have names that are strings.
 
     Examples

@@ -66,12 +66,13 @@ def sweep(
         "icl_effective", "bic_coarsened", "tolerance", "slope"; docs/how_many.md), of which the
         smallest value wins, or "silhouette", of which the largest does, see Notes.
     sample_weight : array-like of shape (n_samples,), optional
-    n_init, init_params, tol, max_iter, reg_covar, random_state, sample_size, feature_dim, verbose
-    normalize_weights, feature_transform
+    n_init, init_params, tol, max_iter, reg_covar, random_state, sample_size, feature_dim
         As for :class:`dgmm.GaussianMixture`.
     finish_all : bool, default=False
         Whether candidates that cannot become the choice by AIC or BIC any more, even should they
         gain five times what seems left, are fitted to the end, too.
+    normalize_weights, feature_transform, verbose
+        As for :class:`dgmm.GaussianMixture`.
 
     Returns
     -------

@@ -121,7 +121,7 @@ class Parameters:
 
     @property
     def log_determinants(self) -> Array:
-        """Log |Sigma_k|, shape (n_components,)."""
+        """Log det(Sigma_k), shape (n_components,)."""
         return self.structure.log_determinants(self.precisions_cholesky, *self.means.shape)
 
     @property
