@@ -160,3 +160,14 @@ def test_a_decision_has_date_status_and_text(page: Path) -> None:
 
 def test_the_citation_names_this_version() -> None:
     assert f"\nversion: {dgmm.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_every_page_is_in_a_table_of_contents() -> None:
+    pages = [path for path in PAGES if path.is_relative_to(ROOT / "docs")]
+    listed = {ROOT / "docs" / "index.md"}
+    for page in pages:
+        for entries in re.findall(r"^```\{toctree\}\n(.*?)^```", page.read_text(), re.M | re.S):
+            for entry in entries.split():
+                listed |= {path.resolve() for path in page.parent.glob(f"{entry}.md")}
+    not_shown = {ROOT / "docs" / "data" / "README.md", ROOT / "docs" / "decisions" / "README.md"}
+    assert sorted(set(pages) - listed - not_shown) == []

@@ -71,7 +71,7 @@ def sweep(
     finish_all : bool, default=False
         Whether candidates that cannot become the choice by AIC or BIC any more, even should they
         gain five times what seems left, are fitted to the end, too.
-    normalize_weights, feature_transform, verbose
+    normalize_weights, verbose, feature_transform
         As for :class:`dgmm.GaussianMixture`.
 
     Returns
