@@ -19,11 +19,13 @@ from dgmm.errors import DataError, Remedy
 from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.identifiers import RisingIntegers
 from dgmm.mixture.kernels.centring import CentredScatter
+from dgmm.mixture.pooled_moments import PooledMoments
 from dgmm.mixture.sample_size import WeightTotals
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
 _TILE_ROWS = 8192
+_FOLDED = 64  # rows side by side
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +87,11 @@ class Profile:
         return self.weight_totals.total
 
     @property
+    def moments(self) -> PooledMoments:
+        """Mean and scatter."""
+        return PooledMoments(self.total_weight, self.mean, self.mean_low, self.scatter)
+
+    @property
     def covariance(self) -> Array:
         """Maximum-likelihood covariance of all rows, shape (n_features, n_features)."""
         return self.scatter / self.total_weight
@@ -124,7 +131,7 @@ class Profile:
         return len(self.sample) == self.n_rows
 
     def __add__(self, other: "Profile") -> "Profile":
-        mean, mean_low, scatter = _pool_moments(self, other, self.total_weight + other.total_weight)
+        moments = self.moments + other.moments
         weights = None
         if self.sample_weights is not None and other.sample_weights is not None:
             weights = np.concatenate([self.sample_weights, other.sample_weights])
@@ -132,9 +139,9 @@ class Profile:
             n_rows=self.n_rows + other.n_rows,
             n_missing=self.n_missing + other.n_missing,
             weight_totals=self.weight_totals + other.weight_totals,
-            mean=mean,
-            mean_low=mean_low,
-            scatter=scatter,
+            mean=moments.mean,
+            mean_low=moments.mean_low,
+            scatter=moments.scatter,
             minimum=np.fmin(self.minimum, other.minimum),
             maximum=np.fmax(self.maximum, other.maximum),
             n_non_finite=self.n_non_finite + other.n_non_finite,
@@ -146,20 +153,6 @@ class Profile:
             rising=self.rising + other.rising,
             log_jacobian=self.log_jacobian + other.log_jacobian,
         )
-
-
-@np.errstate(over="ignore", invalid="ignore")  # ``validate_profile`` refuses overflow
-def _pool_moments(a: Profile, b: Profile, total: float) -> tuple[Array, Array, Array]:
-    """Mean and scatter of a union, without cancellation (Chan, Golub & LeVeque 1983)."""
-    if b.total_weight == 0:
-        return a.mean, a.mean_low, a.scatter
-    if a.total_weight == 0:
-        return b.mean, b.mean_low, b.scatter
-    difference = (b.mean - a.mean) + (b.mean_low - a.mean_low)
-    step = a.mean_low + difference * (b.total_weight / total)
-    mean = a.mean + step
-    between = np.outer(difference, difference) * (a.total_weight * b.total_weight / total)
-    return mean, (a.mean - mean) + step, a.scatter + b.scatter + between
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,26 +199,25 @@ def profile_block(spec: ProfileSpec, block: Block) -> Profile:
     n_non_finite, non_finite = find_non_finite(block, tiles)
     bad_weights = find_bad_weights(block)
     usable = not non_finite and not bad_weights and w.sum() > 0
-    zeros = np.zeros(d)
-    mean, mean_low, scatter, log_jacobian = zeros, zeros, np.zeros((d, d)), 0.0
+    moments, log_jacobian = PooledMoments.zero(d), 0.0
     if usable:
-        mean, mean_low, scatter = _mean_and_scatter(spec, rows, w, tiles)
+        moments = _moments(spec, rows, None if weights is None else w)
     if usable and spec.functions is not None:
         lost = spec.functions.log_jacobian
         log_jacobian = sum(float(w[t] @ lost(rows[t].T)) for t in tiles)
     chosen = sample_mask(spec.seed, block.start, block.n_rows, spec.probability)
     if block.complete is not None:
         chosen = chosen[block.complete]
-    nothing = np.full(d, np.nan)
+    minimum, maximum = _extremes(rows)
     return Profile(
         n_rows=len(rows),
         n_missing=block.n_missing,
         weight_totals=WeightTotals.from_weights(w) if usable else WeightTotals(0, 0.0, 0.0),
-        mean=mean,
-        mean_low=mean_low,
-        scatter=scatter,
-        minimum=np.fmin.reduce(rows, axis=0).astype(np.float64) if len(rows) else nothing,
-        maximum=np.fmax.reduce(rows, axis=0).astype(np.float64) if len(rows) else nothing,
+        mean=moments.mean,
+        mean_low=moments.mean_low,
+        scatter=moments.scatter,
+        minimum=minimum,
+        maximum=maximum,
         n_non_finite=n_non_finite,
         non_finite=non_finite,
         bad_weights=bad_weights,
@@ -237,28 +229,32 @@ def profile_block(spec: ProfileSpec, block: Block) -> Profile:
     )
 
 
-def _mean_and_scatter(
-    spec: ProfileSpec, rows: Rows, weights: Array, tiles: list[slice]
-) -> tuple[Array, Array, Array]:
-    """Weighted mean in two parts, and scatter about it.
+def _moments(spec: ProfileSpec, rows: Rows, weights: Array | None) -> PooledMoments:
+    """Mean and scatter of the values of functions; overflow is refused by `validate_profile`."""
+    if spec.functions is None:
+        return PooledMoments.of(rows, weights)
+    found = PooledMoments.zero(rows.shape[1])
+    for start in range(0, len(rows), _TILE_ROWS):
+        tile = slice(start, start + _TILE_ROWS)
+        own = None if weights is None else weights[tile]
+        found = found + PooledMoments.of(spec.values(rows[tile]), own)
+    return found
 
-    A first pass finds a pivot near the mean; deviations from it lose no digits.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):  # ``validate_profile`` refuses overflow
-        first = spec.values(rows[:1])[0].astype(np.float64)
-        total = weights.sum()
-        # in C order whatever the rows' own, because BLAS adds in the order of the layout
-        shifted = (np.subtract(spec.values(rows[t]), first, order="C") for t in tiles)
-        pivot = first + sum(weights[t] @ x for t, x in zip(tiles, shifted, strict=True)) / total
-        residual, scatter = np.zeros(len(pivot)), np.zeros((len(pivot), len(pivot)))
-        for tile in tiles:
-            deviations = np.subtract(spec.values(rows[tile]), pivot, order="C")
-            weighted = deviations * weights[tile][:, None]
-            residual += weighted.sum(axis=0)
-            scatter += weighted.T @ deviations
-        low = residual / total
-        mean = pivot + low
-        return mean, (pivot - mean) + low, scatter - np.outer(low, low) * total
+
+def _extremes(rows: Rows) -> tuple[Array, Array]:
+    """Smallest and largest value of each feature, NaN left out; NaN without rows."""
+    d = rows.shape[1]
+    if not len(rows):
+        return np.full(d, np.nan), np.full(d, np.nan)
+    if rows.flags.c_contiguous and len(rows) >= _FOLDED:  # NumPy is fast along long rows
+        whole = len(rows) - len(rows) % _FOLDED
+        folded = rows[:whole].reshape(-1, _FOLDED * d)
+        parts = (np.fmin.reduce(folded, axis=0), np.fmax.reduce(folded, axis=0))
+        rows = np.concatenate([*(part.reshape(_FOLDED, d) for part in parts), rows[whole:]])
+    return (
+        np.fmin.reduce(rows, axis=0).astype(np.float64),
+        np.fmax.reduce(rows, axis=0).astype(np.float64),
+    )
 
 
 def validate_profile(

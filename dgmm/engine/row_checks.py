@@ -224,7 +224,10 @@ def find_non_finite(
     n = 0
     places: list[tuple[int, int, float]] = []
     for tile in tiles:
-        bad = np.argwhere(~np.isfinite(rows[tile]))
+        is_finite = np.isfinite(rows[tile])
+        if is_finite.all():
+            continue
+        bad = np.argwhere(~is_finite)
         n += len(bad)
         for i, j in bad[: PLACES - len(places)]:
             row = tile.start + int(i)
