@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from dgmm.mixture.kernels.assignment_kernel import AssignedTile
 from dgmm.mixture.types import Array, Indices
@@ -28,7 +28,7 @@ _N_CELLS = 2048
 @cache
 def _bins(n_features: int) -> tuple[Array, Indices, float]:
     """Bounds between bins; bins of the lower ends of cells of equal width; cells per unit."""
-    bounds = np.asarray(chi2.ppf(PROBABILITIES, n_features))
+    bounds = np.asarray(2.0 * gammaincinv(0.5 * n_features, PROBABILITIES))  # of chi-squared
     width = bounds[-1] / (_N_CELLS - 1)
     lower = width * np.arange(_N_CELLS) * (1 - 1e-12)  # below what rounding puts into the cell
     cells = np.searchsorted(bounds, lower, side="right").astype(np.int64)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from dgmm.io.results.record import Record
 from dgmm.mixture.density import assign
@@ -72,7 +72,7 @@ def evaluate_sample(
         weights / weights.sum(),
         assigned.responsibilities,
         assigned.log_density,
-        chi2.sf(distances, mixture.n_features) < OUTLIER_SHARE,
+        chdtrc(mixture.n_features, distances) < OUTLIER_SHARE,
     )
 
 
