@@ -100,6 +100,7 @@ def choose_warm_starts(
     for state in states:
         mixture = earlier.get(model_of(state))
         if mixture is not None:
+            mixture = mixture.with_noise(state.parameters.noise)
             gain = _mean_log_density(state.parameters, rows, weights)
             gain -= _mean_log_density(mixture, rows, weights)
             n_parameters = mixture.n_parameters if is_sample else 0

@@ -24,6 +24,7 @@ from dgmm.engine.passes import PassRunner, StopRule
 from dgmm.engine.profile import Profile, ProfileSpec, validate_profile
 from dgmm.engine.proposals.step_proposals import StepProposals
 from dgmm.engine.search.model_search import ModelSearch
+from dgmm.engine.search.noise_tuning import first_noise
 from dgmm.engine.stages import Stage, centre_sample
 from dgmm.mixture.candidate import Candidate
 from dgmm.mixture.criteria import FitSummary, SweepSummary, evaluate
@@ -176,7 +177,7 @@ def _run_stages(
     """Run EM through all stages from ``progress`` on; all states at the end."""
     n_passes, states = progress.n_passes, progress.states
     sample = stages.search_rows(profile, rules)
-    search = ModelSearch(sample, options, rules)
+    search = ModelSearch(sample, options, rules, first_noise(options.noise, sample, earlier))
     left = list(stages.stages(profile, options))
     if progress.stage in left:
         left = left[left.index(progress.stage) :]

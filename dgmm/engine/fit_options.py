@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from dgmm.mixture.em.convergence import TOL
 from dgmm.mixture.initialization import initializers
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
+from dgmm.mixture.noise.noise_component import NoiseDensity
 from dgmm.mixture.sample_size import Normalization
 from dgmm.mixture.transform import FeatureTransformSpec, WarmStart
 
@@ -50,6 +51,9 @@ class FitOptions:
     normalize : {"counts", "rows", "kish"} or None
         To what weights are scaled before criteria see them
         (:class:`dgmm.mixture.sample_size.SampleSize`).
+    noise : float, {"hypervolume", "otrimle"} or None
+        The log density of a noise component in every mixture, in nats, in units of the features
+        that are fitted, or how it is found; None for no such component.
     prepare : FeatureTransformSpec
         How rows are changed before they are fitted.
     given : InitialParameters
@@ -72,6 +76,7 @@ class FitOptions:
     accelerate: bool = True
     finish_all: bool = False
     normalize: Normalization | None = None
+    noise: NoiseDensity | None = None
     prepare: FeatureTransformSpec = field(default_factory=FeatureTransformSpec)
     given: InitialParameters = field(default_factory=InitialParameters)
     earlier: WarmStart = field(default_factory=WarmStart)

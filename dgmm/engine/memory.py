@@ -72,6 +72,8 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     """
     d = dataset.n_features
     orders = [(structure_of(kind).order, k) for kind, k in options.models]
+    if options.noise is not None:
+        orders = [(structure_of(kind).order_with_noise, k + 1) for kind, k in options.models]
     lengths = {order: feature_map.length(order, d) for order, _ in orders}
     sums = sum(k * lengths[order] for order, k in orders)
     together = [(sum(k for o, k in orders if o == order), order) for order in lengths]

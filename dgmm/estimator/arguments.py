@@ -17,6 +17,7 @@ from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.em.stepwise_em import DECAY
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.initialization.initializers import METHODS
+from dgmm.mixture.noise.noise_component import NOISE_DENSITIES, NoiseDensity
 from dgmm.mixture.sample_size import Normalization
 from dgmm.mixture.transform import FeatureTransformSpec
 from dgmm.registry import CRITERIA, STRUCTURES, canonical_type
@@ -35,6 +36,7 @@ def fit_options(
     random_state: RandomState,
     sample_size: int | None,
     finish_all: bool = False,
+    noise: float | str | None = None,
     normalize_weights: str | None = None,
     functions: ColumnFunctions | None = None,
 ) -> FitOptions:
@@ -51,6 +53,7 @@ def fit_options(
         As in :class:`dgmm.GaussianMixture`.
     finish_all : bool
         Whether candidates that cannot become the choice are fitted to the end, too.
+    noise : float, {"hypervolume", "otrimle"} or None
     normalize_weights : {"counts", "rows", "kish"} or None
     functions : ColumnFunctions, or None
         Of single features.
@@ -75,6 +78,7 @@ def fit_options(
         _check_not_negative("reg_covar", reg_covar)
     if normalize_weights is not None:
         _check_choice("normalize_weights", normalize_weights, get_args(Normalization))
+    _check_noise(noise)
     if sample_size is not None:
         _check_integer("sample_size", sample_size, 1)
     earlier = starting_values.read_warm_start(init_params)
@@ -96,6 +100,7 @@ def fit_options(
         prepare=FeatureTransformSpec(functions=functions),
         earlier=earlier,
         finish_all=finish_all,
+        noise=cast("NoiseDensity | None", noise),
         normalize=cast("Normalization | None", normalize_weights),
     )
 
@@ -151,6 +156,14 @@ def _check_choice(name: str, value: object, allowed: Iterable[str]) -> None:
     if value not in allowed:
         message = f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}."
         raise ConfigurationError(message)
+
+
+def _check_noise(noise: object) -> None:
+    if isinstance(noise, Real):
+        if not np.isfinite(float(noise)):
+            raise ConfigurationError(f"noise is {noise!r}; expected a finite log density.")
+    elif noise is not None:
+        _check_choice("noise", noise, NOISE_DENSITIES)
 
 
 def _check_integer(name: str, value: object, least: int) -> None:

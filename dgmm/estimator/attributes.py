@@ -14,6 +14,7 @@ from dgmm.mixture.em import convergence
 from dgmm.mixture.em.stepwise_em import StepwiseState
 from dgmm.mixture.fit_result import FitResult
 from dgmm.mixture.kernels.statistics import is_empty
+from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import RELATIVE_FLOOR
 from dgmm.mixture.sample_size import SampleSize
@@ -62,6 +63,8 @@ class FittedAttributes:
     n_samples_seen_: float
     n_steps_: int
     predictive_score_: float
+    noise_weight_: float
+    noise_log_density_: float
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
     feature_transform: FeatureTransformLike
@@ -214,12 +217,18 @@ def check_not_flat(mixture: Parameters, covariance: Array) -> None:
 
 
 def set_parameters(estimator: FittedAttributes, mixture: Parameters) -> None:
-    """Set weights, means, covariances and what derives from them."""
+    """Set weights, means, covariances and what derives from them, and those of noise."""
     estimator.weights_ = mixture.weights
     estimator.means_ = mixture.means
     estimator.covariances_ = mixture.covariances
     estimator.precisions_cholesky_ = mixture.precisions_cholesky
     estimator.precisions_ = mixture.precisions
+    if mixture.noise is not None:
+        estimator.noise_weight_ = mixture.noise.weight
+        estimator.noise_log_density_ = mixture.noise.log_density
+    else:  # an earlier fit may have had some
+        vars(estimator).pop("noise_weight_", None)
+        vars(estimator).pop("noise_log_density_", None)
 
 
 def transform_of(estimator: FittedAttributes) -> FeatureTransform | None:
@@ -283,5 +292,7 @@ def to_parameters(estimator: FittedAttributes) -> Parameters:
     if factors is None:
         factors = structure.precisions_cholesky(covariances)
     factors = np.asarray(factors, np.float64)
-    kind = canonical_type(estimator.covariance_type)
-    return Parameters(kind, weights, means, covariances, factors)
+    kind, noise = canonical_type(estimator.covariance_type), None
+    if hasattr(estimator, "noise_log_density_"):
+        noise = Noise(float(estimator.noise_log_density_), float(estimator.noise_weight_))
+    return Parameters(kind, weights, means, covariances, factors, noise)

@@ -82,7 +82,7 @@ class MixtureConvertMixin(PointMixtureMixin):
         Raises
         ------
         OutputError
-            If functions of features were fitted.
+            If functions of features were fitted, or the mixture has noise.
         """
         from dgmm.io.interchange.scikit_learn_model import sklearn_mixture
         from dgmm.io.interchange.whitened_mixture import check_linear

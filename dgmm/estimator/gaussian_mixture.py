@@ -77,6 +77,11 @@ class GaussianMixture(OnlineMixture):
     learning_decay : float or None, default=None
         How fast steps of ``partial_fit`` get smaller, above 0.5 and at most 1: with 1 all rows
         count alike, with less those seen lately count more (Cappe & Moulines 2009); None is 0.7.
+    noise : float, "hypervolume", "otrimle" or None, default=None
+        A further component with the same density everywhere, for rows that belong to no other: its
+        log density in nats, "hypervolume" for the inverse of the volume that the rows lie in
+        (Banfield & Raftery 1993), or "otrimle" for the density beside which components are most
+        Gaussian (Coretto & Hennig 2016). Both are found on the sample.
     normalize_weights : {"counts", "rows", "kish"} or None, default=None
         What criteria count as the number of rows: the sum of ``sample_weight`` ("counts"; None is
         the same, with a warning where it is far from that number), the rows of positive weight
@@ -92,12 +97,15 @@ class GaussianMixture(OnlineMixture):
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
-        Components are ordered by weight, largest first, unless their start was given.
+        Components are ordered by weight, largest first, unless their start was given. With
+        ``noise_weight_`` they sum to 1.
     means_ : ndarray of shape (n_components, n_features)
     covariances_, precisions_, precisions_cholesky_ : ndarray
         (n_components, n_features, n_features) for "full", (n_features, n_features) for "tied",
         (n_components, n_features) for "diag", (n_components,) for "spherical", (n_features,) for
         "EEI", () for "EII", as "diag" for "VEI" and "EVI", as "full" for others; float64.
+    noise_weight_, noise_log_density_ : float
+        Where ``noise`` is not None.
     converged_ : bool
     status_ : str
         "converged", "max_iter", "degenerate" where a component collapsed, or "online" after
@@ -162,6 +170,7 @@ class GaussianMixture(OnlineMixture):
         sample_size: int | None = None,
         feature_dim: str | None = None,
         learning_decay: float | None = None,
+        noise: float | str | None = None,
         normalize_weights: str | None = None,
         feature_transform: FeatureTransformLike = None,
     ) -> None:
@@ -182,6 +191,7 @@ class GaussianMixture(OnlineMixture):
         self.sample_size = sample_size
         self.feature_dim = feature_dim
         self.learning_decay = learning_decay
+        self.noise = noise
         self.normalize_weights = normalize_weights
         self.feature_transform = feature_transform
 
@@ -237,6 +247,7 @@ class GaussianMixture(OnlineMixture):
             reg_covar=self.reg_covar,
             random_state=self.random_state,
             sample_size=self.sample_size,
+            noise=self.noise,
             normalize_weights=self.normalize_weights,
             functions=attributes.choose_feature_transform(self, container.feature_names),
         )

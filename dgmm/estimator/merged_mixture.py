@@ -153,7 +153,7 @@ class MixtureMergeMixin(MixturePredictMixin):
             found = assign_checked(by.mixture, rows, by.transform)
             hierarchy = build_hierarchy(found.responsibilities, weights, method)
             sums = summarize_all(runner, replace(by, hierarchy=hierarchy))
-        total = float(sums.components.sizes.sum())
+        total = sums.components.total_weight
         clustering = Clustering.from_sums(hierarchy, sums.mergers, total)
         return MergedMixture(
             self, clustering if n_clusters is None else _cut(clustering, n_clusters)

@@ -46,6 +46,7 @@ def sweep(
     sample_size: int | None = None,
     feature_dim: str | None = None,
     finish_all: bool = False,
+    noise: float | str | None = None,
     normalize_weights: str | None = None,
     verbose: int = 0,
     feature_transform: FeatureTransformLike = None,
@@ -71,7 +72,7 @@ def sweep(
     finish_all : bool, default=False
         Whether candidates that cannot become the choice by AIC or BIC any more, even should they
         gain five times what seems left, are fitted to the end, too.
-    normalize_weights, verbose, feature_transform
+    noise, normalize_weights, verbose, feature_transform
         As for :class:`dgmm.GaussianMixture`.
 
     Returns
@@ -123,6 +124,7 @@ def sweep(
         sample_size=sample_size,
         feature_dim=feature_dim,
         verbose=verbose,
+        noise=noise,
         normalize_weights=normalize_weights,
         feature_transform=feature_transform,
     )
@@ -138,6 +140,7 @@ def sweep(
         random_state=random_state,
         sample_size=sample_size,
         finish_all=finish_all or is_silhouette,
+        noise=noise,
         normalize_weights=normalize_weights,
         functions=attributes.choose_feature_transform(model, container.feature_names),
     )

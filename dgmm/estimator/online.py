@@ -97,7 +97,7 @@ class OnlineMixture(MixtureMergeMixin, MixtureConvertMixin):
         """Update the mixture with the rows of a runner from ``start`` on."""
         mixture = self._mixture()
         self._check_shape(mixture)
-        origin = mixture.weights @ mixture.means
+        origin = mixture.weights @ mixture.means / mixture.weights.sum()
         rules = StepwiseOptions(
             arguments.resolve_learning_decay(self.learning_decay), self.reg_covar, origin
         )

@@ -61,7 +61,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         return self
 
     def predict(self, X: DataLike) -> RowValues:
-        """The most probable component of each row.
+        """The most probable component of each row; -1 of noise.
 
         Parameters
         ----------
@@ -93,7 +93,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         Returns
         -------
         responsibilities : float64, of shape (n_samples, n_components)
-            In the kind of X, as labels are; rows sum to 1.
+            In the kind of X, as labels are; rows sum to 1, less the probability of noise.
         """
         return self._evaluate(X, RESPONSIBILITY)
 
@@ -119,7 +119,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         return log_likelihood / n_rows
 
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.intp]]:
-        """Rows drawn from the mixture.
+        """Rows drawn from the mixture; none of noise, which has no distribution.
 
         Parameters
         ----------

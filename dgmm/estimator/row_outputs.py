@@ -50,7 +50,7 @@ class RowOutput:
 
 def _log_certainty(assignment: RowPosteriors) -> Rows:
     """Log of the largest responsibility of each row."""
-    return np.log(assignment.responsibilities.max(axis=1))
+    return np.log(assignment.certainty)
 
 
 LABEL = RowOutput("label", np.intp, False, attrgetter("labels"))

@@ -31,12 +31,13 @@ FORMAT_VERSION = 1
 _NUMBERS = (
     *("lower_bound_", "converged_", "n_iter_", "n_features_in_"),
     *("n_samples_fitted_", "n_samples_seen_", "n_steps_", "predictive_score_", "n_effective_"),
+    *("noise_weight_", "noise_log_density_"),
 )
 _LISTS = {"lower_bounds_": "iteration", "_trace": "evaluation"}
 _COVARIANCES = ("covariances_", "precisions_", "precisions_cholesky_")
 _STARTS = ("weights_init", "means_init", "precisions_init")
 _FUNCTION, _PARAMETER = "feature_function", "feature_function_parameter"
-_OF_THE_RUN = ("n_init", "init_params", "tol", "max_iter", "reg_covar", "sample_size")
+_OF_THE_RUN = ("n_init", "init_params", "tol", "max_iter", "reg_covar", "sample_size", "noise")
 
 
 @advise(REMEDIES)

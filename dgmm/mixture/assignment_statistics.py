@@ -88,7 +88,7 @@ class AssignmentStatistics:
         """
         w = np.ones(len(tile.x)) if weights is None else weights
         shares = tile.posterior if weights is None else tile.posterior * w
-        self.components.add(tile, shares, pivots)
+        self.components.add(tile, weights, shares, pivots)
         self.distances.add(tile, shares, by.mixture.n_features)
         is_outlier = tile.log_density < by.outlier_threshold
         self.densities[...] += w @ tile.log_density, w[is_outlier].sum()
@@ -103,7 +103,7 @@ class AssignmentStatistics:
     @property
     def outlier_share(self) -> float:
         """The share of the weight that outliers have; 0 without rows."""
-        total = float(self.components.sizes.sum())
+        total = self.components.total_weight
         return float(self.densities[1]) / total if total > 0 else 0.0
 
     @property
@@ -116,6 +116,7 @@ class AssignmentStatistics:
             components.sizes,
             components.deviations,
             components.squares,
+            components.noise,
             distances.histogram,
             distances.fourth_powers,
             mergers.entropy,
@@ -142,9 +143,9 @@ class AssignmentStatistics:
             for part, array in zip(parts, zero, strict=True)
         ]
         return cls(
-            ComponentStatistics(*arrays[1:5]),
-            DistanceStatistics(*arrays[5:7]),
-            MergeStatistics(*arrays[7:]),
+            ComponentStatistics(*arrays[1:6]),
+            DistanceStatistics(*arrays[6:8]),
+            MergeStatistics(*arrays[8:]),
             arrays[0],
         )
 
@@ -181,10 +182,8 @@ def assign_and_add(
     RowPosteriors
         With densities that are not finite where values are not, or are too large.
     """
-    n_components, pivots = by.mixture.n_components, np.ascontiguousarray(by.pivots)
-    found = RowPosteriors.empty(
-        len(rows), n_components, with_responsibilities=with_responsibilities
-    )
+    pivots = np.ascontiguousarray(by.pivots)
+    found = RowPosteriors.empty(len(rows), by.mixture, with_responsibilities=with_responsibilities)
     for tile in AssignmentKernel.pack(by.mixture, by.transform).tiles(rows):
         found.store(tile)
         w = None if weights is None else weights[tile.rows].astype(np.float64)

@@ -40,14 +40,14 @@ class ComponentErrors:
         """
         if len(groups) < FEWEST_GROUPS:
             return None
-        sizes, deviations, squares = (
+        sizes, deviations, squares, noise = (
             _leave_one_out(np.array([getattr(group, name) for group in groups]))
-            for name in ("sizes", "deviations", "squares")
+            for name in ("sizes", "deviations", "squares", "noise")
         )
         with np.errstate(divide="ignore", invalid="ignore"):  # a component may have no rows
             means = deviations / sizes[..., None]
             variances = squares / sizes[..., None] - means**2
-            weights = sizes / sizes.sum(axis=1, keepdims=True)
+            weights = sizes / (sizes.sum(axis=1) + noise[:, 1])[:, None]
         spreads = (weights, means, np.sqrt(np.maximum(variances, 0.0)))
         return cls(*(_spread(values) for values in spreads))
 

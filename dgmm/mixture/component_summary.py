@@ -27,32 +27,56 @@ class ComponentStatistics:
         Sums of weight times responsibility.
     deviations, squares : ndarray of shape (n_components, n_features)
         The same of deviations and of their squares.
+    noise : ndarray of shape (2,)
+        Rows that are most probably noise; sum of weight times the probability of noise.
     """
 
     n_labelled: NDArray[np.int64]
     sizes: Array
     deviations: Array
     squares: Array
+    noise: Array
+
+    @property
+    def total_weight(self) -> float:
+        """Of all rows."""
+        return float(self.sizes.sum() + self.noise[1])
+
+    @property
+    def noise_share(self) -> float:
+        """Of the weight of all rows."""
+        return float(self.noise[1]) / self.total_weight if self.noise[1] > 0 else 0.0
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that are assigned, to a component or to noise."""
+        return int(self.n_labelled.sum() + self.noise[0])
 
     @classmethod
     def zero(cls, n_components: int, n_features: int) -> Self:
         """The sums of no rows."""
         shape = n_components, n_features
         counts = np.zeros(n_components, np.int64)
-        return cls(counts, np.zeros(n_components), np.zeros(shape), np.zeros(shape))
+        sizes, noise = np.zeros(n_components), np.zeros(2)
+        return cls(counts, sizes, np.zeros(shape), np.zeros(shape), noise)
 
-    def add(self, tile: AssignedTile, shares: Array, pivots: Array) -> None:
+    def add(self, tile: AssignedTile, weights: Array | None, shares: Array, pivots: Array) -> None:
         """Add the rows of a tile, in place.
 
         Parameters
         ----------
         tile : AssignedTile
+        weights : ndarray of shape (T,), or None
         shares : ndarray of shape (n_components, T)
             Weight times responsibility.
         pivots : ndarray of shape (n_components, n_features)
         """
-        self.n_labelled[...] += np.bincount(tile.places, minlength=len(pivots))
+        labelled = tile.places[tile.places >= 0]
+        self.n_labelled[...] += np.bincount(labelled, minlength=len(pivots))
         tile.loops.add_deviations(tile.x, shares, pivots, self.sizes, self.deviations, self.squares)
+        if tile.noise is not None:
+            w = np.ones(len(tile.x)) if weights is None else weights
+            self.noise[...] += np.array([len(tile.x) - len(labelled), w @ tile.noise])
 
     def __add__(self, other: "ComponentStatistics") -> "ComponentStatistics":
         return ComponentStatistics(
@@ -60,6 +84,7 @@ class ComponentStatistics:
             self.sizes + other.sizes,
             self.deviations + other.deviations,
             self.squares + other.squares,
+            self.noise + other.noise,
         )
 
 

@@ -15,6 +15,8 @@ Places = Sequence[int]
 def marginal(mixture: Parameters, features: Places) -> Parameters:
     """The mixture of some features, whatever the others are (Bishop 2006, eq. 2.98).
 
+    Without its noise, which has no margin.
+
     Parameters
     ----------
     mixture : Parameters
@@ -27,6 +29,7 @@ def marginal(mixture: Parameters, features: Places) -> Parameters:
         Of the same covariance type, or of the nearest one to which the marginals of the structure
         belong.
     """
+    mixture = mixture.with_noise(None)
     covariances = mixture.structure.marginal(mixture.covariances, features)
     means = mixture.means[:, list(features)]
     kind = mixture.structure.part_type or mixture.covariance_type
@@ -37,7 +40,7 @@ def conditional(mixture: Parameters, features: Places, values: Array) -> Paramet
     """The mixture of the other features, given the values of these (Bishop 2006, sec. 2.3.1).
 
     Components are weighted by how well they explain the values; means move by regression on
-    them, and covariances are those of what regression leaves.
+    them, and covariances are those of what regression leaves. Noise is left out.
 
     Parameters
     ----------

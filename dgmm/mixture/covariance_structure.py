@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.mixture import feature_map
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.types import Array
 from dgmm.registry import STRUCTURES, canonical_type
@@ -56,6 +57,11 @@ class Structure(ABC):
     @abstractmethod
     def order(self) -> int:
         """The prefix of the feature map that components need (:mod:`dgmm.mixture.feature_map`)."""
+
+    @property
+    def order_with_noise(self) -> int:
+        """The same beside noise, which lacks what components share."""
+        return feature_map.CROSSES if self.order == feature_map.LINEAR else self.order
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         """The shape of the arrays of covariances and of precision factors."""

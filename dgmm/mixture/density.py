@@ -23,25 +23,30 @@ class RowPosteriors:
     log_density : ndarray of shape (T,), float64
         log p(x), in nats.
     responsibilities : ndarray of shape (T, n_components), float64
-        Posterior probability of each component; rows sum to 1. Without columns if not asked for.
+        Posterior probability of each component; with that of noise, rows sum to 1. Without columns
+        if not asked for.
     components : tuple of int, or None
         What each component is called, not negative; None calls them by their places.
     largest : (ndarray of shape (T,), ndarray of shape (T,)), or None
-        Places and responsibilities of the most probable components; found when they are needed
-        unless given.
+        Places of the most probable components, -1 of noise, and their responsibilities; found when
+        they are needed unless given.
+    noise : ndarray of shape (T,), or None
+        Posterior probability of noise; None of a mixture without noise.
     """
 
     log_density: Array
     responsibilities: Array
     components: tuple[int, ...] | None = None
     largest: tuple[Indices, Array] | None = None
+    noise: Array | None = None
 
     @classmethod
-    def empty(cls, n_rows: int, n_components: int, *, with_responsibilities: bool = True) -> Self:
+    def empty(cls, n_rows: int, mixture: Parameters, *, with_responsibilities: bool = True) -> Self:
         """Arrays for `store` to fill, tile by tile."""
-        n_columns = n_components if with_responsibilities else 0
+        n_columns = mixture.n_components if with_responsibilities else 0
         largest = np.empty(n_rows, np.int64), np.empty(n_rows)
-        return cls(np.empty(n_rows), np.empty((n_rows, n_columns)), None, largest)
+        noise = None if mixture.noise is None else np.empty(n_rows)
+        return cls(np.empty(n_rows), np.empty((n_rows, n_columns)), None, largest, noise)
 
     def store(self, tile: AssignedTile) -> None:
         """Copy what is found of a tile of the rows to its place."""
@@ -51,22 +56,35 @@ class RowPosteriors:
         if self.largest is not None:
             places, largest = self.largest
             places[tile.rows], largest[tile.rows] = tile.places, tile.largest
+        if self.noise is not None:
+            self.noise[tile.rows] = tile.noise
 
     @property
     def labels(self) -> NDArray[np.intp]:
         """The labels of the most probable components, shape (T,); the first one of ties.
 
-        -1 for rows that are left out.
+        -1 for rows that are left out, and for those that are most probably noise.
         """
-        places = self.responsibilities.argmax(axis=1) if self.largest is None else self.largest[0]
+        if self.largest is not None:
+            places = self.largest[0]
+        else:
+            places = self.responsibilities.argmax(axis=1)
+            if self.noise is not None:
+                places[self.noise > self.responsibilities.max(axis=1)] = -1
         return self.name_places(np.where(np.isnan(self.log_density), -1, places))
+
+    @property
+    def certainty(self) -> Array:
+        """The largest responsibility of each row, or that of noise, shape (T,)."""
+        if self.largest is not None:
+            return self.largest[1]
+        largest = self.responsibilities.max(axis=1)
+        return largest if self.noise is None else np.maximum(largest, self.noise)
 
     @property
     def uncertainty(self) -> Array:
         """One minus the largest responsibility of each row, shape (T,)."""
-        if self.largest is None:
-            return 1.0 - self.responsibilities.max(axis=1)
-        return 1.0 - self.largest[1]
+        return 1.0 - self.certainty
 
     def name_places(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
         """What the components at some places are called; -1 stays."""
@@ -92,7 +110,7 @@ class RowPosteriors:
         merged = np.zeros((len(self.responsibilities), len(names)))
         for cluster, r in zip(clusters, self.responsibilities.T, strict=True):
             merged[:, names.index(cluster)] += r
-        return RowPosteriors(self.log_density, merged, tuple(names))
+        return RowPosteriors(self.log_density, merged, tuple(names), noise=self.noise)
 
     def log_likelihood(self, weights: NDArray[np.generic] | None) -> float:
         """Weighted sum of the log densities."""
@@ -112,11 +130,15 @@ class RowPosteriors:
         responsibilities = np.full((len(complete), self.responsibilities.shape[1]), np.nan)
         log_density[complete] = self.log_density
         responsibilities[complete] = self.responsibilities
-        if self.largest is None:
-            return RowPosteriors(log_density, responsibilities, self.components)
-        places, certainty = np.full(len(complete), -1), np.full(len(complete), np.nan)
-        places[complete], certainty[complete] = self.largest
-        return RowPosteriors(log_density, responsibilities, self.components, (places, certainty))
+        largest, noise = self.largest, self.noise
+        if largest is not None:
+            places, certainty = np.full(len(complete), -1), np.full(len(complete), np.nan)
+            places[complete], certainty[complete] = largest
+            largest = places, certainty
+        if noise is not None:
+            noise = np.full(len(complete), np.nan)
+            noise[complete] = self.noise
+        return RowPosteriors(log_density, responsibilities, self.components, largest, noise)
 
 
 def assign(
@@ -141,7 +163,7 @@ def assign(
     DataError
         If a value is NaN or infinite.
     """
-    found = RowPosteriors.empty(len(rows), mixture.n_components)
+    found = RowPosteriors.empty(len(rows), mixture)
     for tile in AssignmentKernel.pack(mixture, transform).tiles(rows):
         found.store(tile)
     unknown = np.flatnonzero(~np.isfinite(found.log_density))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.mixture.covariance_structure import Structure, structure_of
+from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.types import Array
 
@@ -20,7 +21,7 @@ class Parameters:
     covariance_type : str
         The covariance structure; it fixes the shape of the two arrays that depend on it.
     weights : ndarray of shape (n_components,)
-        Mixing proportions, non-negative, summing to 1.
+        Mixing proportions, non-negative; with that of the noise they sum to 1.
     means : ndarray of shape (n_components, n_features)
     covariances : ndarray
         ``full``: (n_components, n_features, n_features); ``tied``: (n_features, n_features);
@@ -29,6 +30,8 @@ class Parameters:
     precisions_cholesky : ndarray
         Same shape; of matrices upper triangular U with U U' = inverse covariance, of variances the
         inverse standard deviation (scikit-learn's convention).
+    noise : Noise, or None
+        For rows that belong to no component.
     """
 
     covariance_type: str
@@ -36,10 +39,16 @@ class Parameters:
     means: Array
     covariances: Array
     precisions_cholesky: Array
+    noise: Noise | None = None
 
     @classmethod
     def from_covariances(
-        cls, covariance_type: str, weights: Array, means: Array, covariances: Array
+        cls,
+        covariance_type: str,
+        weights: Array,
+        means: Array,
+        covariances: Array,
+        noise: Noise | None = None,
     ) -> Self:
         """Parameters whose precision factors are computed from the covariances.
 
@@ -49,7 +58,7 @@ class Parameters:
             If a covariance is not positive definite.
         """
         factors = structure_of(covariance_type).precisions_cholesky(covariances)
-        return cls(covariance_type, weights, means, covariances, factors)
+        return cls(covariance_type, weights, means, covariances, factors, noise)
 
     @classmethod
     def from_moments(
@@ -59,6 +68,7 @@ class Parameters:
         means: Array,
         matrices: Array,
         regularization: Regularization,
+        noise: Noise | None = None,
     ) -> Self:
         """The mixture of a structure that is closest to these components.
 
@@ -66,18 +76,19 @@ class Parameters:
         ----------
         covariance_type : str
         weights : ndarray of shape (n_components,)
-            In proportion.
+            In proportion; scaled to what the noise leaves.
         means : ndarray of shape (n_components, n_features)
         matrices : ndarray of shape (n_components, n_features, n_features)
             Covariances.
         regularization : Regularization
+        noise : Noise, or None
         """
         structure = structure_of(covariance_type)
         weights = np.maximum(weights, np.finfo(np.float64).eps)
-        weights = weights / weights.sum()
+        weights = weights / weights.sum() * (1.0 if noise is None else 1.0 - noise.weight)
         averages = structure.from_scatter(structure.diagonals(matrices), weights)
         covariances = structure.estimate(averages, weights, regularization)
-        return cls.from_covariances(covariance_type, weights, means, covariances)
+        return cls.from_covariances(covariance_type, weights, means, covariances, noise)
 
     @property
     def structure(self) -> Structure:
@@ -96,8 +107,26 @@ class Parameters:
 
     @property
     def n_parameters(self) -> int:
-        """Free parameters (:meth:`dgmm.mixture.covariance_structure.Structure.n_parameters`)."""
-        return self.structure.n_parameters(*self.means.shape)
+        """Free parameters (:meth:`dgmm.mixture.covariance_structure.Structure.n_parameters`).
+
+        Noise adds its weight.
+        """
+        return self.structure.n_parameters(*self.means.shape) + (self.noise is not None)
+
+    @property
+    def n_terms(self) -> int:
+        """Number of components, the noise with them."""
+        return self.n_components + (self.noise is not None)
+
+    @property
+    def proportions(self) -> Array:
+        """Weights of all terms, shape (n_terms,), that of the noise last; they sum to 1."""
+        return self.weights if self.noise is None else np.append(self.weights, self.noise.weight)
+
+    @property
+    def order(self) -> int:
+        """The prefix of the feature map that the terms need (:mod:`dgmm.mixture.feature_map`)."""
+        return self.structure.order if self.noise is None else self.structure.order_with_noise
 
     @property
     def matrices(self) -> Array:
@@ -134,6 +163,18 @@ class Parameters:
     def translate(self, shift: Array) -> Self:
         """The same mixture with every mean moved by ``shift`` (n_features,)."""
         return replace(self, means=self.means + shift)
+
+    def with_noise(self, noise: Noise | None) -> Self:
+        """The same components in proportion, beside noise of another density, or none.
+
+        The weight of noise that was there stays.
+        """
+        if noise is self.noise:
+            return self
+        if noise is not None and self.noise is not None:
+            noise = replace(noise, weight=self.noise.weight)
+        share = 1.0 if noise is None else 1.0 - noise.weight
+        return replace(self, weights=self.weights * (share / self.weights.sum()), noise=noise)
 
     def sort_by_weight(self) -> Self:
         """The same mixture with components by weight, largest first; ties keep their order."""

@@ -30,7 +30,7 @@ class RowSummary:
         Which components are one cluster; None if no hierarchy is known.
     errors : ComponentErrors, or None
         How sure the components' weights, means and deviations are; None with few groups of rows.
-    outlier_share : float
+    outlier_share, noise_share : float
         Of the weight of all rows.
     """
 
@@ -39,6 +39,7 @@ class RowSummary:
     clustering: Clustering | None
     errors: ComponentErrors | None
     outlier_share: float
+    noise_share: float
 
     @classmethod
     def from_sums(
@@ -66,7 +67,7 @@ class RowSummary:
         """
         clustering = None
         if by.hierarchy is not None:
-            total = float(sums.components.sizes.sum())
+            total = sums.components.total_weight
             clustering = Clustering.from_sums(by.hierarchy, sums.mergers, total, n_clusters)
         return cls(
             summarize_components(sums.components, by.pivots, quantile, quantiles),
@@ -74,4 +75,5 @@ class RowSummary:
             clustering,
             ComponentErrors.from_groups([groups[group] for group in sorted(groups)]),
             sums.outlier_share,
+            sums.components.noise_share,
         )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.mixture.column_functions.columnwise import ColumnFunctions
+from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization, constant_features
 from dgmm.mixture.types import Array
@@ -257,7 +258,18 @@ def transform_mixture(
         np.ascontiguousarray(means),
         (mapped + np.swapaxes(mapped, 1, 2)) / 2,
         regularization,
+        _map_noise(mixture.noise, matrix),
     )
+
+
+def _map_noise(noise: Noise | None, matrix: Array) -> Noise | None:
+    """The noise after a linear map: its density is over what volumes become.
+
+    Where the map has no determinant, its density stays.
+    """
+    if noise is None or matrix.shape[0] != matrix.shape[1]:
+        return noise
+    return replace(noise, log_density=noise.log_density - float(np.linalg.slogdet(matrix)[1]))
 
 
 def _matrix(older: FeatureTransform | None, newer: FeatureTransform | None, n_axes: int) -> Array:

@@ -39,6 +39,7 @@ def collect_findings(
         *_find_weak_choice(result),
         *_find_uncertain_components(result),
         *_find_components_that_do_not_fit(result),
+        *_find_noise(result),
         *_find_missing_rows(result),
         *_find_constant_features(result, record),
         *_find_outliers(sample),
@@ -130,6 +131,16 @@ def _find_components_that_do_not_fit(result: Result) -> Iterator[Finding]:
             f"other distances from the mean than a Gaussian has them: "
             f"{join_names(shares, _MOST_NAMED)}. Count clusters rather than components, and trust "
             "labels more than densities.",
+        )
+
+
+def _find_noise(result: Result) -> Iterator[Finding]:
+    noise = result.model.noise
+    if noise is not None:
+        share = result.attributes.get("noise_share", noise.weight)
+        yield Finding(
+            False,
+            f"{share:.1%} of the rows belong to no component: they are noise, with the label -1.",
         )
 
 

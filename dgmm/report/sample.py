@@ -65,7 +65,7 @@ def evaluate_sample(
     rows, weights = rows[weights > 0], weights[weights > 0]
     assigned = assign(mixture, rows, transform)
     fitted = rows if transform is None else transform.apply(rows.T).T
-    distances = _squared_distances(mixture, fitted, assigned.labels)
+    distances = _squared_distances(mixture, fitted, assigned.responsibilities.argmax(axis=1))
     return Sample(
         rows,
         fitted,

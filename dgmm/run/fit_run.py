@@ -104,6 +104,7 @@ def _fit(attempt: Attempt) -> RunContents:
         "outlier_quantile": wanted.output.outlier_quantile,
         "outlier_threshold": schema.outlier_threshold,
         "outlier_share": summary.outlier_share,
+        **({} if mixture.noise is None else {"noise_share": summary.noise_share}),
         BASIS: assignment_key(mixture, fitted.transform, schema, processes, *plan.layout),
         "status": labelled.sweep.selected.status.value,
     }
@@ -163,6 +164,7 @@ def _assign(
         output.most_probable,
         sample.outlier_threshold,
         sample.clustering.names(labels, mixture.weights),
+        mixture.noise is not None,
     )
     hierarchy = sample.clustering.hierarchy
     by = AssigningMixture(mixture, transform, hierarchy, sample.outlier_threshold)

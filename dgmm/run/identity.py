@@ -35,6 +35,7 @@ def mixture_digest(mixture: Parameters) -> str:
     found = hashlib.sha256(mixture.covariance_type.encode())
     for array in (mixture.weights, mixture.means, mixture.precisions_cholesky):
         found.update(array.tobytes())
+    found.update(_noise_text(mixture))
     return found.hexdigest()
 
 
@@ -86,12 +87,16 @@ def _model_digest(mixture: Parameters, transform: FeatureTransform | None) -> st
     arrays: list[Array | None] = [mixture.weights, mixture.means, mixture.precisions_cholesky]
     if transform is not None:
         arrays += [transform.mean, transform.scale, transform.axes]
-    found = hashlib.sha256(mixture.covariance_type.encode())
+    found = hashlib.sha256(mixture.covariance_type.encode() + _noise_text(mixture))
     for array in arrays:
         found.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
     if transform is not None and transform.functions is not None:
         found.update(repr(transform.functions).encode())
     return found.hexdigest()
+
+
+def _noise_text(mixture: Parameters) -> bytes:
+    return b"" if mixture.noise is None else repr(mixture.noise).encode()
 
 
 def score_run_id(identifier: str, result: Result) -> str:

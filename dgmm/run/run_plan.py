@@ -152,7 +152,9 @@ def plan_run(configuration: Configuration, model: Result | None = None) -> RunPl
     else:
         run_id, attempt_id = (score_run_id(name, model) for name in (request, attempt_id))
         kind = model.model.covariance_type, model.model.n_components
-        options = replace(options, models=(kind,), sample_rows=0)  # one pass of one mixture
+        noise = None if model.model.noise is None else model.model.noise.log_density
+        # one pass of one mixture
+        options = replace(options, models=(kind,), sample_rows=0, noise=noise)
     return RunPlan(
         configuration,
         output,
@@ -204,6 +206,7 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         sample_rows=model.sample_size,
         allow_degenerate=model.allow_degenerate,
         finish_all=model.finish_all,
+        noise=model.noise,
         normalize=None if weights is None else weights.normalize,
         prepare=FeatureTransformSpec(
             prepare.scale == "standardize",

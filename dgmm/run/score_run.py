@@ -141,6 +141,7 @@ def _score(attempt: Attempt, result: Result) -> RunContents:
         output.most_probable,
         result.outlier_threshold,
         result.clusters,
+        result.model.noise is not None,
     )
     clustering = result.clustering
     hierarchy = None if clustering is None else clustering.hierarchy
@@ -174,15 +175,16 @@ def _score(attempt: Attempt, result: Result) -> RunContents:
 
 def _facts(result: Result, assigned: AssignmentSummary) -> dict[str, Any]:
     components = assigned.sums.components
-    weight = float(components.sizes.sum())
+    weight = components.total_weight
     return {
         "kind": "score",
         "model_run": run_name(result.path),
         "model_fingerprint": result.attributes.get("fingerprint"),
-        "n_missing": assigned.n_rows - int(components.n_labelled.sum()),
+        "n_missing": assigned.n_rows - components.n_rows,
         "mean_log_density": assigned.sums.log_likelihood / weight if weight > 0 else 0.0,
         "outlier_quantile": result.attributes.get("outlier_quantile"),
         "outlier_threshold": result.attributes.get("outlier_threshold"),
         "outlier_share": assigned.sums.outlier_share,
+        **({} if result.model.noise is None else {"noise_share": components.noise_share}),
         "status": result.sweep.selected.status.value,
     }

@@ -3,8 +3,8 @@
     python scripts/benchmarks/how_many.py --rows 10000 100000
     python scripts/benchmarks/how_many.py --dependent 1 5 50 500
 
-Three clusters of a shape that no Gaussian has, or rows that are repeated so many times. The tables
-of docs/how_many.md are made by it.
+Three clusters of a shape that no Gaussian has, or rows that depend on each other by so much. The
+tables of docs/how_many.md are made by it.
 """
 
 import argparse
@@ -54,12 +54,20 @@ SHAPES: dict[str, Draw] = {
 """Normal; gamma of shape 2; Student's t with 4 degrees of freedom; squares."""
 
 
-def repeated(rng: np.random.Generator, n_rows: int, times: int) -> Array:
-    """Heavy-tailed rows that overlap, each so many times in a row but for a little noise."""
+def autoregressive(rng: np.random.Generator, n_rows: int, design_effect: float) -> Array:
+    """Heavy-tailed rows that overlap, in an autoregressive order of a known design effect.
+
+    A row is the one before with probability rho but for a little noise, and else a new one
+    (Jacobs & Lewis 1978, J. R. Stat. Soc. B 40). Every function of a row then has the correlation
+    rho^h with that of the row h before, and the design effect (1 + rho) / (1 - rho).
+    """
+    rho = (design_effect - 1) / (design_effect + 1)
+    is_new = rng.random(n_rows) >= rho
+    is_new[0] = True
     centres = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
-    n = n_rows // times
+    n = int(is_new.sum())
     rows = centres[rng.integers(0, CLUSTERS, n)] + rng.standard_t(5, (n, 2))
-    found: Array = np.repeat(rows, times, axis=0)
+    found: Array = rows[np.cumsum(is_new) - 1]
     return found + 1e-3 * rng.normal(size=found.shape)
 
 
@@ -76,17 +84,17 @@ def choices(found: dgmm.SweepResult) -> dict[str, str]:
     for rule in RULES:
         known = [result for result in sound if math.isfinite(result.criteria[rule])]
         best = min(known, key=lambda result: result.criteria[rule], default=None)
-        chosen[rule] = "-" if best is None else str(best.n_components)
+        chosen[rule] = "nan" if best is None else str(best.n_components)
     return chosen
 
 
-def misspecified(n_rows: list[int], most: int, seed: int) -> None:
+def misspecified(shapes: list[str], n_rows: list[int], most: int, seed: int) -> None:
     """A line for each shape and number of rows."""
     print("| clusters | rows |", " | ".join(RULES), "| merged, DEMP | merged, entropy | seconds |")
     print("|---" * (len(RULES) + 5) + "|")
-    for shape, draw in SHAPES.items():
+    for shape in shapes:
         for n in n_rows:
-            rows = draw(np.random.default_rng(seed), n)
+            rows = SHAPES[shape](np.random.default_rng(seed), n)
             began = time.monotonic()
             found = sweep(rows, most)
             merged = [
@@ -98,19 +106,21 @@ def misspecified(n_rows: list[int], most: int, seed: int) -> None:
             print("|", " | ".join(map(str, row)), "|", flush=True)
 
 
-def dependent(times: list[int], n_rows: int, most: int, seed: int) -> None:
-    """A line for each number of repetitions."""
-    print("| repeated | design effect | 95 % interval |", " | ".join(RULES), "|")
+def dependent(effects: list[int], n_rows: int, most: int, series: int) -> None:
+    """A line for each design effect: how often it is found, and what is chosen in the middle."""
+    print("| design effect | found | inside interval |", " | ".join(RULES), "|")
     print("|---" * (len(RULES) + 3) + "|")
-    for number in times:
-        rows = repeated(np.random.default_rng(seed), n_rows, number)
-        found = sweep(rows, most)
-        measured = found.dependence
-        interval = effect = "-"
-        if measured is not None:
-            effect = f"{measured.design_effect:.3g}"
-            interval = f"{measured.low:.3g} to {measured.high:.3g}"
-        row = (str(number), effect, interval, *choices(found).values())
+    for effect in effects:
+        found, inside, chosen = [], 0, []
+        for seed in range(series):
+            swept = sweep(autoregressive(np.random.default_rng(seed), n_rows, effect), most)
+            measured = swept.dependence
+            if measured is not None:
+                found.append(measured.design_effect)
+                inside += measured.low <= effect <= measured.high
+            chosen.append([float(value) for value in choices(swept).values()])
+        middle = [f"{value:g}" for value in np.median(np.array(chosen), axis=0)]
+        row = (str(effect), f"{np.median(found):.3g}", f"{inside} of {series}", *middle)
         print("|", " | ".join(row), "|", flush=True)
 
 
@@ -118,14 +128,16 @@ def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="*", default=[10_000])
+    parser.add_argument("--shapes", nargs="*", choices=SHAPES, default=list(SHAPES))
     parser.add_argument("--dependent", type=int, nargs="*", default=[])
     parser.add_argument("--components", type=int, default=12, help="most components of the sweep")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--series", type=int, default=10, help="of each design effect")
     arguments = parser.parse_args()
     if arguments.dependent:
-        dependent(arguments.dependent, 300_000, arguments.components, arguments.seed)
+        dependent(arguments.dependent, 100_000, arguments.components, arguments.series)
     else:
-        misspecified(arguments.rows, arguments.components, arguments.seed)
+        misspecified(arguments.shapes, arguments.rows, arguments.components, arguments.seed)
 
 
 if __name__ == "__main__":

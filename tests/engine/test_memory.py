@@ -76,6 +76,12 @@ def test_models_of_a_sweep_add_up():
     assert sweep.statistics == 8 * sum(range(1, 13)) * (45 + 17 + 17 + 9)
 
 
+def test_noise_is_a_term_of_every_model():
+    dataset, kinds = rows_of(n_features=8), models(("tied", 3), ("diag", 2))
+    found = project(dataset, replace(kinds, noise=-10.0))
+    assert found.statistics == 8 * (4 * 45 + 3 * 17)  # covariances are no longer left out
+
+
 def test_the_kernel_needs_no_more_for_more_rows():
     small, large = (project(rows_of(rows), FULL_4).kernel for rows in (10_000, 10_000_000))
     assert small == large

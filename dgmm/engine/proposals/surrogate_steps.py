@@ -86,10 +86,11 @@ class SampleSurrogate:
 def _is_due(state: FitState) -> bool:
     """Whether a step is proposed: after the first, second, fourth, eighth ... read of all rows.
 
-    A sample that gives no step after one read rarely gives one after the next.
+    A sample that gives no step after one read rarely gives one after the next. Control variates
+    know nothing of noise.
     """
     n_reads = len(state.trace) + 1
-    return state.search.may_leap and n_reads & (n_reads - 1) == 0
+    return state.parameters.noise is None and state.search.may_leap and n_reads & (n_reads - 1) == 0
 
 
 def _is_far(origin: Parameters, mixture: Parameters) -> bool:

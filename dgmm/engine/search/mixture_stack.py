@@ -16,7 +16,7 @@ from dgmm.mixture.types import Array
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MixtureStack:
-    """Mixtures of one structure in which every component has a covariance by itself.
+    """Mixtures without noise of a structure in which every component has a covariance by itself.
 
     Attributes
     ----------
@@ -34,12 +34,15 @@ class MixtureStack:
         """Stack mixtures."""
         if len(mixtures) == 1:
             return cls(mixtures[0], (mixtures[0].n_components,))
-        arrays = (
+        weights, means, covariances, factors = (
             np.concatenate([getattr(mixture, name) for mixture in mixtures])
             for name in ("weights", "means", "covariances", "precisions_cholesky")
         )
         stops = np.cumsum([mixture.n_components for mixture in mixtures])
-        return cls(Parameters(mixtures[0].covariance_type, *arrays), tuple(stops.tolist()))
+        return cls(
+            Parameters(mixtures[0].covariance_type, weights, means, covariances, factors),
+            tuple(stops.tolist()),
+        )
 
     @property
     def terms(self) -> LinearTerms:

@@ -14,6 +14,7 @@ import numpy as np
 
 from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.engine.search.component_moves import ComponentMoves
+from dgmm.engine.search.noise_tuning import tune_noise
 from dgmm.engine.search.race import SCHEDULE, race
 from dgmm.engine.search.search_rows import SearchRows
 from dgmm.engine.search.trial_budget import LARGE_BUDGET, TrialBudget
@@ -21,6 +22,7 @@ from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions
 from dgmm.mixture.initialization import initializers, moves
 from dgmm.mixture.initialization.split import Split
+from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
@@ -46,11 +48,14 @@ class ModelSearch:
         All that the driver holds.
     options : FitOptions
     rules : EMOptions
+    noise : Noise, or None
+        Of every mixture.
     """
 
     rows: SearchRows
     options: FitOptions
     rules: EMOptions
+    noise: Noise | None = None
 
     def count(self, earlier: Mapping[Model, Parameters]) -> int:
         """How many searches :meth:`find_all` makes."""
@@ -75,7 +80,8 @@ class ModelSearch:
             for mixture in search():
                 self._keep_better(found, mixture)
             on_done(done)
-        return {model: found[model][1] for model in self.options.models}
+        best = {model: found[model][1] for model in self.options.models}
+        return tune_noise(self.options.noise, best, self.rows, earlier)
 
     def grow(self, mixture: Parameters, n_components: int) -> Parameters:
         """The mixture with more components, those split that gain most."""
@@ -125,7 +131,7 @@ class ModelSearch:
         """Starts without a search, with what the caller has given in the place of guesses."""
         kind, n_components = model
         if model in earlier:
-            yield earlier[model]
+            yield earlier[model].with_noise(self.noise)
             if self.options.n_init == 1:
                 return
         few, given = self.rows.thin(_FEW_ROWS).distinct(), self.options.given.relative_to(origin)
@@ -133,6 +139,7 @@ class ModelSearch:
             yield given.replace_in(self._guess(few, kind, n_components, index))
 
     def _from_earlier(self, mixture: Parameters) -> Iterator[Parameters]:
+        mixture = mixture.with_noise(self.noise)
         rows = self._rows_for(mixture.covariance_type, mixture.n_components)
         yield self._moves(rows).improve(rows.climb(mixture, _STEPS), _ROUNDS)
 
@@ -200,7 +207,7 @@ class ModelSearch:
         if n_components > 1:
             start = self._moves(few, index).improve(start, _ROUNDS)
         parts = start.weights, start.means, start.matrices
-        return Parameters.from_moments(kind, *parts, self.rules.regularization)
+        return Parameters.from_moments(kind, *parts, self.rules.regularization, start.noise)
 
     def _guess(
         self,
@@ -215,9 +222,10 @@ class ModelSearch:
         method = method or methods[index % len(methods)]
         rng = np.random.default_rng([self.options.seed, n_components, index, number])
         guess = initializers.METHODS[method](few.rows, few.weights, n_components, rng)
-        return initializers.first_parameters(
+        first = initializers.first_parameters(
             kind, few.rows, guess, few.weights, self.rules.regularization, rng
         )
+        return first.with_noise(self.noise)
 
     def _moves(self, rows: SearchRows, index: int = 0) -> ComponentMoves:
         return ComponentMoves(rows, self.rules, (self.options.seed, index))

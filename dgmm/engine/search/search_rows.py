@@ -102,15 +102,16 @@ class SearchRows:
 
     def evaluate(self, mixture: Parameters) -> tuple[Moments, Posterior]:
         """The E-step's sums, and what the mixture says of each row."""
-        responsibilities = np.empty((mixture.n_components, self.n_rows))
+        responsibilities = np.empty((mixture.n_terms, self.n_rows))
+        own = responsibilities[: mixture.n_components]
         densities = np.empty((1, self.n_rows))
         if expanded_kernel.relative_error(mixture) > _MAX_ERROR:
             for part in self._blocks:
                 found = density.assign(mixture, self.rows[part])
-                responsibilities[:, part] = found.responsibilities.T
+                own[:, part] = found.responsibilities.T
                 densities[0, part] = found.log_density
-            return self.expect(mixture), Posterior(responsibilities, densities[0], self.weights)
-        group = ExpandedGroup.pack(mixture.structure.order, (0,), [mixture])
+            return self.expect(mixture), Posterior(own, densities[0], self.weights)
+        group = ExpandedGroup.pack(mixture.order, (0,), [mixture])
         origin, loops = np.zeros(mixture.n_features), loops_for(self.n_rows, mixture.n_components)
 
         def of_block(part: slice) -> tuple[Array, Array]:
@@ -127,7 +128,7 @@ class SearchRows:
         )
         responsibilities /= self.weights
         log_density = group.complete(densities, self.rows)[0]
-        return moments, Posterior(responsibilities, log_density, self.weights)
+        return moments, Posterior(own, log_density, self.weights)
 
     def climb(self, mixture: Parameters, n_steps: int) -> Parameters:
         """Steps of EM."""
@@ -168,7 +169,7 @@ class SearchRows:
 
     def _step(self, mixtures: Sequence[Parameters]) -> tuple[Array, list[Parameters]]:
         """Log-likelihoods of mixtures, and what a step of EM makes of them."""
-        if not mixtures[0].structure.is_joint:
+        if not mixtures[0].structure.is_joint and mixtures[0].noise is None:
             together = MixtureStack.of(mixtures)
             if expanded_kernel.relative_error(together.components) <= _MAX_ERROR:
                 sums, values = self._accumulate(together.terms)

@@ -1,6 +1,7 @@
 """A mixture as JSON: every number that it takes to compute densities, with all digits."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from dgmm.io.interchange.whitened_mixture import check_linear
@@ -20,7 +21,8 @@ def dump_parameters(
     """A mixture as a JSON text, of which ``float`` gives the same bits back.
 
     Shapes are those of :class:`dgmm.mixture.parameters.Parameters`; ``transform`` is null, or says
-    how z = axes (x - mean) / scale is made of a row x, with null for the identity.
+    how z = axes (x - mean) / scale is made of a row x, with null for the identity. ``noise``, where
+    there is any, has its ``weight`` and its ``log_density``.
 
     Parameters
     ----------
@@ -49,6 +51,8 @@ def dump_parameters(
         "precisions_cholesky": mixture.precisions_cholesky.tolist(),
         "transform": None,
     }
+    if mixture.noise is not None:
+        document["noise"] = asdict(mixture.noise)
     if transform is not None:
         document["transform"] = {
             "mean": transform.mean.tolist(),

@@ -7,6 +7,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from dgmm.errors import OutputError
 from dgmm.io.interchange.whitened_mixture import check_linear
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
@@ -28,7 +29,14 @@ def sklearn_mixture(
     names : tuple of str, optional
         Of the features; x0, x1 and so on are no names.
     converged : bool
+
+    Raises
+    ------
+    OutputError
+        If the mixture has noise.
     """
+    if mixture.noise is not None:
+        raise OutputError("scikit-learn has no noise component. Use SQL, ONNX or JSON instead.")
     mixture = _write_out(mixture)
     kind = mixture.covariance_type
     model = GaussianMixture(mixture.n_components, covariance_type=kind)

@@ -10,6 +10,8 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
+NOISE_LABEL = -1
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WhitenedMixture:
@@ -17,7 +19,7 @@ class WhitenedMixture:
 
     With U_k the precision factors, and z = A (x - mean) / scale the transform, W_k is
     U_k' A diag(1 / scale). Differences are taken first, so that data far from zero keep their
-    digits.
+    digits. Noise is one more component, the last, with the label -1 and a W of zeros.
 
     Attributes
     ----------
@@ -64,12 +66,17 @@ class WhitenedMixture:
         """
         check_linear(transform)
         matrices = np.swapaxes(mixture.factor_matrices, 1, 2)
-        if transform is None:
-            return cls(names, labels, matrices, mixture.means, mixture.log_peaks)
-        if transform.axes is not None:
-            matrices = matrices @ transform.axes
-        centres = transform.inverse_means(mixture)
-        return cls(names, labels, matrices / transform.scale, centres, mixture.log_peaks)
+        centres, log_peaks = mixture.means, mixture.log_peaks
+        if transform is not None:
+            if transform.axes is not None:
+                matrices = matrices @ transform.axes
+            matrices, centres = matrices / transform.scale, transform.inverse_means(mixture)
+        if mixture.noise is not None:
+            labels = (*labels, NOISE_LABEL)
+            matrices = np.concatenate([matrices, np.zeros_like(matrices[:1])])
+            centres = np.concatenate([centres, centres[:1]])
+            log_peaks = np.append(log_peaks, mixture.noise.log_peak)
+        return cls(names, labels, matrices, centres, log_peaks)
 
 
 def check_linear(transform: FeatureTransform | None) -> None:

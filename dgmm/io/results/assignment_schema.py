@@ -10,7 +10,7 @@ from dgmm.errors import OutputError
 from dgmm.mixture.density import RowPosteriors
 
 MISSING = -1
-"""Label, component or mark of a row that could not be assigned."""
+"""Label, component or mark of a row that could not be assigned; label of noise."""
 
 _FLAGS = {"flag_values": [MISSING], "flag_meanings": "missing"}
 _ATTRIBUTES: dict[str, dict[str, Any]] = {
@@ -24,9 +24,15 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
         "flag_values": [MISSING, 0, 1],
         "flag_meanings": "missing inlier outlier",
     },
+    "noise": {
+        "long_name": "posterior probability of noise",
+        "comment": "labels are -1 of noise, and where this is NaN because a value is missing",
+        "units": "1",
+    },
     "responsible": {"long_name": "component of the responsibility", **_FLAGS},
 }
 ASSIGNMENTS = frozenset(_ATTRIBUTES)
+_LABELS = {"labels", "clusters"}
 """Names of what can be written of each row."""
 
 RESERVED = {*ASSIGNMENTS, "component", "rank", "feature", "feature_2"}
@@ -77,6 +83,9 @@ class AssignmentSchema:
         Log density below which a row is an outlier.
     clusters : tuple of int, or None
         What the cluster of each component is called; None if that is not known.
+    has_noise : bool
+        Whether the mixture has noise: ``noise``, its probability (float32), is then written with
+        labels and clusters, of which -1 may be either noise or a row that lacks a value.
     """
 
     names: tuple[str, ...]
@@ -84,6 +93,7 @@ class AssignmentSchema:
     n_most_probable: int | None = None
     outlier_threshold: float = -np.inf
     clusters: tuple[int, ...] | None = None
+    has_noise: bool = False
 
     def arrays(self) -> dict[str, AssignmentArray]:
         """The arrays to write, by name.
@@ -107,6 +117,8 @@ class AssignmentSchema:
         wanted = {name: known[name] for name in self.names}
         if "responsibilities" in wanted and self.n_most_probable is not None:
             wanted["responsible"] = known["responsible"]
+        if self._says_noise:
+            wanted["noise"] = known["noise"]
         return wanted
 
     @property
@@ -130,7 +142,13 @@ class AssignmentSchema:
                     found[name] = assignment.merge(self.clusters or self.components).labels
                 case _:
                     found[name] = getattr(assignment, name)
+        if self._says_noise and assignment.noise is not None:
+            found["noise"] = assignment.noise.astype(np.float32)
         return found
+
+    @property
+    def _says_noise(self) -> bool:
+        return self.has_noise and not _LABELS.isdisjoint(self.names)
 
     def _all_arrays(self) -> dict[str, AssignmentArray]:
         n_components = len(self.components)
@@ -146,6 +164,7 @@ class AssignmentSchema:
             "outlier": ("int8", ()),
             "clusters": (integers, ()),
             "responsible": (integers, components),
+            "noise": ("float32", ()),
         }
         return {
             name: AssignmentArray(

@@ -15,6 +15,7 @@ from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em.iteration import FitState
 from dgmm.mixture.em.quasi_newton import Iterate, QuasiNewtonState
 from dgmm.mixture.identifiers import RisingIntegers
+from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.sample_size import WeightTotals
 
@@ -97,6 +98,7 @@ CLASSES: dict[str, type] = {  # by the names in files, which stay
     "Search": QuasiNewtonState,
     "Visit": Iterate,
     "Parameters": Parameters,
+    "Noise": Noise,
     "WeightTotals": WeightTotals,
     "Status": Status,
 }

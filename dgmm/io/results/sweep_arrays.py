@@ -12,6 +12,7 @@ from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.model_selection.model_differences import ModelDifference
+from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.structures import structure_of
@@ -23,6 +24,7 @@ SIZE = "sample_size"
 _INTEGERS = ("n_components", "start", "n_parameters", "n_iter")
 _BIRTHS = "n_births"  # results of earlier versions have none
 _DIFFERENCES = ("log_likelihood_difference", "log_likelihood_difference_error")
+_NOISE = {"noise_weight": "weight", "noise_log_density": "log_density"}
 _STOPPED_EARLY = "behind"  # what results call it since their first version
 FIRST_CRITERIA = ("bic", "aic", "icl")  # those of results that do not name theirs
 
@@ -158,6 +160,9 @@ def _text(values: list[str] | tuple[str, ...]) -> NDArray[Any]:
 def _write_parameters(group: AnyPath, parameters: Parameters) -> None:
     for name, dimensions in _parameter_dimensions(parameters.covariance_type).items():
         write_small(group / name, np.asarray(getattr(parameters, name), np.float64), dimensions)
+    if parameters.noise is not None:
+        for name, attribute in _NOISE.items():
+            write_small(group / name, np.array(getattr(parameters.noise, attribute)), ())
 
 
 def _parameter_dimensions(covariance_type: str) -> dict[str, tuple[str, ...]]:
@@ -174,6 +179,12 @@ def _status(result: FitResult) -> str:
     return _STOPPED_EARLY if result.status is Status.STOPPED_EARLY else result.status.value
 
 
+def _read_noise(group: AnyPath) -> Noise | None:
+    if not all((group / name).is_dir() for name in _NOISE):
+        return None
+    return Noise(**{name: float(read_small(group / array)) for array, name in _NOISE.items()})
+
+
 def _read_result(run: AnyPath, row: dict[str, Any], criteria: Sequence[str]) -> FitResult:
     covariance_type, status = str(row["covariance_type"]), str(row["status"])
     try:
@@ -188,7 +199,7 @@ def _read_result(run: AnyPath, row: dict[str, Any], criteria: Sequence[str]) -> 
     arrays = {name: read_small(group / name) for name in names}
     return FitResult(
         candidate=candidate,
-        parameters=Parameters(covariance_type, **arrays),
+        parameters=Parameters(covariance_type, **arrays, noise=_read_noise(group)),
         status=found,
         trace=tuple(read_small(group / "trace").tolist()),
         n_iter=int(row["n_iter"]),

@@ -1,5 +1,7 @@
 """Changes of a mixture's parameters as vectors, measured by the Fisher information."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from dgmm.mixture.parameters import Parameters
@@ -8,8 +10,8 @@ from dgmm.mixture.types import Array
 
 
 def flatten(mixture: Parameters) -> Array:
-    """Weights, means and covariances in one vector; changes are differences of such vectors."""
-    arrays = (mixture.weights, mixture.means, mixture.covariances)
+    """Proportions, means and covariances in one vector; changes are differences of such vectors."""
+    arrays = (mixture.proportions, mixture.means, mixture.covariances)
     return np.concatenate([array.ravel() for array in arrays])
 
 
@@ -31,12 +33,12 @@ def to_metric_coordinates(mixture: Parameters, changes: Array) -> Array:
     ndarray of shape (n_changes, n_coordinates)
     """
     structure = mixture.structure
-    weights = _positive(mixture.weights)
+    proportions, weights = _positive(mixture.proportions), _positive(mixture.weights)
     of_weights, of_means, of_covariances = _parts(mixture, changes)
     shifts = (of_means[:, :, None, :] @ mixture.factor_matrices)[:, :, 0, :]
     spreads = structure.relative(of_covariances, mixture.precisions_cholesky)
     parts = (
-        of_weights / np.sqrt(weights),
+        of_weights / np.sqrt(proportions),
         shifts * np.sqrt(weights)[:, None],
         spreads * structure.information_roots(weights, mixture.n_features),
     )
@@ -57,7 +59,7 @@ def max_relative_change(mixture: Parameters, change: Array) -> float:
     of_weights, _, of_covariances = _parts(mixture, change[None])
     spreads = structure.relative(of_covariances, mixture.precisions_cholesky)
     sizes = np.abs(spreads) if structure.is_diagonal else np.linalg.norm(spreads, axis=(-2, -1))
-    return float(max(np.abs(of_weights / _positive(mixture.weights)).max(), sizes.max()))
+    return float(max(np.abs(of_weights / _positive(mixture.proportions)).max(), sizes.max()))
 
 
 def apply_step(mixture: Parameters, change: Array, regularization: Regularization) -> Parameters:
@@ -74,19 +76,27 @@ def apply_step(mixture: Parameters, change: Array, regularization: Regularizatio
         Without a ridge.
     """
     (of_weights,), (of_means,), (of_covariances,) = _parts(mixture, change[None])
-    structure = mixture.structure
-    weights = mixture.weights + of_weights
+    structure, noise = mixture.structure, mixture.noise
+    proportions = mixture.proportions + of_weights
+    weights = proportions[: mixture.n_components]
     moved = mixture.covariances + of_covariances
     covariances = structure.estimate(moved, weights, regularization, mixture.covariances)
+    proportions = proportions / proportions.sum()
+    if noise is not None:
+        noise = replace(noise, weight=float(proportions[-1]))
     return Parameters.from_covariances(
-        mixture.covariance_type, weights / weights.sum(), mixture.means + of_means, covariances
+        mixture.covariance_type,
+        proportions[: mixture.n_components],
+        mixture.means + of_means,
+        covariances,
+        noise,
     )
 
 
 def _parts(mixture: Parameters, changes: Array) -> tuple[Array, Array, Array]:
-    """Changes of weights, means and covariances, one of each along the first axis."""
-    n, n_components, size = len(changes), mixture.n_components, mixture.means.size
-    of_weights, of_means, of_covariances = np.split(changes, [n_components, n_components + size], 1)
+    """Changes of proportions, means and covariances, one of each along the first axis."""
+    n, n_terms, size = len(changes), mixture.n_terms, mixture.means.size
+    of_weights, of_means, of_covariances = np.split(changes, [n_terms, n_terms + size], 1)
     return (
         of_weights,
         of_means.reshape(n, *mixture.means.shape),

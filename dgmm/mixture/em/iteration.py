@@ -209,7 +209,7 @@ def _reject_step(state: FitState, fallback: Iterate, rules: EMOptions) -> FitSta
 
 
 def _status(state: FitState, search: QuasiNewtonState, rules: EMOptions) -> Status:
-    noise = _noise(state.parameters)
+    noise = _rounding_error(state.parameters)
     if search.predictions:
         is_flat = convergence.is_rounding_noise(state.trace, noise)
         converged = is_flat or search.predicts_convergence(rules.tol)
@@ -237,7 +237,7 @@ def _terminal_status(mixture: Parameters, rules: EMOptions, status: Status) -> S
     return Status.DEGENERATE if is_degenerate(mixture, rules) else status
 
 
-def _noise(mixture: Parameters) -> float:
+def _rounding_error(mixture: Parameters) -> float:
     """Rounding error of the log-likelihood per row: eps times the worst conditioning.
 
     A covariance near singular, as that of collinear features on the floor, is known no better.

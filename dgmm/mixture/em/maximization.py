@@ -26,8 +26,7 @@ def m_step(
         Covariances of the E-step (:meth:`dgmm.mixture.covariance_structure.Structure.estimate`).
     """
     structure = structure_of(covariance_type)
-    weights = np.maximum(moments.counts, 0.0)
+    weights, noise = np.maximum(moments.counts, 0.0), moments.noise
     covariances = structure.estimate(moments.covariances, weights, regularization, current)
-    return Parameters.from_covariances(
-        covariance_type, weights / weights.sum(), moments.means, covariances
-    )
+    weights = weights / weights.sum() * (1.0 if noise is None else 1.0 - noise.weight)
+    return Parameters.from_covariances(covariance_type, weights, moments.means, covariances, noise)

@@ -15,6 +15,7 @@ from scipy.special import boxcox1p
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.maximization import m_step
 from dgmm.mixture.kernels.statistics import Moments
+from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.structures import structure_of
@@ -87,7 +88,9 @@ class StepwiseState:
         Where EM has converged, these are the moments of an E-step over all rows.
         """
         structure = parameters.structure
-        average = _average(parameters.weights, parameters.means, parameters.covariances)
+        average = _average(
+            parameters.weights, parameters.means, parameters.covariances, parameters.noise
+        )
         regularization = rules.em_options(average, parameters.covariance_type).regularization
         without_ridge = replace(regularization, ridge=-regularization.ridge)
         covariances = structure.regularize(parameters.covariances, without_ridge)
@@ -172,11 +175,15 @@ def average_moments(older: Moments, newer: Moments, share: float, covariance_typ
     within = (1.0 - each) * structure.expand(older.covariances, *older.means.shape)
     within += each * structure.expand(newer.covariances, *newer.means.shape)
     covariances = structure.from_scatter(within + each * (1.0 - each) * between, counts)
-    return _average(counts, older.means + part[:, None] * differences, covariances)
+    noise = newer.noise
+    if noise is not None and older.noise is not None:
+        weight = (1.0 - share) * older.noise.weight + share * noise.weight
+        noise = replace(noise, weight=weight)
+    return _average(counts, older.means + part[:, None] * differences, covariances, noise)
 
 
-def _average(counts: Array, means: Array, covariances: Array) -> Moments:
-    return Moments(np.nan, np.nan, 1.0, counts, means, covariances)
+def _average(counts: Array, means: Array, covariances: Array, noise: Noise | None) -> Moments:
+    return Moments(np.nan, np.nan, 1.0, counts, means, covariances, noise=noise)
 
 
 def _overall(average: Moments, covariance_type: str) -> tuple[Array, Array]:

@@ -61,6 +61,7 @@ def add_births(
         np.concatenate([mixture.means, [birth.mean for birth in births]]),
         np.concatenate([mixture.matrices, [birth.matrix for birth in births]]),
         regularization,
+        mixture.noise,
     )
 
 

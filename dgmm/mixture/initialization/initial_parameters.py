@@ -6,6 +6,8 @@ from typing import Self
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 
+_ROUNDING = 1e-6  # of weights that sum to 1
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InitialParameters:
@@ -14,6 +16,7 @@ class InitialParameters:
     Attributes
     ----------
     weights : ndarray of shape (n_components,), or None
+        What they lack to 1 is the weight of noise, if there is any.
     means : ndarray of shape (n_components, n_features), or None
     precisions : ndarray, or None
         Inverse covariances, shaped as the covariances of one covariance type.
@@ -46,8 +49,16 @@ class InitialParameters:
             If a precision is not positive definite.
         """
         means = guess.means if self.means is None else self.means
-        weights = guess.weights if self.weights is None else self.weights
+        weights, noise = guess.weights, guess.noise
+        if self.weights is not None:
+            weights = self.weights
+            if noise is not None and weights.sum() < 1.0 - _ROUNDING:
+                noise = replace(noise, weight=1.0 - float(weights.sum()))
+            elif noise is not None:
+                weights = weights * (1.0 - noise.weight)
         if self.precisions is None:
-            return replace(guess, weights=weights, means=means)
+            return replace(guess, weights=weights, means=means, noise=noise)
         covariances = guess.structure.invert(self.precisions)
-        return Parameters.from_covariances(guess.covariance_type, weights, means, covariances)
+        return Parameters.from_covariances(
+            guess.covariance_type, weights, means, covariances, noise
+        )

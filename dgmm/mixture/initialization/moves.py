@@ -175,7 +175,7 @@ def drop_component(mixture: Parameters, k: int, regularization: Regularization) 
     """The mixture without component ``k``; the others share its weight in proportion to theirs."""
     kept = np.delete(np.arange(mixture.n_components), k)
     parts = mixture.weights[kept], mixture.means[kept], mixture.matrices[kept]
-    return Parameters.from_moments(mixture.covariance_type, *parts, regularization)
+    return Parameters.from_moments(mixture.covariance_type, *parts, regularization, mixture.noise)
 
 
 def narrowest_component(mixture: Parameters, regularization: Regularization) -> int:
@@ -215,8 +215,8 @@ def apply_changes(
     for k, split in splits:
         parts.append((mixture.weights[k] * split.shares, split.means, split.matrices))
     weights, means, matrices = (np.concatenate(part) for part in zip(*parts, strict=True))
-    kind = mixture.covariance_type
-    return Parameters.from_moments(kind, weights, means, matrices, regularization)
+    kind, noise = mixture.covariance_type, mixture.noise
+    return Parameters.from_moments(kind, weights, means, matrices, regularization, noise)
 
 
 def _likely_pairs(mixture: Parameters, most: int) -> tuple[Indices, Indices]:

@@ -109,6 +109,7 @@ def apply_trials(
         np.concatenate(means),
         np.concatenate(matrices),
         regularization,
+        mixture.noise,
     )
 
 

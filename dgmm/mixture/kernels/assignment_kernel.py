@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.mixture.kernels.tiling import loops_for
+from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array, Indices
@@ -38,7 +39,9 @@ class AssignedTile:
     log_density : ndarray of shape (T,)
         In nats; not finite where values are not, or are too large.
     places, largest : ndarray of shape (T,)
-        The most probable components, the first of ties, and their responsibilities.
+        The most probable components, the first of ties and -1 of noise, and their responsibilities.
+    noise : ndarray of shape (T,), or None
+        Responsibilities of noise.
     loops : module
         What worked on it.
     """
@@ -50,6 +53,7 @@ class AssignedTile:
     log_density: Array
     places: Indices
     largest: Array
+    noise: Array | None
     loops: ModuleType
 
 
@@ -64,6 +68,7 @@ class AssignmentKernel:
         Transposed factors of the precisions, of each component or of all; or their diagonals.
     is_diagonal : bool
     peaks : ndarray of shape (K,)
+    noise : Noise, or None
     transform : FeatureTransform, or None
         Of rows for the mixture.
     """
@@ -72,6 +77,7 @@ class AssignmentKernel:
     factors: Array
     is_diagonal: bool
     peaks: Array
+    noise: Noise | None
     transform: FeatureTransform | None
 
     @classmethod
@@ -92,7 +98,8 @@ class AssignmentKernel:
             factors = mixture.factor_matrices[:n_matrices].transpose(0, 2, 1)
         # copies, because what came over the network may be read-only and unaligned
         means, factors = np.array(mixture.means, order="C"), np.array(factors, order="C")
-        return cls(means, factors, structure.is_diagonal, np.array(mixture.log_peaks), transform)
+        peaks, noise = np.array(mixture.log_peaks), mixture.noise
+        return cls(means, factors, structure.is_diagonal, peaks, noise, transform)
 
     def tiles(self, rows: NDArray[np.generic]) -> Iterator[AssignedTile]:
         """All rows, one tile after the other.
@@ -122,7 +129,23 @@ class AssignmentKernel:
             loops.assign(
                 z, self.means, self.factors, self.is_diagonal, self.peaks, cached_rows, *found
             )
-            yield AssignedTile(tile, x, *found, loops)
+            noise = None if self.noise is None else _give_to_noise(self.noise, *found[1:])
+            yield AssignedTile(tile, x, *found, noise, loops)
+
+
+def _give_to_noise(
+    noise: Noise, posterior: Array, log_density: Array, places: Indices, largest: Array
+) -> Array:
+    """Change what is found of rows to what it is beside noise; the responsibilities of noise."""
+    total = np.logaddexp(log_density, noise.log_peak)
+    of_noise: Array = np.exp(noise.log_peak - total)
+    left = np.exp(log_density - total)
+    posterior *= left
+    largest *= left
+    log_density[...] = total
+    is_noise = of_noise > largest
+    places[is_noise], largest[is_noise] = -1, of_noise[is_noise]
+    return of_noise
 
 
 def _clip(n_rows: int, limits: tuple[int, int]) -> int:

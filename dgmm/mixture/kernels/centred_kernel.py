@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 
 from dgmm.mixture.kernels.centring import CentredScatter
-from dgmm.mixture.kernels.statistics import Moments, is_empty
+from dgmm.mixture.kernels.statistics import Moments, is_empty, noise_with_share
 from dgmm.mixture.linear_algebra import triangular_inverse
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
@@ -33,10 +33,9 @@ class CentredModel:
     mixture: Parameters
 
     def zero(self) -> Array:
-        """The sums over no rows: (K, 1 + d + d^2), or (K, 1 + 2d) for diagonal structures."""
-        n_components, d = self.mixture.means.shape
-        diagonal = self.mixture.structure.is_diagonal
-        return np.zeros((n_components, 1 + d + (d if diagonal else d * d)))
+        """The sums over no rows: (n_terms, 1 + d + d^2), or 1 + 2d for diagonal structures."""
+        d, diagonal = self.mixture.n_features, self.mixture.structure.is_diagonal
+        return np.zeros((self.mixture.n_terms, 1 + d + (d if diagonal else d * d)))
 
     def accumulate(
         self, x: Array, weights: Array, sums: Array, loops: ModuleType, log_density: Array
@@ -48,7 +47,7 @@ class CentredModel:
         x : ndarray of shape (d, T)
             Rows relative to the frame's origin, feature-major.
         weights : ndarray of shape (T,)
-        sums : ndarray of shape (K, 1 + d + d^2) or (K, 1 + 2d)
+        sums : ndarray of shape (n_terms, 1 + d + d^2) or (n_terms, 1 + 2d)
             Added to in place.
         loops : module
             :func:`dgmm.mixture.kernels.tiling.loops_for` the block.
@@ -61,7 +60,7 @@ class CentredModel:
         loops.softmax(logits, weights, log_density, log_total, scale)
         sums[:, 0] += logits.sum(axis=1)
         diagonal = sums.shape[1] == 1 + 2 * d
-        for total, r, y in zip(sums, logits, whitened, strict=True):
+        for total, r, y in zip(sums, logits, whitened, strict=False):  # noise has no deviations
             total[1 : 1 + d] += y @ r
             total[1 + d :] += (y * y) @ r if diagonal else ((y * r) @ y.T).ravel()
         return float(weights @ log_density), -float(weights @ log_total)
@@ -78,14 +77,16 @@ def log_densities(mixture: Parameters, x: Array) -> tuple[Array, Array]:
 
     Returns
     -------
-    logits : ndarray of shape (K, T)
-        log(w_k N(x_t | mu_k, Sigma_k)), in nats.
+    logits : ndarray of shape (n_terms, T)
+        log(w_k N(x_t | mu_k, Sigma_k)), in nats; that of the noise last.
     whitened : ndarray of shape (K, d, T)
         U_k' (x_t - mu_k).
     """
     structure, n_components = mixture.structure, mixture.n_components
     constant = mixture.log_peaks
-    logits = np.empty((n_components, x.shape[1]))
+    logits = np.empty((mixture.n_terms, x.shape[1]))
+    if mixture.noise is not None:
+        logits[-1] = mixture.noise.log_peak
     whitened = np.empty((n_components, *x.shape))
     for k in range(n_components):
         deviations = x - mixture.means[k][:, None]
@@ -106,6 +107,8 @@ def moments(
     mu_k + A ybar and A (yy' - ybar ybar') A', with A = U'^-1, undo the whitening.
     """
     structure, d = mixture.structure, mixture.n_features
+    noise = noise_with_share(mixture.noise, sums[:, 0], centred.total_weight)
+    sums = sums[: mixture.n_components]
     counts = sums[:, 0].copy()
     empty = is_empty(counts, centred.total_weight)
     averages = sums[:, 1:] / np.where(empty, 1.0, counts)[:, None]
@@ -124,5 +127,11 @@ def moments(
     if not structure.is_shared:
         covariances[empty] = mixture.covariances[empty]
     return Moments(
-        log_likelihood, log_classification, centred.total_weight, counts, means, covariances
+        log_likelihood,
+        log_classification,
+        centred.total_weight,
+        counts,
+        means,
+        covariances,
+        noise=noise,
     )

@@ -13,7 +13,7 @@ import numpy as np
 
 from dgmm.mixture import feature_map
 from dgmm.mixture.kernels.centring import CentredScatter
-from dgmm.mixture.kernels.statistics import Moments, is_empty
+from dgmm.mixture.kernels.statistics import Moments, is_empty, noise_with_share
 from dgmm.mixture.kernels.tiling import TileShape, loops_for
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
@@ -117,7 +117,7 @@ class ExpandedGroup(LinearTerms):
     @classmethod
     def pack(cls, order: int, models: tuple[int, ...], mixtures: list[Parameters]) -> Self:
         """Stack the natural parameters of mixtures that share an order."""
-        stops = tuple(int(n) for n in np.cumsum([m.n_components for m in mixtures]))
+        stops = tuple(int(n) for n in np.cumsum([m.n_terms for m in mixtures]))
         theta = natural_parameters(mixtures)
         is_linear = order == feature_map.LINEAR
         common = tuple(mixture.factor_matrices[0] for mixture in mixtures if is_linear)
@@ -162,17 +162,19 @@ class ExpandedGroup(LinearTerms):
 def natural_parameters(mixtures: Sequence[Parameters]) -> Array:
     """The theta of theta_k . phi(x) = log(w_k N(x | mu_k, Sigma_k)), shape (C, p).
 
-    For a tied covariance the term -1/2 x' P x, the same for all components, is left out.
+    For a tied covariance the term -1/2 x' P x, the same for all components, is left out. Noise is a
+    constant, after the components of its mixture.
 
     Parameters
     ----------
     mixtures : sequence of Parameters
-        Of structures of the same order.
+        Of the same order.
     """
     means = np.concatenate([mixture.means for mixture in mixtures])
     peaks = np.concatenate([mixture.log_peaks for mixture in mixtures])
     n_features = means.shape[1]
-    if mixtures[0].structure.order == feature_map.SQUARES:
+    order = mixtures[0].order
+    if order == feature_map.SQUARES:
         variances = np.concatenate([_inverse_variances(mixture) for mixture in mixtures])
         linear, quadratic = variances * means, -0.5 * variances
     else:
@@ -182,8 +184,17 @@ def natural_parameters(mixtures: Sequence[Parameters]) -> Array:
         quadratic[:, :n_features] *= 0.5
     constant = peaks - 0.5 * np.einsum("ki,ki->k", linear, means)
     theta = np.concatenate([constant[:, None], linear, quadratic], axis=1)
-    order = mixtures[0].structure.order
-    return np.ascontiguousarray(theta[:, : feature_map.length(order, n_features)])
+    theta = theta[:, : feature_map.length(order, n_features)]
+    return np.ascontiguousarray(_add_noise(theta, mixtures))
+
+
+def _add_noise(theta: Array, mixtures: Sequence[Parameters]) -> Array:
+    """The natural parameters of components, and of each mixture's noise behind its own."""
+    stops = np.cumsum([mixture.n_components for mixture in mixtures])
+    places = [stop for stop, m in zip(stops, mixtures, strict=True) if m.noise is not None]
+    rows = np.zeros((len(places), theta.shape[1]))
+    rows[:, 0] = [m.noise.log_peak for m in mixtures if m.noise is not None]
+    return np.insert(theta, places, rows, axis=0)
 
 
 def relative_error(mixture: Parameters) -> float:
@@ -220,13 +231,15 @@ def moments(
     log_classification: float,
     centred: CentredScatter,
 ) -> Moments:
-    """The E-step's outcome for one mixture from its sums, shape (p, K), over all rows."""
+    """The E-step's outcome for one mixture from its sums, shape (p, n_terms), over all rows."""
     structure, d = mixture.structure, mixture.n_features
+    noise = noise_with_share(mixture.noise, sums[0], centred.total_weight)
+    sums = sums[:, : mixture.n_components]
     counts = sums[0].copy()
     empty = is_empty(counts, centred.total_weight)
     divisor = np.where(empty, 1.0, counts)
     means = np.where(empty[:, None], mixture.means, sums[1 : 1 + d].T / divisor[:, None])
-    if structure.order == feature_map.LINEAR:
+    if mixture.order == feature_map.LINEAR:
         log_likelihood -= 0.5 * float(np.sum(mixture.precisions * centred.scatter))
         covariances = (centred.scatter - (means.T * counts) @ means) / centred.total_weight
     else:
@@ -239,5 +252,11 @@ def moments(
         if not structure.is_shared:
             covariances[empty] = mixture.covariances[empty]
     return Moments(
-        log_likelihood, log_classification, centred.total_weight, counts, means, covariances
+        log_likelihood,
+        log_classification,
+        centred.total_weight,
+        counts,
+        means,
+        covariances,
+        noise=noise,
     )

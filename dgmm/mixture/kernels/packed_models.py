@@ -53,9 +53,9 @@ class PackedModels:
 
     @property
     def n_components(self) -> int:
-        """Components of all models."""
+        """Components of all models, and their noise."""
         expanded_components = sum(len(group.theta) for group in self.groups)
-        return expanded_components + sum(model.mixture.n_components for model in self.centred)
+        return expanded_components + sum(model.mixture.n_terms for model in self.centred)
 
     @property
     def scratch_size(self) -> int:
@@ -98,7 +98,7 @@ def pack(
         if expanded_kernel.relative_error(mixture) > bound:
             far.append(index)
         else:
-            by_order.setdefault(mixture.structure.order, []).append(index)
+            by_order.setdefault(mixture.order, []).append(index)
     groups = tuple(
         ExpandedGroup.pack(order, tuple(models), [mixtures[index] for index in models])
         for order, models in sorted(by_order.items())

@@ -1,11 +1,12 @@
 """What rows say about models: sums over any set of rows, and the moments of all rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.mixture.kernels.least_likely import LeastLikelyRows
+from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.types import Array
 
 
@@ -68,6 +69,8 @@ class Moments:
         Weights of groups of consecutive rows, and their log-likelihoods; None if not kept apart.
     least_likely : LeastLikelyRows, or None
         None if they are not kept.
+    noise : Noise, or None
+        With the share of the rows that it takes.
     """
 
     log_likelihood: float
@@ -78,6 +81,7 @@ class Moments:
     covariances: Array
     groups: Array | None = None
     least_likely: LeastLikelyRows | None = None
+    noise: Noise | None = None
 
     @property
     def empty(self) -> NDArray[np.bool_]:
@@ -88,3 +92,16 @@ class Moments:
 def is_empty(counts: Array, total_weight: float) -> NDArray[np.bool_]:
     """Which components hold no more than rounding's share of the weight."""
     return counts <= EMPTY_WEIGHT * total_weight
+
+
+def noise_with_share(noise: Noise | None, counts: Array, total_weight: float) -> Noise | None:
+    """The noise with the share of the rows that the E-step gives it, if there is noise.
+
+    Parameters
+    ----------
+    noise : Noise, or None
+    counts : ndarray of shape (n_terms,)
+        Sums of responsibilities, that of the noise last.
+    total_weight : float
+    """
+    return None if noise is None else replace(noise, weight=float(counts[-1]) / total_weight)

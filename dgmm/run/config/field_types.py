@@ -1,5 +1,6 @@
 """Field types of configurations: sections, sizes, counts, choices, paths."""
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
@@ -21,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from dgmm.mixture.noise.noise_component import NOISE_DENSITIES
 from dgmm.registry import ALIASES, CRITERIA, FORMATS, STRUCTURES, canonical_type
 from dgmm.run.config.environment import EnvString
 from dgmm.run.config.yaml import scalar
@@ -203,6 +205,14 @@ def _is_axes(value: object) -> object:
     return value
 
 
+def _is_noise(value: object) -> object:
+    is_density = isinstance(value, int | float) and math.isfinite(value)
+    if isinstance(value, bool) or not (is_density or value in NOISE_DENSITIES):
+        expected = f"expected {', '.join(NOISE_DENSITIES)} or a log density, a finite number"
+        raise PydanticCustomError("noise", "{expected}", {"expected": expected})
+    return value
+
+
 Item = TypeVar("Item")
 Many = Annotated[tuple[Item, ...], AfterValidator(_remove_duplicates), _OneOrMany()]
 CovarianceType = Annotated[str, _Choice(STRUCTURES, ALIASES), AfterValidator(canonical_type)]
@@ -240,6 +250,11 @@ Axes = Annotated[
             ]
         }
     ),
+]
+NoiseDensity = Annotated[
+    Any,
+    AfterValidator(_is_noise),
+    WithJsonSchema({"anyOf": [{"enum": list(NOISE_DENSITIES)}, {"type": "number"}]}),
 ]
 Counts = Annotated[
     tuple[Count, ...],

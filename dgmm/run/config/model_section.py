@@ -14,6 +14,7 @@ from dgmm.run.config.field_types import (
     CovarianceType,
     Criterion,
     Many,
+    NoiseDensity,
     Section,
     Start,
     validation_error,
@@ -47,6 +48,8 @@ class Prepare(Section):
 
 class Model(Section):
     """Which mixtures to fit, and how."""
+
+    LATER = frozenset({"noise"})
 
     n_components: Counts = Field(
         default=tuple(range(1, 11)),
@@ -96,6 +99,12 @@ class Model(Section):
         default=False,
         description="Whether candidates that cannot become the choice any more, even should they "
         "gain five times what seems left, are fitted to the end too; with icl all are.",
+    )
+    noise: NoiseDensity | None = Field(
+        default=None,
+        description="A component of constant density, for rows that belong to no other: its log "
+        "density in nats, hypervolume for the inverse of the volume of the rows, or otrimle for "
+        "that beside which components are most Gaussian.",
     )
     start_from: Location | None = Field(
         default=None,

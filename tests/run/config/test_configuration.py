@@ -218,6 +218,7 @@ WRONG = [
     ("model.allow_degenerate", "yes", 'found "yes", expected true or false'),
     ("model.allow_degenerate", "1", "found 1, expected true or false"),
     ("model.finish_all", "1", "found 1, expected true or false"),
+    ("model.noise", "uniform", 'found "uniform", expected hypervolume, otrimle or a log'),
     ("model.start_from", "ftp://host/results", "ftp://"),
     ("model.whole_sweep", "all", 'found "all", expected true or false'),
     ("output", "results", 'found "results", expected keys with values'),

@@ -1,0 +1,1 @@
+"""A component for rows that belong to no other: the same density everywhere."""
