@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.engine.block import Block, Rows
+from dgmm.engine.block import Block, Missing, Rows
 from dgmm.engine.events import PassFinished
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.row_checks import (
@@ -181,9 +181,15 @@ def _assign(task: _Task, block: Block, origin: BlockProvenance) -> AssignmentSum
     for start, stop in writer.parts(block.start, block.n_rows):
         rows, weights, complete = block.part(start - block.start, stop - block.start)
         with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
-            wanted = writer.needs_responsibilities
-            found = assign_and_add(rows, weights, by, sums, with_responsibilities=wanted)
-        _check(found, rows, start, complete)
+            found = assign_and_add(
+                rows,
+                weights,
+                by,
+                sums,
+                with_responsibilities=writer.needs_responsibilities,
+                may_lack=block.missing == "marginalize",
+            )
+        _check(found, rows, start, complete, block.missing)
         if not writer.has(start, stop):
             writer(start, found if complete is None else found.spread(complete))
     return AssignmentSummary(block.n_rows, (block.checksum,), sums, (origin,))
@@ -195,8 +201,11 @@ def assign_checked(
     transform: FeatureTransform | None = None,
     first: int = 0,
     complete: NDArray[np.bool_] | None = None,
+    missing: Missing = "error",
 ) -> RowPosteriors:
     """Densities and responsibilities of rows, all of them numbers.
+
+    Where values are missing they are those of the values that are there, NaN for a row without any.
 
     Parameters
     ----------
@@ -208,6 +217,8 @@ def assign_checked(
         Index of the first row, for messages.
     complete : ndarray of bool, or None
         Where these rows lie, counted from ``first``; None if there are no others.
+    missing : {"error", "drop", "marginalize"}
+        With the last, NaN marks what is missing.
 
     Raises
     ------
@@ -215,20 +226,27 @@ def assign_checked(
         Naming the first row that has a value that is not finite, or that is so far from all
         components that float64 cannot hold its density.
     """
-    check_finite(first, rows, complete)
+    check_finite(first, rows, complete, missing)
     with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
-        found = assign(mixture, rows, transform)
-    check_overflow(first, found.log_density, complete)
+        found = assign(mixture, rows, transform, may_lack=missing == "marginalize")
+    _check(found, rows, first, complete, missing)
     return found
 
 
 def _check(
-    found: RowPosteriors, rows: Rows, first: int, complete: NDArray[np.bool_] | None
+    found: RowPosteriors,
+    rows: Rows,
+    first: int,
+    complete: NDArray[np.bool_] | None,
+    missing: Missing,
 ) -> None:
-    """Name the first row without a density, and why, if there is one."""
-    if not np.isfinite(found.log_density).all():
-        check_finite(first, rows, complete)
-        check_overflow(first, found.log_density, complete)
+    """Name the first row without a density, and why, if there is one that has values."""
+    unknown = ~np.isfinite(found.log_density)
+    if missing == "marginalize" and unknown.any():
+        unknown &= ~np.isnan(rows).all(axis=1)
+    if unknown.any():
+        check_finite(first, rows, complete, missing)
+        check_overflow(first, np.where(unknown, found.log_density, 0.0), complete)
 
 
 def assign_all(

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from dgmm.engine.checksum import checksum
 
 Rows = NDArray[np.generic]
-Missing = Literal["error", "drop"]
-"""What a NaN means: that the data cannot be fitted, or that its row is left out."""
+Missing = Literal["error", "drop", "marginalize"]
+"""What a NaN means: that the data cannot be fitted, that its row is left out, or that it counts by
+the values that are there."""
 
 Argument = TypeVar("Argument")
 Outcome = TypeVar("Outcome")
@@ -23,7 +24,7 @@ _TILE_ROWS = 8192
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Consecutive rows of a dataset, without the rows left out for missing values.
+    """Consecutive rows of a dataset, without those that are left out for missing values.
 
     Attributes
     ----------
@@ -32,12 +33,14 @@ class Block:
     n_rows : int
         Rows, those that are left out included.
     rows : ndarray of shape (m, n_features)
-        The rows that count; all of them, unless some lack a value.
+        The rows that count; all of them, unless some lack a value, or all values.
     weights : ndarray of shape (m,), or None
     complete : ndarray of shape (n_rows,), bool, or None
         Which rows count; None if all do.
     checksum : int
         Of all rows and weights as they were read.
+    missing : {"error", "drop", "marginalize"}
+        With the last, NaN among the rows that count marks a missing value.
     """
 
     start: int
@@ -46,18 +49,19 @@ class Block:
     weights: Rows | None
     complete: NDArray[np.bool_] | None
     checksum: int
+    missing: Missing = "error"
 
     @classmethod
     def from_rows(
         cls, rows: Rows, weights: Rows | None = None, start: int = 0, missing: Missing = "error"
     ) -> Self:
-        """The block of these rows; rows with NaN are left out if the rule says so."""
-        complete = _complete(rows) if missing == "drop" else None
+        """The block of these rows, without those that the rule leaves out."""
+        complete = None if missing == "error" else _counting(rows, missing)
         known = checksum(rows, weights)
         if complete is None:
-            return cls(start, len(rows), rows, weights, None, known)
+            return cls(start, len(rows), rows, weights, None, known, missing)
         kept = None if weights is None else weights[complete]
-        return cls(start, len(rows), rows[complete], kept, complete, known)
+        return cls(start, len(rows), rows[complete], kept, complete, known, missing)
 
     @property
     def n_missing(self) -> int:
@@ -85,11 +89,12 @@ def checksum_of(_: None, block: Block) -> int:
     return block.checksum
 
 
-def _complete(rows: Rows) -> NDArray[np.bool_] | None:
-    """Which rows have no NaN; None if all."""
+def _counting(rows: Rows, rule: Missing) -> NDArray[np.bool_] | None:
+    """Which rows have all values, or at least one to marginalise; None if all."""
     if rows.dtype.kind != "f":
         return None
+    fails = np.all if rule == "marginalize" else np.any
     tiles = range(0, len(rows), _TILE_ROWS)
-    missing = [np.isnan(rows[i : i + _TILE_ROWS]).any(axis=1) for i in tiles]
+    missing = [fails(np.isnan(rows[i : i + _TILE_ROWS]), axis=1) for i in tiles]
     found = ~np.concatenate(missing) if missing else np.ones(0, dtype=bool)
     return None if found.all() else found

@@ -120,7 +120,7 @@ def _replace_by_earlier(state: FitState, mixture: Parameters) -> FitState:
 
 
 def _mean_log_density(mixture: Parameters, rows: Array, weights: Array | None) -> float:
-    return float(np.average(assign(mixture, rows).log_density, weights=weights))
+    return float(np.average(assign(mixture, rows, may_lack=True).log_density, weights=weights))
 
 
 def stop_dominated(

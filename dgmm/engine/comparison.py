@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dgmm.engine import blas, passes
+from dgmm.engine.block import Missing
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.execution import LocalExecution
 from dgmm.engine.in_memory import InMemoryRows
@@ -72,7 +73,8 @@ def compare(
     older, newer : ComparedMixture
         In the coordinates of the rows.
     rows : ndarray of shape (m, n_features), float64
-        A sample of the newer rows, in the order of the data, about an origin near their mean.
+        A sample of the newer rows, in the order of the data, about an origin near their mean; NaN
+        marks what is missing.
     weights : ndarray of shape (m,), or None
         Positive.
     rules : EMOptions
@@ -135,9 +137,11 @@ def refit(
         Told of passes of the stage ``"compare"``.
     """
     rules = replace(rules, tol=max(rules.tol, _TOL), max_iter=_MOST_STEPS)
-    runner = PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer)
-    start = FitState(Candidate(mixture.covariance_type, mixture.n_components), mixture)
     centred = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
+    missing: Missing = "marginalize" if centred.lacks_values else "error"
+    held = InMemoryRows(rows, weights, missing=missing)
+    runner = PassRunner(held, LocalExecution(), observer)
+    start = FitState(Candidate(mixture.covariance_type, mixture.n_components), mixture)
     *_, (_, (state,)) = passes.run_em(runner, _COMPARE, (start,), centred, rules)
     return state.parameters
 
@@ -148,5 +152,5 @@ def _log_densities(mixture: Parameters, rows: Array) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, len(rows), _ROWS_AT_ONCE):  # each has a responsibility for each k
             part = slice(start, start + _ROWS_AT_ONCE)
-            found[part] = np.fmax(assign(mixture, rows[part]).log_density, _LEAST)
+            found[part] = np.fmax(assign(mixture, rows[part], may_lack=True).log_density, _LEAST)
     return found

@@ -25,8 +25,8 @@ class Dataset:
         Known chunk sizes; one chunk along the features; real or boolean.
     weights : dask.array.Array of shape (n_rows,), or None
     feature_names : tuple of str
-    missing : {"error", "drop"}
-        Whether rows with a NaN are refused, or left out of every sum.
+    missing : {"error", "drop", "marginalize"}
+        Whether rows with a NaN are refused, left out of every sum, or count by what they have.
     """
 
     rows: Array

@@ -21,8 +21,10 @@ from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner, StopRule
-from dgmm.engine.profile import Profile, ProfileSpec, validate_profile
+from dgmm.engine.profile import Profile, ProfileSpec
+from dgmm.engine.profiling.profile_checks import validate_profile
 from dgmm.engine.proposals.step_proposals import StepProposals
+from dgmm.engine.search.imputed_sample import complete_rows
 from dgmm.engine.search.model_search import ModelSearch
 from dgmm.engine.search.noise_tuning import first_noise
 from dgmm.engine.stages import Stage, centre_sample
@@ -177,7 +179,8 @@ def _run_stages(
     """Run EM through all stages from ``progress`` on; all states at the end."""
     n_passes, states = progress.n_passes, progress.states
     sample = stages.search_rows(profile, rules)
-    search = ModelSearch(sample, options, rules, first_noise(options.noise, sample, earlier))
+    complete = complete_rows(sample, options.seed)
+    search = ModelSearch(complete, options, rules, first_noise(options.noise, complete, earlier))
     left = list(stages.stages(profile, options))
     if progress.stage in left:
         left = left[left.index(progress.stage) :]

@@ -9,7 +9,7 @@ from operator import add
 from typing import Self
 
 from dgmm.engine import blas
-from dgmm.engine.block import Argument, Block, BlockFunction, Outcome, Rows
+from dgmm.engine.block import Argument, Block, BlockFunction, Missing, Outcome, Rows
 from dgmm.engine.row_checks import check_shape_of_weights, check_table
 
 _FEWEST_ROWS, _MOST_ROWS, _BLOCKS_WANTED, _MOST_BLOCKS = 1 << 12, 1 << 13, 8, 1 << 8
@@ -27,11 +27,14 @@ class InMemoryRows:
     weights : ndarray of shape (n_rows,), or None
     feature_names : tuple of str
         Empty where they are not needed.
+    missing : {"error", "drop", "marginalize"}
+        Whether rows with a NaN are refused, left out of every sum, or count by what they have.
     """
 
     rows: Rows
     weights: Rows | None = None
     feature_names: tuple[str, ...] = ()
+    missing: Missing = "error"
 
     @classmethod
     def from_arrays(cls, rows: Rows, weights: Rows | None, feature_names: tuple[str, ...]) -> Self:
@@ -102,7 +105,8 @@ def map_reduce(
     def apply(block: int) -> Outcome:
         start, stop = held.bounds(block)
         weights = None if held.weights is None else held.weights[start:stop]
-        return function(argument, Block.from_rows(held.rows[start:stop], weights, start))
+        rows = held.rows[start:stop]
+        return function(argument, Block.from_rows(rows, weights, start, held.missing))
 
     n_blocks = held.n_blocks
     if n_blocks == 1:  # faster than starting a thread

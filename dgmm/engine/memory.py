@@ -7,12 +7,14 @@ from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.proposals.component_births import n_least_likely
 from dgmm.errors import MemoryLimitError, Remedy
 from dgmm.mixture import feature_map
-from dgmm.mixture.kernels import packed_models, tiling
+from dgmm.mixture.kernels import incomplete_rows, packed_models, tiling
 from dgmm.mixture.structures import structure_of
 
 _PROCESS_BYTES = 352 << 20  # a worker with NumPy, SciPy, Numba, Zarr and distributed imported
 _READ_COPIES = 3  # a block, what it is decoded from, and what is decoded but not yet in place
 _PROFILE_BYTES = 20  # a row's weight, random word and marks
+_MARK_BYTES = 2  # of each value that may be missing
+_PATTERN_BYTES = 40  # of each row: its marks as words, their hash, its place
 _SAMPLE_COPIES = 3  # as drawn, as collected, about its mean
 _TREE_COPIES = 12  # outcomes that wait for their neighbours in the tree
 
@@ -71,7 +73,8 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
         Rows whose assignments are held at a time (:class:`dgmm.engine.assignment.Writer`).
     """
     d = dataset.n_features
-    orders = [(structure_of(kind).order, k) for kind, k in options.models]
+    may_lack = dataset.missing == "marginalize"
+    orders = [(_order(kind, may_lack=may_lack), k) for kind, k in options.models]
     if options.noise is not None:
         orders = [(structure_of(kind).order_with_noise, k + 1) for kind, k in options.models]
     lengths = {order: feature_map.length(order, d) for order, _ in orders}
@@ -83,16 +86,27 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     # the centred kernel, should every model need it, holds whitened tiles of one model at a time
     whitened = options.max_components * (d + 1) * packed_models.CENTRED_TILE_ROWS
     row = _READ_COPIES * d * dataset.rows.dtype.itemsize + _PROFILE_BYTES
+    marginals = gathered = 0
+    if may_lack:
+        row += d * (dataset.rows.dtype.itemsize + _MARK_BYTES) + _PATTERN_BYTES
+        marginals = 2 * incomplete_rows.MOST_KEPT
+        gathered = 2 * d * incomplete_rows.GATHERED_ROWS
     sample_rows = options.sample_size(dataset.n_rows, d)
     least_likely = n_models * n_least_likely(dataset.n_rows, n_models, d) * (d + 3)
     return Projection(
         process=_PROCESS_BYTES,
         block=row * dataset.block_rows,
-        kernel=8 * (scratch + slab + whitened + 3 * sums + 2 * least_likely),
+        kernel=8 * (scratch + slab + whitened + 3 * sums + 2 * least_likely + marginals + gathered),
         statistics=8 * (sums + least_likely),
         sample=_SAMPLE_COPIES * 8 * d * sample_rows,
         assignment=_ASSIGNMENT_COPIES * 8 * options.max_components * rows_per_write,
     )
+
+
+def _order(covariance_type: str, *, may_lack: bool) -> int:
+    """The prefix of the feature map that a structure takes: if values lack, all for tied ones."""
+    order = structure_of(covariance_type).order
+    return feature_map.CROSSES if may_lack and order == feature_map.LINEAR else order
 
 
 def check(

@@ -18,8 +18,9 @@ from dgmm.errors import InputChangedError, Remedy
 from dgmm.mixture import feature_map
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions, FitState, ProposedStep
-from dgmm.mixture.kernels import packed_models
+from dgmm.mixture.kernels import incomplete_rows, packed_models
 from dgmm.mixture.kernels.centring import CentredScatter
+from dgmm.mixture.kernels.incomplete_rows import IncompleteModels
 from dgmm.mixture.kernels.least_likely import LeastLikelyRequest
 from dgmm.mixture.kernels.packed_models import PackedModels
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
@@ -161,7 +162,9 @@ class _EStep:
     with_scatter : bool
         Whether what these models lack is summed up for groups of rows; it costs d^2 a row.
     least : LeastLikelyRequest, or None
-        Which rows are kept.
+        Which rows are kept; only of rows that lack no values.
+    incomplete : IncompleteModels, or None
+        The models, if rows lack values.
     """
 
     packed: PackedModels
@@ -169,15 +172,20 @@ class _EStep:
     tied: tuple[tuple[int, Array], ...]
     with_scatter: bool
     least: LeastLikelyRequest | None
+    incomplete: IncompleteModels | None = None
 
     @classmethod
     def from_mixtures(
         cls,
-        packed: PackedModels,
         mixtures: Sequence[Parameters],
+        centred: CentredScatter,
         n_rows: int,
         least: LeastLikelyRequest | None,
     ) -> "_EStep":
+        if centred.lacks_values:
+            models = incomplete_rows.pack(mixtures, centred.origin, centred.transform)
+            return cls(models.packed, n_rows, (), False, None, models)
+        packed = packed_models.pack(mixtures, centred.origin, centred.transform)
         tied = [
             (model, mixtures[model].precisions)
             for group in packed.groups
@@ -191,9 +199,12 @@ class _EStep:
 def _e_step_block(task: _EStep, block: Block) -> _Sums:
     d = len(task.packed.origin)
     scatter = np.zeros((d, d)) if task.with_scatter else None
-    found = packed_models.accumulate(
-        task.packed, block.rows, block.weights, scatter, task.least, block.start
-    )
+    if task.incomplete is None:
+        found = packed_models.accumulate(
+            task.packed, block.rows, block.weights, scatter, task.least, block.start
+        )
+    else:
+        found = incomplete_rows.accumulate(task.incomplete, block.rows, block.weights)
     weight = len(block.rows) if block.weights is None else block.weights.sum(dtype=np.float64)
     sums = np.array([weight, *found.log_likelihood])
     for model, precisions in task.tied:
@@ -213,12 +224,11 @@ def e_step(
     least: LeastLikelyRequest | None = None,
 ) -> tuple[tuple[Moments, ...], float]:
     """The moments of all rows under some mixtures relative to the origin, and the seconds."""
-    packed = packed_models.pack(mixtures, centred.origin, centred.transform)
-    task = _EStep.from_mixtures(packed, mixtures, runner.dataset.n_rows, least)
+    task = _EStep.from_mixtures(mixtures, centred, runner.dataset.n_rows, least)
     sums, seconds = runner.read(stage, index, _e_step_block, task, counts)
     runner.check(sums.checksums)
     groups = np.array([sums.groups[group] for group in sorted(sums.groups)]).T
-    found = packed_models.moments(packed, mixtures, sums.statistics, centred)
+    found = packed_models.moments(task.packed, mixtures, sums.statistics, centred)
     kept = sums.statistics.least_likely or (None,) * len(found)
     return tuple(
         replace(moments, groups=groups[[0, 1 + model]], least_likely=rows)

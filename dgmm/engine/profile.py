@@ -5,17 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dgmm.engine.block import Block, Rows
-from dgmm.engine.row_checks import (
-    PLACES,
-    check_places,
-    check_range,
-    check_total_weight,
-    check_weights,
-    find_bad_weights,
-    find_non_finite,
-)
+from dgmm.engine.profiling.observed_values import ObservedValues
+from dgmm.engine.row_checks import PLACES, find_bad_weights, find_non_finite
 from dgmm.engine.sampling import sample_mask
-from dgmm.errors import DataError, Remedy
 from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.identifiers import RisingIntegers
 from dgmm.mixture.kernels.centring import CentredScatter
@@ -37,7 +29,7 @@ class Profile:
     n_rows : int
         Rows that count.
     n_missing : int
-        Rows that are left out, because they lack a value.
+        Rows that are left out, because they lack a value, or all values.
     weight_totals : WeightTotals
         Of the weights, or of ones; zero where rows cannot be fitted.
     mean, mean_low : ndarray of shape (n_features,)
@@ -62,6 +54,9 @@ class Profile:
     log_jacobian : float
         Weighted sum of the log derivatives of the functions of single features, of which mean and
         scatter are; 0 without them.
+    observed : ObservedValues, or None
+        What is there of rows that lack values; None if none does. Mean and variances are then of
+        what is there, and covariances of the rows that have both features.
     """
 
     n_rows: int
@@ -80,6 +75,7 @@ class Profile:
     sample_weights: Array | None
     rising: RisingIntegers
     log_jacobian: float = 0.0
+    observed: ObservedValues | None = None
 
     @property
     def total_weight(self) -> float:
@@ -97,10 +93,22 @@ class Profile:
         return self.scatter / self.total_weight
 
     @property
+    def lacks_values(self) -> bool:
+        """Whether some of the rows that count lack a value."""
+        return self.observed is not None
+
+    @property
     def centred_scatter(self) -> CentredScatter:
         """All rows about their mean."""
-        about_rounded = self.total_weight * np.outer(self.mean_low, self.mean_low)
-        return CentredScatter(self.mean, self.total_weight, self.scatter + about_rounded)
+        if self.lacks_values:
+            unknown = np.full(self.scatter.shape, np.nan)
+            return CentredScatter(self.mean, self.total_weight, unknown, lacks_values=True)
+        return CentredScatter(self.mean, self.total_weight, self._scatter_about_mean)
+
+    @property
+    def _scatter_about_mean(self) -> Array:
+        """The scatter about the mean as it is rounded."""
+        return self.scatter + self.total_weight * np.outer(self.mean_low, self.mean_low)
 
     def transform(self, transform: FeatureTransform | None) -> "Profile":
         """The profile of the same rows after a transform.
@@ -114,12 +122,11 @@ class Profile:
         if transform.is_columnwise:
             return replace(self, minimum=unknown, maximum=unknown, sample=sample)
         zeros = np.zeros(transform.n_axes)
-        about_mean = self.centred_scatter.scatter
         return replace(
             self,
             mean=zeros,
             mean_low=zeros,
-            scatter=transform.scatter(about_mean),
+            scatter=transform.scatter(self._scatter_about_mean),
             minimum=unknown,
             maximum=unknown,
             sample=sample,
@@ -131,7 +138,11 @@ class Profile:
         return len(self.sample) == self.n_rows
 
     def __add__(self, other: "Profile") -> "Profile":
-        moments = self.moments + other.moments
+        observed = _pool_observed(self, other)
+        if observed is None:
+            moments = self.moments + other.moments
+        else:
+            moments = observed.moments.of_features(self.total_weight + other.total_weight)
         weights = None
         if self.sample_weights is not None and other.sample_weights is not None:
             weights = np.concatenate([self.sample_weights, other.sample_weights])
@@ -152,7 +163,16 @@ class Profile:
             sample_weights=weights,
             rising=self.rising + other.rising,
             log_jacobian=self.log_jacobian + other.log_jacobian,
+            observed=observed,
         )
+
+
+def _pool_observed(a: Profile, b: Profile) -> ObservedValues | None:
+    """What is there of a union; None if nothing lacks."""
+    if a.observed is None and b.observed is None:
+        return None
+    first, second = (x.observed or ObservedValues.complete(x.n_rows, x.moments) for x in (a, b))
+    return first + second
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +220,10 @@ def profile_block(spec: ProfileSpec, block: Block) -> Profile:
     bad_weights = find_bad_weights(block)
     usable = not non_finite and not bad_weights and w.sum() > 0
     moments, log_jacobian = PooledMoments.zero(d), 0.0
-    if usable:
+    observed = _observed(spec, block, w) if usable else None
+    if observed is not None:
+        moments = observed.moments.of_features(float(w.sum()))
+    elif usable:
         moments = _moments(spec, rows, None if weights is None else w)
     if usable and spec.functions is not None:
         lost = spec.functions.log_jacobian
@@ -226,7 +249,17 @@ def profile_block(spec: ProfileSpec, block: Block) -> Profile:
         sample_weights=None if weights is None else w[chosen],
         rising=RisingIntegers.from_rows(rows),
         log_jacobian=log_jacobian,
+        observed=observed,
     )
+
+
+def _observed(spec: ProfileSpec, block: Block, weights: Array) -> ObservedValues | None:
+    """What is there of a block's rows; None if nothing lacks."""
+    rows = block.rows
+    if block.missing != "marginalize" or rows.dtype.kind != "f" or not np.isnan(rows).any():
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):  # ``validate_profile`` refuses overflow
+        return ObservedValues.from_rows(rows, spec.values(rows), weights)
 
 
 def _moments(spec: ProfileSpec, rows: Rows, weights: Array | None) -> PooledMoments:
@@ -255,40 +288,3 @@ def _extremes(rows: Rows) -> tuple[Array, Array]:
         np.fmin.reduce(rows, axis=0).astype(np.float64),
         np.fmax.reduce(rows, axis=0).astype(np.float64),
     )
-
-
-def validate_profile(
-    profile: Profile, feature_names: tuple[str, ...], n_components: int
-) -> Profile:
-    """The profile, if its data can be fitted with up to ``n_components`` components.
-
-    Raises
-    ------
-    DataError
-        Naming the first offending rows and columns.
-    """
-    check_places(profile.n_non_finite, profile.non_finite, feature_names)
-    if profile.n_missing and not profile.n_rows:
-        message = (
-            f"All {profile.n_missing:,} rows lack a value; expected rows without NaN or fill "
-            "values. Leave out features that are hardly ever there."
-        )
-        raise DataError(message)
-    check_weights(profile.bad_weights)
-    check_total_weight(profile.total_weight)
-    if profile.n_rows < n_components:
-        message = (
-            f"The data have {profile.n_rows} rows (n_samples = {profile.n_rows}); expected at "
-            f"least as many as components, n_components = {n_components}. Use fewer components."
-        )
-        raise DataError(message)
-    if profile.n_missing and not len(profile.sample):
-        message = (
-            f"Only {profile.n_rows:,} of {profile.n_rows + profile.n_missing:,} rows have all "
-            "values, and none of them is in the sample that starts are made from. Leave out "
-            "features that are hardly ever there, or write the complete rows to a store of their "
-            "own."
-        )
-        raise DataError(message, remedy=Remedy.ENLARGE_SAMPLE)
-    check_range(profile.minimum, profile.maximum, feature_names)
-    return profile

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.engine.block import Block, Rows
+from dgmm.engine.block import Block, Missing, Rows
 from dgmm.errors import DataError, Remedy
 from dgmm.mixture.types import Array
 
@@ -93,12 +93,12 @@ def check_total_weight(total: float) -> None:
         raise DataError(message)
 
 
-def check_all_finite(rows: Rows, feature_names: Sequence[str]) -> None:
-    """Refuse rows that have a value that is NaN or infinite."""
+def check_all_finite(rows: Rows, feature_names: Sequence[str], missing: Missing = "error") -> None:
+    """Refuse rows that have a value that is infinite, or NaN unless that is to be marginalised."""
     with np.errstate(over="ignore", invalid="ignore"):
         if rows.dtype.kind != "f" or np.isfinite(rows.sum(dtype=np.float64)):
             return  # one sum finds what is rare faster than a look at each value
-    bad = np.argwhere(~np.isfinite(rows))
+    bad = np.argwhere(np.isinf(rows) if missing == "marginalize" else ~np.isfinite(rows))
     places = [(int(i), int(j), float(rows[i, j])) for i, j in bad[:PLACES]]
     check_places(len(bad), places, feature_names)
 
@@ -127,7 +127,12 @@ def check_places(
         raise DataError(message, remedy=Remedy.DROP_MISSING)
 
 
-def check_finite(first: int, rows: Rows, complete: NDArray[np.bool_] | None = None) -> None:
+def check_finite(
+    first: int,
+    rows: Rows,
+    complete: NDArray[np.bool_] | None = None,
+    missing: Missing = "error",
+) -> None:
     """Raise DataError with the first row, and the number of rows, that cannot be assigned.
 
     Parameters
@@ -137,6 +142,8 @@ def check_finite(first: int, rows: Rows, complete: NDArray[np.bool_] | None = No
     rows : ndarray of shape (m, n_features)
     complete : ndarray of bool, or None
         Where these rows lie, counted from ``first``; None if there are no others.
+    missing : {"error", "drop", "marginalize"}
+        With the last, NaN is no error.
 
     Raises
     ------
@@ -144,10 +151,15 @@ def check_finite(first: int, rows: Rows, complete: NDArray[np.bool_] | None = No
     """
     if rows.dtype.kind != "f" or np.isfinite(rows).all():
         return
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    may_lack = missing == "marginalize"
+    is_bad = np.isinf(rows) if may_lack else ~np.isfinite(rows)
+    bad = np.flatnonzero(is_bad.any(axis=1))
+    if not len(bad):
+        return
     places = bad if complete is None else np.flatnonzero(complete)[bad]
+    what = "infinite" if may_lack else "NaN or infinite"
     message = (
-        f"Row {first + int(places[0])} has a value that is NaN or infinite, as have "
+        f"Row {first + int(places[0])} has a value that is {what}, as have "
         f"{len(bad) - 1:,} more of the next {len(rows):,}; expected finite numbers. Remove or fill "
         "these rows."
     )
@@ -217,17 +229,17 @@ def check_overflow(
 def find_non_finite(
     block: Block, tiles: list[slice]
 ) -> tuple[int, tuple[tuple[int, int, float], ...]]:
-    """How many values are NaN or infinite, and the first places."""
+    """How many values are infinite, or NaN that are not to be marginalised; the first places."""
     rows = block.rows
     if rows.dtype.kind != "f":
         return 0, ()
-    n = 0
+    n, may_lack = 0, block.missing == "marginalize"
     places: list[tuple[int, int, float]] = []
     for tile in tiles:
-        is_finite = np.isfinite(rows[tile])
-        if is_finite.all():
+        is_usable = ~np.isinf(rows[tile]) if may_lack else np.isfinite(rows[tile])
+        if is_usable.all():
             continue
-        bad = np.argwhere(~is_finite)
+        bad = np.argwhere(~is_usable)
         n += len(bad)
         for i, j in bad[: PLACES - len(places)]:
             row = tile.start + int(i)

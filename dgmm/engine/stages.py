@@ -9,7 +9,6 @@ from dgmm.engine import candidates
 from dgmm.engine.events import Observer
 from dgmm.engine.execution import LocalExecution
 from dgmm.engine.fit_options import FitOptions, Model
-from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
 from dgmm.engine.search.model_search import ModelSearch
@@ -53,8 +52,7 @@ def stages(profile: Profile, options: FitOptions) -> tuple[str, ...]:
 
 def sample_stage(sample: SearchRows, rules: EMOptions, observer: Observer) -> Stage:
     """The stage on the sample, which the driver holds and its threads process."""
-    rows = InMemoryRows(sample.rows, sample.weights)
-    runner = PassRunner(rows, LocalExecution(), observer)
+    runner = PassRunner(sample.held, LocalExecution(), observer)
     return Stage(runner, sample.scatter, replace(rules, tol=max(rules.tol, _SAMPLE_TOL)))
 
 

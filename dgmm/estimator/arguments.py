@@ -8,6 +8,7 @@ from typing import cast, get_args
 import numpy as np
 from sklearn.utils import check_random_state
 
+from dgmm.engine.block import Missing
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit_options import FitOptions
 from dgmm.errors import ConfigurationError
@@ -121,6 +122,31 @@ def resolve_learning_decay(learning_decay: object) -> float:
         message = f"learning_decay is {learning_decay!r}; expected more than 0.5 and at most 1."
         raise ConfigurationError(message)
     return float(learning_decay)
+
+
+def missing_rule(missing: object, *, has_functions: bool, noise: object = None) -> Missing:
+    """What a NaN means.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is neither "error" nor "marginalize", or functions of features or noise do not go with
+        it; it is a ``ValueError``.
+    """
+    _check_choice("missing", missing, ("error", "marginalize"))
+    if missing == "marginalize" and has_functions:
+        message = (
+            "missing is 'marginalize' and feature_transform is set; functions of features take "
+            "complete rows only. Apply them to the data first, or leave feature_transform out."
+        )
+        raise ConfigurationError(message)
+    if missing == "marginalize" and noise is not None:
+        message = (
+            "missing is 'marginalize' and noise is set; a uniform density of complete rows has no "
+            "marginals. Leave noise out."
+        )
+        raise ConfigurationError(message)
+    return cast("Missing", missing)
 
 
 def execution(*, is_lazy: bool) -> Execution:

@@ -1,6 +1,7 @@
 """``GaussianMixture``: scikit-learn's names on an engine for data bigger than memory."""
 
 import warnings
+from dataclasses import replace
 from typing import Self
 
 from numpy.typing import ArrayLike
@@ -93,6 +94,10 @@ class GaussianMixture(OnlineMixture):
         ``{"CD3": "arcsinh", "depth": "log", "*": "log1p"}``. ``means_`` and ``covariances_`` are
         those of the values after it; densities, likelihoods and criteria those of the rows as they
         are given, so that they can be compared between functions; :meth:`sample` undoes it.
+    missing : {"error", "marginalize"}, default="error"
+        What NaN means: an error, or a value that is missing at random. Rows then count by the
+        values that they have, exactly (Ghahramani & Jordan 1994); those without any are left out,
+        have the label -1 and the log-density NaN. ``partial_fit`` updates by complete rows only.
 
     Attributes
     ----------
@@ -173,6 +178,7 @@ class GaussianMixture(OnlineMixture):
         noise: float | str | None = None,
         normalize_weights: str | None = None,
         feature_transform: FeatureTransformLike = None,
+        missing: str = "error",
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -194,6 +200,7 @@ class GaussianMixture(OnlineMixture):
         self.noise = noise
         self.normalize_weights = normalize_weights
         self.feature_transform = feature_transform
+        self.missing = missing
 
     def fit(self, X: DataLike, y: object = None, sample_weight: WeightsLike | None = None) -> Self:
         """Fit the mixture to all rows of X.
@@ -226,13 +233,13 @@ class GaussianMixture(OnlineMixture):
         del y
         container = self._container(X, reset=True)
         self._fit(container, sample_weight)
-        return container.evaluate(self._assigning(), LABEL)
+        return container.evaluate(self._assigning(), replace(LABEL, missing=self._missing))
 
     def _container(self, X: DataLike, *, reset: bool) -> RowContainer:
-        return as_container(self, X, self.feature_dim, reset=reset)
+        return as_container(self, X, self.feature_dim, reset=reset, missing=self._missing)
 
     def _fit(self, container: RowContainer, sample_weight: WeightsLike | None) -> None:
-        dataset = container.dataset(sample_weight)
+        dataset = replace(container.dataset(sample_weight), missing=self._missing)
         goes_on = self.warm_start and attributes.has_solution(
             self, self.n_components, dataset.n_features
         )

@@ -1,12 +1,14 @@
 """``sweep``: fit many mixtures in the same passes over the data and choose one."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from dgmm.engine.fit import fit
+from dgmm.engine.profile import Profile
 from dgmm.errors import advise
 from dgmm.estimator import arguments, attributes, silhouette
 from dgmm.estimator.annotations import (
@@ -23,6 +25,7 @@ from dgmm.estimator.sweep_result import SweepResult, mixture_like, sort_results
 from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.em.convergence import TOL
 from dgmm.mixture.sweep_findings import (
+    Finding,
     find_dependent_features,
     find_failed_candidates,
     find_in_sweep,
@@ -50,6 +53,7 @@ def sweep(
     normalize_weights: str | None = None,
     verbose: int = 0,
     feature_transform: FeatureTransformLike = None,
+    missing: str = "error",
 ) -> SweepResult:
     """Fit every covariance type with every number of components, and choose one.
 
@@ -72,7 +76,7 @@ def sweep(
     finish_all : bool, default=False
         Whether candidates that cannot become the choice by AIC or BIC any more, even should they
         gain five times what seems left, are fitted to the end, too.
-    noise, normalize_weights, verbose, feature_transform
+    noise, normalize_weights, verbose, feature_transform, missing
         As for :class:`dgmm.GaussianMixture`.
 
     Returns
@@ -127,8 +131,10 @@ def sweep(
         noise=noise,
         normalize_weights=normalize_weights,
         feature_transform=feature_transform,
+        missing=missing,
     )
-    container = as_container(model, X, feature_dim, reset=True)
+    rule = arguments.missing_rule(missing, has_functions=feature_transform is not None, noise=noise)
+    container = as_container(model, X, feature_dim, reset=True, missing=rule)
     chosen = arguments.fit_options(
         [(kind, count) for kind in kinds for count in counts],
         criterion="bic" if is_silhouette else criterion,
@@ -147,7 +153,8 @@ def sweep(
     execution = arguments.execution(is_lazy=container.is_lazy)
     observer = verbose_observer(verbose, model.verbose_interval)
     with advise(REMEDIES):
-        found = fit(container.dataset(sample_weight), chosen, execution, observer)
+        dataset = replace(container.dataset(sample_weight), missing=rule)
+        found = fit(dataset, chosen, execution, observer)
     results, scores = found.sweep.results, {}
     if is_silhouette:
         rows = silhouette.rows_to_compare(found.profile, chosen.seed)
@@ -159,11 +166,8 @@ def sweep(
     first = sort_results(results, criterion, scores, found.sweep.n_rows)[0]
     best = mixture_like(model, first, found.sweep.size, found.transform)
     doubts = [
-        *find_dependent_features(
-            found.profile.covariance,
-            found.profile.mean,
-            container.feature_names,
-            [kind for kind, _ in chosen.models],
+        *_find_dependent_features(
+            found.profile, container.feature_names, [kind for kind, _ in chosen.models]
         ),
         *(find_in_sweep(found.sweep) if not is_silhouette else find_failed_candidates(found.sweep)),
     ]
@@ -177,3 +181,12 @@ def sweep(
     return SweepResult(
         best, results, criterion, sweep.n_passes, scores, sweep.size, sweep.dependence, differences
     )
+
+
+def _find_dependent_features(
+    profile: Profile, names: tuple[str, ...], kinds: Sequence[str]
+) -> Iterable[Finding]:
+    """Features that are functions of others; not told where rows lack values."""
+    if profile.lacks_values:
+        return ()
+    return find_dependent_features(profile.covariance, profile.mean, names, kinds)

@@ -6,18 +6,28 @@ from typing import Self
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
-from dgmm.estimator import attributes
-from dgmm.estimator.annotations import DataLike
+from dgmm.estimator import arguments, attributes
+from dgmm.estimator.annotations import DataLike, RowValues
+from dgmm.estimator.containers.dispatch import as_container
 from dgmm.estimator.prediction import MixturePredictMixin
-from dgmm.estimator.row_outputs import LOG_CERTAINTY, LOG_DENSITY, RowOutput
+from dgmm.estimator.row_outputs import (
+    IMPUTED,
+    IMPUTED_VARIANCE,
+    LOG_CERTAINTY,
+    LOG_DENSITY,
+    RowOutput,
+)
 from dgmm.mixture import conditioning, criteria
 from dgmm.mixture.criteria import FitSummary
 from dgmm.mixture.parameters import Parameters
 
 
 class PointMixtureMixin(MixturePredictMixin):
-    """Criteria, marginals and conditionals of a mixture."""
+    """Criteria, marginals and conditionals of a mixture, and what it expects of missing values."""
+
+    feature_dim: str | None
 
     def bic(self, X: DataLike) -> float:
         """Bayesian information criterion on X; smaller is better."""
@@ -33,6 +43,35 @@ class PointMixtureMixin(MixturePredictMixin):
         Biernacki, Celeux & Govaert 2000, IEEE PAMI 22; smaller is better.
         """
         return criteria.icl(self._summary(X, LOG_CERTAINTY))
+
+    def impute(self, X: DataLike, *, return_variance: bool = False) -> RowValues:
+        """The rows of X with expected values in the place of those that are missing.
+
+        Given what is there of a row: the mean of the mixture of the components' regressions. Means
+        are the best guess of each value; data that are to vary as the others do need draws, with
+        the variance that goes with the mean.
+
+        Parameters
+        ----------
+        X : array-like, dask array, data frame or DataArray of shape (n_samples, n_features)
+            NaN marks what is missing. Rows without any value stay as they are.
+        return_variance : bool, default=False
+
+        Returns
+        -------
+        imputed : float64, of shape (n_samples, n_features)
+            In the kind of X, as labels are.
+        variance : float64, of shape (n_samples, n_features)
+            Of the missing values given the others, 0 where nothing is missing; only if asked for.
+        """
+        check_is_fitted(self)
+        rows = as_container(self, X, self.feature_dim, reset=False, missing="marginalize")
+        container, mixture = self._check_features(rows)
+        arguments.missing_rule("marginalize", has_functions=mixture.transform is not None)
+        imputed = container.evaluate(mixture, IMPUTED)
+        if not return_variance:
+            return imputed
+        return imputed, container.evaluate(mixture, IMPUTED_VARIANCE)
 
     def marginal(self, features: Sequence[int] | Sequence[str]) -> Self:
         """The mixture of some features, whatever the others are.

@@ -1,6 +1,7 @@
 """Methods of a mixture whose parameters are fitted or set by hand."""
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Literal, Self
 
 import numpy as np
@@ -9,11 +10,18 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from dgmm.engine.block import Missing
 from dgmm.errors import DataError
-from dgmm.estimator import attributes
+from dgmm.estimator import arguments, attributes
 from dgmm.estimator.annotations import DataLike, RandomState, RowValues
 from dgmm.estimator.containers.container import RowContainer
-from dgmm.estimator.row_outputs import LABEL, LOG_DENSITY, RESPONSIBILITY, RowOutput
+from dgmm.estimator.row_outputs import (
+    HAS_VALUE,
+    LABEL,
+    LOG_DENSITY,
+    RESPONSIBILITY,
+    RowOutput,
+)
 from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.parameters import Parameters
@@ -25,6 +33,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
 
     covariance_type: str
     random_state: RandomState
+    missing: str = "error"
     weights_: Array
 
     @abstractmethod
@@ -155,15 +164,28 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
 
     def _evaluate(self, X: DataLike, quantity: RowOutput) -> RowValues:
         container, mixture = self._check_input(X)
-        return container.evaluate(mixture, quantity)
+        return container.evaluate(mixture, replace(quantity, missing=self._missing))
 
     def _totals(self, X: DataLike, *quantities: RowOutput) -> tuple[list[float], int]:
+        """Sums over the rows that have a value, and how many these are."""
         container, mixture = self._check_input(X)
-        return container.totals(mixture, quantities)
+        if self._missing == "error":
+            return container.totals(mixture, quantities)
+        wanted = [replace(each, missing=self._missing) for each in (*quantities, HAS_VALUE)]
+        (*sums, n_rows), _ = container.totals(mixture, wanted)
+        return sums, int(n_rows)
+
+    @property
+    def _missing(self) -> Missing:
+        has_functions = self.feature_transform is not None
+        noise = getattr(self, "noise", None)  # which Bayesian mixtures do not have
+        return arguments.missing_rule(self.missing, has_functions=has_functions, noise=noise)
 
     def _check_input(self, X: DataLike) -> tuple[RowContainer, AssigningMixture]:
+        return self._check_features(self._container(X, reset=False))
+
+    def _check_features(self, container: RowContainer) -> tuple[RowContainer, AssigningMixture]:
         mixture = self._mixture()
-        container = self._container(X, reset=False)
         n_features = container.n_columns
         if n_features != mixture.n_features:
             message = (

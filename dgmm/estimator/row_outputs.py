@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 import numpy as np
@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from dgmm.engine import blas
 from dgmm.engine.assignment import assign_checked
-from dgmm.engine.row_checks import unmask
+from dgmm.engine.block import Missing
+from dgmm.engine.row_checks import check_finite, unmask
 from dgmm.errors import DataError
 from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.density import RowPosteriors
+from dgmm.mixture.missing_values.imputation import impute
 
 Rows = NDArray[np.generic]
 
@@ -35,6 +37,8 @@ class RowOutput:
         Takes it from an assignment; picklable.
     n_clusters : int, optional
         Where there is a number for each cluster in place of each component.
+    missing : {"error", "drop", "marginalize"}
+        With the last, NaN in rows marks what is missing.
     """
 
     name: str
@@ -42,10 +46,48 @@ class RowOutput:
     has_components: bool
     read: Callable[[RowPosteriors], Rows]
     n_clusters: int | None = None
+    missing: Missing = "error"
 
     def shape(self, mixture: AssigningMixture) -> tuple[int, ...]:
         """Shape of the quantity of one row."""
         return (self.n_clusters or mixture.mixture.n_components,) if self.has_components else ()
+
+    @property
+    def has_features(self) -> bool:
+        """Whether there is a number for each feature."""
+        return False
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether there is more than one number for each row."""
+        return self.has_components or self.has_features
+
+    def values(self, by: AssigningMixture, rows: Rows, first: int) -> Rows:
+        """The quantity of rows, shape (n_rows, ...), the first of which has this index."""
+        found = assign_checked(by.mixture, rows, by.transform, first, missing=self.missing)
+        return self.read(found)
+
+
+@dataclass(frozen=True, slots=True)
+class ImputedOutput(RowOutput):
+    """Rows without missing values, or the variances of what stands in their place."""
+
+    is_variance: bool = False
+
+    def shape(self, mixture: AssigningMixture) -> tuple[int, ...]:
+        """Shape of the quantity of one row."""
+        return (mixture.mixture.n_features,)
+
+    @property
+    def has_features(self) -> bool:
+        """There is."""
+        return True
+
+    def values(self, by: AssigningMixture, rows: Rows, first: int) -> Rows:
+        """Imputed rows, or variances, shape (n_rows, n_features)."""
+        check_finite(first, rows, missing="marginalize")
+        found = impute(by.mixture, rows, by.transform)
+        return found.variance if self.is_variance else found.mean
 
 
 def _log_certainty(assignment: RowPosteriors) -> Rows:
@@ -53,10 +95,18 @@ def _log_certainty(assignment: RowPosteriors) -> Rows:
     return np.log(assignment.certainty)
 
 
+def _has_value(assignment: RowPosteriors) -> Rows:
+    """One for each row that has a value."""
+    return (~np.isnan(assignment.log_density)).astype(np.float64)
+
+
 LABEL = RowOutput("label", np.intp, False, attrgetter("labels"))
 RESPONSIBILITY = RowOutput("responsibility", np.float64, True, attrgetter("responsibilities"))
 LOG_DENSITY = RowOutput("log_density", np.float64, False, attrgetter("log_density"))
 LOG_CERTAINTY = RowOutput("log_certainty", np.float64, False, _log_certainty)
+HAS_VALUE = RowOutput("has_value", np.float64, False, _has_value, missing="marginalize")
+IMPUTED = ImputedOutput("imputed", np.float64, False, attrgetter("log_density"))
+IMPUTED_VARIANCE = replace(IMPUTED, name="imputed_variance", is_variance=True)
 
 
 @contextmanager
@@ -82,7 +132,7 @@ def evaluate(rows: Rows, mixture: AssigningMixture, quantity: RowOutput, first: 
 
     Returns
     -------
-    ndarray of shape (...) or (..., n_components)
+    ndarray of shape (...), (..., n_components) or (..., n_features)
 
     Raises
     ------
@@ -96,8 +146,7 @@ def evaluate(rows: Rows, mixture: AssigningMixture, quantity: RowOutput, first: 
         # Slices, so that a quantity of one number a row never holds one for each component.
         for start in range(0, len(flat), _SLICE_ROWS):
             part = slice(start, start + _SLICE_ROWS)
-            found = assign_checked(mixture.mixture, flat[part], mixture.transform, first + start)
-            result[part] = quantity.read(found)
+            result[part] = quantity.values(mixture, flat[part], first + start)
             if quantity.name == LOG_DENSITY.name and functions is not None:
                 result[part] += functions.log_jacobian(flat[part].T)
     return result.reshape(rows.shape[:-1] + result.shape[1:])

@@ -35,7 +35,7 @@ def check_counts(counts: Sequence[int]) -> None:
 
 
 def rows_to_compare(profile: Profile, seed: int) -> Array:
-    """About 4,096 rows of the sample with positive weight, all if they are fewer.
+    """About 4,096 complete rows of the sample with positive weight, all if they are fewer.
 
     Parameters
     ----------
@@ -50,6 +50,8 @@ def rows_to_compare(profile: Profile, seed: int) -> Array:
     rows, weights = profile.sample, profile.sample_weights
     if weights is not None:
         rows = rows[weights > 0]
+    if profile.lacks_values:
+        rows = rows[np.isfinite(rows).all(axis=1)]
     return rows[sample_mask(seed, 0, len(rows), _MOST_ROWS / max(1, len(rows)))]
 
 

@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.mixture.component_summary import ComponentStatistics, component_pivots
-from dgmm.mixture.density import RowPosteriors
+from dgmm.mixture.density import RowPosteriors, marginal_kernel
 from dgmm.mixture.goodness_of_fit import DistanceStatistics
 from dgmm.mixture.kernels.assignment_kernel import AssignedTile, AssignmentKernel
 from dgmm.mixture.merging.hierarchy import MergeHierarchy
 from dgmm.mixture.merging.merge_statistics import MergeStatistics
+from dgmm.mixture.missing_values.missing_expectation import MissingExpectation
+from dgmm.mixture.missing_values.missing_patterns import PatternRows, group_by_pattern
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
@@ -73,7 +75,12 @@ class AssignmentStatistics:
         )
 
     def add(
-        self, tile: AssignedTile, weights: Array | None, by: AssigningMixture, pivots: Array
+        self,
+        tile: AssignedTile,
+        weights: Array | None,
+        by: AssigningMixture,
+        pivots: Array,
+        expectation: MissingExpectation | None = None,
     ) -> None:
         """Add the rows of a tile, in place; its responsibilities are overwritten.
 
@@ -85,11 +92,17 @@ class AssignmentStatistics:
             That assigned them.
         pivots : ndarray of shape (n_components, n_features)
             ``by.pivots``.
+        expectation : MissingExpectation, optional
+            Of the values that the rows lack, if they lack any.
         """
         w = np.ones(len(tile.x)) if weights is None else weights
         shares = tile.posterior if weights is None else tile.posterior * w
-        self.components.add(tile, weights, shares, pivots)
-        self.distances.add(tile, shares, by.mixture.n_features)
+        if expectation is None:
+            self.components.add(tile, weights, shares, pivots)
+            self.distances.add(tile, shares, by.mixture.n_features)
+        else:
+            expectation.add_components(self.components, tile, shares)
+            expectation.add_distances(self.distances, tile, shares)
         is_outlier = tile.log_density < by.outlier_threshold
         self.densities[...] += w @ tile.log_density, w[is_outlier].sum()
         if by.hierarchy is not None:
@@ -165,8 +178,9 @@ def assign_and_add(
     sums: AssignmentStatistics,
     *,
     with_responsibilities: bool,
+    may_lack: bool = False,
 ) -> RowPosteriors:
-    """Densities and assignments of rows that are all there, which are added to sums in place.
+    """Densities and assignments of rows, which are added to sums in place.
 
     Parameters
     ----------
@@ -176,6 +190,8 @@ def assign_and_add(
     sums : AssignmentStatistics
     with_responsibilities : bool
         Whether those of all components are kept.
+    may_lack : bool
+        Whether NaN marks what is missing; every row has a value.
 
     Returns
     -------
@@ -184,8 +200,32 @@ def assign_and_add(
     """
     pivots = np.ascontiguousarray(by.pivots)
     found = RowPosteriors.empty(len(rows), by.mixture, with_responsibilities=with_responsibilities)
+    if may_lack and rows.dtype.kind == "f" and np.isnan(rows).any():
+        for pattern in group_by_pattern(rows):
+            _add_pattern(pattern, rows, weights, by, sums, found)
+        return found
     for tile in AssignmentKernel.pack(by.mixture, by.transform).tiles(rows):
         found.store(tile)
         w = None if weights is None else weights[tile.rows].astype(np.float64)
         sums.add(tile, w, by, pivots)
     return found
+
+
+def _add_pattern(
+    pattern: PatternRows,
+    rows: NDArray[np.generic],
+    weights: NDArray[np.generic] | None,
+    by: AssigningMixture,
+    sums: AssignmentStatistics,
+    found: RowPosteriors,
+) -> None:
+    """Assign the rows of one pattern of missing values, and add them to sums in place."""
+    places, pivots = pattern.places, np.ascontiguousarray(by.pivots)
+    expectation = None
+    if not pattern.is_complete:
+        expectation = MissingExpectation.of(pattern, by.mixture, by.transform)
+    some = rows[places][:, pattern.features]
+    for tile in marginal_kernel(by.mixture, by.transform, pattern).tiles(some):
+        found.store(tile, places)
+        w = None if weights is None else weights[places[tile.rows]].astype(np.float64)
+        sums.add(tile, w, by, pivots, expectation)

@@ -157,6 +157,7 @@ def sample_quantiles(
     Parameters
     ----------
     rows : ndarray of shape (m, n_features)
+        NaN where a value is missing; quantiles are of those that are there.
     weights : ndarray of shape (m,), or None
     responsibilities : ndarray of shape (m, n_components)
     quantile : sequence of float
@@ -172,7 +173,10 @@ def sample_quantiles(
     w = responsibilities if weights is None else responsibilities * weights[:, None]
     shares = np.asarray(quantile, np.float64)
     for j in range(n_features):
-        order = np.argsort(rows[:, j], kind="stable")  # once for all components
+        order = np.argsort(rows[:, j], kind="stable")  # once for all components; NaN is last
+        order = order[: np.count_nonzero(~np.isnan(rows[:, j]))]
+        if not len(order):
+            continue
         values, below = rows[order, j], np.cumsum(w[order].T, axis=1)
         for k in np.flatnonzero(below[:, -1] > 0):
             reached = np.searchsorted(below[k], shares * below[k, -1])

@@ -29,11 +29,7 @@ def marginal(mixture: Parameters, features: Places) -> Parameters:
         Of the same covariance type, or of the nearest one to which the marginals of the structure
         belong.
     """
-    mixture = mixture.with_noise(None)
-    covariances = mixture.structure.marginal(mixture.covariances, features)
-    means = mixture.means[:, list(features)]
-    kind = mixture.structure.part_type or mixture.covariance_type
-    return Parameters.from_covariances(kind, mixture.weights, means, covariances)
+    return mixture.with_noise(None).marginal(features)
 
 
 def conditional(mixture: Parameters, features: Places, values: Array) -> Parameters:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dgmm.errors import DataError
 from dgmm.mixture.kernels.assignment_kernel import AssignedTile, AssignmentKernel
+from dgmm.mixture.missing_values.missing_patterns import PatternRows, group_by_pattern
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array, Indices
@@ -48,16 +49,25 @@ class RowPosteriors:
         noise = None if mixture.noise is None else np.empty(n_rows)
         return cls(np.empty(n_rows), np.empty((n_rows, n_columns)), None, largest, noise)
 
-    def store(self, tile: AssignedTile) -> None:
-        """Copy what is found of a tile of the rows to its place."""
-        self.log_density[tile.rows] = tile.log_density
+    def store(self, tile: AssignedTile, at: NDArray[np.intp] | None = None) -> None:
+        """Copy what is found of a tile of the rows to its place, or to these places."""
+        index = tile.rows if at is None else at[tile.rows]
+        self.log_density[index] = tile.log_density
         if self.responsibilities.shape[1]:
-            self.responsibilities[tile.rows] = tile.posterior.T
+            self.responsibilities[index] = tile.posterior.T
         if self.largest is not None:
             places, largest = self.largest
-            places[tile.rows], largest[tile.rows] = tile.places, tile.largest
+            places[index], largest[index] = tile.places, tile.largest
         if self.noise is not None:
-            self.noise[tile.rows] = tile.noise
+            self.noise[index] = tile.noise
+
+    def store_nothing(self, at: NDArray[np.intp]) -> None:
+        """Say that rows at these places have no value."""
+        self.log_density[at] = np.nan
+        self.responsibilities[at] = np.nan
+        if self.largest is not None:
+            places, largest = self.largest
+            places[at], largest[at] = -1, np.nan
 
     @property
     def labels(self) -> NDArray[np.intp]:
@@ -142,7 +152,11 @@ class RowPosteriors:
 
 
 def assign(
-    mixture: Parameters, rows: NDArray[np.generic], transform: FeatureTransform | None = None
+    mixture: Parameters,
+    rows: NDArray[np.generic],
+    transform: FeatureTransform | None = None,
+    *,
+    may_lack: bool = False,
 ) -> RowPosteriors:
     """Densities and responsibilities of rows, by the centred form.
 
@@ -152,7 +166,11 @@ def assign(
     rows : ndarray of shape (T, n_features)
         Any real or boolean dtype; widened to float64 tile by tile.
     transform : FeatureTransform, or None
-        Of rows for the mixture; None if it is in their units.
+        Of rows for the mixture; None if it is in their units. Without principal components and
+        functions, if values are missing.
+    may_lack : bool
+        Whether NaN marks what is missing: densities are then of the values that are there, and NaN
+        for rows without any.
 
     Returns
     -------
@@ -161,13 +179,25 @@ def assign(
     Raises
     ------
     DataError
-        If a value is NaN or infinite.
+        If a value is infinite, or NaN unless rows may lack values.
     """
     found = RowPosteriors.empty(len(rows), mixture)
-    for tile in AssignmentKernel.pack(mixture, transform).tiles(rows):
-        found.store(tile)
+    may_lack = may_lack and rows.dtype.kind == "f"
+    if may_lack and np.isnan(rows).any():
+        for pattern in group_by_pattern(rows):
+            if pattern.is_empty:
+                found.store_nothing(pattern.places)
+                continue
+            some = rows[pattern.places][:, pattern.features]
+            for tile in marginal_kernel(mixture, transform, pattern).tiles(some):
+                found.store(tile, pattern.places)
+    else:
+        for tile in AssignmentKernel.pack(mixture, transform).tiles(rows):
+            found.store(tile)
     unknown = np.flatnonzero(~np.isfinite(found.log_density))
-    bad = unknown[~np.isfinite(rows[unknown].astype(np.float64)).all(axis=1)]
+    values = rows[unknown].astype(np.float64)
+    is_bad = np.isinf(values).any(axis=1) if may_lack else ~np.isfinite(values).all(axis=1)
+    bad = unknown[is_bad]
     if len(bad):
         message = (
             f"Row {bad[0]} of a block has a value that is NaN or infinite; expected finite "
@@ -175,3 +205,13 @@ def assign(
         )
         raise DataError(message)
     return found
+
+
+def marginal_kernel(
+    mixture: Parameters, transform: FeatureTransform | None, pattern: PatternRows
+) -> AssignmentKernel:
+    """The mixture of the features that rows of a pattern have."""
+    if pattern.is_complete:
+        return AssignmentKernel.pack(mixture, transform)
+    selected = None if transform is None else transform.select(pattern.features)
+    return AssignmentKernel.pack(mixture.marginal(pattern.features.tolist()), selected)

@@ -1,5 +1,6 @@
 """The parameters of one mixture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -159,6 +160,27 @@ class Parameters:
         log_weights = np.log(np.maximum(self.weights, np.finfo(np.float64).tiny))
         constant = 0.5 * self.n_features * np.log(2 * np.pi)
         return log_weights - 0.5 * self.log_determinants - constant
+
+    def marginal(self, features: Sequence[int]) -> "Parameters":
+        """The mixture of some features, whatever the others are (Bishop 2006, eq. 2.98).
+
+        Without noise, whose density has no marginal.
+
+        Parameters
+        ----------
+        features : sequence of int
+            Columns to keep, in the order of the result.
+
+        Returns
+        -------
+        mixture : Parameters
+            Of the same covariance type, or of the nearest one to which the marginals of the
+            structure belong.
+        """
+        covariances = self.structure.marginal(self.covariances, features)
+        means = self.means[:, list(features)]
+        kind = self.structure.part_type or self.covariance_type
+        return Parameters.from_covariances(kind, self.weights, means, covariances)
 
     def translate(self, shift: Array) -> Self:
         """The same mixture with every mean moved by ``shift`` (n_features,)."""

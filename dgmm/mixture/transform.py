@@ -129,6 +129,10 @@ class FeatureTransform:
         """The same without functions: the map from a row f(x)."""
         return replace(self, functions=None)
 
+    def select(self, features: NDArray[np.intp]) -> "FeatureTransform":
+        """The transform of some features; without principal components, which need them all."""
+        return FeatureTransform(self.mean[features], self.scale[features])
+
     def feature_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Names of the features after the transform."""
         if self.axes is None:

@@ -145,11 +145,24 @@ def _find_noise(result: Result) -> Iterator[Finding]:
 
 
 def _find_missing_rows(result: Result) -> Iterator[Finding]:
-    n_missing = result.attributes.get("n_missing")
+    n_missing, absent = (result.attributes.get(n) for n in ("n_missing", "n_missing_values"))
     if n_missing:
         share = n_missing / result.attributes["n_samples"]
+        what = "lack a value" if absent is None else "have no value"
         yield Finding(
-            False, f"{n_missing:,} rows ({share:.1%}) lack a value and were left out of everything."
+            False, f"{n_missing:,} rows ({share:.1%}) {what} and were left out of everything."
+        )
+    n_rows = count_fitted_rows(result)
+    if absent and n_rows:
+        patterns, total = result.attributes["n_patterns"], sum(absent.values())
+        most = sorted(absent.items(), key=lambda item: -item[1])
+        shares = [f"{name} ({n / n_rows:.1%})" for name, n in most if n]
+        yield Finding(
+            False,
+            f"{total / (n_rows * len(absent)):.1%} of the values are missing, in {patterns:,} "
+            f"patterns: {join_names(shares, _MOST_NAMED)}. Rows count by the values that they "
+            "have, which is right if values are missing at random: given those, whether a value "
+            "is there must not depend on what it is.",
         )
 
 

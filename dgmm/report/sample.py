@@ -22,7 +22,7 @@ class Sample:
     Attributes
     ----------
     rows : ndarray of shape (m, n_features)
-        Those of positive weight, in the units of the input.
+        Those of positive weight that lack no value, in the units of the input.
     fitted : ndarray of shape (m, n_axes)
         The same in the coordinates of the mixture.
     weights : ndarray of shape (m,)
@@ -62,7 +62,10 @@ def evaluate_sample(
     rows, weights = record.sample, record.sample_weights
     if weights is None or not weights.any():
         weights = np.ones(len(rows))
-    rows, weights = rows[weights > 0], weights[weights > 0]
+    usable = (weights > 0) & np.isfinite(rows).all(axis=1)
+    if not usable.any():
+        return None
+    rows, weights = rows[usable], weights[usable]
     assigned = assign(mixture, rows, transform)
     fitted = rows if transform is None else transform.apply(rows.T).T
     distances = _squared_distances(mixture, fitted, assigned.responsibilities.argmax(axis=1))

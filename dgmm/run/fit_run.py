@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -99,6 +100,7 @@ def _fit(attempt: Attempt) -> RunContents:
     attributes = {
         **verdict_attributes(drift, wanted.drift),
         "n_missing": profile.n_missing,
+        **_missing_values(profile, dataset.feature_names),
         **({"log_jacobian": profile.log_jacobian} if profile.log_jacobian else {}),
         **duplicate_attributes(counts),
         "outlier_quantile": wanted.output.outlier_quantile,
@@ -123,6 +125,15 @@ def _fit(attempt: Attempt) -> RunContents:
     )
 
 
+def _missing_values(profile: Profile, names: tuple[str, ...]) -> dict[str, Any]:
+    """Which values are missing in the rows that count, for the root of a run."""
+    if profile.observed is None:
+        return {}
+    n_absent = profile.n_rows - profile.observed.n_observed
+    counts = {name: int(n) for name, n in zip(names, n_absent, strict=True)}
+    return {"n_missing_values": counts, "n_patterns": profile.observed.n_patterns}
+
+
 def _save(attempt: Attempt) -> SaveProgress:
     """Saves the progress of the fit, and says what criteria count as soon as it is known."""
 
@@ -143,7 +154,11 @@ def _warn_of_data(plan: RunPlan, profile: Profile) -> None:
     if plan.options.prepare.pca is None:  # which leaves out what has no width
         kinds = (kind for kind, _ in plan.options.models)
         names = plan.dataset.feature_names
-        found += find_dependent_features(profile.covariance, profile.mean, names, kinds)
+        found += (
+            []
+            if profile.lacks_values
+            else find_dependent_features(profile.covariance, profile.mean, names, kinds)
+        )
     for finding in found:
         _logger.warning(finding.advised(REMEDIES))
 

@@ -64,7 +64,7 @@ def summarize_sample(
     rows, weights = profile.sample, profile.sample_weights
     if weights is not None:
         weights = weights if weights.any() else None
-    found = assign(mixture, rows, transform)
+    found = assign(mixture, rows, transform, may_lack=True)
     r, total = found.responsibilities, len(rows) if weights is None else float(weights.sum())
     hierarchy = build_hierarchy(r, weights, output.merge)
     mergers = MergeStatistics.from_responsibilities(r, weights, hierarchy)

@@ -187,8 +187,10 @@ def _refuse_reserved(grid: Grid, id_columns: Sequence[str]) -> None:
 
 
 def _options(configuration: Configuration, dataset: Dataset, earlier: Result | None) -> FitOptions:
-    model, prepare = configuration.model, configuration.prepare
-    weights = configuration.input.weights
+    model, prepare, wanted = configuration.model, configuration.prepare, configuration.input
+    weights = wanted.weights
+    if wanted.missing == "marginalize":
+        _refuse_whole_rows(configuration)
     if isinstance(prepare.pca, int) and prepare.pca > dataset.n_features:
         raise ConfigurationError(
             f"prepare.pca asks for {prepare.pca} principal components of data with "
@@ -215,6 +217,21 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         ),
         earlier=build_warm_start(earlier),
     )
+
+
+def _refuse_whole_rows(configuration: Configuration) -> None:
+    """Refuse what needs rows that lack no value."""
+    prepare = configuration.prepare
+    for key, value, why in (
+        ("prepare.pca", prepare.pca, "principal components of rows that lack values are not known"),
+        ("prepare.transform", prepare.transform, "functions of features take whole rows"),
+        ("model.noise", configuration.model.noise, "a uniform density has no marginals"),
+    ):
+        if value:
+            raise ConfigurationError(
+                f"{key} is set, and input.missing is marginalize; {why}. Leave it out, or set "
+                "input.missing to drop."
+            )
 
 
 def _chunk_shape(grid: Grid, n_components: int) -> tuple[int, ...]:

@@ -52,3 +52,23 @@ def test_profiles_are_clustered_where_they_reach_the_deepest_level(tmp_path, nam
     shares = [area[complete][regime == i].sum() for i in range(3)] / area[complete].sum()
     weights = finished.sweep.selected.parameters.weights
     np.testing.assert_allclose(weights, np.sort(shares)[::-1], atol=0.02)
+
+
+def test_profiles_above_a_high_sea_floor_are_clustered_by_what_they_have(tmp_path):
+    size = ("--months", "6", "--lats", "18", "--lons", "24")
+    assert script().main([str(tmp_path / "ocean.zarr"), *size]) == 0
+    settings = (
+        f"input.path={tmp_path / 'ocean.zarr'}",
+        f"output.path={tmp_path / 'out'}",
+        "input.partition_size=100KiB",
+        "model.n_components=[3]",
+        "output.report=false",
+    )
+    finished = run(load(ROOT / "configs/incomplete.yaml", settings))
+    with xarray.open_datatree(finished.path, engine="zarr") as tree:
+        found = tree["assignments"].to_dataset().load()
+    made = script().simulate_ocean(6, 18, 24)
+    is_sea = made["temp"].notnull().any("depth").values
+    np.testing.assert_array_equal(found["labels"].values == -1, ~is_sea)
+    score = adjusted_rand_score(made["regime"].values[is_sea], found["labels"].values[is_sea])
+    assert score > 0.9

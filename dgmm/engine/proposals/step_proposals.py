@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dgmm.engine.fit_options import FitOptions
-from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.profile import Profile
 from dgmm.engine.proposals.component_births import ComponentBirths
 from dgmm.engine.proposals.surrogate_steps import SampleSurrogate
@@ -44,7 +43,8 @@ class StepProposals:
         """What may be proposed for the rows of a profile.
 
         A proposal of the sample takes up to thirty E-steps on it: a few reads of all rows must cost
-        more. There are no births where the caller knows components by their places.
+        more. There are no births where the caller knows components by their places, nor where rows
+        lack values: their densities are not comparable.
 
         Parameters
         ----------
@@ -59,9 +59,8 @@ class StepProposals:
         surrogate = births = None
         n_rows = profile.n_rows
         if rules.may_accelerate and n_rows >= _ROWS_PER_SAMPLED * sample.n_rows > 0:
-            rows = InMemoryRows(sample.rows, sample.weights)
-            surrogate = SampleSurrogate(rows, sample.scatter, rules)
-        with_births &= options.given.is_empty
+            surrogate = SampleSurrogate(sample.held, sample.scatter, rules)
+        with_births &= options.given.is_empty and not profile.lacks_values
         if with_births and rules.may_accelerate and sample.n_rows:
             n_effective = SampleSize.of(profile.weight_totals, options.normalize).n_effective
             births = ComponentBirths(sample, rules, n_rows, n_effective)

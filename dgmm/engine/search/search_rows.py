@@ -9,6 +9,8 @@ from typing import TypeVar
 import numpy as np
 
 from dgmm.engine import in_memory
+from dgmm.engine.block import Missing
+from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.search.mixture_stack import MixtureStack
 from dgmm.mixture import density
 from dgmm.mixture.candidate import Candidate
@@ -54,6 +56,12 @@ class SearchRows:
     def scatter(self) -> CentredScatter:
         """All these rows about the origin."""
         return CentredScatter.of(self.rows, self.weights, np.zeros(self.rows.shape[1]))
+
+    @property
+    def held(self) -> InMemoryRows:
+        """The same rows for passes, which take NaN for a missing value if there are any."""
+        missing: Missing = "marginalize" if self.scatter.lacks_values else "error"
+        return InMemoryRows(self.rows, self.weights, missing=missing)
 
     @property
     def n_rows(self) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from dgmm.engine.block import Missing
 from dgmm.engine.in_memory import InMemoryRows, n_threads
 from dgmm.engine.row_checks import check_all_finite
 from dgmm.estimator.annotations import RowValues, WeightsLike
@@ -56,8 +57,13 @@ class RowContainer(ABC):
         """Whether the rows are computed when they are needed, by Dask."""
         return self.in_memory() is None
 
-    def check_finite(self) -> None:
+    def check_finite(self, missing: Missing = "error") -> None:
         """Refuse rows in memory that are NaN or infinite; others are checked as they are read.
+
+        Parameters
+        ----------
+        missing : {"error", "drop", "marginalize"}
+            With the last, NaN is no error.
 
         Raises
         ------
@@ -66,7 +72,7 @@ class RowContainer(ABC):
         """
         rows = self.in_memory()
         if rows is not None:
-            check_all_finite(rows, self.feature_names)
+            check_all_finite(rows, self.feature_names, missing)
 
     def dataset(self, sample_weight: WeightsLike | None = None) -> "Dataset | InMemoryRows":
         """What the engine fits.
@@ -115,6 +121,6 @@ def compute_rows(values: Rows, mixture: AssigningMixture, quantity: RowOutput) -
 def sum_rows(
     values: Rows, mixture: AssigningMixture, quantities: Sequence[RowOutput]
 ) -> tuple[list[float], int]:
-    """The sums of quantities over all rows in memory, and the number of rows."""
-    sums = [float(compute_rows(values, mixture, quantity).sum()) for quantity in quantities]
+    """The sums of quantities over all rows in memory that have them, and the number of rows."""
+    sums = [float(np.nansum(compute_rows(values, mixture, quantity))) for quantity in quantities]
     return sums, len(values)

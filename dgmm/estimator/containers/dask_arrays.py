@@ -90,7 +90,7 @@ def _block_sums(values: Array) -> Array:
 
 
 def _sum(values: Rows) -> Rows:
-    return values.sum(keepdims=True)
+    return np.asarray(np.nansum(values, keepdims=True))  # NaN is of rows without a value
 
 
 def _evaluate_block(

@@ -62,9 +62,10 @@ class DaskFrameContainer(LazyContainer):
     def evaluate(self, mixture: AssigningMixture, quantity: RowOutput) -> RowValues:
         """A lazy series or frame with the same index and partitions."""
         check_columns(self.frame, may_be_text=False)
-        if quantity.has_components:
+        if quantity.has_columns:
             (n_columns,) = quantity.shape(mixture)
-            meta: object = dict.fromkeys(range(n_columns), quantity.dtype)
+            names = self.frame.columns if quantity.has_features else range(n_columns)
+            meta: object = dict.fromkeys(names, quantity.dtype)
         else:
             meta = (quantity.name, quantity.dtype)
         return self.frame.map_partitions(_evaluate_frame, mixture, quantity, meta=meta)
@@ -117,4 +118,4 @@ def _evaluate_frame(
     values = frame.to_numpy() if is_plain(frame) else frame.astype(np.float64).to_numpy()
     with naming_part(f"partition of index {index_ends(frame.index)}"):
         found = evaluate(values, mixture, quantity)
-    return with_index(found, frame.index, quantity)
+    return with_index(found, frame, quantity)

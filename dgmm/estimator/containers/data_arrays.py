@@ -11,6 +11,7 @@ from dask.array.core import Array, from_array
 from dask.array.reshape import reshape_blockwise
 from numpy.typing import NDArray
 
+from dgmm.engine.block import Missing
 from dgmm.engine.dataset import Dataset, as_core_array
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.row_checks import PLACES
@@ -64,7 +65,7 @@ class XarrayContainer(LazyContainer):
             return np.empty((0, self.array.shape[-1]))
         return sys.modules["pandas"].DataFrame(columns=list(self.labels))
 
-    def check_finite(self) -> None:
+    def check_finite(self, missing: Missing = "error") -> None:
         """Refuse values in memory that are NaN, infinite or what the attributes call missing.
 
         xarray keeps ``_FillValue`` and its like among the attributes where it was told to decode
@@ -74,7 +75,7 @@ class XarrayContainer(LazyContainer):
         ------
         DataError
         """
-        LazyContainer.check_finite(self)
+        LazyContainer.check_finite(self, missing)
         _warn_of_packing(self.array)
         rows = self.in_memory()
         if rows is not None:
@@ -156,10 +157,11 @@ class XarrayContainer(LazyContainer):
         coordinates = {
             name: coordinate
             for name, coordinate in self.array.coords.items()
-            if self.feature_dim not in coordinate.dims
+            if quantity.has_features or self.feature_dim not in coordinate.dims
         }
         column = "component" if quantity.n_clusters is None else "cluster"
         dims = (*cells, column) if quantity.has_components else cells
+        dims = self.array.dims if quantity.has_features else dims
         return sys.modules["xarray"].DataArray(
             result, coordinates, dims, quantity.name, self.array.attrs
         )

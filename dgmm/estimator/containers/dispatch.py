@@ -12,6 +12,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from dgmm.engine.block import Missing
 from dgmm.errors import DataError, advise
 from dgmm.estimator.annotations import DataLike
 from dgmm.estimator.containers.array_likes import as_array_like, is_dask_array
@@ -28,7 +29,12 @@ _NO_NUMBERS = "cSUTMmV"  # kinds of dtype: complex, bytes, text, times, structur
 
 @advise(REMEDIES)
 def as_container(
-    estimator: BaseEstimator, X: DataLike, feature_dim: str | None, *, reset: bool
+    estimator: BaseEstimator,
+    X: DataLike,
+    feature_dim: str | None,
+    *,
+    reset: bool,
+    missing: Missing = "error",
 ) -> RowContainer:
     """The container for the data, with its features checked against those of the fit.
 
@@ -40,6 +46,8 @@ def as_container(
     feature_dim : str or None
         Dimension of a DataArray that holds the features; None means the last.
     reset : bool
+    missing : {"error", "drop", "marginalize"}
+        With the last, NaN is no error.
 
     Raises
     ------
@@ -55,7 +63,7 @@ def as_container(
             container = container.in_order(getattr(estimator, "feature_names_in_", None))
         check_unique(container.feature_names)
         validate_data(estimator, container.header, reset=reset, skip_check_array=True)
-    container.check_finite()
+    container.check_finite(missing)
     return container
 
 

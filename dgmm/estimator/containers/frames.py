@@ -47,7 +47,8 @@ class PandasContainer(NumpyContainer):
         """An array; a series, or a frame with a column for each component, where asked for."""
         if not self.keeps_index:
             return compute_rows(self.values, mixture, quantity)
-        return with_index(compute_rows(self.values, mixture, quantity), self.header.index, quantity)
+        found = compute_rows(self.values, mixture, quantity)
+        return with_index(found, self.header, quantity)
 
 
 def check_columns(frame: "pd.DataFrame | dask.dataframe.DataFrame", *, may_be_text: bool) -> None:
@@ -137,9 +138,11 @@ def index_ends(index: "pd.Index") -> str:
     return f"{index[0]} to {index[-1]}" if len(index) else "none"
 
 
-def with_index(values: Rows, index: "pd.Index", quantity: RowOutput) -> RowValues:
-    """Values of rows as a series of this index, or a frame with a column for each component."""
+def with_index(values: Rows, frame: "pd.DataFrame", quantity: RowOutput) -> RowValues:
+    """Values of the rows of a frame as a series, or a frame if there is more than one a row."""
     pandas = sys.modules["pandas"]
-    if quantity.has_components:
-        return pandas.DataFrame(values, index)
-    return pandas.Series(values, index, name=quantity.name)
+    if quantity.has_columns:
+        return pandas.DataFrame(
+            values, frame.index, frame.columns if quantity.has_features else None
+        )
+    return pandas.Series(values, frame.index, name=quantity.name)

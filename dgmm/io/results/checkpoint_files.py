@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from dgmm.engine.arithmetic.processes import Arithmetic, Processes
 from dgmm.engine.profile import Profile
+from dgmm.engine.profiling.observed_values import ObservedValues, PairwiseMoments
 from dgmm.errors import StorageError
 from dgmm.io.storage.atomic_writes import remove_tree
 from dgmm.io.storage.location import AnyPath
@@ -93,6 +94,8 @@ CLASSES: dict[str, type] = {  # by the names in files, which stay
     "Facts": RunFingerprint,
     "Profile": Profile,
     "RisingIntegers": RisingIntegers,
+    "ObservedValues": ObservedValues,
+    "PairwiseMoments": PairwiseMoments,
     "FitState": FitState,
     "Candidate": Candidate,
     "Search": QuasiNewtonState,

@@ -13,6 +13,7 @@ import zarr
 from numpy.typing import NDArray
 
 from dgmm.engine.assignment import assign_checked
+from dgmm.engine.block import Missing
 from dgmm.errors import InputNotFoundError, OutputError, UsageError
 from dgmm.io.results.assignment_schema import ASSIGNMENTS
 from dgmm.io.results.clustering_arrays import read_clustering
@@ -114,9 +115,11 @@ class Result(SelectedModel):
         Raises
         ------
         DataError
-            If a value is NaN or infinite, or so far away that its density is no number.
+            If a value is infinite, or NaN unless the run marginalised these, or too far away.
         """
-        assignment = assign_checked(self.model, np.asarray(rows), self.transform)
+        stored = self.attributes.get("configuration", {}).get("input", {})
+        rule: Missing = stored.get("missing", "error")
+        assignment = assign_checked(self.model, np.asarray(rows), self.transform, missing=rule)
         return replace(assignment, components=self.labelling.labels)
 
     @property

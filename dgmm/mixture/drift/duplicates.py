@@ -47,9 +47,10 @@ def multiplicities(rows: Array) -> Counts:
     Parameters
     ----------
     rows : ndarray of shape (n_rows, n_features), float64
-        Finite.
+        Finite, or NaN where a value is missing; that is the same in every row.
     """
-    return np.unique(rows, axis=0, return_counts=True)[1]
+    comparable = np.where(np.isnan(rows), np.inf, rows)  # NaN is no equal of itself
+    return np.unique(comparable, axis=0, return_counts=True)[1]
 
 
 def compare_duplicate_rates(older: SampleCounts, n_rows: int, counts: Counts) -> DuplicateRates:

@@ -30,18 +30,22 @@ class CentredScatter:
         Weighted sum of (x - origin)(x - origin)'. It never changes, so that tied covariances need
         no second moments from a pass.
     transform : FeatureTransform, or None
+    lacks_values : bool
+        Whether rows have missing values: then ``scatter`` is NaN, and tied covariances need second
+        moments as all others do.
     """
 
     origin: Array
     total_weight: float
     scatter: Array
     transform: FeatureTransform | None = None
+    lacks_values: bool = False
 
     @classmethod
     def of(
         cls, rows: NDArray[np.generic], weights: NDArray[np.generic] | None, origin: Array
     ) -> Self:
-        """Rows about an origin.
+        """Rows about an origin; NaN among them is a missing value.
 
         Parameters
         ----------
@@ -57,9 +61,11 @@ class CentredScatter:
             weighted = deviations if weights is None else deviations * weights[tile][:, None]
             scatter += weighted.T @ deviations
         total = len(rows) if weights is None else weights.sum(dtype=np.float64)
-        return cls(origin, float(total), scatter)
+        return cls(origin, float(total), scatter, lacks_values=bool(np.isnan(scatter).any()))
 
     def __add__(self, other: "CentredScatter") -> "CentredScatter":
         """The frame of a union of rows about the same origin."""
         total_weight = self.total_weight + other.total_weight
-        return replace(self, total_weight=total_weight, scatter=self.scatter + other.scatter)
+        lacks_values = self.lacks_values or other.lacks_values
+        scatter = self.scatter + other.scatter
+        return replace(self, total_weight=total_weight, scatter=scatter, lacks_values=lacks_values)

@@ -239,7 +239,7 @@ def moments(
     empty = is_empty(counts, centred.total_weight)
     divisor = np.where(empty, 1.0, counts)
     means = np.where(empty[:, None], mixture.means, sums[1 : 1 + d].T / divisor[:, None])
-    if mixture.order == feature_map.LINEAR:
+    if len(sums) == feature_map.length(feature_map.LINEAR, d):
         log_likelihood -= 0.5 * float(np.sum(mixture.precisions * centred.scatter))
         covariances = (centred.scatter - (means.T * counts) @ means) / centred.total_weight
     else:

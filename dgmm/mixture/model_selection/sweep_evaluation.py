@@ -96,11 +96,11 @@ def measure_dependence(
         return None
     best, (weights, reference) = known[0]
     rows, sample_weights = sample()
-    expected = assign(best.parameters, rows).log_density
+    expected = assign(best.parameters, rows, may_lack=True).log_density
     sums, variances = [], []
     for state, (_, found) in known[1 : 1 + _MOST_PAIRS]:
         if found.shape == reference.shape:
-            gaps = assign(state.parameters, rows).log_density - expected
+            gaps = assign(state.parameters, rows, may_lack=True).log_density - expected
             sums.append(found - reference)
             variances.append(_variance(gaps, sample_weights))
     return Dependence.from_groups(weights, np.array(sums), np.array(variances)) if sums else None

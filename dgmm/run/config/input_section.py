@@ -140,10 +140,11 @@ class Input(Section):
         default=None,
         description="Bytes of one partition, the unit of work, such as 64MiB; null chooses them.",
     )
-    missing: Literal["error", "drop"] = Field(
+    missing: Literal["error", "drop", "marginalize"] = Field(
         default="error",
-        description="What a NaN or a fill value means: an error, or that its row is left out of "
-        "the fit and labelled -1. Infinite values are always an error.",
+        description="What a NaN or a fill value means: an error, that its row is left out of the "
+        "fit and labelled -1, or that the row counts by the values that it has (exact if they are "
+        "missing at random). Infinite values are always an error.",
     )
     missing_chunks: Literal["error", "fill"] = Field(
         default="error",

@@ -1,0 +1,1 @@
+"""Missing values: patterns of them, and what a mixture expects in their place."""
