@@ -51,6 +51,8 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
 }
 
+smartquotes = False  # texts hold YAML
+
 html_theme = "pydata_sphinx_theme"
 html_title = f"dgmm {release}"
 html_show_sphinx = False

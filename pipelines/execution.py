@@ -182,13 +182,15 @@ def _parse(name: str, job: Callable[..., Outcome], arguments: Sequence[str]) -> 
     program = f"python -m pipelines.{name}"
     try:
         return (
-            click.Command(name, params=_PARAMETERS, help=about)
+            click.Command(name, params=_PARAMETERS, help=about, context_settings=_HELP)
             .make_context(program, [*arguments])
             .params
         )
     except click.UsageError as error:
         raise UsageError(f"{error.format_message()} See {program} --help.") from error
 
+
+_HELP = {"help_option_names": ["-h", "--help"]}
 
 _PARAMETERS: list[click.Parameter] = [
     click.Argument(["config"]),

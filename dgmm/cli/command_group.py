@@ -17,6 +17,8 @@ DEBUG = "dgmm.debug"  # keys of what click remembers for the length of a command
 AS_JSON = "dgmm.as_json"
 CONFIGURATION = "dgmm.configuration"
 
+_NEVER_CUT = 10_000  # characters
+
 
 class Group(click.Group):
     """Commands whose errors end with the exit codes of :mod:`dgmm.errors`.
@@ -38,8 +40,16 @@ class Group(click.Group):
             context_settings={"ignore_unknown_options": True, "help_option_names": []},
             params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
             callback=partial(_run_declared, cmd_name),
-            short_help=f"Several runs by one configuration; see dgmm {cmd_name} --help.",
+            short_help=f"A pipeline of several steps; see dgmm {cmd_name} -h.",
         )
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with its whole first sentence."""
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, c.get_short_help_str(_NEVER_CUT)) for name, c in commands.items() if c]
+            )
 
     def make_context(
         self,

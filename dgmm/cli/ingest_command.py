@@ -6,9 +6,15 @@ from typing import Any
 import click
 
 from dgmm.cli.command_group import log_format
+from dgmm.cli.options import examples
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dgmm ingest data.csv --output data.zarr",
+        "dgmm ingest data.csv --output data.zarr --columns a,b --delimiter ';' --decimal ,",
+    )
+)
 @click.argument("path", metavar="INPUT")
 @click.option("--output", required=True, metavar="OUT.zarr", help="Where the Zarr store goes.")
 @click.option("--format", "format_", default="auto", help="As input.format, or csv.")

@@ -8,6 +8,7 @@ import click
 
 from dgmm.cli.command_group import CONFIGURATION, log_format
 from dgmm.cli.options import (
+    examples,
     logging_options,
     metrics_option,
     restart_if_portable,
@@ -15,7 +16,7 @@ from dgmm.cli.options import (
 )
 
 
-@click.command()
+@click.command(epilog=examples("dgmm score results/cells data/new.zarr --output results/new"))
 @click.argument("result")
 @click.argument("path", metavar="INPUT")
 @click.option("--output", required=True, help="A directory that keeps what is found, as runs.")
@@ -67,7 +68,13 @@ def score(
     click.echo(f"already complete: {place}" if scored.already_complete else place)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dgmm runs results/cells",
+        "dgmm runs results/cells --publish RUN",
+        "dgmm runs results/cells --prune --keep 7",
+    )
+)
 @click.argument("output")
 @click.option("--show", metavar="RUN", help="Say all that is known of one run.")
 @click.option("--publish", metavar="RUN", help="Let readers see RUN, though it was held back.")
@@ -118,7 +125,7 @@ def runs(
         click.echo(escape_control_characters(line))
 
 
-@click.command()
+@click.command(epilog=examples("dgmm report results/cells"))
 @click.argument("result")
 @click.option("--output", metavar="FILE", help="Where it goes; else among the output's reports.")
 @storage_options
@@ -133,7 +140,13 @@ def report(result: str, output: str | None, storage_options: dict[str, Any] | No
     click.echo(publish_report(found.path) if place is None else write_report(found, place))
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dgmm export results/cells labels.parquet",
+        "dgmm export results/map map.tif --column probability",
+        "dgmm export results/cells model.onnx",
+    )
+)
 @click.argument("result")
 @click.argument("path", metavar="FILE")
 @click.option("--column", default="label", show_default=True, help="What a GeoTIFF shows.")

@@ -11,6 +11,7 @@ import click
 from dgmm.cli.command_group import log_format
 from dgmm.cli.options import (
     configuration_options,
+    examples,
     load,
     metrics_option,
     restart_if_portable,
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
     from dgmm.run.config.configuration import Configuration
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dgmm run run.yaml",
+        "dgmm run run.yaml --set model.n_components=1:20",
+        "dgmm run run.yaml --log-format json 2> run.log",
+    )
+)
 @configuration_options
 @click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
 @click.option("-v", "--verbose", is_flag=True, help="Log details, for the search of a fault.")
@@ -76,7 +83,7 @@ def _run(
     click.echo(f"already complete: {path}" if outcome.already_complete else path)
 
 
-@click.command()
+@click.command(epilog=examples("dgmm plan run.yaml"))
 @configuration_options
 def plan(config: str, overrides: tuple[str, ...]) -> None:
     """Say what a run of CONFIG would read, fit and need, without running it."""
@@ -94,7 +101,7 @@ def plan(config: str, overrides: tuple[str, ...]) -> None:
         click.echo(style.redactor(line))
 
 
-@click.command()
+@click.command(epilog=examples("dgmm validate run.yaml"))
 @configuration_options
 def validate(config: str, overrides: tuple[str, ...]) -> None:
     """Read CONFIG and list every mistake in it; look at the metadata of its input if it is here."""
@@ -116,7 +123,7 @@ def _is_here(path: str) -> bool:
     return os.path.exists(path) or bool(glob.glob(path, recursive=True))
 
 
-@click.command()
+@click.command(epilog=examples("dgmm schema > dgmm.schema.json"))
 def schema() -> None:
     """Print the JSON schema of a configuration."""
     from dgmm.run.config import configuration
@@ -124,7 +131,12 @@ def schema() -> None:
     click.echo(json.dumps(configuration.schema(), indent=2))
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dgmm init data/cells.zarr --output run.yaml",
+        "dgmm init data/cells.parquet --columns CD3,CD4",
+    )
+)
 @click.argument("path", metavar="INPUT")
 @click.option("--output", metavar="CONFIG", help="Where it goes; else to stdout.")
 @click.option("--columns", multiple=True, metavar="A,B,...", help="The features; without, all.")

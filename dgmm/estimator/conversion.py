@@ -41,6 +41,19 @@ class MixtureConvertMixin(PointMixtureMixin):
             If something is there already, or a parameter has no form in Zarr.
         StorageError
             If the file system refuses; earlier content is then unchanged.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     mixture.to_zarr(f"{folder}/mixture.zarr")
+        ...     again = dgmm.GaussianMixture.from_zarr(f"{folder}/mixture.zarr")
+        >>> (again.means_ == mixture.means_).all()
+        np.True_
         """
         check_is_fitted(self)
         from dgmm.estimator import serialization  # only here: a fit needs no Zarr
@@ -83,6 +96,16 @@ class MixtureConvertMixin(PointMixtureMixin):
         ------
         OutputError
             If functions of features were fitted, or the mixture has noise.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> model = mixture.to_sklearn()
+        >>> (model.predict(X) == mixture.predict(X)).all()
+        np.True_
         """
         from dgmm.io.interchange.scikit_learn_model import sklearn_mixture
         from dgmm.io.interchange.whitened_mixture import check_linear
@@ -95,6 +118,15 @@ class MixtureConvertMixin(PointMixtureMixin):
         """One expression of SQL whose value is the label of a row.
 
         Its columns are called as the features are, ``x0``, ``x1`` and so on if they have no names.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> mixture.to_sql()[:20]
+        'CASE WHEN "x0" IS NU'
         """
         from dgmm.io.interchange.sql_expression import label_expression
 
@@ -113,7 +145,18 @@ class MixtureConvertMixin(PointMixtureMixin):
         return serialize_onnx(self._whitened())
 
     def to_json(self) -> str:
-        """All parameters as JSON, with all their digits."""
+        """All parameters as JSON, with all their digits.
+
+        Examples
+        --------
+        >>> import json
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> round(sum(json.loads(mixture.to_json())["weights"]), 6)
+        1.0
+        """
         from dgmm.io.interchange.json_parameters import dump_parameters
 
         mixture, transform = self._mixture(), attributes.transform_of(self)

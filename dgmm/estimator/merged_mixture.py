@@ -74,10 +74,27 @@ class MergedMixture:
     def cut(self, n_clusters: int) -> "MergedMixture":
         """The same with another number of clusters, from 1 to the number of components.
 
+        Parameters
+        ----------
+        n_clusters : int
+
+        Returns
+        -------
+        MergedMixture
+
         Raises
         ------
         ValueError
             If there cannot be so many.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(3, random_state=0).fit(X)
+        >>> mixture.merge(X).cut(2).n_clusters
+        2
         """
         return MergedMixture(self.mixture, _cut(self.clustering, n_clusters))
 
@@ -143,6 +160,16 @@ class MixtureMergeMixin(MixturePredictMixin):
         ------
         ValueError
             If a parameter or the data are unusable.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import dgmm
+        >>> rng = np.random.default_rng(0)
+        >>> rows = np.concatenate([rng.gamma(2, 1, (500, 2)) + offset for offset in (0, 20)])
+        >>> mixture = dgmm.GaussianMixture(4, random_state=0).fit(rows)
+        >>> mixture.merge(rows).n_clusters
+        2
         """
         if method not in METHODS:
             message = f"method is {method!r}; expected one of {', '.join(map(repr, METHODS))}."
@@ -173,6 +200,15 @@ class MixtureMergeMixin(MixturePredictMixin):
         Returns
         -------
         GoodnessOfFit
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> mixture.goodness_of_fit(X).kurtosis.round(2)
+        array([0.97, 1.11])
         """
         container, by = self._check_input(X)
         with advise(REMEDIES):

@@ -78,6 +78,15 @@ class OnlineMixture(MixtureMergeMixin, MixtureConvertMixin):
         ValueError
             If a parameter or the data are unusable, or the mixture has another shape than the
             parameters ask for; it is then what it was before.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X[::2])
+        >>> mixture.partial_fit(X[1::2]).status_
+        'online'
         """
         del y
         arguments.resolve_learning_decay(self.learning_decay)

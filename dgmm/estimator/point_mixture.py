@@ -30,17 +30,70 @@ class PointMixtureMixin(MixturePredictMixin):
     feature_dim: str | None
 
     def bic(self, X: DataLike) -> float:
-        """Bayesian information criterion on X; smaller is better."""
+        """Bayesian information criterion on X; smaller is better.
+
+        Parameters
+        ----------
+        X : array-like, dask array, data frame or DataArray of shape (n_samples, n_features)
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> round(mixture.bic(X), 2)
+        574.02
+        """
         return criteria.bic(self._summary(X))
 
     def aic(self, X: DataLike) -> float:
-        """Akaike's information criterion on X; smaller is better."""
+        """Akaike's information criterion on X; smaller is better.
+
+        Parameters
+        ----------
+        X : array-like, dask array, data frame or DataArray of shape (n_samples, n_features)
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> round(mixture.aic(X), 2)
+        486.71
+        """
         return criteria.aic(self._summary(X))
 
     def icl(self, X: DataLike) -> float:
         """Integrated completed likelihood on X, BIC with uncertain rows counted against it.
 
         Biernacki, Celeux & Govaert 2000, IEEE PAMI 22; smaller is better.
+
+        Parameters
+        ----------
+        X : array-like, dask array, data frame or DataArray of shape (n_samples, n_features)
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> round(mixture.icl(X), 2)
+        574.02
         """
         return criteria.icl(self._summary(X, LOG_CERTAINTY))
 
@@ -85,6 +138,16 @@ class PointMixtureMixin(MixturePredictMixin):
         -------
         GaussianMixture
             With parameters set, of the same covariance type.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> mixture.marginal([2, 3]).means_.round(2)
+        array([[4.91, 1.68],
+               [1.46, 0.25]])
         """
         places = self._find_columns(features)
         return self._copy_with(conditioning.marginal(self._mixture(), places), places)
@@ -108,6 +171,15 @@ class PointMixtureMixin(MixturePredictMixin):
         ------
         ValueError
             If the features are not those of the mixture, or a value is not finite or too far away.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> mixture.condition([2], [1.5]).weights_.round(3)
+        array([0., 1.])
         """
         places, mixture = self._find_columns(features), self._mixture()
         known = np.asarray(values, np.float64)

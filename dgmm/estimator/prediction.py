@@ -89,6 +89,15 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
             If X has other features than the mixture, or a row has a value that is not finite, or so
             far from all components that its density is not finite. Lazy data raise when they are
             computed.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> mixture.predict(X[:3])
+        array([1, 1, 1])
         """
         return self._evaluate(X, LABEL)
 
@@ -103,6 +112,16 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         -------
         responsibilities : float64, of shape (n_samples, n_components)
             In the kind of X, as labels are; rows sum to 1, less the probability of noise.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> mixture.predict_proba(X[:2]).round(3)
+        array([[0., 1.],
+               [0., 1.]])
         """
         return self._evaluate(X, RESPONSIBILITY)
 
@@ -118,11 +137,39 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         log_density : float64, of shape (n_samples,)
             In nats, in the kind of X, as labels are; of the rows as they are given, also where
             there is a ``feature_transform``.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> mixture.score_samples(X[:2]).round(2)
+        array([1.57, 0.74])
         """
         return self._evaluate(X, self._log_density())
 
     def score(self, X: DataLike, y: object = None) -> float:
-        """Mean log-density of the rows of X, in nats; ``y`` is ignored."""
+        """Mean log-density of the rows of X, in nats; ``y`` is ignored.
+
+        Parameters
+        ----------
+        X : array-like, dask array, data frame or DataArray of shape (n_samples, n_features)
+        y : Ignored
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> round(mixture.score(X), 3)
+        -1.429
+        """
         del y
         (log_likelihood,), n_rows = self._totals(X, self._log_density())
         return log_likelihood / n_rows
@@ -145,6 +192,16 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         ------
         ValueError
             If ``n_samples`` is below 1.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(X)
+        >>> rows, components = mixture.sample(5)
+        >>> rows.shape, components.shape
+        ((5, 4), (5,))
         """
         mixture = self._mixture()
         if n_samples < 1:

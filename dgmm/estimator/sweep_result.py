@@ -67,10 +67,28 @@ class SweepResult:
     def model(self, covariance_type: str, n_components: int) -> GaussianMixture:
         """The fitted mixture of one candidate.
 
+        Parameters
+        ----------
+        covariance_type : str
+        n_components : int
+
+        Returns
+        -------
+        GaussianMixture
+
         Raises
         ------
         KeyError
             If the sweep had no such candidate.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> sweep = dgmm.sweep(X, range(1, 4), "full", random_state=0)
+        >>> sweep.model("full", 3).n_components
+        3
         """
         kind = canonical_type(covariance_type)
         for result in self.results:
@@ -137,10 +155,26 @@ class SweepResult:
 
         Where ``is_bound``, EM was stopped before it converged, and criteria are upper bounds.
 
+        Returns
+        -------
+        pandas.DataFrame
+
         Raises
         ------
         MissingExtraError
             If pandas is not installed.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> sweep = dgmm.sweep(X, range(1, 4), "full", random_state=0)
+        >>> sweep.to_pandas()[["n_components", "status"]]
+           n_components     status
+        0             2  converged
+        1             3  converged
+        2             1  converged
         """
         pandas = import_optional("pandas", "to_pandas() needs pandas", "pandas")
         return pandas.DataFrame(self._records())

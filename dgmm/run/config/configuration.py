@@ -105,7 +105,7 @@ class Configuration(Section):
 
 
 def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Configuration:
-    """Read a configuration file and apply ``KEY=VALUE`` overrides.
+    r"""Read a configuration file and apply ``KEY=VALUE`` overrides.
 
     Parameters
     ----------
@@ -119,6 +119,15 @@ def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Configu
         If there is no such file, or it cannot be read.
     ConfigurationError
         If anything in it is wrong; the message lists every mistake.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+    ...     _ = file.write("input: {path: x.npy}\noutput: {path: results}")
+    ...     file.flush()
+    ...     load(file.name, ["model.n_components=1:3"]).model.n_components
+    (1, 2, 3)
     """
     return load_as(Configuration, path, overrides)
 
@@ -126,7 +135,13 @@ def load(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Configu
 def loads(
     text: str, overrides: Sequence[str] = (), *, name: str = "configuration"
 ) -> Configuration:
-    """The same for a text; ``name`` stands for it in the message of an error."""
+    r"""The same for a text; ``name`` stands for it in the message of an error.
+
+    Examples
+    --------
+    >>> loads("input: {path: x.npy}\noutput: {path: results}").model.criterion
+    'bic'
+    """
     return _loads_as(Configuration, text, overrides, name)
 
 
@@ -176,9 +191,14 @@ def schema() -> dict[str, Any]:
 
 
 def dump_resolved(configuration: Configuration) -> dict[str, Any]:
-    """Every key with its value, defaults included, as JSON values without secrets.
+    r"""Every key with its value, defaults included, as JSON values without secrets.
 
     Variables stand as they are written; user and password in a URL are left out.
+
+    Examples
+    --------
+    >>> dump_resolved(loads("input: {path: x.npy}\noutput: {path: results}"))["prepare"]["scale"]
+    'none'
     """
     values = _map_text(configuration.model_dump(mode="json"), escape)
     for path, written in configuration._written.items():
