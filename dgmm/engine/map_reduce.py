@@ -8,11 +8,13 @@ from collections.abc import Callable
 from functools import partial, reduce
 from operator import add
 from typing import Any
+from uuid import uuid4
 
 import dask
 import numpy as np
-from dask.array.core import map_blocks
+from dask.array.core import Array, map_blocks
 from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from numpy.typing import NDArray
 
 from dgmm.engine import blas
@@ -80,13 +82,13 @@ def _blocks(
     function: BlockFunction[Argument, Outcome],
     argument: Argument,
     execution: Execution,
-) -> list[Delayed]:
+) -> Array:
     """A task for each block, under a new key."""
     # A task result and not scattered data: what a lost worker held is computed again.
     shared = dask.delayed(argument, traverse=False, pure=False)
     stored = (dataset.rows,) if dataset.weights is None else (dataset.rows, dataset.weights)
     rows, *weights = execution.persist(stored)
-    outcomes = map_blocks(
+    return map_blocks(
         _apply,
         rows,
         *(array[:, None] for array in weights),
@@ -97,19 +99,31 @@ def _blocks(
         dtype=object,
         meta=np.empty((0, 0), dtype=object),
     )
-    return list(outcomes.to_delayed().ravel())
 
 
-def _task_at(block: int, blocks: Callable[[], list[Delayed]]) -> list[Delayed]:
+def _task_at(block: int, blocks: Callable[[], Array]) -> list[Delayed]:
     """One of the tasks."""
-    return [blocks()[block]]
+    return list(blocks().blocks[block].to_delayed().ravel())
 
 
-def _tree(level: list[Delayed]) -> list[Delayed]:
-    """Tasks that add up others, neighbours first, until a few remain."""
+def _tree(outcomes: Array) -> list[Delayed]:
+    """Tasks that add up others, neighbours first, until a few remain.
+
+    Each level is a layer of one graph: a call of a delayed function would go through all tasks
+    below it.
+    """
+    (outcomes,) = dask.optimize(outcomes)  # what reads a block and what works on it, in one task
+    graph, below = outcomes.__dask_graph__(), outcomes.name
+    layers, dependencies = dict(graph.layers), dict(graph.dependencies)
+    level, run = [row[0] for row in outcomes.__dask_keys__()], uuid4().hex
     while len(level) > _ROOTS:
-        level = [_sum(level[i : i + _FAN_IN]) for i in range(0, len(level), _FAN_IN)]
-    return level
+        groups = (level[i : i + _FAN_IN] for i in range(0, len(level), _FAN_IN))
+        name = f"sum-{run}-{len(layers)}"
+        layer = {f"{name}-{i}": (_sum, group) for i, group in enumerate(groups)}
+        layers[name], dependencies[name] = MaterializedLayer(layer), {below}
+        level, below = list(layer), name
+    graph = HighLevelGraph(layers, dependencies)
+    return [Delayed(key, graph, layer=below) for key in level]
 
 
 def _n_parts(n_blocks: int) -> int:
@@ -121,7 +135,7 @@ def _n_parts(n_blocks: int) -> int:
 
 def _find_crashing_blocks(
     dataset: Dataset,
-    blocks: Callable[[], list[Delayed]],
+    blocks: Callable[[], Array],
     blamed: KilledTasksError,
     execution: Execution,
 ) -> None:
@@ -146,7 +160,6 @@ def _find_crashing_blocks(
             raise DataError(message, remedy=Remedy.USE_LESS_MEMORY) from error.__cause__
 
 
-@dask.delayed(pure=False)
 def _sum(outcomes: list[NDArray[np.object_]]) -> NDArray[np.object_]:
     """Arrays of one outcome each, added in their order."""
     return reduce(add, outcomes)

@@ -143,3 +143,24 @@ def test_weights_in_other_blocks_follow_the_rows():
 
     seen = map_reduce(dataset, see, None, SYNCHRONOUS, nothing)
     assert seen == [(0, [0, 1, 2, 3]), (4, [4, 5, 6, 7, 8, 9])]
+
+
+class Recorder:
+    """An execution that keeps the tasks it is given."""
+
+    def compute(self, make_tasks, on_done):
+        self.tasks = make_tasks()
+        return SYNCHRONOUS.compute(lambda: self.tasks, on_done)
+
+    def persist(self, arrays):
+        return arrays
+
+
+@pytest.mark.parametrize(
+    ("n_blocks", "n_sums"), [(3, ()), (33, (5,)), (255, (32,)), (256, (32,)), (700, (88, 11))]
+)
+def test_all_tasks_of_a_pass_share_one_graph(n_blocks, n_sums):
+    recorder = Recorder()
+    assert sum_over((2,) * n_blocks, recorder) == sum_over((2,) * n_blocks)
+    (graph,) = {id(task.dask): task.dask for task in recorder.tasks}.values()
+    assert [len(layer) for name, layer in graph.layers.items() if "sum" in name] == [*n_sums]
