@@ -18,6 +18,8 @@ TOLERANCE = 1e-12
 """What the last sweep of an estimate gains at most, in nats per row."""
 
 MOST_SWEEPS = 30
+MOST_SWEEPS_ONWARDS = 3
+"""From the axes of the E-step: every sweep gains likelihood, and EM goes on from there."""
 
 _ROUNDING = 1e-13  # of what a rotation may gain, in nats per row
 _GOLDEN = 0.6180339887498949
@@ -36,7 +38,7 @@ class CommonAxes(MatrixStructure):
     def constrain(self, averages: Array, shares: Array, current: Array | None) -> Array:
         axes = eigenvectors(averages if current is None else current)
         rotated = axes.T @ averages @ axes
-        for _ in range(MOST_SWEEPS):
+        for _ in range(MOST_SWEEPS if current is None else MOST_SWEEPS_ONWARDS):
             if self._sweep(rotated, axes, shares) <= TOLERANCE:
                 break
         diagonals = np.einsum("ji,kjl,li->ki", axes, averages, axes, optimize=True)
