@@ -23,7 +23,7 @@ from dgmm.mixture.initialization import initializers
 from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.regularization import Regularization
-from dgmm.registry import STRUCTURES
+from dgmm.registry import DEFAULT_TYPES
 
 Array = NDArray[np.float64]
 
@@ -118,7 +118,7 @@ def main(arguments: list[str] | None = None) -> None:
     everything = []
     for name in given.datasets or rows_of:
         found = []
-        for case in product(STRUCTURES, given.components, range(given.starts)):
+        for case in product(DEFAULT_TYPES, given.components, range(given.starts)):
             problem = Problem.from_rows(rows_of[name], *case)
             plain, n_plain = problem.run(problem.first, replace(problem.rules, accelerate=False))
             if plain.status is Status.DEGENERATE:

@@ -50,7 +50,7 @@ from quality_references import (
 
 import dgmm
 from dgmm.mixture.structures import structure_of
-from dgmm.registry import STRUCTURES
+from dgmm.registry import DEFAULT_TYPES
 
 Array = NDArray[np.float64]
 Table = dict[str, dict[Case, Outcome]]
@@ -176,7 +176,7 @@ def dump_references(table: Sequence[Row]) -> str:
 
 def compare(options: argparse.Namespace) -> None:
     """Fit, compare and print."""
-    cases = list(product(STRUCTURES, range(1, options.components + 1)))
+    cases = list(product(DEFAULT_TYPES, range(1, options.components + 1)))
     ours = {f"dgmm, {n_init}": n_init for n_init in options.starts}
     seconds = dict.fromkeys([*ours, "scikit-learn kmeans, 20", "scikit-learn k-means++, 20"], 0.0)
     table: list[Row] = []

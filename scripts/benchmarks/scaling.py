@@ -41,7 +41,7 @@ from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.io.sources.source import open_source
 from dgmm.mixture.fit_result import FitResult, Sweep
-from dgmm.registry import STRUCTURES
+from dgmm.registry import DEFAULT_TYPES
 from dgmm.run.clusters import open_cluster
 from dgmm.run.config.cluster_options import LocalCluster
 from dgmm.run.redaction import Redactor
@@ -109,7 +109,7 @@ def time_sweep() -> None:
     print(f"dgmm, full, every K to the end: {seconds:.1f} s")
     full, chosen = time_call(lambda: fit(rows_of, FitOptions(SWEEP, n_init=3)).sweep)
     print(f"dgmm, full, K = 1..20: {full:.1f} s, {chosen.n_passes} reads and the assignment")
-    models = tuple((kind, k) for kind in STRUCTURES for _, k in SWEEP)
+    models = tuple((kind, k) for kind in DEFAULT_TYPES for _, k in SWEEP)
     every, _ = time_call(lambda: fit(rows_of, FitOptions(models, n_init=3)))
     print(f"all four structures: {every:.1f} s, {every / full:.2f} times full alone")
     loop = sum(_time_peer(values, result, 1e-3) for result in found.results)

@@ -184,7 +184,7 @@ def test_every_dtype_and_layout_is_fitted_to_the_bits_of_its_float64_copy(dtype,
     rows = clumps(200) * 10 + 60
     rows = (rows > 60 if dtype == "?" else np.clip(rows, 0, 127)).astype(dtype)
     models = tuple((kind, 2) for kind in COVARIANCE_TYPES)
-    options = FitOptions(models, n_init=5, max_iter=3, sample_rows=100)
+    options = FitOptions(models, max_iter=3, sample_rows=100)
     dataset = dataset_of(rows, (120, 80))
     odd = type(dataset)(dataset.rows.map_blocks(LAYOUTS[layout]), None, dataset.feature_names)
     plain = dataset_of(rows.astype(np.float64), (120, 80))

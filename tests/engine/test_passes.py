@@ -43,7 +43,7 @@ def ignore_assignment(start, assignment):
 @pytest.mark.parametrize(
     "options",
     [
-        FitOptions(EVERYTHING, n_init=2, max_iter=3, sample_rows=120),
+        FitOptions(EVERYTHING, max_iter=3, sample_rows=120),
         FitOptions(EVERYTHING, n_init=1, max_iter=2),
         FitOptions((("full", 1),)),
         FitOptions((("full", 2), ("tied", 3), ("diag", 1)), tol=1e-3),
