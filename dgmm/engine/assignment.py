@@ -25,9 +25,13 @@ from dgmm.mixture.assignment_statistics import (
 from dgmm.mixture.component_summary import ComponentStatistics
 from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.model_selection.dependence import N_GROUPS
+from dgmm.mixture.model_selection.label_agreement import cross_tabulate
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
+from dgmm.mixture.types import Array
 
+_MOST_COMPARED = 1 << 20  # rows whose labels by neighbours are all compared
+_COMPARED = 8  # of more of them, every eighth: each neighbour costs as much as the mixture
 _MOST_NUMBERS_OF_GROUPS = 1 << 16  # components times features
 
 
@@ -56,6 +60,8 @@ class AssignmentSummary:
         Of the blocks, in order.
     groups : mapping of int to ComponentStatistics
         Of groups of consecutive rows, by their number; empty where that would need much memory.
+    tables : tuple of ndarray of shape (n_components + 1, n_other_components + 1)
+        Contingency tables of labels and of those of each neighbour.
     """
 
     n_rows: int
@@ -63,6 +69,7 @@ class AssignmentSummary:
     sums: AssignmentStatistics
     origins: tuple[BlockProvenance, ...]
     groups: Mapping[int, ComponentStatistics] = field(default_factory=dict)
+    tables: tuple[Array, ...] = ()
 
     def __add__(self, other: "AssignmentSummary") -> "AssignmentSummary":
         return AssignmentSummary(
@@ -71,6 +78,7 @@ class AssignmentSummary:
             self.sums + other.sums,
             self.origins + other.origins,
             _add_groups(self.groups, other.groups),
+            tuple(a + b for a, b in zip(self.tables, other.tables, strict=True)),
         )
 
 
@@ -178,6 +186,8 @@ def _assign(task: _Task, block: Block, origin: BlockProvenance) -> AssignmentSum
     check_weights(find_bad_weights(block))
     by, writer = task.by, task.writer
     sums = AssignmentStatistics.zero(*by.pivots.shape)
+    k = by.mixture.n_components
+    tables = [np.zeros((k + 1, other.n_components + 1)) for other in by.neighbours]
     for start, stop in writer.parts(block.start, block.n_rows):
         rows, weights, complete = block.part(start - block.start, stop - block.start)
         with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
@@ -190,9 +200,21 @@ def _assign(task: _Task, block: Block, origin: BlockProvenance) -> AssignmentSum
                 may_lack=block.missing == "marginalize",
             )
         _check(found, rows, start, complete, block.missing)
+        some = np.flatnonzero(~np.isnan(found.log_density))[:: _comparison_step(task.n_rows)]
+        w = None if weights is None else weights[some]
+        may_lack = block.missing == "marginalize"
+        for table, other in zip(tables, by.neighbours, strict=True):
+            others = assign(other, rows[some], by.transform, may_lack=may_lack).labels
+            table += cross_tabulate(found.labels[some], others, (k, other.n_components), w)
         if not writer.has(start, stop):
             writer(start, found if complete is None else found.spread(complete))
-    return AssignmentSummary(block.n_rows, (block.checksum,), sums, (origin,))
+    checksums = (block.checksum,)
+    return AssignmentSummary(block.n_rows, checksums, sums, (origin,), tables=tuple(tables))
+
+
+def _comparison_step(n_rows: int) -> int:
+    """Every so manieth row is labelled by neighbours, too."""
+    return 1 if n_rows <= _MOST_COMPARED else _COMPARED
 
 
 def assign_checked(

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.model_selection.dependence import Dependence
+from dgmm.mixture.model_selection.label_agreement import LabelAgreement
 from dgmm.mixture.model_selection.model_differences import ModelDifference
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.sample_size import SampleSize
@@ -109,6 +110,9 @@ class Sweep:
     differences : tuple of ModelDifference
         How much less likely each candidate is than the selected one; empty in results of earlier
         versions.
+    agreements : mapping of str to LabelAgreement
+        How alike the labels of the selected candidate are to those of the ones with a component
+        more or less, by their names; of runs only.
     """
 
     results: tuple[FitResult, ...]
@@ -118,6 +122,19 @@ class Sweep:
     size: SampleSize | None = None
     dependence: Dependence | None = None
     differences: tuple[ModelDifference, ...] = ()
+    agreements: Mapping[str, LabelAgreement] = field(default_factory=dict)
+
+    @property
+    def neighbours(self) -> tuple[FitResult, ...]:
+        """Sound candidates like the selected one, with a component less and with one more."""
+        best = self.selected
+        return tuple(
+            result
+            for result in self.results
+            if result.covariance_type == best.covariance_type
+            and abs(result.n_components - best.n_components) == 1
+            and result.status is not Status.DEGENERATE
+        )
 
     @property
     def n_rows(self) -> float:

@@ -21,6 +21,11 @@ _MEANINGS = {
     "tolerance": f"the smallest within {TOLERANCE} nats a row",
     "slope": "what large models gain no more",
 }
+_CHANGES = (
+    (0.9, "would hardly change"),
+    (0.6, "would change in part"),
+    (-1.0, "would be quite different"),
+)  # by the adjusted Rand index
 _NOT_ASKED = ("aic",)  # which is for prediction, and never agrees
 
 
@@ -47,6 +52,7 @@ def summarize_choice(result: Result) -> ChoiceSummary | None:
     chosen = {name: _choice(sweep, name) for name in sweep.selected.criteria}
     sentences = (
         *_say_what_is_safe(result, chosen),
+        *_say_what_neighbours_do(sweep),
         *_say_what_rows_are_worth(result),
         *_say_who_was_stopped(sweep),
     )
@@ -92,6 +98,19 @@ def _say_what_is_safe(result: Result, chosen: dict[str, FitResult | None]) -> It
             f"Speak of clusters instead: the {clustering.hierarchy.n_components} components of the "
             f"choice make {clusters}, by how often components are taken for each other."
         )
+
+
+def _say_what_neighbours_do(sweep: Sweep) -> Iterator[str]:
+    for result in sweep.neighbours:
+        agreement = sweep.agreements.get(result.candidate.name)
+        if agreement is not None:
+            n, index = result.n_components, agreement.adjusted_rand
+            components = "1 component" if n == 1 else f"{n} components"
+            change = next(words for least, words in _CHANGES if index >= least)
+            yield (
+                f"With {components} instead, labels {change}: their agreement is {index:.2f} (1 is "
+                "the same partition, 0 what chance makes)."
+            )
 
 
 def _say_what_rows_are_worth(result: Result) -> Iterator[str]:

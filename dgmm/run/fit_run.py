@@ -1,7 +1,7 @@
 """A run that fits all candidates, assigns the rows by the best and compares with earlier runs."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.drift.duplicates import multiplicities
 from dgmm.mixture.fit_result import Sweep
+from dgmm.mixture.model_selection.label_agreement import LabelAgreement
 from dgmm.mixture.row_summary import RowSummary
 from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.sweep_findings import find_dependent_features, find_weight_doubts
@@ -86,7 +87,7 @@ def _fit(attempt: Attempt) -> RunContents:
         fitted = fit(dataset, plan.options, execution, recorder, progress, save)
         labelled = relabel(fitted, plan.earlier)
         runner = PassRunner(dataset, execution, recorder, fitted.profile.checksums)
-        schema, summary = _assign(attempt, fitted, labelled, runner)
+        schema, summary, agreements = _assign(attempt, fitted, labelled, runner)
     profile = fitted.profile
     mean, deviations = profile.mean, np.sqrt(np.diagonal(profile.covariance))
     if fitted.transform is not None and fitted.transform.functions is not None:
@@ -111,7 +112,7 @@ def _fit(attempt: Attempt) -> RunContents:
         "status": labelled.sweep.selected.status.value,
     }
     return RunContents(
-        labelled.sweep,
+        replace(labelled.sweep, agreements=agreements),
         dataset.feature_names,
         attributes,
         fitted.transform,
@@ -165,8 +166,8 @@ def _warn_of_data(plan: RunPlan, profile: Profile) -> None:
 
 def _assign(
     attempt: Attempt, fitted: Fit, labelled: LabelledSweep, runner: PassRunner
-) -> tuple[AssignmentSchema, RowSummary]:
-    """Write the assignments; their schema, and what all rows say of the mixture."""
+) -> tuple[AssignmentSchema, RowSummary, dict[str, LabelAgreement]]:
+    """Write the assignments; their schema, and what all rows say of the mixture and the next."""
     output, best = attempt.plan.configuration.output, labelled.sweep.selected
     if best.status is Status.DEGENERATE:
         _logger.warning("No candidate is sound. %s", best.status.sentence)
@@ -182,8 +183,14 @@ def _assign(
         mixture.noise is not None,
     )
     hierarchy = sample.clustering.hierarchy
-    by = AssigningMixture(mixture, transform, hierarchy, sample.outlier_threshold)
+    others = labelled.sweep.neighbours
+    neighbours = tuple(result.parameters for result in others)
+    by = AssigningMixture(mixture, transform, hierarchy, sample.outlier_threshold, neighbours)
     assigned = assign_rows(attempt, runner, by, schema)
     quantiles, n_clusters = (output.quantiles, sample.quantiles), sample.clustering.n_clusters
     found = RowSummary.from_sums(assigned.sums, by, n_clusters, *quantiles, assigned.groups)
-    return schema, found
+    agreements = {
+        result.candidate.name: LabelAgreement.from_table(table)
+        for result, table in zip(others, assigned.tables, strict=True)
+    }
+    return schema, found, agreements

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import zarr
+from sklearn.metrics import adjusted_rand_score
 
 import dgmm
 from dgmm.mixture.density import assign
@@ -102,3 +103,16 @@ def test_more_noise_is_drift(folder, tmp_path):
 def test_the_report_says_how_much_is_noise(folder):
     page = render(dgmm.open_result(folder / "out"))
     assert "belong to no component" in page
+
+
+def test_neighbours_in_k_are_compared_on_all_rows(folder):
+    result, (rows, _) = dgmm.open_result(folder / "out"), planted("full", 8_000)
+    whole = np.arange(len(rows)) != MISSING
+    labels = assign(result.model, rows[whole]).labels
+    assert set(result.sweep.agreements) == {"full-2", "full-4"}
+    for fit in result.sweep.neighbours:
+        others = assign(fit.parameters, rows[whole]).labels
+        found = result.sweep.agreements[fit.candidate.name]
+        expected = adjusted_rand_score(labels, others)
+        assert found.adjusted_rand == pytest.approx(expected, rel=1e-9)
+    assert "With 4 components instead, labels" in render(result)

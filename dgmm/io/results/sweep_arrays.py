@@ -11,6 +11,7 @@ from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.fit_result import FitResult, Sweep
+from dgmm.mixture.model_selection.label_agreement import LabelAgreement
 from dgmm.mixture.model_selection.model_differences import ModelDifference
 from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.parameters import Parameters
@@ -25,6 +26,7 @@ _INTEGERS = ("n_components", "start", "n_parameters", "n_iter")
 _BIRTHS = "n_births"  # results of earlier versions have none
 _DIFFERENCES = ("log_likelihood_difference", "log_likelihood_difference_error")
 _NOISE = {"noise_weight": "weight", "noise_log_density": "log_density"}
+_AGREEMENTS = ("adjusted_rand", "fowlkes_mallows")
 _STOPPED_EARLY = "behind"  # what results call it since their first version
 FIRST_CRITERIA = ("bic", "aic", "icl")  # those of results that do not name theirs
 
@@ -48,6 +50,13 @@ def write_sweep(run: AnyPath, sweep: Sweep, feature_names: tuple[str, ...]) -> N
         means = [difference.mean for difference in sweep.differences]
         errors = [difference.standard_error for difference in sweep.differences]
         for name, values in zip(_DIFFERENCES, (means, errors), strict=True):
+            write_small(run / "sweep" / name, np.array(values), ("candidate",))
+    if sweep.agreements:
+        for name in _AGREEMENTS:
+            values = [
+                getattr(sweep.agreements.get(result.candidate.name), name, np.nan)
+                for result in sweep.results
+            ]
             write_small(run / "sweep" / name, np.array(values), ("candidate",))
     _write_parameters(run / "model", sweep.selected.parameters)
     for result in sweep.results:
@@ -100,7 +109,24 @@ def read_sweep(
         )
         differences = tuple(ModelDifference(*pair) for pair in pairs)
     kept = None if size is None else SampleSize(**size)
-    return Sweep(results, criterion, best[0], n_passes, kept, differences=differences)
+    agreements = _read_agreements(run, [result.candidate.name for result in results])
+    return Sweep(
+        results,
+        criterion,
+        best[0],
+        n_passes,
+        kept,
+        differences=differences,
+        agreements=agreements,
+    )
+
+
+def _read_agreements(run: AnyPath, names: list[str]) -> dict[str, LabelAgreement]:
+    if not all((run / "sweep" / name).is_dir() for name in _AGREEMENTS):
+        return {}
+    pairs = zip(*(read_small(run / "sweep" / name).tolist() for name in _AGREEMENTS), strict=True)
+    found = {name: LabelAgreement(*pair) for name, pair in zip(names, pairs, strict=True)}
+    return {name: each for name, each in found.items() if not np.isnan(each.adjusted_rand)}
 
 
 def write_feature_names(

@@ -1,0 +1,81 @@
+"""What is found beside the fit costs of a pass: 20 models, K = 1 to 20, in 16 features.
+
+    python scripts/benchmarks/how_many_cost.py
+
+CPU seconds of one block: the E-step of all models, and assignment by one of them, plain and with
+everything that runs sum up by default, labels of one component less and more included.
+"""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from dgmm.mixture.assignment_statistics import (
+    AssigningMixture,
+    AssignmentStatistics,
+    assign_and_add,
+)
+from dgmm.mixture.density import assign
+from dgmm.mixture.kernels import packed_models
+from dgmm.mixture.merging.hierarchy import build_hierarchy
+from dgmm.mixture.model_selection.label_agreement import cross_tabulate
+from dgmm.mixture.parameters import Parameters
+
+ROWS, FEATURES, MOST = 65_536, 16, 20
+REPEATS = 5
+
+
+def draw(rng: np.random.Generator, n_components: int) -> Parameters:
+    """A mixture of well-conditioned components that overlap."""
+    roots = 0.2 * rng.normal(size=(n_components, FEATURES, FEATURES)) + np.eye(FEATURES)
+    means = rng.normal(size=(n_components, FEATURES))
+    weights = np.full(n_components, 1 / n_components)
+    return Parameters.from_covariances("full", weights, means, roots @ roots.swapaxes(1, 2))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The least CPU time of some calls."""
+    times = []
+    for _ in range(REPEATS):
+        began = time.process_time()
+        work()
+        times.append(time.process_time() - began)
+    return min(times)
+
+
+def main() -> None:
+    """Print a table."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(ROWS, FEATURES))
+    mixtures = {k: draw(rng, k) for k in range(1, MOST + 1)}
+    packed = packed_models.pack(list(mixtures.values()), np.zeros(FEATURES))
+    e_step = seconds(lambda: packed_models.accumulate(packed, rows))
+    print(f"E-step of all models: {e_step:.3f} s")
+    print(
+        "| K | assigned | with sums | neighbours | sums, of an E-step | neighbours, of an E-step |"
+    )
+    print("|---" * 6 + "|")
+    for k in (5, 10, 19):
+        hierarchy = build_hierarchy(assign(mixtures[k], rows[:4096]).responsibilities)
+        by = AssigningMixture(mixtures[k], hierarchy=hierarchy)
+
+        def summed(by: AssigningMixture = by) -> None:
+            sums = AssignmentStatistics.zero(*by.pivots.shape)
+            assign_and_add(rows, None, by, sums, with_responsibilities=False)
+
+        labels = assign(mixtures[k], rows).labels
+
+        def compared(k: int = k, labels: np.ndarray = labels) -> None:
+            for other in (k - 1, k + 1):
+                others = assign(mixtures[other], rows[::8]).labels
+                cross_tabulate(labels[::8], others, (k, other))
+
+        plain = seconds(lambda k=k: assign(mixtures[k], rows))
+        both, beside = seconds(summed), seconds(compared)
+        parts = (f"{(both - plain) / e_step:.1%}", f"{beside / e_step:.1%}")
+        print(f"| {k} | {plain:.3f} | {both:.3f} | {beside:.3f} | {parts[0]} | {parts[1]} |")
+
+
+if __name__ == "__main__":
+    main()
