@@ -8,6 +8,7 @@ from dgmm.io.results.result import Result
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.criteria import COARSENING, TOLERANCE
 from dgmm.mixture.fit_result import FitResult, Sweep
+from dgmm.mixture.model_selection.dependence import N_GROUPS
 from dgmm.report.findings import count_fitted_rows
 from dgmm.report.summary import Table
 
@@ -52,6 +53,7 @@ def summarize_choice(result: Result) -> ChoiceSummary | None:
     chosen = {name: _choice(sweep, name) for name in sweep.selected.criteria}
     sentences = (
         *_say_what_is_safe(result, chosen),
+        *_say_what_is_as_likely(sweep),
         *_say_what_neighbours_do(sweep),
         *_say_what_rows_are_worth(result),
         *_say_who_was_stopped(sweep),
@@ -98,6 +100,23 @@ def _say_what_is_safe(result: Result, chosen: dict[str, FitResult | None]) -> It
             f"Speak of clusters instead: the {clustering.hierarchy.n_components} components of the "
             f"choice make {clusters}, by how often components are taken for each other."
         )
+
+
+def _say_what_is_as_likely(sweep: Sweep) -> Iterator[str]:
+    """The confidence set of models beside the size of the effect."""
+    if not sweep.differences:
+        return
+    n_groups = N_GROUPS if sweep.dependence is None else sweep.dependence.n_groups
+    pairs = list(zip(sweep.results, sweep.differences, strict=True))
+    as_likely, nearly = (
+        min(r.n_components for r, gap in pairs if gap.may_be_above(bound, n_groups))
+        for bound in (0.0, -TOLERANCE)
+    )
+    yield (
+        f"As far as these rows can tell, candidates from K = {as_likely} on may be as likely as "
+        f"the choice (95 % confidence). From K = {nearly} on they lose less than {TOLERANCE} nats "
+        f"a row, {math.expm1(TOLERANCE):.0%} of the density of a typical row."
+    )
 
 
 def _say_what_neighbours_do(sweep: Sweep) -> Iterator[str]:
