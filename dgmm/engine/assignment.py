@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dgmm.engine.block import Block, Missing, Rows
 from dgmm.engine.events import PassFinished
+from dgmm.engine.label_comparison import compare_labels, empty_tables
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.row_checks import (
     check_finite,
@@ -25,13 +26,10 @@ from dgmm.mixture.assignment_statistics import (
 from dgmm.mixture.component_summary import ComponentStatistics
 from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.model_selection.dependence import N_GROUPS
-from dgmm.mixture.model_selection.label_agreement import cross_tabulate
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
-_MOST_COMPARED = 1 << 20  # rows whose labels by neighbours are all compared
-_COMPARED = 8  # of more of them, every eighth: each neighbour costs as much as the mixture
 _MOST_NUMBERS_OF_GROUPS = 1 << 16  # components times features
 
 
@@ -186,8 +184,7 @@ def _assign(task: _Task, block: Block, origin: BlockProvenance) -> AssignmentSum
     check_weights(find_bad_weights(block))
     by, writer = task.by, task.writer
     sums = AssignmentStatistics.zero(*by.pivots.shape)
-    k = by.mixture.n_components
-    tables = [np.zeros((k + 1, other.n_components + 1)) for other in by.neighbours]
+    tables, may_lack = empty_tables(by), block.missing == "marginalize"
     for start, stop in writer.parts(block.start, block.n_rows):
         rows, weights, complete = block.part(start - block.start, stop - block.start)
         with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
@@ -197,24 +194,13 @@ def _assign(task: _Task, block: Block, origin: BlockProvenance) -> AssignmentSum
                 by,
                 sums,
                 with_responsibilities=writer.needs_responsibilities,
-                may_lack=block.missing == "marginalize",
+                may_lack=may_lack,
             )
         _check(found, rows, start, complete, block.missing)
-        some = np.flatnonzero(~np.isnan(found.log_density))[:: _comparison_step(task.n_rows)]
-        w = None if weights is None else weights[some]
-        may_lack = block.missing == "marginalize"
-        for table, other in zip(tables, by.neighbours, strict=True):
-            others = assign(other, rows[some], by.transform, may_lack=may_lack).labels
-            table += cross_tabulate(found.labels[some], others, (k, other.n_components), w)
+        compare_labels(tables, found, rows, weights, by, task.n_rows, may_lack=may_lack)
         if not writer.has(start, stop):
             writer(start, found if complete is None else found.spread(complete))
-    checksums = (block.checksum,)
-    return AssignmentSummary(block.n_rows, checksums, sums, (origin,), tables=tuple(tables))
-
-
-def _comparison_step(n_rows: int) -> int:
-    """Every so manieth row is labelled by neighbours, too."""
-    return 1 if n_rows <= _MOST_COMPARED else _COMPARED
+    return AssignmentSummary(block.n_rows, (block.checksum,), sums, (origin,), tables=tables)
 
 
 def assign_checked(
