@@ -35,6 +35,8 @@ class Remedy(Enum):
     """Make a Zarr store of the data."""
     CHOOSE_VARIABLE = auto()
     """Say which array of several holds the data."""
+    DENSIFY = auto()
+    """Say which dense array holds the data, or that a sparse one is made dense."""
     CHOOSE_VARIABLES = auto()
     """Say which labelled arrays hold the features."""
     CHOOSE_COLUMNS = auto()

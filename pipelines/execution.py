@@ -1,17 +1,17 @@
 """The frame of every pipeline: settings from a YAML file, a job, and an exit code.
 
 A pipeline is a subclass of :class:`Settings`, a function ``job(settings, observer) -> Outcome``,
-which any program may call, and ``main``, which hands both to :func:`execute`.
+which any program may call, and ``main``, the :class:`Command` of both.
 """
 
 import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 import click
 from pydantic import Field
@@ -81,14 +81,39 @@ class Outcome:
         What was found, for a person; they go to stdout.
     is_new : bool
         Whether it did anything: not, if an earlier call had done it all.
+    facts : mapping
+        What was found, for programs: fields of the last line of a JSON log.
     """
 
     lines: tuple[str, ...]
     is_new: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 Job = Callable[[SettingsT, Observer], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Generic[SettingsT]):
+    """A pipeline as a command.
+
+    Attributes
+    ----------
+    name : str
+    job : callable
+        ``job(settings, observer)``.
+    settings : type
+        What its configuration file holds; ``dgmm validate`` and ``dgmm schema`` ask for it.
+    """
+
+    name: str
+    job: Job[SettingsT]
+    settings: type[SettingsT]
+
+    def __call__(self, arguments: Sequence[str] | None = None) -> int:
+        """Run the command and return its exit code; see :func:`execute`."""
+        return execute(self.name, self.job, self.settings, arguments)
 
 
 def execute(
@@ -150,7 +175,8 @@ def _tell(lines: Iterable[str]) -> None:
 
 
 def _log_end(name: str, outcome: Outcome) -> None:
-    fields = {"event": f"{name}_finished", "is_new": outcome.is_new, "found": outcome.lines}
+    event = {"event": f"{name}_finished", "is_new": outcome.is_new, "found": outcome.lines}
+    fields = {**outcome.facts, **event}
     _logger.info("%s finished", name, extra={"fields": fields})
 
 

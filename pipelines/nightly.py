@@ -21,6 +21,7 @@ from dgmm.run import (
     RunResult,
     ScoreResult,
     Section,
+    collect_metrics,
     configuration_for,
     dump_resolved,
     run,
@@ -169,7 +170,8 @@ def _outputs(settings: Settings) -> tuple[str, ...]:
 def job(settings: Settings, observer: Observer) -> Outcome:
     """Fit tonight's data from last night's model; publish, score and report."""
     night = nightly(settings, observer)
-    return Outcome(tuple(_lines(night)), is_new=night.is_new)
+    facts = collect_metrics(night.run.path, settings.run.output.storage_options)
+    return Outcome(tuple(_lines(night)), is_new=night.is_new, facts=facts)
 
 
 def _lines(night: Night) -> list[str]:
@@ -189,9 +191,7 @@ def _lines(night: Night) -> list[str]:
     return [*lines, night.run.path]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
-    return execution.execute("nightly", job, Settings, arguments)
+main = execution.Command("nightly", job, Settings)
 
 
 if __name__ == "__main__":

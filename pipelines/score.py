@@ -1,12 +1,18 @@
 """Assign data by the published model of an output: ``python -m pipelines.score CONFIG``."""
 
 import sys
-from collections.abc import Sequence
 
 from pydantic import Field, field_validator
 
 import dgmm
-from dgmm.run import Configuration, configuration_for, dump_resolved, score, validation_error
+from dgmm.run import (
+    Configuration,
+    collect_metrics,
+    configuration_for,
+    dump_resolved,
+    score,
+    validation_error,
+)
 from pipelines import execution
 from pipelines.execution import Observer, Outcome
 
@@ -41,14 +47,14 @@ def job(settings: Settings, observer: Observer) -> Outcome:
     configuration = configuration_for(found, path, wanted.path, sections=own)
     scored = score(found, configuration, observer)
     gone = settings.prune(wanted.path)
+    facts = collect_metrics(scored.path, wanted.storage_options)
     if scored.already_complete:
-        return Outcome((f"already complete: {scored.path}",), is_new=False)
-    return Outcome((f"{scored.sentence}; {gone} old scores removed", scored.path))
+        return Outcome((f"already complete: {scored.path}",), is_new=False, facts=facts)
+    lines = (f"{scored.sentence}; {gone} old scores removed", scored.path)
+    return Outcome(lines, facts=facts)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
-    return execution.execute("score", job, Settings, arguments)
+main = execution.Command("score", job, Settings)
 
 
 if __name__ == "__main__":

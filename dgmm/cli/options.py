@@ -35,6 +35,15 @@ def load(config: str, overrides: tuple[str, ...]) -> "Configuration":
     return configuration
 
 
+def load_as(settings: Any, config: str, overrides: tuple[str, ...]) -> "Configuration":
+    """Load the file of another program; the configuration in it, under the key ``run``."""
+    from dgmm.run.config import configuration as configurations
+
+    configuration: Configuration = configurations.load_as(settings, config, overrides).run
+    click.get_current_context().meta[CONFIGURATION] = configuration
+    return configuration
+
+
 def restart_if_portable(configuration: "Configuration") -> None:
     """Start the command again where it needs that, and is the program of its process."""
     from dgmm.run import restart_if_portable
@@ -53,6 +62,34 @@ def configuration_options(command: _Command) -> _Command:
         help="Set a key of the configuration, such as model.n_components=1:12; repeatable.",
     )
     return click.argument("config", type=click.Path())(overrides(logging_options(command)))
+
+
+def _find_settings(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> Any:  # a class of a package that dgmm does not know
+    if value is None:
+        return None
+    from dgmm.registry import COMMANDS
+
+    known = {name: getattr(COMMANDS[name], "settings", None) for name in COMMANDS}
+    found = known.get(value)
+    if found is None:
+        expected = ", ".join(name for name in known if known[name] is not None) or "none"
+        raise click.BadParameter(
+            f"there is no such command with a configuration; known: {expected}"
+        )
+    return found
+
+
+def for_command_option(command: _Command) -> _Command:
+    """Let a command take the configuration of a command that a package declares."""
+    return click.option(
+        "--for",
+        "settings",
+        metavar="COMMAND",
+        callback=_find_settings,
+        help="Of which command the configuration is, such as nightly; without, of run.",
+    )(command)
 
 
 def logging_options(command: _Command) -> _Command:

@@ -4,7 +4,7 @@ import glob
 import json
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +12,9 @@ from dgmm.cli.command_group import log_format
 from dgmm.cli.options import (
     configuration_options,
     examples,
+    for_command_option,
     load,
+    load_as,
     metrics_option,
     restart_if_portable,
 )
@@ -103,11 +105,15 @@ def plan(config: str, overrides: tuple[str, ...]) -> None:
 
 @click.command(epilog=examples("dgmm validate run.yaml"))
 @configuration_options
-def validate(config: str, overrides: tuple[str, ...]) -> None:
+@for_command_option
+def validate(config: str, overrides: tuple[str, ...], settings: Any) -> None:
     """Read CONFIG and list every mistake in it; look at the metadata of its input if it is here."""
     from dgmm.run.config.model_section import candidates
 
-    configuration = load(config, overrides)
+    if settings is None:
+        configuration = load(config, overrides)
+    else:
+        configuration = load_as(settings, config, overrides)
     n_candidates = len(candidates(configuration.model))
     found = "; its input was not looked at"
     if _is_here(configuration.input.path):
@@ -124,11 +130,13 @@ def _is_here(path: str) -> bool:
 
 
 @click.command(epilog=examples("dgmm schema > dgmm.schema.json"))
-def schema() -> None:
+@for_command_option
+def schema(settings: Any) -> None:
     """Print the JSON schema of a configuration."""
     from dgmm.run.config import configuration
 
-    click.echo(json.dumps(configuration.schema(), indent=2))
+    wanted = configuration.Configuration if settings is None else settings
+    click.echo(json.dumps(configuration.schema(wanted), indent=2))
 
 
 @click.command(

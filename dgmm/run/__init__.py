@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dgmm.run.fit_run import RunResult, run
     from dgmm.run.history import prune, publish
     from dgmm.run.input_handle import BlockFit, Blocks, InputHandle, open_input
-    from dgmm.run.run_metrics import write_metrics
+    from dgmm.run.run_metrics import collect_metrics, write_metrics
     from dgmm.run.score_run import ScoreResult, configuration_for, score
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "ScoreResult",
     "Section",
     "Variable",
+    "collect_metrics",
     "configuration_for",
     "console_logging",
     "dump_resolved",
@@ -72,7 +73,7 @@ _HOMES = {
     "dgmm.run.console.signals": ("graceful_shutdown",),
     "dgmm.run.console.observer": ("console_logging",),
     "dgmm.run.fit_run": ("RunResult", "run"),
-    "dgmm.run.run_metrics": ("write_metrics",),
+    "dgmm.run.run_metrics": ("collect_metrics", "write_metrics"),
 }
 
 

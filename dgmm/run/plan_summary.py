@@ -1,14 +1,17 @@
 """The plan of a run, from the input's metadata alone."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from dgmm.errors import advise
-from dgmm.mixture import feature_map
-from dgmm.mixture.structures import structure_of
+from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.run.clusters import Capacity, capacity_from_options
 from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration
+from dgmm.run.pass_rate import flops_per_row, measure_pass_rate
 from dgmm.run.run_plan import RunPlan, plan_run
 from dgmm.text import join_names
 
@@ -37,13 +40,33 @@ class PlanSummary:
 
     @property
     def flops_per_pass(self) -> float:
-        """Floating-point operations a pass while all candidates run: 4 p a row and component."""
+        """Floating-point operations a pass while all candidates run."""
         dataset = self.plan.dataset
-        lengths = (
-            k * feature_map.length(structure_of(kind).order, dataset.n_features)
-            for kind, k in self.plan.options.models
+        return dataset.n_rows * flops_per_row(self.plan.options, dataset.n_features)
+
+    @property
+    def n_searches(self) -> int:
+        """Searches on the sample: ``n_init`` down from the most components of each structure."""
+        options = self.plan.options
+        most = {
+            kind: max(k for other, k in options.models if other == kind)
+            for kind, _ in options.models
+        }
+        return sum(options.n_init if k > 1 else 1 for k in most.values())
+
+    @property
+    def n_bytes_written(self) -> int:
+        """Bytes of the assignments before compression, with as many components as can be chosen."""
+        output, options = self.plan.configuration.output, self.plan.options
+        components = tuple(range(options.max_components))
+        schema = AssignmentSchema(
+            tuple(output.assignments), components, output.most_probable, clusters=components
         )
-        return 4.0 * dataset.n_rows * sum(lengths)
+        row = sum(
+            np.dtype(array.dtype).itemsize * math.prod(extent for _, extent in array.across)
+            for array in schema.arrays().values()
+        )
+        return row * self.plan.dataset.n_rows
 
     @property
     def n_bytes_kept(self) -> int:
@@ -58,7 +81,6 @@ class PlanSummary:
     def lines(self) -> Iterator[str]:
         """The plan as text."""
         dataset, options, source = self.plan.dataset, self.plan.options, self.plan.source
-        n_starts = sum(options.n_init if k > 1 else 1 for _, k in options.models)
         yield f"input       {source.description}"
         yield f"rows        {dataset.n_rows:,} x {dataset.n_features} features"
         yield f"features    {join_names(dataset.feature_names)}"
@@ -66,17 +88,29 @@ class PlanSummary:
             yield f"weights     {_IN_WORDS[options.normalize]}"
         yield f"partitions  {dataset.n_blocks:,} of {dataset.block_rows:,} rows"
         yield (
-            f"candidates  {len(options.models)} models, {n_starts} starts, "
-            f"{sum(k for _, k in options.models)} components in one pass"
+            f"candidates  {len(options.models)} models, found by {self.n_searches} searches of a "
+            f"sample; {sum(k for _, k in options.models)} components in one pass"
         )
         yield (
             f"each pass   {source.n_bytes_stored / 2**20:,.1f} MiB read, "
             f"{self.flops_per_pass / 1e9:,.1f} GFLOP while all candidates run"
         )
+        yield f"time        {self._time()}"
         yield f"memory      {self._memory()}"
+        yield f"written     {self.n_bytes_written / 2**20:,.1f} MiB of assignments, uncompressed"
         yield f"run         {self.plan.run_id}"
         if self.plan.earlier is not None:
             yield f"starts from {self.plan.earlier.path}"
+
+    def _time(self) -> str:
+        plan, capacity = self.plan, self.capacity
+        rate = measure_pass_rate(plan.options, plan.dataset.n_features)
+        threads = 1 if capacity is None else capacity.workers * capacity.threads_per_worker
+        seconds = plan.dataset.n_rows / rate / threads
+        return (
+            f"about {seconds:,.2g} s of arithmetic each pass on {threads} thread(s) like this one, "
+            f"measured now at {rate:,.0f} rows/s; reading comes on top"
+        )
 
     def _memory(self) -> str:
         if self.capacity is None:

@@ -1,8 +1,8 @@
 """Update a mixture with growing data: ``python -m pipelines.online CONFIG``."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, field_validator
 
@@ -82,12 +82,24 @@ def job(settings: Settings, observer: Observer) -> Outcome:
             following.statistics, n_rows=n_rows, checksum=checksum, fingerprint=opened.fingerprint
         )
         store.save(StoredState(following.mixture, seen))
-    return Outcome((f"{n_new:,} new rows{_format_outcome(update)}", line, str(store.latest)))
+    lines = (f"{n_new:,} new rows{_format_outcome(update)}", line, str(store.latest))
+    return Outcome(lines, facts=_facts(StoredState(following.mixture, seen), n_new))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
-    return execution.execute("online", job, Settings, arguments)
+main = execution.Command("online", job, Settings)
+
+
+def _facts(state: StoredState, n_new: int) -> dict[str, Any]:
+    """What a program asks of the state: the last exact run, and what was seen since."""
+    mixture, seen = state.mixture, state.statistics
+    return {
+        "run_id": Path(seen.run).stem,
+        "rows": seen.n_rows,
+        "new_rows": n_new,
+        "components": mixture.n_components,
+        "log_likelihood_per_row": seen.log_densities[-1],
+        "folded_since": seen.n_folds,
+    }
 
 
 def _skip(store: Store) -> Outcome:

@@ -8,9 +8,9 @@ rows that none of them saw, and what to make of it in words.
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, field_validator
 
@@ -81,12 +81,10 @@ def job(settings: Settings, observer: Observer) -> Outcome:
                 _write(path, Study.from_fits(fits), plan, run, opened)
             store.remove()
     lines = (*_describe(path, run), str(path) if is_new else f"already complete: {path}")
-    return Outcome(lines, is_new=is_new)
+    return Outcome(lines, is_new=is_new, facts=_facts(path))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
-    return execution.execute("stability", job, Settings, arguments)
+main = execution.Command("stability", job, Settings)
 
 
 def _write(path: Path, study: Study, plan: Design, run: Configuration, opened: InputHandle) -> None:
@@ -101,6 +99,18 @@ def _write(path: Path, study: Study, plan: Design, run: Configuration, opened: I
         "versions": {"dgmm": dgmm.__version__},
     }
     write_study(path, study, plan, make_axes(run), facts)
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """What a program asks of a study."""
+    study, attributes = read_study(path)
+    verdict = {name: attributes[name] for name in ("covariance_type", "least", "simplest")}
+    return {
+        "study": path.stem,
+        "components": attributes["recommended"],
+        **verdict,
+        "n_subsets": len(study.criterion),
+    }
 
 
 def _describe(path: Path, run: Configuration) -> list[str]:

@@ -21,6 +21,7 @@ _APPLIED_BY_SOME = {
     "version": "versions",
     "compensate": "compensation",
     "concat_dim": "files to join along a dimension",
+    "densify": "sparse matrices to make dense",
 }
 
 Read = Callable[[AnyPath, Selection, Region], NDArray[Any]]
@@ -162,8 +163,8 @@ class Format:
     may_be_pattern : bool
         Whether a path may stand for several files.
     accepts : frozenset of str
-        Those of the fields ``where``, ``id_columns``, ``version``, ``compensate`` and
-        ``concat_dim`` of a selection that it applies.
+        Those of the fields ``where``, ``id_columns``, ``version``, ``compensate``,
+        ``concat_dim`` and ``densify`` of a selection that it applies.
     """
 
     name: str

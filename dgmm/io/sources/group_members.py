@@ -53,7 +53,7 @@ def choose_member(
             f"{named or 'What lies'} in {path} is a sparse matrix, expected a dense array. Reduce "
             "it to fewer features (such as principal components), write it dense, or choose from "
             f"what is: {there}.",
-            remedy=Remedy.CHOOSE_VARIABLE,
+            remedy=Remedy.DENSIFY if wanted == named else Remedy.CHOOSE_VARIABLE,
         )
     if wanted is None and len(tables) == 1:
         return tables[0]

@@ -119,6 +119,8 @@ class Selection:
         The dimension along which several files are one dataset.
     list_sizes : tuple of (str, int)
         Of columns of lists, how many numbers each list has; found, never asked for.
+    densify : bool
+        Whether rows of a sparse matrix are made dense.
     """
 
     variables: tuple[str, ...] = ()
@@ -136,6 +138,7 @@ class Selection:
     compensate: bool = False
     concat_dim: str | None = None
     list_sizes: tuple[tuple[str, int], ...] = ()
+    densify: bool = False
 
     @property
     def variable(self) -> str | None:

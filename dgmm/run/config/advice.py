@@ -23,6 +23,8 @@ REMEDIES = MappingProxyType(
         Remedy.CHOOSE_FORMAT: "Set `input.format`.",
         Remedy.CONVERT: "Make a Zarr store of it once: `dgmm ingest FILE --output STORE.zarr`.",
         Remedy.CHOOSE_VARIABLE: "Set `variable` to one of them.",
+        Remedy.DENSIFY: "Set `variable` to one of them, or for AnnData by rows "
+        "`input.densify: true`.",
         Remedy.CHOOSE_VARIABLES: "Set `input.variables` to some of them.",
         Remedy.CHOOSE_COLUMNS: "Set `input.columns`.",
         Remedy.CHOOSE_SAMPLE_DIMS: "Set `input.sample_dims: [NAME, ...]`.",

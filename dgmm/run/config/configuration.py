@@ -182,11 +182,17 @@ def _loads_as(section: type[SectionT], text: str, overrides: Sequence[str], name
     return found.section
 
 
-def schema() -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of a configuration file, for editors and other programs."""
+def schema(section: type[Section] = Configuration) -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of a configuration file, for editors and other programs.
+
+    Parameters
+    ----------
+    section : type, optional
+        The file of a program that uses dgmm, as for :func:`load_as`.
+    """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Configuration.model_json_schema(),
+        **section.model_json_schema(),
     }
 
 

@@ -74,7 +74,7 @@ class WeightsInput(Section):
 class Input(Section):
     """The input of a run."""
 
-    LATER = frozenset({"id_columns", "where", "version", "compensate", "concat_dim"})
+    LATER = frozenset({"id_columns", "where", "version", "compensate", "concat_dim", "densify"})
 
     path: Location = Field(
         description="A Zarr store, an .npy, NetCDF, HDF5 or FCS file, an image, a Delta Lake or "
@@ -127,6 +127,11 @@ class Input(Section):
         default=False,
         description="Whether to take out the spillover between channels of FCS files, by the "
         "matrix in each of them.",
+    )
+    densify: bool = Field(
+        default=False,
+        description="Whether rows of a sparse matrix of AnnData are made dense as they are read; "
+        "otherwise it is refused.",
     )
     weights: Annotated[
         WeightsInput | None,
@@ -191,4 +196,5 @@ class Input(Section):
             id_columns=self.id_columns or (),
             compensate=self.compensate,
             concat_dim=self.concat_dim,
+            densify=self.densify,
         )

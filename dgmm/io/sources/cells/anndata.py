@@ -1,4 +1,4 @@
-"""AnnData in HDF5 (``.h5ad``) and Zarr: a dense matrix of observations, with names.
+"""AnnData in HDF5 (``.h5ad``) and Zarr: a matrix of observations, with names.
 
 ``X`` unless a layer or an ``obsm`` is named. The on-disk format is documented at
 https://anndata.readthedocs.io/en/stable/fileformat-prose.html.
@@ -18,6 +18,8 @@ from dgmm.errors import ConfigurationError
 from dgmm.io.grid import Coordinate, Region
 from dgmm.io.sources import hdf5
 from dgmm.io.sources import zarr as zarr_arrays
+from dgmm.io.sources.cells import sparse_rows
+from dgmm.io.sources.files import list_files
 from dgmm.io.sources.format import DatasetMetadata, Format, column_indices
 from dgmm.io.sources.packing import to_text
 from dgmm.io.sources.selection import Selection
@@ -53,7 +55,7 @@ def _stored(path: AnyPath) -> Format:
 
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
-    found = _stored(path).describe(path, replace(selection, columns=(), id_columns=()))
+    found = _describe_matrix(path, selection)
     variable = found.selection.variable or ""
     with _opened(path) as root:
         names = _feature_names(root, variable, found.shape)
@@ -71,6 +73,20 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         feature_names=chosen,
         coordinates=coordinates,
     )
+
+
+def _describe_matrix(path: AnyPath, selection: Selection) -> DatasetMetadata:
+    """The matrix alone; ``densify`` stays where it is sparse."""
+    name = (selection.variable or "X").strip("/")
+    wanted = replace(selection, columns=(), id_columns=(), densify=False)
+    if selection.densify:
+        with _opened(path) as root:
+            if sparse_rows.is_sparse(root, name):
+                shape, dtype = sparse_rows.shape_and_dtype(path, root, name)
+                files = list_files(path if path.suffix.lower() == _HDF5 else path / name)
+                chosen = replace(wanted, variables=(name,), densify=True)
+                return DatasetMetadata(shape, dtype, (1,), files, "sparse, by rows", chosen)
+    return _stored(path).describe(path, wanted)
 
 
 def _feature_names(root: Any, variable: str, shape: tuple[int, ...]) -> tuple[str, ...] | None:
@@ -109,17 +125,24 @@ def _id_dtype(column: Any) -> str:
 
 
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
+    variable, (places,) = selection.variable or "", region
+    if selection.densify:
+        with _opened(path) as root:
+            shape, _ = sparse_rows.shape_and_dtype(path, root, variable)
+            names = _feature_names(root, variable, shape)
+            chosen = column_indices(path, selection.columns, names) if selection.columns else None
+            return sparse_rows.read_rows(root, variable, places, chosen)
     rows = _stored(path).read(path, replace(selection, columns=(), id_columns=()), region)
     if not selection.columns:
         return rows
     with _opened(path) as root:
-        names = _feature_names(root, selection.variable or "", (len(rows), rows.shape[1]))
+        names = _feature_names(root, variable, (len(rows), rows.shape[1]))
     return rows[:, column_indices(path, selection.columns, names)]
 
 
 def _refuse_missing(path: AnyPath, stored: DatasetMetadata) -> None:
     refuse = _stored(path).refuse_missing
-    if refuse is not None:
+    if refuse is not None and not stored.selection.densify:
         refuse(path, stored)
 
 
@@ -176,5 +199,5 @@ FORMAT = Format(
     _refuse_missing,
     seconds_per_piece=6e-6,
     read_coordinate=_read_coordinate,
-    accepts=frozenset({"id_columns"}),
+    accepts=frozenset({"id_columns", "densify"}),
 )

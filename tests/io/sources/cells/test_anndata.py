@@ -32,6 +32,7 @@ def cells():
     found.layers["raw"] = rng.poisson(3, size=(N, 3)).astype("f8")
     found.obsm["X_pca"] = rng.normal(size=(N, 2))
     found.layers["sparse"] = scipy.sparse.csr_matrix(found.layers["raw"])
+    found.layers["by_columns"] = scipy.sparse.csc_matrix(found.layers["raw"])
     return found
 
 
@@ -95,3 +96,17 @@ def test_strings_with_missing_ones_are_text(tmp_path):
     source, _ = read(tmp_path / "cells.h5ad", id_columns=("donor",))
     _, donor = source.coordinates
     assert source.read_coordinate(donor, (slice(0, 3),)).tolist() == ["one", "two", ""]
+
+
+def test_rows_of_a_sparse_matrix_are_made_dense_where_that_is_asked_for(path, cells):
+    source, found = read(path, variables=("layers/sparse",), densify=True)
+    assert source.feature_names == GENES
+    assert len(source.blocks.chunks[0]) > 1
+    np.testing.assert_array_equal(found, cells.layers["raw"])
+    chosen = {"variables": ("layers/sparse",), "columns": ("CD8", "CD3")}
+    source, found = read(path, densify=True, **chosen)
+    assert source.feature_names == ("CD8", "CD3")
+    np.testing.assert_array_equal(found, cells.layers["raw"][:, [2, 0]])
+    np.testing.assert_array_equal(read(path, densify=True)[1], cells.X)  # which is dense
+    with pytest.raises(DataError, match="by columns"):
+        read(path, variables=("layers/by_columns",), densify=True)
