@@ -53,7 +53,7 @@ def render(result: Result) -> str:
     mean, deviations = data_moments(record, mixture, transform)
     if transform is not None and transform.functions is not None:
         names, shown = transform.functions.describe(names), apply_functions(sample, transform)
-        mean, deviations = fitted_moments(shown, transform)
+        mean, deviations = fitted_moments(shown, mixture, transform)
         transform = transform.linear
     means = mixture.means if transform is None else transform.inverse_means(mixture)
     tol = result.attributes.get("configuration", {}).get("model", {}).get("tol")

@@ -28,15 +28,19 @@ def data_moments(
     return mean, np.sqrt(mixture.weights @ mixture.variances + between)
 
 
-def fitted_moments(sample: Sample | None, transform: FeatureTransform) -> tuple[Array, Array]:
+def fitted_moments(
+    sample: Sample | None, mixture: Parameters, transform: FeatureTransform
+) -> tuple[Array, Array]:
     """Means and standard deviations after functions of single features, shape (n_features,) each.
 
-    Without a sample, features are as wide as they were made for the fit.
+    Without a sample they are those of the mixture, or, where features were standardised, those that
+    the fit has used.
     """
-    if sample is None:
-        return transform.mean, transform.scale
-    deviations = np.sqrt(sample.weights @ (sample.rows - transform.mean) ** 2)
-    return transform.mean, deviations
+    is_given = not transform.is_columnwise
+    mean, deviations = data_moments(None, mixture, transform if is_given else None)
+    if sample is not None:
+        deviations = np.sqrt(sample.weights @ (sample.rows - mean) ** 2)
+    return mean, deviations
 
 
 def relative_widths(mixture: Parameters) -> Array | None:

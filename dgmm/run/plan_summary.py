@@ -88,7 +88,7 @@ class PlanSummary:
             yield f"weights     {_IN_WORDS[options.normalize]}"
         yield f"partitions  {dataset.n_blocks:,} of {dataset.block_rows:,} rows"
         yield (
-            f"candidates  {len(options.models)} models, found by {self.n_searches} searches of a "
+            f"candidates  {len(options.models)} models, found by {self.n_searches} search(es) of a "
             f"sample; {sum(k for _, k in options.models)} components in one pass"
         )
         yield (

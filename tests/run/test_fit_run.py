@@ -161,7 +161,7 @@ def test_a_plan_reads_metadata_only_and_says_what_a_run_does(data, finished, tmp
     assert not (tmp_path / "out").exists()
     text = "\n".join(found.lines())
     assert "6,000 x 2 features" in text
-    assert "candidates  6 models, found by 4 searches of a sample; 12 components" in text
+    assert "candidates  6 models, found by 4 search(es) of a sample; 12 components" in text
     assert "written     " in text
     assert "MiB of assignments, uncompressed" in text
     assert "s of arithmetic each pass on" in text
