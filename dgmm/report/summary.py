@@ -161,9 +161,12 @@ def tabulate_components(result: Result, sample: Sample | None) -> Table:
         header.append("rows")
         columns.append([f"{mixture.weights[i] * n_rows:,.0f}" for i in shown])
     if sample is not None and k > 1:
-        header += ["certainty", "confused with"]
         certainties = [_certainty(sample, i, labels) for i in shown]
-        columns += [[sure for sure, _ in certainties], [other for _, other in certainties]]
+        header.append("certainty")
+        columns.append([sure for sure, _ in certainties])
+        if any(other for _, other in certainties):
+            header.append("confused with")
+            columns.append([other for _, other in certainties])
     if result.goodness is not None:
         header += ["not Gaussian", "kurtosis"]
         discrepancy, kurtosis = result.goodness.discrepancy, result.goodness.kurtosis

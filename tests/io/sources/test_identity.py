@@ -23,6 +23,7 @@ SELECTION = {
     "where": (Condition("c", "<", 1),),
     "id_columns": ("i",),
     "compensate": True,
+    "densify": True,
     "concat_dim": "time",
     "list_sizes": (("c", 2),),
 }

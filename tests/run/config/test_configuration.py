@@ -185,6 +185,7 @@ WRONG = [
     ("input.where", "[[a, ~, 1]]", "expected a condition such as"),
     ("input.concat_dim", "5", "found 5, expected text"),
     ("input.compensate", "1", "found 1, expected true or false"),
+    ("input.densify", "1", "found 1, expected true or false"),
     ("input.version", "1.5", "found 1.5, expected a number, or text"),
     ("input.missing_chunks", "zero", "found \"zero\", expected 'error' or 'fill'"),
     ("model", "null", "found null, expected keys with values"),
