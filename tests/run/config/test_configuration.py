@@ -167,7 +167,7 @@ WRONG = [
     ("input.partition_size", "64 MiBs", "expected bytes"),
     ("input.partition_size", "0", "found 0, expected greater than 0"),
     ("input.partition_size", "1.5", "found 1.5, expected an integer"),
-    ("input.missing", "skip", "found \"skip\", expected 'error' or 'drop'"),
+    ("input.missing", "skip", "found \"skip\", expected 'error', 'drop' or 'marginalize'"),
     ("prepare", "7", "found 7, expected keys with values"),
     ("prepare.scale", "yes", "found \"yes\", expected 'none' or 'standardize'"),
     ("prepare.pca", "1.5", "found 1.5, expected a number of components, or a share of the"),
