@@ -113,10 +113,14 @@ def _say_what_is_as_likely(sweep: Sweep) -> Iterator[str]:
         for bound in (0.0, -TOLERANCE)
     )
     yield (
-        f"As far as these rows can tell, candidates from K = {as_likely} on may be as likely as "
-        f"the choice (95 % confidence). From K = {nearly} on they lose less than {TOLERANCE} nats "
-        f"a row, {math.expm1(TOLERANCE):.0%} of the density of a typical row."
+        f"With at least {as_likely} components, candidates may describe these rows as well as the "
+        "choice does, for all that can be told (95 % confidence)."
     )
+    if nearly < as_likely:
+        yield (
+            f"With at least {nearly} they do nearly so: within {math.expm1(TOLERANCE):.0%} of the "
+            f"density of a typical row ({TOLERANCE} nats)."
+        )
 
 
 def _say_what_neighbours_do(sweep: Sweep) -> Iterator[str]:
