@@ -3,7 +3,7 @@
 A start is made on few rows with spherical components, whose likelihood has fewer local optima; then
 moves put components where they are needed, on more and more rows. The models of one covariance type
 are found in one descent from the largest: the components whose merging loses least become one,
-and moves repair the rest.
+and moves repair the rest. Each model has a start of its own beside it; the better one goes on.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -146,8 +146,8 @@ class ModelSearch:
     def _descend(self, kind: str, counts: list[int], index: int) -> Iterator[Parameters]:
         """Mixtures of one covariance type, from the most components to the fewest."""
         rows = self._rows_for(kind, counts[0])
-        at, is_small = self._moves(rows, index), rows.n_rows <= _VERY_FEW_ROWS
-        find = self._find_in_few if is_small else self._find
+        at = self._moves(rows, index)
+        find = self._find_in_few if rows.n_rows <= _VERY_FEW_ROWS else self._find
         mixture = find(at, kind, counts[0], index)
         if counts[0] > 1 and 2 * rows.n_rows < self.rows.n_rows:
             every = self.rows.thin(self._most_rows(counts[0]))
@@ -157,8 +157,8 @@ class ModelSearch:
             mixture = at.merge(mixture, n_components)
             if n_components > 1:
                 mixture = at.make_sound(at.improve(mixture, _DESCENT_ROUNDS))
-                if is_small:  # a start of its own costs little
-                    yield find(at, kind, n_components, index)
+                # A start of its own, too: merges alone may lead to a poor optimum.
+                yield find(at, kind, n_components, index)
             yield mixture
 
     def _find(self, at: ComponentMoves, kind: str, n_components: int, index: int) -> Parameters:
