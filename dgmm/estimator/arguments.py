@@ -130,10 +130,10 @@ def missing_rule(missing: object, *, has_functions: bool, noise: object = None) 
     Raises
     ------
     ConfigurationError
-        If it is neither "error" nor "marginalize", or functions of features or noise do not go with
+        If it is neither None nor "marginalize", or functions of features or noise do not go with
         it; it is a ``ValueError``.
     """
-    _check_choice("missing", missing, ("error", "marginalize"))
+    _check_choice("missing", missing, (None, "marginalize"))
     if missing == "marginalize" and has_functions:
         message = (
             "missing is 'marginalize' and feature_transform is set; functions of features take "
@@ -146,7 +146,7 @@ def missing_rule(missing: object, *, has_functions: bool, noise: object = None) 
             "marginals. Leave noise out."
         )
         raise ConfigurationError(message)
-    return cast("Missing", missing)
+    return "error" if missing is None else "marginalize"
 
 
 def execution(*, is_lazy: bool) -> Execution:
@@ -177,7 +177,7 @@ def _seed(random_state: RandomState) -> int:
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
-def _check_choice(name: str, value: object, allowed: Iterable[str]) -> None:
+def _check_choice(name: str, value: object, allowed: Iterable[object]) -> None:
     allowed = tuple(allowed)
     if value not in allowed:
         message = f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}."

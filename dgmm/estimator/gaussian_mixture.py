@@ -94,10 +94,10 @@ class GaussianMixture(OnlineMixture):
         ``{"CD3": "arcsinh", "depth": "log", "*": "log1p"}``. ``means_`` and ``covariances_`` are
         those of the values after it; densities, likelihoods and criteria those of the rows as they
         are given, so that they can be compared between functions; :meth:`sample` undoes it.
-    missing : {"error", "marginalize"}, default="error"
-        What NaN means: an error, or a value that is missing at random. Rows then count by the
-        values that they have, exactly (Ghahramani & Jordan 1994); those without any are left out,
-        have the label -1 and the log-density NaN. ``partial_fit`` updates by complete rows only.
+    missing : {"marginalize"} or None, default=None
+        What NaN means: an error (None), or a value that is missing at random. Rows then count by
+        the values that they have, exactly (Ghahramani & Jordan 1994); those without any are left
+        out, have the label -1 and the log-density NaN. ``partial_fit`` takes complete rows only.
 
     Attributes
     ----------
@@ -178,7 +178,7 @@ class GaussianMixture(OnlineMixture):
         noise: float | str | None = None,
         normalize_weights: str | None = None,
         feature_transform: FeatureTransformLike = None,
-        missing: str = "error",
+        missing: str | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type

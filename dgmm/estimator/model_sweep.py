@@ -53,7 +53,7 @@ def sweep(
     normalize_weights: str | None = None,
     verbose: int = 0,
     feature_transform: FeatureTransformLike = None,
-    missing: str = "error",
+    missing: str | None = None,
 ) -> SweepResult:
     """Fit every covariance type with every number of components, and choose one.
 

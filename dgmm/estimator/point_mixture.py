@@ -116,6 +116,16 @@ class PointMixtureMixin(MixturePredictMixin):
             In the kind of X, as labels are.
         variance : float64, of shape (n_samples, n_features)
             Of the missing values given the others, 0 where nothing is missing; only if asked for.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dgmm import GaussianMixture
+        >>> x = np.random.default_rng(0).normal(size=1000)
+        >>> noise = np.random.default_rng(1).normal(size=1000)
+        >>> mixture = GaussianMixture().fit(np.stack([x, 2 * x + 1 + 0.01 * noise], axis=1))
+        >>> mixture.impute([[3.0, np.nan]]).round(1).tolist()
+        [[3.0, 7.0]]
         """
         check_is_fitted(self)
         rows = as_container(self, X, self.feature_dim, reset=False, missing="marginalize")

@@ -33,7 +33,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
 
     covariance_type: str
     random_state: RandomState
-    missing: str = "error"
+    missing: str | None = None
     weights_: Array
 
     @abstractmethod

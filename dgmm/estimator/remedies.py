@@ -6,9 +6,7 @@ from dgmm.errors import Remedy
 
 REMEDIES = MappingProxyType(
     {
-        Remedy.DROP_MISSING: "`X[np.isfinite(X).all(axis=1)]` are the others; "
-        "missing='marginalize' takes "
-        "rows with NaN for what they have.",
+        Remedy.DROP_MISSING: "`X[np.isfinite(X).all(axis=1)]` are the others.",
         Remedy.ENLARGE_SAMPLE: "Or set a larger sample_size.",
         Remedy.NORMALIZE_WEIGHTS: "Set normalize_weights: 'rows' for survey weights, 'kish' for "
         "unequal probabilities, 'counts' if the sum is meant.",

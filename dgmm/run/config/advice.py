@@ -11,7 +11,7 @@ from dgmm.errors import Remedy
 REMEDIES = MappingProxyType(
     {
         Remedy.DROP_MISSING: "`input.missing: drop` leaves out rows with NaN; "
-        "`marginalize` takes them for what they have.",
+        "`input.missing: marginalize` takes them for what they have.",
         Remedy.ENLARGE_SAMPLE: "Or set a larger `model.sample_size`.",
         Remedy.ENLARGE_BLOCKS: "If they are not, set a larger `input.partition_size`.",
         Remedy.USE_LESS_MEMORY: "Lower `input.partition_size` or `cluster.threads_per_worker`, or "
