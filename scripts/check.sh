@@ -13,6 +13,6 @@ fi
 .venv/bin/ruff check .
 .venv/bin/mypy
 .venv/bin/lint-imports
-.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs build/html
 sh scripts/check_package.sh
 .venv/bin/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile "$@"

@@ -97,7 +97,6 @@ def find_in_sweep(sweep: Sweep) -> Iterator[Finding]:
     yield from find_weight_doubts(sweep.size)
     yield from find_failed_candidates(sweep)
     yield from find_spurious_candidates(sweep)
-    yield from find_births(sweep)
     yield from find_edge(sweep)
     yield from find_bumps(sweep)
 

@@ -10,7 +10,7 @@ from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.drift.decision import DriftStatus
-from dgmm.mixture.sweep_findings import NO_STRONG_EVIDENCE, Finding, find_in_sweep
+from dgmm.mixture.sweep_findings import NO_STRONG_EVIDENCE, Finding, find_births, find_in_sweep
 from dgmm.report.sample import OUTLIER_SHARE, Sample
 from dgmm.report.widths import relative_widths
 from dgmm.text import join_names
@@ -36,6 +36,7 @@ def collect_findings(
         *_find_drift(result),
         *_find_bad_choice(result),
         *find_in_sweep(result.sweep),
+        *find_births(result.sweep),
         *_find_weak_choice(result),
         *_find_uncertain_components(result),
         *_find_components_that_do_not_fit(result),

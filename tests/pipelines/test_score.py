@@ -102,4 +102,4 @@ def test_without_a_terminal_only_the_result_is_told(capsys):
     assert capsys.readouterr().err == ""
     store("new.zarr", 5)
     assert main(["score.yaml", "--verbose"]) == 0
-    assert "assignments, pass 1" in capsys.readouterr().err
+    assert "assign, pass 1" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.proposals import component_births
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.sweep_findings import find_in_sweep
+from dgmm.mixture.sweep_findings import find_births
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 from tests.engine.test_fit_progress import bits
 
@@ -59,7 +59,7 @@ def test_a_birth_is_said_of_the_result():
     assert type(found.n_births) is int  # checkpoints take no number of NumPy
     sweep = sweep_of(rows_of((2e-3, 7e-4)), options_of(4, 5, 6))
     assert sweep.selected.n_components == 5
-    assert any("least likely of all rows" in finding.text for finding in find_in_sweep(sweep))
+    assert any("least likely of all rows" in finding.text for finding in find_births(sweep))
 
 
 @pytest.mark.parametrize("tails", [None, 4])
@@ -68,7 +68,7 @@ def test_nothing_is_born_where_there_is_nothing(tails):
     found = sweep_of(rows, options_of(2, 3))
     assert [result.n_births for result in found.results] == [0, 0]
     assert found.selected.n_components == 3
-    assert not any("least likely" in finding.text for finding in find_in_sweep(found))
+    assert not any("least likely" in finding.text for finding in find_births(found))
 
 
 def test_the_bits_do_not_depend_on_threads_and_are_those_of_a_resumed_fit():
