@@ -43,7 +43,7 @@ def _print_versions(ctx: click.Context, _: click.Parameter, value: bool) -> None
     is_eager=True,
     expose_value=False,
     callback=_print_versions,
-    help="Show the versions of dgmm and of what it stands on, and exit.",
+    help="Show the versions of dgmm and of its main dependencies, and exit.",
 )
 def dgmm() -> None:
     """Fit Gaussian mixtures to datasets bigger than memory, and choose one."""

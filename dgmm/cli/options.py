@@ -88,7 +88,7 @@ def for_command_option(command: _Command) -> _Command:
         "settings",
         metavar="COMMAND",
         callback=_find_settings,
-        help="Of which command the configuration is, such as nightly; without, of run.",
+        help="The command that the configuration is for, such as nightly; run by default.",
     )(command)
 
 

@@ -77,7 +77,7 @@ def score(
 )
 @click.argument("output")
 @click.option("--show", metavar="RUN", help="Say all that is known of one run.")
-@click.option("--publish", metavar="RUN", help="Let readers see RUN, though it was held back.")
+@click.option("--publish", metavar="RUN", help="Let readers see RUN, even if it was held back.")
 @click.option("--prune", is_flag=True, help="Remove old runs; the latest result always stays.")
 @click.option("--keep", type=click.IntRange(0), help="How many of the newest runs stay.")
 @click.option(

@@ -97,7 +97,7 @@ class BayesianGaussianMixture(MixturePredictMixin):
         After each iteration.
     classes_ : ndarray of shape (n_components,)
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
 
     References
     ----------

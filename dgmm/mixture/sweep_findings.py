@@ -149,7 +149,7 @@ def find_births(sweep: Sweep) -> Iterator[Finding]:
         yield Finding(
             False,
             f"{best.n_births} of the {best.n_components} components were found among the least "
-            "likely of all rows, because the sample, on which mixtures are searched, hardly shows "
+            "likely of all rows: the sample, on which mixtures are searched, hardly shows "
             f"them. The smallest component stands for {least * sweep.n_rows:,.0f} rows, a share "
             f"of {least:.1g}.",
         )

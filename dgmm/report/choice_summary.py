@@ -13,11 +13,11 @@ from dgmm.report.findings import count_fitted_rows
 from dgmm.report.summary import Table
 
 _MEANINGS = {
-    "bic": "the truth, of independent rows",
+    "bic": "the true model, if rows are independent",
     "aic": "the best prediction",
-    "icl": "BIC, and sure assignments",
-    "bic_effective": "BIC of what rows are worth",
-    "icl_effective": "ICL of what rows are worth",
+    "icl": "BIC, and certain assignments",
+    "bic_effective": "BIC of the effective number of rows",
+    "icl_effective": "ICL of the effective number of rows",
     "bic_coarsened": f"what {COARSENING:,.0f} rows would show",
     "tolerance": f"the smallest within {TOLERANCE} nats a row",
     "slope": "what large models gain no more",
@@ -98,7 +98,7 @@ def _say_what_is_safe(result: Result, chosen: dict[str, FitResult | None]) -> It
         clusters = "1 cluster" if n == 1 else f"{n} clusters"
         yield (
             f"Speak of clusters instead: the {clustering.hierarchy.n_components} components of the "
-            f"choice make {clusters}, by how often components are taken for each other."
+            f"choice make {clusters}, by how often components are confused."
         )
 
 
@@ -113,13 +113,13 @@ def _say_what_is_as_likely(sweep: Sweep) -> Iterator[str]:
         for bound in (0.0, -TOLERANCE)
     )
     yield (
-        f"With at least {as_likely} components, candidates may describe these rows as well as the "
-        "choice does, for all that can be told (95 % confidence)."
+        f"Candidates with at least {as_likely} components may describe these rows as well as the "
+        "choice does (95 % confidence)."
     )
     if nearly < as_likely:
         yield (
-            f"With at least {nearly} they do nearly so: within {math.expm1(TOLERANCE):.0%} of the "
-            f"density of a typical row ({TOLERANCE} nats)."
+            f"Those with at least {nearly} may do nearly as well: within "
+            f"{math.expm1(TOLERANCE):.0%} of the density of a typical row ({TOLERANCE} nats)."
         )
 
 
@@ -131,8 +131,8 @@ def _say_what_neighbours_do(sweep: Sweep) -> Iterator[str]:
             components = "1 component" if n == 1 else f"{n} components"
             change = next(words for least, words in _CHANGES if index >= least)
             yield (
-                f"With {components} instead, labels {change}: their agreement is {index:.2f} (1 is "
-                "the same partition, 0 what chance makes)."
+                f"With {components} instead, labels {change}: their agreement is {index:.2f} (1 "
+                "is the same partition, 0 is chance)."
             )
 
 
@@ -191,5 +191,5 @@ def _tabulate(result: Result, chosen: dict[str, FitResult | None]) -> Table:
         tuple(rows),
         n_words=4,
         marked=list(chosen).index(result.sweep.criterion),
-        remark="Marked is the rule that chose.",
+        remark="The rule that chose is marked.",
     )

@@ -150,9 +150,7 @@ def _find_missing_rows(result: Result) -> Iterator[Finding]:
     if n_missing:
         share = n_missing / result.attributes["n_samples"]
         what = "lack a value" if absent is None else "have no value"
-        yield Finding(
-            False, f"{n_missing:,} rows ({share:.1%}) {what} and were left out of everything."
-        )
+        yield Finding(False, f"{n_missing:,} rows ({share:.1%}) {what} and were left out.")
     n_rows = count_fitted_rows(result)
     if absent and n_rows:
         patterns, total = result.attributes["n_patterns"], sum(absent.values())
@@ -162,8 +160,8 @@ def _find_missing_rows(result: Result) -> Iterator[Finding]:
             False,
             f"{total / (n_rows * len(absent)):.1%} of the values are missing, in {patterns:,} "
             f"patterns: {join_names(shares, _MOST_NAMED)}. Rows count by the values that they "
-            "have, which is right if values are missing at random: given those, whether a value "
-            "is there must not depend on what it is.",
+            "have. This is right if values are missing at random: given those values, whether "
+            "another one is missing must not depend on it.",
         )
 
 

@@ -133,5 +133,5 @@ def raise_if_held_back(output: Output, run: Run) -> None:
     raise HeldBackError(
         f"{run.path} is complete, but held back: readers of {output.place} go on seeing the last "
         f"result. {reasons} Look at its report; accept it by `dgmm runs {output.place} --publish "
-        f"{run.run_id}`, or mend the data and run again."
+        f"{run.run_id}`, or repair the data and run again."
     )

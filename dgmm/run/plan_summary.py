@@ -109,7 +109,7 @@ class PlanSummary:
         seconds = plan.dataset.n_rows / rate / threads
         return (
             f"about {seconds:,.2g} s of arithmetic each pass on {threads} thread(s) like this one, "
-            f"measured now at {rate:,.0f} rows/s; reading comes on top"
+            f"measured now at {rate:,.0f} rows/s, plus the time for reading"
         )
 
     def _memory(self) -> str:

@@ -223,8 +223,8 @@ def _refuse_whole_rows(configuration: Configuration) -> None:
     """Refuse what needs rows that lack no value."""
     prepare = configuration.prepare
     for key, value, why in (
-        ("prepare.pca", prepare.pca, "principal components of rows that lack values are not known"),
-        ("prepare.transform", prepare.transform, "functions of features take whole rows"),
+        ("prepare.pca", prepare.pca, "principal components need complete rows"),
+        ("prepare.transform", prepare.transform, "functions of features need complete rows"),
         ("model.noise", configuration.model.noise, "a uniform density has no marginals"),
     ):
         if value:

@@ -21,7 +21,7 @@ def validate_profile(
     if profile.n_missing and not profile.n_rows:
         message = (
             f"All {profile.n_missing:,} rows lack a value; expected rows without NaN or fill "
-            "values. Leave out features that are hardly ever there."
+            "values. Leave out features that are nearly always missing."
         )
         raise DataError(message)
     check_weights(profile.bad_weights)
@@ -37,8 +37,8 @@ def validate_profile(
         message = (
             f"Only {profile.n_rows:,} of {profile.n_rows + profile.n_missing:,} rows have all "
             "values, and none of them is in the sample that starts are made from. Leave out "
-            "features that are hardly ever there, or write the complete rows to a store of their "
-            "own."
+            "features that are nearly always missing, or write the complete rows to a store of "
+            "their own."
         )
         raise DataError(message, remedy=Remedy.ENLARGE_SAMPLE)
     check_range(profile.minimum, profile.maximum, feature_names)

@@ -47,8 +47,8 @@ def first_noise(
     log_volume = log_hypervolume(rows.rows)
     if not np.isfinite(log_volume):
         raise DataError(
-            "The rows have no volume, of which the density of noise would be the inverse: a "
-            "feature is constant, or linear in the others. Leave it out, or give the log density."
+            "The rows have no volume, so the density of noise cannot be found: a feature is "
+            "constant, or linear in the others. Leave it out, or give the log density."
         )
     return Noise(-log_volume)
 

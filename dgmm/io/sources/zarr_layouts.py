@@ -23,7 +23,7 @@ def refuse_icechunk(path: AnyPath) -> None:
     """
     if is_icechunk(path):
         raise DataError(
-            f"{path} is an Icechunk repository, which is no plain Zarr. Say that its format is "
+            f"{path} is an Icechunk repository, not plain Zarr. Say that its format is "
             "icechunk, or leave the format out."
         )
 

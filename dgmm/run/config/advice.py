@@ -11,14 +11,14 @@ from dgmm.errors import Remedy
 REMEDIES = MappingProxyType(
     {
         Remedy.DROP_MISSING: "`input.missing: drop` leaves out rows with NaN; "
-        "`input.missing: marginalize` takes them for what they have.",
+        "`input.missing: marginalize` counts them by the values that they have.",
         Remedy.ENLARGE_SAMPLE: "Or set a larger `model.sample_size`.",
         Remedy.ENLARGE_BLOCKS: "If they are not, set a larger `input.partition_size`.",
         Remedy.USE_LESS_MEMORY: "Lower `input.partition_size` or `cluster.threads_per_worker`, or "
         "raise `cluster.memory_limit`.",
         Remedy.TRY_AGAIN: "Then run the same command again; it goes on from here.",
         Remedy.START_AGAIN: "Or start again with `dgmm run --fresh`.",
-        Remedy.MIX_ARITHMETIC: "Start again with `dgmm run --fresh`, or continue all the same with "
+        Remedy.MIX_ARITHMETIC: "Start again with `dgmm run --fresh`, or continue nevertheless with "
         "`cluster.arithmetic: mixed`.",
         Remedy.CHOOSE_FORMAT: "Set `input.format`.",
         Remedy.CONVERT: "Make a Zarr store of it once: `dgmm ingest FILE --output STORE.zarr`.",

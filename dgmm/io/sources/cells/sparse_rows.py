@@ -30,8 +30,8 @@ def shape_and_dtype(path: AnyPath, root: Any, name: str) -> tuple[tuple[int, int
     matrix = root[name]
     if to_text(matrix.attrs["encoding-type"]) == _BY_COLUMNS:
         raise DataError(
-            f"{name} in {path} is a sparse matrix by columns (CSC), of which rows cannot be read "
-            "by themselves. Write it by rows, as .tocsr() gives it."
+            f"{name} in {path} is a sparse matrix by columns (CSC), whose rows cannot be read one "
+            "by one. Store it by rows, as .tocsr() gives it."
         )
     n_rows, n_columns = (int(extent) for extent in matrix.attrs["shape"])
     return (n_rows, n_columns), np.dtype(matrix["data"].dtype)
