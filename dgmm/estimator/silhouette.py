@@ -65,6 +65,7 @@ def mean_silhouette(mixture: Parameters, rows: Array) -> float:
     ----------
     mixture : Parameters
     rows : ndarray of shape (m, n_features)
+        Those that are most probably noise do not count.
 
     Returns
     -------
@@ -72,7 +73,8 @@ def mean_silhouette(mixture: Parameters, rows: Array) -> float:
         From -1 to 1, larger is better; NaN unless the rows have at least two labels, and one of
         them twice.
     """
-    labels = evaluate(rows, AssigningMixture(mixture), LABEL)
+    labels = evaluate(rows, AssigningMixture(mixture), LABEL).astype(np.intp)
+    rows, labels = rows[labels >= 0], labels[labels >= 0]  # noise is no cluster
     if not 2 <= len(np.unique(labels)) < len(rows):
         return float("nan")
     # Distances come from products of rows, which lose the digits of data far from zero.

@@ -138,7 +138,7 @@ class SweepResult:
         """Criteria against K, means and ellipses of the best mixture, on axes of Matplotlib."""
         from dgmm.plots.accessor import SweepPlot
 
-        mixture = attributes.to_parameters(self.best)
+        mixture = attributes.to_parameters(self.best).with_noise(None)
         names, transform = attributes.names_of(self.best), attributes.transform_of(self.best)
         return SweepPlot(
             results=self.results,

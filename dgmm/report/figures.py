@@ -185,7 +185,7 @@ def draw_certainty(sample: Sample, labels: tuple[int, ...]) -> Picture:
     k = sample.responsibilities.shape[1]
     first = int(40 * sample.certainty.min())
     bins = [i / 40 for i in range(min(first, 32), 41)]
-    chosen = [sample.labels == i for i in range(k)]
+    chosen = [(sample.labels == i) & ~sample.is_noise for i in range(k)]
     axes.hist(
         [sample.certainty[own] for own in chosen],
         bins=bins,

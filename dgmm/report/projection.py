@@ -165,7 +165,7 @@ def _principal_axes(
 ) -> _Axes:
     """The first principal components of what is fitted."""
     rows = np.empty((0, mixture.n_features)) if sample is None else sample.fitted
-    weights = mixture.weights if sample is None else sample.weights
+    weights = mixture.with_noise(None).weights if sample is None else sample.weights
     guides = mixture.means if sample is None else rows
     origin, scale = weights @ guides, np.ones(mixture.n_features)
     if transform is None:

@@ -30,9 +30,14 @@ class Sample:
     responsibilities : ndarray of shape (m, n_components)
     log_density : ndarray of shape (m,)
         In nats.
+    certainty : ndarray of shape (m,)
+        The probability of the most probable component, or of noise.
+    is_noise : ndarray of shape (m,), bool
+        Which are most probably noise.
     is_outlier : ndarray of shape (m,), bool
         Farther from the mean of the most probable component, in its own metric, than one of ten
-        thousand of its rows would be: the squared distance has a chi-squared distribution.
+        thousand of its rows would be: the squared distance has a chi-squared distribution. Noise
+        has no such distance.
     """
 
     rows: Array
@@ -40,17 +45,14 @@ class Sample:
     weights: Array
     responsibilities: Array
     log_density: Array
+    certainty: Array
+    is_noise: NDArray[np.bool_]
     is_outlier: NDArray[np.bool_]
 
     @property
     def labels(self) -> NDArray[np.intp]:
-        """The most probable component of each row."""
+        """The most probable component of each row, noise aside."""
         return self.responsibilities.argmax(axis=1)
-
-    @property
-    def certainty(self) -> Array:
-        """The probability of the most probable component of each row."""
-        return self.responsibilities.max(axis=1)
 
 
 def evaluate_sample(
@@ -67,6 +69,7 @@ def evaluate_sample(
         return None
     rows, weights = rows[usable], weights[usable]
     assigned = assign(mixture, rows, transform)
+    is_noise = assigned.labels < 0
     fitted = rows if transform is None else transform.apply(rows.T).T
     distances = _squared_distances(mixture, fitted, assigned.responsibilities.argmax(axis=1))
     return Sample(
@@ -75,7 +78,9 @@ def evaluate_sample(
         weights / weights.sum(),
         assigned.responsibilities,
         assigned.log_density,
-        chdtrc(mixture.n_features, distances) < OUTLIER_SHARE,
+        assigned.certainty,
+        is_noise,
+        ~is_noise & (chdtrc(mixture.n_features, distances) < OUTLIER_SHARE),
     )
 
 

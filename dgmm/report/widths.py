@@ -17,15 +17,16 @@ def data_moments(
     """Means and standard deviations of the data, shape (n_features,) each, in their units.
 
     Without a record those of the mixture, which at a maximum of the likelihood are the same (for
-    spherical covariances, up to how the variance is shared out among the features).
+    spherical covariances, up to how the variance is shared out among the features). Noise has none.
     """
     if record is not None:
         return record.mean, record.standard_deviation
     if transform is not None:
         return transform.mean, transform.scale
-    mean = mixture.weights @ mixture.means
-    between = mixture.weights @ (mixture.means - mean) ** 2
-    return mean, np.sqrt(mixture.weights @ mixture.variances + between)
+    weights = mixture.with_noise(None).weights
+    mean = weights @ mixture.means
+    between = weights @ (mixture.means - mean) ** 2
+    return mean, np.sqrt(weights @ mixture.variances + between)
 
 
 def fitted_moments(
@@ -51,12 +52,12 @@ def relative_widths(mixture: Parameters) -> Array | None:
     """
     if mixture.n_features > _MOST_FEATURES:
         return None
-    _, deviations = data_moments(None, mixture)
+    mean, deviations = data_moments(None, mixture)
     scale = np.where(deviations > 0, deviations, 1.0)
-    matrices = mixture.matrices / np.outer(scale, scale)
-    means = (mixture.means - mixture.weights @ mixture.means) / scale
-    whole = np.einsum("k,kij->ij", mixture.weights, matrices)
-    whole += np.einsum("k,ki,kj->ij", mixture.weights, means, means)
+    matrices, weights = mixture.matrices / np.outer(scale, scale), mixture.with_noise(None).weights
+    means = (mixture.means - mean) / scale
+    whole = np.einsum("k,kij->ij", weights, matrices)
+    whole += np.einsum("k,ki,kj->ij", weights, means, means)
     values, vectors = np.linalg.eigh(whole)
     sound = values > 1e-12 * values[-1]  # components may be flat where the data are
     whitening = vectors[:, sound] / np.sqrt(values[sound])

@@ -6,6 +6,8 @@ import zarr
 from sklearn.metrics import adjusted_rand_score
 
 import dgmm
+from dgmm.io.export.anndata_columns import _obs_columns
+from dgmm.io.export.assignment_table import AssignmentTable
 from dgmm.mixture.density import assign
 from dgmm.mixture.drift.decision import DriftStatus
 from dgmm.report.page import render
@@ -98,6 +100,21 @@ def test_more_noise_is_drift(folder, tmp_path):
     result = dgmm.open_result(later.path)
     assert result.drift.verdict is not DriftStatus.STEADY
     assert result.model.noise.weight == pytest.approx(1 - 0.95 * 0.8, abs=0.02)
+
+
+def test_exports_tell_noise_from_rows_that_lack_a_value(folder):
+    table = AssignmentTable.of(dgmm.open_result(folder / "out"))
+    blocks = list(table.blocks())
+    label, noise, probability = (
+        np.concatenate([block[name] for block in blocks])
+        for name in ("label", "noise", "probability")
+    )
+    is_noise = (label < 0) & ~np.isnan(noise)
+    assert is_noise.sum() == (label < 0).sum() - 1 > 100
+    np.testing.assert_array_equal(probability[is_noise], noise[is_noise])
+    found = np.asarray(_obs_columns(table)["dgmm_label"])
+    np.testing.assert_array_equal(found == "noise", is_noise)
+    np.testing.assert_array_equal(np.flatnonzero(found == "missing"), [MISSING])
 
 
 def test_the_report_says_how_much_is_noise(folder):

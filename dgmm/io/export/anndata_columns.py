@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dgmm.errors import OutputError
-from dgmm.io.export.assignment_table import LABEL, ROW, AssignmentTable, Columns
+from dgmm.io.export.assignment_table import LABEL, NOISE, ROW, AssignmentTable, Columns
 from dgmm.optional_packages import import_optional
 
 _PREFIX = "dgmm_"
@@ -66,8 +66,11 @@ def _obs_columns(table: AssignmentTable) -> dict[str, Any]:
         if name == LABEL:
             labels = [str(label) for label in table.result.labelling.labels]
             texts = np.where(values < 0, "missing", values.astype(str))
-            missing = ["missing"] if (values < 0).any() else []
-            names = pandas.Index([*labels, *missing], dtype=object)  # what all versions can write
+            if NOISE in table.dtypes:
+                noise = np.concatenate([block[NOISE] for block in blocks])
+                texts[(values < 0) & ~np.isnan(noise)] = NOISE
+            others = [each for each in (NOISE, "missing") if (texts == each).any()]
+            names = pandas.Index([*labels, *others], dtype=object)  # what all versions can write
             values = pandas.Categorical(texts.astype(object), categories=names)
         found[_PREFIX + name] = values
     return found

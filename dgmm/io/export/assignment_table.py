@@ -15,7 +15,7 @@ from dgmm.io.results.result import Result
 from dgmm.io.storage.zarr_arrays import storage_failures
 
 ROW = "row"
-LABEL, PROBABILITY = "label", "probability"
+LABEL, PROBABILITY, NOISE = "label", "probability", "noise"
 _NAMES = {"labels": LABEL}  # of one value, a column is called in the singular
 
 Columns = dict[str, NDArray[Any]]
@@ -136,6 +136,8 @@ def _with_probability(columns: Columns) -> Columns:
     """The probability of the label behind it, of what says it."""
     if "responsibilities" in columns:
         probability = columns["responsibilities"].max(axis=1, initial=-np.inf)
+        if NOISE in columns:
+            probability = np.maximum(probability, columns[NOISE])
     elif "uncertainty" in columns:
         probability = 1 - columns["uncertainty"]
     else:

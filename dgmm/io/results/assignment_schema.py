@@ -32,8 +32,9 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
     "responsible": {"long_name": "component of the responsibility", **_FLAGS},
 }
 ASSIGNMENTS = frozenset(_ATTRIBUTES)
-_LABELS = {"labels", "clusters"}
 """Names of what can be written of each row."""
+
+_LABELS = {"labels", "clusters"}
 
 RESERVED = {*ASSIGNMENTS, "component", "rank", "feature", "feature_2"}
 """What assignments call their own; no dimension or coordinate of samples can have such a name."""
