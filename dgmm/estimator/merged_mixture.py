@@ -176,9 +176,9 @@ class MixtureMergeMixin(MixturePredictMixin):
             raise ConfigurationError(message)
         container, by = self._check_input(X)
         with advise(REMEDIES):
-            runner = _runner(container, sample_weight)
+            runner = self._runner(container, sample_weight)
             rows, weights = _sample(runner, by.mixture)
-            found = assign_checked(by.mixture, rows, by.transform)
+            found = assign_checked(by.mixture, rows, by.transform, missing=self._missing)
             hierarchy = build_hierarchy(found.responsibilities, weights, method)
             sums = summarize_all(runner, replace(by, hierarchy=hierarchy))
         total = sums.components.total_weight
@@ -212,13 +212,13 @@ class MixtureMergeMixin(MixturePredictMixin):
         """
         container, by = self._check_input(X)
         with advise(REMEDIES):
-            sums = summarize_all(_runner(container, sample_weight), by)
+            sums = summarize_all(self._runner(container, sample_weight), by)
         return GoodnessOfFit.from_sums(sums.distances, by.mixture.n_features)
 
-
-def _runner(container: RowContainer, sample_weight: WeightsLike | None) -> PassRunner:
-    execution = arguments.execution(is_lazy=container.is_lazy)
-    return PassRunner(container.dataset(sample_weight), execution, ignore)
+    def _runner(self, container: RowContainer, sample_weight: WeightsLike | None) -> PassRunner:
+        execution = arguments.execution(is_lazy=container.is_lazy)
+        dataset = replace(container.dataset(sample_weight), missing=self._missing)
+        return PassRunner(dataset, execution, ignore)
 
 
 def _sample(runner: PassRunner, mixture: Parameters) -> tuple[Array, Array | None]:

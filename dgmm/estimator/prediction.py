@@ -250,7 +250,12 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
                 "expected as many."
             )
             raise DataError(message)
-        return container, self._assigning()
+        by = self._assigning()
+        # parameters may say something else than the fit did
+        arguments.missing_rule(
+            self.missing, has_functions=by.transform is not None, noise=mixture.noise
+        )
+        return container, by
 
     def _log_density(self) -> RowOutput:
         return LOG_DENSITY

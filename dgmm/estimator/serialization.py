@@ -119,11 +119,13 @@ def read_run(kind: Callable[..., Estimator], result: Result, found: FitResult) -
     model: Mapping[str, Any] = result.attributes.get("configuration", {}).get("model", {})
     parameters = {name: _decode(model[name]) for name in _OF_THE_RUN if name in model}
     prepare = result.attributes.get("configuration", {}).get("prepare", {})
+    missing = result.attributes.get("configuration", {}).get("input", {}).get("missing")
     estimator = kind(
         found.n_components,
         covariance_type=found.covariance_type,
         feature_transform=prepare.get("transform"),
         random_state=model.get("seed"),
+        missing=missing if missing == "marginalize" else None,
         **parameters,
     )
     attributes.set_fit_attributes(estimator, found, estimator.tol, result.sweep.size, transform)

@@ -83,6 +83,27 @@ def test_a_sweep_takes_incomplete_rows():
     assert found.best.predict(ROWS[:5]).shape == (5,)
 
 
+def test_components_are_joined_and_judged_by_the_values_that_rows_have(mixture):
+    merged = mixture.merge(ROWS, n_clusters=1)
+    assert merged.n_clusters == 1
+    np.testing.assert_array_equal(merged.predict(ROWS) == -1, EMPTY)
+    r = mixture.predict_proba(ROWS)[~EMPTY]
+    entropy = -np.sum(r * np.log(np.maximum(r, 1e-300)), axis=1).mean()
+    assert merged.clustering.entropy[1] == pytest.approx(entropy)
+    found = mixture.goodness_of_fit(ROWS)
+    again = mixture.goodness_of_fit(da.from_array(ROWS, chunks=(250, 3)))
+    np.testing.assert_allclose(found.kurtosis, again.kurtosis)
+    assert (found.discrepancy < 0.2).all()
+
+
+def test_functions_of_a_fit_take_complete_rows_only():
+    rows = np.exp(np.random.default_rng(0).normal(size=(100, 2)))
+    found = GaussianMixture(feature_transform="log").fit(rows)
+    found.set_params(feature_transform=None, missing="marginalize")
+    with pytest.raises(ValueError, match="complete rows only"):
+        found.predict([[1.0, np.nan]])
+
+
 def test_nan_is_an_error_unless_asked_for():
     with pytest.raises(ValueError, match="are the others"):
         GaussianMixture().fit(ROWS)

@@ -3,7 +3,9 @@
 import dask.array as da
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from sklearn.base import clone
+from sklearn.metrics import silhouette_score
 
 import dgmm
 from dgmm.errors import ConfigurationError, OutputError
@@ -114,6 +116,34 @@ def test_a_warm_start_goes_on_with_the_noise(fitted):
     again.fit(rows)
     assert again.n_iter_ <= 1
     assert again.lower_bound_ >= bound - 1e-12
+
+
+def test_incomplete_rows_have_no_density_beside_noise(fitted):
+    rows, found = fitted
+    asked = clone(found).fit(rows).set_params(noise=None, missing="marginalize")
+    with pytest.raises(ValueError, match="noise is set; a uniform density"):
+        asked.score_samples([[0.0, np.nan]])
+    assert asked.fit(rows).score([[0.0, np.nan]]) < 0
+
+
+def test_noise_is_no_cluster_of_a_silhouette():
+    rows, _ = planted("full", 2_000)
+    found = dgmm.sweep(rows, 3, "full", noise=DENSITY, criterion="silhouette", random_state=0)
+    labels = found.best.predict(rows)
+    own = labels >= 0
+    assert not own.all()
+    expected = silhouette_score(rows[own], labels[own])
+    assert found.silhouettes["full-3"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_means_are_drawn_beside_those_of_the_components():
+    rows, _ = planted("full", 5_000)
+    rows += 1_000.0
+    found = dgmm.sweep(rows, 3, "full", noise=DENSITY, random_state=0)
+    image = found.plot.heat_map(ax=Figure().add_subplot()).images[0]
+    clean = rows[found.best.predict(rows) >= 0]
+    expected = (found.best.means_ - clean.mean(axis=0)) / clean.std(axis=0)
+    np.testing.assert_allclose(image.get_array(), expected, atol=0.02)
 
 
 def test_another_fit_forgets_the_noise(fitted):

@@ -62,6 +62,12 @@ def test_a_run_assigns_rows_by_what_they_have(finished):
     np.testing.assert_array_equal(found.labels == -1, empty)
 
 
+def test_the_mixture_of_a_run_takes_the_same_rows(finished):
+    found = dgmm.GaussianMixture.from_zarr(finished.path)
+    labels = np.asarray(open_result(finished.path).assignments["labels"])
+    np.testing.assert_array_equal(found.predict(with_holes()), labels)
+
+
 def test_summaries_expect_what_is_missing(finished):
     result, rows = open_result(finished.path), with_holes()
     model = result.model
