@@ -22,6 +22,7 @@ from dgmm.estimator.row_outputs import (
 from dgmm.mixture import conditioning, criteria
 from dgmm.mixture.criteria import FitSummary
 from dgmm.mixture.parameters import Parameters
+from dgmm.registry import canonical_type
 
 
 class PointMixtureMixin(MixturePredictMixin):
@@ -102,7 +103,7 @@ class PointMixtureMixin(MixturePredictMixin):
 
         Given what is there of a row: the mean of the mixture of the components' regressions. Means
         are the best guess of each value; data that are to vary as the others do need draws, with
-        the variance that goes with the mean.
+        the variance that goes with the mean. Noise, which expects nothing, is left out.
 
         Parameters
         ----------
@@ -147,7 +148,8 @@ class PointMixtureMixin(MixturePredictMixin):
         Returns
         -------
         GaussianMixture
-            With parameters set, of the same covariance type.
+            With parameters set, of the same covariance type, or of the nearest one to which the
+            marginals of the structure belong.
 
         Examples
         --------
@@ -160,7 +162,7 @@ class PointMixtureMixin(MixturePredictMixin):
                [1.46, 0.25]])
         """
         places = self._find_columns(features)
-        return self._copy_with(conditioning.marginal(self._mixture(), places), places)
+        return self._copy_with(self._mixture().marginal(places), places)
 
     def condition(self, features: Sequence[int] | Sequence[str], values: Sequence[float]) -> Self:
         """The mixture of the other features, given the values of these.
@@ -224,6 +226,8 @@ class PointMixtureMixin(MixturePredictMixin):
         # What its parameters say of features would be of others.
         of_features = ("weights_init", "means_init", "precisions_init", "feature_transform")
         other = clone(self).set_params(**dict.fromkeys(of_features))
+        if mixture.covariance_type != canonical_type(self.covariance_type):
+            other.covariance_type = mixture.covariance_type
         attributes.set_parameters(other, mixture)
         other.n_features_in_ = len(places)
         if hasattr(self, "feature_names_in_"):

@@ -1,4 +1,4 @@
-"""Marginal and conditional mixtures of some of the features."""
+"""Conditional mixtures of some of the features."""
 
 from collections.abc import Sequence
 
@@ -10,26 +10,6 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 
 Places = Sequence[int]
-
-
-def marginal(mixture: Parameters, features: Places) -> Parameters:
-    """The mixture of some features, whatever the others are (Bishop 2006, eq. 2.98).
-
-    Without its noise, which has no margin.
-
-    Parameters
-    ----------
-    mixture : Parameters
-    features : sequence of int
-        Columns to keep, in the order of the result.
-
-    Returns
-    -------
-    mixture : Parameters
-        Of the same covariance type, or of the nearest one to which the marginals of the structure
-        belong.
-    """
-    return mixture.with_noise(None).marginal(features)
 
 
 def conditional(mixture: Parameters, features: Places, values: Array) -> Parameters:
@@ -57,7 +37,7 @@ def conditional(mixture: Parameters, features: Places, values: Array) -> Paramet
         the others.
     """
     other = [i for i in range(mixture.n_features) if i not in features]
-    given = marginal(mixture, features)
+    given = mixture.marginal(features)
     with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
         logits = centred_kernel.log_densities(given, values[:, None])[0][:, 0]
     if np.isnan(logits).any() or not np.isfinite(logits.max()):

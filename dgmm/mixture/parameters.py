@@ -164,7 +164,7 @@ class Parameters:
     def marginal(self, features: Sequence[int]) -> "Parameters":
         """The mixture of some features, whatever the others are (Bishop 2006, eq. 2.98).
 
-        Without noise, whose density has no marginal.
+        Without its noise, which has no margin.
 
         Parameters
         ----------
@@ -180,7 +180,8 @@ class Parameters:
         covariances = self.structure.marginal(self.covariances, features)
         means = self.means[:, list(features)]
         kind = self.structure.part_type or self.covariance_type
-        return Parameters.from_covariances(kind, self.weights, means, covariances)
+        weights = self.with_noise(None).weights
+        return Parameters.from_covariances(kind, weights, means, covariances)
 
     def translate(self, shift: Array) -> Self:
         """The same mixture with every mean moved by ``shift`` (n_features,)."""

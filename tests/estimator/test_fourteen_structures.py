@@ -132,5 +132,30 @@ def test_an_estimator_has_all_its_methods(kind, tmp_path):
     assert again.score(X) == pytest.approx(score, abs=1e-5)
 
 
+@pytest.mark.parametrize(("kind", "expected"), [("VEV", "full"), ("EVI", "diag"), ("VEE", "VEE")])
+def test_a_part_is_of_a_structure_to_which_it_belongs(kind, expected):
+    X = clumps()
+    model = dgmm.GaussianMixture(3, covariance_type=kind, random_state=0).fit(X)
+    part = model.marginal([0, 1])
+    assert part.covariance_type == expected
+    n_parameters = structure_of(expected).n_parameters(3, 2)
+    bic = -2 * len(X) * part.score(X[:, :2]) + n_parameters * np.log(len(X))
+    assert part.bic(X[:, :2]) == pytest.approx(bic)
+    assert model.condition([2], [0.0]).covariance_type == expected
+
+
+@pytest.mark.parametrize("kind", NEW[2:])  # of the first two any array of the shape is
+def test_given_precisions_become_those_of_the_structure(kind):
+    X = clumps()
+    wide = "diag" if structure_of(kind).is_diagonal else "full"
+    start = dgmm.GaussianMixture(3, covariance_type=wide, random_state=0).fit(X)
+    structure = structure_of(kind)
+    found = dgmm.GaussianMixture(3, covariance_type=kind, max_iter=0)
+    found.set_params(weights_init=start.weights_, means_init=start.means_)
+    found.set_params(precisions_init=start.precisions_).fit(X)
+    nearest = structure.constrain(start.covariances_, start.weights_, None)
+    assert_allclose(found.covariances_, nearest, rtol=1e-6)
+
+
 def part_density(model, value):
     return model.marginal([1]).score_samples([[value]])

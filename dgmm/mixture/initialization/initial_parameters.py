@@ -43,6 +43,8 @@ class InitialParameters:
     def replace_in(self, guess: Parameters) -> Parameters:
         """``guess`` with the given parts in place of its own.
 
+        Precisions that are not of the structure become the nearest ones that are.
+
         Raises
         ------
         numpy.linalg.LinAlgError
@@ -59,6 +61,7 @@ class InitialParameters:
         if self.precisions is None:
             return replace(guess, weights=weights, means=means, noise=noise)
         covariances = guess.structure.invert(self.precisions)
+        covariances = guess.structure.constrain(covariances, weights / weights.sum(), None)
         return Parameters.from_covariances(
             guess.covariance_type, weights, means, covariances, noise
         )

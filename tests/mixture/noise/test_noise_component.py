@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from dgmm.mixture.conditioning import marginal
 from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.em.fisher_metric import apply_step, flatten
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
@@ -51,7 +50,7 @@ def test_given_weights_leave_the_rest_to_noise():
 
 
 def test_a_margin_has_no_noise():
-    found = marginal(two(Noise(-3.0, 0.2)), [1])
+    found = two(Noise(-3.0, 0.2)).marginal([1])
     assert found.noise is None
     np.testing.assert_allclose(found.weights, [0.6, 0.4])
 
