@@ -189,8 +189,9 @@ def _assign(
     assigned = assign_rows(attempt, runner, by, schema)
     quantiles, n_clusters = (output.quantiles, sample.quantiles), sample.clustering.n_clusters
     found = RowSummary.from_sums(assigned.sums, by, n_clusters, *quantiles, assigned.groups)
+    totals = fitted.profile.weight_totals
     agreements = {
-        result.candidate.name: LabelAgreement.from_table(table)
+        result.candidate.name: LabelAgreement.from_table(table * (totals.n_rows / totals.total))
         for result, table in zip(others, assigned.tables, strict=True)
     }
     return schema, found, agreements

@@ -4,8 +4,10 @@ import logging
 
 import numpy as np
 import pytest
+from sklearn.metrics import adjusted_rand_score
 
 from dgmm.io.results.result import open_result
+from dgmm.mixture.density import assign
 from dgmm.report.findings import collect_findings
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
@@ -59,6 +61,17 @@ def test_normalised_weights_choose_as_rows_do(write, normalize, caplog):
     assert "criteria count" not in "".join(
         record.message for record in caplog.records if record.levelno >= logging.WARNING
     )
+
+
+@pytest.mark.parametrize("weight", [1 / 300, 1e6])
+def test_labels_agree_as_much_in_any_unit_of_weights(write, weight):
+    sweep = run(write(np.full(300, weight), "rows")).sweep
+    labels = assign(sweep.selected.parameters, X).labels
+    assert len(sweep.neighbours) == 2
+    for fit in sweep.neighbours:
+        expected = adjusted_rand_score(labels, assign(fit.parameters, X).labels)
+        found = sweep.agreements[fit.candidate.name].adjusted_rand
+        assert found == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_score_keeps_the_size_of_the_fit(write):

@@ -32,7 +32,8 @@ class LabelAgreement:
         Parameters
         ----------
         table : ndarray of shape (n_labels, n_other_labels)
-            Weights of the rows with each pair of labels; a weight is a number of equal rows.
+            Weights of the rows with each pair of labels; a weight is a number of equal rows. Those
+            of another unit have to be scaled to 1 a row on average.
         """
         total = table.sum()
         both = (table**2).sum() - total
