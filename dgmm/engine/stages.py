@@ -21,7 +21,9 @@ from dgmm.mixture.types import Array
 
 PROFILE, SEARCH, SAMPLE, FIT, REPAIR = "profile", "search", "sample", "fit", "repair"
 
-_SAMPLE_TOL = 1e-5
+SAMPLE_TOL = 1e-5
+"""Tolerance of a fit to the sample, unless that to all rows is wider."""
+
 _MOST_REPAIRS = 4  # rounds
 
 
@@ -53,7 +55,7 @@ def stages(profile: Profile, options: FitOptions) -> tuple[str, ...]:
 def sample_stage(sample: SearchRows, rules: EMOptions, observer: Observer) -> Stage:
     """The stage on the sample, which the driver holds and its threads process."""
     runner = PassRunner(sample.held, LocalExecution(), observer)
-    return Stage(runner, sample.scatter, replace(rules, tol=max(rules.tol, _SAMPLE_TOL)))
+    return Stage(runner, sample.scatter, replace(rules, tol=max(rules.tol, SAMPLE_TOL)))
 
 
 def search_rows(profile: Profile, rules: EMOptions) -> SearchRows:

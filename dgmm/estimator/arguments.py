@@ -69,16 +69,16 @@ def fit_options(
         message = "no covariance_type or no n_components is given; expected at least one of each."
         raise ConfigurationError(message)
     for covariance_type, n_components in models:
-        _check_choice("covariance_type", covariance_type, STRUCTURES)
+        check_choice("covariance_type", covariance_type, STRUCTURES)
         _check_integer("n_components", n_components, 1)
-    _check_choice("criterion", criterion, CRITERIA)
+    check_choice("criterion", criterion, CRITERIA)
     _check_integer("n_init", n_init, 1)
     _check_integer("max_iter", max_iter, 0)
     _check_not_negative("tol", tol)
     if reg_covar is not None:
         _check_not_negative("reg_covar", reg_covar)
     if normalize_weights is not None:
-        _check_choice("normalize_weights", normalize_weights, get_args(Normalization))
+        check_choice("normalize_weights", normalize_weights, get_args(Normalization))
     _check_noise(noise)
     if sample_size is not None:
         _check_integer("sample_size", sample_size, 1)
@@ -133,7 +133,7 @@ def missing_rule(missing: object, *, has_functions: bool, noise: object = None) 
         If it is neither None nor "marginalize", or functions of features or noise do not go with
         it; it is a ``ValueError``.
     """
-    _check_choice("missing", missing, (None, "marginalize"))
+    check_choice("missing", missing, (None, "marginalize"))
     if missing == "marginalize" and has_functions:
         message = (
             "missing is 'marginalize' and feature_transform is set; functions of features take "
@@ -167,7 +167,7 @@ def execution(*, is_lazy: bool) -> Execution:
 def _methods(init_params: object) -> tuple[str, ...]:
     methods = tuple(init_params) if isinstance(init_params, list | tuple) else (init_params,)
     for method in methods or ("",):
-        _check_choice("init_params", method, METHODS)
+        check_choice("init_params", method, METHODS)
     return methods
 
 
@@ -177,7 +177,8 @@ def _seed(random_state: RandomState) -> int:
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
-def _check_choice(name: str, value: object, allowed: Iterable[object]) -> None:
+def check_choice(name: str, value: object, allowed: Iterable[object]) -> None:
+    """Raise ConfigurationError unless a value is one of those that are allowed."""
     allowed = tuple(allowed)
     if value not in allowed:
         message = f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}."
@@ -189,7 +190,7 @@ def _check_noise(noise: object) -> None:
         if not np.isfinite(float(noise)):
             raise ConfigurationError(f"noise is {noise!r}; expected a finite log density.")
     elif noise is not None:
-        _check_choice("noise", noise, NOISE_DENSITIES)
+        check_choice("noise", noise, NOISE_DENSITIES)
 
 
 def _check_integer(name: str, value: object, least: int) -> None:

@@ -11,14 +11,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from dgmm.engine.inference.variational_fit import VariationalFit, fit_posterior
-from dgmm.errors import ConfigurationError, advise
+from dgmm.errors import DataError, advise
 from dgmm.estimator import arguments, attributes
 from dgmm.estimator.annotations import DataLike, InitParams, RandomState, RowValues, WeightsLike
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.containers.dispatch import as_container
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.prediction import MixturePredictMixin
-from dgmm.estimator.prior_arguments import PriorArguments
+from dgmm.estimator.prior_arguments import PriorArguments, check_options
 from dgmm.estimator.remedies import REMEDIES
 from dgmm.estimator.row_outputs import LABEL, LOG_DENSITY, RowOutput
 from dgmm.estimator.verbosity import verbose_observer
@@ -91,10 +91,8 @@ class BayesianGaussianMixture(MixturePredictMixin):
     converged_ : bool
     n_iter_ : int
         Iterations over all rows.
-    lower_bound_ : float
-        Of the evidence, in nats, but for a constant of the prior.
-    lower_bounds_ : list of float
-        After each iteration.
+    lower_bound_, lower_bounds_ : float, list of float
+        Of the evidence, in nats, but for a constant of the prior; after each iteration.
     classes_ : ndarray of shape (n_components,)
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
@@ -194,6 +192,8 @@ class BayesianGaussianMixture(MixturePredictMixin):
         """
         mixture = self._mixture()
         active = np.flatnonzero(self._counts() >= 1.0)
+        if not len(active):
+            raise DataError("No component has a weight of 1; fit with weights that count rows.")
         order = active[np.argsort(-mixture.weights[active], kind="stable")]
         mixture = mixture.permute(order)
         mixture = replace(mixture, weights=mixture.weights / mixture.weights.sum())
@@ -218,8 +218,7 @@ class BayesianGaussianMixture(MixturePredictMixin):
             random_state=self.random_state,
             sample_size=self.sample_size,
         )
-        if options.max_iter == 0:
-            raise ConfigurationError("max_iter is 0; expected an integer of at least 1.")
+        check_options(options)
         dataset = container.dataset(sample_weight)
         n_features = dataset.n_features
         prior = PriorArguments(

@@ -8,8 +8,10 @@ from typing import cast, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.profile import Profile
 from dgmm.errors import ConfigurationError
+from dgmm.estimator.arguments import check_choice
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
@@ -36,9 +38,9 @@ class PriorArguments:
         ConfigurationError
             If a parameter is of the wrong type or shape, or out of range; it is a ``ValueError``.
         """
-        _check_choice("covariance_type", self.covariance_type, TYPES)
+        check_choice("covariance_type", self.covariance_type, TYPES)
         weights = self.weight_concentration_prior_type
-        _check_choice("weight_concentration_prior_type", weights, get_args(WeightPrior))
+        check_choice("weight_concentration_prior_type", weights, get_args(WeightPrior))
         concentration = self._number("weight_concentration_prior", 1.0 / n_components)
         precision = self._number("mean_precision_prior", 1.0)
         degrees = self._number("degrees_of_freedom_prior", float(n_features), n_features - 1.0)
@@ -93,6 +95,23 @@ class PriorArguments:
         return found
 
 
+def check_options(options: FitOptions) -> None:
+    """Refuse options that variational inference does not follow.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are such; it is a ``ValueError``.
+    """
+    if options.max_iter == 0:
+        raise ConfigurationError("max_iter is 0; expected an integer of at least 1.")
+    if options.earlier.mixtures:
+        raise ConfigurationError(
+            "init_params is a mixture; expected kinds of start, or None. Use warm_start to go on "
+            "from an earlier fit."
+        )
+
+
 def _covariance_of_data(covariance_type: str, profile: Profile) -> Array:
     """The unbiased covariance of all rows, above the floor, in the shape of one component's."""
     structure, covariance = structure_of(covariance_type), profile.covariance
@@ -101,9 +120,3 @@ def _covariance_of_data(covariance_type: str, profile: Profile) -> Array:
     floor = Regularization.for_data(covariance, profile.mean)
     shape = structure.shape(1, len(covariance))
     return structure.regularize(own.reshape(shape), floor).reshape(own.shape)
-
-
-def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        message = f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}."
-        raise ConfigurationError(message)

@@ -11,6 +11,7 @@ from dgmm import BayesianGaussianMixture, GaussianMixture
 
 KINDS = ("full", "tied", "diag", "spherical")
 WEIGHTS = ("dirichlet_process", "dirichlet_distribution")
+POINT = GaussianMixture().fit(np.random.default_rng(0).normal(size=(20, 3)))
 _OF_THE_POSTERIOR = (
     *("weight_concentration_", "mean_precision_", "means_", "degrees_of_freedom_"),
     *("covariances_", "precisions_", "precisions_cholesky_", "weights_"),
@@ -90,6 +91,14 @@ def test_a_weight_of_two_is_a_row_that_occurs_twice(rows):
     np.testing.assert_allclose(weighted.covariance_prior_, repeated.covariance_prior_)
 
 
+def test_weights_below_one_row_give_no_active_component(rows):
+    found = BayesianGaussianMixture(n_components=2, random_state=0)
+    found.fit(rows, sample_weight=np.full(len(rows), 0.5 / len(rows)))
+    assert found.n_active_ == 0
+    with pytest.raises(ValueError, match="weights that count rows"):
+        found.to_gaussian_mixture()
+
+
 def test_a_warm_start_goes_on(rows):
     found = BayesianGaussianMixture(n_components=6, random_state=0, warm_start=True, max_iter=1)
     with pytest.warns(ConvergenceWarning):
@@ -127,6 +136,7 @@ def test_priors_are_those_that_are_given(rows):
         ({"covariance_type": "x"}, "covariance_type is 'x'; expected one of 'full'"),
         ({"n_components": 0}, "n_components is 0; expected an integer of at least 1"),
         ({"max_iter": 0}, "max_iter is 0; expected an integer of at least 1"),
+        ({"init_params": POINT}, "init_params is a mixture; expected kinds of start"),
     ],
 )
 def test_what_cannot_be_used_is_refused(parameters, message, rows):

@@ -25,7 +25,6 @@ from dgmm.mixture.variational.prior import Prior
 if TYPE_CHECKING:  # it needs Dask, which rows in memory do without
     from dgmm.engine.dataset import Dataset
 
-_SAMPLE_TOL = 1e-5
 _MOST_STARTS = 16
 _OF_RULE = 3  # bounds that tell of convergence
 
@@ -105,7 +104,7 @@ def _start(
     found = search.find_all({}, profile.mean, lambda _: None).values()
     starts = [_pad(mixture.sort_by_weight(), n_components) for mixture in found]
     sample, centred = _sample_of(profile, observer)
-    first = replace(rules, tol=max(rules.tol, _SAMPLE_TOL))
+    first = replace(rules, tol=max(rules.tol, stages.SAMPLE_TOL))
     fits = _iterate(sample, stages.SAMPLE, starts, centred, prior, first)
     best = max(fits, key=lambda fit: fit.lower_bounds[-1])
     return best.posterior.expected_mixture
