@@ -32,7 +32,7 @@ _SENTENCES = {
         "raise max_iter, or tol, or use fewer components."
     ),
     Status.STOPPED_EARLY: (
-        "EM was stopped because what seemed left to gain, five times over, would not have made "
+        "EM was stopped because even five times the gain that was expected would not have made "
         "this candidate the choice; set finish_all to fit it to the end."
     ),
     Status.DEGENERATE: (

@@ -145,7 +145,7 @@ def _say_what_rows_are_worth(result: Result) -> Iterator[str]:
     low, high = (_number(bound) for bound in (dependence.low, dependence.high))
     interval = f"design effect {_number(effect)}, from {low} to {high}"
     if dependence.low <= 1:
-        yield f"Rows next to each other are as good as independent ({interval})."
+        yield f"Rows next to each other look independent ({interval})."
     elif n_rows:
         worth = dependence.effective(n_rows)
         yield (
@@ -154,8 +154,8 @@ def _say_what_rows_are_worth(result: Result) -> Iterator[str]:
         )
     if dependence.is_long:
         yield (
-            f"Even the {dependence.n_groups} groups of rows by which this is measured are alike "
-            "where they are next to each other, so that rows are worth less still."
+            f"This is measured by {dependence.n_groups} groups of rows. Neighbouring groups are "
+            "alike too, so the rows say even less."
         )
 
 
@@ -168,8 +168,8 @@ def _say_who_was_stopped(sweep: Sweep) -> Iterator[str]:
     if n:
         yield (
             f"{n} of {len(sweep.results)} candidates were stopped early because "
-            f"{sweep.criterion.upper()} could not choose them; other rules see them as they were "
-            "left. model.finish_all fits them to the end."
+            f"{sweep.criterion.upper()} could not choose them; other rules use these "
+            "unfinished fits. model.finish_all fits them to the end."
         )
 
 

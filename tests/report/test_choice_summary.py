@@ -83,8 +83,8 @@ def test_the_edge_of_a_sweep_is_no_number_to_speak_of():
     ("dependence", "said"),
     [
         (DEPENDENT, "4,000 rows say as much as 100 independent ones (design effect 40, from 26"),
-        (replace(DEPENDENT, design_effect=1.1, low=0.7, high=2.0), "as good as independent"),
-        (replace(DEPENDENT, lag_correlation=0.6), "rows are worth less still"),
+        (replace(DEPENDENT, design_effect=1.1, low=0.7, high=2.0), "look independent"),
+        (replace(DEPENDENT, lag_correlation=0.6), "the rows say even less"),
         (None, "too few blocks of rows to tell"),
     ],
 )

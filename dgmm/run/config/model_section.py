@@ -68,7 +68,7 @@ class Model(Section):
     )
     init_params: Many[Start] | None = Field(
         default=None,
-        description="Kinds of start, in turn; null takes k-means, then varied ones.",
+        description="Kinds of start, used in turn; null takes k-means first, then others.",
     )
     tol: float = Field(
         default=TOL,
@@ -84,7 +84,7 @@ class Model(Section):
         ge=0,
         allow_inf_nan=False,
         description="Added to the diagonal of covariances, in squared units of the data; "
-        "null goes by the variance of each feature.",
+        "null takes a floor relative to the variance of each feature.",
     )
     seed: int = Field(
         default=0, ge=0, le=2**63 - 1, description="The same seed draws the same sample and starts."
