@@ -92,12 +92,14 @@ main = execution.Command("online", job, Settings)
 def _facts(state: StoredState, n_new: int) -> dict[str, Any]:
     """What a program asks of the state: the last exact run, and what was seen since."""
     mixture, seen = state.mixture, state.statistics
+    # after a fit to all rows because the new ones are unlike the old there are none yet
+    latest = seen.log_densities[-1] if seen.log_densities else mixture.lower_bound_
     return {
         "run_id": Path(seen.run).stem,
         "rows": seen.n_rows,
         "new_rows": n_new,
         "components": mixture.n_components,
-        "log_likelihood_per_row": seen.log_densities[-1],
+        "log_likelihood_per_row": latest,
         "folded_since": seen.n_folds,
     }
 
