@@ -31,6 +31,8 @@ _FEW_ROWS = 1 << 13  # for spherical components
 _VERY_FEW_ROWS = 1 << 12  # up to which several kinds of start are tried
 _ROWS_PER_PARAMETER = 20
 _STARTS_OF_FEW = 3  # of each kind
+_FEW_COMPONENTS = 8  # up to which starts of other kinds are tried on many rows, too
+_COMPONENTS_OF_STARTS = 32  # of all these starts together
 _ROUNDS, _DESCENT_ROUNDS = 8, 2
 _FIRST_STEPS, _STEPS = 8, 5  # of EM
 _MOST_STEPS = 60  # of EM on few rows
@@ -162,12 +164,29 @@ class ModelSearch:
             yield mixture
 
     def _find(self, at: ComponentMoves, kind: str, n_components: int, index: int) -> Parameters:
-        """A mixture from a start that is found with spherical components on few rows."""
+        """A mixture from a start that is found with spherical components on few rows.
+
+        Few components cost little, so that other starts are tried, too.
+        """
         few = self.rows.thin(_FEW_ROWS).distinct()
         start = self._start_simply(few, kind, n_components, index)
         mixture = at.rows.climb(start, _STEPS)
         if n_components == 1:
             return mixture
+        mixture = self._repair(at, mixture)
+        if n_components > _FEW_COMPONENTS:
+            return mixture
+        n_starts = _COMPONENTS_OF_STARTS // n_components
+        methods = self.options.init_params or tuple(initializers.METHODS)
+        pairs = [(methods[i % len(methods)], i // len(methods)) for i in range(n_starts)]
+        guesses = [self._guess(few, kind, n_components, index, *pair) for pair in pairs]
+        other = self._repair(at, race(at.rows, guesses, self.rules, SCHEDULE))
+        rules = replace(self.rules, max_iter=min(_MOST_STEPS, _STEPS * self.rules.max_iter))
+        settled = [at.rows.settle(one, rules) for one in (mixture, other)]
+        return max(settled, key=lambda one: self._quality(at.rows, one))
+
+    def _repair(self, at: ComponentMoves, mixture: Parameters) -> Parameters:
+        """The mixture after all kinds of moves."""
         return at.make_sound(at.try_moves(at.improve(mixture, _ROUNDS), TrialBudget()))
 
     def _find_in_few(
