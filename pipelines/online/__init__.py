@@ -52,6 +52,11 @@ class Settings(execution.Settings):
             raise validation_error(f"found output.path {run.output.path}, expected a directory")
         if run.prepare.scale != "none" or run.prepare.pca is not None:
             raise validation_error("found prepare, expected none: rows are folded in as they are")
+        if run.input.missing == "marginalize":
+            text = (
+                "found input.missing marginalize, expected drop or error: updates take whole rows"
+            )
+            raise validation_error(text)
         return run
 
     @property

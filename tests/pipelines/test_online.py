@@ -235,6 +235,7 @@ def test_rows_without_a_value_are_left_out_and_weights_count():
     ("setting", "message"),
     [
         ("run.prepare={scale: standardize}", "found prepare, expected none"),
+        ("run.input.missing=marginalize", "found input.missing marginalize, expected drop"),
         ("run.output.path=s3://bucket/out", "found output.path s3://bucket/out, expected a dir"),
         ("learning_decay=0.5", "learning_decay"),
         ("refit_every=0", "refit_every"),
