@@ -25,19 +25,30 @@ def test_the_configuration_can_be_read():
 
 
 def test_the_commands_name_what_is_there():
-    first, score, nights, check = blocks("sh")
+    install, first, later, check = blocks("sh")
+    assert install == "pip install dgmm\n"
     assert "configs/quickstart.yaml" in first
     assert (ROOT / "configs" / "quickstart.yaml").is_file()
     assert check.split() == ["sh", "scripts/check.sh"]
-    nightly, *more = nights.splitlines()
+    score, nightly, runs = later.splitlines()
     assert nightly.split()[:2] == ["dgmm", "nightly"]
     assert (ROOT / nightly.split()[2]).is_file()
-    for line in (*score.splitlines(), *more):
+    for line in (score, runs):
         words = line.partition("#")[0].split()
         options = {option for known in dgmm.commands[words[1]].params for option in known.opts}
         assert words[0] == "dgmm"
         assert {word for word in words if word.startswith("--")} <= options
     assert "sh scripts/check.sh" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_pictures_and_pages_are_there():
+    links = re.findall(r"\]\(([\w./]+)\)", README)
+    assert "docs/images/quickstart.jpg" in links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_it_is_short():
+    assert len(README.splitlines()) <= 150
 
 
 def test_the_result_opens_as_shown(tmp_path, monkeypatch, capsys):
@@ -56,4 +67,8 @@ def test_the_estimator_fits_as_shown(capsys):
     names = {}
     exec(compile(text.replace("00_000", "_000"), "README.md", "exec"), names)
     assert names["labels"].shape == names["x"].shape[:1] == (15_000,)
-    assert capsys.readouterr().out
+    shown, found = (
+        [float(word) for word in re.findall(r"[\d.]+", text)][:3]
+        for text in (blocks("text")[0], capsys.readouterr().out)
+    )
+    assert found == pytest.approx(shown, abs=2e-3)  # of fewer rows

@@ -160,7 +160,8 @@ class ModelSearch:
             if n_components > 1:
                 mixture = at.make_sound(at.improve(mixture, _DESCENT_ROUNDS))
                 # A start of its own, too: merges alone may lead to a poor optimum.
-                yield find(at, kind, n_components, index)
+                if index == 0:
+                    yield find(at, kind, n_components, index)
             yield mixture
 
     def _find(self, at: ComponentMoves, kind: str, n_components: int, index: int) -> Parameters:
