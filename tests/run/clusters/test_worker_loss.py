@@ -194,7 +194,7 @@ def test_a_block_that_ends_workers_before_it_is_kept_is_named(strict_execution, 
     strict_execution.block_cache = BlockCache(lambda *_: True)
     with pytest.raises(DataError, match=r"Rows 9 to 11 \(block 3\) end every"):
         fit(deadly_dataset(trap), OPTIONS, strict_execution)
-    assert trap.n_caught == 2  # the second time alone
+    assert trap.n_caught in (2, 3)  # once, or again on the other worker, then alone
     assert strict_execution.block_cache is None
 
 
