@@ -15,6 +15,7 @@ from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
 from dgmm.engine.search.model_search import ModelSearch
+from dgmm.engine.search.search_rows import SearchRows
 from dgmm.mixture.em.convergence import has_converged
 from dgmm.mixture.em.iteration import EMOptions
 from dgmm.mixture.kernels.centring import CentredScatter
@@ -103,7 +104,7 @@ def _start(
     search = ModelSearch(stages.search_rows(profile, rules), each, rules)
     found = search.find_all({}, profile.mean, lambda _: None).values()
     starts = [_pad(mixture.sort_by_weight(), n_components) for mixture in found]
-    sample, centred = _sample_of(profile, observer)
+    sample, centred = _weigh_as_all(search.rows, profile.total_weight, observer)
     first = replace(rules, tol=max(rules.tol, stages.SAMPLE_TOL))
     fits = _iterate(sample, stages.SAMPLE, starts, centred, prior, first)
     best = max(fits, key=lambda fit: fit.lower_bounds[-1])
@@ -118,13 +119,14 @@ def _pad(mixture: Parameters, n_components: int) -> Parameters:
     return replace(mixture.permute(places), weights=weights)
 
 
-def _sample_of(profile: Profile, observer: Observer) -> tuple[PassRunner, CentredScatter]:
+def _weigh_as_all(
+    sample: SearchRows, total_weight: float, observer: Observer
+) -> tuple[PassRunner, CentredScatter]:
     """The sample, with weights that add up to those of all rows."""
-    rows, weights = stages.centre_sample(profile)
-    weights = np.ones(len(rows)) if weights is None else weights
-    weights = weights * (profile.total_weight / weights.sum())
-    centred = CentredScatter.of(rows, weights, np.zeros(rows.shape[1]))
-    return PassRunner(InMemoryRows(rows, weights), LocalExecution(), observer), centred
+    weights = sample.weights * (total_weight / sample.weights.sum())
+    centred = CentredScatter.of(sample.rows, weights, np.zeros(sample.rows.shape[1]))
+    runner = PassRunner(InMemoryRows(sample.rows, weights), LocalExecution(), observer)
+    return runner, centred
 
 
 def _iterate(

@@ -182,13 +182,17 @@ class ModelSearch:
         pairs = [(methods[i % len(methods)], i // len(methods)) for i in range(n_starts)]
         guesses = [self._guess(few, kind, n_components, index, *pair) for pair in pairs]
         other = self._repair(at, race(at.rows, guesses, self.rules, SCHEDULE))
-        rules = replace(self.rules, max_iter=min(_MOST_STEPS, _STEPS * self.rules.max_iter))
-        settled = [at.rows.settle(one, rules) for one in (mixture, other)]
+        settled = [self._settle(at, one) for one in (mixture, other)]
         return max(settled, key=lambda one: self._quality(at.rows, one))
 
     def _repair(self, at: ComponentMoves, mixture: Parameters) -> Parameters:
         """The mixture after all kinds of moves."""
         return at.make_sound(at.try_moves(at.improve(mixture, _ROUNDS), TrialBudget()))
+
+    def _settle(self, at: ComponentMoves, mixture: Parameters) -> Parameters:
+        """The mixture after accelerated EM, in a limited number of steps."""
+        n_steps = min(_MOST_STEPS, _STEPS * self.rules.max_iter)
+        return at.rows.settle(mixture, replace(self.rules, max_iter=n_steps))
 
     def _find_in_few(
         self, at: ComponentMoves, kind: str, n_components: int, index: int
@@ -198,13 +202,12 @@ class ModelSearch:
         They are tried where moves might pay that bounds do not promise to.
         """
         few = at.rows.distinct()
-        rules = replace(self.rules, max_iter=min(_MOST_STEPS, _STEPS * self.rules.max_iter))
         mixture = at.rows.climb(self._guess(few, kind, n_components, index), _FIRST_STEPS)
         if n_components == 1:
             return mixture
         mixture = at.improve(mixture, _ROUNDS)
         if not at.is_plausible(mixture):
-            return at.rows.settle(mixture, rules)
+            return self._settle(at, mixture)
         others = self.options.init_params or tuple(initializers.METHODS)
         guesses = [
             self._guess(few, kind, n_components, index, method, number)
@@ -217,7 +220,7 @@ class ModelSearch:
         )
         mixture = max(mixture, found, key=lambda one: self._quality(at.rows, one))
         mixture = at.make_sound(at.try_moves(mixture, LARGE_BUDGET))
-        return at.rows.settle(mixture, rules)
+        return self._settle(at, mixture)
 
     def _start_simply(
         self, few: SearchRows, kind: str, n_components: int, index: int
