@@ -61,7 +61,7 @@ def configuration_options(command: _Command) -> _Command:
         metavar="KEY=VALUE",
         help="Set a key of the configuration, such as model.n_components=1:12; repeatable.",
     )
-    return click.argument("config", type=click.Path())(overrides(logging_options(command)))
+    return click.argument("config", type=click.Path())(overrides(add_logging_options(command)))
 
 
 def _find_settings(
@@ -92,7 +92,7 @@ def for_command_option(command: _Command) -> _Command:
     )(command)
 
 
-def logging_options(command: _Command) -> _Command:
+def add_logging_options(command: _Command) -> _Command:
     """Add the options for output on stderr to a command."""
     debug = click.option(
         "--debug",

@@ -8,8 +8,8 @@ import click
 
 from dgmm.cli.command_group import CONFIGURATION, log_format
 from dgmm.cli.options import (
+    add_logging_options,
     examples,
-    logging_options,
     metrics_option,
     restart_if_portable,
     storage_options,
@@ -28,7 +28,7 @@ from dgmm.cli.options import (
     help="Set a key of the configuration that found the model, such as output.assignments=labels.",
 )
 @storage_options
-@logging_options
+@add_logging_options
 @click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
 @click.option("-v", "--verbose", is_flag=True, help="Log details, for the search of a fault.")
 @metrics_option

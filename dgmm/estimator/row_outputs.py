@@ -110,7 +110,7 @@ IMPUTED_VARIANCE = replace(IMPUTED, name="imputed_variance", is_variance=True)
 
 
 @contextmanager
-def naming_part(place: str) -> Iterator[None]:
+def name_part(place: str) -> Iterator[None]:
     """Say of errors in which part of the data the rows are counted that they name."""
     try:
         yield

@@ -14,7 +14,7 @@ from dgmm.engine.in_memory import InMemoryRows
 from dgmm.estimator.annotations import WeightsLike
 from dgmm.estimator.containers.array_likes import is_dask_array
 from dgmm.estimator.containers.container import RowContainer
-from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate, naming_part
+from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate, name_part
 from dgmm.mixture.assignment_statistics import AssigningMixture
 
 
@@ -100,7 +100,7 @@ def _evaluate_block(
     corner = tuple(start for start, _ in block_info[0]["array-location"][:-1])
     if len(corner) == 1:
         return evaluate(block, mixture, quantity, *corner)
-    with naming_part(f"block that begins at {corner}"):
+    with name_part(f"block that begins at {corner}"):
         return evaluate(block, mixture, quantity)
 
 

@@ -21,7 +21,7 @@ from dgmm.estimator.containers.frames import (
     is_plain,
     with_index,
 )
-from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate, naming_part
+from dgmm.estimator.row_outputs import RowOutput, Rows, evaluate, name_part
 from dgmm.mixture.assignment_statistics import AssigningMixture
 
 if TYPE_CHECKING:
@@ -116,6 +116,6 @@ def _evaluate_frame(
     frame: "pd.DataFrame", mixture: AssigningMixture, quantity: RowOutput
 ) -> RowValues:
     values = frame.to_numpy() if is_plain(frame) else frame.astype(np.float64).to_numpy()
-    with naming_part(f"partition of index {index_ends(frame.index)}"):
+    with name_part(f"partition of index {index_ends(frame.index)}"):
         found = evaluate(values, mixture, quantity)
     return with_index(found, frame, quantity)
