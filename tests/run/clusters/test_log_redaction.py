@@ -95,7 +95,9 @@ def test_no_log_of_a_cluster_that_others_own_tells_a_secret(tmp_path):
                     client.wait_for_workers(2, timeout=60)
                 with pytest.raises(ValueError, match=SECRET):
                     sum_of_names(opened.execution, Indiscreet())
-                client.run(fail, logging.getLogger("distributed.worker"))
+                for worker in client.scheduler_info(n_workers=-1)["workers"]:
+                    logger = logging.getLogger("distributed.worker")
+                    client.submit(fail, logger, workers=worker, pure=False).result()
             logs = "".join(path.read_text() for path in tmp_path.glob("log*"))
             assert ("battery" in logs) == (redactor is not CONCEALED)
             assert logs.count("Traceback (most recent call last)") >= 2
