@@ -100,7 +100,10 @@ def test_a_signal_ends_a_command_and_the_same_command_goes_on(
     time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 75
-    said = process.stderr.read().splitlines()
+    lines = (
+        process.stderr.read().splitlines()
+    )  # where Python may say that killed workers left a lock
+    said = [line for line in lines if "resource_tracker" not in line]
     assert said[-1] == f"dgmm: stopped by {number.name}; the same command again goes on from here"
     assert [line for line in said if line.startswith("dgmm: ")] == said[-1:]
     assert "Traceback" not in "".join(said), "\n".join(said)
