@@ -197,7 +197,8 @@ def _assign(task: _Task, block: Block, origin: BlockProvenance) -> AssignmentSum
                 may_lack=may_lack,
             )
         _check(found, rows, start, complete, block.missing)
-        compare_labels(tables, found, rows, weights, by, task.n_rows, may_lack=may_lack)
+        places = start + np.flatnonzero(np.ones(len(rows)) if complete is None else complete)
+        compare_labels(tables, found, rows, weights, by, places, task.n_rows, may_lack=may_lack)
         if not writer.has(start, stop):
             writer(start, found if complete is None else found.spread(complete))
     return AssignmentSummary(block.n_rows, (block.checksum,), sums, (origin,), tables=tables)

@@ -6,10 +6,9 @@ from numpy.typing import NDArray
 from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.model_selection.label_agreement import cross_tabulate
-from dgmm.mixture.types import Array
+from dgmm.mixture.types import Array, Indices
 
-_MOST_COMPARED = 1 << 20  # rows, of which all are compared
-_STEP = 8  # of more rows every eighth: each neighbour costs as much as the mixture that assigns
+_MOST_COMPARED = 1 << 17  # rows: each neighbour costs as much as the mixture that assigns
 
 
 def empty_tables(by: AssigningMixture) -> tuple[Array, ...]:
@@ -24,11 +23,12 @@ def compare_labels(
     rows: NDArray[np.generic],
     weights: NDArray[np.generic] | None,
     by: AssigningMixture,
+    places: Indices,
     n_rows: int,
     *,
     may_lack: bool,
 ) -> None:
-    """Add rows to contingency tables, in place.
+    """Add rows to contingency tables, in place: all of few rows, evenly spaced ones of many.
 
     Parameters
     ----------
@@ -39,13 +39,17 @@ def compare_labels(
     rows : ndarray of shape (T, n_features)
     weights : ndarray of shape (T,), or None
     by : AssigningMixture
+    places : ndarray of shape (T,)
+        Where the rows are in the dataset.
     n_rows : int
         Of the whole dataset.
     may_lack : bool
         Whether NaN marks what is missing.
     """
-    step = 1 if n_rows <= _MOST_COMPARED else _STEP
-    some = np.flatnonzero(~np.isnan(found.log_density))[::step]
+    step = -(-n_rows // _MOST_COMPARED)
+    some = np.flatnonzero((places % step == 0) & ~np.isnan(found.log_density))
+    if not len(some):
+        return
     w = None if weights is None else weights[some]
     for table, other in zip(tables, by.neighbours, strict=True):
         others = assign(other, rows[some], by.transform, may_lack=may_lack).labels

@@ -26,13 +26,19 @@ _N_CELLS = 2048
 
 
 @cache
-def _bins(n_features: int) -> tuple[Array, Indices, float]:
-    """Bounds between bins; bins of the lower ends of cells of equal width; cells per unit."""
+def _bins(n_features: int) -> tuple[Array, Indices, int, float]:
+    """Bounds between bins; a table of cells of equal width, in which they are found.
+
+    Of each cell the bin of its lower end; by how many bins its upper end is later, at most; cells
+    per unit.
+    """
     bounds = np.asarray(2.0 * gammaincinv(0.5 * n_features, PROBABILITIES))  # of chi-squared
     width = bounds[-1] / (_N_CELLS - 1)
     lower = width * np.arange(_N_CELLS) * (1 - 1e-12)  # below what rounding puts into the cell
     cells = np.searchsorted(bounds, lower, side="right").astype(np.int64)
-    return bounds, cells, float(1 / width)
+    upper = np.append(width * np.arange(1, _N_CELLS) * (1 + 1e-12), np.inf)
+    steps = (np.searchsorted(bounds, upper, side="right") - cells).max()
+    return bounds, cells, int(steps), float(1 / width)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

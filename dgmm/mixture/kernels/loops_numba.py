@@ -455,6 +455,10 @@ def _find_largest(rows: Array, places: Indices, largest: Array) -> None:
             places[t] = k if is_larger else places[t]
 
 
+_FARTHEST = 1e150  # whose square is a number still
+_LANES = 4
+_ADDED_ROWS = 512  # at a time, so that they stay in the cache
+
 # The terms of these sums may be added in any order, which is that of the processor's vectors.
 _summing = njit(**{**_OPTIONS, "fastmath": {"contract", "reassoc"}})
 
@@ -480,6 +484,16 @@ def _sum_deviations(row: Array, value: float, weights: Array) -> tuple[float, fl
 
 
 @_summing
+def _sum_squares(row: Array, weights: Array) -> float:
+    """Weighted sum of squares, of what is too large those of ``_FARTHEST``."""
+    total = 0.0
+    for t in range(row.size):
+        value = row[t] if row[t] < _FARTHEST else _FARTHEST
+        total += weights[t] * value * value
+    return total
+
+
+@_summing
 def _sum_entropy(row: Array, weights: Array) -> float:
     """Weighted sum of -r log r, which is 0 for r = 0 because ``_log`` is finite there."""
     total = 0.0
@@ -489,12 +503,22 @@ def _sum_entropy(row: Array, weights: Array) -> float:
 
 
 @_summing
-def _sum_where_not_less(row: Array, other: Array, weights: Array) -> float:
-    """Weighted sum of ``row`` where ``other`` is at least as large."""
-    total = 0.0
+def _merge(row: Array, other: Array, weights: Array) -> tuple[float, float, float, float, float]:
+    """Add another row to a row; weighted sums of both before, and of the entropy of their sum.
+
+    Sums of each, of each where it is not the larger one, and of -r log r.
+    """
+    first, second, lesser_first, lesser_second, entropy = 0.0, 0.0, 0.0, 0.0, 0.0
     for t in range(row.size):
-        total += weights[t] * row[t] if other[t] >= row[t] else 0.0
-    return total
+        a, b = weights[t] * row[t], weights[t] * other[t]
+        first += a
+        second += b
+        lesser_first += a if other[t] >= row[t] else 0.0
+        lesser_second += b if row[t] >= other[t] else 0.0
+        total = row[t] + other[t]
+        entropy -= weights[t] * total * _log(total)
+        row[t] = total
+    return first, second, lesser_first, lesser_second, entropy
 
 
 @_compiled(
@@ -591,22 +615,23 @@ def add_deviations(
     deviations, squares : ndarray of shape (K, d)
         Sums of share times deviation, or its square, added to in place.
     """
-    columns = np.empty((x.shape[1], len(x)))
-    _transpose(x, columns)
-    ones = np.ones(len(x))
-    for k in range(len(shares)):
-        sizes[k] += _sum_products(shares[k], ones)
-        for i in range(len(columns)):
-            first, second = _sum_deviations(columns[i], pivots[k, i], shares[k])
-            deviations[k, i] += first
-            squares[k, i] += second
-
-
-_FARTHEST = 1e150  # whose square is a number still
+    n_rows, d = x.shape
+    buffer, ones = np.empty(d * _ADDED_ROWS), np.ones(_ADDED_ROWS)
+    for start in range(0, n_rows, _ADDED_ROWS):
+        n = min(_ADDED_ROWS, n_rows - start)
+        columns = buffer[: d * n].reshape((d, n))
+        _transpose(x[start : start + n], columns)
+        for k in range(len(shares)):
+            share = shares[k, start : start + n]
+            sizes[k] += _sum_products(share, ones[:n])
+            for i in range(d):
+                first, second = _sum_deviations(columns[i], pivots[k, i], share)
+                deviations[k, i] += first
+                squares[k, i] += second
 
 
 @_compiled(
-    "void(float64[:, ::1], float64[:, ::1], float64[::1], int64[::1], float64,"
+    "void(float64[:, ::1], float64[:, ::1], float64[::1], int64[::1], int64, float64,"
     " float64[:, ::1], float64[::1])"
 )
 def add_distances(
@@ -614,6 +639,7 @@ def add_distances(
     shares: Array,
     bounds: Array,
     cells: Indices,
+    steps: int,
     cells_per_unit: float,
     histogram: Array,
     squares: Array,
@@ -627,6 +653,8 @@ def add_distances(
         Between the bins; a bound belongs to the bin above it.
     cells : ndarray of shape (n_cells,)
         How many bounds are surely not above what lies in each of the cells of equal width.
+    steps : int
+        How many more may not be, at most.
     cells_per_unit : float
         Of distance.
     histogram : ndarray of shape (K, n_bounds + 1)
@@ -634,22 +662,25 @@ def add_distances(
     squares : ndarray of shape (K,)
         Sums of shares times squared distance, added to in place.
     """
-    last, beyond = len(cells) - 1, len(bounds)
+    last, n_rows = len(cells) - 1, distances.shape[1]
+    limits = np.append(bounds, np.inf)
+    places = np.empty(n_rows, np.int64)
+    sums = np.empty((_LANES, len(limits)))  # so that an addition does not wait for the one before
     for k in range(len(distances)):
-        own = histogram[k]
-        total = 0.0
-        for t in range(distances.shape[1]):
-            share = shares[k, t]
-            if share > 0.0:
-                distance = distances[k, t]
-                cell = distance * cells_per_unit
-                place = cells[np.int64(cell)] if cell < last else cells[last]
-                while place < beyond and bounds[place] <= distance:
-                    place += 1
-                own[place] += share
-                distance = distance if distance < _FARTHEST else _FARTHEST
-                total += share * distance * distance
-        squares[k] += total
+        distance, share = distances[k], shares[k]
+        for t in range(n_rows):
+            cell = distance[t] * cells_per_unit
+            places[t] = np.int64(cell) if cell < last else last
+        sums[...] = 0.0
+        for t in range(n_rows):
+            place = cells[places[t]]
+            value = distance[t] if distance[t] < _FARTHEST else _FARTHEST
+            for _ in range(steps):
+                place += 1 if limits[place] <= value else 0
+            sums[t % _LANES, place] += share[t]
+        for lane in range(_LANES):
+            _add_to(histogram[k], sums[lane])
+        squares[k] += _sum_squares(distance, share)
 
 
 @_compiled(
@@ -678,11 +709,9 @@ def add_mergers(
     entropy[n_components - 1] += own.sum()
     for i in range(len(pairs)):
         first, second = pairs[i]
-        a, b = posterior[first], posterior[second]
-        sizes[i, 0] += _sum_products(weights, a)
-        sizes[i, 1] += _sum_products(weights, b)
-        confused[i, 0] += _sum_where_not_less(a, b, weights)
-        confused[i, 1] += _sum_where_not_less(b, a, weights)
-        _add_to(a, b)
-        own[first], own[second] = _sum_entropy(a, weights), 0.0
+        found = _merge(posterior[first], posterior[second], weights)
+        for j in range(2):
+            sizes[i, j] += found[j]
+            confused[i, j] += found[2 + j]
+        own[first], own[second] = found[4], 0.0
         entropy[n_components - 2 - i] += own.sum()

@@ -153,12 +153,13 @@ def add_distances(
     shares: Array,
     bounds: Array,
     cells: Indices,
+    steps: int,
     cells_per_unit: float,
     histogram: Array,
     squares: Array,
 ) -> None:
     """As :func:`dgmm.mixture.kernels.loops_numba.add_distances`, by bisection."""
-    del cells, cells_per_unit
+    del cells, steps, cells_per_unit
     for k, (distance, share) in enumerate(zip(distances, shares, strict=True)):
         place = np.searchsorted(bounds, distance, side="right")
         histogram[k] += np.bincount(place, share, len(bounds) + 1)
