@@ -123,6 +123,7 @@ def _attempt(text, kill_at, user, calls, work):
     try:
         work(text)
     except DgmmError as error:
+        print(error, file=sys.stderr, flush=True)
         sys.exit(error.exit_code)
 
 
