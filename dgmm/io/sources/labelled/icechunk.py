@@ -33,7 +33,10 @@ from dgmm.text import join_names
 if TYPE_CHECKING:  # it is optional
     import xarray
 
+    from dgmm.io.storage.object_store import StorePath
+
 _MAIN = "main"
+_S3 = ("s3", "s3a")
 _MOST_OPEN = 8  # datasets a process
 
 
@@ -75,13 +78,32 @@ def _open(path: AnyPath, snapshot: str, process: int) -> "xarray.Dataset":
 
 
 def _open_repository(path: AnyPath) -> Any:
-    if not isinstance(path, Path):
-        raise DataError(
-            f"{path} is an Icechunk repository in an object store, which is not read there. Copy a "
-            "version of it to plain Zarr."
-        )
     library = _library(path)
-    return library.Repository.open(library.local_filesystem_storage(str(path)))
+    if isinstance(path, Path):
+        return library.Repository.open(library.local_filesystem_storage(str(path)))
+    if path.protocol not in _S3:
+        raise DataError(
+            f"{path} is an Icechunk repository in an object store that is not S3, which is not "
+            "read there. Copy a version of it to plain Zarr."
+        )
+    return library.Repository.open(_s3_storage(library, path))
+
+
+def _s3_storage(library: Any, path: "StorePath") -> Any:
+    """How Icechunk, which has a client of its own, reaches what fsspec's options lead to."""
+    bucket, _, prefix = path.path.partition("/")
+    options = path.storage_options
+    endpoint, is_public = options.get("endpoint_url"), bool(options.get("anon"))
+    return library.s3_storage(
+        bucket=bucket,
+        prefix=prefix,
+        region=options.get("client_kwargs", {}).get("region_name"),
+        endpoint_url=endpoint,
+        allow_http=(endpoint or "").startswith("http://"),
+        force_path_style=endpoint is not None,
+        anonymous=is_public or None,
+        from_env=None if is_public else True,
+    )
 
 
 def _library(path: AnyPath) -> Any:

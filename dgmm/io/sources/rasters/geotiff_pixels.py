@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.errors import DataError
 from dgmm.io.grid import Coordinate, Region
 from dgmm.io.sources.files import list_files
 from dgmm.io.sources.format import DatasetMetadata, Format, check_no_selection, column_indices
@@ -124,9 +123,8 @@ def _open_raster(path: AnyPath) -> Iterator[Any]:
     library = import_optional(
         "rasterio", f"{path} is GeoTIFF, and reading it needs rasterio", "dgmm[geotiff]"
     )
-    if not isinstance(path, Path):
-        raise DataError(f"{path} is GeoTIFF in an object store, which is not read there. Copy it.")
-    with library.open(path) as raster:
+    stored = {} if isinstance(path, Path) else {"opener": path.fs}
+    with library.open(path if isinstance(path, Path) else path.path, **stored) as raster:
         yield raster
 
 

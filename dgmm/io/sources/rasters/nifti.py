@@ -1,5 +1,8 @@
 """NIfTI: a row for each voxel, a feature for each volume."""
 
+import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,11 @@ from dgmm.io.grid import Region
 from dgmm.io.sources.files import list_files
 from dgmm.io.sources.format import DatasetMetadata, Format, check_no_selection, column_indices
 from dgmm.io.sources.selection import Selection
-from dgmm.io.storage.location import AnyPath
+from dgmm.io.storage.location import AnyPath, open_binary
 from dgmm.optional_packages import import_optional
 
 _SUFFIXES = (".nii", ".nii.gz")
+_HEADER_BYTES = 540  # of NIfTI-2, more than of NIfTI-1
 _DIMS = ("i", "j", "k")  # of voxels, as nibabel calls them
 
 
@@ -25,13 +29,13 @@ def _matches(path: AnyPath) -> bool:
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     check_no_selection(path, replace(selection, columns=()))
-    voxels = _voxels(path)
-    if not 3 <= voxels.ndim <= 4:
-        raise DataError(f"{path} has {voxels.ndim} dimensions, expected 3, or 4 with volumes.")
+    with _open_voxels(path) as voxels:
+        if not 3 <= voxels.ndim <= 4:
+            raise DataError(f"{path} has {voxels.ndim} dimensions, expected 3, or 4 with volumes.")
+        first = np.asarray(voxels[(slice(0, 1),) * voxels.ndim])
     names = _volume_names(voxels)
     volumes = selection.columns or names
     column_indices(path, volumes, names)
-    first = np.asarray(voxels[(slice(0, 1),) * voxels.ndim])
     return DatasetMetadata(
         shape=(*voxels.shape[:3], len(volumes)),
         dtype=first.dtype,
@@ -51,23 +55,30 @@ def _volume_names(voxels: Any) -> tuple[str, ...]:
 
 
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
-    voxels = _voxels(path)
+    with _open_voxels(path) as voxels:
+        values = np.asarray(voxels[region])
     names = _volume_names(voxels)
     chosen = column_indices(path, selection.columns or names, names)
-    values = np.asarray(voxels[region])
     if values.ndim == 3:
         values = values[..., None]
     return values.reshape(-1, len(names))[:, chosen]
 
 
-def _voxels(path: AnyPath) -> Any:
+@contextmanager
+def _open_voxels(path: AnyPath) -> Iterator[Any]:
     """Scaled values, which are read when they are sliced."""
     library = import_optional(
         "nibabel", f"{path} is NIfTI, and reading it needs nibabel", "dgmm[nifti]"
     )
-    if not isinstance(path, Path):
-        raise DataError(f"{path} is NIfTI in an object store, which is not read there. Copy it.")
-    return library.load(path).dataobj
+    if isinstance(path, Path):
+        yield library.load(path).dataobj
+        return
+    with open_binary(path) as stored:
+        file = gzip.GzipFile(fileobj=stored) if path.name.lower().endswith(".gz") else stored
+        is_second = library.Nifti2Image.header_class.may_contain_header(file.read(_HEADER_BYTES))
+        file.seek(0)
+        image = library.Nifti2Image if is_second else library.Nifti1Image
+        yield image.from_stream(file).dataobj
 
 
 FORMAT = Format("nifti", _matches, _describe, _read)

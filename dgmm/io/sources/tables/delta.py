@@ -14,6 +14,7 @@ from dgmm.errors import ConfigurationError, DataError
 from dgmm.io.sources.files import FileInfo
 from dgmm.io.sources.format import DatasetMetadata, Format
 from dgmm.io.sources.selection import Selection
+from dgmm.io.sources.tables.delta_log import LOG, table_on_disk
 from dgmm.io.sources.tables.parquet_files import Footer, library
 from dgmm.io.sources.tables.parquet_rows import read_ids, read_rows
 from dgmm.io.sources.tables.parquet_table import (
@@ -26,7 +27,6 @@ from dgmm.io.sources.tables.parquet_table import (
 from dgmm.io.storage.location import AnyPath
 from dgmm.optional_packages import import_optional
 
-_LOG = "_delta_log"
 _PHYSICAL = b"delta.columnMapping.physicalName"
 _NUMBER = b"delta.columnMapping.id"
 _UNDERSTOOD = {
@@ -41,11 +41,18 @@ _UNDERSTOOD = {
 
 
 def _matches(path: AnyPath) -> bool:
-    return (path / _LOG).is_dir()
+    return (path / LOG).is_dir()
 
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
-    table = _opened(path, selection.version)
+    library(path)
+    with table_on_disk(path, is_latest=selection.version is None) as folder:
+        return _described(path, folder, selection)
+
+
+def _described(path: AnyPath, folder: Path, selection: Selection) -> DatasetMetadata:
+    """What a table is, by the log in a folder."""
+    table = _opened(path, folder, selection.version)
     schema = importlib.import_module("pyarrow").schema(table.schema().to_arrow())
     keys = {name: schema.field(name).type for name in table.metadata().partition_columns}
     columns = [field for field in schema if field.name not in keys]
@@ -54,24 +61,19 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         return {field.name: _stored_name(field, footer) for field in columns}
 
     version = table.version()
-    live = _live_files(path, table, {_physical_name(schema.field(name)): name for name in keys})
+    names_of_keys = {_physical_name(schema.field(name)): name for name in keys}
+    live = _live_files(path, folder, table, names_of_keys)
     if not live:
         raise DataError(f"Version {version} of {path} has no rows.")
     chosen = Table(path, live, f"Delta Lake version {version}", keys, columns_of)
     return describe_table(path, replace(selection, version=version), chosen)
 
 
-def _opened(path: AnyPath, version: int | str | None) -> Any:
+def _opened(path: AnyPath, folder: Path, version: int | str | None) -> Any:
     """The table as of a version: its number, or a time; the latest if None."""
-    if not isinstance(path, Path):
-        raise DataError(
-            f"{path} is a Delta Lake table in an object store, which is not read there. Copy it to "
-            "a file system, or write its live rows to a new Parquet file."
-        )
-    library(path)
     deltalake = _library(path)
     try:
-        table = deltalake.DeltaTable(str(path))
+        table = deltalake.DeltaTable(str(folder))
         latest = table.version()
         if version is not None:
             version = int(version) if str(version).isdecimal() else version
@@ -95,7 +97,7 @@ def _opened(path: AnyPath, version: int | str | None) -> Any:
 
 
 def _live_files(
-    path: AnyPath, table: Any, names_of_keys: Mapping[str, str]
+    path: AnyPath, folder: Path, table: Any, names_of_keys: Mapping[str, str]
 ) -> tuple[TableFile, ...]:
     """The files of a version, those that were added later last."""
     arrow = importlib.import_module("pyarrow")
@@ -104,10 +106,15 @@ def _live_files(
     live = []
     for action in sorted(actions, key=lambda each: (each["modification_time"], each["path"])):
         key = unquote(action["path"]).removeprefix("file://")
+        if "://" in key:
+            raise DataError(
+                f"{key} is not below the table {path}: it is a shallow clone, which is not read. "
+                "Write its rows to a new Parquet file."
+            )
         info = FileInfo(key, action["size_bytes"], action["modification_time"])
         values = action.get("partition") or {}
         constants = {names_of_keys.get(name, name): value for name, value in values.items()}
-        live.append(TableFile(info, constants, deleted.get(str(path / key), b"")))
+        live.append(TableFile(info, constants, deleted.get(str(folder / key), b"")))
     return tuple(live)
 
 

@@ -1,19 +1,20 @@
 """Apache Iceberg: the live rows of a snapshot of a table, by its metadata, without a catalogue."""
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, DataError
-from dgmm.io.sources.files import FileInfo, find_root
+from dgmm.io.grid import Coordinate, Region
+from dgmm.io.sources.files import FileInfo
 from dgmm.io.sources.format import DatasetMetadata, Format
 from dgmm.io.sources.selection import Selection
+from dgmm.io.sources.tables.iceberg_files import TableFiles
 from dgmm.io.sources.tables.parquet_files import Footer, library
 from dgmm.io.sources.tables.parquet_rows import read_ids, read_rows
 from dgmm.io.sources.tables.parquet_table import (
@@ -49,7 +50,7 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     if not live:
         raise DataError(f"Snapshot {snapshot.number} of {path} has no rows.")
     table = Table(
-        snapshot.root,
+        snapshot.files.root,
         live,
         f"Iceberg snapshot {snapshot.number}",
         keys,
@@ -66,14 +67,13 @@ class _Snapshot:
     ----------
     path : Path
         For messages.
-    root : Path
-        What keys of files are relative to.
+    files : TableFiles
     table : pyiceberg.table.Table
     number : int
     """
 
     path: AnyPath
-    root: AnyPath
+    files: TableFiles
     table: Any
     number: int
 
@@ -134,7 +134,7 @@ class _Snapshot:
             raise DataError(
                 f"{file.file_path} of {self.path} is {file.file_format.name}, expected Parquet."
             )
-        info = FileInfo(self._key(file.file_path), file.file_size_in_bytes, file.record_count)
+        info = FileInfo(self.files.key(file.file_path), file.file_size_in_bytes, file.record_count)
         deleted = self._deleted(file, task.delete_files)
         return TableFile(info, self._constants(file), deleted)
 
@@ -165,7 +165,7 @@ class _Snapshot:
 
     def _positions(self, delete: Any, data_file: str) -> Any:
         """Rows of a data file that a delete file names."""
-        place = self.root / self._key(delete.file_path)
+        place = self.files.root / self.files.key(delete.file_path)
         if delete.file_format.name == "PUFFIN":
             puffin = _module("pyiceberg.table.puffin").PuffinFile(place.read_bytes())
             vectors = _module("pyiceberg.table.deletion_vector")
@@ -179,10 +179,6 @@ class _Snapshot:
         mine = _module("pyarrow.compute").equal(named.column("file_path"), data_file)
         return named.filter(mine).column("pos").to_numpy()
 
-    def _key(self, location: str) -> str:
-        """The path of a file, relative to the root."""
-        return os.path.relpath(location.removeprefix("file://"), str(self.root))
-
 
 def _is_identity(key: Any) -> bool:
     return str(key.transform) == "identity"
@@ -190,13 +186,8 @@ def _is_identity(key: Any) -> bool:
 
 def _snapshot(path: AnyPath, version: int | str | None) -> _Snapshot:
     """A snapshot by its number, or by the name of a branch or a tag; the current one if None."""
-    if not isinstance(path, Path):
-        raise DataError(
-            f"{path} is an Iceberg table in an object store, which is not read there. Copy it to a "
-            "file system, or write its live rows to a new Parquet file."
-        )
-    file = path if path.is_file() else _metadata_file(path)
-    table = _module("pyiceberg.table", path).StaticTable.from_metadata(str(file))
+    files = TableFiles(_root(path))
+    table = _opened(files, _metadata_file(path) if files.root == path else path)
     if version is None:
         found = table.current_snapshot()
     elif str(version).isdecimal():
@@ -209,10 +200,34 @@ def _snapshot(path: AnyPath, version: int | str | None) -> _Snapshot:
         raise ConfigurationError(
             f"{path} has no snapshot{wanted}; it has {known or 'none: nothing was written to it'}."
         )
-    return _Snapshot(path, find_root(path), table, found.snapshot_id)
+    return _Snapshot(path, files, table, found.snapshot_id)
 
 
-def _metadata_file(path: Path) -> Path:
+def _root(path: AnyPath) -> AnyPath:
+    """The table to which a path belongs: it, or the file of its metadata."""
+    return path.parent.parent if path.name.endswith(_SUFFIX) else path
+
+
+def _opened(files: TableFiles, metadata: AnyPath) -> Any:
+    """The table that a file of metadata describes."""
+    location, table = str(metadata), _module("pyiceberg.table", files.root).StaticTable
+    parse = _module("pyiceberg.serializers").FromInputFile.table_metadata
+    catalogue = _module("pyiceberg.catalog.noop").NoopCatalog("static-table")
+    found = parse(files.new_input(location))
+    return table(("static-table", location), found, location, files, catalogue)
+
+
+def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
+    return read_rows(_root(path), selection, region)
+
+
+def _read_ids(
+    path: AnyPath, selection: Selection, coordinate: Coordinate, region: Region
+) -> NDArray[Any]:
+    return read_ids(_root(path), selection, coordinate, region)
+
+
+def _metadata_file(path: AnyPath) -> AnyPath:
     """The newest metadata of a table: by its hint, or by their numbers."""
     folder, hint = path / "metadata", path / "metadata" / _HINT
     if hint.is_file():
@@ -220,7 +235,7 @@ def _metadata_file(path: Path) -> Path:
         for name in (named, f"v{named}{_SUFFIX}", f"{named}{_SUFFIX}"):
             if name.endswith(_SUFFIX) and (folder / name).is_file():
                 return folder / name
-    numbered: dict[int, list[Path]] = {}
+    numbered: dict[int, list[AnyPath]] = {}
     for file in folder.iterdir():
         if (match := _NUMBER.fullmatch(file.name)) is not None:
             numbered.setdefault(int(match[1]), []).append(file)
@@ -244,9 +259,9 @@ FORMAT = Format(
     "iceberg",
     _matches,
     _describe,
-    read_rows,
+    _read,
     select_weights=select_weights,
     seconds_per_piece=SECONDS_PER_PIECE,
-    read_coordinate=read_ids,
+    read_coordinate=_read_ids,
     accepts=frozenset({"where", "id_columns", "version"}),
 )
