@@ -123,7 +123,7 @@ def _attempt(text, kill_at, user, calls, work):
     try:
         work(text)
     except DgmmError as error:
-        print(error, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
 
 
