@@ -132,7 +132,7 @@ def test_bytes_take_twelve_components():
     assert_sound(sweep_of(HARD["bytes"], (12,)))
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(seed=seeds, data=st.data())
 def test_as_many_components_as_rows_end_in_a_status(seed, data):
     rows = clumps(data.draw(st.integers(1, 8)), data.draw(st.integers(1, 4)), seed)
@@ -163,13 +163,12 @@ def test_features_too_unlike_are_fitted_or_refused(scales):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_small_sample_ends_in_a_status(seed):
-    assert_sound(sweep_of(clumps(600, 2), (1, 2, 5), sample_rows=40, seed=seed, n_init=5))
+    assert_sound(sweep_of(clumps(600, 2), (1, 2, 5), sample_rows=40, seed=seed, n_init=2))
 
 
 @pytest.mark.parametrize("sample_rows", [1e-3, 1, 4])
 def test_a_sample_smaller_than_the_number_of_components_ends_in_a_status(sample_rows):
-    for seed in range(2):
-        assert_sound(sweep_of(clumps(600, 2), (1, 2, 9), sample_rows=sample_rows, seed=seed))
+    assert_sound(sweep_of(clumps(600, 2), (1, 2, 9), sample_rows=sample_rows))
 
 
 # --- weights ----------------------------------------------------------------------------------

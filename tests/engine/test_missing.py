@@ -45,7 +45,7 @@ def fitted(rows, chunks, weights=None):
     return fit(lazy, OPTIONS, SYNCHRONOUS)
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(chunks=chunkings(240), is_weighted=st.booleans(), dtype=st.sampled_from(["f4", "f8"]))
 def test_a_fit_is_that_of_the_rows_that_are_whole(chunks, is_weighted, dtype):
     rows = with_holes(dtype=dtype)

@@ -45,7 +45,12 @@ LOCAL = [
     LocalExecution("threads", 2),
     LocalExecution("threads", 4),
 ]
-CLUSTERS = [(1, 1), (2, 1), (3, 1), (1, 2)]  # workers x threads
+CLUSTERS = [  # workers x threads
+    (2, 1),
+    (1, 2),
+    pytest.param(1, 1, marks=pytest.mark.slow),
+    pytest.param(3, 1, marks=pytest.mark.slow),
+]
 
 
 def rows_and_weights():

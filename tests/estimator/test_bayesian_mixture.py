@@ -10,7 +10,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from dgmm import BayesianGaussianMixture, GaussianMixture
 
 KINDS = ("full", "tied", "diag", "spherical")
-WEIGHTS = ("dirichlet_process", "dirichlet_distribution")
 POINT = GaussianMixture().fit(np.random.default_rng(0).normal(size=(20, 3)))
 _OF_THE_POSTERIOR = (
     *("weight_concentration_", "mean_precision_", "means_", "degrees_of_freedom_"),
@@ -35,8 +34,17 @@ def test_scikit_learn_s_checks_pass(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize(
+    ("weights", "kind"),
+    [
+        *(("dirichlet_process", kind) for kind in KINDS),
+        ("dirichlet_distribution", "full"),
+        *(
+            pytest.param("dirichlet_distribution", kind, marks=pytest.mark.slow)
+            for kind in KINDS[1:]
+        ),
+    ],
+)
 def test_bounds_are_as_high_and_predictions_those_of_scikit_learn(kind, weights, rows):
     options = {
         "n_components": 8,

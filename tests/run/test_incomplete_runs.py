@@ -34,7 +34,7 @@ def text_of(folder, rows=None, output="out", more="", threads=2):
         zarr.create_array(path, data=rows, chunks=(500, 3), overwrite=True)
     return f"""
         input: {{path: {path}, partition_size: 12kB, missing: marginalize}}
-        model: {{n_components: "2:4", covariance_type: [full, tied], sample_size: 1500 {more}}}
+        model: {{n_components: "2:3", covariance_type: [full, tied], sample_size: 1500 {more}}}
         output: {{path: {folder / output}, assignments: [labels, log_density, clusters]}}
         cluster: {{kind: threads, threads: {threads}}}
         """
@@ -97,7 +97,14 @@ def test_any_number_of_threads_gives_the_same_bits(folder, finished):
     assert digest(other.path) == digest(finished.path)
 
 
-@pytest.mark.parametrize(("stage", "index"), [("sample", 0), ("fit", 1), ("assign", 0)])
+@pytest.mark.parametrize(
+    ("stage", "index"),
+    [
+        pytest.param("sample", 0, marks=pytest.mark.slow),
+        ("fit", 1),
+        pytest.param("assign", 0, marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_run_goes_on_to_the_same_bits(folder, finished, stage, index):
     text = text_of(folder, output=f"again-{stage}")
     interrupt(text, stage, index)

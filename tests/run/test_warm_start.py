@@ -33,7 +33,7 @@ def night(folder, number, rows, more="", names=("labels", "responsibilities", "l
         zarr.create_array(path, data=rows, chunks=(500, 2))
     text = f"""
         input: {{path: {path}}}
-        model: {{n_components: 2:4, covariance_type: full, n_init: 2, start_from: {folder / "out"}}}
+        model: {{n_components: 2:4, covariance_type: full, start_from: {folder / "out"}}}
         output: {{path: {folder / "out"}, assignments: {list(names)}, report: false}}
         drift: {{hold_back: false}}
         cluster: {{kind: threads}}

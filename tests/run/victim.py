@@ -118,6 +118,7 @@ def attempt(text, kill_at=0, kill_after=200.0, user=None, work=run_text):
 def _attempt(text, kill_at, user, calls, work):
     if user is not None:
         os.setuid(user)
+    os.fsync = int  # a process that is killed loses nothing that it has written
     for owner, name in _EFFECTS:
         setattr(owner, name, _mortal(getattr(owner, name), calls, kill_at))
     try:
