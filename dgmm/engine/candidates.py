@@ -12,7 +12,8 @@ from dgmm.mixture.criteria import FitSummary
 from dgmm.mixture.density import assign
 from dgmm.mixture.drift.alignment import align
 from dgmm.mixture.em import iteration
-from dgmm.mixture.em.iteration import FitState
+from dgmm.mixture.em.convergence import estimate_iterations
+from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.spurious_components import find_spurious_components
 from dgmm.mixture.transform import WarmStart
@@ -223,3 +224,15 @@ def count_passes(states: Sequence[FitState]) -> int:
         number = repair_round(state)
         rounds[number] = max(rounds.get(number, 0), len(state.trace))
     return sum(rounds.values())
+
+
+def estimate_passes(states: Sequence[FitState], rules: EMOptions) -> int | None:
+    """About how many more passes the slowest candidate needs; None if no trace tells."""
+    running = [state for state in states if state.is_running]
+    needed = [estimate_iterations(state.trace, rules.tol) for state in running]
+    known = [
+        min(number, rules.max_iter - state.n_iter)
+        for number, state in zip(needed, running, strict=True)
+        if number is not None
+    ]
+    return max(known, default=None)

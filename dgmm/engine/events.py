@@ -65,6 +65,8 @@ class PassFinished:
         Candidates that are still running.
     best_log_likelihood : float or None
         The largest log-likelihood per unit of weight so far, in nats.
+    n_passes_left : int or None
+        Estimate of how many more passes of this stage there will be; None where nothing is known.
     """
 
     stage: str
@@ -73,6 +75,7 @@ class PassFinished:
     n_rows: int
     n_running: int
     best_log_likelihood: float | None
+    n_passes_left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

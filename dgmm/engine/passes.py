@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from dgmm.engine import in_memory
+from dgmm.engine import candidates, in_memory
 from dgmm.engine import profile as profiling
 from dgmm.engine.block import Argument, Block, BlockFunction, Outcome
 from dgmm.engine.events import BlocksDone, Observer, PassFinished, PassStarted
@@ -292,4 +292,5 @@ def run_em(
         going = sum(state.is_running for state in states)
         best = max(state.trace[-1] for state in states)
         n_rows = runner.dataset.n_rows
-        runner.observer(PassFinished(stage, n_passes - 1, seconds, n_rows, going, best))
+        left = candidates.estimate_passes(states, rules)
+        runner.observer(PassFinished(stage, n_passes - 1, seconds, n_rows, going, best, left))

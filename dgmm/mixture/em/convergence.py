@@ -1,5 +1,6 @@
 """Convergence of EM."""
 
+import math
 from collections.abc import Sequence
 
 TOL = 1e-6
@@ -35,6 +36,31 @@ def has_converged(trace: Sequence[float], tol: float, noise: float = 0.0) -> boo
         return False
     rate = change / before
     return change < tol and change * rate / (1.0 - rate) < tol
+
+
+def estimate_iterations(trace: Sequence[float], tol: float) -> int | None:
+    """How many more iterations it takes until :func:`has_converged`, if EM goes on as it did.
+
+    Parameters
+    ----------
+    trace : sequence of float
+        Log-likelihood per unit of weight after each iteration, in nats.
+    tol : float
+        In the same unit.
+
+    Returns
+    -------
+    int or None
+        None unless each of the last two changes was a gain, and the second a smaller one.
+    """
+    if len(trace) < 3:
+        return None
+    change, before = trace[-1] - trace[-2], trace[-2] - trace[-3]
+    if not 0 < change < before:
+        return None
+    rate = change / before
+    excess = max(change, change * rate / (1.0 - rate)) / tol
+    return max(1, math.ceil(math.log(excess) / -math.log(rate))) if excess > 0 else None
 
 
 def is_rounding_noise(trace: Sequence[float], noise: float = 0.0) -> bool:

@@ -2,11 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from dgmm.engine.events import (
@@ -17,10 +17,9 @@ from dgmm.engine.events import (
     PassStarted,
     Resumed,
 )
+from dgmm.run.console.time_left import Clock, TimeLeft
 
 logger = logging.getLogger(__name__)
-
-Clock = Callable[[], float]
 
 _SECONDS_BETWEEN_LINES = 1.0
 _FRACTION_BETWEEN_LINES = 0.02  # of the time so far, once that is longer
@@ -52,6 +51,7 @@ class LogLines:
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
+        self._time_left = TimeLeft(clock)
         self._began = clock()
         self._stage = ""
         self._n_candidates = 0
@@ -60,6 +60,7 @@ class LogLines:
 
     def __call__(self, event: Event) -> None:
         """Process an event."""
+        self._time_left(event)
         if isinstance(event, PassStarted):
             self._start(event)
         elif isinstance(event, PassFinished):
@@ -96,6 +97,7 @@ class LogLines:
             f"{event.seconds:.1f} s",
             _speed(event.n_rows, event.seconds),
             f"{_duration(self._clock() - self._began)} elapsed",
+            _about_left(self._time_left),
         ]
         return ", ".join(filter(None, facts))
 
@@ -117,6 +119,7 @@ class LiveDisplay:
 
     def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
         self._clock = clock
+        self._time_left = TimeLeft(clock)
         self._pass_began = clock()
         self._n_rows = 0
         self._facts: dict[str, str] = {}
@@ -124,9 +127,7 @@ class LiveDisplay:
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[facts]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left in pass, run"),
-            _Elapsed(clock),
+            _RunTime(clock, self._time_left),
             console=console,
             transient=True,
             expand=True,
@@ -135,6 +136,7 @@ class LiveDisplay:
 
     def __call__(self, event: Event) -> None:
         """Process an event."""
+        self._time_left(event)
         match event:
             case PassStarted():
                 self._start(event)
@@ -166,18 +168,20 @@ class LiveDisplay:
         self.progress.update(self._task, facts=text)
 
 
-class _Elapsed(ProgressColumn):
-    """Time since the run started."""
+class _RunTime(ProgressColumn):
+    """Time since the run started, and about how much is left."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, time_left: TimeLeft) -> None:
         super().__init__()
         self._clock = clock
+        self._time_left = time_left
         self._began = clock()
 
     def render(self, task: Task) -> Text:
         """The time as text."""
         del task
-        return Text(_duration(self._clock() - self._began))
+        elapsed = f"{_duration(self._clock() - self._began)} elapsed"
+        return Text(", ".join(filter(None, (elapsed, _about_left(self._time_left)))))
 
 
 def _format_resumed(event: Resumed) -> str:
@@ -189,6 +193,11 @@ def _speed(n_rows: float, seconds: float) -> str:
         return ""
     speed = n_rows / seconds
     return f"{speed:,.0f} rows/s" if speed < 1e6 else f"{speed / 1e6:,.1f}M rows/s"
+
+
+def _about_left(time_left: TimeLeft) -> str:
+    seconds = time_left.seconds
+    return "" if seconds is None else f"about {_duration(seconds)} left"
 
 
 def _duration(seconds: float) -> str:

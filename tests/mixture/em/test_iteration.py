@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em import iteration
-from dgmm.mixture.em.convergence import has_converged
+from dgmm.mixture.em.convergence import estimate_iterations, has_converged
 from tests.mixture.em.test_parity import fit
 from tests.mixture.one_step import e_step, frame_of, regularization_of, relative_to
 from tests.reference import Mixture
@@ -41,6 +41,19 @@ def test_small_steps_of_a_slow_fit_are_not_convergence():
     trace = linear_trace(0.99, 400)
     assert trace[-1] - trace[-2] < 2e-4
     assert not has_converged(trace, 2e-4)
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.5, 0.9, 0.99])
+def test_a_geometric_trace_ends_when_it_is_estimated_to(rate):
+    whole = -(rate ** np.arange(3000.0))
+    end = next(n for n in range(3, 3000) if has_converged(whole[:n], 1e-9))
+    for n in range(3, end):
+        assert abs(estimate_iterations(whole[:n], 1e-9) - (end - n)) <= 1
+
+
+@pytest.mark.parametrize("trace", [[-3.0, -2.0], [-3.0, -2.9, -2.0], [-3.0, -2.0, -2.5]])
+def test_a_trace_that_does_not_slow_down_tells_no_end(trace):
+    assert estimate_iterations(trace, 1e-6) is None
 
 
 @pytest.mark.parametrize(

@@ -119,12 +119,12 @@ def test_a_terminal_shows_the_running_pass() -> None:
                 clock.now += 1
     assert "fit, pass 1" in shown[0]
     assert "34/48 running" in shown[0]
-    assert "run 0:00:00" in shown[0]
+    assert "0:00:00 elapsed" in shown[0]
     assert "500 rows/s" in shown[1]
     assert "-3.25/row" in shown[2]
     assert "fit, pass 2" in shown[3]
     assert "-3.25/row" in shown[3]
-    assert "run 0:00:05" in shown[3]
+    assert "0:00:05 elapsed" in shown[3]
     assert "fit, pass 2" in file.getvalue()
 
 
@@ -134,3 +134,10 @@ def test_a_terminal_is_left_as_it_was() -> None:
     with watch(console) as observer:
         assert isinstance(observer, LiveDisplay)
     assert file.getvalue().count("\x1b[?25l") == file.getvalue().count("\x1b[?25h") == 1
+
+
+def test_a_line_says_how_long_the_run_still_takes(lines: pytest.LogCaptureFixture) -> None:
+    log = LogLines(Clock())
+    log(PassFinished("fit", 2, 60.0, 1000, 1, -1.0, n_passes_left=4))
+    log.flush()
+    assert lines.messages[-1].endswith("elapsed, about 0:05:00 left")
