@@ -98,7 +98,7 @@ def _score(
     posterior: Array,
     densities: Array,
 ) -> None:
-    """As :func:`dgmm.mixture.kernels.loops_numba._score`."""
+    """As :func:`dgmm.mixture.kernels.loops_numba.responsibilities.score`."""
     log_density, log_total, scale = np.empty((3, len(weights)))
     for model, (first, last) in enumerate(zip([0, *stops[:-1]], stops, strict=True)):
         softmax(logits[first:last], weights, log_density, log_total, scale)

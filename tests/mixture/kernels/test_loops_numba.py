@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dgmm.mixture.kernels import loops_numba, packed_models, tiling
+from dgmm.mixture.kernels.loops_numba.compilation import compiled
 from tests.mixture.one_step import relative_to, using
 from tests.strategies import COVARIANCE_TYPES, random_mixture
 
@@ -136,10 +137,10 @@ def double(x):
 @pytest.mark.parametrize("content", [b"", b"damaged"])
 def test_a_damaged_cache_is_compiled_over(tmp_path, monkeypatch, content):
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    assert loops_numba._compiled("float64(float64)")(double)(2.0) == 4.0
+    assert compiled("float64(float64)")(double)(2.0) == 4.0
     (index,) = tmp_path.rglob("*.nbi")
     index.write_bytes(content)
-    assert loops_numba._compiled("float64(float64)")(double)(2.0) == 4.0
+    assert compiled("float64(float64)")(double)(2.0) == 4.0
 
 
 def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(tmp_path, monkeypatch):
@@ -149,4 +150,4 @@ def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(tmp_path, monkeyp
     monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator")
     with pytest.raises(RuntimeError, match="cannot cache"):
         numba.njit("float64(float64)", cache=True)(double)
-    assert loops_numba._compiled("float64(float64)")(double)(2.0) == 4.0
+    assert compiled("float64(float64)")(double)(2.0) == 4.0

@@ -1,0 +1,31 @@
+"""The loops over rows, compiled by Numba.
+
+Importing this package imports Numba, which takes half a second: do it where rows are worked on.
+Every function releases the GIL. Machine code is kept beside the files, or in the user's cache;
+where neither can be written, each process compiles anew.
+
+All arrays are feature-major: rows of the data run along the last axis, so that loops are vectors.
+
+Numba keeps the machine code of a loop for as long as its own file is unchanged, whatever it calls.
+After a change of ``row_loops``, ``exponential`` or ``responsibilities`` remove ``__pycache__``;
+the tests do.
+"""
+
+from dgmm.mixture.kernels.loops_numba.assignment_loops import assign
+from dgmm.mixture.kernels.loops_numba.expanded_loops import add, add_factored
+from dgmm.mixture.kernels.loops_numba.responsibilities import softmax
+from dgmm.mixture.kernels.loops_numba.summary_loops import (
+    add_deviations,
+    add_distances,
+    add_mergers,
+)
+
+__all__ = [
+    "add",
+    "add_deviations",
+    "add_distances",
+    "add_factored",
+    "add_mergers",
+    "assign",
+    "softmax",
+]
