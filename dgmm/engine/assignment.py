@@ -197,7 +197,7 @@ def _assign(task: _Task, block: Block, origin: BlockProvenance) -> AssignmentSum
                 may_lack=may_lack,
             )
         _check(found, rows, start, complete, block.missing)
-        places = start + np.flatnonzero(np.ones(len(rows)) if complete is None else complete)
+        places = start + (np.arange(len(rows)) if complete is None else np.flatnonzero(complete))
         compare_labels(tables, found, rows, weights, by, places, task.n_rows, may_lack=may_lack)
         if not writer.has(start, stop):
             writer(start, found if complete is None else found.spread(complete))

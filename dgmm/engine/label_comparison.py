@@ -50,8 +50,8 @@ def compare_labels(
     some = np.flatnonzero((places % step == 0) & ~np.isnan(found.log_density))
     if not len(some):
         return
-    w = None if weights is None else weights[some]
+    w, own = None if weights is None else weights[some], found.take(some).labels
     for table, other in zip(tables, by.neighbours, strict=True):
         others = assign(other, rows[some], by.transform, may_lack=may_lack).labels
         shape = by.mixture.n_components, other.n_components
-        table += cross_tabulate(found.labels[some], others, shape, w)
+        table += cross_tabulate(own, others, shape, w)

@@ -96,7 +96,7 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     return Projection(
         process=_PROCESS_BYTES,
         block=row * dataset.block_rows,
-        kernel=8 * (scratch + slab + whitened + 3 * sums + 2 * least_likely + marginals + gathered),
+        kernel=8 * (scratch + slab + whitened + 3 * sums + 4 * least_likely + marginals + gathered),
         statistics=8 * (sums + least_likely),
         sample=_SAMPLE_COPIES * 8 * d * sample_rows,
         assignment=_ASSIGNMENT_COPIES * 8 * options.max_components * rows_per_write,

@@ -135,8 +135,8 @@ class SearchRows:
             mixture, sums, float(scores[0, 0]), float(scores[1, 0]), self.scatter
         )
         responsibilities /= self.weights
-        log_density = group.complete(densities, self.rows)[0]
-        return moments, Posterior(own, log_density, self.weights)
+        group.complete(densities, self.rows, origin)
+        return moments, Posterior(own, densities[0], self.weights)
 
     def climb(self, mixture: Parameters, n_steps: int) -> Parameters:
         """Steps of EM."""

@@ -126,7 +126,7 @@ class UnlikelyRows:
             return []
         means = rows[near].mean(axis=1)
         deviations = rows[near] - means[:, None]
-        matrices = np.einsum("cni,cnj->cij", deviations, deviations) / near.shape[1]
+        matrices = deviations.transpose(0, 2, 1) @ deviations / near.shape[1]
         share = self.tail.weights[near].sum(axis=1) / self.n_rows
         constants, factors = self._gaussians(means, matrices)
         squares = np.square(deviations @ factors).sum(axis=2)

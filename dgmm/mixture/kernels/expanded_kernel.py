@@ -123,20 +123,20 @@ class ExpandedGroup(LinearTerms):
         common = tuple(mixture.factor_matrices[0] for mixture in mixtures if is_linear)
         return cls(order, theta, stops, mixtures[0].n_features, models, common)
 
-    def complete(self, log_densities: Array, deviations: Array) -> Array:
-        """Log densities with the quadratic term that all components of a model share.
+    def complete(self, log_densities: Array, x: Array, origin: Array) -> None:
+        """Add the quadratic term that all components of a model share to log densities.
 
         Parameters
         ----------
         log_densities : ndarray of shape (n_models, n_rows)
             As the kernel sets them; changed in place.
-        deviations : ndarray of shape (n_rows, d)
-            Rows relative to the origin.
+        x : ndarray of shape (n_rows, d)
+        origin : ndarray of shape (d,)
+            Subtracted from every row.
         """
         for values, factor in zip(log_densities, self.common_factors, strict=False):
-            white = deviations @ factor
+            white = (x - origin) @ factor
             values -= 0.5 * np.einsum("ij,ij->i", white, white)
-        return log_densities
 
     @property
     def slices(self) -> tuple[slice, ...]:

@@ -41,18 +41,21 @@ class LeastLikelyRows:
         nothing = np.empty(0)
         return cls(most, nothing, np.empty(0, np.int64), np.empty((0, n_features)), nothing)
 
-    def __add__(self, other: "LeastLikelyRows") -> "LeastLikelyRows":
-        if not len(other.rows):
-            return self
-        pairs = [
-            (getattr(self, name), getattr(other, name))
+    @classmethod
+    def union(cls, parts: Sequence[Self]) -> Self:
+        """Those of several sets of rows."""
+        first, *others = parts
+        if not any(len(other.rows) for other in others):
+            return first
+        log_densities, numbers, rows, weights = (
+            np.concatenate([getattr(part, name) for part in parts])
             for name in ("log_densities", "numbers", "rows", "weights")
-        ]
-        log_densities, numbers, rows, weights = (np.concatenate(pair) for pair in pairs)
-        order = np.lexsort((numbers, log_densities))[: self.most]
-        return LeastLikelyRows(
-            self.most, log_densities[order], numbers[order], rows[order], weights[order]
         )
+        order = np.lexsort((numbers, log_densities))[: first.most]
+        return cls(first.most, log_densities[order], numbers[order], rows[order], weights[order])
+
+    def __add__(self, other: Self) -> Self:
+        return self.union([self, other])
 
     @property
     def limit(self) -> float:
@@ -75,51 +78,53 @@ class LeastLikelyRequest:
     most: int
     limits: Array
 
-    def zero(self, n_features: int) -> tuple[LeastLikelyRows, ...]:
-        """Those of no rows, for each mixture."""
-        return (LeastLikelyRows.none(self.most, n_features),) * len(self.limits)
 
-    def add(
-        self,
-        kept: Sequence[LeastLikelyRows],
-        log_densities: Array,
-        first: int,
-        rows: Array,
-        weights: Array,
-    ) -> tuple[LeastLikelyRows, ...]:
-        """What is kept, with some more rows.
+class LeastLikelyCollector:
+    """Collects the least likely rows of each mixture.
+
+    What is found is put together when it has grown to as many rows as are kept: to sort them after
+    each few rows of the data would take as long as an E-step.
+
+    Parameters
+    ----------
+    request : LeastLikelyRequest
+    origin : ndarray of shape (n_features,)
+        Subtracted from the rows that are kept.
+    """
+
+    def __init__(self, request: LeastLikelyRequest, origin: Array) -> None:
+        self._most = request.most
+        self._limits = request.limits.tolist()
+        self._origin = origin
+        nothing = LeastLikelyRows.none(request.most, len(origin))
+        self._parts = [[nothing] for _ in self._limits]
+
+    def add(self, log_densities: Array, first: int, rows: Array, weights: Array) -> None:
+        """Add some rows.
 
         Parameters
         ----------
-        kept : sequence of LeastLikelyRows
-            Of each mixture.
         log_densities : ndarray of shape (n_models, n_rows)
         first : int
             Number of the first of these rows.
         rows : ndarray of shape (n_rows, n_features)
-            Relative to the frame's origin.
         weights : ndarray of shape (n_rows,)
         """
-        return tuple(
-            self._add(*pair, first, rows, weights)
-            for pair in zip(kept, log_densities, self.limits.tolist(), strict=True)
-        )
+        for model, log_density in enumerate(log_densities):
+            parts = self._parts[model]
+            limit = min(self._limits[model], parts[0].limit)
+            chosen = np.flatnonzero((log_density <= limit) & (weights > 0))
+            if len(chosen) > self._most:
+                values = log_density[chosen]
+                chosen = chosen[values <= np.partition(values, self._most - 1)[self._most - 1]]
+            if not len(chosen):
+                continue
+            found = log_density[chosen], first + chosen, rows[chosen] - self._origin
+            parts.append(LeastLikelyRows(self._most, *found, weights[chosen]))
+            if sum(len(part.rows) for part in parts[1:]) >= self._most:
+                self._parts[model] = [LeastLikelyRows.union(parts)]
 
-    def _add(
-        self,
-        kept: LeastLikelyRows,
-        log_density: Array,
-        limit: float,
-        first: int,
-        rows: Array,
-        weights: Array,
-    ) -> LeastLikelyRows:
-        limit = min(limit, kept.limit)
-        chosen = np.flatnonzero((log_density <= limit) & (weights > 0))
-        if len(chosen) > self.most:
-            values = log_density[chosen]
-            chosen = chosen[values <= np.partition(values, self.most - 1)[self.most - 1]]
-        if not len(chosen):
-            return kept
-        found = log_density[chosen], first + chosen, rows[chosen], weights[chosen]
-        return kept + LeastLikelyRows(self.most, *found)
+    @property
+    def rows(self) -> tuple[LeastLikelyRows, ...]:
+        """The least likely of all that were added, for each mixture."""
+        return tuple(map(LeastLikelyRows.union, self._parts))

@@ -14,7 +14,7 @@ from dgmm.mixture.kernels import centred_kernel, expanded_kernel
 from dgmm.mixture.kernels.centred_kernel import CentredModel
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.expanded_kernel import ExpandedGroup
-from dgmm.mixture.kernels.least_likely import LeastLikelyRequest
+from dgmm.mixture.kernels.least_likely import LeastLikelyCollector, LeastLikelyRequest
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
 from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.parameters import Parameters
@@ -143,7 +143,7 @@ def accumulate(
     """
     statistics = packed.zero()
     n_rows, d = len(rows), len(packed.origin)
-    kept = () if least is None else least.zero(d)
+    kept = None if least is None else LeastLikelyCollector(least, packed.origin)
     size = min(slab_rows(d), n_rows)
     loops = loops_for(n_rows, packed.n_components)
     slab, ones, scratch = np.empty((size, d)), np.ones(size), _aligned(packed.scratch_size)
@@ -159,11 +159,11 @@ def accumulate(
         if scatter is not None:
             deviations = np.subtract(x, packed.origin, order="C")
             scatter += (deviations * w[:, None]).T @ deviations
-        log_densities = None if least is None else np.empty((packed.n_models, len(x)))
+        log_densities = None if kept is None else np.empty((packed.n_models, len(x)))
         _accumulate_slab(packed, x, w, statistics, scratch, loops, log_densities)
-        if least is not None and log_densities is not None:
-            kept = least.add(kept, log_densities, first + start, x - packed.origin, w)
-    return replace(statistics, least_likely=kept)
+        if kept is not None and log_densities is not None:
+            kept.add(log_densities, first + start, x, w)
+    return statistics if kept is None else replace(statistics, least_likely=kept.rows)
 
 
 def _aligned(size: int) -> Array:
@@ -197,7 +197,8 @@ def _accumulate_slab(
         found = None if log_densities is None else np.empty((len(models), len(x)))
         scores = group.accumulate(x, packed.origin, weights, sums, scratch, loops, densities=found)
         if log_densities is not None and found is not None:
-            log_densities[models] = group.complete(found, x - packed.origin)
+            group.complete(found, x, packed.origin)
+            log_densities[models] = found
         statistics.log_likelihood[models] += scores[0]
         statistics.log_classification[models] += scores[1]
     for start in range(0, len(x) if packed.centred else 0, CENTRED_TILE_ROWS):

@@ -8,7 +8,11 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from dgmm.mixture.kernels import packed_models
-from dgmm.mixture.kernels.least_likely import LeastLikelyRequest, LeastLikelyRows
+from dgmm.mixture.kernels.least_likely import (
+    LeastLikelyCollector,
+    LeastLikelyRequest,
+    LeastLikelyRows,
+)
 from tests.mixture.one_step import KERNELS, using
 from tests.mixture.test_spurious_components import mixture_of
 from tests.strategies import blocks_of
@@ -70,13 +74,19 @@ def test_rows_above_the_limit_and_rows_without_weight_are_not_kept():
 
 def test_more_rows_than_are_kept_are_cut_by_density_in_any_order():
     rows = np.random.default_rng(0).normal(size=(300, 2))
-    request = LeastLikelyRequest(MOST, np.array([np.inf]))
     values, ones = rows[:, 0], np.ones(300)
-    whole = request.add(request.zero(2), values[None], 0, rows, ones)[0]
-    kept = request.zero(2)
-    for start in (200, 0, 100):
-        part = slice(start, start + 100)
-        kept = request.add(kept, values[None, part], start, rows[part], ones[part])
-    assert kept[0].numbers.tolist() == whole.numbers.tolist() == np.argsort(values)[:MOST].tolist()
-    assert kept[0].limit == np.sort(values)[MOST - 1]
+
+    def collect(*starts, size=100):
+        collector = LeastLikelyCollector(
+            LeastLikelyRequest(MOST, np.array([np.inf])), np.array([1.0, 2.0])
+        )
+        for start in starts:
+            part = slice(start, start + size)
+            collector.add(values[None, part], start, rows[part], ones[part])
+        return collector.rows[0]
+
+    whole, kept = collect(0, size=300), collect(200, 0, 100)
+    np.testing.assert_array_equal(kept.rows, rows[kept.numbers] - [1.0, 2.0])
+    assert kept.numbers.tolist() == whole.numbers.tolist() == np.argsort(values)[:MOST].tolist()
+    assert kept.limit == np.sort(values)[MOST - 1]
     assert LeastLikelyRows.none(MOST, 2).limit == np.inf
