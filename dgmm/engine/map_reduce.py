@@ -7,7 +7,6 @@ workers, in any order, gives the same bits.
 from collections.abc import Callable
 from functools import partial, reduce
 from operator import add
-from typing import Any
 from uuid import uuid4
 
 import dask
@@ -15,13 +14,12 @@ import numpy as np
 from dask.array.core import Array, map_blocks
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
-from numpy.typing import NDArray
+from dask.layers import ArrayBlockIdDep
 
-from dgmm.engine import blas
-from dgmm.engine.block import Argument, Block, BlockFunction, Missing, Outcome, Rows
+from dgmm.engine.block import Argument, BlockFunction, Outcome
+from dgmm.engine.block_task import BlockTask, apply_to_block, sum_outcomes
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.execution import Execution, KilledTasksError
-from dgmm.engine.row_checks import is_real, unmask
 from dgmm.errors import DataError, Remedy, TemporaryError
 
 _FAN_IN = 8
@@ -84,17 +82,17 @@ def _blocks(
     execution: Execution,
 ) -> Array:
     """A task for each block, under a new key."""
-    # A task result and not scattered data: what a lost worker held is computed again.
-    shared = dask.delayed(argument, traverse=False, pure=False)
+    bounds = np.cumsum((0, *dataset.rows.chunks[0]))
+    task = BlockTask(function, argument, dataset.missing, dataset.n_features, bounds)
     stored = (dataset.rows,) if dataset.weights is None else (dataset.rows, dataset.weights)
     rows, *weights = execution.persist(stored)
     return map_blocks(
-        _apply,
+        apply_to_block,
         rows,
+        ArrayBlockIdDep(rows.chunks),
         *(array[:, None] for array in weights),
-        shared=shared,
-        function=function,
-        missing=dataset.missing,
+        # A task result and not scattered data: what a lost worker held is computed again.
+        task=dask.delayed(task, traverse=False, pure=False),
         chunks=((1,) * dataset.n_blocks, (1,)),
         dtype=object,
         meta=np.empty((0, 0), dtype=object),
@@ -119,7 +117,7 @@ def _tree(outcomes: Array) -> list[Delayed]:
     while len(level) > _ROOTS:
         groups = (level[i : i + _FAN_IN] for i in range(0, len(level), _FAN_IN))
         name = f"sum-{run}-{len(layers)}"
-        layer = {f"{name}-{i}": (_sum, group) for i, group in enumerate(groups)}
+        layer = {f"{name}-{i}": (sum_outcomes, group) for i, group in enumerate(groups)}
         layers[name], dependencies[name] = MaterializedLayer(layer), {below}
         level, below = list(layer), name
     graph = HighLevelGraph(layers, dependencies)
@@ -158,52 +156,3 @@ def _find_crashing_blocks(
                 "damaged and crashes its decoder, or the block needs more memory than a worker has."
             )
             raise DataError(message, remedy=Remedy.USE_LESS_MEMORY) from error.__cause__
-
-
-def _sum(outcomes: list[NDArray[np.object_]]) -> NDArray[np.object_]:
-    """Arrays of one outcome each, added in their order."""
-    return reduce(add, outcomes)
-
-
-def _apply(
-    rows: Rows,
-    weights: Rows | None = None,
-    *,
-    shared: Any,
-    function: BlockFunction[Any, Any],
-    missing: Missing,
-    block_info: dict[int, dict[str, Any]],
-) -> NDArray[np.object_]:
-    """One block's outcome, in an array of one element because Dask's blocks are arrays."""
-    start, stop = block_info[0]["array-location"][0]
-    name = f"block of rows {start} to {stop - 1}"
-    rows = unmask(rows, f"The {name}", start)
-    _check_block(rows, (stop - start, block_info[0]["array-location"][1][1]), start)
-    if weights is not None:
-        weights = unmask(weights, f"The weights of the {name}", start)
-        _check_block(weights, (stop - start, 1), start)
-    outcome = np.empty((1, 1), dtype=object)
-    with blas.single_thread():
-        w = None if weights is None else weights[:, 0]
-        outcome[0, 0] = function(shared, Block.from_rows(rows, w, start, missing))
-    return outcome
-
-
-def _check_block(block: object, shape: tuple[int, int], start: int) -> None:
-    """Refuse a block whose shape or dtype differs from what its array declares.
-
-    Raises
-    ------
-    DataError
-        Naming the block's first row.
-    """
-    found = f"a {type(block).__name__}"
-    if isinstance(block, np.ndarray):
-        if block.shape == shape and is_real(block.dtype):
-            return
-        found = f"shape {block.shape} and dtype {block.dtype}"
-    message = (
-        f"The block of rows {start} to {start + shape[0] - 1} is {found}; expected a NumPy array "
-        f"of real numbers of shape {shape}, as its Dask array declares."
-    )
-    raise DataError(message)

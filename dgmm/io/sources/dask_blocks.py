@@ -3,23 +3,20 @@
 import hashlib
 import json
 import math
-from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import dask
 import numpy as np
-from dask.array.core import Array, map_blocks
+from dask.array.core import Array, blockwise
 from dask.delayed import Delayed
-from numpy.typing import NDArray
+from dask.layers import ArrayBlockIdDep
 
-from dgmm.errors import DataError, DgmmError, InputChangedError, Remedy, StorageError
-from dgmm.io.grid import Grid, Region
+from dgmm.errors import DataError, Remedy
+from dgmm.io.grid import Grid
 from dgmm.io.partition import block_shape, partition_bounds
+from dgmm.io.sources.block_input import BlockInput, load_block, load_weights
 from dgmm.io.sources.format import DatasetMetadata, Read
-from dgmm.io.sources.selection import Selection
-from dgmm.io.storage.location import AnyPath, Location, input_path, resolve_path
+from dgmm.io.storage.location import Location
 
 _MOST_PARTITIONS = 1_000_000
 
@@ -84,10 +81,14 @@ def lazy_blocks(
     """
     n_features = stored.n_features
     name = f"dgmm-{sha256_hex(fingerprint, location, grid.block_shape, grid.bounds)}"
-    blocks: Array = map_blocks(
-        _load_block,
-        _delay_once(_Input(read, location, stored.selection, grid, n_features), name),
-        chunks=(grid.block_rows, (n_features,)),
+    chunks = grid.block_rows, (n_features,)
+    blocks: Array = blockwise(
+        load_block,
+        (0, 1),
+        ArrayBlockIdDep(chunks),
+        (0, 1),
+        given=_delay_once(BlockInput(read, location, stored.selection, grid, n_features), name),
+        align_arrays=False,  # there are none
         dtype=stored.dtype,
         meta=np.empty((0, 0), stored.dtype),
         # Dask identifies blocks by name: equal names must mean equal values.
@@ -111,10 +112,13 @@ def lazy_weights(
     dask.array.Array of shape (n_samples,)
     """
     name = f"dgmm-{sha256_hex(fingerprint, location, grid.block_shape, grid.bounds, 'weights')}"
-    weights: Array = map_blocks(
-        _load_weights,
-        _delay_once(_Input(read, location, stored.selection, grid, 1), name),
-        chunks=(grid.block_rows,),
+    weights: Array = blockwise(
+        load_weights,
+        (0,),
+        ArrayBlockIdDep((grid.block_rows,)),
+        (0,),
+        given=_delay_once(BlockInput(read, location, stored.selection, grid, 1), name),
+        align_arrays=False,  # there are none
         dtype=stored.dtype,
         meta=np.empty(0, stored.dtype),
         name=name,
@@ -122,61 +126,9 @@ def lazy_weights(
     return weights
 
 
-@dataclass(frozen=True, slots=True)
-class _Input:
-    """The argument of all tasks of a dataset."""
-
-    read: Read
-    location: Location
-    selection: Selection
-    grid: Grid
-    n_features: int
-
-
-def _delay_once(given: _Input, name: str) -> Delayed:
+def _delay_once(given: BlockInput, name: str) -> Delayed:
     """The input as the result of a task: each worker gets it once, for all its blocks."""
     return dask.delayed(given, name=f"{name}-input", traverse=False)
-
-
-def _load_block(given: _Input, block_id: tuple[int, int]) -> NDArray[Any]:
-    """Read one partition; runs in a task."""
-    location, grid = given.location, given.grid
-    region = grid.region(block_id[0])
-    shape = math.prod(part.stop - part.start for part in region), given.n_features
-    try:
-        block = given.read(_resolve(location), given.selection, region)
-    except DgmmError:
-        raise
-    except Exception as error:  # codecs and file systems raise errors of any type
-        raise StorageError(
-            f"{_where(grid, region)} of {location} cannot be read: "
-            f"{type(error).__name__}: {error}. Is the file damaged or gone?"
-        ) from error
-    if block.shape != shape:
-        raise InputChangedError(
-            f"{_where(grid, region)} of {location} have shape {block.shape}, expected {shape}: "
-            "it has been changed since it was opened."
-        )
-    return block
-
-
-def _load_weights(given: _Input, block_id: tuple[int]) -> NDArray[Any]:
-    """Read the weights of one partition; runs in a task."""
-    return _load_block(given, (*block_id, 0))[:, 0]
-
-
-def _resolve(location: Location) -> AnyPath:
-    """The path of a location; in a store without asking whether it exists."""
-    place = resolve_path(location)
-    return input_path(location) if isinstance(place, Path) else place
-
-
-def _where(grid: Grid, region: Region) -> str:
-    """Text that describes a region."""
-    if len(region) == 1:
-        return f"Rows {region[0].start} to {region[0].stop - 1}"
-    parts = zip(grid.dims, region, strict=True)
-    return "Cells " + ", ".join(f"{dim} {part.start} to {part.stop - 1}" for dim, part in parts)
 
 
 def sha256_hex(*facts: object) -> str:

@@ -10,7 +10,6 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 
 from dgmm.errors import ConfigurationError
 from dgmm.mixture.column_functions.column_function import ColumnFunction
@@ -87,6 +86,8 @@ class Logicle(ColumnFunction):
 @cache
 def _biexponential(T: float, W: float, M: float, A: float) -> _Biexponential:
     """The coefficients by which B'' is zero where B is, and B(1) = T."""
+    from scipy.optimize import brentq  # which is slow to import
+
     decades = M + A
     w, start = W / decades, A / decades
     zero, first = start + w, start + 2 * w

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from dgmm.mixture.column_functions.column_function import ColumnFunction
 from dgmm.mixture.types import Array
@@ -58,6 +57,8 @@ class YeoJohnson(ColumnFunction):
 
 def _likeliest_power(x: Array) -> float:
     """The power after which values are most like normal ones (Yeo & Johnson 2000, equation 3.1)."""
+    from scipy.optimize import minimize_scalar  # which is slow to import
+
     slope = np.mean(np.sign(x) * np.log1p(np.abs(x)))
 
     def loss(power: float) -> float:

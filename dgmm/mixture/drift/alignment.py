@@ -6,7 +6,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import linear_sum_assignment
 
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
@@ -92,6 +91,8 @@ def align(
     max_distance : float
         Squared Hellinger distance, between 0 and 1.
     """
+    from scipy.optimize import linear_sum_assignment  # which is slow to import
+
     distances = hellinger(older, newer)
     n_older, n_newer = distances.shape
     # A square problem in which a component may stay unpaired, at half the maximum distance.

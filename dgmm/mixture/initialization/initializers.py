@@ -9,9 +9,7 @@ from itertools import cycle, islice
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.linalg import solve_triangular
-from scipy.spatial.distance import cdist
 
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
@@ -76,6 +74,8 @@ def agglomerative(
 
     mclust starts alike (Scrucca & Raftery 2015, Adv. Data Anal. Classif. 9).
     """
+    from scipy.cluster.hierarchy import fcluster, linkage  # which is slow to import
+
     white = _whitened(rows, weights)
     if len(white) < 2:
         return _one_hot(np.zeros(len(white), dtype=np.intp), n_components)
@@ -175,7 +175,7 @@ def _plusplus(rows: Array, weights: Array, n_components: int, rng: np.random.Gen
         else:
             pick = int(rng.integers(len(rows)))
         chosen.append(min(pick, len(rows) - 1))
-        newest = cdist(rows, rows[chosen[-1:]], "sqeuclidean")[:, 0]
+        newest = _squared_distances(rows, rows[chosen[-1:]])[:, 0]
         distances = newest if len(chosen) == 1 else np.minimum(distances, newest)
     return np.array(chosen, dtype=np.intp)
 
@@ -200,7 +200,14 @@ def _covariance(rows: Array, weights: Array) -> Array:
 
 
 def _nearest(rows: Array, centres: Array) -> Labels:
-    return cdist(rows, centres, "sqeuclidean").argmin(axis=1)
+    return _squared_distances(rows, centres).argmin(axis=1)
+
+
+def _squared_distances(rows: Array, others: Array) -> Array:
+    from scipy.spatial.distance import cdist  # which is slow to import
+
+    found: Array = cdist(rows, others, "sqeuclidean")
+    return found
 
 
 def _one_hot(labels: Labels, n_components: int) -> Array:
