@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dgmm.registry import STRUCTURES
 
 INK, PALE, GRID, ALARM = "#1f2933", "#7b8794", "#e4e7eb", "#b42318"
+NOISE = "#000000"
 
 # P. Tol's muted scheme and three more; then each the farthest from all before it, in the OKLab
 # space, as seen with and without deuteranopia, of those neither pale nor dark.

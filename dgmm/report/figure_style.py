@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from PIL import Image
 
-from dgmm.plots.colours import GRID, INK, PALE, component_colours
+from dgmm.plots.colours import GRID, INK, NOISE, PALE, component_colours
 
 WIDTH = 5.3  # inches; 528 pixels of a page
 _DPI = 190  # sharp on screens with two pixels per CSS pixel
@@ -90,7 +90,9 @@ def create_panel(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def add_component_legend(figure: Figure, labels: tuple[int, ...]) -> None:
+def add_component_legend(
+    figure: Figure, labels: tuple[int, ...], *, has_noise: bool = False
+) -> None:
     """Say which colour is which component, beside the panels; of many, the first ones."""
     shown = labels[:_MOST_NAMED]
     patches = [Patch(color=colour) for colour in component_colours(shown)]
@@ -98,6 +100,9 @@ def add_component_legend(figure: Figure, labels: tuple[int, ...]) -> None:
     if len(labels) > len(shown):
         patches.append(Patch(color="none"))
         names.append("...")
+    if has_noise:
+        patches.append(Patch(color=NOISE))
+        names.append("noise")
     figure.legend(
         patches,
         names,

@@ -7,11 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from dgmm.io.results.assignment_schema import MISSING
 from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.types import Array
 from dgmm.plots.colours import (
     ALARM,
     INK,
+    NOISE,
     PALE,
     component_colours,
     structure_style,
@@ -185,13 +187,13 @@ def draw_certainty(sample: Sample, labels: tuple[int, ...]) -> Picture:
     k = sample.responsibilities.shape[1]
     first = int(40 * sample.certainty.min())
     bins = [i / 40 for i in range(min(first, 32), 41)]
-    chosen = [(sample.labels == i) & ~sample.is_noise for i in range(k)]
+    chosen = [sample.labels_and_noise == i for i in (*range(k), MISSING)]
     axes.hist(
         [sample.certainty[own] for own in chosen],
         bins=bins,
         weights=[sample.weights[own] for own in chosen],
         stacked=True,
-        color=component_colours(labels),
+        color=[*component_colours(labels), NOISE],
         rwidth=0.92,
     )
     axes.set(xlabel="probability of the most probable component", ylabel="share of rows")
@@ -202,7 +204,8 @@ def draw_certainty(sample: Sample, labels: tuple[int, ...]) -> Picture:
     return Picture(
         "Certainty of the assignments",
         f"On {len(sample.rows):,} sampled rows: {mean:.1%} on average; {sure:.0%} of the rows are "
-        "assigned with at least 95 %. Colours are those of the components.",
+        "assigned with at least 95 %. Colours are those of the components"
+        f"{'; noise is black' if sample.is_noise.any() else ''}.",
         encode_figure(figure),
         "Histogram of the probability of the most probable component.",
     )

@@ -6,11 +6,10 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dgmm.io.results.assignment_schema import MISSING
 from dgmm.io.results.record import Record
 from dgmm.io.results.result import Result
 from dgmm.io.sources.image import pixel_stride
-from dgmm.plots.colours import component_colours
+from dgmm.plots.colours import NOISE, component_colours
 from dgmm.report.figure_style import Picture, encode_jpeg, encode_png
 
 Pixels = NDArray[np.uint8]
@@ -31,15 +30,15 @@ def draw_image_labels(result: Result, record: Record) -> tuple[Picture, ...]:
     labels = result.assignments.get("labels")
     if labels is None:
         return (picture,)
-    components = result.labelling
+    components, has_noise = result.labelling, "noise" in result.assignments
     seen = components.places(_labels(labels, record.picture_shape))
-    k = len(components.labels)
-    colours = (*component_colours(components.labels), "#ffffff")
+    colours = (*component_colours(components.labels), NOISE if has_noise else "#ffffff")
     palette = np.array([_parse_colour(colour) for colour in colours], np.uint8)
     segmentation = Picture(
         "Its segments",
-        "Each pixel in the colour of its most probable component, as in the other figures.",
-        encode_png(palette[np.where(seen == MISSING, k, seen)], min(256, k + 1)),
+        "Each pixel in the colour of its most probable component, as in the other figures"
+        f"{'; noise is black' if has_noise else ''}.",
+        encode_png(palette[seen], min(256, len(colours))),  # the last colour where there is none
         "The pixels in the colours of their components.",
     )
     return picture, segmentation

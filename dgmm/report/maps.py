@@ -12,10 +12,10 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from dgmm.io.results.assignment_schema import MISSING
 from dgmm.io.results.result import Result
 from dgmm.io.sources.image import pixel_stride
-from dgmm.mixture.drift.alignment import ComponentLabels
-from dgmm.plots.colours import PALE, component_colours
+from dgmm.plots.colours import NOISE, PALE, component_colours
 from dgmm.report.figure_style import WIDTH, Picture, add_component_legend, encode_figure
 from dgmm.report.places import Place, find_places, name_place
 
@@ -50,10 +50,9 @@ def draw_maps(result: Result) -> tuple[Picture, ...]:
         return ()
     where = f"over {down.name} and {across.name}"
     panels = _panels(result, labels) if labels.ndim > 1 else [_Panel("", (slice(None),))]
-    components = result.labelling
-    pictures = [_draw_labels(labels, panels, (down, across), components, where)]
+    pictures = [_draw_labels(result, labels, panels, (down, across), where)]
     probability = _probability_reader(result)
-    if probability is not None and len(components.labels) > 1:
+    if probability is not None and len(result.labelling.labels) > 1:
         pictures.append(_draw_probability(labels, probability, panels, (down, across), where))
     return tuple(pictures)
 
@@ -70,26 +69,28 @@ def _panels(result: Result, labels: zarr.Array[Any]) -> list[_Panel]:
 
 
 def _draw_labels(
+    result: Result,
     labels: zarr.Array[Any],
     panels: list[_Panel],
     places: tuple[Place, Place],
-    components: ComponentLabels,
     where: str,
 ) -> Picture:
+    components, noise = result.labelling, result.assignments.get("noise")
     k = len(components.labels)
     style = {
-        "cmap": ListedColormap([PALE, *component_colours(components.labels)]),
+        "cmap": ListedColormap([PALE, *component_colours(components.labels), NOISE]),
         "vmin": -1.5,
-        "vmax": k - 0.5,
+        "vmax": k + 0.5,
     }
-    figure, _, _ = _draw(
-        panels,
-        labels,
-        lambda panel: components.places(_thinned(labels, panel.region)),
-        places,
-        style,
-    )
-    add_component_legend(figure, components.labels)
+
+    def read(panel: _Panel) -> Values:
+        found = components.places(_thinned(labels, panel.region))
+        if noise is not None:
+            found[(found == MISSING) & ~np.isnan(_thinned(noise, panel.region))] = k
+        return found
+
+    figure, _, _ = _draw(panels, labels, read, places, style)
+    add_component_legend(figure, components.labels, has_noise=noise is not None)
     return Picture(
         f"Labels {where}",
         "In the colour of the most probable component; grey where a value is missing.",

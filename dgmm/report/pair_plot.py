@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from dgmm.plots.colours import INK, component_colours
+from dgmm.plots.colours import INK, NOISE, component_colours
 from dgmm.plots.ellipse_plot import N_DEVIATIONS, draw_component
 from dgmm.report.figure_style import WIDTH, Picture, encode_figure
 from dgmm.report.projection import Projection2D
@@ -116,7 +116,7 @@ def _density(axes: Axes, view: Projection2D, i: int) -> None:
 
 
 def _pair(axes: Axes, view: Projection2D, x: int, y: int, n_panels: int) -> None:
-    colours = np.array(component_colours(view.components))
+    colours = np.array([*component_colours(view.components), NOISE])
     if len(view.rows):
         size = 5.0 if n_panels < 4 else 2.5
         axes.scatter(

@@ -35,7 +35,7 @@ class Projection2D:
     rows : ndarray of shape (m, p)
         Sampled; m may be 0.
     labels : ndarray of shape (m,)
-        The place of the most probable component of each row.
+        The place of the most probable component of each row; -1 of noise.
     row_weights : ndarray of shape (m,)
         They sum to 1.
     is_projected : bool
@@ -100,7 +100,7 @@ def project(
         means=axes.means,
         covariances=axes.covariances,
         rows=axes.rows,
-        labels=np.empty(0, np.intp) if sample is None else sample.labels,
+        labels=np.empty(0, np.intp) if sample is None else sample.labels_and_noise,
         row_weights=np.empty(0) if sample is None else sample.weights,
         is_projected=axes.is_projected,
         n_features=len(names),

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
+from dgmm.io.results.assignment_schema import MISSING
 from dgmm.io.results.record import Record
 from dgmm.mixture.density import assign
 from dgmm.mixture.parameters import Parameters
@@ -53,6 +54,11 @@ class Sample:
     def labels(self) -> NDArray[np.intp]:
         """The most probable component of each row, noise aside."""
         return self.responsibilities.argmax(axis=1)
+
+    @property
+    def labels_and_noise(self) -> NDArray[np.intp]:
+        """The most probable component of each row; -1 where noise is more probable."""
+        return np.where(self.is_noise, MISSING, self.labels)
 
 
 def evaluate_sample(

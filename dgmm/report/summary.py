@@ -190,7 +190,7 @@ def _weight(result: Result, k: int) -> str:
 
 def _certainty(sample: Sample, k: int, labels: tuple[int, ...]) -> tuple[str, str]:
     """Mean probability of a component for its own rows, and the next most probable one."""
-    own = (sample.labels == k) & ~sample.is_noise
+    own = sample.labels_and_noise == k
     if not own.any():
         return "", ""
     mean = np.average(sample.responsibilities[own], axis=0, weights=sample.weights[own])

@@ -17,5 +17,6 @@ def test_noise_is_neither_an_outlier_nor_a_doubt_about_components():
     assert not plain.is_noise.any()
     assert not beside.is_outlier[-40:].any()
     np.testing.assert_array_equal(np.flatnonzero(beside.is_noise), np.arange(400, 440))
+    assert (beside.labels_and_noise[-40:] == -1).all()
     assert beside.certainty.min() > 0.5
     assert [_certainty(beside, k, (0, 1))[0] for k in (0, 1)] == ["100.0%", "100.0%"]

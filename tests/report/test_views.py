@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from dgmm.io.grid import FeatureAxis, FeatureGroup, Grid
 from dgmm.io.results.assignment_arrays import create_assignments, write_region
@@ -14,7 +15,7 @@ from dgmm.io.results.result import open_result
 from dgmm.io.results.variable_arrays import VariableSummary
 from dgmm.io.storage.zarr_arrays import create_array
 from dgmm.mixture.fit_result import Sweep
-from dgmm.plots.colours import component_colours
+from dgmm.plots.colours import NOISE, PALE, component_colours
 from dgmm.report import maps, profiles
 from dgmm.report.feature_choice import choose_features, separation
 from dgmm.report.figure_style import figure_defaults
@@ -118,11 +119,11 @@ def test_what_is_vertical_is_told_by_name_or_attributes(axis, is_vertical):
     assert profiles.is_vertical_axis(axis) is is_vertical
 
 
-def a_mapped_result(output, dims, shape, coordinates):
+def a_mapped_result(output, dims, shape, coordinates, noise=None):
     """A result with labels and responsibilities, and coordinates by name."""
     run, best = Output(output).start("run-1"), fitted(mixture(2), 1.0)
     grid = Grid(dims, shape, shape)
-    schema = AssignmentSchema(("labels", "responsibilities"), (0, 1))
+    schema = AssignmentSchema(("labels", "responsibilities"), (0, 1), has_noise=noise is not None)
     create_assignments(run, grid, schema, shape)
     n = int(np.prod(shape))
     whole = tuple(slice(0, extent) for extent in shape)
@@ -130,6 +131,8 @@ def a_mapped_result(output, dims, shape, coordinates):
     sure = np.linspace(0.5, 1, n, dtype=np.float32)
     write_region(run, "labels", whole, labels.astype(np.int16))
     write_region(run, "responsibilities", whole, np.stack([sure, 1 - sure], axis=1))
+    if noise is not None:
+        write_region(run, "noise", whole, noise.astype(np.float32))
     for name, (dim, values, units) in coordinates.items():
         path, attributes = run / "assignments" / name, {"units": units}
         values = np.asarray(values, np.float64)
@@ -183,6 +186,21 @@ def test_several_times_are_drawn_with_their_dates(tmp_path, monkeypatch):
         np.testing.assert_array_equal(panel.images[0].get_array(), labels.reshape(shape)[time])
         low, high = panel.get_ylim()
         assert low < high  # north is up
+
+
+def test_noise_is_told_from_missing_values(tmp_path, monkeypatch):
+    labels = np.arange(12) % 3 - 1
+    noise = np.where(labels == -1, [1, np.nan, 1, 1] * 3, 0)
+    result, _, _ = a_mapped_result(tmp_path, ("y", "x"), (3, 4), {}, noise)
+    _, ((of_labels,), _) = panels_of(result, monkeypatch)
+    image = of_labels.images[0]
+    shown = image.to_rgba(image.get_array()).reshape(12, 4)
+    assert (labels == -1).sum() == 4
+    for label, value, colour in zip(labels, noise, shown, strict=True):
+        kept = PALE if np.isnan(value) else NOISE if label < 0 else component_colours([label])[0]
+        assert to_hex(colour) == kept
+    texts = [text.get_text() for text in of_labels.figure.legends[0].get_texts()]
+    assert texts == ["0", "1", "noise"]
 
 
 def test_rows_of_a_table_have_no_map(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from dgmm.errors import ConfigurationError
+from dgmm.errors import ConfigurationError, DataError
 from dgmm.io.grid import Coordinate, Region
 from dgmm.io.sources import hdf5
 from dgmm.io.sources import zarr as zarr_arrays
@@ -55,6 +55,12 @@ def _stored(path: AnyPath) -> Format:
 
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
+    with _opened(path) as root:
+        if _VAR in root and not hasattr(root[_VAR], "keys"):
+            raise DataError(
+                f"{path} is an AnnData as versions before 0.7 wrote it. Write it again: "
+                "anndata.read_h5ad(path).write_h5ad(new_path)."
+            )
     found = _describe_matrix(path, selection)
     variable = found.selection.variable or ""
     with _opened(path) as root:

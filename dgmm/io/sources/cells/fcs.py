@@ -5,6 +5,7 @@ Values are linear: channel numbers of logarithmic amplifiers are taken back, lin
 """
 
 import logging
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -202,8 +203,9 @@ def _spillover(path: AnyPath, header: _Header) -> tuple[list[str], NDArray[np.fl
 def _parsed(path: AnyPath, *, only_text: bool) -> Any:
     library = _library(path)
     try:
-        with open_binary(path) as file:
-            return library.FlowData(file, only_text=only_text)
+        with open_binary(path) as file, warnings.catch_warnings(action="ignore"):
+            # of files whose last byte is said to be one behind the last, as many programs write it
+            return library.FlowData(file, only_text=only_text, ignore_offset_error=True)
     except library.exceptions.MultipleDataSetsError as error:
         raise DataError(
             f"{path} holds several data sets, expected one. Write each to a file of its own: "
@@ -212,7 +214,8 @@ def _parsed(path: AnyPath, *, only_text: bool) -> Any:
     except (library.exceptions.FCSParsingError, ValueError, KeyError) as error:
         raise DataError(
             f"{path} cannot be read as FCS: {type(error).__name__}: {error}. It is damaged, or of "
-            "another format."
+            "another format. If flowio.FlowData reads it with other options, write_fcs of that "
+            "writes a file that is read here."
         ) from error
 
 

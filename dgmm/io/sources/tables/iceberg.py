@@ -29,7 +29,7 @@ from dgmm.optional_packages import import_optional
 from dgmm.text import join_names
 
 _SUFFIX = ".metadata.json"
-_NUMBER = re.compile(r"v?(\d+)(?:-[^/]*)?\.metadata\.json")
+_NUMBER = re.compile(r"v?(\d+)(?:-[^/]*)?(?:\.gz)?\.metadata\.json")
 _HINT = "version-hint.text"
 
 
@@ -55,6 +55,7 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         f"Iceberg snapshot {snapshot.number}",
         keys,
         snapshot.columns_of,
+        snapshot.defaults,
     )
     return describe_table(path, replace(selection, version=snapshot.number), table)
 
@@ -105,6 +106,17 @@ class _Snapshot:
             }
         fields = [field for field in self.schema.fields if field.name not in keys]
         return {field.name: known.get(field.field_id, "") for field in fields}
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """What columns hold in files that are older than they are."""
+        arrow = _module("pyarrow")
+        types = _module("pyiceberg.io.pyarrow").schema_to_pyarrow(self.schema)
+        return {
+            field.name: arrow.scalar(field.initial_default, types.field(field.name).type)
+            for field in self.schema.fields
+            if field.initial_default is not None
+        }
 
     def live_files(self) -> tuple[TableFile, ...]:
         """The data files of the snapshot, those that were added later last."""
@@ -232,7 +244,8 @@ def _metadata_file(path: AnyPath) -> AnyPath:
     folder, hint = path / "metadata", path / "metadata" / _HINT
     if hint.is_file():
         named = hint.read_text().strip()
-        for name in (named, f"v{named}{_SUFFIX}", f"{named}{_SUFFIX}"):
+        known = (f"{prefix}{named}{gz}{_SUFFIX}" for gz in ("", ".gz") for prefix in ("v", ""))
+        for name in (named, *known):
             if name.endswith(_SUFFIX) and (folder / name).is_file():
                 return folder / name
     numbered: dict[int, list[AnyPath]] = {}

@@ -1,10 +1,11 @@
 """Parquet files as they are opened: their footers, and that they have not changed since."""
 
 import importlib
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -68,7 +69,7 @@ def read_footers(root: AnyPath, files: Sequence[FileInfo]) -> tuple[Footer, ...]
 def _footer(root: AnyPath, file: FileInfo) -> Footer:
     path = root / file.key
     try:
-        with _open(path, n_columns=1) as parquet:
+        with _open(path, n_columns=1) as (parquet, size):
             schema, metadata = parquet.schema_arrow, parquet.metadata
             group_rows = group_rows_of(metadata)
             n_rows = metadata.num_rows
@@ -92,6 +93,7 @@ def _footer(root: AnyPath, file: FileInfo) -> Footer:
             f"{path} has more than one column {twice[0]!r}; expected different names. Rename them."
         )
     types = dict(zip(schema.names, schema.types, strict=True))
+    file = replace(file, size=size)  # logs of tables may be wrong about it
     return Footer(file, types, _field_ids(schema), group_rows, find_index_columns(schema.metadata))
 
 
@@ -138,8 +140,7 @@ def open_pinned(root: AnyPath, file: PinnedFile, n_columns: int) -> Iterator[Any
     """
     path = root / file.key
     try:
-        size = path.stat().st_size
-        with _open(path, n_columns) as parquet:
+        with _open(path, n_columns) as (parquet, size):
             n_rows = parquet.metadata.num_rows
             if (size, n_rows) != (file.size, file.n_rows):
                 raise InputChangedError(
@@ -156,13 +157,16 @@ def open_pinned(root: AnyPath, file: PinnedFile, n_columns: int) -> Iterator[Any
 
 
 @contextmanager
-def _open(path: AnyPath, n_columns: int) -> Iterator[Any]:
+def _open(path: AnyPath, n_columns: int) -> Iterator[tuple[Any, int]]:
+    """A file, and how many bytes it has."""
     options = {
         "buffer_size": max(_SMALLEST_BUFFER, _BUFFER_BYTES // n_columns),
         "page_checksum_verification": True,  # of pages that have one
     }
-    with open_binary(path) as file, library(path).ParquetFile(file, **options) as parquet:
-        yield parquet
+    with open_binary(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        with library(path).ParquetFile(file, **options) as parquet:
+            yield parquet, size
 
 
 def library(path: AnyPath) -> ModuleType:

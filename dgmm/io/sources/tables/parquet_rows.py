@@ -70,10 +70,10 @@ def count_rows(root: AnyPath, file: PinnedFile, where: Sequence[Condition]) -> P
     where : sequence of Condition
         They are evaluated on all rows that statistics do not exclude.
     """
-    absent = {name for name, stored in file.names if not stored}
+    constants = dict(file.constants)
+    absent = {name for name, stored in file.names if not stored and name not in constants}
     if any(condition.column in absent for condition in where):
         return replace(file, group_rows=(0,))
-    constants = dict(file.constants)
     stored = [condition for condition in where if condition.column not in constants]
     with open_pinned(root, file, max(1, len(stored))) as parquet:
         groups = group_rows_of(parquet.metadata)
@@ -218,7 +218,7 @@ def _list_items(name: str, column: Any, items: list[int], size: int) -> NDArray[
     if found - {size}:
         raise DataError(
             f"The lists of column {name!r} have {', '.join(map(str, sorted(found)))} numbers; "
-            f"expected {size} in all rows, as in the first."
+            f"expected {size} in all rows, as in the first. Choose other columns as features."
         )
     table = _numbers(column.flatten()).reshape(-1, size)[:, items]
     if present.all():

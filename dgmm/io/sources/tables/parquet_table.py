@@ -68,6 +68,8 @@ class Table:
     columns_of : callable
         ``columns_of(footer) -> mapping``: what the table's columns are called in a file, in their
         order; an empty name for one that the file lacks.
+    defaults : mapping of str to Arrow scalar
+        What columns hold in files that lack them, where it is not a missing value.
     """
 
     root: AnyPath
@@ -75,6 +77,7 @@ class Table:
     description: str
     keys: Mapping[str, Any] = field(default_factory=dict)
     columns_of: Callable[[Footer], Mapping[str, str]] = _as_stored
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 def describe_table(path: AnyPath, selection: Selection, table: Table) -> DatasetMetadata:
@@ -98,21 +101,28 @@ def describe_table(path: AnyPath, selection: Selection, table: Table) -> Dataset
     DataError
         If no rows are left, or files do not fit together.
     """
-    files = [file for file in table.files if _may_meet(file, table, selection.where)]
+    files = [file for file in table.files if _may_meet(file, table.keys, selection.where)]
     if not files:
         raise _no_rows(path, selection)
     footers = read_footers(table.root, [file.info for file in files])
     called = [table.columns_of(footer) for footer in footers]
     types = {
-        table.root / footer.file.key: _types(footer, names, table.keys)
+        table.root / footer.file.key: _types(footer, names, table)
         for footer, names in zip(footers, called, strict=True)
     }
+    files = [_with_defaults(file, names, table) for file, names in zip(files, called, strict=True)]
     columns = choose_columns(path, selection, types, footers[0].index, table.keys)
     known = {name: type_ for each in types.values() for name, type_ in each.items()}
     check_conditions(path, selection.where, known)
     pinned = tuple(map(_pinned, files, footers, called))
     if selection.where or any(file.deleted for file in pinned):
-        pinned = tuple(count_rows(table.root, file, selection.where) for file in pinned)
+        defaults = {name: default.type for name, default in table.defaults.items()}
+        pinned = tuple(
+            count_rows(table.root, stored, selection.where)
+            if _may_meet(file, defaults, selection.where)
+            else replace(stored, group_rows=(0,))
+            for file, stored in zip(files, pinned, strict=True)
+        )
     sizes = _list_sizes(path, table.root, pinned, columns, types)
     features = feature_names(path, selection.columns, columns, sizes)
     groups = [
@@ -156,20 +166,33 @@ def _no_rows(path: AnyPath, selection: Selection) -> DataError:
     return DataError(f"No row of {path} meets the condition {wanted}.")
 
 
-def _may_meet(file: TableFile, table: Table, where: Sequence[Condition]) -> bool:
-    """Whether the partition keys of a file meet the conditions on them."""
-    known = [condition for condition in where if condition.column in table.keys]
+def _may_meet(file: TableFile, types: Mapping[str, Any], where: Sequence[Condition]) -> bool:
+    """Whether the constants of a file that have these types meet the conditions on them."""
     return all(
-        meets(file.constants.get(condition.column), table.keys[condition.column], condition)
-        for condition in known
+        meets(file.constants[condition.column], types[condition.column], condition)
+        for condition in where
+        if condition.column in types and condition.column in file.constants
     )
 
 
-def _types(footer: Footer, names: Mapping[str, str], keys: Mapping[str, Any]) -> dict[str, Any]:
+def _with_defaults(file: TableFile, names: Mapping[str, str], table: Table) -> TableFile:
+    """A file with the values of the columns that it lacks, where they have one."""
+    found = {
+        name: default.as_py()
+        for name, default in table.defaults.items()
+        if not names.get(name, name)
+    }
+    return replace(file, constants={**file.constants, **found})
+
+
+def _types(footer: Footer, names: Mapping[str, str], table: Table) -> dict[str, Any]:
     """Types of the table's columns in a file."""
     null = importlib.import_module("pyarrow").null()
-    stored = {name: footer.types.get(called, null) for name, called in names.items()}
-    return {**stored, **keys}
+    absent = {name: default.type for name, default in table.defaults.items()}
+    stored = {
+        name: footer.types.get(called, absent.get(name, null)) for name, called in names.items()
+    }
+    return {**stored, **table.keys}
 
 
 def _pinned(file: TableFile, footer: Footer, names: Mapping[str, str]) -> PinnedFile:
@@ -201,7 +224,10 @@ def _list_sizes(
             measured = (first_list_size(root, file, name) for file in files)
             size = next((each for each in measured if each is not None), None)
         if not size:
-            raise DataError(f"The lists of column {name!r} of {path} are empty or missing.")
+            raise DataError(
+                f"The lists of column {name!r} of {path} are empty or missing. Choose other "
+                "columns as features."
+            )
         sizes[name] = int(size)
     return sizes
 

@@ -83,6 +83,15 @@ def test_what_is_not_there_or_not_dense_is_refused(path):
         read(path, variables=("layers/sparse",))
 
 
+def test_files_of_old_versions_are_refused_by_name(tmp_path):
+    with h5py.File(tmp_path / "cells.h5ad", "w") as file:
+        file["X"] = np.arange(6.0).reshape(3, 2)
+        for name, index in (("obs", [b"a", b"b", b"c"]), ("var", [b"u", b"v"])):
+            file[name] = np.array([(each, 1.0) for each in index], [("index", "S1"), ("n", "f8")])
+    with pytest.raises(DataError, match=r"before 0.7 wrote it.*write_h5ad"):
+        read(tmp_path / "cells.h5ad")
+
+
 def test_strings_with_missing_ones_are_text(tmp_path):
     with h5py.File(tmp_path / "cells.h5ad", "w") as file:
         file.attrs["encoding-type"] = "anndata"

@@ -25,7 +25,7 @@ def write(path, events, channels=CHANNELS, markers=MARKERS, **text):
     return path
 
 
-def write_old(path, events):
+def write_old(path, events, n_beyond=0):
     """FCS 2.0 as cytometers of the nineties wrote it: 10 bits, four decades, a gain."""
     keys = {
         "$MODE": "L",
@@ -47,9 +47,9 @@ def write_old(path, events):
     text = "/" + "".join(f"{key}/{value}/" for key, value in keys.items())
     data = events.astype("<u2").tobytes()
     start = 58 + len(text)
-    places = (58, start - 1, start, start + len(data) - 1, 0, 0)
+    places = (58, start - 1, start, start + len(data) - 1 + n_beyond, 0, 0)
     header = "FCS2.0    " + "".join(f"{place:>8}" for place in places)
-    path.write_bytes(header.encode() + text.encode() + data)
+    path.write_bytes(header.encode() + text.encode() + data + b"0" * 8)
     return path
 
 
@@ -107,6 +107,13 @@ def test_several_files_are_one_table_with_their_names(tmp_path, events, place):
     write(tmp_path / "c.fcs", events, ["FSC-A", "FL1-A", "FL3-A", "Time"], None)
     with pytest.raises(DataError, match=r"c.fcs has other channels than .*a.fcs: FL2-A, FL3-A"):
         read(tmp_path / place)
+
+
+def test_the_last_byte_may_be_said_to_be_one_behind_the_last(tmp_path):
+    events = np.arange(20).reshape(10, 2)
+    _, expected = read(write_old(tmp_path / "a.fcs", events))
+    _, found = read(write_old(tmp_path / "b.fcs", events, n_beyond=1))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_what_is_no_fcs_or_has_no_such_channel_is_refused(tmp_path, events, monkeypatch):

@@ -1,7 +1,10 @@
 """Iceberg: the live rows of a snapshot without a catalogue, as pyiceberg reads them with one."""
 
+import gzip
+import json
 import shutil
 import uuid
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -179,6 +182,52 @@ def test_a_metadata_file_is_a_table_as_a_catalogue_names_it(table, path):
         opened(path)
     (path / "metadata" / "version-hint.text").write_text(file.rpartition("/")[2])
     assert values(opened(path)).shape == (80, 2)
+
+
+@pytest.mark.parametrize(("name", "hint"), [("00009-a", ""), ("v10", "10")])
+def test_metadata_may_be_compressed(table, path, name, hint):
+    table.append(rows())
+    expected = values(opened(path))
+    plain = Path(table.metadata_location.removeprefix("file://"))
+    compressed = plain.with_name(f"{name}.gz.metadata.json")
+    compressed.write_bytes(gzip.compress(plain.read_bytes()))
+    plain.unlink()
+    if hint:
+        (plain.parent / "version-hint.text").write_text(hint)
+    np.testing.assert_array_equal(values(opened(path)), expected)
+
+
+def test_sizes_are_those_of_the_files(table, path):
+    table.append(rows())
+    expected = values(opened(path))
+    (file,) = (path / "data").glob("*.parquet")
+    pq.write_table(pq.read_table(file), file, compression="gzip", use_dictionary=False)
+    np.testing.assert_array_equal(values(opened(path)), expected)
+
+
+def test_older_files_have_the_default_of_a_new_column(table, path):
+    table.append(rows())
+    with table.update_schema() as update:
+        update.add_column("c", DoubleType())
+    table.append(rows(40, c=np.full(40, 7.0)))
+    metadata = Path(table.metadata_location.removeprefix("file://"))
+    said = json.loads(metadata.read_text())
+    for schema in said["schemas"]:
+        for field in schema["fields"]:
+            if field["name"] == "c":
+                field["initial-default"] = 2.5
+    metadata.write_text(json.dumps(said))
+    np.testing.assert_array_equal(values(opened(path))[:, 2], [*[2.5] * 40, *[7.0] * 40])
+    for low, n in ((2.0, 80), (3.0, 40), (8.0, 0)):
+        condition = Condition("c", ">", low)
+        if n:
+            source = opened(path, where=(condition,), id_columns=("c",))
+            assert values(source).shape == (n, 2)
+            (ids,) = source.coordinates
+            assert source.read_coordinate(ids, (slice(0, n),)).min() > low
+        else:
+            with pytest.raises(DataError, match="No row of"):
+                opened(path, where=(condition,))
 
 
 def test_a_table_that_nothing_was_written_to_is_refused(table, path):
