@@ -3,6 +3,16 @@
 dgmm is used through several interfaces: configurations, command-line options, Python. Errors below
 them state what was found and what was expected, and name a :class:`Remedy`; each interface adds, by
 :func:`advise`, how it is done in its own words.
+
+A program catches one of them, or all as :class:`DgmmError`:
+
+>>> from dgmm.errors import DgmmError
+>>> from dgmm.run import loads
+>>> try:
+...     loads("input: {path: x.npy}")
+... except DgmmError as error:
+...     print(type(error).__name__, error.exit_code, error)
+ConfigurationError 78 configuration: output: missing, expected a value
 """
 
 from collections.abc import Iterator, Mapping

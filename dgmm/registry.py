@@ -39,6 +39,12 @@ class Registry(Mapping[str, Any]):
         The group of entry points.
     own : mapping of str to str
         dgmm's own objects, each as ``module:name``.
+
+    Examples
+    --------
+    >>> encoders = Registry("my_package.encoders", {"json": "json:dumps"})
+    >>> encoders["json"]([1, 2])
+    '[1, 2]'
     """
 
     def __init__(self, group: str, own: Mapping[str, str]) -> None:
@@ -74,6 +80,13 @@ class Registry(Mapping[str, Any]):
         ------
         ValueError
             If there is one of this name.
+
+        Examples
+        --------
+        >>> encoders = Registry("my_package.encoders", {"json": "json:dumps"})
+        >>> encoders.add("repr", repr)
+        >>> list(encoders)
+        ['json', 'repr']
         """
         if name in self:
             raise ValueError(f"{name!r} is in {self.group} already; expected a new name.")
@@ -86,6 +99,14 @@ class Registry(Mapping[str, Any]):
         ------
         KeyError
             If there is none of this name.
+
+        Examples
+        --------
+        >>> encoders = Registry("my_package.encoders", {"json": "json:dumps"})
+        >>> encoders.add("repr", repr)
+        >>> encoders.remove("repr")
+        >>> "repr" in encoders
+        False
         """
         del self._entries[name]
         self._objects.pop(name, None)

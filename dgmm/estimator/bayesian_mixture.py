@@ -3,20 +3,25 @@
 import warnings
 from dataclasses import replace
 from functools import partial
-from typing import Self, cast
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
 
-from dgmm.engine.inference.variational_fit import VariationalFit, fit_posterior
+from dgmm.engine.inference.variational_fit import fit_posterior
 from dgmm.errors import DataError, advise
 from dgmm.estimator import arguments, attributes
 from dgmm.estimator.annotations import DataLike, InitParams, RandomState, RowValues, WeightsLike
 from dgmm.estimator.containers.container import RowContainer
 from dgmm.estimator.containers.dispatch import as_container
 from dgmm.estimator.gaussian_mixture import GaussianMixture
+from dgmm.estimator.posterior_attributes import (
+    PosteriorAttributes,
+    count_rows,
+    set_posterior,
+    to_posterior,
+)
 from dgmm.estimator.prediction import MixturePredictMixin
 from dgmm.estimator.prior_arguments import PriorArguments, check_options
 from dgmm.estimator.remedies import REMEDIES
@@ -27,11 +32,10 @@ from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.em.convergence import TOL
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
-from dgmm.mixture.variational.posterior import VariationalPosterior
-from dgmm.mixture.variational.prior import STICKS, Prior, WeightPrior
+from dgmm.mixture.variational.prior import STICKS
 
 
-class BayesianGaussianMixture(MixturePredictMixin):
+class BayesianGaussianMixture(MixturePredictMixin, PosteriorAttributes):
     """A Bayesian Gaussian mixture by variational inference, on data in memory or much larger.
 
     Parameters and attributes are scikit-learn's, and so are their values from equal starts; data
@@ -171,6 +175,14 @@ class BayesianGaussianMixture(MixturePredictMixin):
         ------
         ValueError
             If a parameter or the data are unusable.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> dgmm.BayesianGaussianMixture(n_components=4, random_state=0).fit(X).n_active_
+        2
         """
         del y
         self._fit(self._container(X, reset=True), sample_weight)
@@ -179,7 +191,16 @@ class BayesianGaussianMixture(MixturePredictMixin):
     def fit_predict(
         self, X: DataLike, y: object = None, sample_weight: WeightsLike | None = None
     ) -> RowValues:
-        """Fit to X, and the most probable component of each row."""
+        """Fit to X, and the most probable component of each row.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> dgmm.BayesianGaussianMixture(n_components=2, random_state=0).fit_predict(X)[[0, -1]]
+        array([1, 0])
+        """
         del y
         container = self._container(X, reset=True)
         self._fit(container, sample_weight)
@@ -189,9 +210,18 @@ class BayesianGaussianMixture(MixturePredictMixin):
         """The expected mixture of the active components, largest first.
 
         It stores, exports and scores as any other; its criteria are those of these parameters.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> mixture = dgmm.BayesianGaussianMixture(n_components=4, random_state=0).fit(X)
+        >>> mixture.to_gaussian_mixture().weights_.round(2)
+        array([0.67, 0.33])
         """
         mixture = self._mixture()
-        active = np.flatnonzero(self._counts() >= 1.0)
+        active = np.flatnonzero(count_rows(self) >= 1.0)
         if not len(active):
             raise DataError("No component has a weight of 1; fit with weights that count rows.")
         order = active[np.argsort(-mixture.weights[active], kind="stable")]
@@ -236,63 +266,19 @@ class BayesianGaussianMixture(MixturePredictMixin):
         observer = verbose_observer(self.verbose, self.verbose_interval)
         with advise(REMEDIES):
             found = fit_posterior(dataset, options, prior, start, execution, observer)
-        self._set_attributes(found)
+        set_posterior(self, found)
         if not found.is_converged:
             warnings.warn(attributes.NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
 
-    def _set_attributes(self, found: VariationalFit) -> None:
-        posterior, prior = found.posterior, found.posterior.prior
-        attributes.set_parameters(self, posterior.mixture)
-        is_stick = prior.weights == STICKS
-        concentration = posterior.weight_concentration
-        self.weight_concentration_ = tuple(concentration) if is_stick else concentration
-        self.mean_precision_ = posterior.mean_precision
-        degrees = posterior.degrees_of_freedom
-        self.degrees_of_freedom_ = degrees if degrees.ndim else float(degrees)
-        self.weight_concentration_prior_ = prior.weight_concentration
-        self.mean_precision_prior_ = prior.mean_precision
-        self.mean_prior_ = prior.mean
-        self.degrees_of_freedom_prior_ = prior.degrees_of_freedom
-        scale = prior.covariance
-        self.covariance_prior_ = scale if scale.ndim else float(scale)
-        self.n_active_ = int((self._counts() >= 1.0).sum())
-        self.converged_ = found.is_converged
-        self.n_iter_ = len(found.lower_bounds)
-        self.lower_bound_ = found.lower_bounds[-1]
-        self.lower_bounds_ = list(found.lower_bounds)
-
-    def _counts(self) -> Array:
-        """Rows of each component, in sums of responsibilities."""
-        return np.asarray(self.mean_precision_ - self.mean_precision_prior_)
-
-    def _posterior(self) -> VariationalPosterior:
-        check_is_fitted(self)
-        prior = Prior(
-            self.covariance_type,
-            cast("WeightPrior", self.weight_concentration_prior_type),
-            self.weight_concentration_prior_,
-            self.mean_precision_prior_,
-            self.mean_prior_,
-            self.degrees_of_freedom_prior_,
-            np.asarray(self.covariance_prior_),
-        )
-        return VariationalPosterior(
-            prior,
-            np.asarray(self.weight_concentration_),
-            self.mean_precision_,
-            np.asarray(self.degrees_of_freedom_),
-            self._mixture(),
-        )
-
     def _expected_mixture(self) -> Parameters:
         """The mixture under which rows have their responsibilities."""
-        return self._posterior().expected_mixture
+        return to_posterior(self).expected_mixture
 
     def _assigning(self) -> AssigningMixture:
         return AssigningMixture(self._expected_mixture())
 
     def _log_density(self) -> RowOutput:
-        return replace(LOG_DENSITY, read=partial(_shift_density, self._posterior().log_total))
+        return replace(LOG_DENSITY, read=partial(_shift_density, to_posterior(self).log_total))
 
 
 def _shift_density(shift: float, rows: RowPosteriors) -> Array:

@@ -82,6 +82,13 @@ class MixtureConvertMixin(PointMixtureMixin):
             If it is not what this version of dgmm writes.
         StorageError
             If an array is missing or damaged.
+
+        Examples
+        --------
+        >>> import dgmm
+        >>> dgmm.GaussianMixture.from_zarr("results/iris").means_.round(1)
+        array([[6.3, 2.9, 4.9, 1.7],
+               [5. , 3.4, 1.5, 0.2]])
         """
         from dgmm.estimator import serialization
 
@@ -139,6 +146,14 @@ class MixtureConvertMixin(PointMixtureMixin):
         ------
         MissingExtraError
             If onnx is not installed.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).fit(load_iris().data)
+        >>> _ = Path("iris.onnx").write_bytes(mixture.to_onnx())
         """
         from dgmm.io.interchange.onnx_graph import serialize_onnx
 

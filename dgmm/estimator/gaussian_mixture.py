@@ -221,6 +221,14 @@ class GaussianMixture(OnlineMixture):
         ------
         ValueError
             If a parameter or the data are unusable, or components collapse with ``reg_covar=0``.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> dgmm.GaussianMixture(2, random_state=0).fit(X).weights_.round(2)
+        array([0.67, 0.33])
         """
         del y
         self._fit(self._container(X, reset=True), sample_weight)
@@ -229,7 +237,16 @@ class GaussianMixture(OnlineMixture):
     def fit_predict(
         self, X: DataLike, y: object = None, sample_weight: WeightsLike | None = None
     ) -> RowValues:
-        """Fit to X, and the most probable component of each row as :meth:`predict` gives it."""
+        """Fit to X, and the most probable component of each row as :meth:`predict` gives it.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> dgmm.GaussianMixture(2, random_state=0).fit_predict(X)[[0, -1]]
+        array([1, 0])
+        """
         del y
         container = self._container(X, reset=True)
         self._fit(container, sample_weight)

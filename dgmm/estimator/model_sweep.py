@@ -21,7 +21,8 @@ from dgmm.estimator.annotations import (
 from dgmm.estimator.containers.dispatch import as_container
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.remedies import REMEDIES
-from dgmm.estimator.sweep_result import SweepResult, mixture_like, sort_results
+from dgmm.estimator.sweep_candidates import mixture_like, sort_results
+from dgmm.estimator.sweep_result import SweepResult
 from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.em.convergence import TOL
 from dgmm.mixture.sweep_findings import (

@@ -62,6 +62,15 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
         ------
         ValueError
             If it is anything else.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import dgmm
+        >>> X = pd.DataFrame({"size": [1.0, 1.1, 5.0, 5.1]}, index=[3, 4, 5, 6])
+        >>> mixture = dgmm.GaussianMixture(2, random_state=0).set_output(transform="pandas")
+        >>> type(mixture.fit(X).predict(X)).__name__
+        'Series'
         """
         if transform not in (None, "default", "pandas"):
             raise ValueError(f"transform is {transform!r}; expected 'default' or 'pandas'.")

@@ -1,7 +1,7 @@
 """``SweepResult``: every candidate of a sweep, as tables, and as fitted mixtures."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Self
@@ -11,11 +11,11 @@ import numpy as np
 from dgmm.estimator import attributes
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.silhouette import CRITERION as SILHOUETTE
-from dgmm.mixture.fit_result import FitResult, rank
+from dgmm.estimator.sweep_candidates import mixture_like, sort_results
+from dgmm.mixture.fit_result import FitResult
 from dgmm.mixture.model_selection.dependence import Dependence
 from dgmm.mixture.model_selection.model_differences import ModelDifference
 from dgmm.mixture.sample_size import SampleSize
-from dgmm.mixture.transform import FeatureTransform
 from dgmm.optional_packages import import_optional
 from dgmm.registry import canonical_type
 
@@ -53,6 +53,17 @@ class SweepResult:
     differences : tuple of ModelDifference
         How much less likely each candidate is than the best, in nats a row, in the order of
         ``results``: ``mean``, ``standard_error``, ``z``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> import dgmm
+    >>> X = load_iris().data
+    >>> found = dgmm.sweep(X, range(1, 4), "full", random_state=0)
+    >>> found
+    <SweepResult: 3 candidates, best by bic: full-2, bic 574.018>
+    >>> found.best.n_components
+    2
     """
 
     best: GaussianMixture
@@ -116,6 +127,12 @@ class SweepResult:
             If it is not what this version of dgmm writes.
         StorageError
             If an array is missing or damaged.
+
+        Examples
+        --------
+        >>> import dgmm
+        >>> dgmm.SweepResult.from_zarr("results/iris").best.n_components
+        2
         """
         from dgmm.estimator import serialization  # only here: a fit needs no Zarr
         from dgmm.io.results.result import open_result
@@ -193,6 +210,15 @@ class SweepResult:
         ------
         MissingExtraError
             If xarray is not installed.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> import dgmm
+        >>> X = load_iris().data
+        >>> found = dgmm.sweep(X, range(1, 4), "full", random_state=0)
+        >>> found.to_xarray()["bic"].sel(covariance_type="full").round(1).values
+        array([830. , 574. , 580.8])
         """
         xarray = import_optional("xarray", "to_xarray() needs xarray", "dgmm[xarray]")
         kinds = list(dict.fromkeys(result.covariance_type for result in self.results))
@@ -258,42 +284,6 @@ class SweepResult:
             f"<p>{escape(repr(self))}</p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
-
-
-def sort_results(
-    results: Iterable[FitResult],
-    criterion: str,
-    silhouettes: Mapping[str, float],
-    n_rows: float,
-) -> list[FitResult]:
-    """Results best first, sound ones before others; by BIC where a silhouette is not defined."""
-    if criterion != SILHOUETTE:
-        return sorted(results, key=lambda result: rank(result, criterion, n_rows))
-
-    def key(result: FitResult) -> tuple[float, ...]:
-        score = silhouettes[result.candidate.name]
-        is_undefined = bool(np.isnan(score))
-        *soundness, bic = rank(result, "bic", n_rows)
-        return *soundness, is_undefined, 0.0 if is_undefined else -score, bic
-
-    return sorted(results, key=key)
-
-
-def mixture_like(
-    model: GaussianMixture,
-    result: FitResult,
-    size: SampleSize | None,
-    transform: FeatureTransform | None,
-) -> GaussianMixture:
-    """A mixture with the parameters and features of ``model``, fitted as ``result`` says."""
-    mixture = GaussianMixture(**model.get_params()).set_params(
-        n_components=result.n_components, covariance_type=result.covariance_type
-    )
-    attributes.set_fit_attributes(mixture, result, mixture.tol, size, transform)
-    mixture.n_features_in_ = model.n_features_in_
-    if hasattr(model, "feature_names_in_"):
-        mixture.feature_names_in_ = model.feature_names_in_
-    return mixture
 
 
 def _cell(value: object) -> str:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from dgmm.run.console.signals import graceful_shutdown
     from dgmm.run.fit_run import RunResult, run
     from dgmm.run.history import prune, publish
-    from dgmm.run.input_handle import BlockFit, Blocks, InputHandle, open_input
+    from dgmm.run.input_blocks import BlockFit, Blocks
+    from dgmm.run.input_handle import InputHandle, open_input
     from dgmm.run.run_metrics import collect_metrics, write_metrics
     from dgmm.run.score_run import ScoreResult, configuration_for, score
 
@@ -66,7 +67,8 @@ _HOMES = {
     "dgmm.run.console.exit_message": ("ExitMessage", "exit_message"),
     "dgmm.run.config.field_types": ("Section", "validation_error"),
     "dgmm.run.console.logs": ("LogFormat",),
-    "dgmm.run.input_handle": ("Blocks", "BlockFit", "InputHandle", "open_input"),
+    "dgmm.run.input_blocks": ("Blocks", "BlockFit"),
+    "dgmm.run.input_handle": ("InputHandle", "open_input"),
     "dgmm.run.history": ("prune", "publish"),
     "dgmm.run.score_run": ("ScoreResult", "configuration_for", "score"),
     "dgmm.run.console.portable_restart": ("restart_if_portable",),

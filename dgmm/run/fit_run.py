@@ -45,6 +45,26 @@ class RunResult:
     sweep : Sweep
     already_complete : bool
         Whether an earlier command had done it all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from dgmm.run import loads, run
+    >>> np.save("iris.npy", load_iris().data)
+    >>> configuration = loads(
+    ...     '''
+    ...     input: {path: iris.npy}
+    ...     model: {n_components: "1:3", covariance_type: full}
+    ...     output: {path: results, report: false}
+    ...     cluster: {kind: threads}
+    ...     '''
+    ... )
+    >>> done = run(configuration)
+    >>> done.sweep.selected.candidate.name, done.already_complete
+    ('full-2', False)
+    >>> run(configuration).already_complete
+    True
     """
 
     path: str
@@ -73,6 +93,23 @@ def run(
     ------
     DgmmError
         With the exit code of the command.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from dgmm.run import loads, run
+    >>> np.save("iris.npy", load_iris().data)
+    >>> configuration = loads(
+    ...     '''
+    ...     input: {path: iris.npy}
+    ...     model: {n_components: "1:3", covariance_type: full}
+    ...     output: {path: results, report: false}
+    ...     cluster: {kind: threads}
+    ...     '''
+    ... )
+    >>> [result.candidate.name for result in run(configuration).sweep.results]
+    ['full-1', 'full-2', 'full-3']
     """
     found, already_complete = complete_run(configuration, _fit, observer, fresh=fresh)
     return RunResult(str(found.path), found.sweep, already_complete)

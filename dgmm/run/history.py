@@ -88,6 +88,14 @@ def publish(
         If it is not complete.
     TemporaryError
         If a run is being written there.
+
+    Examples
+    --------
+    >>> import dgmm
+    >>> result = dgmm.open_result("results/iris")
+    >>> from dgmm.run import publish
+    >>> publish("results/iris", result.path.stem[:8]).is_latest
+    True
     """
     kept = Output(output_path(output, storage_options))
     kept.find(run_id)  # refuse what is not an output before a lock would make it one
@@ -134,6 +142,12 @@ def prune(
     ------
     TemporaryError
         If a run is being written there.
+
+    Examples
+    --------
+    >>> from dgmm.run import prune
+    >>> prune("results/iris", keep=1)
+    ()
     """
     kept, grace = Output(output_path(output, storage_options)), timedelta(hours=grace_hours)
     found = kept.prune(keep, grace, only_say=True)  # refuse what is not an output before locking it

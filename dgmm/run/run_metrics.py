@@ -39,6 +39,15 @@ def collect_metrics(run: str, storage_options: Mapping[str, Any] | None = None) 
     dict
         ``output``, ``run_id``, ``model`` (TYPE-K), ``drift`` (the verdict), ``stage_seconds`` (by
         stage), and numbers.
+
+    Examples
+    --------
+    >>> import dgmm
+    >>> result = dgmm.open_result("results/iris")
+    >>> from dgmm.run import collect_metrics
+    >>> found = collect_metrics(str(result.path))
+    >>> found["model"], found["rows"], round(found["log_likelihood_per_row"], 3)
+    ('full-2', 150, -1.429)
     """
     result = open_result(run, storage_options)
     found, best = result.attributes, result.sweep.selected
@@ -85,6 +94,16 @@ def write_metrics(
     ------
     OutputError
         If the file cannot be created.
+
+    Examples
+    --------
+    >>> import dgmm
+    >>> result = dgmm.open_result("results/iris")
+    >>> from pathlib import Path
+    >>> from dgmm.run import write_metrics
+    >>> write_metrics(str(result.path), "iris.prom")
+    >>> Path("iris.prom").read_text().splitlines()[0]
+    '# HELP dgmm_run_rows Rows of the input.'
     """
     text = "\n".join(_lines(collect_metrics(run, storage_options)))
     place = output_path(path)

@@ -43,6 +43,18 @@ class ScoreResult:
         Rows that were assigned; the others were taken over from the run ``built_on``.
     built_on : str or None
         The name of a run of the same model on data that have grown since.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import dgmm
+    >>> from dgmm.run import configuration_for, score
+    >>> result = dgmm.open_result("results/iris")
+    >>> np.save("flowers.npy", np.array([[5.0, 3.4, 1.5, 0.2], [6.3, 2.9, 4.9, 1.7]]))
+    >>> changes = ["cluster={kind: threads}"]
+    >>> configuration = configuration_for(result, "flowers.npy", "results/flowers", changes)
+    >>> score(result, configuration).sentence
+    '2 rows, 0 of them missing; mean log density 0.781693'
     """
 
     path: str
@@ -89,6 +101,15 @@ def configuration_for(
     ------
     ConfigurationError
         If an override or a section is wrong, or a variable that the run used is not set now.
+
+    Examples
+    --------
+    >>> import dgmm
+    >>> from dgmm.run import configuration_for
+    >>> result = dgmm.open_result("results/iris")
+    >>> changes = ["cluster={kind: threads}"]
+    >>> configuration_for(result, "flowers.npy", "results/flowers", changes).input.path
+    'flowers.npy'
     """
     stored: dict[str, Any] = result.attributes["configuration"]
     weights = stored["input"].get("weights")
@@ -115,6 +136,19 @@ def score(result: Result, configuration: Configuration, observer: Observer = ign
         If the data have other features than the model.
     DgmmError
         As a run does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import dgmm
+    >>> from dgmm.run import configuration_for, score
+    >>> result = dgmm.open_result("results/iris")
+    >>> np.save("flowers.npy", np.array([[5.0, 3.4, 1.5, 0.2], [6.3, 2.9, 4.9, 1.7]]))
+    >>> changes = ["cluster={kind: threads}"]
+    >>> configuration = configuration_for(result, "flowers.npy", "results/flowers", changes)
+    >>> found = score(result, configuration)
+    >>> dgmm.open_result(found.path).assignments["labels"][:]
+    array([1, 0], dtype=int16)
     """
     work = partial(_score, result=result)
     scored, already_complete = complete_run(configuration, work, observer, result)

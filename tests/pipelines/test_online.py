@@ -161,7 +161,7 @@ def test_data_that_have_not_grown_are_refused(folder, capsys, change, message):
 
 
 STAGES = {
-    "folding": ("dgmm.run.input_handle.update_mixture", ()),
+    "folding": ("dgmm.run.input_blocks.update_mixture", ()),
     "the exact fit": ("pipelines.online.run", ("--set", "refit_every=1")),
     "its facts": ("pipelines.online.state.write_group", ()),
     "its mixture": ("dgmm.GaussianMixture.to_zarr", ()),

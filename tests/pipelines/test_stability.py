@@ -9,7 +9,7 @@ import zarr
 
 from dgmm.errors import ConfigurationError
 from dgmm.run import write_lock
-from dgmm.run.input_handle import Blocks
+from dgmm.run.input_blocks import Blocks
 from pipelines.stability import main
 from pipelines.stability.recommendation import recommend
 from pipelines.stability.subsets import design

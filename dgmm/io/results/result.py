@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,27 +13,20 @@ from numpy.typing import NDArray
 
 from dgmm.engine.assignment import assign_checked
 from dgmm.engine.block import Missing
-from dgmm.errors import InputNotFoundError, OutputError, UsageError
+from dgmm.errors import OutputError, UsageError
 from dgmm.io.results.assignment_schema import ASSIGNMENTS
 from dgmm.io.results.clustering_arrays import read_clustering
 from dgmm.io.results.component_arrays import read_components, read_errors
 from dgmm.io.results.drift_arrays import read_drift
 from dgmm.io.results.goodness_arrays import read_goodness
 from dgmm.io.results.label_arrays import COMPONENT, read_labelling
-from dgmm.io.results.layout import FORMAT, FORMAT_VERSION, LATEST_POINTER
-from dgmm.io.results.output import Output
 from dgmm.io.results.result_text import describe_result
 from dgmm.io.results.selected_model import SelectedModel
+from dgmm.io.results.stored_run import check_format, find_run, open_beside_samples
 from dgmm.io.results.sweep_arrays import FIRST_CRITERIA, SIZE, read_sweep
 from dgmm.io.results.transform_arrays import read_preparation
 from dgmm.io.storage.location import AnyPath, output_path
-from dgmm.io.storage.zarr_arrays import (
-    is_committed,
-    open_complete,
-    read_attributes,
-    read_small,
-    storage_failures,
-)
+from dgmm.io.storage.zarr_arrays import read_attributes, read_small, storage_failures
 from dgmm.mixture.component_errors import ComponentErrors
 from dgmm.mixture.component_summary import ComponentSummary
 from dgmm.mixture.density import RowPosteriors
@@ -84,6 +76,15 @@ class Result(SelectedModel):
         Which components of the model are one cluster; None in results of earlier versions.
     errors : ComponentErrors, or None
         How sure weights, means and deviations of components are; None with few blocks of rows.
+
+    Examples
+    --------
+    >>> import dgmm
+    >>> result = dgmm.open_result("results/iris")
+    >>> result.model.means.round(1).tolist()
+    [[6.3, 2.9, 4.9, 1.7], [5.0, 3.4, 1.5, 0.2]]
+    >>> result.assignments["labels"][:5]
+    array([1, 1, 1, 1, 1], dtype=int16)
     """
 
     path: AnyPath
@@ -116,6 +117,14 @@ class Result(SelectedModel):
         ------
         DataError
             If a value is infinite, or NaN unless the run marginalised these, or too far away.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import dgmm
+        >>> result = dgmm.open_result("results/iris")
+        >>> result.assign(np.array([[5.0, 3.4, 1.5, 0.2]])).labels
+        array([1])
         """
         stored = self.attributes.get("configuration", {}).get("input", {})
         rule: Missing = stored.get("missing", "error")
@@ -210,12 +219,31 @@ def open_result(
         If it is not what this version of dgmm writes.
     StorageError
         If an array is missing or damaged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> import dgmm
+    >>> from dgmm.run import loads, run
+    >>> np.save("iris.npy", load_iris().data)
+    >>> done = run(
+    ...     loads('''
+    ...     input: {path: iris.npy}
+    ...     model: {n_components: "1:3", covariance_type: full}
+    ...     output: {path: results/iris, report: false}
+    ...     cluster: {kind: threads}
+    ... ''')
+    ... )
+    >>> result = dgmm.open_result("results/iris")
+    >>> result.sweep.selected.candidate.name
+    'full-2'
     """
     place = output_path(path, storage_options)
     with storage_failures(place):
-        run = _resolve(place)
+        run = find_run(place)
     attributes = read_attributes(run)
-    _check_format(run, attributes)
+    check_format(run, attributes)
     names = ("criterion", "n_passes", "selected")
     if not all(name in attributes for name in names):
         raise OutputError(f"{run} lacks one of the attributes {', '.join(names)}.")
@@ -226,7 +254,7 @@ def open_result(
         sweep = replace(sweep, dependence=Dependence(**attributes["dependence"]))
     n_components = sweep.selected.n_components
     transform, feature_names = read_preparation(run)
-    arrays = _beside_samples(run)
+    arrays = open_beside_samples(run)
     return Result(
         path=run,
         attributes=attributes,
@@ -252,47 +280,3 @@ def _feature_names(run: AnyPath, attributes: Mapping[str, Any]) -> tuple[str, ..
     """Names of the input's features, where no transform says them."""
     named = attributes.get("input_feature_names")
     return tuple(map(str, read_small(run / "feature") if named is None else named))
-
-
-def _check_format(run: AnyPath, attributes: Mapping[str, Any]) -> None:
-    """Refuse what is not of dgmm, and what a newer version of it wrote."""
-    found = attributes.get("format_version")
-    if attributes.get("format") != FORMAT or not isinstance(found, int):
-        raise OutputError(f"{run} is no result of dgmm; expected a group whose format is {FORMAT}.")
-    if found > FORMAT_VERSION:
-        by = attributes.get("versions", {}).get("dgmm", "another version")
-        raise OutputError(
-            f"{run} was written by a newer dgmm ({by}), in format {found}; this one reads formats "
-            f"up to {FORMAT_VERSION}. Install that version, or a later one."
-        )
-
-
-def _resolve(path: AnyPath) -> AnyPath:
-    """The run that a path means: itself, or the published run of an output."""
-    if not path.exists():
-        raise InputNotFoundError(f"There is nothing at {path}. Check the path of the result.")
-    if is_committed(path):
-        is_link = (
-            isinstance(path, Path) and path.is_symlink()
-        )  # which may be turned while it is read
-        return path.resolve() if is_link else path
-    latest = Output(path).latest()
-    if latest is not None:
-        return latest
-    if path.suffix == ".zarr" and path.parent.name == "runs":
-        raise InputNotFoundError(
-            f"{path} is a run that has not finished: its root metadata, written last, are not "
-            "there. Wait for it, or start the same command again."
-        )
-    raise InputNotFoundError(
-        f"{path} holds no complete run: neither {LATEST_POINTER} nor root metadata are there."
-    )
-
-
-def _beside_samples(run: AnyPath) -> dict[str, zarr.Array[Any]]:
-    """Assignments, and the coordinates of the samples' grid."""
-    if not (run / "assignments").is_dir():
-        return {}
-    paths = (path for path in (run / "assignments").iterdir() if path.is_dir())
-    by_name = sorted(paths, key=lambda path: path.name)
-    return {path.name: open_complete(path) for path in by_name}

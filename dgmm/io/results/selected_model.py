@@ -48,6 +48,13 @@ class SelectedModel:
         ------
         OutputError
             If scikit-learn has no covariances of this type.
+
+        Examples
+        --------
+        >>> import dgmm
+        >>> result = dgmm.open_result("results/iris")
+        >>> result.to_sklearn().predict([[5.0, 3.4, 1.5, 0.2]])
+        array([1])
         """
         from dgmm.io.interchange.scikit_learn_model import sklearn_pipeline
 
@@ -55,7 +62,15 @@ class SelectedModel:
         return sklearn_pipeline(self.model, self.transform, self.feature_names, is_converged)
 
     def to_sql(self) -> str:
-        """One expression of SQL whose value is the label of a row of the input's columns."""
+        """One expression of SQL whose value is the label of a row of the input's columns.
+
+        Examples
+        --------
+        >>> import dgmm
+        >>> result = dgmm.open_result("results/iris")
+        >>> result.to_sql()[:20]
+        'CASE WHEN "x0" IS NU'
+        """
         return label_expression(self.whitened)
 
     def to_onnx(self) -> bytes:
@@ -65,10 +80,26 @@ class SelectedModel:
         ------
         MissingExtraError
             If onnx is not installed.
+
+        Examples
+        --------
+        >>> import dgmm
+        >>> from pathlib import Path
+        >>> result = dgmm.open_result("results/iris")
+        >>> _ = Path("iris.onnx").write_bytes(result.to_onnx())
         """
         return serialize_onnx(self.whitened)
 
     def to_json(self) -> str:
-        """All parameters of the selected mixture as JSON, with all their digits."""
+        """All parameters of the selected mixture as JSON, with all their digits.
+
+        Examples
+        --------
+        >>> import json
+        >>> import dgmm
+        >>> result = dgmm.open_result("results/iris")
+        >>> json.loads(result.to_json())["features"]
+        ['x0', 'x1', 'x2', 'x3']
+        """
         labels = self.labelling.labels
         return dump_parameters(self.model, self.transform, self.feature_names, labels)

@@ -25,7 +25,15 @@ from dgmm.io.storage.zarr_arrays import (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variable:
-    """An array with a name for each of its axes; text as ``StringDType``."""
+    """An array with a name for each of its axes; text as ``StringDType``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dgmm.run import Variable
+    >>> Variable(("cluster",), np.array([120, 30])).dimensions
+    ('cluster',)
+    """
 
     dimensions: tuple[str, ...]
     values: NDArray[Any]
@@ -58,6 +66,16 @@ def write_group(
         If the file system refuses; what was there before is then untouched.
     ValueError, TypeError
         If the attributes are no JSON.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dgmm.run import Variable, read_group, write_group
+    >>> sizes = Variable(("cluster",), np.array([120, 30]))
+    >>> write_group("sizes.zarr", {"size": sizes}, {"format": "sizes"})
+    >>> import zarr
+    >>> zarr.open_group("sizes.zarr", mode="r")["size"][:]
+    array([120,  30])
     """
     json.dumps(attributes, allow_nan=False)
     if "://" in os.fspath(path):
@@ -104,6 +122,15 @@ def read_group(
         If there is no group.
     StorageError
         If an array is missing or damaged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dgmm.run import Variable, read_group, write_group
+    >>> sizes = Variable(("cluster",), np.array([120, 30]))
+    >>> write_group("sizes.zarr", {"size": sizes}, {"format": "sizes"})
+    >>> read_group("sizes.zarr")
+    ({'size': array([120,  30])}, {'format': 'sizes'})
     """
     place = Path(path).resolve()
     if not is_committed(place):

@@ -42,6 +42,14 @@ def write_lock(output: AnyPath) -> Iterator[Callable[[], None]]:
         If the output cannot be created or written to.
     StorageError
         If the file system fails.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from dgmm.run import write_lock
+    >>> with write_lock(Path("results")) as confirm:
+    ...     confirm()
+    ...     _ = Path("results/note.txt").write_text("Nobody else writes here now.")
     """
     if isinstance(output, Path):
         with _hold_file_lock(output):

@@ -72,7 +72,15 @@ def _add_kind(value: object) -> object:
 
 
 class Configuration(Section):
-    """A run of dgmm; relative paths are relative to the current directory."""
+    """A run of dgmm; relative paths are relative to the current directory.
+
+    Examples
+    --------
+    >>> text = "{input: {path: x.npy}, output: {path: results}}"
+    >>> configuration = loads(text, ["model.n_components=1:3"])
+    >>> configuration.model.n_components, configuration.cluster.kind
+    ((1, 2, 3), 'local')
+    """
 
     input: Input
     prepare: Prepare = Field(default_factory=Prepare)
@@ -165,9 +173,13 @@ def load_as(
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> class Nightly(Section):
     ...     run: Configuration
     ...     keep: int = 7
+    >>> _ = Path("nightly.yaml").write_text("run: {input: {path: x.npy}, output: {path: results}}")
+    >>> load_as(Nightly, "nightly.yaml", ["keep=3"]).keep
+    3
     """
     return _loads_as(section, read_text(path), overrides, os.fspath(path))
 

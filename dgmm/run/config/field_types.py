@@ -60,6 +60,13 @@ class Section(BaseModel):
     LATER : frozenset of str
         Keys that earlier versions did not have. They are not dumped where they have their defaults,
         so that digests of configurations, and names of runs with them, stay the same.
+
+    Examples
+    --------
+    >>> class Nightly(Section):
+    ...     keep: int = 7
+    >>> Nightly(keep=3).keep
+    3
     """
 
     LATER: ClassVar[frozenset[str]] = frozenset()
@@ -269,5 +276,24 @@ Counts = Annotated[
 
 
 def validation_error(text: str) -> PydanticCustomError:
-    """An error for validators that states what was found and what was expected."""
+    """An error for validators that states what was found and what was expected.
+
+    Examples
+    --------
+    >>> from pydantic import field_validator
+    >>> class Nightly(Section):
+    ...     keep: int = 7
+    ...
+    ...     @field_validator("keep")
+    ...     @classmethod
+    ...     def _check_keep(cls, keep: int) -> int:
+    ...         if keep < 1:
+    ...             raise validation_error(f"found {keep}, expected at least 1 run to keep")
+    ...         return keep
+    >>> try:
+    ...     Nightly(keep=0)
+    ... except ValueError as error:
+    ...     print(error.errors()[0]["msg"])
+    found 0, expected at least 1 run to keep
+    """
     return PydanticCustomError(CONFLICT, "{text}", {"text": text})

@@ -12,7 +12,13 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True, slots=True)
 class ExitMessage:
-    """A message for stderr, and the exit code."""
+    """A message for stderr, and the exit code.
+
+    Examples
+    --------
+    >>> ExitMessage("dgmm: There is nothing at x.npy. Check the path.", 66).exit_code
+    66
+    """
 
     text: str
     exit_code: int

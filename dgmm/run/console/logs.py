@@ -33,13 +33,27 @@ class LogFormat:
     as_json : bool
         One JSON object a line, in place of text.
     redactor : Redactor
+
+    Examples
+    --------
+    >>> from dgmm.errors import StorageError
+    >>> from dgmm.run import LogFormat, exit_message
+    >>> exit_message(StorageError("The disk is full."), LogFormat()).text
+    'dgmm: The disk is full.'
     """
 
     as_json: bool = False
     redactor: Redactor = field(default_factory=Redactor)
 
     def formatter(self, text: str = _TEXT) -> logging.Formatter:
-        """The formatter of records; ``text`` is the format for people."""
+        """The formatter of records; ``text`` is the format for people.
+
+        Examples
+        --------
+        >>> record = logging.LogRecord("dgmm", logging.INFO, "", 0, "Read %d rows.", (150,), None)
+        >>> LogFormat().formatter("%(levelname)s %(message)s").format(record)
+        'INFO Read 150 rows.'
+        """
         return _Json(self.redactor) if self.as_json else _Text(text, self.redactor)
 
 

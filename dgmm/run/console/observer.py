@@ -29,6 +29,24 @@ def console_logging(style: LogFormat, level: int = logging.INFO) -> Iterator[Obs
     ------
     callable
         For :func:`dgmm.run.run` and :func:`dgmm.run.score`.
+
+    Examples
+    --------
+    >>> import logging
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from dgmm.run import LogFormat, console_logging, loads, run
+    >>> np.save("iris.npy", load_iris().data)
+    >>> configuration = loads(
+    ...     '''
+    ...     input: {path: iris.npy}
+    ...     model: {n_components: "1:3", covariance_type: full}
+    ...     output: {path: results, report: false}
+    ...     cluster: {kind: threads}
+    ...     '''
+    ... )
+    >>> with console_logging(LogFormat(), logging.WARNING) as observer:
+    ...     done = run(configuration, observer)
     """
     console = Console(stderr=True)
     with log_to_stderr(console, style, level), worker_log_format(style):

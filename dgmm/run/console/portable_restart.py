@@ -16,6 +16,14 @@ def restart_if_portable(configuration: Configuration) -> None:
     Parameters
     ----------
     configuration : Configuration
+
+    Examples
+    --------
+    >>> from dgmm.run import loads, restart_if_portable
+    >>> configuration = loads("{input: {path: x.npy}, output: {path: results}}")
+    >>> configuration.cluster.arithmetic  # not portable, so nothing happens
+    'native'
+    >>> restart_if_portable(configuration)
     """
     wanted = {**os.environ, **portable_environment()}
     is_wanted = configuration.cluster.arithmetic == "portable" and wanted != dict(os.environ)

@@ -59,6 +59,12 @@ def graceful_shutdown(remedy: str = _GO_ON) -> Iterator[None]:
     ------
     TemporaryError
         When all is closed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> with graceful_shutdown("start the program again"):
+    ...     _ = Path("total.txt").write_text(str(sum(range(10))))
     """
     ending = _Ending(remedy)
     before = {number: signal.signal(number, ending.begin) for number in _SIGNALS}
