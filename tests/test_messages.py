@@ -264,7 +264,9 @@ def test_nan_is_counted_and_its_first_places_are_named(call):
     expected = (
         "The data have 3 values that are NaN or infinite; expected finite numbers. The first: "
         "row 7 column 'x1' (nan), row 9 column 'x0' (inf), row 9 column 'x2' (-inf). "
-        "Remove or fill these rows. `X[np.isfinite(X).all(axis=1)]` are the others."
+        "Remove or fill these rows. `X[np.isfinite(X).all(axis=1)]` keeps the other rows; "
+        "`GaussianMixture(missing='marginalize')` counts rows with NaN by the values that they "
+        "have."
     )
     with pytest.raises(errors.DataError) as caught:
         getattr(mixture, call)(rows)

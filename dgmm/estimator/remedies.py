@@ -6,7 +6,9 @@ from dgmm.errors import Remedy
 
 REMEDIES = MappingProxyType(
     {
-        Remedy.DROP_MISSING: "`X[np.isfinite(X).all(axis=1)]` are the others.",
+        Remedy.DROP_MISSING: "`X[np.isfinite(X).all(axis=1)]` keeps the other rows; "
+        "`GaussianMixture(missing='marginalize')` counts rows with NaN by the values that they "
+        "have.",
         Remedy.ENLARGE_SAMPLE: "Or set a larger sample_size.",
         Remedy.NORMALIZE_WEIGHTS: "Set normalize_weights: 'rows' for survey weights, 'kish' for "
         "unequal probabilities, 'counts' if the sum is meant.",

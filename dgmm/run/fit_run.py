@@ -21,7 +21,11 @@ from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.model_selection.label_agreement import LabelAgreement
 from dgmm.mixture.row_summary import RowSummary
 from dgmm.mixture.sample_size import SampleSize
-from dgmm.mixture.sweep_findings import find_dependent_features, find_weight_doubts
+from dgmm.mixture.sweep_findings import (
+    find_dependent_features,
+    find_failed_candidates,
+    find_weight_doubts,
+)
 from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.drift_check import check_drift, duplicate_attributes, verdict_attributes
@@ -208,6 +212,8 @@ def _assign(
     output, best = attempt.plan.configuration.output, labelled.sweep.selected
     if best.status is Status.DEGENERATE:
         _logger.warning("No candidate is sound. %s", best.status.sentence)
+    for finding in find_failed_candidates(labelled.sweep):
+        _logger.warning(finding.text)
     mixture, transform = best.parameters, fitted.transform
     sample = summarize_sample(fitted.profile, mixture, transform, output)
     labels = labelled.labelling.labels

@@ -105,7 +105,7 @@ def test_functions_of_a_fit_take_complete_rows_only():
 
 
 def test_nan_is_an_error_unless_asked_for():
-    with pytest.raises(ValueError, match="are the others"):
+    with pytest.raises(ValueError, match="keeps the other rows"):
         GaussianMixture().fit(ROWS)
     with pytest.raises(ValueError, match="missing is 'drop'; expected one of None, 'marginalize'"):
         GaussianMixture(missing="drop").fit(ROWS)

@@ -57,6 +57,14 @@ def choose_member(
         )
     if wanted is None and len(tables) == 1:
         return tables[0]
+    if variable is None and not tables and any(len(shape) > 2 for shape in arrays.values()):
+        shapes = join_names([f"{name} {arrays[name]}" for name in sorted(arrays)])
+        raise ConfigurationError(
+            f"{path} has no table, an array of two dimensions (rows, features). It has {shapes}. "
+            "If their dimensions have names, say which of them are the samples; all others will be "
+            "features.",
+            remedy=Remedy.CHOOSE_SAMPLE_DIMS,
+        )
     wish = "and none was chosen" if variable is None else f"but no array {variable!r}"
     raise ConfigurationError(
         f"{path} has {len(tables)} two-dimensional arrays, {wish}. They are: {there}.",

@@ -7,9 +7,11 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from dgmm.mixture.candidate import Status
-from dgmm.mixture.fit_result import Sweep
+from dgmm.mixture.fit_result import FitResult, Sweep
+from dgmm.mixture.spurious_components import find_spurious_components
 
 _MAX_ROWS = 15
+_FEW_ROWS = "few rows"
 
 
 def show_candidates(sweep: Sweep, console: Console) -> None:
@@ -40,8 +42,13 @@ def _rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
             f"{sign}{value - best:.1f}",
             f"{result.log_likelihood:.1f}",
             str(result.n_iter),
-            result.status.value,
+            _FEW_ROWS if _stands_on_few_rows(result, sweep) else result.status.value,
         )
+
+
+def _stands_on_few_rows(result: FitResult, sweep: Sweep) -> bool:
+    is_sound = result.status is not Status.DEGENERATE
+    return is_sound and find_spurious_components(result.parameters, sweep.n_rows).size > 0
 
 
 def _remarks(sweep: Sweep) -> Iterator[str]:
@@ -52,6 +59,11 @@ def _remarks(sweep: Sweep) -> Iterator[str]:
     for status in Status:
         if status in found and status is not Status.CONVERGED:
             yield f"{status.value}: {status.sentence}"
+    if any(_stands_on_few_rows(result, sweep) for result in sweep.results):
+        yield (
+            f"{_FEW_ROWS}: A component stands on fewer rows than it has parameters, so the "
+            "candidate is listed after the others and chosen only if none of them is sound."
+        )
 
 
 def _make_table(sweep: Sweep) -> Table:

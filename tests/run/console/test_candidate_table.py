@@ -32,6 +32,12 @@ def test_every_status_that_needs_a_person_is_explained() -> None:
     ]
 
 
+def test_a_candidate_on_few_rows_says_why_it_is_not_chosen() -> None:
+    lines = shown(12)
+    assert next(line for line in lines if "few rows" in line).startswith("   spherical  12")
+    assert lines[-1].startswith("few rows: ")
+
+
 def test_a_long_table_ends_with_a_count() -> None:
     lines = shown(100)
     assert lines[16] == "... and 89 more"
