@@ -4,6 +4,7 @@ Little is imported here, so that signals are heard from the beginning; the comma
 in :mod:`dgmm.cli.commands`.
 """
 
+import gc
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,12 @@ __all__ = ["dgmm", "main"]
 def main() -> None:
     """Run the command and exit with its code."""
     exit_on_signals()
-    import_module("dgmm.cli.commands").dgmm.main(prog_name="dgmm", obj={"is_main_program": True})
+    try:
+        import_module("dgmm.cli.commands").dgmm.main(
+            prog_name="dgmm", obj={"is_main_program": True}
+        )
+    finally:
+        gc.freeze()  # the process is over: to look for cycles in all modules takes half a second
 
 
 def __getattr__(name: str) -> object:
