@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from dgmm.engine.block import Block, Missing, Rows
 from dgmm.engine.events import PassFinished
-from dgmm.engine.label_comparison import compare_labels, empty_tables
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.row_checks import (
     check_finite,
@@ -28,7 +27,6 @@ from dgmm.mixture.density import RowPosteriors, assign
 from dgmm.mixture.model_selection.dependence import N_GROUPS
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
-from dgmm.mixture.types import Array
 
 _MOST_NUMBERS_OF_GROUPS = 1 << 16  # components times features
 
@@ -58,8 +56,6 @@ class AssignmentSummary:
         Of the blocks, in order.
     groups : mapping of int to ComponentStatistics
         Of groups of consecutive rows, by their number; empty where that would need much memory.
-    tables : tuple of ndarray of shape (n_components + 1, n_other_components + 1)
-        Contingency tables of labels and of those of each neighbour.
     """
 
     n_rows: int
@@ -67,7 +63,6 @@ class AssignmentSummary:
     sums: AssignmentStatistics
     origins: tuple[BlockProvenance, ...]
     groups: Mapping[int, ComponentStatistics] = field(default_factory=dict)
-    tables: tuple[Array, ...] = ()
 
     def __add__(self, other: "AssignmentSummary") -> "AssignmentSummary":
         return AssignmentSummary(
@@ -76,7 +71,6 @@ class AssignmentSummary:
             self.sums + other.sums,
             self.origins + other.origins,
             _add_groups(self.groups, other.groups),
-            tuple(a + b for a, b in zip(self.tables, other.tables, strict=True)),
         )
 
 
@@ -184,7 +178,6 @@ def _assign(task: _Task, block: Block, origin: BlockProvenance) -> AssignmentSum
     check_weights(find_bad_weights(block))
     by, writer = task.by, task.writer
     sums = AssignmentStatistics.zero(*by.pivots.shape)
-    tables, may_lack = empty_tables(by), block.missing == "marginalize"
     for start, stop in writer.parts(block.start, block.n_rows):
         rows, weights, complete = block.part(start - block.start, stop - block.start)
         with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
@@ -194,14 +187,12 @@ def _assign(task: _Task, block: Block, origin: BlockProvenance) -> AssignmentSum
                 by,
                 sums,
                 with_responsibilities=writer.needs_responsibilities,
-                may_lack=may_lack,
+                may_lack=block.missing == "marginalize",
             )
         _check(found, rows, start, complete, block.missing)
-        places = start + (np.arange(len(rows)) if complete is None else np.flatnonzero(complete))
-        compare_labels(tables, found, rows, weights, by, places, task.n_rows, may_lack=may_lack)
         if not writer.has(start, stop):
             writer(start, found if complete is None else found.spread(complete))
-    return AssignmentSummary(block.n_rows, (block.checksum,), sums, (origin,), tables=tables)
+    return AssignmentSummary(block.n_rows, (block.checksum,), sums, (origin,))
 
 
 def assign_checked(

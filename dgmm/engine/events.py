@@ -11,11 +11,12 @@ STAGES = {
     "repair": "A candidate less likely than one with fewer components starts again from that one.",
     "update": "Stepwise EM reads new rows once (`partial_fit`, `dgmm online`).",
     "compare": "The new mixture is compared with the earlier result that the run started from.",
+    "outliers": "All rows are read once for the log density below which the rows asked for lie.",
     "assign": "Every row gets its label and whatever else was asked for; the results are written.",
 }
 """The stages of a run by name, in their order, and what happens in each."""
 
-READ_ALL_ROWS = frozenset({"profile", "fit", "repair", "update", "assign"})
+READ_ALL_ROWS = frozenset({"profile", "fit", "repair", "update", "outliers", "assign"})
 """Stages whose passes read the dataset; all others work on rows that the driver holds."""
 
 

@@ -20,6 +20,7 @@ from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
 from dgmm.engine.in_memory import InMemoryRows
+from dgmm.engine.label_comparison import compare_neighbours
 from dgmm.engine.passes import PassRunner, StopRule
 from dgmm.engine.profile import Profile, ProfileSpec
 from dgmm.engine.profiling.profile_checks import validate_profile
@@ -118,7 +119,7 @@ def fit(
     best = min(results, key=lambda result: rank(result, options.criterion, size.n_effective))
     gaps = found.compare(results.index(best))
     sweep = Sweep(results, options.criterion, best, n_passes, size, found.dependence, gaps)
-    return Fit(sweep, progress.profile, transform)
+    return Fit(compare_neighbours(sweep, profile), progress.profile, transform)
 
 
 def profile_data(runner: PassRunner, options: FitOptions) -> Profile:

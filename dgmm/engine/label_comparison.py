@@ -1,57 +1,69 @@
-"""The labels of rows under the mixture that assigns them, and under its neighbours."""
+"""The labels of a sample of the rows under the choice of a sweep, and under its neighbours."""
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dgmm.mixture.assignment_statistics import AssigningMixture
-from dgmm.mixture.density import RowPosteriors, assign
-from dgmm.mixture.model_selection.label_agreement import cross_tabulate
-from dgmm.mixture.types import Array, Indices
+from dgmm.engine.profile import Profile
+from dgmm.engine.stages import positive_weight_sample
+from dgmm.mixture.density import assign
+from dgmm.mixture.fit_result import Sweep
+from dgmm.mixture.model_selection.label_agreement import LabelAgreement, cross_tabulate
+from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.types import Array
 
-_MOST_COMPARED = 1 << 17  # rows: each neighbour costs as much as the mixture that assigns
-
-
-def empty_tables(by: AssigningMixture) -> tuple[Array, ...]:
-    """Contingency tables of no rows, one for each neighbour."""
-    k = by.mixture.n_components
-    return tuple(np.zeros((k + 1, other.n_components + 1)) for other in by.neighbours)
+_MOST_COMPARED = 1 << 16  # rows
+_ROWS_AT_ONCE = 1 << 13  # each has a responsibility for each component
 
 
-def compare_labels(
-    tables: tuple[Array, ...],
-    found: RowPosteriors,
-    rows: NDArray[np.generic],
-    weights: NDArray[np.generic] | None,
-    by: AssigningMixture,
-    places: Indices,
-    n_rows: int,
-    *,
-    may_lack: bool,
-) -> None:
-    """Add rows to contingency tables, in place: all of few rows, evenly spaced ones of many.
+def compare_neighbours(sweep: Sweep, profile: Profile) -> Sweep:
+    """The sweep with the agreements of the labels of the sample, if it has neighbours in K.
 
     Parameters
     ----------
-    tables : tuple of ndarray
-        Of :func:`empty_tables`.
-    found : RowPosteriors
-        Of the rows.
-    rows : ndarray of shape (T, n_features)
-    weights : ndarray of shape (T,), or None
-    by : AssigningMixture
-    places : ndarray of shape (T,)
-        Where the rows are in the dataset.
-    n_rows : int
-        Of the whole dataset.
-    may_lack : bool
-        Whether NaN marks what is missing.
+    sweep : Sweep
+    profile : Profile
+        In the coordinates of the mixtures.
     """
-    step = -(-n_rows // _MOST_COMPARED)
-    some = np.flatnonzero((places % step == 0) & ~np.isnan(found.log_density))
-    if not len(some):
-        return
-    w, own = None if weights is None else weights[some], found.take(some).labels
-    for table, other in zip(tables, by.neighbours, strict=True):
-        others = assign(other, rows[some], by.transform, may_lack=may_lack).labels
-        shape = by.mixture.n_components, other.n_components
-        table += cross_tabulate(own, others, shape, w)
+    others = sweep.neighbours
+    if not others:
+        return sweep
+    mixtures = [result.parameters for result in others]
+    sample = positive_weight_sample(profile)
+    found = compare_labels(sweep.selected.parameters, mixtures, *sample)
+    names = [result.candidate.name for result in others]
+    return replace(sweep, agreements=dict(zip(names, found, strict=True)))
+
+
+def compare_labels(
+    mixture: Parameters, others: Sequence[Parameters], rows: Array, weights: Array | None
+) -> tuple[LabelAgreement, ...]:
+    """How alike the labels of a mixture are to those of others.
+
+    Of all rows, or of evenly spaced ones if there are more than 65,536.
+
+    Parameters
+    ----------
+    mixture : Parameters
+    others : sequence of Parameters
+        In the same coordinates.
+    rows : ndarray of shape (m, n_features)
+        NaN marks what is missing.
+    weights : ndarray of shape (m,), or None
+        In any unit: 1 on average is what counts as a row.
+    """
+    step = max(1, -(-len(rows) // _MOST_COMPARED))
+    rows, weights = rows[::step], None if weights is None else weights[::step]
+    shapes = [(mixture.n_components, other.n_components) for other in others]
+    tables = [np.zeros((n + 1, m + 1)) for n, m in shapes]
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
+        w = None if weights is None else weights[part]
+        labels = assign(mixture, rows[part], may_lack=True).labels
+        for table, other, shape in zip(tables, others, shapes, strict=True):
+            table += cross_tabulate(
+                labels, assign(other, rows[part], may_lack=True).labels, shape, w
+            )
+    scale = 1.0 if weights is None else 1 / weights.mean()
+    return tuple(LabelAgreement.from_table(scale * table) for table in tables)

@@ -179,8 +179,17 @@ def sweep(
     sweep = found.sweep
     # the engine has compared with what BIC chooses, not the silhouette
     differences = () if is_silhouette else sweep.differences
+    agreements = {} if is_silhouette else sweep.agreements
     return SweepResult(
-        best, results, criterion, sweep.n_passes, scores, sweep.size, sweep.dependence, differences
+        best,
+        results,
+        criterion,
+        sweep.n_passes,
+        scores,
+        sweep.size,
+        sweep.dependence,
+        differences,
+        agreements,
     )
 
 

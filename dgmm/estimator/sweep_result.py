@@ -14,6 +14,7 @@ from dgmm.estimator.silhouette import CRITERION as SILHOUETTE
 from dgmm.estimator.sweep_candidates import mixture_like, sort_results
 from dgmm.mixture.fit_result import FitResult
 from dgmm.mixture.model_selection.dependence import Dependence
+from dgmm.mixture.model_selection.label_agreement import LabelAgreement
 from dgmm.mixture.model_selection.model_differences import ModelDifference
 from dgmm.mixture.sample_size import SampleSize
 from dgmm.optional_packages import import_optional
@@ -36,23 +37,24 @@ class SweepResult:
         Fitted: the smallest criterion (the largest silhouette) among candidates without a
         collapsed component.
     results : tuple of FitResult
-        One for each covariance type and number of components, in the order they were named:
-        ``candidate``, ``parameters``, ``status``, ``trace``, ``log_likelihood``, ``criteria`` and
-        more.
+        One for each candidate, in the order they were named: ``candidate``, ``parameters``,
+        ``status``, ``trace``, ``log_likelihood``, ``criteria`` and more.
     criterion : str
     n_passes : int
         Reads of all rows.
     silhouettes : mapping of str to float
         Mean silhouette by name of candidate ("full-3"); empty unless it was the criterion.
     size : SampleSize, or None
-        How many rows criteria count, ``size.n_effective``; None where an earlier version of dgmm
-        has not kept it.
+        How many rows criteria count, ``size.n_effective``; None in results of earlier versions.
     dependence : Dependence or None
         How much rows depend on their neighbours: ``design_effect`` with its interval, ``is_long``;
         None where there are too few rows to tell.
     differences : tuple of ModelDifference
         How much less likely each candidate is than the best, in nats a row, in the order of
         ``results``: ``mean``, ``standard_error``, ``z``.
+    agreements : mapping of str to LabelAgreement
+        How alike labels are with one component less and one more, by name: ``adjusted_rand``,
+        ``fowlkes_mallows``.
 
     Examples
     --------
@@ -74,6 +76,7 @@ class SweepResult:
     size: SampleSize | None = None
     dependence: Dependence | None = None
     differences: tuple[ModelDifference, ...] = ()
+    agreements: Mapping[str, LabelAgreement] = field(default_factory=dict)
 
     def model(self, covariance_type: str, n_components: int) -> GaussianMixture:
         """The fitted mixture of one candidate.
@@ -96,17 +99,14 @@ class SweepResult:
         --------
         >>> from sklearn.datasets import load_iris
         >>> import dgmm
-        >>> X = load_iris().data
-        >>> sweep = dgmm.sweep(X, range(1, 4), "full", random_state=0)
+        >>> sweep = dgmm.sweep(load_iris().data, range(1, 4), "full", random_state=0)
         >>> sweep.model("full", 3).n_components
         3
         """
-        kind = canonical_type(covariance_type)
+        kind, transform = canonical_type(covariance_type), attributes.transform_of(self.best)
         for result in self.results:
             if (result.covariance_type, result.n_components) == (kind, n_components):
-                return mixture_like(
-                    self.best, result, self.size, attributes.transform_of(self.best)
-                )
+                return mixture_like(self.best, result, self.size, transform)
         known = ", ".join(result.candidate.name for result in self.results)
         raise KeyError(f"no candidate {covariance_type}-{n_components}; expected one of {known}.")
 
@@ -148,6 +148,7 @@ class SweepResult:
             size=sweep.size,
             dependence=sweep.dependence,
             differences=sweep.differences,
+            agreements=sweep.agreements,
         )
 
     @property
@@ -185,8 +186,7 @@ class SweepResult:
         --------
         >>> from sklearn.datasets import load_iris
         >>> import dgmm
-        >>> X = load_iris().data
-        >>> sweep = dgmm.sweep(X, range(1, 4), "full", random_state=0)
+        >>> sweep = dgmm.sweep(load_iris().data, range(1, 4), "full", random_state=0)
         >>> sweep.to_pandas()[["n_components", "status"]]
            n_components     status
         0             2  converged

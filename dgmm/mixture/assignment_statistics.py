@@ -32,15 +32,12 @@ class AssigningMixture:
         Of its components; None if that is not known.
     outlier_threshold : float
         Log density below which a row is an outlier.
-    neighbours : tuple of Parameters
-        Other mixtures of the rows, whose labels are compared.
     """
 
     mixture: Parameters
     transform: FeatureTransform | None = None
     hierarchy: MergeHierarchy | None = None
     outlier_threshold: float = -np.inf
-    neighbours: tuple[Parameters, ...] = ()
 
     @property
     def pivots(self) -> Array:

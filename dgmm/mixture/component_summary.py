@@ -185,11 +185,6 @@ def sample_quantiles(
     return found
 
 
-def outlier_threshold(log_density: Array, weights: Array | None, quantile: float) -> float:
-    """The log density below which this weighted share of a sample lies."""
-    return float(np.quantile(log_density, quantile, weights=weights, method="inverted_cdf"))
-
-
 def component_pivots(mixture: Parameters, transform: FeatureTransform | None) -> Array:
     """Means in the units of the data, shape (n_components, n_features)."""
     return mixture.means if transform is None else transform.inverse_means(mixture)

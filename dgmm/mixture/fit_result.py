@@ -112,7 +112,7 @@ class Sweep:
         versions.
     agreements : mapping of str to LabelAgreement
         How alike the labels of the selected candidate are to those of the ones with a component
-        more or less, by their names; of runs only.
+        more or less, on a sample of the rows; by their names.
     """
 
     results: tuple[FitResult, ...]

@@ -1,7 +1,7 @@
 """A run that fits all candidates, assigns the rows by the best and compares with earlier runs."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.fit_progress import FitProgress, SaveProgress
+from dgmm.engine.outlier_search import find_threshold
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
 from dgmm.engine.stages import PROFILE, positive_weight_sample
@@ -18,7 +19,6 @@ from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.drift.duplicates import multiplicities
 from dgmm.mixture.fit_result import Sweep
-from dgmm.mixture.model_selection.label_agreement import LabelAgreement
 from dgmm.mixture.row_summary import RowSummary
 from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.sweep_findings import (
@@ -128,7 +128,7 @@ def _fit(attempt: Attempt) -> RunContents:
         fitted = fit(dataset, plan.options, execution, recorder, progress, save)
         labelled = relabel(fitted, plan.earlier)
         runner = PassRunner(dataset, execution, recorder, fitted.profile.checksums)
-        schema, summary, agreements = _assign(attempt, fitted, labelled, runner)
+        schema, summary = _assign(attempt, fitted, labelled, runner)
     profile = fitted.profile
     mean, deviations = profile.mean, np.sqrt(np.diagonal(profile.covariance))
     if fitted.transform is not None and fitted.transform.functions is not None:
@@ -153,7 +153,7 @@ def _fit(attempt: Attempt) -> RunContents:
         "status": labelled.sweep.selected.status.value,
     }
     return RunContents(
-        replace(labelled.sweep, agreements=agreements),
+        labelled.sweep,
         dataset.feature_names,
         attributes,
         fitted.transform,
@@ -207,8 +207,8 @@ def _warn_of_data(plan: RunPlan, profile: Profile) -> None:
 
 def _assign(
     attempt: Attempt, fitted: Fit, labelled: LabelledSweep, runner: PassRunner
-) -> tuple[AssignmentSchema, RowSummary, dict[str, LabelAgreement]]:
-    """Write the assignments; their schema, and what all rows say of the mixture and the next."""
+) -> tuple[AssignmentSchema, RowSummary]:
+    """Write the assignments; their schema, and what all rows say of the mixture."""
     output, best = attempt.plan.configuration.output, labelled.sweep.selected
     if best.status is Status.DEGENERATE:
         _logger.warning("No candidate is sound. %s", best.status.sentence)
@@ -216,25 +216,21 @@ def _assign(
         _logger.warning(finding.text)
     mixture, transform = best.parameters, fitted.transform
     sample = summarize_sample(fitted.profile, mixture, transform, output)
-    labels = labelled.labelling.labels
+    threshold, labels = sample.outlier_threshold, labelled.labelling.labels
+    if "outlier" in output.assignments and not fitted.profile.is_sample_complete:
+        proposed = sample.outlier_thresholds, output.outlier_quantile
+        threshold = find_threshold(runner, mixture, transform, *proposed)
     schema = AssignmentSchema(
         output.assignments,
         labels,
         output.most_probable,
-        sample.outlier_threshold,
+        threshold,
         sample.clustering.names(labels, mixture.weights),
         mixture.noise is not None,
     )
     hierarchy = sample.clustering.hierarchy
-    others = labelled.sweep.neighbours
-    neighbours = tuple(result.parameters for result in others)
-    by = AssigningMixture(mixture, transform, hierarchy, sample.outlier_threshold, neighbours)
+    by = AssigningMixture(mixture, transform, hierarchy, threshold)
     assigned = assign_rows(attempt, runner, by, schema)
     quantiles, n_clusters = (output.quantiles, sample.quantiles), sample.clustering.n_clusters
     found = RowSummary.from_sums(assigned.sums, by, n_clusters, *quantiles, assigned.groups)
-    totals = fitted.profile.weight_totals
-    agreements = {
-        result.candidate.name: LabelAgreement.from_table(table * (totals.n_rows / totals.total))
-        for result, table in zip(others, assigned.tables, strict=True)
-    }
-    return schema, found, agreements
+    return schema, found

@@ -13,11 +13,12 @@ from dgmm.io.results.assignment_schema import RESERVED, AssignmentSchema
 from dgmm.io.results.block_records import create_blocks
 from dgmm.io.storage.location import AnyPath
 from dgmm.mixture.assignment_statistics import AssigningMixture
-from dgmm.mixture.component_summary import outlier_threshold, sample_quantiles
+from dgmm.mixture.component_summary import sample_quantiles
 from dgmm.mixture.density import assign
 from dgmm.mixture.merging.clustering import Clustering
 from dgmm.mixture.merging.hierarchy import build_hierarchy
 from dgmm.mixture.merging.merge_statistics import MergeStatistics
+from dgmm.mixture.outlier_threshold import outlier_threshold, propose_thresholds
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
@@ -35,6 +36,8 @@ class SampleSummary:
     ----------
     outlier_threshold : float
         Log density below which the asked-for share of the rows lies.
+    outlier_thresholds : ndarray of shape (n,)
+        Others, among which is that of all rows.
     quantiles : ndarray of shape (n_components, n_quantiles, n_features)
         Of every feature in every component, in the units of the data.
     clustering : Clustering
@@ -42,6 +45,7 @@ class SampleSummary:
     """
 
     outlier_threshold: float
+    outlier_thresholds: Array
     quantiles: Array
     clustering: Clustering
 
@@ -69,6 +73,7 @@ def summarize_sample(
     mergers = MergeStatistics.from_responsibilities(r, weights, hierarchy)
     return SampleSummary(
         outlier_threshold(found.log_density, weights, output.outlier_quantile),
+        propose_thresholds(found.log_density, weights, output.outlier_quantile),
         sample_quantiles(rows, weights, r, output.quantiles),
         Clustering.from_sums(hierarchy, mergers, total, output.n_clusters),
     )

@@ -9,7 +9,6 @@ import pytest
 from dgmm.mixture.component_summary import (
     ComponentStatistics,
     component_pivots,
-    outlier_threshold,
     sample_quantiles,
     summarize_components,
 )
@@ -88,16 +87,6 @@ def test_quantiles_are_where_the_weighted_share_is_reached(is_weighted):
                 below = share[rows[:, j] < found[k, i, j]].sum() / share.sum()
                 reached = share[rows[:, j] <= found[k, i, j]].sum() / share.sum()
                 assert below < level <= reached + 1e-12
-
-
-@is_weighted
-def test_an_outlier_threshold_leaves_its_share_below(is_weighted):
-    log_density = np.random.default_rng(0).normal(size=1_000)
-    w = np.where(np.arange(1_000) < 500, 3.0, 1.0) if is_weighted else None
-    threshold = outlier_threshold(log_density, w, 0.01)
-    weights = np.ones(1_000) if w is None else w
-    assert weights[log_density < threshold].sum() / weights.sum() <= 0.01
-    assert weights[log_density <= threshold].sum() / weights.sum() >= 0.01
 
 
 def test_uncertainty_and_the_most_probable_components():

@@ -100,6 +100,10 @@ def test_more_noise_is_drift(folder, tmp_path):
     result = dgmm.open_result(later.path)
     assert result.drift.verdict is not DriftStatus.STEADY
     assert result.model.noise.weight == pytest.approx(1 - 0.95 * 0.8, abs=0.02)
+    changed = result.drift.components
+    assert changed.names == ("noise", "0", "1", "2")
+    assert changed.older_weights[0] == pytest.approx(SHARE, abs=0.01)
+    assert changed.newer_weights[0] == result.model.noise.weight
 
 
 def test_exports_tell_noise_from_rows_that_lack_a_value(folder):
@@ -122,7 +126,7 @@ def test_the_report_says_how_much_is_noise(folder):
     assert "belong to no component" in page
 
 
-def test_neighbours_in_k_are_compared_on_all_rows(folder):
+def test_neighbours_in_k_are_compared(folder):
     result, (rows, _) = dgmm.open_result(folder / "out"), planted("full", 8_000)
     whole = np.arange(len(rows)) != MISSING
     labels = assign(result.model, rows[whole]).labels

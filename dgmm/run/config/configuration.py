@@ -59,7 +59,8 @@ class Output(Section):
     )
     outlier_quantile: Share = Field(
         default=0.01,
-        description="Rows are outliers below this quantile of the log density, found on a sample.",
+        description="Rows are outliers below this quantile of the log density; found on a sample, "
+        "or in one more read of all rows if outlier is among the assignments.",
     )
     quantiles: Many[Share] = Field(
         default=(0.05, 0.25, 0.5, 0.75, 0.95),

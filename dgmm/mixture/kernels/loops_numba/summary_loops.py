@@ -9,7 +9,7 @@ from dgmm.mixture.types import Array, Indices
 
 _FARTHEST = 1e150  # whose square is a number still
 _LANES = 4
-_ADDED_ROWS = 512  # at a time, so that they stay in the cache
+_ADDED_ROWS = 128  # at a time, so that they stay in the cache
 
 
 @summing
@@ -146,13 +146,15 @@ def add_distances(
         for t in range(n_rows):
             cell = distance[t] * cells_per_unit
             places[t] = np.int64(cell) if cell < last else last
+        for t in range(n_rows):
+            places[t] = cells[places[t]]
+        for _ in range(steps):
+            for t in range(n_rows):
+                value = distance[t] if distance[t] < _FARTHEST else _FARTHEST
+                places[t] += 1 if limits[places[t]] <= value else 0
         sums[...] = 0.0
         for t in range(n_rows):
-            place = cells[places[t]]
-            value = distance[t] if distance[t] < _FARTHEST else _FARTHEST
-            for _ in range(steps):
-                place += 1 if limits[place] <= value else 0
-            sums[t % _LANES, place] += share[t]
+            sums[t % _LANES, places[t]] += share[t]
         for lane in range(_LANES):
             add_to(histogram[k], sums[lane])
         squares[k] += _sum_squares(distance, share)
