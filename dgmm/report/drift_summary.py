@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dgmm.io.results.result import Result
-from dgmm.mixture.drift.component_drift import ComponentDrift
+from dgmm.mixture.drift.component_drift import NOISE, ComponentDrift
 from dgmm.mixture.drift.decision import Drift, DriftStatus
 from dgmm.mixture.drift.predictive_test import SKEW, Estimate
 from dgmm.plots.colours import component_colours
@@ -88,12 +88,11 @@ def _format_estimate(estimate: Estimate) -> str:
 def _tabulate(drift: ComponentDrift) -> Table:
     """Every component of the last mixture and of this one."""
     n_labels = len(drift.labels)
-    own = component_colours(int(label) for label in drift.labels)
-    colours = [
-        _GONE if gone else colour for gone, colour in zip(drift.has_vanished, own, strict=True)
-    ]
+    own = component_colours(max(0, int(label)) for label in drift.labels)
+    pale = drift.has_vanished | (drift.labels == NOISE)
+    colours = [_GONE if is_pale else colour for is_pale, colour in zip(pale, own, strict=True)]
     columns = [
-        [str(label) for label in drift.labels],
+        list(drift.names),
         [_format_cell(x, ".2%") for x in drift.older_weights],
         [_format_cell(x, ".2%") for x in drift.newer_weights],
         [_format_cell(x, "+.2%") for x in drift.weight_changes],

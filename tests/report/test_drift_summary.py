@@ -10,6 +10,7 @@ from dgmm.mixture.drift.component_drift import component_drift
 from dgmm.mixture.drift.decision import DriftStatus, DriftThresholds, assess_drift
 from dgmm.mixture.drift.duplicates import DuplicateRates
 from dgmm.mixture.drift.predictive_test import Estimate, HeldOutTest, compare_log_densities
+from dgmm.mixture.noise.noise_component import Noise
 from dgmm.report import figure_style
 from dgmm.report.drift_summary import summarize_drift
 from dgmm.report.findings import collect_findings
@@ -20,9 +21,9 @@ LIMITS = DriftThresholds(1.5, 0.3, 1.0, 0.3, 0.3, 0.1, 0.01)
 STARTED = {**ATTRIBUTES, "started_from": {"run_id": "abcd0123", "path": "results/cells"}}
 
 
-def drift(loss=0.1, p_value=1e-4, n_older=3, limits=LIMITS):
-    """From components 2, 5 and 6 to 2 and 9."""
-    older, newer = mixture(n_older), mixture(2)
+def drift(loss=0.1, p_value=1e-4, n_older=3, limits=LIMITS, noise=None):
+    """From components 2, 3 and 4 to 2 and 99."""
+    older, newer = mixture(n_older), mixture(2).with_noise(noise)
     log_older = np.random.default_rng(0).normal(-3, 1, 500)
     return assess_drift(
         component_drift(older, newer, tuple(range(2, 2 + n_older)), (2, 99)),
@@ -58,6 +59,12 @@ def test_every_label_has_its_row(tmp_path):
     assert facts["gain on rows held out"] == "0.0523 ± 0.0041 nats per row, p = 0.0001"
     assert facts["rows that repeat another"] == "6.25%, 1.00% of the last"
     assert facts["difference"] == "0.1 nats per row"
+
+
+def test_noise_has_a_row_of_its_own(tmp_path):
+    found = summarize_drift(a_result(tmp_path, drift=drift(noise=Noise(-9.0, 0.25))))
+    assert found.components.rows[0] == ("noise", "0.00%", "25.00%", "+25.00%", "", "", "")
+    assert found.components.rows[1][0] == "2"
 
 
 def test_many_components_are_cut(tmp_path):

@@ -11,6 +11,9 @@ from dgmm.mixture.types import Array
 
 Labels = tuple[int, ...]
 
+NOISE = -1
+"""The label of noise, which has a weight only."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComponentDrift:
@@ -19,6 +22,7 @@ class ComponentDrift:
     Attributes
     ----------
     labels : ndarray of shape (n_labels,), int64
+        -1 of noise, if either mixture has it; the other's then has no weight.
     older_weights, newer_weights : ndarray of shape (n_labels,)
         NaN where the mixture has no such component.
     mean_shifts : ndarray of shape (n_labels,)
@@ -26,7 +30,7 @@ class ComponentDrift:
         length of the difference. NaN for those that appeared or vanished.
     divergences : ndarray of shape (n_labels,)
         Jeffreys' divergence between the two Gaussians, in nats
-        (:func:`dgmm.mixture.drift.alignment.jeffreys`); NaN for the same.
+        (:func:`dgmm.mixture.drift.alignment.jeffreys`); NaN for the same, and for noise.
     """
 
     labels: NDArray[np.int64]
@@ -34,6 +38,11 @@ class ComponentDrift:
     newer_weights: Array
     mean_shifts: Array
     divergences: Array
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the components are called."""
+        return tuple("noise" if label == NOISE else str(label) for label in self.labels)
 
     @property
     def weight_changes(self) -> Array:
@@ -63,12 +72,18 @@ def component_drift(
     older_labels, newer_labels : tuple of int
         Of the components, as :meth:`dgmm.mixture.drift.alignment.Alignment.labels` gives them.
     """
-    labels = np.union1d(older_labels, newer_labels).astype(np.int64)
+    has_noise = older.noise is not None or newer.noise is not None
+    noise = (NOISE,) if has_noise else ()
+    labels = np.union1d((*older_labels, *noise), newer_labels).astype(np.int64)
     row = {label: place for place, label in enumerate(labels.tolist())}
     older_rows, newer_rows = ([row[k] for k in of] for of in (older_labels, newer_labels))
     older_weights, newer_weights, shifts, divergences = np.full((4, len(labels)), np.nan)
     older_weights[older_rows] = older.weights
     newer_weights[newer_rows] = newer.weights
+    if has_noise:
+        older_weights[0], newer_weights[0] = (
+            0.0 if each.noise is None else each.noise.weight for each in (older, newer)
+        )
     both = [label for label in older_labels if label in newer_labels]
     if both:
         rows = [row[label] for label in both]

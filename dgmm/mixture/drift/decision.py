@@ -150,7 +150,7 @@ def _describe_component_changes(drift: ComponentDrift, limits: DriftThresholds) 
             )
     far = _beyond(drift.mean_shifts, limits.mean_shift)
     if far.any():
-        found = [f"{drift.labels[i]} by {drift.mean_shifts[i]:.3g}" for i in np.flatnonzero(far)]
+        found = [f"{drift.names[i]} by {drift.mean_shifts[i]:.3g}" for i in np.flatnonzero(far)]
         yield (
             f"Means of components moved by more than {limits.mean_shift:g} standard deviations "
             f"(max_mean_shift): {join_names(found, _MOST_NAMED)}."
@@ -158,7 +158,7 @@ def _describe_component_changes(drift: ComponentDrift, limits: DriftThresholds) 
     heavy = _beyond(np.abs(drift.weight_changes), limits.weight_change)
     if heavy.any():
         found = [
-            f"{drift.labels[i]} from {drift.older_weights[i]:.3g} to {drift.newer_weights[i]:.3g}"
+            f"{drift.names[i]} from {drift.older_weights[i]:.3g} to {drift.newer_weights[i]:.3g}"
             for i in np.flatnonzero(heavy)
         ]
         yield (
@@ -216,7 +216,7 @@ def _shares(
 
 
 def _list_weights(drift: ComponentDrift, which: NDArray[np.bool_], weights: Array) -> str:
-    found = [f"{drift.labels[i]} ({weights[i]:.3g})" for i in np.flatnonzero(which)]
+    found = [f"{drift.names[i]} ({weights[i]:.3g})" for i in np.flatnonzero(which)]
     return join_names(found, _MOST_NAMED)
 
 

@@ -7,6 +7,7 @@ from dgmm.mixture.drift.component_drift import component_drift
 from dgmm.mixture.drift.decision import DriftStatus, DriftThresholds, assess_drift
 from dgmm.mixture.drift.duplicates import DuplicateRates
 from dgmm.mixture.drift.predictive_test import SKEW, Estimate, HeldOutTest, compare_log_densities
+from dgmm.mixture.noise.noise_component import Noise
 from tests.mixture.drift.test_drift import spherical
 
 LIMITS = DriftThresholds(1.5, 0.3, 1.0, 0.3, 0.3, 0.1, 0.01)
@@ -65,6 +66,12 @@ def test_the_same_is_steady():
             ((3, 8), (3, 8, 9)),
             ELSE,
             ["0.35 of the weight appeared", "9 (0.35)"],
+        ),
+        (
+            TWO.with_noise(Noise(-9.0, 0.35)),
+            SAME,
+            ELSE,
+            ["more than 0.3 (max_weight_change)", "noise from 0 to 0.35"],
         ),
         (TWO, SAME, {"loss": 1.2}, ["loses 1.2 nats", "max_loss"]),
         (

@@ -23,6 +23,7 @@ from dgmm.mixture.drift.predictive_test import (
     row_segments,
     skew_divergence_terms,
 )
+from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.parameters import Parameters
 from tests.mixture.one_step import relative_to
 from tests.strategies import COVARIANCE_TYPES, random_mixture, seeds
@@ -58,6 +59,18 @@ def test_components_are_compared_by_their_labels():
     np.testing.assert_allclose(found.weight_changes, [np.nan, 0.2, -0.25, np.nan])
     np.testing.assert_allclose(found.mean_shifts, [np.nan, 0.5, 0.5, np.nan])
     np.testing.assert_allclose(found.divergences, [np.nan, 0.25, 0.25, np.nan])
+
+
+def test_noise_is_compared_by_its_weight():
+    clean = spherical([0.5, 0.5], [[0, 0], [10, 0]])
+    little, much = (clean.with_noise(Noise(-9.0, weight)) for weight in (0.1, 0.4))
+    for older, newer, weights in ((little, much, [0.1, 0.4]), (clean, much, [0.0, 0.4])):
+        found = component_drift(older, newer, (3, 5), (3, 5))
+        assert found.names == ("noise", "3", "5")
+        assert [found.older_weights[0], found.newer_weights[0]] == weights
+        np.testing.assert_array_equal(found.mean_shifts, [np.nan, 0.0, 0.0])
+        assert not (found.has_vanished | found.has_appeared).any()
+    assert component_drift(clean, clean, (3, 5), (3, 5)).names == ("3", "5")
 
 
 @settings(max_examples=30)
