@@ -8,19 +8,20 @@ from dgmm.io.results.result import Result
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.criteria import COARSENING, TOLERANCE
 from dgmm.mixture.fit_result import FitResult, Sweep
+from dgmm.mixture.merging.clustering import Clustering
 from dgmm.mixture.model_selection.dependence import N_GROUPS
 from dgmm.report.findings import count_fitted_rows
 from dgmm.report.summary import Table
 
 _MEANINGS = {
     "bic": "the true model, if rows are independent",
-    "aic": "the best prediction",
-    "icl": "BIC, and certain assignments",
+    "aic": "the best prediction of new rows",
+    "icl": "BIC, of components that do not overlap",
     "bic_effective": "BIC of the effective number of rows",
     "icl_effective": "ICL of the effective number of rows",
     "bic_coarsened": f"what {COARSENING:,.0f} rows would show",
-    "tolerance": f"the smallest within {TOLERANCE} nats a row",
-    "slope": "what large models gain no more",
+    "tolerance": f"the simplest within {TOLERANCE} nats a row of the best",
+    "slope": "where more components gain no more than by chance",
 }
 _CHANGES = (
     (0.9, "would hardly change"),
@@ -84,22 +85,35 @@ def _say_what_is_safe(result: Result, chosen: dict[str, FitResult | None]) -> It
         (count,) = counts
         components = "component" if count == 1 else "components"
         if count < largest:
-            yield f"All rules agree: {count} {components} is a number that is safe to speak of."
+            yield f"All rules agree on {count} {components}: this number is safe to speak of."
             return
         yield f"All rules choose the largest number that was tried, {count}: try more."
     else:
         yield (
-            f"The rules choose from {min(counts)} to {max(counts)} components: no number of "
-            "components is safe to speak of."
+            "No number of components is safe to speak of: the rules below choose from "
+            f"{min(counts)} to {max(counts)}."
         )
     clustering = result.clustering
     if clustering is not None and clustering.hierarchy.n_components > 1:
-        n = clustering.n_clusters
-        clusters = "1 cluster" if n == 1 else f"{n} clusters"
-        yield (
-            f"Speak of clusters instead: the {clustering.hierarchy.n_components} components of the "
-            f"choice make {clusters}, by how often components are confused."
+        yield _say_what_clusters_there_are(clustering)
+
+
+def _say_what_clusters_there_are(clustering: Clustering) -> str:
+    n_components, n_clusters = clustering.hierarchy.n_components, clustering.n_clusters
+    if n_clusters == 1:
+        return (
+            f"There are no separate clusters either: the {n_components} components of the choice "
+            "overlap too much."
         )
+    if n_clusters == n_components:
+        return (
+            f"The {n_components} components of the choice are clusters: rows of one are rarely "
+            "taken for rows of another."
+        )
+    return (
+        f"Speak of {n_clusters} clusters instead: components whose rows are often taken for each "
+        f"other count as one, and the {n_components} of the choice make {n_clusters}."
+    )
 
 
 def _say_what_is_as_likely(sweep: Sweep) -> Iterator[str]:
@@ -112,14 +126,17 @@ def _say_what_is_as_likely(sweep: Sweep) -> Iterator[str]:
         min(r.n_components for r, gap in pairs if gap.may_be_above(bound, n_groups))
         for bound in (0.0, -TOLERANCE)
     )
+    if as_likely == min(r.n_components for r in sweep.results):
+        yield "Even the smallest candidate may describe the rows as well as the choice does."
+        return
     yield (
-        f"Candidates with at least {as_likely} components may describe these rows as well as the "
-        "choice does (95 % confidence)."
+        f"With fewer than {as_likely} components the rows are described worse than by the choice, "
+        "and that is no chance (95 % confidence)."
     )
     if nearly < as_likely:
         yield (
-            f"Those with at least {nearly} may do nearly as well: within "
-            f"{math.expm1(TOLERANCE):.0%} of the density of a typical row ({TOLERANCE} nats)."
+            f"But with {nearly} or more the loss may be too small to matter: a typical row becomes "
+            f"at most {math.expm1(TOLERANCE):.0%} less probable ({TOLERANCE} nats)."
         )
 
 
@@ -131,8 +148,8 @@ def _say_what_neighbours_do(sweep: Sweep) -> Iterator[str]:
             components = "1 component" if n == 1 else f"{n} components"
             change = next(words for least, words in _CHANGES if index >= least)
             yield (
-                f"With {components} instead, labels {change}: their agreement is {index:.2f} (1 "
-                "is the same partition, 0 is chance)."
+                f"With {components} instead, labels {change} (agreement {index:.2f}; 1 is no "
+                "change, 0 is chance)."
             )
 
 
@@ -149,8 +166,8 @@ def _say_what_rows_are_worth(result: Result) -> Iterator[str]:
     elif n_rows:
         worth = dependence.effective(n_rows)
         yield (
-            f"Rows next to each other are alike: {n_rows:,} rows say as much as {worth:,.0f} "
-            f"independent ones ({interval})."
+            f"Rows next to each other are alike: these {n_rows:,} say no more than {worth:,.0f} "
+            f"that have nothing to do with each other ({interval})."
         )
     if dependence.is_long:
         yield (
@@ -167,9 +184,9 @@ def _say_who_was_stopped(sweep: Sweep) -> Iterator[str]:
     n = sum(result.status is Status.STOPPED_EARLY for result in sweep.results)
     if n:
         yield (
-            f"{n} of {len(sweep.results)} candidates were stopped early because "
-            f"{sweep.criterion.upper()} could not choose them; other rules use these "
-            "unfinished fits. model.finish_all fits them to the end."
+            f"{n} of {len(sweep.results)} candidates were stopped early, because "
+            f"{sweep.criterion.upper()} could not choose them any more. The other rules see them "
+            "unfinished, unless the run is repeated with model.finish_all."
         )
 
 

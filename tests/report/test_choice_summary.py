@@ -56,9 +56,7 @@ def result_of(sweep, n_clusters=None):
 
 def test_where_all_rules_agree_their_number_is_safe():
     found = summarize_choice(result_of(swept([-9000.0, -6000.0, -5999.0, -5998.0])))
-    assert (
-        found.sentences[0] == "All rules agree: 2 components is a number that is safe to speak of."
-    )
+    assert found.sentences[0] == "All rules agree on 2 components: this number is safe to speak of."
     assert {row[2] for row in found.rules.rows if row[0] not in ("aic", "slope")} == {"2"}
     assert [row[1] for row in found.rules.rows if row[0] == "slope"] == ["not known"]
 
@@ -68,10 +66,27 @@ def test_where_they_do_not_the_report_speaks_of_clusters():
     assert sweep.selected.n_components == 4
     first, second, *_ = summarize_choice(result_of(sweep, 2)).sentences
     assert (
-        first
-        == "The rules choose from 2 to 4 components: no number of components is safe to speak of."
+        first == "No number of components is safe to speak of: the rules below choose from 2 to 4."
     )
-    assert "the 4 components of the choice make 2 clusters" in second
+    assert second.startswith("Speak of 2 clusters instead")
+    assert second.endswith("the 4 of the choice make 2.")
+
+
+@pytest.mark.parametrize(
+    ("n_clusters", "said"),
+    [(1, "no separate clusters either"), (4, "The 4 components of the choice are clusters")],
+)
+def test_all_or_no_components_may_be_clusters(n_clusters, said):
+    sweep = swept([-9000.0, -6000.0, -5900.0, -5850.0, -5845.0])
+    assert said in summarize_choice(result_of(sweep, n_clusters)).sentences[1]
+
+
+def test_what_is_as_likely_is_said_beside_what_matters():
+    sentences = " ".join(summarize_choice(result_of(swept([-9e3, -6e3, -5.965e3]))).sentences)
+    assert "With fewer than 3 components the rows are described worse" in sentences
+    assert "with 2 or more the loss may be too small to matter" in sentences
+    sentences = " ".join(summarize_choice(result_of(swept([-6001.0, -6e3]))).sentences)
+    assert "Even the smallest candidate" in sentences
 
 
 def test_the_edge_of_a_sweep_is_no_number_to_speak_of():
@@ -82,7 +97,10 @@ def test_the_edge_of_a_sweep_is_no_number_to_speak_of():
 @pytest.mark.parametrize(
     ("dependence", "said"),
     [
-        (DEPENDENT, "4,000 rows say as much as 100 independent ones (design effect 40, from 26"),
+        (
+            DEPENDENT,
+            "these 4,000 say no more than 100 that have nothing to do with each other",
+        ),
         (replace(DEPENDENT, design_effect=1.1, low=0.7, high=2.0), "look independent"),
         (replace(DEPENDENT, lag_correlation=0.6), "the rows say even less"),
         (None, "too few blocks of rows to tell"),
