@@ -106,7 +106,8 @@ class AssignmentStatistics:
         is_outlier = tile.log_density < by.outlier_threshold
         self.densities[...] += w @ tile.log_density, w[is_outlier].sum()
         if by.hierarchy is not None:
-            self.mergers.add(tile.posterior, w, by.hierarchy, tile.loops)
+            entropies = tile.sum_entropies(shares)  # before responsibilities are overwritten
+            self.mergers.add(tile.posterior, w, entropies, by.hierarchy, tile.loops)
 
     @property
     def log_likelihood(self) -> float:

@@ -42,6 +42,8 @@ class AssignedTile:
         The most probable components, the first of ties and -1 of noise, and their responsibilities.
     noise : ndarray of shape (T,), or None
         Responsibilities of noise.
+    peaks : ndarray of shape (K,)
+        Logs of weight times density in the middle of each component.
     loops : module
         What worked on it.
     """
@@ -54,7 +56,14 @@ class AssignedTile:
     places: Indices
     largest: Array
     noise: Array | None
+    peaks: Array
     loops: ModuleType
+
+    def sum_entropies(self, shares: Array) -> Array:
+        """Sums of -log r, by ``shares`` of weight times responsibility, shape (K,)."""
+        entropies = np.empty(len(shares))
+        self.loops.sum_entropies(shares, self.distances, self.log_density, self.peaks, entropies)
+        return entropies
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +139,7 @@ class AssignmentKernel:
                 z, self.means, self.factors, self.is_diagonal, self.peaks, cached_rows, *found
             )
             noise = None if self.noise is None else _give_to_noise(self.noise, *found[1:])
-            yield AssignedTile(tile, x, *found, noise, loops)
+            yield AssignedTile(tile, x, *found, noise, self.peaks, loops)
 
 
 def _give_to_noise(

@@ -166,16 +166,29 @@ def add_distances(
         squares[k] += share @ np.minimum(distance, _FARTHEST) ** 2
 
 
+def sum_entropies(
+    shares: Array, distances: Array, log_density: Array, peaks: Array, entropies: Array
+) -> None:
+    """As :func:`dgmm.mixture.kernels.loops_numba.sum_entropies`."""
+    values = np.minimum(distances, _FARTHEST)
+    entropies[...] = (shares * (0.5 * values - peaks[:, None] + log_density)).sum(axis=1)
+
+
 def add_mergers(
-    posterior: Array, weights: Array, pairs: Indices, entropy: Array, sizes: Array, confused: Array
+    posterior: Array,
+    weights: Array,
+    own: Array,
+    pairs: Indices,
+    entropy: Array,
+    sizes: Array,
+    confused: Array,
 ) -> None:
     """As :func:`dgmm.mixture.kernels.loops_numba.add_mergers`."""
-    own = [float(weights @ entr(row)) for row in posterior]
-    entropy[-1] += sum(own)
+    entropy[-1] += own.sum()
     for i, (first, second) in enumerate(pairs):
         a, b = posterior[first], posterior[second]
         sizes[i] += weights @ a, weights @ b
         confused[i] += weights @ (a * (b >= a)), weights @ (b * (a >= b))
         a += b
-        own[first], own[second] = float(weights @ entr(a)), 0.0
-        entropy[-2 - i] += sum(own)
+        own[first], own[second] = weights @ entr(a), 0.0
+        entropy[-2 - i] += own.sum()

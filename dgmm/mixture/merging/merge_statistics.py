@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import entr
 
 from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.merging.hierarchy import MergeHierarchy
@@ -59,11 +60,16 @@ class MergeStatistics:
             tile = slice(start, start + _TILE_ROWS)
             r = responsibilities[tile].T.copy()
             w = np.ones(r.shape[1]) if weights is None else weights[tile].astype(np.float64)
-            sums.add(r, w, hierarchy, loops)
+            sums.add(r, w, entr(r) @ w, hierarchy, loops)
         return sums
 
     def add(
-        self, posterior: Array, weights: Array, hierarchy: MergeHierarchy, loops: ModuleType
+        self,
+        posterior: Array,
+        weights: Array,
+        entropies: Array,
+        hierarchy: MergeHierarchy,
+        loops: ModuleType,
     ) -> None:
         """Add rows, in place.
 
@@ -72,12 +78,15 @@ class MergeStatistics:
         posterior : ndarray of shape (n_components, T)
             Overwritten.
         weights : ndarray of shape (T,)
+        entropies : ndarray of shape (n_components,)
+            Weighted sums of -r log r for each component; overwritten.
         hierarchy : MergeHierarchy
         loops : module
             :func:`dgmm.mixture.kernels.tiling.loops_for` the block.
         """
         pairs = np.array(hierarchy.pairs, np.int64).reshape(-1, 2)
-        loops.add_mergers(posterior, weights, pairs, self.entropy, self.sizes, self.confused)
+        sums = self.entropy, self.sizes, self.confused
+        loops.add_mergers(posterior, weights, entropies, pairs, *sums)
 
     def __add__(self, other: "MergeStatistics") -> "MergeStatistics":
         return MergeStatistics(

@@ -18,6 +18,7 @@ from dgmm.mixture.kernels.loops_numba.summary_loops import (
     add_deviations,
     add_distances,
     add_mergers,
+    sum_entropies,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "add_mergers",
     "assign",
     "softmax",
+    "sum_entropies",
 ]

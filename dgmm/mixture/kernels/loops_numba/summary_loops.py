@@ -43,11 +43,12 @@ def _sum_squares(row: Array, weights: Array) -> float:
 
 
 @summing
-def _sum_entropy(row: Array, weights: Array) -> float:
-    """Weighted sum of -r log r, which is 0 for r = 0 because ``log`` is finite there."""
+def _sum_entropy(share: Array, distance: Array, log_density: Array, peak: float) -> float:
+    """Weighted sum of -log r, which is known without a logarithm."""
     total = 0.0
-    for t in range(row.size):
-        total -= weights[t] * row[t] * log(row[t])
+    for t in range(share.size):
+        value = distance[t] if distance[t] < _FARTHEST else _FARTHEST
+        total += share[t] * (0.5 * value - peak + log_density[t])
     return total
 
 
@@ -55,7 +56,8 @@ def _sum_entropy(row: Array, weights: Array) -> float:
 def _merge(row: Array, other: Array, weights: Array) -> tuple[float, float, float, float, float]:
     """Add another row to a row; weighted sums of both before, and of the entropy of their sum.
 
-    Sums of each, of each where it is not the larger one, and of -r log r.
+    Sums of each, of each where it is not the larger one, and of -r log r, which is 0 for r = 0
+    because ``log`` is finite there.
     """
     first, second, lesser_first, lesser_second, entropy = 0.0, 0.0, 0.0, 0.0, 0.0
     for t in range(row.size):
@@ -160,12 +162,37 @@ def add_distances(
         squares[k] += _sum_squares(distance, share)
 
 
+@compiled("void(float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], float64[::1])")
+def sum_entropies(
+    shares: Array, distances: Array, log_density: Array, peaks: Array, entropies: Array
+) -> None:
+    """Weighted sums of -r log r for each component, r being its responsibilities.
+
+    Parameters
+    ----------
+    shares, distances : ndarray of shape (K, n_rows)
+    log_density : ndarray of shape (n_rows,)
+    peaks : ndarray of shape (K,)
+        Logs of weight times density in the middle of each component.
+    entropies : ndarray of shape (K,)
+        Overwritten.
+    """
+    for k in range(len(shares)):
+        entropies[k] = _sum_entropy(shares[k], distances[k], log_density, peaks[k])
+
+
 @compiled(
-    "void(float64[:, ::1], float64[::1], int64[:, ::1],"
+    "void(float64[:, ::1], float64[::1], float64[::1], int64[:, ::1],"
     " float64[::1], float64[:, ::1], float64[:, ::1])"
 )
 def add_mergers(
-    posterior: Array, weights: Array, pairs: Indices, entropy: Array, sizes: Array, confused: Array
+    posterior: Array,
+    weights: Array,
+    own: Array,
+    pairs: Indices,
+    entropy: Array,
+    sizes: Array,
+    confused: Array,
 ) -> None:
     """Add rows to the sums of :class:`dgmm.mixture.merging.merge_statistics.MergeStatistics`.
 
@@ -174,15 +201,14 @@ def add_mergers(
     posterior : ndarray of shape (K, n_rows)
         Overwritten.
     weights : ndarray of shape (n_rows,)
+    own : ndarray of shape (K,)
+        Weighted sums of -r log r for each component; overwritten.
     pairs : ndarray of shape (K - 1, 2)
     entropy : ndarray of shape (K,)
     sizes, confused : ndarray of shape (K - 1, 2)
         Added to in place.
     """
     n_components = len(posterior)
-    own = np.empty(n_components)
-    for k in range(n_components):
-        own[k] = _sum_entropy(posterior[k], weights)
     entropy[n_components - 1] += own.sum()
     for i in range(len(pairs)):
         first, second = pairs[i]
