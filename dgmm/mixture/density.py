@@ -83,15 +83,6 @@ class RowPosteriors:
                 places[self.noise > self.responsibilities.max(axis=1)] = -1
         return self.name_places(np.where(np.isnan(self.log_density), -1, places))
 
-    def take(self, rows: NDArray[np.intp]) -> Self:
-        """The same of some of the rows."""
-        largest = None
-        if self.largest is not None:
-            largest = self.largest[0][rows], self.largest[1][rows]
-        noise = None if self.noise is None else self.noise[rows]
-        own = self.log_density[rows], self.responsibilities[rows]
-        return type(self)(*own, self.components, largest, noise)
-
     @property
     def certainty(self) -> Array:
         """The largest responsibility of each row, or that of noise, shape (T,)."""
