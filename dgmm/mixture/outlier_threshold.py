@@ -56,7 +56,7 @@ def count_between(thresholds: Array, log_density: Array, weights: Array | None) 
 
 
 def choose_threshold(thresholds: Array, counts: Array, share: float) -> float:
-    """The threshold with a share below it that is nearest to the one asked for.
+    """The threshold with a share below it that is nearest to the one asked for; the last of equals.
 
     Parameters
     ----------
@@ -65,5 +65,5 @@ def choose_threshold(thresholds: Array, counts: Array, share: float) -> float:
         Of all rows, by :func:`count_between`.
     share : float
     """
-    below = np.cumsum(counts)[:-1]
-    return float(thresholds[np.argmin(np.abs(below - share * counts.sum()))])
+    errors = np.abs(np.cumsum(counts)[:-1] - share * counts.sum())
+    return float(thresholds[np.flatnonzero(errors == errors.min())[-1]])

@@ -72,8 +72,9 @@ def main() -> None:
         densities = np.array([mixture.noise_log_density_ for mixture in tuned])
         fixed = []
         for log_density in densities.mean() + GRID:
-            start = {"weights_init": tuned[0].weights_, "means_init": tuned[0].means_}
-            mixture = dgmm.GaussianMixture(n_components, noise=float(log_density), **start)
+            mixture = dgmm.GaussianMixture(
+                n_components, noise=float(log_density), means_init=tuned[0].means_
+            )
             fixed.append(mixture.fit(rows))
         best = min(fixed, key=lambda mixture: discrepancy(mixture, rows))
         found = [discrepancy(mixture, rows) for mixture in tuned]

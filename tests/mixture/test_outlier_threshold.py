@@ -46,6 +46,13 @@ def test_a_threshold_of_all_rows_is_far_better_than_that_of_a_sample(is_weighted
     assert below == pytest.approx(share, rel=error)
 
 
+def test_of_rows_that_repeat_the_threshold_is_a_density_that_one_has():
+    log_density = np.repeat(np.linspace(-9.0, -1.0, 45), 100)
+    thresholds = propose_thresholds(log_density[::7], None, 0.01)
+    counts = count_between(thresholds, log_density, None)
+    assert choose_threshold(thresholds, counts, 0.01) == -9.0
+
+
 def test_rows_that_are_all_alike_have_their_own_density_as_threshold():
     log_density = np.full(10, -3.0)
     thresholds = propose_thresholds(log_density, None, 0.01)
