@@ -183,8 +183,9 @@ def _number(value: float) -> str:
 def _say_who_was_stopped(sweep: Sweep) -> Iterator[str]:
     n = sum(result.status is Status.STOPPED_EARLY for result in sweep.results)
     if n:
+        were = "was" if n == 1 else "were"
         yield (
-            f"{n} of {len(sweep.results)} candidates were stopped early, because "
+            f"{n} of {len(sweep.results)} candidates {were} stopped early, because "
             f"{sweep.criterion.upper()} could not choose them any more. The other rules see them "
             "unfinished, unless the run is repeated with model.finish_all."
         )

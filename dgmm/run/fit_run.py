@@ -9,9 +9,9 @@ import numpy as np
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.fit_progress import FitProgress, SaveProgress
-from dgmm.engine.outlier_search import find_threshold
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
+from dgmm.engine.profiling.outlier_search import find_threshold
 from dgmm.engine.stages import PROFILE, positive_weight_sample
 from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.commit import RunContents

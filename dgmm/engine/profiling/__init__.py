@@ -1,1 +1,1 @@
-"""What the first pass finds out of rows: which values are there, whether they can be fitted."""
+"""What passes find out of rows: which values are there, whether they can be fitted, outliers."""
