@@ -21,7 +21,7 @@ _MEANINGS = {
     "icl_effective": "ICL of the effective number of rows",
     "bic_coarsened": f"what {COARSENING:,.0f} rows would show",
     "tolerance": f"the simplest within {TOLERANCE} nats a row of the best",
-    "slope": "where more components gain no more than by chance",
+    "slope": "where more components gain only by chance",
 }
 _CHANGES = (
     (0.9, "would hardly change"),
