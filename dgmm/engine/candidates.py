@@ -1,6 +1,5 @@
 """The candidates of a sweep: new starts made from other fits, and early stopping."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -8,21 +7,13 @@ import numpy as np
 from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.errors import DataError
 from dgmm.mixture.candidate import Candidate, Status
-from dgmm.mixture.criteria import FitSummary
 from dgmm.mixture.density import assign
 from dgmm.mixture.drift.alignment import align
-from dgmm.mixture.em import iteration
 from dgmm.mixture.em.convergence import estimate_iterations
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.spurious_components import find_spurious_components
 from dgmm.mixture.transform import WarmStart
 from dgmm.mixture.types import Array
-from dgmm.registry import CRITERIA
-
-_GAIN_SAFETY_FACTOR = 5.0
-"""Times what a candidate is predicted to gain. On data whose components overlap, where predictions
-are worst, two to five times as much was gained in the end."""
 
 _STARTS_OF_REPAIR = 2
 """Of each model in a round of repairs."""
@@ -122,61 +113,6 @@ def _replace_by_earlier(state: FitState, mixture: Parameters) -> FitState:
 
 def _mean_log_density(mixture: Parameters, rows: Array, weights: Array | None) -> float:
     return float(np.average(assign(mixture, rows, may_lack=True).log_density, weights=weights))
-
-
-def stop_dominated(
-    states: Sequence[FitState], n_effective: float, options: FitOptions
-) -> tuple[FitState, ...]:
-    """Stop candidates that can no longer become the best.
-
-    A candidate is stopped if a converged one without spurious components stays better even if it
-    gains several times the remaining gain that its curvature predicts. There is no such prediction
-    for the classification, so criteria that use it, such as ICL, stop no candidate.
-
-    Parameters
-    ----------
-    states : sequence of FitState
-        After a pass over all rows.
-    n_effective : float
-        How many rows criteria count.
-    options : FitOptions
-    """
-    if options.finish_all:
-        return tuple(states)
-    criterion = CRITERIA[options.criterion]
-
-    def score(state: FitState, remaining_gain: float = 0.0) -> float:
-        log_likelihood = n_effective * (state.trace[-1] + remaining_gain)
-        n_parameters = state.parameters.n_parameters
-        return criterion(FitSummary(log_likelihood, math.nan, n_parameters, n_effective))
-
-    done = [
-        score(state)
-        for state in states
-        if state.status is Status.CONVERGED
-        and not find_spurious_components(state.parameters, n_effective).size
-    ]
-    best = min(done, default=float("inf"))
-
-    def is_monotone(state: FitState) -> bool:
-        """Whether it is at least as likely as all models with fewer components."""
-        kind, n_components = model_of(state)
-        return all(
-            state.trace[-1] >= other.trace[-1]
-            for other in states
-            if model_of(other)[0] == kind
-            and model_of(other)[1] < n_components
-            and other.status is not Status.DEGENERATE
-        )
-
-    return tuple(
-        iteration.stop_early(state)
-        if state.is_running
-        and score(state, _GAIN_SAFETY_FACTOR * state.search.remaining_gain) > best
-        and is_monotone(state)
-        else state
-        for state in states
-    )
 
 
 def check_features(earlier: WarmStart, n_features: int) -> None:

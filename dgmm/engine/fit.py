@@ -21,10 +21,11 @@ from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.label_comparison import compare_neighbours
-from dgmm.engine.passes import PassRunner, StopRule
+from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile, ProfileSpec
 from dgmm.engine.profiling.profile_checks import validate_profile
 from dgmm.engine.proposals.step_proposals import StepProposals
+from dgmm.engine.search import early_stopping
 from dgmm.engine.search.imputed_sample import complete_rows
 from dgmm.engine.search.model_search import ModelSearch
 from dgmm.engine.search.noise_tuning import first_noise
@@ -50,8 +51,6 @@ if TYPE_CHECKING:  # it needs Dask, which rows in memory do without
     from dgmm.engine.dataset import Dataset
 
 logger = logging.getLogger(__name__)
-
-_FEW_ROWS = 1 << 11
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,7 +203,7 @@ def _run_stages(
             stage.centred,
             stage.rules,
             n_passes,
-            _stop_rule(profile, options),
+            early_stopping.stop_rule(profile, options, rules),
             proposals,
         )
         for n_passes, states in em:
@@ -216,17 +215,6 @@ def _run_stages(
         elif any(state.is_running for state in states):  # a repaired model outdid a larger one
             left = [stages.REPAIR]
     return states
-
-
-def _stop_rule(profile: Profile, options: FitOptions) -> StopRule:
-    """The rule that stops candidates early; they may resume on the next rows.
-
-    With few rows a pass costs almost nothing, and all candidates are fitted to the end.
-    """
-    if profile.n_rows <= _FEW_ROWS:
-        return tuple
-    size = SampleSize.of(profile.weight_totals, options.normalize)
-    return lambda states: candidates.stop_dominated(states, size.n_effective, options)
 
 
 def _transform_earlier(

@@ -35,6 +35,8 @@ class Structure(ABC):
         as they are: ``"full"``, ``"diag"``, ``"spherical"``, or ``"fixed"`` for not at all.
     part_type : str or None
         The covariance type of marginal and conditional mixtures; None is its own.
+    start_type : str or None
+        The covariance type whose search serves this one, too; None if it needs one of its own.
     """
 
     label: ClassVar[str]
@@ -42,6 +44,7 @@ class Structure(ABC):
     is_diagonal: ClassVar[bool]
     local_kind: ClassVar[str] = "fixed"
     part_type: ClassVar[str | None] = None
+    start_type: ClassVar[str | None] = None
 
     @property
     def is_shared(self) -> bool:

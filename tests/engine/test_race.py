@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dgmm.engine import candidates
 from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.search import early_stopping
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em.iteration import FitState
 from dgmm.mixture.em.quasi_newton import Iterate, QuasiNewtonState
@@ -79,9 +79,10 @@ def state(n_components, status, log_likelihood, predictions=()):
     )
 
 
-def raced(*states, **options):
+def raced(*states, single=None, **options):
     chosen = FitOptions(tuple(("spherical", k) for k in (1, 2, 3)), **options)
-    return [found.status for found in candidates.stop_dominated(states, 1_000.0, chosen)]
+    found = early_stopping.stop_dominated(states, 1_000.0, chosen, single)
+    return [each.status for each in found]
 
 
 def test_only_who_is_behind_by_more_than_its_hopes_is_given_up():
@@ -105,10 +106,29 @@ def test_nobody_is_given_up_while_a_smaller_model_is_more_likely(smaller, expect
     assert raced(leader, smaller, far)[2] is expected
 
 
-@pytest.mark.parametrize("status", [Status.RUNNING, Status.MAX_ITER, Status.DEGENERATE])
-def test_only_who_has_converged_leads(status):
+@pytest.mark.parametrize("status", [Status.MAX_ITER, Status.DEGENERATE])
+def test_only_who_may_be_chosen_leads(status):
     far = state(3, Status.RUNNING, -1.9999, (0.0002, 0.0001))
     assert raced(state(1, status, -2.0), far)[1] is Status.RUNNING
+
+
+def test_who_runs_leads_and_those_it_stopped_go_on_if_it_collapses():
+    leader, far = state(3, Status.RUNNING, -1.5), state(1, Status.RUNNING, -1.9, (0.02, 0.01))
+    chosen = FitOptions((("spherical", 3), ("spherical", 1)))
+    _, stopped = early_stopping.stop_dominated((leader, far), 1_000.0, chosen, None)
+    assert stopped.status is Status.STOPPED_EARLY
+    collapsed = replace(leader, status=Status.DEGENERATE)
+    _, again = early_stopping.stop_dominated((collapsed, stopped), 1_000.0, chosen, None)
+    assert again.status is Status.RUNNING
+    assert again.parameters is far.search.visit.successor
+    assert again.n_iter == far.n_iter
+
+
+def test_before_there_are_predictions_a_candidate_may_gain_what_it_has_gained():
+    leader = state(3, Status.RUNNING, -1.5)
+    near, far = state(2, Status.RUNNING, -1.7), state(2, Status.RUNNING, -1.8)
+    assert raced(leader, near, single=lambda _: -2.0)[1] is Status.RUNNING
+    assert raced(leader, far, single=lambda _: -2.0)[1] is Status.STOPPED_EARLY
 
 
 def test_nobody_is_given_up_before_it_has_hopes_or_where_nobody_races():

@@ -157,5 +157,13 @@ def test_given_precisions_become_those_of_the_structure(kind):
     assert_allclose(found.covariances_, nearest, rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["EEV", "VEV"])
+def test_features_in_very_different_units_are_fitted(kind):
+    X = clumps(60) * [1e-9, 1.0, 1e9]
+    found = dgmm.GaussianMixture(3, covariance_type=kind, random_state=0).fit(X)
+    assert np.isfinite(found.lower_bound_)
+    assert (found.covariances_ == found.covariances_.transpose(0, 2, 1)).all()
+
+
 def part_density(model, value):
     return model.marginal([1]).score_samples([[value]])

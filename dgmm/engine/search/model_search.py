@@ -7,57 +7,52 @@ and moves repair the rest. Each model has a start of its own beside it; the bett
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
-from dgmm.engine.fit_options import FitOptions, Model
+from dgmm.engine.fit_options import Model
 from dgmm.engine.search.component_moves import ComponentMoves
+from dgmm.engine.search.first_mixtures import FEW_ROWS, FIRST_STEPS, ROUNDS, FirstMixtures
 from dgmm.engine.search.noise_tuning import tune_noise
 from dgmm.engine.search.race import SCHEDULE, race
 from dgmm.engine.search.search_rows import SearchRows
+from dgmm.engine.search.structure_race import (
+    Found,
+    FoundMixture,
+    is_hopeless,
+    race_others,
+    single_component,
+)
 from dgmm.engine.search.trial_budget import LARGE_BUDGET, TrialBudget
 from dgmm.mixture.em import iteration
-from dgmm.mixture.em.iteration import EMOptions
 from dgmm.mixture.initialization import initializers, moves
 from dgmm.mixture.initialization.split import Split
-from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
-_FEW_ROWS = 1 << 13  # for spherical components
 _VERY_FEW_ROWS = 1 << 12  # up to which several kinds of start are tried
-_ROWS_PER_PARAMETER = 20
-_STARTS_OF_FEW = 3  # of each kind
 _FEW_COMPONENTS = 8  # up to which starts of other kinds are tried on many rows, too
 _COMPONENTS_OF_STARTS = 32  # of all these starts together
-_ROUNDS, _DESCENT_ROUNDS = 8, 2
-_FIRST_STEPS, _STEPS = 8, 5  # of EM
+_DESCENT_ROUNDS = 2
+_STEPS = 5  # of EM
 _MOST_STEPS = 60  # of EM on few rows
 _LEAST_GAIN = 0.5  # nats by which a later search must be better
-_POSTERIOR_BYTES = 1 << 28  # that responsibilities of all rows may take
 
 
 @dataclass(eq=False)
-class ModelSearch:
+class ModelSearch(FirstMixtures):
     """The search for the models of a sweep.
 
     Attributes
     ----------
-    rows : SearchRows
-        All that the driver holds.
-    options : FitOptions
-    rules : EMOptions
-    noise : Noise, or None
-        Of every mixture.
+    found : dict
+        The best mixture of each model so far.
     """
 
-    rows: SearchRows
-    options: FitOptions
-    rules: EMOptions
-    noise: Noise | None = None
+    found: Found = field(default_factory=dict, init=False, repr=False)
 
     def count(self, earlier: Mapping[Model, Parameters]) -> int:
         """How many searches :meth:`find_all` makes."""
@@ -77,12 +72,11 @@ class ModelSearch:
         on_done : callable
             Told how many searches are done.
         """
-        found: dict[Model, tuple[tuple[bool, float], Parameters]] = {}
         for done, search in enumerate(self._searches(earlier, origin), start=1):
             for mixture in search():
-                self._keep_better(found, mixture)
+                self._keep_better(mixture)
             on_done(done)
-        best = {model: found[model][1] for model in self.options.models}
+        best = {model: self.found[model].mixture for model in self.options.models}
         return tune_noise(self.options.noise, best, self.rows, earlier)
 
     def grow(self, mixture: Parameters, n_components: int) -> Parameters:
@@ -116,13 +110,19 @@ class ModelSearch:
         if options.max_iter == 0 or not options.given.is_empty:
             return [partial(self._first, model, earlier, origin) for model in options.models]
         searches: list[Callable[[], Iterator[Parameters]]] = []
-        for kind in dict.fromkeys(kind for kind, _ in options.models):
+        kinds = dict.fromkeys(kind for kind, _ in options.models)
+        for place, kind in enumerate(sorted(kinds, key=self._rank)):
             counts = sorted((k for other, k in options.models if other == kind), reverse=True)
             known = [k for k in counts if (kind, k) in earlier]
             searches += [partial(self._from_earlier, earlier[kind, k]) for k in known]
             if options.n_init == 1:
                 counts = [k for k in counts if k not in known]
-            if counts:
+            if not counts:
+                continue
+            if place:
+                searches.append(partial(self._adapt, kind, counts))
+            served_by = structure_of(kind).start_type
+            if not all((served_by, k) in options.models for k in counts):
                 every = range(options.n_init if counts[0] > 1 else 1)
                 searches += [partial(self._descend, kind, counts, index) for index in every]
         return searches
@@ -136,24 +136,26 @@ class ModelSearch:
             yield earlier[model].with_noise(self.noise)
             if self.options.n_init == 1:
                 return
-        few, given = self.rows.thin(_FEW_ROWS).distinct(), self.options.given.relative_to(origin)
+        few, given = self.rows.thin(FEW_ROWS).distinct(), self.options.given.relative_to(origin)
         for index in range(self.options.n_init if n_components > 1 else 1):
             yield given.replace_in(self._guess(few, kind, n_components, index))
 
     def _from_earlier(self, mixture: Parameters) -> Iterator[Parameters]:
         mixture = mixture.with_noise(self.noise)
         rows = self._rows_for(mixture.covariance_type, mixture.n_components)
-        yield self._moves(rows).improve(rows.climb(mixture, _STEPS), _ROUNDS)
+        yield self._moves(rows).improve(rows.climb(mixture, _STEPS), ROUNDS)
 
     def _descend(self, kind: str, counts: list[int], index: int) -> Iterator[Parameters]:
         """Mixtures of one covariance type, from the most components to the fewest."""
+        if self._is_hopeless(kind, counts):
+            return
         rows = self._rows_for(kind, counts[0])
         at = self._moves(rows, index)
         find = self._find_in_few if rows.n_rows <= _VERY_FEW_ROWS else self._find
         mixture = find(at, kind, counts[0], index)
         if counts[0] > 1 and 2 * rows.n_rows < self.rows.n_rows:
             every = self.rows.thin(self._most_rows(counts[0]))
-            mixture = self._moves(every, index).improve(every.climb(mixture, 2), _ROUNDS)
+            mixture = self._moves(every, index).improve(every.climb(mixture, 2), ROUNDS)
         yield mixture
         for n_components in counts[1:]:
             mixture = at.merge(mixture, n_components)
@@ -164,12 +166,38 @@ class ModelSearch:
                     yield find(at, kind, n_components, index)
             yield mixture
 
+    def _rank(self, kind: str) -> tuple[bool, int]:
+        """In which order structures are searched for: those from which others start are first."""
+        structure, d = structure_of(kind), self.rows.rows.shape[1]
+        return structure.start_type is not None, -structure.n_parameters(2, d)
+
+    def _adapt(self, kind: str, counts: list[int]) -> Iterator[Parameters]:
+        """Mixtures of one covariance type from those of others that have been found."""
+        rows = self._rows_for(kind, counts[0])
+        at, are_few = self._moves(rows), rows.n_rows <= _VERY_FEW_ROWS
+        raced: list[Parameters] = []
+        for n_components in reversed(counts):
+            others = [one.mixture for (_, k), one in self.found.items() if k == n_components]
+            others += [self.halve(mixture, n_components) for mixture in raced[-1:]]
+            if others:
+                raced.append(race_others(rows, kind, others, self.rules, are_few=are_few))
+        yield from raced
+        if not self._is_hopeless(kind, counts):
+            yield from (self._settle(at, mixture) for mixture in raced)
+
+    def _is_hopeless(self, kind: str, counts: list[int]) -> bool:
+        """Whether there are mixtures of a structure already, and all are far behind others."""
+        if self.options.finish_all or not all((kind, k) in self.found for k in counts):
+            return False
+        single = single_component(kind, self.rules.covariance, self.rules.regularization)
+        return is_hopeless(kind, single, self.found)
+
     def _find(self, at: ComponentMoves, kind: str, n_components: int, index: int) -> Parameters:
         """A mixture from a start that is found with spherical components on few rows.
 
         Few components cost little, so that other starts are tried, too.
         """
-        few = self.rows.thin(_FEW_ROWS).distinct()
+        few = self.rows.thin(FEW_ROWS).distinct()
         start = self._start_simply(few, kind, n_components, index)
         mixture = at.rows.climb(start, _STEPS)
         if n_components == 1:
@@ -187,7 +215,7 @@ class ModelSearch:
 
     def _repair(self, at: ComponentMoves, mixture: Parameters) -> Parameters:
         """The mixture after all kinds of moves."""
-        return at.make_sound(at.try_moves(at.improve(mixture, _ROUNDS), TrialBudget()))
+        return at.make_sound(at.try_moves(at.improve(mixture, ROUNDS), TrialBudget()))
 
     def _settle(self, at: ComponentMoves, mixture: Parameters) -> Parameters:
         """The mixture after accelerated EM, in a limited number of steps."""
@@ -202,79 +230,30 @@ class ModelSearch:
         They are tried where moves might pay that bounds do not promise to.
         """
         few = at.rows.distinct()
-        mixture = at.rows.climb(self._guess(few, kind, n_components, index), _FIRST_STEPS)
+        mixture = at.rows.climb(self._guess(few, kind, n_components, index), FIRST_STEPS)
         if n_components == 1:
             return mixture
-        mixture = at.improve(mixture, _ROUNDS)
+        mixture = at.improve(mixture, ROUNDS)
         if not at.is_plausible(mixture):
             return self._settle(at, mixture)
-        others = self.options.init_params or tuple(initializers.METHODS)
-        guesses = [
-            self._guess(few, kind, n_components, index, method, number)
-            for method in others
-            for number in range(_STARTS_OF_FEW)
-        ]
+        guesses = self._guesses(few, kind, n_components, index)
         simple = self._start_simply(few, kind, n_components, index)
-        found = at.improve(
-            race(at.rows, [mixture, simple, *guesses], self.rules, SCHEDULE), _ROUNDS
-        )
+        found = at.improve(race(at.rows, [mixture, simple, *guesses], self.rules, SCHEDULE), ROUNDS)
         mixture = max(mixture, found, key=lambda one: self._quality(at.rows, one))
         mixture = at.make_sound(at.try_moves(mixture, LARGE_BUDGET))
         return self._settle(at, mixture)
 
-    def _start_simply(
-        self, few: SearchRows, kind: str, n_components: int, index: int
-    ) -> Parameters:
-        """A mixture that is found with spherical components, whose optima are fewer."""
-        start = few.climb(self._guess(few, "spherical", n_components, index), _FIRST_STEPS)
-        if n_components > 1:
-            start = self._moves(few, index).improve(start, _ROUNDS)
-        parts = start.weights, start.means, start.matrices
-        return Parameters.from_moments(kind, *parts, self.rules.regularization, start.noise)
-
-    def _guess(
-        self,
-        few: SearchRows,
-        kind: str,
-        n_components: int,
-        index: int,
-        method: str | None = None,
-        number: int = 0,
-    ) -> Parameters:
-        methods = self.options.methods
-        method = method or methods[index % len(methods)]
-        rng = np.random.default_rng([self.options.seed, n_components, index, number])
-        guess = initializers.METHODS[method](few.rows, few.weights, n_components, rng)
-        first = initializers.first_parameters(
-            kind, few.rows, guess, few.weights, self.rules.regularization, rng
-        )
-        return first.with_noise(self.noise)
-
-    def _moves(self, rows: SearchRows, index: int = 0) -> ComponentMoves:
-        return ComponentMoves(rows, self.rules, (self.options.seed, index))
-
-    def _most_rows(self, n_components: int) -> int:
-        """Rows of which the driver may hold the responsibilities."""
-        return max(_FEW_ROWS, _POSTERIOR_BYTES // (8 * n_components))
-
-    def _rows_for(self, kind: str, n_components: int) -> SearchRows:
-        """Rows in proportion to the model's parameters."""
-        d = self.rows.rows.shape[1]
-        own = structure_of(kind).n_component_parameters(d)
-        wanted = max(2 * _FEW_ROWS, _ROWS_PER_PARAMETER * own * n_components)
-        return self.rows.thin(min(wanted, self._most_rows(n_components)))
-
-    def _keep_better(
-        self, found: dict[Model, tuple[tuple[bool, float], Parameters]], mixture: Parameters
-    ) -> None:
+    def _keep_better(self, mixture: Parameters) -> None:
         model = mixture.covariance_type, mixture.n_components
         if model not in self.options.models:
             return
         rows = self._rows_for(mixture.covariance_type, self.options.max_components)
-        quality = self._quality(rows, mixture)
-        least = max(_LEAST_GAIN, self.options.tol * rows.scatter.total_weight)
-        if model not in found or quality > (found[model][0][0], found[model][0][1] + least):
-            found[model] = quality, mixture
+        is_sound, value = self._quality(rows, mixture)
+        n_rows = rows.scatter.total_weight
+        least = max(_LEAST_GAIN / n_rows, self.options.tol)
+        found = self.found.get(model)
+        if found is None or (is_sound, value / n_rows) > (found.is_sound, found.mean + least):
+            self.found[model] = FoundMixture(mixture, is_sound, value / n_rows)
 
     def _quality(self, rows: SearchRows, mixture: Parameters) -> tuple[bool, float]:
         """Whether it is sound, and its log-likelihood; the larger, the better."""

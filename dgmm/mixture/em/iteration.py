@@ -190,6 +190,21 @@ def stop_early(state: FitState) -> FitState:
     return replace(state, parameters=seen.parameters, n_iter=state.n_iter - 1, status=status)
 
 
+def go_on(state: FitState) -> FitState:
+    """A state that was stopped early, on its way again by EM's own step."""
+    seen = state.search.visit
+    if seen is None:
+        raise ValueError("no pass has evaluated this state")
+    return replace(
+        state,
+        parameters=seen.successor,
+        status=Status.RUNNING,
+        n_iter=state.n_iter + 1,
+        search=replace(state.search, stretch=0.0),
+        n_pending=0,
+    )
+
+
 def _reject_step(state: FitState, fallback: Iterate, rules: EMOptions) -> FitState:
     """Return to the parameters before a move that lost likelihood, and take EM's own step."""
     trace, search = (*state.trace, state.trace[-1]), state.search.revert()

@@ -8,6 +8,7 @@ block (:mod:`dgmm.mixture.kernels.completion`). All that follows sees sums of co
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
-Evaluation = Callable[[NDArray[np.generic], NDArray[np.generic] | None], SufficientStatistics]
+Evaluation = Callable[..., SufficientStatistics]
 
 GATHERED_ROWS = 1 << 15
 FEWEST_ROWS = 16
@@ -56,10 +57,13 @@ class MarginalModels:
     completions: tuple[Completion, ...]
 
     def accumulate(
-        self, rows: NDArray[np.generic], weights: NDArray[np.generic] | None
+        self,
+        rows: NDArray[np.generic],
+        weights: NDArray[np.generic] | None,
+        loops: ModuleType,
     ) -> SufficientStatistics:
         """The completed statistics of rows of the observed features."""
-        found = packed_models.accumulate(self.packed, rows, weights)
+        found = packed_models.accumulate(self.packed, rows, weights, loops=loops)
         completed = zip(self.completions, found.sums, strict=True)
         return replace(found, sums=tuple(each.apply(sums) for each, sums in completed))
 
@@ -165,7 +169,8 @@ def accumulate(
         and every row has a value.
     weights : ndarray of shape (n_rows,), or None
     """
-    patterns = group_by_pattern(rows)
+    loops = loops_for(len(rows), models.packed.n_components)
+    patterns = group_by_pattern(rows, loops)
     if len(patterns) == 1 and patterns[0].is_complete:
         return packed_models.accumulate(models.packed, rows, weights)
     total = models.packed.zero()
@@ -174,7 +179,7 @@ def accumulate(
         if len(pattern.places) < FEWEST_ROWS and not pattern.is_complete:
             rare.append(pattern.places)
         else:
-            total = total + _accumulate_pattern(models, pattern, rows, weights)
+            total = total + _accumulate_pattern(models, pattern, rows, weights, loops)
     return total + _accumulate_rare(models, np.concatenate(rare), rows, weights) if rare else total
 
 
@@ -183,6 +188,7 @@ def _accumulate_pattern(
     pattern: PatternRows,
     rows: NDArray[np.generic],
     weights: NDArray[np.generic] | None,
+    loops: ModuleType,
 ) -> SufficientStatistics:
     """The statistics of the rows of one pattern, some of which are gathered at a time."""
     evaluate = models.evaluation(pattern)
@@ -190,7 +196,7 @@ def _accumulate_pattern(
     for start in range(0, len(pattern.places), GATHERED_ROWS):
         places = pattern.places[start : start + GATHERED_ROWS]
         some = np.take(rows, places, axis=0)[:, pattern.features]
-        total = total + evaluate(some, None if weights is None else weights[places])
+        total = total + evaluate(some, None if weights is None else weights[places], loops=loops)
     return total
 
 

@@ -1,6 +1,7 @@
 """The loops over rows in NumPy, for blocks too small to pay for compiled ones."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import entr
 
 from dgmm.mixture.types import Array, Indices
@@ -192,3 +193,18 @@ def add_mergers(
         a += b
         own[first], own[second] = weights @ entr(a), 0.0
         entropy[-2 - i] += own.sum()
+
+
+def group_rows(words: NDArray[np.uint64], places: Indices, counts: Indices) -> int:
+    """As :func:`dgmm.mixture.kernels.loops_numba.group_rows`."""
+    order = np.lexsort(words.T)
+    ordered = words[order]
+    is_first = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
+    starts = np.flatnonzero(is_first)
+    by_appearance = np.argsort(order[starts])
+    groups = np.empty(len(starts), np.int64)
+    groups[by_appearance] = np.arange(len(starts))
+    of_rows = groups[np.cumsum(is_first) - 1]
+    places[:] = order[np.argsort(of_rows, kind="stable")]
+    counts[: len(starts)] = np.bincount(of_rows)
+    return len(starts)

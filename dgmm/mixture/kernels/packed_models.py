@@ -119,6 +119,7 @@ def accumulate(
     scatter: Array | None = None,
     least: LeastLikelyRequest | None = None,
     first: int = 0,
+    loops: ModuleType | None = None,
 ) -> SufficientStatistics:
     """The statistics of a block of rows for all models.
 
@@ -136,6 +137,8 @@ def accumulate(
         Which rows are kept.
     first : int
         Number of the first row in the data.
+    loops : module, optional
+        Unless given, :func:`dgmm.mixture.kernels.tiling.loops_for` the rows.
 
     Returns
     -------
@@ -145,7 +148,7 @@ def accumulate(
     n_rows, d = len(rows), len(packed.origin)
     kept = None if least is None else LeastLikelyCollector(least, packed.origin)
     size = min(slab_rows(d), n_rows)
-    loops = loops_for(n_rows, packed.n_components)
+    loops = loops_for(n_rows, packed.n_components) if loops is None else loops
     slab, ones, scratch = np.empty((size, d)), np.ones(size), _aligned(packed.scratch_size)
     for start in range(0, n_rows, size or 1):
         part = rows[start : start + size]

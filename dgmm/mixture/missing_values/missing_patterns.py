@@ -1,13 +1,14 @@
 """Rows grouped by which of their values are missing."""
 
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.mixture.kernels.tiling import loops_for
+
 _WORD = 8  # bytes
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio (Knuth, vol. 3, sec. 6.4)
-_HALF = np.uint64(32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,16 +42,17 @@ class PatternRows:
         return np.flatnonzero(self.observed)
 
 
-def group_by_pattern(rows: NDArray[np.generic]) -> list[PatternRows]:
-    """The rows of each pattern of missing values, in an order that depends on the rows alone.
-
-    Sorting sixteen bits takes a time that is proportional to the number of rows. Rarely, patterns
-    share them: the rows of one pattern are then in more than one group.
+def group_by_pattern(
+    rows: NDArray[np.generic], loops: ModuleType | None = None
+) -> list[PatternRows]:
+    """The rows of each pattern of missing values, in the order of their first rows.
 
     Parameters
     ----------
     rows : ndarray of shape (n_rows, n_features)
         NaN marks what is missing.
+    loops : module, optional
+        Unless given, :func:`dgmm.mixture.kernels.tiling.loops_for` the rows.
     """
     n_rows, d = rows.shape
     if n_rows == 0:
@@ -58,11 +60,11 @@ def group_by_pattern(rows: NDArray[np.generic]) -> list[PatternRows]:
     missing = np.isnan(rows) if rows.dtype.kind == "f" else np.zeros(rows.shape, np.bool_)
     if not missing.any():
         return [PatternRows(np.ones(d, np.bool_), np.arange(n_rows))]
-    words = pattern_words(missing)
-    order = np.argsort(_hash(words), kind="stable")
-    ordered = words[order]
-    stops = np.flatnonzero((ordered[1:] != ordered[:-1]).any(axis=1)) + 1
-    return [PatternRows(~missing[places[0]], places) for places in np.split(order, stops)]
+    places, counts = np.empty((2, n_rows), np.int64)
+    loops = loops_for(n_rows, 1) if loops is None else loops
+    n_groups = loops.group_rows(pattern_words(missing), places, counts)
+    groups = np.split(places, np.cumsum(counts[: n_groups - 1]))
+    return [PatternRows(~missing[group[0]], group) for group in groups]
 
 
 def pattern_words(missing: NDArray[np.bool_]) -> NDArray[np.uint64]:
@@ -73,13 +75,3 @@ def pattern_words(missing: NDArray[np.bool_]) -> NDArray[np.uint64]:
     padded = np.zeros((n_rows, d + _WORD - d % _WORD), np.bool_)
     padded[:, :d] = missing
     return padded.view(np.uint64)
-
-
-def _hash(words: NDArray[np.uint64]) -> NDArray[np.uint16]:
-    """Sixteen bits for each pattern."""
-    found = np.zeros(len(words), np.uint64)
-    for column in words.T:
-        found ^= column
-        found *= _MULTIPLIER
-        found ^= found >> _HALF
-    return (found >> np.uint64(48)).astype(np.uint16)

@@ -28,7 +28,8 @@ _GOLDEN = 0.6180339887498949
 class CommonAxes(MatrixStructure):
     """Covariance matrices with common axes: variances along them as in ``diag``."""
 
-    label, local_kind, part_type = "covariances with common axes", "full", "full"
+    label, local_kind = "covariances with common axes", "full"
+    part_type = start_type = "full"
     dimensions = ("component", "feature", "feature_2")
 
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:

@@ -91,14 +91,14 @@ class Spherical(DiagonalStructure):
 class CommonDiagonal(DiagonalStructure):
     """All components have the same diagonal covariance matrix: EEI."""
 
-    label = "one common diagonal covariance"
+    label, start_type = "one common diagonal covariance", "diag"
     dimensions = ("feature",)
 
 
 class CommonVariance(DiagonalStructure):
     """All components and features have the same variance: EII."""
 
-    label = "one common variance"
+    label, start_type = "one common variance", "spherical"
     dimensions = ()
 
 

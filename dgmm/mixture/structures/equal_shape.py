@@ -44,6 +44,7 @@ class ProportionalDiagonal(DiagonalStructure):
     """Diagonal covariance matrices that are multiples of one another."""
 
     label, local_kind = "proportional diagonal covariances", "diag"
+    start_type = "diag"
     dimensions = ("component", "feature")
 
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
@@ -57,6 +58,7 @@ class Proportional(MatrixStructure):
     """Covariance matrices that are multiples of one another."""
 
     label, local_kind = "proportional covariances", "full"
+    start_type = "full"
     dimensions = ("component", "feature", "feature_2")
 
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:

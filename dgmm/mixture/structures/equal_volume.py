@@ -28,7 +28,8 @@ def equalize_volumes(averages: Array, log_determinants: Array, shares: Array) ->
 class EqualVolumeDiagonal(DiagonalStructure):
     """Diagonal covariance matrices of the same determinant."""
 
-    label, local_kind, part_type = "diagonal covariances of equal volume", "diag", "diag"
+    label, local_kind = "diagonal covariances of equal volume", "diag"
+    part_type = start_type = "diag"
     dimensions = ("component", "feature")
 
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
@@ -41,7 +42,8 @@ class EqualVolumeDiagonal(DiagonalStructure):
 class EqualVolume(MatrixStructure):
     """Covariance matrices of the same determinant."""
 
-    label, local_kind, part_type = "covariances of equal volume", "full", "full"
+    label, local_kind = "covariances of equal volume", "full"
+    part_type = start_type = "full"
     dimensions = ("component", "feature", "feature_2")
 
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:

@@ -6,6 +6,9 @@ from dgmm.mixture.structures.equal_shape import make_proportional
 from dgmm.mixture.structures.matrix_structure import MatrixStructure
 from dgmm.mixture.types import Array
 
+_RESOLUTION = 1e-13
+"""Of the largest eigenvalue: smaller ones are rounding, as of features in very different units."""
+
 
 class EqualShape(MatrixStructure):
     """Covariance matrices whose eigenvalues are in the same proportions.
@@ -14,7 +17,8 @@ class EqualShape(MatrixStructure):
     the eigenvalues are those of VEI.
     """
 
-    label, local_kind, part_type = "covariances of equal shape", "full", "full"
+    label, local_kind = "covariances of equal shape", "full"
+    part_type = start_type = "full"
     dimensions = ("component", "feature", "feature_2")
 
     def n_covariance_parameters(self, n_components: int, n_features: int) -> int:
@@ -23,7 +27,8 @@ class EqualShape(MatrixStructure):
 
     def constrain(self, averages: Array, shares: Array, current: Array | None) -> Array:
         values, axes = np.linalg.eigh(averages)
-        return rotate(self.constrain_variances(np.maximum(values, 0.0), shares), axes)
+        resolved = np.maximum(values, _RESOLUTION * values[:, -1:])
+        return rotate(self.constrain_variances(resolved, shares), axes)
 
     def constrain_variances(self, variances: Array, shares: Array) -> Array:
         """Variances along the axes of each component, shape (K, d)."""

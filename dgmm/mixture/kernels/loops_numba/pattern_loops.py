@@ -1,0 +1,62 @@
+"""Rows by which of their values are missing."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgmm.mixture.kernels.loops_numba.compilation import compiled
+from dgmm.mixture.types import Indices
+
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio (Knuth, vol. 3, sec. 6.4)
+_HALF = np.uint64(32)
+
+
+@compiled("int64(uint64[:, ::1], int64[::1], int64[::1])")
+def group_rows(words: NDArray[np.uint64], places: Indices, counts: Indices) -> int:
+    """Sort rows by their words, groups in the order of their first rows; the number of groups.
+
+    Parameters
+    ----------
+    words : ndarray of shape (n_rows, n_words)
+    places : ndarray of shape (n_rows,)
+        Set to the rows of the first group, of the second and so on, rising in each.
+    counts : ndarray of shape (n_rows,)
+        Set to the numbers of rows of the groups.
+    """
+    n_rows, n_words = words.shape
+    size = 2
+    while size < 2 * n_rows:
+        size *= 2
+    slots = np.full(size, -1, np.int32)
+    groups = np.empty(n_rows, np.int32)
+    firsts = np.empty(n_rows, np.int32)
+    n_groups = 0
+    for t in range(n_rows):
+        mixed = np.uint64(0)
+        for i in range(n_words):
+            mixed = (mixed ^ words[t, i]) * _MULTIPLIER
+            mixed ^= mixed >> _HALF
+        slot = np.int64(mixed & np.uint64(size - 1))
+        while True:
+            group = slots[slot]
+            if group < 0:
+                group = n_groups
+                slots[slot], firsts[group], counts[group] = group, t, 0
+                n_groups += 1
+                break
+            is_same = True
+            for i in range(n_words):
+                is_same &= words[t, i] == words[firsts[group], i]
+            if is_same:
+                break
+            slot = (slot + 1) % size
+        groups[t] = group
+        counts[group] += 1
+    stop = 0
+    for group in range(n_groups):
+        firsts[group] = stop
+        stop += counts[group]
+    for t in range(n_rows):
+        group = groups[t]
+        places[firsts[group]] = t
+        firsts[group] += 1
+    return n_groups
