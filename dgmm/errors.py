@@ -67,6 +67,8 @@ class Remedy(Enum):
     """Say what stands for no value in a text."""
     CHOOSE_WEIGHTS = auto()
     """Say where the weights are."""
+    CHOOSE_LABELS = auto()
+    """Say where the labels are."""
     NORMALIZE_WEIGHTS = auto()
     """Say what weights are, and so how many rows criteria count."""
     MORE_COMPONENTS = auto()

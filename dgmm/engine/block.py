@@ -1,7 +1,7 @@
 """A block of rows and its checksum, weights and missing values, as tasks use them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self, TypeVar
 
 import numpy as np
@@ -38,9 +38,11 @@ class Block:
     complete : ndarray of shape (n_rows,), bool, or None
         Which rows count; None if all do.
     checksum : int
-        Of all rows and weights as they were read.
+        Of all rows, weights and labels as they were read.
     missing : {"error", "drop", "marginalize"}
         With the last, NaN among the rows that count marks a missing value.
+    labels : ndarray of shape (m,), or None
+        The component of each row, where it is known; -1 or NaN elsewhere.
     """
 
     start: int
@@ -50,18 +52,22 @@ class Block:
     complete: NDArray[np.bool_] | None
     checksum: int
     missing: Missing = "error"
+    labels: Rows | None = None
 
     @classmethod
     def from_rows(
-        cls, rows: Rows, weights: Rows | None = None, start: int = 0, missing: Missing = "error"
+        cls,
+        rows: Rows,
+        weights: Rows | None = None,
+        start: int = 0,
+        missing: Missing = "error",
+        labels: Rows | None = None,
     ) -> Self:
         """The block of these rows, without those that the rule leaves out."""
         complete = None if missing == "error" else _counting(rows, missing)
-        known = checksum(rows, weights)
-        if complete is None:
-            return cls(start, len(rows), rows, weights, None, known, missing)
-        kept = None if weights is None else weights[complete]
-        return cls(start, len(rows), rows[complete], kept, complete, known, missing)
+        known = checksum(rows, weights, labels)
+        whole = cls(start, len(rows), rows, weights, None, known, missing, labels)
+        return whole if complete is None else replace(whole._take(complete), complete=complete)
 
     @property
     def n_missing(self) -> int:
@@ -76,6 +82,18 @@ class Block:
             first, last = (int(np.count_nonzero(self.complete[:n])) for n in (first, last))
         weights = None if self.weights is None else self.weights[first:last]
         return self.rows[first:last], weights, complete
+
+    def without_labels(self) -> Self:
+        """The rows whose component is not known; the places of the others are lost."""
+        if self.labels is None:
+            return self
+        return self._take(~(self.labels.astype(np.float64) >= 0))
+
+    def _take(self, chosen: NDArray[np.bool_]) -> Self:
+        """Some of the rows, for which ``complete`` does not hold any more."""
+        weights = None if self.weights is None else self.weights[chosen]
+        labels = None if self.labels is None else self.labels[chosen]
+        return replace(self, rows=self.rows[chosen], weights=weights, labels=labels)
 
     def index(self, row: int) -> int:
         """The index in the dataset of one of the rows that count."""

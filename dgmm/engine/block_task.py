@@ -30,6 +30,8 @@ class BlockTask(Generic[Argument, Outcome]):
     n_features : int
     bounds : ndarray of shape (n_blocks + 1,)
         First row of each block, and the number of rows.
+    columns : tuple of str
+        What there is beside the features: "weights", "labels", or both.
     """
 
     function: BlockFunction[Argument, Outcome]
@@ -37,13 +39,13 @@ class BlockTask(Generic[Argument, Outcome]):
     missing: Missing
     n_features: int
     bounds: NDArray[np.int64]
+    columns: tuple[str, ...] = ()
 
 
 def apply_to_block(
     rows: Rows,
     place: tuple[int, int],
-    weights: Rows | None = None,
-    *,
+    *columns: Rows,
     task: BlockTask[Argument, Outcome],
 ) -> NDArray[np.object_]:
     """One block's outcome, in an array of one element because Dask's blocks are arrays.
@@ -53,20 +55,22 @@ def apply_to_block(
     rows : ndarray of shape (m, n_features)
     place : (int, int)
         Number of the block, and zero.
-    weights : ndarray of shape (m, 1), optional
+    *columns : ndarray of shape (m, 1)
+        In the order of the task's.
     task : BlockTask
     """
     start, stop = (int(bound) for bound in task.bounds[place[0] : place[0] + 2])
     name = f"block of rows {start} to {stop - 1}"
     rows = unmask(rows, f"The {name}", start)
     _check_block(rows, (stop - start, task.n_features), start)
-    if weights is not None:
-        weights = unmask(weights, f"The weights of the {name}", start)
-        _check_block(weights, (stop - start, 1), start)
+    beside = {}
+    for what, column in zip(task.columns, columns, strict=True):
+        values = unmask(column, f"The {what} of the {name}", start)
+        _check_block(values, (stop - start, 1), start)
+        beside[what] = values[:, 0]
     outcome = np.empty((1, 1), dtype=object)
     with blas.single_thread():
-        w = None if weights is None else weights[:, 0]
-        block = Block.from_rows(rows, w, start, task.missing)
+        block = Block.from_rows(rows, start=start, missing=task.missing, **beside)
         outcome[0, 0] = task.function(task.argument, block)
     return outcome
 

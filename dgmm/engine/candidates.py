@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from dgmm.engine.fit_options import FitOptions, Model
+from dgmm.engine.profile import Profile
 from dgmm.errors import DataError
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import assign
@@ -12,7 +13,7 @@ from dgmm.mixture.drift.alignment import align
 from dgmm.mixture.em.convergence import estimate_iterations
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.transform import WarmStart
+from dgmm.mixture.transform import FeatureTransform, WarmStart, transform_mixture
 from dgmm.mixture.types import Array
 
 _STARTS_OF_REPAIR = 2
@@ -130,6 +131,21 @@ def check_features(earlier: WarmStart, n_features: int) -> None:
                 f"The data have {n_features} features; the mixture to start from has {known}. "
                 "Start from one that was fitted to the same features."
             )
+
+
+def transform_earlier(
+    options: FitOptions, transform: FeatureTransform | None, profile: Profile, rules: EMOptions
+) -> dict[Model, Parameters]:
+    """The earlier mixtures of the requested models, relative to the mean of the rows."""
+    known = {(m.covariance_type, m.n_components): m for m in options.earlier.mixtures}
+    before, covariance = options.earlier.transform, profile.covariance
+    return {
+        model: transform_mixture(
+            known[model], before, transform, covariance, rules.regularization
+        ).translate(-profile.mean)
+        for model in options.models
+        if model in known
+    }
 
 
 def repair_round(state: FitState) -> int:

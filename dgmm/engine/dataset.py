@@ -1,6 +1,6 @@
 """The rows to fit, as blocks that are read when needed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -9,7 +9,7 @@ from dask.array.core import Array
 from dask.core import flatten
 
 from dgmm.engine.block import Missing
-from dgmm.engine.row_checks import check_shape_of_weights, check_table
+from dgmm.engine.row_checks import check_shape_of_column, check_table
 from dgmm.errors import DataError
 
 _MOST_BLOCKS = 1_000_000
@@ -17,7 +17,7 @@ _MOST_BLOCKS = 1_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Rows of features in blocks of whole rows, with optional weights in the same blocks.
+    """Rows of features in blocks of whole rows; weights and labels, if any, in the same blocks.
 
     Attributes
     ----------
@@ -27,12 +27,15 @@ class Dataset:
     feature_names : tuple of str
     missing : {"error", "drop", "marginalize"}
         Whether rows with a NaN are refused, left out of every sum, or count by what they have.
+    labels : dask.array.Array of shape (n_rows,), or None
+        The component of each row, where it is known; -1 or NaN elsewhere.
     """
 
     rows: Array
     weights: Array | None
     feature_names: tuple[str, ...]
     missing: Missing = "error"
+    labels: Array | None = None
 
     @classmethod
     def from_array(
@@ -41,6 +44,7 @@ class Dataset:
         weights: Array | None = None,
         feature_names: tuple[str, ...] | None = None,
         missing: Missing = "error",
+        labels: Array | None = None,
     ) -> Self:
         """A dataset from a Dask array of any class, rechunked to whole rows where it is not.
 
@@ -48,21 +52,21 @@ class Dataset:
         ------
         DataError
             If the array is not two-dimensional, real, and of known, positive size, or the weights
-            do not match.
+            or labels do not match.
         """
         rows = as_core_array(rows)
         _check_rows(rows)
         if rows.numblocks[1] > 1:
             rows = rows.rechunk({1: -1})
-        if weights is not None:
-            weights = as_core_array(weights)
-            check_shape_of_weights(weights, rows)
-            weights = weights.rechunk((rows.chunks[0],))
+        weights, labels = (
+            _column(column, rows, name)
+            for column, name in ((weights, "weights"), (labels, "labels"))
+        )
         names = feature_names or tuple(f"x{j}" for j in range(rows.shape[1]))
         if len(names) != rows.shape[1]:
             message = f"{len(names)} feature names for {rows.shape[1]} features; expected one each."
             raise DataError(message)
-        return cls(rows, weights, names, missing)
+        return cls(rows, weights, names, missing, labels)
 
     @property
     def n_rows(self) -> int:
@@ -82,7 +86,13 @@ class Dataset:
     @property
     def n_bytes(self) -> int:
         """Bytes of all blocks in memory, in the dtypes of their arrays."""
-        return int(self.rows.nbytes + (0 if self.weights is None else self.weights.nbytes))
+        return int(sum(array.nbytes for array in self.columns.values()) + self.rows.nbytes)
+
+    @property
+    def columns(self) -> dict[str, Array]:
+        """What there is beside the features: weights and labels, by their names here."""
+        found = {"weights": self.weights, "labels": self.labels}
+        return {name: array for name, array in found.items() if array is not None}
 
     @property
     def block_rows(self) -> int:
@@ -96,19 +106,30 @@ class Dataset:
 
     def part(self, blocks: slice | Sequence[int]) -> Self:
         """Some of the blocks."""
-        weights = None if self.weights is None else self.weights.blocks[blocks]
-        return replace(self, rows=self.rows.blocks[blocks], weights=weights)
+        return self._map(lambda array: array.blocks[blocks])
 
     def slice_rows(self, start: int, stop: int | None = None) -> Self:
         """Consecutive rows from ``start`` to ``stop``, or to the end."""
         some = slice(start, stop)
-        weights = None if self.weights is None else self.weights[some]
-        return replace(self, rows=self.rows[some], weights=weights)
+        return self._map(lambda array: array[some])
 
     def in_one_block(self) -> Self:
         """The same rows, however they are stored."""
-        weights = None if self.weights is None else self.weights.rechunk(-1)
-        return replace(self, rows=self.rows.rechunk(-1), weights=weights)
+        return self._map(lambda array: array.rechunk(-1))
+
+    def _map(self, change: Callable[[Array], Array]) -> Self:
+        """The same with a change to rows, weights and labels alike."""
+        columns = {name: change(array) for name, array in self.columns.items()}
+        return replace(self, rows=change(self.rows), **columns)
+
+
+def _column(column: Array | None, rows: Array, name: str) -> Array | None:
+    """Weights or labels in the blocks of the rows."""
+    if column is None:
+        return None
+    column = as_core_array(column)
+    check_shape_of_column(column, rows, name)
+    return column.rechunk((rows.chunks[0],))
 
 
 def as_core_array(array: Any) -> Array:

@@ -22,10 +22,13 @@ from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.label_comparison import compare_neighbours
 from dgmm.engine.passes import PassRunner
-from dgmm.engine.profile import Profile, ProfileSpec
+from dgmm.engine.profile import Profile
+from dgmm.engine.profiling.label_checks import check_labels, check_options
 from dgmm.engine.profiling.profile_checks import validate_profile
+from dgmm.engine.profiling.profile_spec import ProfileSpec
 from dgmm.engine.proposals.step_proposals import StepProposals
 from dgmm.engine.search import early_stopping
+from dgmm.engine.search.anchored_search import search_for
 from dgmm.engine.search.imputed_sample import complete_rows
 from dgmm.engine.search.model_search import ModelSearch
 from dgmm.engine.search.noise_tuning import first_noise
@@ -44,7 +47,6 @@ from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.transform import (
     FeatureTransform,
     FeatureTransformSpec,
-    transform_mixture,
 )
 
 if TYPE_CHECKING:  # it needs Dask, which rows in memory do without
@@ -96,6 +98,7 @@ def fit(
     DataError
         If the data cannot be fitted, or change while they are.
     """
+    check_options(dataset, options)
     runner = PassRunner(dataset, execution or LocalExecution(), observer)
     if progress is None:
         progress = FitProgress(profile_data(runner, options), stages.PROFILE, 1, ())
@@ -108,7 +111,7 @@ def fit(
     rules = rules_for(options, profile)
     centred = replace(profile.centred_scatter, transform=transform)
     candidates.check_features(options.earlier, dataset.n_features)
-    earlier = _transform_earlier(options, transform, profile, rules)
+    earlier = candidates.transform_earlier(options, transform, profile, rules)
     tried = _run_stages(runner, centred, profile, options, rules, earlier, progress, save)
     states = stages.best_states(tried)
     n_passes = 1 + candidates.count_passes(tried)
@@ -125,12 +128,14 @@ def profile_data(runner: PassRunner, options: FitOptions) -> Profile:
     """Profile the data in the first pass and check that they can be fitted."""
     dataset, names = runner.dataset, runner.dataset.feature_names
     sample_rows = options.sample_size(dataset.n_rows, dataset.n_features)
-    spec = ProfileSpec(options.seed, sample_rows / dataset.n_rows)
+    n_classes = options.max_components
+    spec = ProfileSpec(options.seed, sample_rows / dataset.n_rows, n_classes=n_classes)
     functions = options.prepare.functions
     if functions is not None and not functions.are_known:
         functions = functions.fit(passes.profile(runner, spec).sample)  # a read more
     profiled = passes.profile(runner, replace(spec, functions=functions))
-    profile = validate_profile(profiled, names, options.max_components)
+    profile = validate_profile(profiled, names, n_classes)
+    check_labels(profile.labelled, [n_components for _, n_components in options.models])
     constant = constant_features(profile.covariance, profile.mean)
     if constant.any():
         found = [name for name, c in zip(names, constant, strict=True) if c]
@@ -180,7 +185,7 @@ def _run_stages(
     n_passes, states = progress.n_passes, progress.states
     sample = stages.search_rows(profile, rules)
     complete = complete_rows(sample, options.seed)
-    search = ModelSearch(complete, options, rules, first_noise(options.noise, complete, earlier))
+    search = search_for(complete, options, rules, first_noise(options.noise, complete, earlier))
     left = list(stages.stages(profile, options))
     if progress.stage in left:
         left = left[left.index(progress.stage) :]
@@ -217,21 +222,6 @@ def _run_stages(
     return states
 
 
-def _transform_earlier(
-    options: FitOptions, transform: FeatureTransform | None, profile: Profile, rules: EMOptions
-) -> dict[Model, Parameters]:
-    """The earlier mixtures of the requested models, relative to the mean of the rows."""
-    known = {(m.covariance_type, m.n_components): m for m in options.earlier.mixtures}
-    before, covariance = options.earlier.transform, profile.covariance
-    return {
-        model: transform_mixture(
-            known[model], before, transform, covariance, rules.regularization
-        ).translate(-profile.mean)
-        for model in options.models
-        if model in known
-    }
-
-
 def _search(
     search: ModelSearch, profile: Profile, earlier: Mapping[Model, Parameters], observer: Observer
 ) -> tuple[FitState, ...]:
@@ -258,7 +248,8 @@ def _result(
     """The result of a state in the units of the data, with likelihoods before any functions."""
     parameters = state.parameters.translate(profile.mean)
     if given.is_empty:  # callers who gave initial parameters know components by their places
-        parameters = parameters.sort_by_weight()
+        n_classes = 0 if profile.labelled is None else len(profile.labelled.classes)
+        parameters = parameters.sort_by_weight(n_classes)
     log_likelihood = state.log_likelihood + profile.log_jacobian
     if sweep is not None:
         largest = sweep.log_likelihood + profile.log_jacobian * size.scale

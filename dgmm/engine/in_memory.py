@@ -10,7 +10,7 @@ from typing import Self
 
 from dgmm.engine import blas
 from dgmm.engine.block import Argument, Block, BlockFunction, Missing, Outcome, Rows
-from dgmm.engine.row_checks import check_shape_of_weights, check_table
+from dgmm.engine.row_checks import check_shape_of_column, check_table
 
 _FEWEST_ROWS, _MOST_ROWS, _BLOCKS_WANTED, _MOST_BLOCKS = 1 << 12, 1 << 13, 8, 1 << 8
 _FAN_IN = 16
@@ -29,26 +29,36 @@ class InMemoryRows:
         Empty where they are not needed.
     missing : {"error", "drop", "marginalize"}
         Whether rows with a NaN are refused, left out of every sum, or count by what they have.
+    labels : ndarray of shape (n_rows,), or None
+        The component of each row, where it is known; -1 or NaN elsewhere.
     """
 
     rows: Rows
     weights: Rows | None = None
     feature_names: tuple[str, ...] = ()
     missing: Missing = "error"
+    labels: Rows | None = None
 
     @classmethod
-    def from_arrays(cls, rows: Rows, weights: Rows | None, feature_names: tuple[str, ...]) -> Self:
+    def from_arrays(
+        cls,
+        rows: Rows,
+        weights: Rows | None,
+        feature_names: tuple[str, ...],
+        labels: Rows | None = None,
+    ) -> Self:
         """Rows of a user, checked.
 
         Raises
         ------
         DataError
-            If they are not real numbers, or the weights do not match.
+            If they are not real numbers, or the weights or labels do not match.
         """
         check_table(rows)
-        if weights is not None:
-            check_shape_of_weights(weights, rows)
-        return cls(rows, weights, feature_names)
+        for name, column in (("weights", weights), ("labels", labels)):
+            if column is not None:
+                check_shape_of_column(column, rows, name)
+        return cls(rows, weights, feature_names, labels=labels)
 
     @property
     def n_rows(self) -> int:
@@ -104,9 +114,10 @@ def map_reduce(
 
     def apply(block: int) -> Outcome:
         start, stop = held.bounds(block)
-        weights = None if held.weights is None else held.weights[start:stop]
+        columns = (held.weights, held.labels)
+        weights, labels = (None if each is None else each[start:stop] for each in columns)
         rows = held.rows[start:stop]
-        return function(argument, Block.from_rows(rows, weights, start, held.missing))
+        return function(argument, Block.from_rows(rows, weights, start, held.missing, labels))
 
     n_blocks = held.n_blocks
     if n_blocks == 1:  # faster than starting a thread

@@ -83,14 +83,14 @@ def _blocks(
 ) -> Array:
     """A task for each block, under a new key."""
     bounds = np.cumsum((0, *dataset.rows.chunks[0]))
-    task = BlockTask(function, argument, dataset.missing, dataset.n_features, bounds)
-    stored = (dataset.rows,) if dataset.weights is None else (dataset.rows, dataset.weights)
-    rows, *weights = execution.persist(stored)
+    names = tuple(dataset.columns)
+    task = BlockTask(function, argument, dataset.missing, dataset.n_features, bounds, names)
+    rows, *columns = execution.persist((dataset.rows, *dataset.columns.values()))
     return map_blocks(
         apply_to_block,
         rows,
         ArrayBlockIdDep(rows.chunks),
-        *(array[:, None] for array in weights),
+        *(array[:, None] for array in columns),
         # A task result and not scattered data: what a lost worker held is computed again.
         task=dask.delayed(task, traverse=False, pure=False),
         chunks=((1,) * dataset.n_blocks, (1,)),

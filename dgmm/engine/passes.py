@@ -13,7 +13,8 @@ from dgmm.engine.block import Argument, Block, BlockFunction, Outcome
 from dgmm.engine.events import BlocksDone, Observer, PassFinished, PassStarted
 from dgmm.engine.execution import Execution
 from dgmm.engine.in_memory import InMemoryRows
-from dgmm.engine.profile import Profile, ProfileSpec
+from dgmm.engine.profile import Profile
+from dgmm.engine.profiling.profile_spec import ProfileSpec
 from dgmm.errors import InputChangedError, Remedy
 from dgmm.mixture import feature_map
 from dgmm.mixture.em import iteration
@@ -197,6 +198,7 @@ class _EStep:
 
 
 def _e_step_block(task: _EStep, block: Block) -> _Sums:
+    block = block.without_labels()
     d = len(task.packed.origin)
     scatter = np.zeros((d, d)) if task.with_scatter else None
     if task.incomplete is None:

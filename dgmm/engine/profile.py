@@ -1,23 +1,28 @@
 """The first pass: mean, covariance and checks of the data, and a sample of its rows."""
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
 from dgmm.engine.block import Block, Rows
+from dgmm.engine.profiling.extremes import find_extremes
+from dgmm.engine.profiling.label_checks import read_labels
 from dgmm.engine.profiling.observed_values import ObservedValues
+from dgmm.engine.profiling.profile_spec import ProfileSpec
 from dgmm.engine.row_checks import PLACES, find_bad_weights, find_non_finite
 from dgmm.engine.sampling import sample_mask
-from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.identifiers import RisingIntegers
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.pooled_moments import PooledMoments
+from dgmm.mixture.prior_knowledge.labelled_moments import LabelledMoments, shifted_mean
 from dgmm.mixture.sample_size import WeightTotals
 from dgmm.mixture.transform import FeatureTransform
-from dgmm.mixture.types import Array
+from dgmm.mixture.types import Array, Indices
 
 _TILE_ROWS = 8192
-_FOLDED = 64  # rows side by side
+
+Column = TypeVar("Column", Array, Indices)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +62,10 @@ class Profile:
     observed : ObservedValues, or None
         What is there of rows that lack values; None if none does. Mean and variances are then of
         what is there, and covariances of the rows that have both features.
+    labelled : LabelledMoments, or None
+        Of the classes, and of the rows without a label; None without labels.
+    sample_labels : ndarray of shape (m,), int64, or None
+        Of the rows of the sample; -1 where the component is not known.
     """
 
     n_rows: int
@@ -76,6 +85,8 @@ class Profile:
     rising: RisingIntegers
     log_jacobian: float = 0.0
     observed: ObservedValues | None = None
+    labelled: LabelledMoments | None = None
+    sample_labels: Indices | None = None
 
     @property
     def total_weight(self) -> float:
@@ -99,7 +110,12 @@ class Profile:
 
     @property
     def centred_scatter(self) -> CentredScatter:
-        """All rows about their mean."""
+        """All rows about their mean; those with a label apart from the others."""
+        if self.labelled is not None:
+            others, labelled = self.labelled.others, self.labelled.about(self.mean)
+            shift = shifted_mean(others, self.mean)
+            scatter = others.scatter + others.total_weight * np.outer(shift, shift)
+            return CentredScatter(self.mean, others.total_weight, scatter, labelled=labelled)
         if self.lacks_values:
             unknown = np.full(self.scatter.shape, np.nan)
             return CentredScatter(self.mean, self.total_weight, unknown, lacks_values=True)
@@ -130,6 +146,7 @@ class Profile:
             minimum=unknown,
             maximum=unknown,
             sample=sample,
+            labelled=None if self.labelled is None else self.labelled.transform(transform),
         )
 
     @property
@@ -143,9 +160,9 @@ class Profile:
             moments = self.moments + other.moments
         else:
             moments = observed.moments.of_features(self.total_weight + other.total_weight)
-        weights = None
-        if self.sample_weights is not None and other.sample_weights is not None:
-            weights = np.concatenate([self.sample_weights, other.sample_weights])
+        labelled = None
+        if self.labelled is not None and other.labelled is not None:
+            labelled = self.labelled + other.labelled
         return Profile(
             n_rows=self.n_rows + other.n_rows,
             n_missing=self.n_missing + other.n_missing,
@@ -160,11 +177,18 @@ class Profile:
             bad_weights=(self.bad_weights + other.bad_weights)[:PLACES],
             checksums=self.checksums + other.checksums,
             sample=np.concatenate([self.sample, other.sample]),
-            sample_weights=weights,
+            sample_weights=_join(self.sample_weights, other.sample_weights),
             rising=self.rising + other.rising,
             log_jacobian=self.log_jacobian + other.log_jacobian,
             observed=observed,
+            labelled=labelled,
+            sample_labels=_join(self.sample_labels, other.sample_labels),
         )
+
+
+def _join(a: Column | None, b: Column | None) -> Column | None:
+    """Values of the rows of two samples, if they have any."""
+    return None if a is None or b is None else np.concatenate([a, b])
 
 
 def _pool_observed(a: Profile, b: Profile) -> ObservedValues | None:
@@ -173,31 +197,6 @@ def _pool_observed(a: Profile, b: Profile) -> ObservedValues | None:
         return None
     first, second = (x.observed or ObservedValues.complete(x.n_rows, x.moments) for x in (a, b))
     return first + second
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileSpec:
-    """What a profile is of: which rows the sample takes, and what is done to features first.
-
-    Attributes
-    ----------
-    seed : int
-        Of the sample.
-    probability : float
-        The share of the rows that the sample takes.
-    functions : ColumnFunctions, or None
-        Of single features; mean and scatter are those of their values.
-    """
-
-    seed: int
-    probability: float
-    functions: ColumnFunctions | None = None
-
-    def values(self, rows: Rows) -> Rows:
-        """Rows after the functions."""
-        if self.functions is None:
-            return rows
-        return self.functions.apply(rows.T.astype(np.float64)).T
 
 
 def profile_block(spec: ProfileSpec, block: Block) -> Profile:
@@ -211,7 +210,7 @@ def profile_block(spec: ProfileSpec, block: Block) -> Profile:
     Raises
     ------
     DataError
-        If a function is not defined for a value.
+        If a function is not defined for a value, or a label is no class.
     """
     rows, weights, d = block.rows, block.weights, block.rows.shape[1]
     tiles = [slice(i, i + _TILE_ROWS) for i in range(0, len(rows), _TILE_ROWS)]
@@ -219,19 +218,24 @@ def profile_block(spec: ProfileSpec, block: Block) -> Profile:
     n_non_finite, non_finite = find_non_finite(block, tiles)
     bad_weights = find_bad_weights(block)
     usable = not non_finite and not bad_weights and w.sum() > 0
-    moments, log_jacobian = PooledMoments.zero(d), 0.0
+    labels = read_labels(block, spec.n_classes)
+    moments, labelled, log_jacobian = PooledMoments.zero(d), None, 0.0
     observed = _observed(spec, block, w) if usable else None
     if observed is not None:
         moments = observed.moments.of_features(float(w.sum()))
     elif usable:
         moments = _moments(spec, rows, None if weights is None else w)
+    if labels is not None:
+        labelled = LabelledMoments.without_labels(moments)
+        if usable:
+            labelled = LabelledMoments.from_rows(spec.values(rows), labels, w)
     if usable and spec.functions is not None:
         lost = spec.functions.log_jacobian
         log_jacobian = sum(float(w[t] @ lost(rows[t].T)) for t in tiles)
     chosen = sample_mask(spec.seed, block.start, block.n_rows, spec.probability)
     if block.complete is not None:
         chosen = chosen[block.complete]
-    minimum, maximum = _extremes(rows)
+    minimum, maximum = find_extremes(rows)
     return Profile(
         n_rows=len(rows),
         n_missing=block.n_missing,
@@ -250,6 +254,8 @@ def profile_block(spec: ProfileSpec, block: Block) -> Profile:
         rising=RisingIntegers.from_rows(rows),
         log_jacobian=log_jacobian,
         observed=observed,
+        labelled=labelled,
+        sample_labels=None if labels is None else labels[chosen],
     )
 
 
@@ -272,19 +278,3 @@ def _moments(spec: ProfileSpec, rows: Rows, weights: Array | None) -> PooledMome
         own = None if weights is None else weights[tile]
         found = found + PooledMoments.of(spec.values(rows[tile]), own)
     return found
-
-
-def _extremes(rows: Rows) -> tuple[Array, Array]:
-    """Smallest and largest value of each feature, NaN left out; NaN without rows."""
-    d = rows.shape[1]
-    if not len(rows):
-        return np.full(d, np.nan), np.full(d, np.nan)
-    if rows.flags.c_contiguous and len(rows) >= _FOLDED:  # NumPy is fast along long rows
-        whole = len(rows) - len(rows) % _FOLDED
-        folded = rows[:whole].reshape(-1, _FOLDED * d)
-        parts = (np.fmin.reduce(folded, axis=0), np.fmax.reduce(folded, axis=0))
-        rows = np.concatenate([*(part.reshape(_FOLDED, d) for part in parts), rows[whole:]])
-    return (
-        np.fmin.reduce(rows, axis=0).astype(np.float64),
-        np.fmax.reduce(rows, axis=0).astype(np.float64),
-    )

@@ -50,11 +50,11 @@ def check_table(rows: _ArrayMetadata) -> None:
         raise DataError(message)
 
 
-def check_shape_of_weights(weights: _ArrayMetadata, rows: _ArrayMetadata) -> None:
+def check_shape_of_column(column: _ArrayMetadata, rows: _ArrayMetadata, name: str) -> None:
     """Raise DataError unless there is a real number for each row."""
-    if weights.shape != rows.shape[:1] or not is_real(weights.dtype):
+    if column.shape != rows.shape[:1] or not is_real(column.dtype):
         message = (
-            f"weights have shape {weights.shape} and dtype {weights.dtype}; expected real "
+            f"{name} have shape {column.shape} and dtype {column.dtype}; expected real "
             f"numbers of shape {rows.shape[:1]}, one for each row."
         )
         raise DataError(message)

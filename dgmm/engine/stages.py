@@ -13,6 +13,7 @@ from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
 from dgmm.engine.search.model_search import ModelSearch
 from dgmm.engine.search.search_rows import SearchRows
+from dgmm.errors import DataError, Remedy
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.kernels.centring import CentredScatter
@@ -61,13 +62,33 @@ def sample_stage(sample: SearchRows, rules: EMOptions, observer: Observer) -> St
 def search_rows(profile: Profile, rules: EMOptions) -> SearchRows:
     """The sample, relative to the mean of all rows, for the search for initial mixtures.
 
-    Their weights are 1 on average: the search counts the rows of each component.
+    Their weights are 1 on average: the search counts the rows of each component. All rows with a
+    label count beside those of the sample that have none.
+
+    Raises
+    ------
+    DataError
+        If all rows of the sample have a label.
     """
     rows, weights = positive_weight_sample(profile)
+    labelled = None
+    if profile.labelled is not None and profile.sample_labels is not None and len(profile.sample):
+        chosen = profile.sample_labels < 0
+        if profile.sample_weights is not None and profile.sample_weights.any():
+            chosen = chosen[profile.sample_weights > 0]
+        if not chosen.any():
+            message = (
+                f"All {len(rows):,} rows of the sample have a label; expected some without, from "
+                "which to start."
+            )
+            raise DataError(message, remedy=Remedy.ENLARGE_SAMPLE)
+        rows, weights = rows[chosen], None if weights is None else weights[chosen]
+        labelled = profile.labelled.about(profile.mean)
     each = np.ones(len(rows)) if weights is None else weights / weights.max()
     each = np.maximum(each, np.finfo(np.float64).tiny)
     each /= each.mean()
-    return SearchRows(np.ascontiguousarray(rows - profile.mean), each, rules.regularization)
+    rows = np.ascontiguousarray(rows - profile.mean)
+    return SearchRows(rows, each, rules.regularization, labelled)
 
 
 def initial_states(

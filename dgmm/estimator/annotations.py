@@ -43,7 +43,7 @@ DataLike: TypeAlias = Union[
 WeightsLike: TypeAlias = Union[
     ArrayLike, "dask.array.Array", "pd.Series", "dask.dataframe.Series", "xarray.DataArray"
 ]
-"""A weight for each row, or one for all."""
+"""A weight or a label for each row, or one for all."""
 
 InitParams: TypeAlias = str | Sequence[str] | BaseEstimator | _FittedSweep | _OpenedResult | None
 """Kinds of start, or mixtures to start from."""

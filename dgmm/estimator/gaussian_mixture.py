@@ -202,7 +202,13 @@ class GaussianMixture(OnlineMixture):
         self.feature_transform = feature_transform
         self.missing = missing
 
-    def fit(self, X: DataLike, y: object = None, sample_weight: WeightsLike | None = None) -> Self:
+    def fit(
+        self,
+        X: DataLike,
+        y: object = None,
+        sample_weight: WeightsLike | None = None,
+        labels: WeightsLike | None = None,
+    ) -> Self:
         """Fit the mixture to all rows of X.
 
         Parameters
@@ -212,6 +218,8 @@ class GaussianMixture(OnlineMixture):
         y : Ignored
         sample_weight : array-like of shape (n_samples,) or float, optional
             Not negative; a weight of 2 is a row that occurs twice.
+        labels : array-like of shape (n_samples,), optional
+            The component of each row, from 0 on, or -1 where it is not known (docs/labels.md).
 
         Returns
         -------
@@ -231,11 +239,15 @@ class GaussianMixture(OnlineMixture):
         array([0.67, 0.33])
         """
         del y
-        self._fit(self._container(X, reset=True), sample_weight)
+        self._fit(self._container(X, reset=True), sample_weight, labels)
         return self
 
     def fit_predict(
-        self, X: DataLike, y: object = None, sample_weight: WeightsLike | None = None
+        self,
+        X: DataLike,
+        y: object = None,
+        sample_weight: WeightsLike | None = None,
+        labels: WeightsLike | None = None,
     ) -> RowValues:
         """Fit to X, and the most probable component of each row as :meth:`predict` gives it.
 
@@ -249,14 +261,19 @@ class GaussianMixture(OnlineMixture):
         """
         del y
         container = self._container(X, reset=True)
-        self._fit(container, sample_weight)
+        self._fit(container, sample_weight, labels)
         return container.evaluate(self._assigning(), replace(LABEL, missing=self._missing))
 
     def _container(self, X: DataLike, *, reset: bool) -> RowContainer:
         return as_container(self, X, self.feature_dim, reset=reset, missing=self._missing)
 
-    def _fit(self, container: RowContainer, sample_weight: WeightsLike | None) -> None:
-        dataset = replace(container.dataset(sample_weight), missing=self._missing)
+    def _fit(
+        self,
+        container: RowContainer,
+        sample_weight: WeightsLike | None,
+        labels: WeightsLike | None = None,
+    ) -> None:
+        dataset = replace(container.dataset(sample_weight, labels), missing=self._missing)
         goes_on = self.warm_start and attributes.has_solution(
             self, self.n_components, dataset.n_features
         )

@@ -11,8 +11,8 @@ from dgmm.engine.assignment import assign_checked, summarize_all
 from dgmm.engine.events import ignore
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.passes import PassRunner
-from dgmm.engine.profile import ProfileSpec
 from dgmm.engine.profiling.profile_checks import validate_profile
+from dgmm.engine.profiling.profile_spec import ProfileSpec
 from dgmm.engine.stages import positive_weight_sample
 from dgmm.errors import ConfigurationError, advise
 from dgmm.estimator import arguments

@@ -55,6 +55,7 @@ def sweep(
     verbose: int = 0,
     feature_transform: FeatureTransformLike = None,
     missing: str | None = None,
+    labels: WeightsLike | None = None,
 ) -> SweepResult:
     """Fit every covariance type with every number of components, and choose one.
 
@@ -79,6 +80,8 @@ def sweep(
         gain five times what seems left, are fitted to the end, too.
     noise, normalize_weights, verbose, feature_transform, missing
         As for :class:`dgmm.GaussianMixture`.
+    labels : array-like of shape (n_samples,), optional
+        As for :meth:`dgmm.GaussianMixture.fit`; every model has a component for each class.
 
     Returns
     -------
@@ -154,7 +157,7 @@ def sweep(
     execution = arguments.execution(is_lazy=container.is_lazy)
     observer = verbose_observer(verbose, model.verbose_interval)
     with advise(REMEDIES):
-        dataset = replace(container.dataset(sample_weight), missing=rule)
+        dataset = replace(container.dataset(sample_weight, labels), missing=rule)
         found = fit(dataset, chosen, execution, observer)
     results, scores = found.sweep.results, {}
     if is_silhouette:

@@ -199,10 +199,13 @@ class Parameters:
         share = 1.0 if noise is None else 1.0 - noise.weight
         return replace(self, weights=self.weights * (share / self.weights.sum()), noise=noise)
 
-    def sort_by_weight(self) -> Self:
-        """The same mixture with components by weight, largest first; ties keep their order."""
-        order = np.argsort(-self.weights, kind="stable")
-        return self.permute(order)
+    def sort_by_weight(self, first: int = 0) -> Self:
+        """The same mixture with components by weight, largest first; ties keep their order.
+
+        Those before ``first`` stay where they are.
+        """
+        order = first + np.argsort(-self.weights[first:], kind="stable")
+        return self.permute(np.append(np.arange(first), order))
 
     def permute(self, order: NDArray[np.intp]) -> Self:
         """The same mixture with component ``order[i]`` in place ``i``."""

@@ -25,6 +25,7 @@ _REMEDIES = {
     Remedy.FEWER_COMPONENTS: "Lower model.n_components.",
     Remedy.SEARCH_MORE: "Raise model.n_init to tell.",
 }
+_LEAST_AGREEMENT = 0.8  # of given labels with those of the mixture
 _MANY_OUTLIERS = 10  # times as many as there should be
 
 
@@ -41,6 +42,7 @@ def collect_findings(
         *_find_uncertain_components(result),
         *_find_components_that_do_not_fit(result),
         *_find_noise(result),
+        *_find_labelled_rows(result),
         *_find_missing_rows(result),
         *_find_constant_features(result, record),
         *_find_outliers(sample),
@@ -143,6 +145,23 @@ def _find_noise(result: Result) -> Iterator[Finding]:
             False,
             f"{share:.1%} of the rows belong to no component: they are noise, with the label -1.",
         )
+
+
+def _find_labelled_rows(result: Result) -> Iterator[Finding]:
+    weights = result.attributes.get("labelled_weights")
+    if not weights:
+        return
+    text = (
+        f"The components of {sum(weights):,.0f} rows were given: labels 0 to {len(weights) - 1} "
+        "are the classes of these rows."
+    )
+    agreement = result.attributes.get("labelled_agreement")
+    if agreement is not None and agreement < 1:
+        text += f" The mixture would label {1 - agreement:.1%} of those in the sample otherwise."
+    is_grave = agreement is not None and agreement < _LEAST_AGREEMENT
+    if is_grave:
+        text += " Some labels may be wrong, or classes may not be Gaussian."
+    yield Finding(is_grave, text)
 
 
 def _find_missing_rows(result: Result) -> Iterator[Finding]:

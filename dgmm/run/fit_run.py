@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dgmm.engine.assignment import assign_checked
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.fit_progress import FitProgress, SaveProgress
@@ -19,6 +20,7 @@ from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.drift.duplicates import multiplicities
 from dgmm.mixture.fit_result import Sweep
+from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.row_summary import RowSummary
 from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.sweep_findings import (
@@ -26,6 +28,7 @@ from dgmm.mixture.sweep_findings import (
     find_failed_candidates,
     find_weight_doubts,
 )
+from dgmm.mixture.transform import FeatureTransform
 from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.drift_check import check_drift, duplicate_attributes, verdict_attributes
@@ -143,6 +146,7 @@ def _fit(attempt: Attempt) -> RunContents:
         **verdict_attributes(drift, wanted.drift),
         "n_missing": profile.n_missing,
         **_missing_values(profile, dataset.feature_names),
+        **_labelled_rows(profile, mixture, fitted.transform),
         **({"log_jacobian": profile.log_jacobian} if profile.log_jacobian else {}),
         **duplicate_attributes(counts),
         "outlier_quantile": wanted.output.outlier_quantile,
@@ -174,6 +178,21 @@ def _missing_values(profile: Profile, names: tuple[str, ...]) -> dict[str, Any]:
     n_absent = profile.n_rows - profile.observed.n_observed
     counts = {name: int(n) for name, n in zip(names, n_absent, strict=True)}
     return {"n_missing_values": counts, "n_patterns": profile.observed.n_patterns}
+
+
+def _labelled_rows(
+    profile: Profile, mixture: Parameters, transform: FeatureTransform | None
+) -> dict[str, Any]:
+    """How many rows were labelled, and whether the mixture agrees, for the root of a run.
+
+    Whether it does is told of the rows of the sample.
+    """
+    if profile.labelled is None or profile.sample_labels is None:
+        return {}
+    known = profile.sample_labels >= 0
+    found = assign_checked(mixture, profile.sample[known], transform).labels
+    agree = float(np.mean(found == profile.sample_labels[known])) if known.any() else None
+    return {"labelled_weights": profile.labelled.weights, "labelled_agreement": agree}
 
 
 def _save(attempt: Attempt) -> SaveProgress:

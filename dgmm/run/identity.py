@@ -166,7 +166,7 @@ def identity(configuration: Configuration) -> dict[str, Any]:
     weights = values["input"]["weights"] or {}
     if weights.get("normalize") is None:  # names of runs are older than it
         weights.pop("normalize", None)
-    for place in (values["input"], weights):
+    for place in (values["input"], weights, values["input"].get("labels") or {}):
         if place.get("path"):
             path = place["path"] if "://" in place["path"] else os.path.abspath(place["path"])
             place["path"] = redact_credentials(path)

@@ -86,6 +86,8 @@ class PlanSummary:
         yield f"features    {join_names(dataset.feature_names)}"
         if dataset.weights is not None:
             yield f"weights     {_IN_WORDS[options.normalize]}"
+        if dataset.labels is not None:
+            yield "labels      the first components are the classes of labelled rows"
         yield f"partitions  {dataset.n_blocks:,} of {dataset.block_rows:,} rows"
         yield (
             f"candidates  {len(options.models)} models, found by {self.n_searches} search(es) of a "

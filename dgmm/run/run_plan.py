@@ -9,6 +9,7 @@ from dgmm.engine import memory
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.memory import Projection
+from dgmm.engine.profiling.label_checks import check_options
 from dgmm.errors import ConfigurationError
 from dgmm.io.grid import Grid
 from dgmm.io.partition import chunk_shape
@@ -127,16 +128,19 @@ def plan_run(configuration: Configuration, model: Result | None = None) -> RunPl
         If the input cannot be opened (:func:`dgmm.io.sources.source.open_source`).
     """
     wanted = configuration.input
+    selection = wanted.to_selection()
+    if model is not None:  # whose components are fitted
+        selection = replace(selection, labels=None)
     source = open_source(
         wanted.path,
         wanted.format,
-        wanted.to_selection(),
+        selection,
         wanted.partition_size,
         wanted.storage_options,
     )
     _refuse_reserved(source.grid, wanted.id_columns or ())
     dataset = Dataset.from_array(
-        source.blocks, source.weights, source.feature_names, wanted.missing
+        source.blocks, source.weights, source.feature_names, wanted.missing, source.labels
     )
     earlier = earlier_result(configuration) if model is None else None
     for known in (model, earlier):
@@ -144,6 +148,7 @@ def plan_run(configuration: Configuration, model: Result | None = None) -> RunPl
             check_features(known, dataset.feature_names)
     output = Output(output_path(configuration.output.path, configuration.output.storage_options))
     options = _options(configuration, dataset, earlier)
+    check_options(dataset, options)
     request = request_id(configuration, source)
     chunks = _chunk_shape(source.grid, options.max_components)
     run_id, attempt_id = request, attempt_id_of(configuration)

@@ -12,7 +12,8 @@ from dgmm.engine.block import Block
 from dgmm.engine.checksum import checksum
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit_options import FitOptions
-from dgmm.engine.profile import ProfileSpec, profile_block
+from dgmm.engine.profile import profile_block
+from dgmm.engine.profiling.profile_spec import ProfileSpec
 from dgmm.errors import ConfigurationError, MemoryLimitError
 from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.parameters import Parameters

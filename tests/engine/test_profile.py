@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from dgmm.engine import passes
 from dgmm.engine.block import Block
 from dgmm.engine.checksum import checksum
-from dgmm.engine.profile import ProfileSpec, profile_block
+from dgmm.engine.profile import profile_block
+from dgmm.engine.profiling.profile_spec import ProfileSpec
 from tests import high_precision
 from tests.engine.recording import bounds_of, dataset_of, reader_of
 from tests.strategies import blocks_of, cases, chunkings, datasets, seeds

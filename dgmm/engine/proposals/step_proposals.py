@@ -43,8 +43,8 @@ class StepProposals:
         """What may be proposed for the rows of a profile.
 
         A proposal of the sample takes up to thirty E-steps on it: a few reads of all rows must cost
-        more. There are no births where the caller knows components by their places, nor where rows
-        lack values: their densities are not comparable.
+        more. There are no births where components are known by their places, nor where rows lack
+        values: their densities are not comparable.
 
         Parameters
         ----------
@@ -60,7 +60,8 @@ class StepProposals:
         n_rows = profile.n_rows
         if rules.may_accelerate and n_rows >= _ROWS_PER_SAMPLED * sample.n_rows > 0:
             surrogate = SampleSurrogate(sample.held, sample.scatter, rules)
-        with_births &= options.given.is_empty and not profile.lacks_values
+        with_births &= options.given.is_empty and profile.labelled is None
+        with_births &= not profile.lacks_values
         if with_births and rules.may_accelerate and sample.n_rows:
             n_effective = SampleSize.of(profile.weight_totals, options.normalize).n_effective
             births = ComponentBirths(sample, rules, n_rows, n_effective)

@@ -71,20 +71,23 @@ class ComponentMoves:
             splits = self.split_all(mixture, posterior)
             if not any(split.exists for split in splits):
                 return mixture
-            merges = moves.cheapest_merges(mixture, posterior)
-            chosen = moves.choose_moves(splits, merges, most)
+            chosen = self._choose(mixture, posterior, splits, most)
             if not chosen:
                 return mixture
             before = quality, mixture
-            mixture = self._climb(
-                moves.apply_changes(
-                    mixture,
-                    [move.merge for move in chosen],
-                    [(move.k, move.split) for move in chosen],
-                    self.rules.regularization,
-                )
-            )
+            mixture = self._climb(self._apply(mixture, chosen))
         return self._better(mixture, before)
+
+    def _choose(
+        self, mixture: Parameters, posterior: Posterior, splits: Sequence[Split], most: int
+    ) -> list[Move]:
+        """At most so many moves that bounds promise to gain."""
+        return moves.choose_moves(splits, moves.cheapest_merges(mixture, posterior), most)
+
+    def _apply(self, mixture: Parameters, chosen: Sequence[Move]) -> Parameters:
+        """The mixture after these moves."""
+        merges, splits = [each.merge for each in chosen], [(each.k, each.split) for each in chosen]
+        return moves.apply_changes(mixture, merges, splits, self.rules.regularization)
 
     def try_moves(self, mixture: Parameters, budget: TrialBudget) -> Parameters:
         """Rounds of moves that bounds do not promise to pay, tried on the rows they concern."""

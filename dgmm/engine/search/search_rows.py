@@ -1,7 +1,7 @@
 """Rows in memory on which mixtures are looked for: EM, and what a mixture says of each row."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
 from typing import TypeVar
@@ -21,6 +21,7 @@ from dgmm.mixture.initialization.moves import Posterior
 from dgmm.mixture.kernels import expanded_kernel, packed_models
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.expanded_kernel import ExpandedGroup, LinearTerms
+from dgmm.mixture.kernels.labelled_statistics import LabelledStatistics
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
 from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.parameters import Parameters
@@ -46,16 +47,22 @@ class SearchRows:
     weights : ndarray of shape (n,)
         Positive.
     regularization : Regularization
+    labelled : LabelledStatistics, or None
+        Of all rows of the data whose component is known; those of a search have no labels.
     """
 
     rows: Array
     weights: Array
     regularization: Regularization
+    labelled: LabelledStatistics | None = None
 
     @cached_property
     def scatter(self) -> CentredScatter:
         """All these rows about the origin."""
-        return CentredScatter.of(self.rows, self.weights, np.zeros(self.rows.shape[1]))
+        found = CentredScatter.of(self.rows, self.weights, np.zeros(self.rows.shape[1]))
+        if self.labelled is None:
+            return found
+        return replace(found, labelled=self.labelled.beside(found.total_weight))
 
     @property
     def held(self) -> InMemoryRows:
@@ -75,7 +82,7 @@ class SearchRows:
             return self
         rows = np.ascontiguousarray(self.rows[::step])
         weights = np.ascontiguousarray(self.weights[::step])
-        return SearchRows(rows, weights, self.regularization)
+        return replace(self, rows=rows, weights=weights)
 
     def distinct(self) -> "SearchRows":
         """Rows that differ, with the weights of equal ones added; in order if there are such."""
@@ -84,7 +91,7 @@ class SearchRows:
             return self
         rows, places = np.unique(self.rows, axis=0, return_inverse=True)
         weights = np.bincount(places.ravel(), weights=self.weights, minlength=len(rows))
-        return SearchRows(rows, weights.astype(np.float64), self.regularization)
+        return replace(self, rows=rows, weights=weights.astype(np.float64))
 
     def map(self, function: Callable[[Item], Outcome], items: Iterable[Item]) -> list[Outcome]:
         """A function of each item, in order; by threads unless rows are few."""
@@ -134,6 +141,8 @@ class SearchRows:
         moments = expanded_kernel.moments(
             mixture, sums, float(scores[0, 0]), float(scores[1, 0]), self.scatter
         )
+        if self.scatter.labelled is not None:
+            moments = self.scatter.labelled.add_to(moments, mixture)
         responsibilities /= self.weights
         group.complete(densities, self.rows, origin)
         return moments, Posterior(own, densities[0], self.weights)
@@ -177,7 +186,8 @@ class SearchRows:
 
     def _step(self, mixtures: Sequence[Parameters]) -> tuple[Array, list[Parameters]]:
         """Log-likelihoods of mixtures, and what a step of EM makes of them."""
-        if not mixtures[0].structure.is_joint and mixtures[0].noise is None:
+        is_plain = mixtures[0].noise is None and self.labelled is None
+        if is_plain and not mixtures[0].structure.is_joint:
             together = MixtureStack.of(mixtures)
             if expanded_kernel.relative_error(together.components) <= _MAX_ERROR:
                 sums, values = self._accumulate(together.terms)

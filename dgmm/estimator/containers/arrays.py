@@ -39,17 +39,15 @@ class NumpyContainer(RowContainer):
         """The rows."""
         return self.values
 
-    def weights(self, sample_weight: WeightsLike) -> Rows:
-        """Weights as scikit-learn checks them: one number, or one for each row."""
-        if isinstance(sample_weight, Real):
-            return np.full(len(self.values), sample_weight, dtype=np.float64)
-        weights = to_memory(sample_weight, "sample_weight")
-        return check_array(weights, ensure_2d=False, input_name="sample_weight")
+    def column(self, values: WeightsLike, name: str) -> Rows:
+        """Numbers as scikit-learn checks them: one, or one for each row."""
+        if isinstance(values, Real):
+            return np.full(len(self.values), values, dtype=np.float64)
+        return check_array(to_memory(values, name), ensure_2d=False, input_name=name)
 
-    def blocks(self, sample_weight: WeightsLike | None) -> InMemoryRows:
+    def blocks(self, weights: Rows | None, labels: Rows | None) -> InMemoryRows:
         """The rows."""
-        weights = None if sample_weight is None else self.weights(sample_weight)
-        return InMemoryRows.from_arrays(self.values, weights, self.feature_names)
+        return InMemoryRows.from_arrays(self.values, weights, self.feature_names, labels)
 
     def totals(
         self, mixture: AssigningMixture, quantities: Sequence[RowOutput]

@@ -74,21 +74,36 @@ class RowContainer(ABC):
         if rows is not None:
             check_all_finite(rows, self.feature_names, missing)
 
-    def dataset(self, sample_weight: WeightsLike | None = None) -> "Dataset | InMemoryRows":
+    def dataset(
+        self, sample_weight: WeightsLike | None = None, labels: WeightsLike | None = None
+    ) -> "Dataset | InMemoryRows":
         """What the engine fits.
 
         Raises
         ------
         DataError
-            If rows or weights cannot be fitted.
+            If rows, weights or labels cannot be fitted.
         """
-        if sample_weight is None:
-            return self.blocks(None)
-        return self.blocks(as_array_like(sample_weight, "sample_weight"))
+        columns = {
+            name: None if values is None else self.column(as_array_like(values, name), name)
+            for name, values in (("sample_weight", sample_weight), ("labels", labels))
+        }
+        return self.blocks(columns["sample_weight"], columns["labels"])
 
     @abstractmethod
-    def blocks(self, sample_weight: WeightsLike | None) -> "Dataset | InMemoryRows":
-        """The rows in blocks, with weights of any kind in the order of the rows, or None."""
+    def column(self, values: WeightsLike, name: str) -> Any:
+        """Numbers of any kind, one for each row, in the order of the rows and as lazy as they.
+
+        Parameters
+        ----------
+        values : object
+        name : str
+            Of the parameter, for messages.
+        """
+
+    @abstractmethod
+    def blocks(self, weights: Any, labels: Any) -> "Dataset | InMemoryRows":
+        """The rows in blocks, with columns that :meth:`column` returned, or None."""
 
     @abstractmethod
     def evaluate(self, mixture: AssigningMixture, quantity: RowOutput) -> RowValues:

@@ -25,14 +25,9 @@ class LazyContainer(RowContainer):
     def rows(self) -> Array:
         """All rows, as an array of shape (n_rows, n_features) in blocks of known size."""
 
-    @abstractmethod
-    def weights(self, sample_weight: WeightsLike) -> Array:
-        """Weights in the order of :meth:`rows`, as an array of shape (n_rows,)."""
-
-    def blocks(self, sample_weight: WeightsLike | None) -> Dataset | InMemoryRows:
+    def blocks(self, weights: Any, labels: Any) -> Dataset | InMemoryRows:
         """The rows in the blocks of their array."""
-        weights = None if sample_weight is None else self.weights(sample_weight)
-        return Dataset.from_array(self.rows(), weights, self.feature_names)
+        return Dataset.from_array(self.rows(), weights, self.feature_names, labels=labels)
 
     def totals(
         self, mixture: AssigningMixture, quantities: Sequence[RowOutput]
@@ -58,9 +53,10 @@ class DaskContainer(LazyContainer):
         """The array; block sizes that are unknown are computed, once."""
         return _with_known_size(as_core_array(self.array))
 
-    def weights(self, sample_weight: WeightsLike) -> Array:
-        """Weights from an array of Dask or of anything else."""
-        return flat_weights(sample_weight)
+    def column(self, values: WeightsLike, name: str) -> Array:
+        """Numbers from an array of Dask or of anything else."""
+        del name
+        return flat_column(values)
 
     def evaluate(self, mixture: AssigningMixture, quantity: RowOutput) -> Array:
         """A Dask array in the same blocks of rows."""
@@ -104,11 +100,11 @@ def _evaluate_block(
         return evaluate(block, mixture, quantity)
 
 
-def flat_weights(sample_weight: WeightsLike) -> Array:
-    """Weights of any kind as a one-dimensional Dask array of known size."""
-    if is_dask_array(sample_weight):
-        return _with_known_size(as_core_array(sample_weight))
-    return from_array(np.asarray(sample_weight), name=False)
+def flat_column(values: WeightsLike) -> Array:
+    """Numbers of any kind as a one-dimensional Dask array of known size."""
+    if is_dask_array(values):
+        return _with_known_size(as_core_array(values))
+    return from_array(np.asarray(values), name=False)
 
 
 def _with_known_size(array: Array) -> Array:

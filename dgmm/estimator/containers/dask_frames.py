@@ -12,7 +12,7 @@ from dask.base import tokenize
 
 from dgmm.errors import DataError
 from dgmm.estimator.annotations import RowValues, WeightsLike
-from dgmm.estimator.containers.dask_arrays import LazyContainer, flat_weights
+from dgmm.estimator.containers.dask_arrays import LazyContainer, flat_column
 from dgmm.estimator.containers.frames import (
     align_to_index,
     check_columns,
@@ -45,19 +45,20 @@ class DaskFrameContainer(LazyContainer):
         frame = self.frame if is_plain(self.frame) else self.frame.astype(np.float64)
         return _values(frame, np.result_type(*frame.dtypes), (len(frame.columns),))
 
-    def weights(self, sample_weight: WeightsLike) -> Array:
-        """Weights from a series, by the labels of its index, or an array."""
-        if hasattr(sample_weight, "to_dask_array"):
+    def column(self, values: WeightsLike, name: str) -> Array:
+        """Numbers from a series, by the labels of its index, or an array."""
+        if hasattr(values, "to_dask_array"):
             aligned = self.frame.index.to_series().map_partitions(
                 _align_partition,
-                _repartition_like(self.frame, sample_weight),
+                _repartition_like(self.frame, values, name),
+                name,
                 meta=(None, np.float64),
                 align_dataframes=False,
             )
             return _values(aligned, np.dtype(np.float64))
-        if has_index(sample_weight):
-            sample_weight = align_to_index(sample_weight, self.frame.index.compute()).to_numpy()
-        return flat_weights(sample_weight)
+        if has_index(values):
+            values = align_to_index(values, self.frame.index.compute(), name).to_numpy()
+        return flat_column(values)
 
     def evaluate(self, mixture: AssigningMixture, quantity: RowOutput) -> RowValues:
         """A lazy series or frame with the same index and partitions."""
@@ -93,23 +94,23 @@ def _to_numpy(part: "pd.DataFrame | pd.Series", dtype: "np.dtype[np.generic]") -
     return part.to_numpy(dtype)
 
 
-def _align_partition(rows: "pd.Series", weights: "pd.Series") -> "pd.Series":
-    """Weights of one partition of rows."""
-    return align_to_index(weights, rows.index).astype(np.float64)
+def _align_partition(rows: "pd.Series", values: "pd.Series", name: str) -> "pd.Series":
+    """The numbers of one partition of rows."""
+    return align_to_index(values, rows.index, name).astype(np.float64)
 
 
-def _repartition_like(frame: dd.DataFrame, weights: dd.Series) -> dd.Series:
+def _repartition_like(frame: dd.DataFrame, values: dd.Series, name: str) -> dd.Series:
     """A Dask series in the partitions of a frame, without moving what need not move."""
-    if frame.known_divisions and weights.known_divisions:
-        same = weights.divisions == frame.divisions
-        return weights if same else weights.repartition(divisions=frame.divisions, force=True)
-    if weights.npartitions != frame.npartitions:
+    if frame.known_divisions and values.known_divisions:
+        same = values.divisions == frame.divisions
+        return values if same else values.repartition(divisions=frame.divisions, force=True)
+    if values.npartitions != frame.npartitions:
         message = (
-            f"sample_weight has {weights.npartitions} partitions and X {frame.npartitions}, of "
+            f"{name} has {values.npartitions} partitions and X {frame.npartitions}, of "
             "unknown divisions; expected the same partitions. Make both of one frame."
         )
         raise DataError(message)
-    return weights
+    return values
 
 
 def _evaluate_frame(

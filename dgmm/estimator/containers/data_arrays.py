@@ -4,7 +4,7 @@ import sys
 import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from dask.array.core import Array, from_array
@@ -109,32 +109,30 @@ class XarrayContainer(LazyContainer):
         n_features = whole.shape[-1]
         return reshape_blockwise(whole, (whole.size // n_features, n_features))
 
-    def weights(self, sample_weight: WeightsLike) -> Array:
-        """Weights from a DataArray of some of the same dimensions, or an array of their shape."""
-        weights = self._cell_weights(sample_weight)
-        weights = as_core_array(weights) if is_dask_array(weights) else from_array(weights)
-        weights = weights.rechunk(self.array.data.chunks[:-1])
-        return reshape_blockwise(weights, (weights.size,))
+    def column(self, values: WeightsLike, name: str) -> Array | Rows:
+        """Numbers from a DataArray of some of the same dimensions, or an array of their shape."""
+        cells = self._cells(values, name)
+        if not self.is_lazy:
+            return np.asarray(to_memory(cells, name)).reshape(-1)
+        cells = as_core_array(cells) if is_dask_array(cells) else from_array(cells)
+        cells = cells.rechunk(self.array.data.chunks[:-1])
+        return reshape_blockwise(cells, (cells.size,))
 
-    def _cell_weights(self, sample_weight: WeightsLike) -> Array | Rows:
-        """An array with a weight for each cell, lazy or not."""
+    def _cells(self, values: WeightsLike, name: str) -> Array | Rows:
+        """An array with a number for each cell, lazy or not."""
         first = self.array.isel({self.feature_dim: 0}, drop=True)
-        if hasattr(sample_weight, "broadcast_like"):
-            weights = _align_weights(cast("xr.DataArray", sample_weight), first)
+        if hasattr(values, "broadcast_like"):
+            found = _align_cells(cast("xr.DataArray", values), first, name)
         else:
-            weights = first.copy(data=_reshape_weights(sample_weight, first.shape))
-        return weights.broadcast_like(first).transpose(*first.dims).data
+            found = first.copy(data=_reshape_cells(values, first.shape, name))
+        return found.broadcast_like(first).transpose(*first.dims).data
 
-    def blocks(self, sample_weight: WeightsLike | None) -> Dataset | InMemoryRows:
+    def blocks(self, weights: Any, labels: Any) -> Dataset | InMemoryRows:
         """The cells as rows, in their blocks if they are lazy."""
         rows = self.in_memory()
         if rows is None:
-            return LazyContainer.blocks(self, sample_weight)
-        weights = None if sample_weight is None else self._cell_weights(sample_weight)
-        flat = None
-        if weights is not None:
-            flat = np.asarray(to_memory(weights, "sample_weight")).reshape(-1)
-        return InMemoryRows.from_arrays(rows, flat, self.feature_names)
+            return LazyContainer.blocks(self, weights, labels)
+        return InMemoryRows.from_arrays(rows, weights, self.feature_names, labels)
 
     def totals(
         self, mixture: AssigningMixture, quantities: Sequence[RowOutput]
@@ -194,39 +192,39 @@ def _check_fill(array: "xr.DataArray", rows: Rows) -> None:
         )
 
 
-def _align_weights(weights: "xr.DataArray", samples: "xr.DataArray") -> "xr.DataArray":
-    """Weights in the order of the samples' labels, without coordinates."""
-    unknown = [str(dim) for dim in weights.dims if dim not in samples.dims]
+def _align_cells(values: "xr.DataArray", samples: "xr.DataArray", name: str) -> "xr.DataArray":
+    """Numbers of cells in the order of the samples' labels, without coordinates."""
+    unknown = [str(dim) for dim in values.dims if dim not in samples.dims]
     if unknown:
         message = (
-            f"sample_weight has the dimension {', '.join(unknown)}, expected some of "
+            f"{name} has the dimension {', '.join(unknown)}, expected some of "
             f"{', '.join(map(str, samples.dims))}: those of X without the features'."
         )
         raise DataError(message)
-    for dim in weights.dims:
-        if dim not in samples.coords or dim not in weights.coords:
-            if samples.sizes[dim] != weights.sizes[dim]:
+    for dim in values.dims:
+        if dim not in samples.coords or dim not in values.coords:
+            if samples.sizes[dim] != values.sizes[dim]:
                 message = (
-                    f"sample_weight has {weights.sizes[dim]} values along {dim}; expected "
+                    f"{name} has {values.sizes[dim]} values along {dim}; expected "
                     f"{samples.sizes[dim]}, one for each sample."
                 )
                 raise DataError(message)
             continue
         try:
-            order = label_order(samples.coords[dim].values, weights.coords[dim].values)
+            order = label_order(samples.coords[dim].values, values.coords[dim].values)
         except LookupError as error:
             message = (
-                f"sample_weight has other labels along {dim} than X: {error}. Give it those of X, "
-                "such as by sample_weight.assign_coords, or interpolate it."
+                f"{name} has other labels along {dim} than X: {error}. Give it those of X, "
+                f"such as by {name}.assign_coords, or interpolate it."
             )
             raise DataError(message) from error
-        weights = weights if order is None else weights.isel({dim: order})
-    return weights.drop_vars(list(weights.coords))
+        values = values if order is None else values.isel({dim: order})
+    return values.drop_vars(list(values.coords))
 
 
-def _reshape_weights(weights: WeightsLike, shape: tuple[int, ...]) -> NDArray[np.generic]:
-    weights = np.asarray(weights)
-    if weights.size != int(np.prod(shape)):
-        message = f"sample_weight has shape {weights.shape}; expected {shape}, one for each sample."
+def _reshape_cells(values: WeightsLike, shape: tuple[int, ...], name: str) -> NDArray[np.generic]:
+    values = np.asarray(values)
+    if values.size != int(np.prod(shape)):
+        message = f"{name} has shape {values.shape}; expected {shape}, one for each sample."
         raise DataError(message)
-    return weights.reshape(shape)
+    return values.reshape(shape)

@@ -35,13 +35,13 @@ class PandasContainer(NumpyContainer):
 
     keeps_index: bool = False
 
-    def weights(self, sample_weight: WeightsLike) -> Rows:
-        """Weights as scikit-learn checks them; those of a series by the labels of its index."""
-        if hasattr(sample_weight, "to_dask_array"):
-            sample_weight = cast("dask.dataframe.Series", sample_weight).compute()
-        if has_index(sample_weight):
-            sample_weight = align_to_index(sample_weight, self.header.index)
-        return NumpyContainer.weights(self, sample_weight)
+    def column(self, values: WeightsLike, name: str) -> Rows:
+        """Numbers as scikit-learn checks them; those of a series by the labels of its index."""
+        if hasattr(values, "to_dask_array"):
+            values = cast("dask.dataframe.Series", values).compute()
+        if has_index(values):
+            values = align_to_index(values, self.header.index, name)
+        return NumpyContainer.column(self, values, name)
 
     def evaluate(self, mixture: AssigningMixture, quantity: RowOutput) -> RowValues:
         """An array; a series, or a frame with a column for each component, where asked for."""
@@ -112,25 +112,25 @@ def is_plain(frame: "pd.DataFrame | dask.dataframe.DataFrame") -> bool:
     return len(dtypes) == 1 or all(dtype.kind in "iuf" for dtype in dtypes)
 
 
-def has_index(sample_weight: WeightsLike) -> bool:
-    """Whether weights are a series of pandas."""
+def has_index(values: WeightsLike) -> bool:
+    """Whether numbers of rows are a series of pandas."""
     pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(sample_weight, pandas.Series)
+    return pandas is not None and isinstance(values, pandas.Series)
 
 
-def align_to_index(weights: "pd.Series", index: "pd.Index") -> "pd.Series":
-    """A series of weights in the order of an index of the same labels."""
-    if weights.index.equals(index):
-        return weights
-    is_same_set = len(index) == len(weights) and index.is_unique and weights.index.is_unique
-    if not (is_same_set and index.isin(weights.index).all()):
+def align_to_index(values: "pd.Series", index: "pd.Index", name: str) -> "pd.Series":
+    """A series of numbers of rows in the order of an index of the same labels."""
+    if values.index.equals(index):
+        return values
+    is_same_set = len(index) == len(values) and index.is_unique and values.index.is_unique
+    if not (is_same_set and index.isin(values.index).all()):
         message = (
-            f"sample_weight has other index labels than X: {len(weights)} from "
-            f"{index_ends(weights.index)}, and {len(index)} from {index_ends(index)}. Give it "
-            "those of X, or an array, sample_weight.to_numpy(), if it is in the order of the rows."
+            f"{name} has other index labels than X: {len(values)} from "
+            f"{index_ends(values.index)}, and {len(index)} from {index_ends(index)}. Give it "
+            f"those of X, or an array, {name}.to_numpy(), if it is in the order of the rows."
         )
         raise DataError(message)
-    return weights.reindex(index)
+    return values.reindex(index)
 
 
 def index_ends(index: "pd.Index") -> str:

@@ -18,6 +18,8 @@ from dgmm.mixture.em.quasi_newton import Iterate, QuasiNewtonState
 from dgmm.mixture.identifiers import RisingIntegers
 from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.pooled_moments import PooledMoments
+from dgmm.mixture.prior_knowledge.labelled_moments import LabelledMoments
 from dgmm.mixture.sample_size import WeightTotals
 
 _logger = logging.getLogger(__name__)
@@ -96,6 +98,8 @@ CLASSES: dict[str, type] = {  # by the names in files, which stay
     "RisingIntegers": RisingIntegers,
     "ObservedValues": ObservedValues,
     "PairwiseMoments": PairwiseMoments,
+    "LabelledMoments": LabelledMoments,
+    "PooledMoments": PooledMoments,
     "FitState": FitState,
     "Candidate": Candidate,
     "Search": QuasiNewtonState,

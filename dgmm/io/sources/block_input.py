@@ -47,8 +47,8 @@ def load_block(place: tuple[int, int], given: BlockInput) -> NDArray[Any]:
     return block
 
 
-def load_weights(place: tuple[int], given: BlockInput) -> NDArray[Any]:
-    """Read the weights of one partition; runs in a task."""
+def load_column(place: tuple[int], given: BlockInput) -> NDArray[Any]:
+    """Read the weights or labels of one partition; runs in a task."""
     return load_block((*place, 0), given)[:, 0]
 
 

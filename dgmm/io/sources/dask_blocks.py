@@ -14,7 +14,7 @@ from dask.layers import ArrayBlockIdDep
 from dgmm.errors import DataError, Remedy
 from dgmm.io.grid import Grid
 from dgmm.io.partition import block_shape, partition_bounds
-from dgmm.io.sources.block_input import BlockInput, load_block, load_weights
+from dgmm.io.sources.block_input import BlockInput, load_block, load_column
 from dgmm.io.sources.format import DatasetMetadata, Read
 from dgmm.io.storage.location import Location
 
@@ -97,23 +97,25 @@ def lazy_blocks(
     return blocks
 
 
-def lazy_weights(
-    read: Read, location: Location, stored: DatasetMetadata, grid: Grid, fingerprint: str
+def lazy_column(
+    read: Read, location: Location, stored: DatasetMetadata, grid: Grid, fingerprint: str, what: str
 ) -> Array:
-    """Weights of the rows of `lazy_blocks`, in the same blocks; parameters as there.
+    """Weights or labels of the rows of `lazy_blocks`, in the same blocks; parameters as there.
 
     Parameters
     ----------
     stored : DatasetMetadata
-        Of the weights: one feature.
+        Of one feature.
+    what : str
+        "weights" or "labels".
 
     Returns
     -------
     dask.array.Array of shape (n_samples,)
     """
-    name = f"dgmm-{sha256_hex(fingerprint, location, grid.block_shape, grid.bounds, 'weights')}"
-    weights: Array = blockwise(
-        load_weights,
+    name = f"dgmm-{sha256_hex(fingerprint, location, grid.block_shape, grid.bounds, what)}"
+    column: Array = blockwise(
+        load_column,
         (0,),
         ArrayBlockIdDep((grid.block_rows,)),
         (0,),
@@ -123,7 +125,7 @@ def lazy_weights(
         meta=np.empty(0, stored.dtype),
         name=name,
     )
-    return weights
+    return column
 
 
 def _delay_once(given: BlockInput, name: str) -> Delayed:

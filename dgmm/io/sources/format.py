@@ -253,12 +253,13 @@ def _no_column_names(path: AnyPath) -> ConfigurationError:
 
 
 def check_no_weights(path: AnyPath, selection: Selection) -> None:
-    """Raise ConfigurationError if weights are selected where a dataset cannot hold any."""
-    if selection.weights is not None and selection.weights.path is None:
-        raise ConfigurationError(
-            f"{path} holds one array, and no weights {selection.weights.variable!r} beside it.",
-            remedy=Remedy.CHOOSE_WEIGHTS,
-        )
+    """Raise ConfigurationError if weights or labels are selected that a dataset cannot hold."""
+    for name, place in selection.beside.items():
+        if place.path is None:
+            raise ConfigurationError(
+                f"{path} holds one array, and no {name} {place.variable!r} beside it.",
+                remedy=Remedy.CHOOSE_WEIGHTS if name == "weights" else Remedy.CHOOSE_LABELS,
+            )
 
 
 def column_indices(path: AnyPath, columns: Sequence[str], names: Sequence[str] | None) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Where the weight of every row is.
+    """Where the weight, or the label, of every row is.
 
     Attributes
     ----------
@@ -17,6 +17,7 @@ class Weights:
         Another dataset, of any format; None if they are in the dataset itself.
     cell_area : str, optional
         A coordinate of latitudes: the weights are the areas of the cells between their bounds.
+        None for labels.
     """
 
     variable: str | None = None
@@ -121,6 +122,8 @@ class Selection:
         Of columns of lists, how many numbers each list has; found, never asked for.
     densify : bool
         Whether rows of a sparse matrix are made dense.
+    labels : Weights, optional
+        Where the component of rows is, as far as it is known; read as weights are.
     """
 
     variables: tuple[str, ...] = ()
@@ -139,6 +142,13 @@ class Selection:
     concat_dim: str | None = None
     list_sizes: tuple[tuple[str, int], ...] = ()
     densify: bool = False
+    labels: Weights | None = None
+
+    @property
+    def beside(self) -> dict[str, Weights]:
+        """What is read beside the features of each row, by its name here."""
+        found = {"weights": self.weights, "labels": self.labels}
+        return {name: place for name, place in found.items() if place is not None}
 
     @property
     def variable(self) -> str | None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dask.array.core import Array
@@ -19,7 +19,7 @@ from dgmm.errors import (
     StorageError,
 )
 from dgmm.io.grid import Coordinate, FeatureGroup, Grid, Region
-from dgmm.io.sources.dask_blocks import lazy_blocks, lazy_weights, partition_grid, sha256_hex
+from dgmm.io.sources.dask_blocks import lazy_blocks, lazy_column, partition_grid, sha256_hex
 from dgmm.io.sources.format import (
     DatasetMetadata,
     Format,
@@ -54,13 +54,15 @@ class Source:
         In the dtype that is stored; known chunks, one chunk of columns.
     weights : dask.array.Array of shape (n_samples,), or None
         In the same blocks.
+    labels : dask.array.Array of shape (n_samples,), or None
+        The component of each row, as far as it is known; in the same blocks.
     grid : Grid
         How the samples lie in the dataset, and in which blocks.
     feature_names : tuple of str
         ``x0, x1, ...`` where the format has no names.
     fingerprint : str
         SHA-256 (hex) of the metadata and of key, size and modification time of every stored file,
-        those of weights included.
+        those of weights and labels included.
     n_bytes_stored : int
         Size of those files, in bytes.
     storage_chunks : tuple of int
@@ -80,6 +82,7 @@ class Source:
 
     blocks: Array
     weights: Array | None
+    labels: Array | None
     grid: Grid
     feature_names: tuple[str, ...]
     fingerprint: str
@@ -159,18 +162,19 @@ def open_source(
     facts, files = [chosen.name, stored.identity()], {*stored.files}
     grid = partition_grid(location, stored, partition_size)
     warn_slow_layout(chosen, location, stored, grid)
-    weights = None
-    if selection.weights is not None:
-        other = _open_weights(chosen, location, stored, selection.weights)
+    columns = {}
+    for name, place in selection.beside.items():
+        other = _open_column(chosen, location, stored, place, name)
         facts += [other.format.name, other.stored.identity()]
         files |= {*other.stored.files}
-        weights = lazy_weights(
-            other.format.read, other.location, other.stored, grid, sha256_hex(*facts)
+        columns[name] = lazy_column(
+            other.format.read, other.location, other.stored, grid, sha256_hex(*facts), name
         )
     fingerprint = sha256_hex(*facts)
     return Source(
         blocks=lazy_blocks(chosen.read, location, stored, grid, fingerprint),
-        weights=weights,
+        weights=columns.get("weights"),
+        labels=columns.get("labels"),
         grid=grid,
         feature_names=stored.feature_names or tuple(f"x{j}" for j in range(stored.n_features)),
         fingerprint=fingerprint,
@@ -204,28 +208,28 @@ def _refuse_missing(chosen: Format, location: Location, stored: DatasetMetadata)
             chosen.refuse_missing(input_path(location), stored)
 
 
-def _open_weights(
-    chosen: Format, location: Location, rows: DatasetMetadata, weights: Weights
+def _open_column(
+    chosen: Format, location: Location, rows: DatasetMetadata, place: Weights, what: str
 ) -> _Opened:
-    """The source of the weights: the dataset of the rows, or another one."""
-    selection = rows.selection
+    """The source of the weights or labels: the dataset of the rows, or another one."""
+    selection = replace(rows.selection, labels=None)
     of_rows = LabelledDataset(location, rows, chosen.read_coordinate)
-    if weights.path is not None:
-        location = absolute_location(weights.path, location.options)
+    if place.path is not None:
+        location = absolute_location(place.path, location.options)
         chosen = _choose_format(location, "auto", named_dims=len(rows.dims) > 1)
         if len(rows.dims) > 1 and not chosen.has_named_dims:
             raise ConfigurationError(
-                f"{location} cannot hold weights on a grid of {' x '.join(rows.dims)}: its format, "
+                f"{location} cannot hold {what} on a grid of {' x '.join(rows.dims)}: its format, "
                 f"{chosen.name}, has no names for dimensions. Write them with xarray."
             )
         selection = Selection(sample_dims=rows.dims if chosen.has_named_dims else ())
-    stored = _describe(chosen, location, chosen.select_weights(selection, weights))
-    name = f"The weights {weights.variable or ''}".rstrip() + f" of {location}"
+    stored = _describe(chosen, location, chosen.select_weights(selection, place))
+    name = f"The {what} {place.variable or ''}".rstrip() + f" of {location}"
     check_dtype(stored, name)
     samples = rows.shape[:-1]
     if stored.shape not in (samples, (*samples, 1)):
         raise DataError(f"{name} have shape {stored.shape}, expected {samples}: one for each row.")
-    if weights.path is not None:
+    if place.path is not None:
         labelled = LabelledDataset(location, stored, chosen.read_coordinate)
         with _translate_errors(location, chosen.name):
             stored = align_weights(of_rows, labelled)

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.mixture.kernels.labelled_statistics import LabelledStatistics
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
@@ -33,6 +34,9 @@ class CentredScatter:
     lacks_values : bool
         Whether rows have missing values: then ``scatter`` is NaN, and tied covariances need second
         moments as all others do.
+    labelled : LabelledStatistics, or None
+        Of rows whose component is known. They are read once, not in each pass: the other fields
+        are of the rows without a label.
     """
 
     origin: Array
@@ -40,6 +44,7 @@ class CentredScatter:
     scatter: Array
     transform: FeatureTransform | None = None
     lacks_values: bool = False
+    labelled: LabelledStatistics | None = None
 
     @classmethod
     def of(

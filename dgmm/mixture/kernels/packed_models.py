@@ -255,4 +255,8 @@ def moments(
             float(statistics.log_classification[entry.model]),
             centred,
         )
-    return tuple(found[index] for index in range(packed.n_models))
+    ordered = (found[index] for index in range(packed.n_models))
+    labelled = centred.labelled
+    if labelled is None:
+        return tuple(ordered)
+    return tuple(labelled.add_to(*pair) for pair in zip(ordered, mixtures, strict=True))

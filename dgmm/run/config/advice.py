@@ -30,6 +30,7 @@ REMEDIES = MappingProxyType(
         Remedy.CHOOSE_SAMPLE_DIMS: "Set `input.sample_dims: [NAME, ...]`.",
         Remedy.CHOOSE_CONCAT_DIM: "Set `input.concat_dim` to one of `input.sample_dims`.",
         Remedy.CHOOSE_WEIGHTS: "Set `input.weights: {path: PLACE}`.",
+        Remedy.CHOOSE_LABELS: "Set `input.labels: {path: PLACE}`.",
         Remedy.NORMALIZE_WEIGHTS: "Set `input.weights.normalize`: 'rows' for survey weights, "
         "'kish' for unequal probabilities, 'counts' if the sum is meant.",
         Remedy.CHOOSE_LATITUDE: "Set `input.weights: {cell_area: NAME}`.",

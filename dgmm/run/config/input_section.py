@@ -71,10 +71,29 @@ class WeightsInput(Section):
         return Weights(self.variable, self.path, self.cell_area)
 
 
+class LabelsInput(Section):
+    """The location of the labels of the rows."""
+
+    variable: Path | None = Field(
+        default=None, description="A column or an array; null where the path is an array."
+    )
+    path: Location | None = Field(
+        default=None, description="Another dataset; null if they are in the input itself."
+    )
+
+    @model_validator(mode="after")
+    def _check_place(self) -> Self:
+        if self.variable is None and self.path is None:
+            raise validation_error("found no place, expected a variable, a path or both")
+        return self
+
+
 class Input(Section):
     """The input of a run."""
 
-    LATER = frozenset({"id_columns", "where", "version", "compensate", "concat_dim", "densify"})
+    LATER = frozenset(
+        {"id_columns", "where", "version", "compensate", "concat_dim", "densify", "labels"}
+    )
 
     path: Location = Field(
         description="A Zarr store, an .npy, NetCDF, HDF5 or FCS file, an image, a Delta Lake or "
@@ -141,6 +160,15 @@ class Input(Section):
         description="A weight for every row: a column, an array beside the input's, or, as "
         "{path: ..., variable: ...}, an array elsewhere; {cell_area: lat} weighs by area.",
     )
+    labels: Annotated[
+        LabelsInput | None,
+        BeforeValidator(_wrap_variable, json_schema_input_type=str | LabelsInput | None),
+    ] = Field(
+        default=None,
+        description="The component of every row, from 0 on, as far as it is known, and -1 or "
+        "nothing elsewhere: a column or an array, named as weights are. Components keep these "
+        "numbers.",
+    )
     partition_size: Size | None = Field(
         default=None,
         description="Bytes of one partition, the unit of work, such as 64MiB; null chooses them.",
@@ -197,4 +225,5 @@ class Input(Section):
             compensate=self.compensate,
             concat_dim=self.concat_dim,
             densify=self.densify,
+            labels=None if self.labels is None else Weights(self.labels.variable, self.labels.path),
         )

@@ -193,10 +193,13 @@ def _numbers(
     index: Sequence[str],
     keys: Container[str],
 ) -> tuple[str, ...]:
-    """All numeric columns except weights, identifiers, keys and indices; logs those left out."""
-    first, weights = next(iter(types.values())), selection.weights
-    known = weights.variable if weights is not None and weights.path is None else None
-    aside = {known, *selection.id_columns}
+    """The numeric columns that are features; logs those left out.
+
+    Weights, labels, identifiers, keys and indices are none.
+    """
+    first = next(iter(types.values()))
+    beside = {place.variable for place in selection.beside.values() if place.path is None}
+    aside = {*beside, *selection.id_columns}
     numbers = [
         name
         for name in first
