@@ -23,7 +23,8 @@ from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.label_comparison import compare_neighbours
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
-from dgmm.engine.profiling.label_checks import check_labels, check_options
+from dgmm.engine.profiling.label_checks import check_labels
+from dgmm.engine.profiling.option_checks import check_options
 from dgmm.engine.profiling.profile_checks import validate_profile
 from dgmm.engine.profiling.profile_spec import ProfileSpec
 from dgmm.engine.proposals.step_proposals import StepProposals
@@ -110,6 +111,8 @@ def fit(
     profile = progress.profile.transform(transform)
     rules = rules_for(options, profile)
     centred = replace(profile.centred_scatter, transform=transform)
+    if (prior := stages.prior_of(profile, options)) is not None:
+        centred = replace(centred, known=(*centred.known, prior))
     candidates.check_features(options.earlier, dataset.n_features)
     earlier = candidates.transform_earlier(options, transform, profile, rules)
     tried = _run_stages(runner, centred, profile, options, rules, earlier, progress, save)
@@ -167,7 +170,7 @@ def rules_for(options: FitOptions, profile: Profile) -> EMOptions:
         regularization,
         profile.covariance,
         options.allow_degenerate,
-        options.accelerate,
+        options.accelerate and options.prior is None,
     )
 
 
@@ -183,7 +186,7 @@ def _run_stages(
 ) -> tuple[FitState, ...]:
     """Run EM through all stages from ``progress`` on; all states at the end."""
     n_passes, states = progress.n_passes, progress.states
-    sample = stages.search_rows(profile, rules)
+    sample = stages.search_rows(profile, rules, options)
     complete = complete_rows(sample, options.seed)
     search = search_for(complete, options, rules, first_noise(options.noise, complete, earlier))
     left = list(stages.stages(profile, options))

@@ -6,6 +6,7 @@ from dgmm.mixture.em.convergence import TOL
 from dgmm.mixture.initialization import initializers
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.noise.noise_component import NoiseDensity
+from dgmm.mixture.prior_knowledge.conjugate_prior import Prior
 from dgmm.mixture.sample_size import Normalization
 from dgmm.mixture.transform import FeatureTransformSpec, WarmStart
 
@@ -54,6 +55,9 @@ class FitOptions:
     noise : float, {"hypervolume", "otrimle"} or None
         The log density of a noise component in every mixture, in nats, in units of the features
         that are fitted, or how it is found; None for no such component.
+    prior : {"conjugate"} or None
+        The prior of means and covariances
+        (:class:`dgmm.mixture.prior_knowledge.conjugate_prior.ConjugatePrior`).
     prepare : FeatureTransformSpec
         How rows are changed before they are fitted.
     given : InitialParameters
@@ -77,6 +81,7 @@ class FitOptions:
     finish_all: bool = False
     normalize: Normalization | None = None
     noise: NoiseDensity | None = None
+    prior: Prior | None = None
     prepare: FeatureTransformSpec = field(default_factory=FeatureTransformSpec)
     given: InitialParameters = field(default_factory=InitialParameters)
     earlier: WarmStart = field(default_factory=WarmStart)

@@ -115,7 +115,7 @@ class Profile:
             others, labelled = self.labelled.others, self.labelled.about(self.mean)
             shift = shifted_mean(others, self.mean)
             scatter = others.scatter + others.total_weight * np.outer(shift, shift)
-            return CentredScatter(self.mean, others.total_weight, scatter, labelled=labelled)
+            return CentredScatter(self.mean, others.total_weight, scatter, known=(labelled,))
         if self.lacks_values:
             unknown = np.full(self.scatter.shape, np.nan)
             return CentredScatter(self.mean, self.total_weight, unknown, lacks_values=True)

@@ -18,6 +18,7 @@ from dgmm.mixture.candidate import Status
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.prior_knowledge.conjugate_prior import ConjugatePrior
 from dgmm.mixture.types import Array
 
 PROFILE, SEARCH, SAMPLE, FIT, REPAIR = "profile", "search", "sample", "fit", "repair"
@@ -49,7 +50,9 @@ def stages(profile: Profile, options: FitOptions) -> tuple[str, ...]:
     """Names of the stages of EM, in their order; ``"fit"`` and what follows are on all rows."""
     kinds = [kind for kind, _ in options.models]
     sample = () if profile.is_sample_complete else (SAMPLE,)
-    repair = (REPAIR,) if len(set(kinds)) < len(kinds) and options.max_iter else ()
+    # with a prior, likelihoods may fall with the number of components
+    may_repair = options.max_iter > 0 and options.prior is None
+    repair = (REPAIR,) if len(set(kinds)) < len(kinds) and may_repair else ()
     return (*sample, FIT, *repair)
 
 
@@ -59,7 +62,14 @@ def sample_stage(sample: SearchRows, rules: EMOptions, observer: Observer) -> St
     return Stage(runner, sample.scatter, replace(rules, tol=max(rules.tol, SAMPLE_TOL)))
 
 
-def search_rows(profile: Profile, rules: EMOptions) -> SearchRows:
+def prior_of(profile: Profile, options: FitOptions) -> ConjugatePrior | None:
+    """The prior, about the mean of all rows, if one is asked for."""
+    if options.prior is None:
+        return None
+    return ConjugatePrior.of_data(profile.scatter, profile.total_weight)
+
+
+def search_rows(profile: Profile, rules: EMOptions, options: FitOptions) -> SearchRows:
     """The sample, relative to the mean of all rows, for the search for initial mixtures.
 
     Their weights are 1 on average: the search counts the rows of each component. All rows with a
@@ -88,7 +98,11 @@ def search_rows(profile: Profile, rules: EMOptions) -> SearchRows:
     each = np.maximum(each, np.finfo(np.float64).tiny)
     each /= each.mean()
     rows = np.ascontiguousarray(rows - profile.mean)
-    return SearchRows(rows, each, rules.regularization, labelled)
+    prior, whole = prior_of(profile, options), profile.total_weight
+    if profile.labelled is not None:
+        whole = profile.labelled.others.total_weight
+    prior = prior and prior.scale(float(each.sum()) / whole)
+    return SearchRows(rows, each, rules.regularization, labelled, prior)
 
 
 def initial_states(

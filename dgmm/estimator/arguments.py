@@ -19,6 +19,7 @@ from dgmm.mixture.em.stepwise_em import DECAY
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.initialization.initializers import METHODS
 from dgmm.mixture.noise.noise_component import NOISE_DENSITIES, NoiseDensity
+from dgmm.mixture.prior_knowledge.conjugate_prior import Prior
 from dgmm.mixture.sample_size import Normalization
 from dgmm.mixture.transform import FeatureTransformSpec
 from dgmm.registry import CRITERIA, STRUCTURES, canonical_type
@@ -40,6 +41,7 @@ def fit_options(
     noise: float | str | None = None,
     normalize_weights: str | None = None,
     functions: ColumnFunctions | None = None,
+    prior: str | None = None,
 ) -> FitOptions:
     """The options of a fit for these parameters.
 
@@ -58,6 +60,7 @@ def fit_options(
     normalize_weights : {"counts", "rows", "kish"} or None
     functions : ColumnFunctions, or None
         Of single features.
+    prior : {"conjugate"} or None
 
     Raises
     ------
@@ -80,6 +83,7 @@ def fit_options(
     if normalize_weights is not None:
         check_choice("normalize_weights", normalize_weights, get_args(Normalization))
     _check_noise(noise)
+    check_choice("prior", prior, (None, *get_args(Prior)))
     if sample_size is not None:
         _check_integer("sample_size", sample_size, 1)
     earlier = starting_values.read_warm_start(init_params)
@@ -103,6 +107,7 @@ def fit_options(
         finish_all=finish_all,
         noise=cast("NoiseDensity | None", noise),
         normalize=cast("Normalization | None", normalize_weights),
+        prior=cast("Prior | None", prior),
     )
 
 

@@ -26,7 +26,6 @@ from dgmm.estimator.row_outputs import LABEL
 from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.em.convergence import TOL
-from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.sweep_findings import find_weight_doubts
 
 
@@ -98,6 +97,9 @@ class GaussianMixture(OnlineMixture):
         What NaN means: an error (None), or a value that is missing at random. Rows then count by
         the values that they have, exactly (Ghahramani & Jordan 1994); those without any are left
         out, have the label -1 and the log-density NaN. ``partial_fit`` takes complete rows only.
+    prior : {"conjugate"} or None, default=None
+        A weak prior of means and covariances with mclust's defaults (Fraley & Raftery 2007), so
+        that no component collapses; ``lower_bound_`` then includes its log density (docs/prior.md).
 
     Attributes
     ----------
@@ -179,6 +181,7 @@ class GaussianMixture(OnlineMixture):
         normalize_weights: str | None = None,
         feature_transform: FeatureTransformLike = None,
         missing: str | None = None,
+        prior: str | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -201,6 +204,7 @@ class GaussianMixture(OnlineMixture):
         self.normalize_weights = normalize_weights
         self.feature_transform = feature_transform
         self.missing = missing
+        self.prior = prior
 
     def fit(
         self,
@@ -277,7 +281,7 @@ class GaussianMixture(OnlineMixture):
         goes_on = self.warm_start and attributes.has_solution(
             self, self.n_components, dataset.n_features
         )
-        start = self._start(dataset.n_features, goes_on=goes_on)
+        start = starting_values.initial_of(self, dataset.n_features, goes_on=goes_on)
         chosen = arguments.fit_options(
             [(self.covariance_type, self.n_components)],
             given=start,
@@ -291,6 +295,7 @@ class GaussianMixture(OnlineMixture):
             noise=self.noise,
             normalize_weights=self.normalize_weights,
             functions=attributes.choose_feature_transform(self, container.feature_names),
+            prior=self.prior,
         )
         execution = arguments.execution(is_lazy=container.is_lazy)
         observer = verbose_observer(self.verbose, self.verbose_interval)
@@ -308,10 +313,3 @@ class GaussianMixture(OnlineMixture):
             warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=3)
         elif not self.converged_ and self.max_iter > 0:
             warnings.warn(attributes.NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
-
-    def _start(self, n_features: int, *, goes_on: bool) -> InitialParameters:
-        if goes_on:
-            return InitialParameters(self.weights_, self.means_, self.precisions_)
-        given = (self.weights_init, self.means_init, self.precisions_init)
-        shape = (self.covariance_type, self.n_components, n_features)
-        return starting_values.validate_initial(*given, *shape)

@@ -56,6 +56,7 @@ def sweep(
     feature_transform: FeatureTransformLike = None,
     missing: str | None = None,
     labels: WeightsLike | None = None,
+    prior: str | None = None,
 ) -> SweepResult:
     """Fit every covariance type with every number of components, and choose one.
 
@@ -78,7 +79,7 @@ def sweep(
     finish_all : bool, default=False
         Whether candidates that cannot become the choice by AIC or BIC any more, even should they
         gain five times what seems left, are fitted to the end, too.
-    noise, normalize_weights, verbose, feature_transform, missing
+    noise, normalize_weights, verbose, feature_transform, missing, prior
         As for :class:`dgmm.GaussianMixture`.
     labels : array-like of shape (n_samples,), optional
         As for :meth:`dgmm.GaussianMixture.fit`; every model has a component for each class.
@@ -136,6 +137,7 @@ def sweep(
         normalize_weights=normalize_weights,
         feature_transform=feature_transform,
         missing=missing,
+        prior=prior,
     )
     rule = arguments.missing_rule(missing, has_functions=feature_transform is not None, noise=noise)
     container = as_container(model, X, feature_dim, reset=True, missing=rule)
@@ -153,6 +155,7 @@ def sweep(
         noise=noise,
         normalize_weights=normalize_weights,
         functions=attributes.choose_feature_transform(model, container.feature_names),
+        prior=prior,
     )
     execution = arguments.execution(is_lazy=container.is_lazy)
     observer = verbose_observer(verbose, model.verbose_interval)

@@ -32,6 +32,7 @@ class OnlineMixture(MixtureMergeMixin, MixtureConvertMixin):
     n_components: int
     reg_covar: float | None
     learning_decay: float | None
+    prior: str | None
     n_features_in_: int
     status_: str
     verbose: int
@@ -90,6 +91,10 @@ class OnlineMixture(MixtureMergeMixin, MixtureConvertMixin):
         """
         del y
         arguments.resolve_learning_decay(self.learning_decay)
+        if self.prior is not None:
+            raise ConfigurationError(
+                f"prior is {self.prior!r}; stepwise EM has none. Use fit(), or leave prior out."
+            )
         if not hasattr(self, "weights_"):
             self._fit(self._container(X, reset=True), sample_weight)
             return self

@@ -1,5 +1,7 @@
 """Initial parameters given by users, checked with scikit-learn's messages."""
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
@@ -17,6 +19,36 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.transform import FeatureTransform, WarmStart
 from dgmm.mixture.types import Array
+
+
+class _InitializedModel(Protocol):
+    """What is asked of an estimator: its parameters, and its solution if there is one."""
+
+    covariance_type: str
+    n_components: int
+    weights_init: ArrayLike | None
+    means_init: ArrayLike | None
+    precisions_init: ArrayLike | None
+    weights_: Array
+    means_: Array
+    precisions_: Array
+
+
+def initial_of(model: "_InitializedModel", n_features: int, *, goes_on: bool) -> InitialParameters:
+    """The initial parameters of an estimator: those it was given, or has found already.
+
+    Parameters
+    ----------
+    model : GaussianMixture
+    n_features : int
+        Of the data.
+    goes_on : bool
+        Whether the last solution is the start.
+    """
+    if goes_on:
+        return InitialParameters(model.weights_, model.means_, model.precisions_)
+    given = (model.weights_init, model.means_init, model.precisions_init)
+    return validate_initial(*given, model.covariance_type, model.n_components, n_features)
 
 
 def validate_initial(

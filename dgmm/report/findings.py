@@ -43,6 +43,7 @@ def collect_findings(
         *_find_components_that_do_not_fit(result),
         *_find_noise(result),
         *_find_labelled_rows(result),
+        *_find_prior(result),
         *_find_missing_rows(result),
         *_find_constant_features(result, record),
         *_find_outliers(sample),
@@ -162,6 +163,16 @@ def _find_labelled_rows(result: Result) -> Iterator[Finding]:
     if is_grave:
         text += " Some labels may be wrong, or classes may not be Gaussian."
     yield Finding(is_grave, text)
+
+
+def _find_prior(result: Result) -> Iterator[Finding]:
+    if result.attributes.get("prior"):
+        yield Finding(
+            False,
+            "Means and covariances have a conjugate prior (Fraley & Raftery 2007): mixtures are "
+            "the most probable ones, and the log-likelihood after each pass includes the log "
+            "prior. Criteria do not.",
+        )
 
 
 def _find_missing_rows(result: Result) -> Iterator[Finding]:

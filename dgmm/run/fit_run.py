@@ -146,6 +146,7 @@ def _fit(attempt: Attempt) -> RunContents:
         **verdict_attributes(drift, wanted.drift),
         "n_missing": profile.n_missing,
         **_missing_values(profile, dataset.feature_names),
+        **({} if plan.options.prior is None else {"prior": plan.options.prior}),
         **_labelled_rows(profile, mixture, fitted.transform),
         **({"log_jacobian": profile.log_jacobian} if profile.log_jacobian else {}),
         **duplicate_attributes(counts),

@@ -9,7 +9,7 @@ from dgmm.engine import memory
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.memory import Projection
-from dgmm.engine.profiling.label_checks import check_options
+from dgmm.engine.profiling.option_checks import check_options
 from dgmm.errors import ConfigurationError
 from dgmm.io.grid import Grid
 from dgmm.io.partition import chunk_shape
@@ -214,6 +214,7 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         allow_degenerate=model.allow_degenerate,
         finish_all=model.finish_all,
         noise=model.noise,
+        prior=model.prior,
         normalize=None if weights is None else weights.normalize,
         prepare=FeatureTransformSpec(
             prepare.scale == "standardize",

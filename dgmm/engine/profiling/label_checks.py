@@ -1,19 +1,13 @@
 """Labels of rows whose component is known, checked as they are read."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.engine.block import Block
-from dgmm.engine.fit_options import FitOptions
-from dgmm.engine.in_memory import InMemoryRows
-from dgmm.errors import ConfigurationError, DataError
+from dgmm.errors import DataError
 from dgmm.mixture.prior_knowledge.labelled_moments import LabelledMoments
-
-if TYPE_CHECKING:  # rows in memory do not need Dask, which is slow to import
-    from dgmm.engine.dataset import Dataset
 
 
 def read_labels(block: Block, n_classes: int) -> NDArray[np.int64] | None:
@@ -43,27 +37,6 @@ def read_labels(block: Block, n_classes: int) -> NDArray[np.int64] | None:
             "on, or use more components."
         )
     return values.astype(np.int64)
-
-
-def check_options(dataset: "Dataset | InMemoryRows", options: FitOptions) -> None:
-    """Refuse what does not go with labels, before any row is read.
-
-    Raises
-    ------
-    ConfigurationError
-    """
-    if dataset.labels is None:
-        return
-    if dataset.missing == "marginalize":
-        raise ConfigurationError(
-            "There are labels, and missing values are to be marginalized; labelled rows are summed "
-            "once, and must be complete. Leave the labels out, or drop incomplete rows first."
-        )
-    if options.earlier.mixtures:
-        raise ConfigurationError(
-            "There are labels, and an earlier mixture to start from; which of its components are "
-            "those of the labels is not known. Leave one of them out."
-        )
 
 
 def check_labels(labelled: LabelledMoments | None, n_components: Sequence[int]) -> None:

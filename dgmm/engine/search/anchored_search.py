@@ -21,9 +21,9 @@ from dgmm.mixture.initialization import initializers, moves
 from dgmm.mixture.initialization.anchored_moves import AnchoredComponents, allowed_merges
 from dgmm.mixture.initialization.moves import Move, Posterior
 from dgmm.mixture.initialization.split import Split
-from dgmm.mixture.kernels.labelled_statistics import LabelledStatistics
 from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.prior_knowledge.labelled_statistics import LabelledStatistics
 from dgmm.mixture.types import Array
 
 _FEW_ROWS = 1 << 13  # for starts

@@ -29,7 +29,7 @@ _PLAUSIBLE = 0.25  # of the loss of the cheapest merge that a split must gain
 _STEPS_TO_COMPARE = 10
 
 Quality = tuple[bool, float]
-"""Whether a mixture is sound, and its log-likelihood: the larger, the better."""
+"""Whether a mixture is sound, and its objective: the larger, the better."""
 
 
 @dataclass(eq=False)
@@ -261,7 +261,7 @@ class ComponentMoves:
         return self.rows.climb(mixture, _STEPS)
 
     def _quality(self, mixture: Parameters, moments: Moments) -> Quality:
-        return self._has_no_collapse(mixture), moments.log_likelihood
+        return self._has_no_collapse(mixture), moments.objective
 
     def _has_no_collapse(self, mixture: Parameters) -> bool:
         return self.rules.keep_degenerate or not iteration.is_degenerate(mixture, self.rules)

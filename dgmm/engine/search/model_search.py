@@ -256,6 +256,6 @@ class ModelSearch(FirstMixtures):
             self.found[model] = FoundMixture(mixture, is_sound, value / n_rows)
 
     def _quality(self, rows: SearchRows, mixture: Parameters) -> tuple[bool, float]:
-        """Whether it is sound, and its log-likelihood; the larger, the better."""
+        """Whether it is sound, and its objective; the larger, the better."""
         is_sound = not iteration.is_degenerate(mixture, self.rules)
-        return is_sound, rows.expect(mixture).log_likelihood
+        return is_sound, rows.expect(mixture).objective

@@ -21,10 +21,11 @@ from dgmm.mixture.initialization.moves import Posterior
 from dgmm.mixture.kernels import expanded_kernel, packed_models
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.expanded_kernel import ExpandedGroup, LinearTerms
-from dgmm.mixture.kernels.labelled_statistics import LabelledStatistics
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
 from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.prior_knowledge.conjugate_prior import ConjugatePrior
+from dgmm.mixture.prior_knowledge.labelled_statistics import LabelledStatistics
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.types import Array
 
@@ -49,20 +50,23 @@ class SearchRows:
     regularization : Regularization
     labelled : LabelledStatistics, or None
         Of all rows of the data whose component is known; those of a search have no labels.
+    prior : ConjugatePrior, or None
+        For these rows.
     """
 
     rows: Array
     weights: Array
     regularization: Regularization
     labelled: LabelledStatistics | None = None
+    prior: ConjugatePrior | None = None
 
     @cached_property
     def scatter(self) -> CentredScatter:
         """All these rows about the origin."""
         found = CentredScatter.of(self.rows, self.weights, np.zeros(self.rows.shape[1]))
-        if self.labelled is None:
-            return found
-        return replace(found, labelled=self.labelled.beside(found.total_weight))
+        labelled = self.labelled and self.labelled.beside(found.total_weight)
+        known = tuple(each for each in (labelled, self.prior) if each is not None)
+        return replace(found, known=known)
 
     @property
     def held(self) -> InMemoryRows:
@@ -82,7 +86,9 @@ class SearchRows:
             return self
         rows = np.ascontiguousarray(self.rows[::step])
         weights = np.ascontiguousarray(self.weights[::step])
-        return replace(self, rows=rows, weights=weights)
+        share = float(weights.sum() / self.weights.sum())
+        prior = self.prior and self.prior.scale(self.prior.share * share)
+        return replace(self, rows=rows, weights=weights, prior=prior)
 
     def distinct(self) -> "SearchRows":
         """Rows that differ, with the weights of equal ones added; in order if there are such."""
@@ -141,8 +147,7 @@ class SearchRows:
         moments = expanded_kernel.moments(
             mixture, sums, float(scores[0, 0]), float(scores[1, 0]), self.scatter
         )
-        if self.scatter.labelled is not None:
-            moments = self.scatter.labelled.add_to(moments, mixture)
+        moments = self.scatter.add_known(moments, mixture)
         responsibilities /= self.weights
         group.complete(densities, self.rows, origin)
         return moments, Posterior(own, densities[0], self.weights)
@@ -186,7 +191,7 @@ class SearchRows:
 
     def _step(self, mixtures: Sequence[Parameters]) -> tuple[Array, list[Parameters]]:
         """Log-likelihoods of mixtures, and what a step of EM makes of them."""
-        is_plain = mixtures[0].noise is None and self.labelled is None
+        is_plain = mixtures[0].noise is None and not self.scatter.known
         if is_plain and not mixtures[0].structure.is_joint:
             together = MixtureStack.of(mixtures)
             if expanded_kernel.relative_error(together.components) <= _MAX_ERROR:
@@ -196,7 +201,7 @@ class SearchRows:
                 except np.linalg.LinAlgError:  # of one of them; each by itself then
                     pass
         moments = self.expect_each(mixtures)
-        values = np.array([each.log_likelihood for each in moments])
+        values = np.array([each.objective for each in moments])
         return values, [self._maximize(*pair) for pair in zip(mixtures, moments, strict=True)]
 
     def _accumulate(self, terms: LinearTerms) -> tuple[Array, Array]:

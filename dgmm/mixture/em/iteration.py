@@ -66,7 +66,7 @@ class FitState:
         Moves so far.
     trace : tuple of float
         Log-likelihood per unit of weight after each E-step, in nats: of its parameters, or of those
-        before if a move was reverted.
+        before if a move was reverted. With a prior its log density is part of it.
     log_likelihood, log_classification : float
         Of the same parameters, in nats (:class:`dgmm.mixture.kernels.statistics.Moments`).
     groups : ndarray of shape (2, n_groups), or None
@@ -136,14 +136,14 @@ def step(
     FitState
         Final, with parameters that a pass has evaluated, or running, with the next ones.
     """
-    log_likelihood = moments.log_likelihood / moments.total_weight
+    objective = moments.objective / moments.total_weight
     fallback = find_fallback(state, moments)
     if fallback is not None:
         return _reject_step(state, fallback, rules)
-    gain = log_likelihood - state.trace[-1] if state.trace else np.inf
+    gain = objective - state.trace[-1] if state.trace else np.inf
     evaluated = replace(
         state,
-        trace=(*state.trace, log_likelihood),
+        trace=(*state.trace, objective),
         log_likelihood=moments.log_likelihood,
         log_classification=moments.log_classification,
         groups=moments.groups,
@@ -176,7 +176,7 @@ def step(
 def find_fallback(state: FitState, moments: Moments) -> Iterate | None:
     """The parameters to return to, if the last move lost likelihood."""
     fallback = state.search.fallback
-    if fallback is None or moments.log_likelihood / moments.total_weight >= state.trace[-1]:
+    if fallback is None or moments.objective / moments.total_weight >= state.trace[-1]:
         return None
     return fallback
 

@@ -6,7 +6,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.mixture.kernels.labelled_statistics import LabelledStatistics
+from dgmm.mixture.kernels.statistics import Moments, PriorKnowledge
+from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
@@ -34,9 +35,9 @@ class CentredScatter:
     lacks_values : bool
         Whether rows have missing values: then ``scatter`` is NaN, and tied covariances need second
         moments as all others do.
-    labelled : LabelledStatistics, or None
-        Of rows whose component is known. They are read once, not in each pass: the other fields
-        are of the rows without a label.
+    known : tuple of PriorKnowledge
+        What is added to the moments of an E-step. If it is labelled rows, the other fields are of
+        the rows without a label.
     """
 
     origin: Array
@@ -44,7 +45,7 @@ class CentredScatter:
     scatter: Array
     transform: FeatureTransform | None = None
     lacks_values: bool = False
-    labelled: LabelledStatistics | None = None
+    known: tuple[PriorKnowledge, ...] = ()
 
     @classmethod
     def of(
@@ -67,6 +68,12 @@ class CentredScatter:
             scatter += weighted.T @ deviations
         total = len(rows) if weights is None else weights.sum(dtype=np.float64)
         return cls(origin, float(total), scatter, lacks_values=bool(np.isnan(scatter).any()))
+
+    def add_known(self, moments: Moments, mixture: Parameters) -> Moments:
+        """The moments of an E-step with all that is known before."""
+        for known in self.known:
+            moments = known.add_to(moments, mixture)
+        return moments
 
     def __add__(self, other: "CentredScatter") -> "CentredScatter":
         """The frame of a union of rows about the same origin."""

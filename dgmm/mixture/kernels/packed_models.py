@@ -256,7 +256,4 @@ def moments(
             centred,
         )
     ordered = (found[index] for index in range(packed.n_models))
-    labelled = centred.labelled
-    if labelled is None:
-        return tuple(ordered)
-    return tuple(labelled.add_to(*pair) for pair in zip(ordered, mixtures, strict=True))
+    return tuple(centred.add_known(*pair) for pair in zip(ordered, mixtures, strict=True))

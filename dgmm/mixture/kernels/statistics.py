@@ -1,12 +1,14 @@
 """What rows say about models: sums over any set of rows, and the moments of all rows."""
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.mixture.kernels.least_likely import LeastLikelyRows
 from dgmm.mixture.noise.noise_component import Noise
+from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 
 
@@ -71,6 +73,8 @@ class Moments:
         None if they are not kept.
     noise : Noise, or None
         With the share of the rows that it takes.
+    log_prior : float
+        Of the parameters of the E-step, in nats, but for a constant; 0 without a prior.
     """
 
     log_likelihood: float
@@ -82,11 +86,24 @@ class Moments:
     groups: Array | None = None
     least_likely: LeastLikelyRows | None = None
     noise: Noise | None = None
+    log_prior: float = 0.0
+
+    @property
+    def objective(self) -> float:
+        """What EM maximises: the log-likelihood and the log prior, in nats."""
+        return self.log_likelihood + self.log_prior
 
     @property
     def empty(self) -> NDArray[np.bool_]:
         """Which components have no rows, shape (n_components,)."""
         return is_empty(self.counts, self.total_weight)
+
+
+class PriorKnowledge(Protocol):
+    """What is known before a fit, and changes the moments that an E-step finds."""
+
+    def add_to(self, moments: Moments, mixture: Parameters) -> Moments:
+        """The moments with what is known, under the mixture of the E-step."""
 
 
 def is_empty(counts: Array, total_weight: float) -> NDArray[np.bool_]:

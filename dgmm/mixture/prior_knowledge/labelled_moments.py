@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dgmm.mixture.kernels.labelled_statistics import LabelledStatistics
 from dgmm.mixture.pooled_moments import PooledMoments
+from dgmm.mixture.prior_knowledge.labelled_statistics import LabelledStatistics
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 

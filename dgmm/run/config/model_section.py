@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from dgmm.mixture.em.convergence import TOL
+from dgmm.mixture.prior_knowledge.conjugate_prior import Prior
 from dgmm.registry import DEFAULT_TYPES
 from dgmm.run.config.field_types import (
     MAX_CANDIDATES,
@@ -49,7 +50,7 @@ class Prepare(Section):
 class Model(Section):
     """Which mixtures to fit, and how."""
 
-    LATER = frozenset({"noise"})
+    LATER = frozenset({"noise", "prior"})
 
     n_components: Counts = Field(
         default=tuple(range(1, 11)),
@@ -105,6 +106,11 @@ class Model(Section):
         description="A component of constant density, for rows that belong to no other: its log "
         "density in nats, hypervolume for the inverse of the volume of the rows, or otrimle for "
         "that beside which components are most Gaussian.",
+    )
+    prior: Prior | None = Field(
+        default=None,
+        description="conjugate is a weak prior of means and covariances, with the defaults of R's "
+        "mclust (Fraley & Raftery 2007): no component collapses.",
     )
     start_from: Location | None = Field(
         default=None,
