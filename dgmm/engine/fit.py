@@ -39,7 +39,6 @@ from dgmm.mixture.criteria import FitSummary, SweepSummary, evaluate
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.fit_result import FitResult, Sweep, rank
 from dgmm.mixture.identifiers import find_identifiers
-from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.model_selection.sweep_evaluation import SweepEvaluation
 from dgmm.mixture.parameters import Parameters
@@ -111,16 +110,17 @@ def fit(
     profile = progress.profile.transform(transform)
     rules = rules_for(options, profile)
     centred = replace(profile.centred_scatter, transform=transform)
-    if (prior := stages.prior_of(profile, options)) is not None:
-        centred = replace(centred, known=(*centred.known, prior))
     candidates.check_features(options.earlier, dataset.n_features)
     earlier = candidates.transform_earlier(options, transform, profile, rules)
+    prior = stages.prior_of(profile, options, earlier)
+    if prior is not None:
+        centred = replace(centred, known=(*centred.known, prior))
     tried = _run_stages(runner, centred, profile, options, rules, earlier, progress, save)
     states = stages.best_states(tried)
     n_passes = 1 + candidates.count_passes(tried)
     size = SampleSize.of(profile.weight_totals, options.normalize)
     found = SweepEvaluation.from_states(states, size, partial(centre_sample, profile))
-    results = tuple(_result(state, profile, size, options.given, found.summary) for state in states)
+    results = tuple(_result(state, profile, size, options, found.summary) for state in states)
     best = min(results, key=lambda result: rank(result, options.criterion, size.n_effective))
     gaps = found.compare(results.index(best))
     sweep = Sweep(results, options.criterion, best, n_passes, size, found.dependence, gaps)
@@ -170,7 +170,7 @@ def rules_for(options: FitOptions, profile: Profile) -> EMOptions:
         regularization,
         profile.covariance,
         options.allow_degenerate,
-        options.accelerate and options.prior is None,
+        options.accelerate and not options.has_prior,
     )
 
 
@@ -186,7 +186,8 @@ def _run_stages(
 ) -> tuple[FitState, ...]:
     """Run EM through all stages from ``progress`` on; all states at the end."""
     n_passes, states = progress.n_passes, progress.states
-    sample = stages.search_rows(profile, rules, options)
+    sample = stages.search_rows(profile, rules, stages.prior_of(profile, options, earlier))
+    rivals = {} if options.relevance is not None else earlier
     complete = complete_rows(sample, options.seed)
     search = search_for(complete, options, rules, first_noise(options.noise, complete, earlier))
     left = list(stages.stages(profile, options))
@@ -194,7 +195,7 @@ def _run_stages(
         left = left[left.index(progress.stage) :]
     else:
         n_passes, states = 0, _search(search, profile, earlier, runner.observer)
-        states = stages.initial_states(left[0], states, profile, earlier)
+        states = stages.initial_states(left[0], states, profile, rivals)
     while left:
         name, *left = left
         if name == stages.SAMPLE:
@@ -219,7 +220,7 @@ def _run_stages(
         if left or name == stages.REPAIR:
             n_passes, states = 0, stages.next_states(name, states, options, search)
         if left:
-            states = stages.initial_states(left[0], states, profile, earlier)
+            states = stages.initial_states(left[0], states, profile, rivals)
         elif any(state.is_running for state in states):  # a repaired model outdid a larger one
             left = [stages.REPAIR]
     return states
@@ -245,12 +246,13 @@ def _result(
     state: FitState,
     profile: Profile,
     size: SampleSize,
-    given: InitialParameters,
+    options: FitOptions,
     sweep: SweepSummary | None,
 ) -> FitResult:
     """The result of a state in the units of the data, with likelihoods before any functions."""
     parameters = state.parameters.translate(profile.mean)
-    if given.is_empty:  # callers who gave initial parameters know components by their places
+    is_given = not options.given.is_empty or options.relevance is not None
+    if not is_given:  # else components are known by their places
         n_classes = 0 if profile.labelled is None else len(profile.labelled.classes)
         parameters = parameters.sort_by_weight(n_classes)
     log_likelihood = state.log_likelihood + profile.log_jacobian

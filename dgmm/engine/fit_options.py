@@ -6,7 +6,7 @@ from dgmm.mixture.em.convergence import TOL
 from dgmm.mixture.initialization import initializers
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.noise.noise_component import NoiseDensity
-from dgmm.mixture.prior_knowledge.conjugate_prior import Prior
+from dgmm.mixture.prior_knowledge.conjugate_prior import PriorName
 from dgmm.mixture.sample_size import Normalization
 from dgmm.mixture.transform import FeatureTransformSpec, WarmStart
 
@@ -65,6 +65,9 @@ class FitOptions:
     earlier : WarmStart
         What a fit to other data of the same kind found: one more start of each such model, and the
         only one where ``n_init`` is 1.
+    relevance : float or None
+        Rows that each component of the earlier mixtures is worth where these are adapted
+        (:mod:`dgmm.mixture.prior_knowledge.background_mixture`); None where they are starts.
     """
 
     models: tuple[Model, ...]
@@ -81,10 +84,16 @@ class FitOptions:
     finish_all: bool = False
     normalize: Normalization | None = None
     noise: NoiseDensity | None = None
-    prior: Prior | None = None
+    prior: PriorName | None = None
     prepare: FeatureTransformSpec = field(default_factory=FeatureTransformSpec)
     given: InitialParameters = field(default_factory=InitialParameters)
     earlier: WarmStart = field(default_factory=WarmStart)
+    relevance: float | None = None
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether EM maximises more than the likelihood."""
+        return self.prior is not None or self.relevance is not None
 
     @property
     def max_components(self) -> int:

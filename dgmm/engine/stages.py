@@ -18,7 +18,9 @@ from dgmm.mixture.candidate import Status
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.prior_knowledge.background_mixture import BackgroundMixture
 from dgmm.mixture.prior_knowledge.conjugate_prior import ConjugatePrior
+from dgmm.mixture.prior_knowledge.mixture_prior import Prior
 from dgmm.mixture.types import Array
 
 PROFILE, SEARCH, SAMPLE, FIT, REPAIR = "profile", "search", "sample", "fit", "repair"
@@ -51,7 +53,7 @@ def stages(profile: Profile, options: FitOptions) -> tuple[str, ...]:
     kinds = [kind for kind, _ in options.models]
     sample = () if profile.is_sample_complete else (SAMPLE,)
     # with a prior, likelihoods may fall with the number of components
-    may_repair = options.max_iter > 0 and options.prior is None
+    may_repair = options.max_iter > 0 and not options.has_prior
     repair = (REPAIR,) if len(set(kinds)) < len(kinds) and may_repair else ()
     return (*sample, FIT, *repair)
 
@@ -62,14 +64,18 @@ def sample_stage(sample: SearchRows, rules: EMOptions, observer: Observer) -> St
     return Stage(runner, sample.scatter, replace(rules, tol=max(rules.tol, SAMPLE_TOL)))
 
 
-def prior_of(profile: Profile, options: FitOptions) -> ConjugatePrior | None:
+def prior_of(
+    profile: Profile, options: FitOptions, earlier: Mapping[Model, Parameters]
+) -> Prior | None:
     """The prior, about the mean of all rows, if one is asked for."""
+    if options.relevance is not None:
+        return BackgroundMixture(earlier, options.relevance)
     if options.prior is None:
         return None
     return ConjugatePrior.of_data(profile.scatter, profile.total_weight)
 
 
-def search_rows(profile: Profile, rules: EMOptions, options: FitOptions) -> SearchRows:
+def search_rows(profile: Profile, rules: EMOptions, prior: Prior | None = None) -> SearchRows:
     """The sample, relative to the mean of all rows, for the search for initial mixtures.
 
     Their weights are 1 on average: the search counts the rows of each component. All rows with a
@@ -98,7 +104,7 @@ def search_rows(profile: Profile, rules: EMOptions, options: FitOptions) -> Sear
     each = np.maximum(each, np.finfo(np.float64).tiny)
     each /= each.mean()
     rows = np.ascontiguousarray(rows - profile.mean)
-    prior, whole = prior_of(profile, options), profile.total_weight
+    whole = profile.total_weight
     if profile.labelled is not None:
         whole = profile.labelled.others.total_weight
     prior = prior and prior.scale(float(each.sum()) / whole)

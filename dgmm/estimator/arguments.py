@@ -19,7 +19,7 @@ from dgmm.mixture.em.stepwise_em import DECAY
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.initialization.initializers import METHODS
 from dgmm.mixture.noise.noise_component import NOISE_DENSITIES, NoiseDensity
-from dgmm.mixture.prior_knowledge.conjugate_prior import Prior
+from dgmm.mixture.prior_knowledge.conjugate_prior import PriorName
 from dgmm.mixture.sample_size import Normalization
 from dgmm.mixture.transform import FeatureTransformSpec
 from dgmm.registry import CRITERIA, STRUCTURES, canonical_type
@@ -42,6 +42,7 @@ def fit_options(
     normalize_weights: str | None = None,
     functions: ColumnFunctions | None = None,
     prior: str | None = None,
+    relevance: float | None = None,
 ) -> FitOptions:
     """The options of a fit for these parameters.
 
@@ -61,6 +62,8 @@ def fit_options(
     functions : ColumnFunctions, or None
         Of single features.
     prior : {"conjugate"} or None
+    relevance : float or None
+        Rows that each component of a mixture in ``init_params`` is worth.
 
     Raises
     ------
@@ -83,7 +86,8 @@ def fit_options(
     if normalize_weights is not None:
         check_choice("normalize_weights", normalize_weights, get_args(Normalization))
     _check_noise(noise)
-    check_choice("prior", prior, (None, *get_args(Prior)))
+    check_choice("prior", prior, (None, *get_args(PriorName)))
+    _check_relevance(relevance)
     if sample_size is not None:
         _check_integer("sample_size", sample_size, 1)
     earlier = starting_values.read_warm_start(init_params)
@@ -107,7 +111,8 @@ def fit_options(
         finish_all=finish_all,
         noise=cast("NoiseDensity | None", noise),
         normalize=cast("Normalization | None", normalize_weights),
-        prior=cast("Prior | None", prior),
+        prior=cast("PriorName | None", prior),
+        relevance=None if relevance is None else float(relevance),
     )
 
 
@@ -196,6 +201,12 @@ def _check_noise(noise: object) -> None:
             raise ConfigurationError(f"noise is {noise!r}; expected a finite log density.")
     elif noise is not None:
         check_choice("noise", noise, NOISE_DENSITIES)
+
+
+def _check_relevance(relevance: object) -> None:
+    is_number = isinstance(relevance, Real) and 0 < float(relevance) < np.inf
+    if relevance is not None and not is_number:
+        raise ConfigurationError(f"relevance is {relevance!r}; expected a positive number of rows.")
 
 
 def _check_integer(name: str, value: object, least: int) -> None:

@@ -1,15 +1,13 @@
 """``GaussianMixture``: scikit-learn's names on an engine for data bigger than memory."""
 
-import warnings
 from dataclasses import replace
 from typing import Self
 
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
 
 from dgmm.engine.fit import fit
 from dgmm.errors import advise
-from dgmm.estimator import arguments, attributes, starting_values
+from dgmm.estimator import arguments, attributes, fit_outcome, starting_values
 from dgmm.estimator.annotations import (
     DataLike,
     FeatureTransformLike,
@@ -24,9 +22,7 @@ from dgmm.estimator.online import OnlineMixture
 from dgmm.estimator.remedies import REMEDIES
 from dgmm.estimator.row_outputs import LABEL
 from dgmm.estimator.verbosity import verbose_observer
-from dgmm.mixture.candidate import Status
 from dgmm.mixture.em.convergence import TOL
-from dgmm.mixture.sweep_findings import find_weight_doubts
 
 
 class GaussianMixture(OnlineMixture):
@@ -85,8 +81,7 @@ class GaussianMixture(OnlineMixture):
     normalize_weights : {"counts", "rows", "kish"} or None, default=None
         What criteria count as the number of rows: the sum of ``sample_weight`` ("counts"; None is
         the same, with a warning where it is far from that number), the rows of positive weight
-        ("rows", for survey weights), or Kish's effective number ("kish", for unequal
-        probabilities). The mixture does not depend on it.
+        ("rows", for survey weights), or Kish's effective number ("kish").
     feature_transform : str, mapping or None, default=None
         A function that is applied to features first, of all of them ("log", "log1p", "arcsinh",
         "yeo-johnson", "logicle", or with parameters such as ``{"arcsinh": 150}``), or of some, as
@@ -98,8 +93,9 @@ class GaussianMixture(OnlineMixture):
         the values that they have, exactly (Ghahramani & Jordan 1994); those without any are left
         out, have the label -1 and the log-density NaN. ``partial_fit`` takes complete rows only.
     prior : {"conjugate"} or None, default=None
-        A weak prior of means and covariances with mclust's defaults (Fraley & Raftery 2007), so
-        that no component collapses; ``lower_bound_`` then includes its log density (docs/prior.md).
+        A weak prior with mclust's defaults, so that no component collapses (docs/prior.md).
+    relevance : float or None, default=None
+        Rows that components of ``init_params`` are worth, if it is adapted (docs/prior.md).
 
     Attributes
     ----------
@@ -130,8 +126,7 @@ class GaussianMixture(OnlineMixture):
     n_effective_ : float
         Number of rows; the sum of ``sample_weight``, or what ``normalize_weights`` makes of it.
     n_samples_seen_, n_samples_fitted_ : int or float
-        Rows that the mixture stands for, and those of its last exact fit; sums of weights, where
-        there are weights.
+        Rows that the mixture stands for, and those of its last exact fit; or sums of weights.
     n_steps_ : int
         Of ``partial_fit`` since.
     predictive_score_ : float
@@ -182,6 +177,7 @@ class GaussianMixture(OnlineMixture):
         feature_transform: FeatureTransformLike = None,
         missing: str | None = None,
         prior: str | None = None,
+        relevance: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -205,6 +201,7 @@ class GaussianMixture(OnlineMixture):
         self.feature_transform = feature_transform
         self.missing = missing
         self.prior = prior
+        self.relevance = relevance
 
     def fit(
         self,
@@ -278,9 +275,8 @@ class GaussianMixture(OnlineMixture):
         labels: WeightsLike | None = None,
     ) -> None:
         dataset = replace(container.dataset(sample_weight, labels), missing=self._missing)
-        goes_on = self.warm_start and attributes.has_solution(
-            self, self.n_components, dataset.n_features
-        )
+        shape = self.n_components, dataset.n_features
+        goes_on = self.warm_start and attributes.has_solution(self, *shape)
         start = starting_values.initial_of(self, dataset.n_features, goes_on=goes_on)
         chosen = arguments.fit_options(
             [(self.covariance_type, self.n_components)],
@@ -296,20 +292,9 @@ class GaussianMixture(OnlineMixture):
             normalize_weights=self.normalize_weights,
             functions=attributes.choose_feature_transform(self, container.feature_names),
             prior=self.prior,
+            relevance=self.relevance,
         )
-        execution = arguments.execution(is_lazy=container.is_lazy)
-        observer = verbose_observer(self.verbose, self.verbose_interval)
         with advise(REMEDIES):
-            outcome = fit(dataset, chosen, execution, observer)
-        result = outcome.sweep.selected
-        is_collapsed = result.status is Status.DEGENERATE
-        if is_collapsed and self.reg_covar == 0:
-            attributes.check_not_flat(result.parameters, outcome.profile.covariance)
-        size, before = outcome.sweep.size, self._trace if goes_on else ()
-        attributes.set_fit_attributes(self, result, self.tol, size, outcome.transform, before)
-        for finding in find_weight_doubts(size):
-            warnings.warn(finding.advised(REMEDIES), UserWarning, stacklevel=3)
-        if is_collapsed and not self.reg_covar:
-            warnings.warn(Status.DEGENERATE.sentence, ConvergenceWarning, stacklevel=3)
-        elif not self.converged_ and self.max_iter > 0:
-            warnings.warn(attributes.NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
+            observer = verbose_observer(self.verbose, self.verbose_interval)
+            outcome = fit(dataset, chosen, arguments.execution(is_lazy=container.is_lazy), observer)
+        fit_outcome.take_over(self, outcome, self._trace if goes_on else ())

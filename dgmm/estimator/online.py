@@ -33,6 +33,7 @@ class OnlineMixture(MixtureMergeMixin, MixtureConvertMixin):
     reg_covar: float | None
     learning_decay: float | None
     prior: str | None
+    relevance: float | None
     n_features_in_: int
     status_: str
     verbose: int
@@ -91,10 +92,12 @@ class OnlineMixture(MixtureMergeMixin, MixtureConvertMixin):
         """
         del y
         arguments.resolve_learning_decay(self.learning_decay)
-        if self.prior is not None:
-            raise ConfigurationError(
-                f"prior is {self.prior!r}; stepwise EM has none. Use fit(), or leave prior out."
-            )
+        for name in ("prior", "relevance"):
+            if getattr(self, name) is not None:
+                raise ConfigurationError(
+                    f"{name} is {getattr(self, name)!r}; stepwise EM has none. Use fit(), or leave "
+                    f"{name} out."
+                )
         if not hasattr(self, "weights_"):
             self._fit(self._container(X, reset=True), sample_weight)
             return self

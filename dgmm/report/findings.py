@@ -173,6 +173,14 @@ def _find_prior(result: Result) -> Iterator[Finding]:
             "the most probable ones, and the log-likelihood after each pass includes the log "
             "prior. Criteria do not.",
         )
+    relevance = result.attributes.get("relevance")
+    if relevance:
+        yield Finding(
+            False,
+            f"An earlier mixture was adapted to these rows: each of its components counts as "
+            f"{relevance:g} rows, and the log-likelihood after each pass includes this prior. "
+            "Criteria do not.",
+        )
 
 
 def _find_missing_rows(result: Result) -> Iterator[Finding]:

@@ -129,7 +129,8 @@ def _fit(attempt: Attempt) -> RunContents:
     with attempt.open_cluster(keep_blocks=True) as execution:
         save, progress = _save(attempt), attempt.progress
         fitted = fit(dataset, plan.options, execution, recorder, progress, save)
-        labelled = relabel(fitted, plan.earlier)
+        is_adapted = plan.options.relevance is not None
+        labelled = relabel(fitted, plan.earlier, is_adapted=is_adapted)
         runner = PassRunner(dataset, execution, recorder, fitted.profile.checksums)
         schema, summary = _assign(attempt, fitted, labelled, runner)
     profile = fitted.profile
@@ -147,6 +148,7 @@ def _fit(attempt: Attempt) -> RunContents:
         "n_missing": profile.n_missing,
         **_missing_values(profile, dataset.feature_names),
         **({} if plan.options.prior is None else {"prior": plan.options.prior}),
+        **({} if plan.options.relevance is None else {"relevance": plan.options.relevance}),
         **_labelled_rows(profile, mixture, fitted.transform),
         **({"log_jacobian": profile.log_jacobian} if profile.log_jacobian else {}),
         **duplicate_attributes(counts),

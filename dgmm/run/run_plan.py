@@ -21,7 +21,7 @@ from dgmm.io.storage.location import output_path
 from dgmm.mixture.transform import FeatureTransformSpec
 from dgmm.run.clusters import Capacity, OpenCluster, open_cluster
 from dgmm.run.config.configuration import Configuration
-from dgmm.run.config.model_section import candidates
+from dgmm.run.config.model_section import Model, candidates
 from dgmm.run.feature_functions import functions_of_run
 from dgmm.run.identity import attempt_id_of, fit_run_id, request_id, score_run_id
 from dgmm.run.warm_start import (
@@ -148,7 +148,8 @@ def plan_run(configuration: Configuration, model: Result | None = None) -> RunPl
             check_features(known, dataset.feature_names)
     output = Output(output_path(configuration.output.path, configuration.output.storage_options))
     options = _options(configuration, dataset, earlier)
-    check_options(dataset, options)
+    if model is None:
+        check_options(dataset, options)
     request = request_id(configuration, source)
     chunks = _chunk_shape(source.grid, options.max_components)
     run_id, attempt_id = request, attempt_id_of(configuration)
@@ -202,7 +203,7 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
             f"{dataset.n_features} features; expected at most as many."
         )
     return FitOptions(
-        models=narrow_models(candidates(model), earlier, whole=model.whole_sweep),
+        models=_models(model, earlier),
         criterion=model.criterion,
         n_init=model.n_init,
         init_params=model.init_params,
@@ -222,7 +223,16 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
             functions_of_run(prepare.transform, dataset.feature_names, earlier),
         ),
         earlier=build_warm_start(earlier),
+        relevance=model.relevance,
     )
+
+
+def _models(model: Model, earlier: Result | None) -> tuple[tuple[str, int], ...]:
+    """What is fitted: the candidates near the earlier choice, or the one that is adapted."""
+    if model.relevance is not None and earlier is not None:
+        chosen = earlier.sweep.selected.candidate
+        return ((chosen.covariance_type, chosen.n_components),)
+    return narrow_models(candidates(model), earlier, whole=model.whole_sweep)
 
 
 def _refuse_whole_rows(configuration: Configuration) -> None:

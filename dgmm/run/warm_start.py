@@ -106,7 +106,7 @@ class LabelledSweep:
     older: Parameters | None = None
 
 
-def relabel(fitted: Fit, earlier: Result | None) -> LabelledSweep:
+def relabel(fitted: Fit, earlier: Result | None, *, is_adapted: bool = False) -> LabelledSweep:
     """The fit, with the labels of the earlier result.
 
     Parameters
@@ -114,6 +114,8 @@ def relabel(fitted: Fit, earlier: Result | None) -> LabelledSweep:
     fitted : Fit
     earlier : Result, or None
         Of the same features.
+    is_adapted : bool
+        Whether the components are those of the earlier result, in its order.
     """
     sweep = fitted.sweep
     mixture = sweep.selected.parameters
@@ -127,6 +129,8 @@ def relabel(fitted: Fit, earlier: Result | None) -> LabelledSweep:
         profile.covariance,
         Regularization.for_data(profile.covariance, profile.mean),
     )
+    if is_adapted:
+        return LabelledSweep(sweep, earlier.labelling, older)
     labelling = earlier.labelling.follow(align(older, mixture))
     order = np.argsort(labelling.labels)
     best = replace(sweep.selected, parameters=mixture.permute(order))

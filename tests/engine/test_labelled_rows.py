@@ -20,7 +20,7 @@ def bits(found):
     return [
         (
             each.trace,
-            each.criteria,
+            repr(each.criteria),
             *(array.tobytes() for array in (p.weights, p.means, p.covariances)),
         )
         for each, p in found

@@ -21,8 +21,10 @@ def check_options(dataset: "Dataset | InMemoryRows", options: FitOptions) -> Non
     """
     if dataset.labels is not None:
         _check_labels(dataset, options)
-    if options.prior is not None:
+    if options.has_prior:
         _check_prior(dataset, options)
+    if options.relevance is not None:
+        _check_background(options)
 
 
 def _check_labels(dataset: "Dataset | InMemoryRows", options: FitOptions) -> None:
@@ -49,4 +51,19 @@ def _check_prior(dataset: "Dataset | InMemoryRows", options: FitOptions) -> None
         raise ConfigurationError(
             "A prior is asked for, and missing values are to be marginalized; the covariance of "
             "incomplete rows, its scale, may have no inverse. Leave one of them out."
+        )
+
+
+def _check_background(options: FitOptions) -> None:
+    known = {(m.covariance_type, m.n_components) for m in options.earlier.mixtures}
+    unknown = [f"{kind}-{k}" for kind, k in options.models if (kind, k) not in known]
+    if unknown:
+        raise ConfigurationError(
+            f"A relevance is given, and no mixture {unknown[0]} to adapt; expected an earlier "
+            "mixture of the same structure and number of components."
+        )
+    if options.prior is not None or options.noise is not None:
+        raise ConfigurationError(
+            "A relevance is given, and a prior or noise; an adapted mixture has neither. Leave one "
+            "of them out."
         )

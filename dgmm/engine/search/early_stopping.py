@@ -33,7 +33,7 @@ def stop_rule(profile: Profile, options: FitOptions, rules: EMOptions) -> StopRu
     With few rows a pass costs almost nothing, and all candidates are fitted to the end; so they are
     with a prior, of which criteria know nothing.
     """
-    if profile.n_rows <= _FEW_ROWS or options.prior is not None:
+    if profile.n_rows <= _FEW_ROWS or options.has_prior:
         return tuple
     size, single = SampleSize.of(profile.weight_totals, options.normalize), None
     if not profile.lacks_values:  # incomplete rows count by the values that they have

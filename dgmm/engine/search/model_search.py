@@ -107,7 +107,8 @@ class ModelSearch(FirstMixtures):
         self, earlier: Mapping[Model, Parameters], origin: Array
     ) -> list[Callable[[], Iterator[Parameters]]]:
         options = self.options
-        if options.max_iter == 0 or not options.given.is_empty:
+        is_given = not options.given.is_empty or options.relevance is not None
+        if options.max_iter == 0 or is_given:
             return [partial(self._first, model, earlier, origin) for model in options.models]
         searches: list[Callable[[], Iterator[Parameters]]] = []
         kinds = dict.fromkeys(kind for kind, _ in options.models)
@@ -134,7 +135,7 @@ class ModelSearch(FirstMixtures):
         kind, n_components = model
         if model in earlier:
             yield earlier[model].with_noise(self.noise)
-            if self.options.n_init == 1:
+            if self.options.n_init == 1 or self.options.relevance is not None:
                 return
         few, given = self.rows.thin(FEW_ROWS).distinct(), self.options.given.relative_to(origin)
         for index in range(self.options.n_init if n_components > 1 else 1):

@@ -24,8 +24,8 @@ from dgmm.mixture.kernels.expanded_kernel import ExpandedGroup, LinearTerms
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
 from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.prior_knowledge.conjugate_prior import ConjugatePrior
 from dgmm.mixture.prior_knowledge.labelled_statistics import LabelledStatistics
+from dgmm.mixture.prior_knowledge.mixture_prior import Prior
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.types import Array
 
@@ -50,7 +50,7 @@ class SearchRows:
     regularization : Regularization
     labelled : LabelledStatistics, or None
         Of all rows of the data whose component is known; those of a search have no labels.
-    prior : ConjugatePrior, or None
+    prior : Prior, or None
         For these rows.
     """
 
@@ -58,7 +58,7 @@ class SearchRows:
     weights: Array
     regularization: Regularization
     labelled: LabelledStatistics | None = None
-    prior: ConjugatePrior | None = None
+    prior: Prior | None = None
 
     @cached_property
     def scatter(self) -> CentredScatter:
@@ -87,7 +87,7 @@ class SearchRows:
         rows = np.ascontiguousarray(self.rows[::step])
         weights = np.ascontiguousarray(self.weights[::step])
         share = float(weights.sum() / self.weights.sum())
-        prior = self.prior and self.prior.scale(self.prior.share * share)
+        prior = self.prior and self.prior.scale(share)
         return replace(self, rows=rows, weights=weights, prior=prior)
 
     def distinct(self) -> "SearchRows":

@@ -14,7 +14,7 @@ from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
 
-Prior = Literal["conjugate"]
+PriorName = Literal["conjugate"]
 
 SHRINKAGE = 0.01
 """How many rows the prior of a mean is worth."""
@@ -48,9 +48,9 @@ class ConjugatePrior:
         """The prior for rows of this scatter about their mean."""
         return cls(scatter / max(total_weight - 1.0, 1.0))
 
-    def scale(self, share: float) -> "ConjugatePrior":
+    def scale(self, share: float) -> Self:
         """The same for a sample with this share of the rows."""
-        return replace(self, share=share)
+        return replace(self, share=self.share * share)
 
     def add_to(self, moments: Moments, mixture: Parameters) -> Moments:
         """Moments of which the M-step makes the mode of the posterior.

@@ -1,11 +1,11 @@
 """The sections of a configuration on mixtures and feature transforms."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from dgmm.mixture.em.convergence import TOL
-from dgmm.mixture.prior_knowledge.conjugate_prior import Prior
+from dgmm.mixture.prior_knowledge.conjugate_prior import PriorName
 from dgmm.registry import DEFAULT_TYPES
 from dgmm.run.config.field_types import (
     MAX_CANDIDATES,
@@ -50,7 +50,7 @@ class Prepare(Section):
 class Model(Section):
     """Which mixtures to fit, and how."""
 
-    LATER = frozenset({"noise", "prior"})
+    LATER = frozenset({"noise", "prior", "relevance"})
 
     n_components: Counts = Field(
         default=tuple(range(1, 11)),
@@ -107,7 +107,7 @@ class Model(Section):
         "density in nats, hypervolume for the inverse of the volume of the rows, or otrimle for "
         "that beside which components are most Gaussian.",
     )
-    prior: Prior | None = Field(
+    prior: PriorName | None = Field(
         default=None,
         description="conjugate is a weak prior of means and covariances, with the defaults of R's "
         "mclust (Fraley & Raftery 2007): no component collapses.",
@@ -117,6 +117,12 @@ class Model(Section):
         description="An earlier result, an output or one of its runs: its mixtures are starts "
         "among others, and components keep their labels. Where it is this run's own output, its "
         "first run has nothing to start from.",
+    )
+    relevance: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="Adapt the mixture that was chosen in start_from: each of its components "
+        "counts as so many rows, such as 16, beside the new ones (Reynolds 2000); null takes "
+        "mixtures of start_from as starts alone.",
     )
     whole_sweep: bool = Field(
         default=False,
@@ -129,6 +135,9 @@ class Model(Section):
         n_candidates = len(self.covariance_type) * len(self.n_components)
         if n_candidates > MAX_CANDIDATES:
             text = f"found {n_candidates:,} candidates, expected at most {MAX_CANDIDATES:,}"
+            raise validation_error(text)
+        if self.relevance is not None and self.start_from is None:
+            text = "found relevance without start_from, expected the result to adapt"
             raise validation_error(text)
         return self
 

@@ -46,7 +46,7 @@ def e_step(mixture, rows, labels, origin, max_error=None):
     sums = packed_models.accumulate(packed, others)
     labelled = LabelledMoments.from_rows(rows, labels, None)
     assert sum(labelled.weights) == known.sum()
-    scatter = replace(CentredScatter.of(others, None, origin), labelled=labelled.about(origin))
+    scatter = replace(CentredScatter.of(others, None, origin), known=(labelled.about(origin),))
     return packed_models.moments(packed, [mixture], sums, scatter)[0]
 
 
