@@ -81,6 +81,17 @@ def _say_what_is_safe(result: Result, chosen: dict[str, FitResult | None]) -> It
     if not counts:
         return
     largest = max(found.n_components for found in result.sweep.results)
+    sound = {
+        found.n_components
+        for found in result.sweep.results
+        if found.status is not Status.DEGENERATE
+    }
+    if len(sound) == 1 and largest > 1:
+        yield (
+            "The candidates with all other numbers of components collapsed, so that there is "
+            "nothing to compare."
+        )
+        return
     if len(counts) == 1:
         (count,) = counts
         components = "component" if count == 1 else "components"

@@ -61,6 +61,16 @@ def test_where_all_rules_agree_their_number_is_safe():
     assert [row[1] for row in found.rules.rows if row[0] == "slope"] == ["not known"]
 
 
+def test_where_only_one_number_did_not_collapse_rules_have_nothing_to_compare():
+    sweep = swept([-9000.0, -6000.0, -5999.0])
+    first, *others = sweep.results
+    collapsed = tuple(replace(found, status=Status.DEGENERATE) for found in others)
+    sweep = replace(sweep, results=(first, *collapsed), selected=first)
+    assert (
+        summarize_choice(result_of(sweep)).sentences[0].startswith("The candidates with all other")
+    )
+
+
 def test_where_they_do_not_the_report_speaks_of_clusters():
     sweep = swept([-9000.0, -6000.0, -5900.0, -5850.0, -5845.0])
     assert sweep.selected.n_components == 4
