@@ -55,8 +55,8 @@ def sweep(
     verbose: int = 0,
     feature_transform: FeatureTransformLike = None,
     missing: str | None = None,
-    labels: WeightsLike | None = None,
     prior: str | None = None,
+    labels: WeightsLike | None = None,
 ) -> SweepResult:
     """Fit every covariance type with every number of components, and choose one.
 
