@@ -6,7 +6,7 @@ from dgmm.mixture.em.convergence import TOL
 from dgmm.mixture.initialization import initializers
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.noise.noise_component import NoiseDensity
-from dgmm.mixture.prior_knowledge.conjugate_prior import PriorName
+from dgmm.mixture.prior_knowledge.prior_name import PriorName
 from dgmm.mixture.sample_size import Normalization
 from dgmm.mixture.transform import FeatureTransformSpec, WarmStart
 

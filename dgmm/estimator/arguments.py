@@ -19,7 +19,7 @@ from dgmm.mixture.em.stepwise_em import DECAY
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.initialization.initializers import METHODS
 from dgmm.mixture.noise.noise_component import NOISE_DENSITIES, NoiseDensity
-from dgmm.mixture.prior_knowledge.conjugate_prior import PriorName
+from dgmm.mixture.prior_knowledge.prior_name import PriorName
 from dgmm.mixture.sample_size import Normalization
 from dgmm.mixture.transform import FeatureTransformSpec
 from dgmm.registry import CRITERIA, STRUCTURES, canonical_type

@@ -123,7 +123,8 @@ def test_components_beyond_the_distinct_rows_are_marked_and_not_chosen(name):
     sweep = sweep_of(rows, (1, n_distinct + 2), max_iter=100)
     if n_distinct > 1:
         for result in sweep.results:
-            if result.candidate.n_components > n_distinct:
+            kind, k = result.candidate.covariance_type, result.candidate.n_components
+            if k > n_distinct and kind != "tied":  # which has sound optima with equal means
                 assert result.status is Status.DEGENERATE, result.candidate
     assert sweep.selected.candidate.n_components == 1
 

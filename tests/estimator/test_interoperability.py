@@ -82,7 +82,7 @@ def test_metadata_routing_carries_weights_to_the_fit():
     weights = np.arange(150.0) / 75
     with sklearn.config_context(enable_metadata_routing=True):
         model = GaussianMixture(1).set_fit_request(sample_weight=True)
-        assert model.get_metadata_routing().fit.requests == {"sample_weight": True}
+        assert model.get_metadata_routing().fit.requests == {"sample_weight": True, "labels": None}
         pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), model)
         routed = pipeline.fit(X, sample_weight=weights)[-1]
     scaled = StandardScaler().fit_transform(X)

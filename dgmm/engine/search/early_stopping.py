@@ -103,7 +103,7 @@ def stop_dominated(
         if state.status not in (Status.RUNNING, Status.STOPPED_EARLY) or state.search.visit is None:
             return state
         is_dominated = score(state, expected_gain(state)) > best and is_monotone(state)
-        if is_dominated is (state.status is Status.STOPPED_EARLY):
+        if is_dominated == (state.status is Status.STOPPED_EARLY):  # NumPy's bools are no Python's
             return state
         return iteration.stop_early(state) if is_dominated else iteration.go_on(state)
 

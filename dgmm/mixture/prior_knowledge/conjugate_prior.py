@@ -6,15 +6,13 @@ J. Classif. 24). The M-step then finds the mode of the posterior, and no compone
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 
 from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
-
-PriorName = Literal["conjugate"]
 
 SHRINKAGE = 0.01
 """How many rows the prior of a mean is worth."""

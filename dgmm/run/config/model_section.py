@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from dgmm.mixture.em.convergence import TOL
-from dgmm.mixture.prior_knowledge.conjugate_prior import PriorName
+from dgmm.mixture.prior_knowledge.prior_name import PriorName
 from dgmm.registry import DEFAULT_TYPES
 from dgmm.run.config.field_types import (
     MAX_CANDIDATES,

@@ -16,6 +16,7 @@ SELECTION = {
     "sample_dims": ("y",),
     "missing_chunks": "fill",
     "weights": Weights("w"),
+    "labels": Weights("l"),
     "files": (PinnedFile("a", 1, 2),),
     "orders": (("y", (1, 0)),),
     "cell_area": "lat",
