@@ -33,6 +33,7 @@ from dgmm.engine.search.anchored_search import search_for
 from dgmm.engine.search.imputed_sample import complete_rows
 from dgmm.engine.search.model_search import ModelSearch
 from dgmm.engine.search.noise_tuning import first_noise
+from dgmm.engine.search.prospects import Prospects
 from dgmm.engine.stages import Stage, centre_sample
 from dgmm.mixture.candidate import Candidate
 from dgmm.mixture.criteria import FitSummary, SweepSummary, evaluate
@@ -189,7 +190,10 @@ def _run_stages(
     sample = stages.search_rows(profile, rules, stages.prior_of(profile, options, earlier))
     rivals = {} if options.relevance is not None else earlier
     complete = complete_rows(sample, options.seed)
-    search = search_for(complete, options, rules, first_noise(options.noise, complete, earlier))
+    noise = first_noise(options.noise, complete, earlier)
+    n_effective = SampleSize.of(profile.weight_totals, options.normalize).n_effective
+    prospects = Prospects(options, n_effective, len(profile.mean))
+    search = search_for(complete, options, rules, prospects, noise)
     left = list(stages.stages(profile, options))
     if progress.stage in left:
         left = left[left.index(progress.stage) :]
@@ -203,7 +207,7 @@ def _run_stages(
         else:
             stage = Stage(runner, centred, rules)
             proposals = StepProposals.for_rows(
-                sample, profile, options, rules, with_births=name == stages.FIT
+                sample, profile, options, rules, prospects, with_births=name == stages.FIT
             )
         em = passes.run_em(
             stage.runner,

@@ -15,6 +15,7 @@ from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
 from dgmm.engine.search.model_search import ModelSearch
+from dgmm.engine.search.prospects import Prospects
 from dgmm.engine.search.search_rows import SearchRows
 from dgmm.mixture.em.convergence import has_converged
 from dgmm.mixture.em.iteration import EMOptions
@@ -101,7 +102,8 @@ def _start(
     ((kind, n_components),) = options.models
     counts = range(n_components, 0, -max(1, n_components // _MOST_STARTS))
     each = replace(options, models=tuple((kind, count) for count in counts))
-    search = ModelSearch(stages.search_rows(profile, rules), each, rules)
+    prospects = Prospects(replace(each, finish_all=True), profile.total_weight, len(profile.mean))
+    search = ModelSearch(stages.search_rows(profile, rules), each, rules, prospects=prospects)
     found = search.find_all({}, profile.mean, lambda _: None).values()
     starts = [_pad(mixture.sort_by_weight(), n_components) for mixture in found]
     sample, centred = _weigh_as_all(search.rows, profile.total_weight, observer)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dgmm.engine.fit_options import Model
+from dgmm.engine.search.prospects import Prospects, model_of
 from dgmm.engine.search.search_rows import SearchRows
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions, FitState, ProposedStep
@@ -44,14 +46,14 @@ class ComponentBirths:
     rules : EMOptions
     n_rows : int
         All rows.
-    n_effective : float
-        How many of them criteria count.
+    prospects : Prospects
+        Of the models: those that can no longer be chosen have no births.
     """
 
     sample: SearchRows
     rules: EMOptions
     n_rows: int
-    n_effective: float
+    prospects: Prospects
 
     def request(self, n_passes: int, mixtures: Sequence[Parameters]) -> LeastLikelyRequest | None:
         """The rows that the next pass is to keep, after so many passes of its stage."""
@@ -61,10 +63,16 @@ class ComponentBirths:
         few = self.sample.thin(_LIMIT_ROWS)
         rank = max(_FEWEST_BELOW, -(-2 * most * few.n_rows // self.n_rows))
         limits = np.full(len(mixtures), np.inf)
-        if rank < few.n_rows:
-            for index, mixture in enumerate(mixtures):
-                values = few.evaluate(mixture)[1].log_density
-                limits[index] = np.partition(values, rank)[rank]
+        known: dict[Model, float] = {}
+        for index, mixture in enumerate(mixtures):
+            moments, posterior = few.evaluate(mixture)
+            if rank < few.n_rows:
+                limits[index] = np.partition(posterior.log_density, rank)[rank]
+            if self.prospects.can_be_chosen(mixture):
+                known[model_of(mixture)] = moments.log_likelihood / moments.total_weight
+        for index, mixture in enumerate(mixtures):
+            if not self.prospects.may_be_chosen(model_of(mixture), known):
+                limits[index] = -np.inf
         return LeastLikelyRequest(most, limits)
 
     def propose_step(self, state: FitState, moments: Moments) -> ProposedStep | None:
@@ -88,7 +96,7 @@ class ComponentBirths:
         merges = moves.disjoint_merges(moves.cheapest_merges(mixture, posterior), len(births))
         # What two components gain on the rows that they were fitted to is in part by chance.
         by_chance = _OPTIMISM * mixture.structure.n_component_parameters(mixture.n_features)
-        scale = self.n_effective / posterior.weights.sum()
+        scale = self.prospects.n_effective / posterior.weights.sum()
         pairs = list(zip(births, merges, strict=False))
         gains = [b.gain - scale * max(0.0, merge.loss - by_chance) for b, merge in pairs]
         n_births = int(sum(gain > 0 for gain in gains))  # which fall from pair to pair
@@ -98,7 +106,7 @@ class ComponentBirths:
         regularization = self.rules.regularization
         smaller = moves.apply_changes(mixture, made_room, [], regularization)
         moved = add_births(smaller, taken, regularization)
-        return ProposedStep(moved, sum(gains[:n_births]) / self.n_effective, n_births)
+        return ProposedStep(moved, sum(gains[:n_births]) / self.prospects.n_effective, n_births)
 
     def _find_births(
         self, mixture: Parameters, tail: LeastLikelyRows, total_weight: float
@@ -106,13 +114,13 @@ class ComponentBirths:
         """Sound components among some rows, those that gain most first."""
         own = mixture.structure.n_component_parameters(mixture.n_features)
         regularization = self.rules.regularization
-        weights = tail.weights * (self.n_effective / total_weight)
+        weights = tail.weights * (self.prospects.n_effective / total_weight)
         found = UnlikelyRows(
             mixture,
             replace(tail, weights=weights),
-            self.n_effective,
+            self.prospects.n_effective,
             least_rows=own,
-            least_gain=0.5 * own * np.log(self.n_effective),
+            least_gain=0.5 * own * np.log(self.prospects.n_effective),
             regularization=regularization,
         ).find_births(_MOST_BIRTHS)
         sound = [

@@ -7,12 +7,12 @@ from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.profile import Profile
 from dgmm.engine.proposals.component_births import ComponentBirths
 from dgmm.engine.proposals.surrogate_steps import SampleSurrogate
+from dgmm.engine.search.prospects import Prospects
 from dgmm.engine.search.search_rows import SearchRows
 from dgmm.mixture.em.iteration import EMOptions, FitState, ProposedStep
 from dgmm.mixture.kernels.least_likely import LeastLikelyRequest
 from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.sample_size import SampleSize
 
 _ROWS_PER_SAMPLED = 4  # from this ratio on, the sample proposes steps
 
@@ -37,6 +37,7 @@ class StepProposals:
         profile: Profile,
         options: FitOptions,
         rules: EMOptions,
+        prospects: Prospects,
         *,
         with_births: bool,
     ) -> "StepProposals":
@@ -54,6 +55,7 @@ class StepProposals:
         options : FitOptions
         rules : EMOptions
             Of the fit to all rows.
+        prospects : Prospects
         with_births : bool
         """
         surrogate = births = None
@@ -63,8 +65,7 @@ class StepProposals:
         with_births &= options.given.is_empty and profile.labelled is None
         with_births &= not profile.lacks_values
         if with_births and rules.may_accelerate and sample.n_rows:
-            n_effective = SampleSize.of(profile.weight_totals, options.normalize).n_effective
-            births = ComponentBirths(sample, rules, n_rows, n_effective)
+            births = ComponentBirths(sample, rules, n_rows, prospects)
         return cls(births, surrogate)
 
     def request(self, n_passes: int, mixtures: Sequence[Parameters]) -> LeastLikelyRequest | None:

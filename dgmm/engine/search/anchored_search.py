@@ -5,7 +5,7 @@ found from the fewest components to the most: each has starts of its own, and on
 components of the smaller model are split; the better one goes on.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.engine.search.component_moves import ComponentMoves
 from dgmm.engine.search.model_search import ModelSearch
+from dgmm.engine.search.prospects import Prospects
 from dgmm.engine.search.race import SCHEDULE, race
 from dgmm.engine.search.search_rows import SearchRows
 from dgmm.mixture.density import assign
@@ -52,7 +53,7 @@ class AnchoredSearch(ModelSearch):
 
     def _searches(
         self, earlier: Mapping[Model, Parameters], origin: Array
-    ) -> list[Callable[[], Iterator[Parameters]]]:
+    ) -> list[Callable[[], None]]:
         options = self.options
         if options.max_iter == 0 or not options.given.is_empty:
             return super()._searches(earlier, origin)
@@ -61,7 +62,7 @@ class AnchoredSearch(ModelSearch):
         every = range(options.n_init)
         return [partial(self._ascend, kind, counts[kind], i) for kind in kinds for i in every]
 
-    def _ascend(self, kind: str, counts: Sequence[int], index: int) -> Iterator[Parameters]:
+    def _ascend(self, kind: str, counts: Sequence[int], index: int) -> None:
         """Mixtures of one covariance type, from the fewest components to the most."""
         rows = self._rows_for(kind, counts[-1])
         at, few = self._moves(rows, index), rows.thin(_FEW_ROWS).distinct()
@@ -78,7 +79,7 @@ class AnchoredSearch(ModelSearch):
                 ]
             found = at.improve(race(rows, starts, self.rules, SCHEDULE), _ROUNDS)
             smaller = self._settle(at, found)
-            yield smaller
+            self._add(smaller)
 
     def _guess(
         self,
@@ -127,11 +128,15 @@ class AnchoredSearch(ModelSearch):
 
 
 def search_for(
-    rows: SearchRows, options: FitOptions, rules: EMOptions, noise: Noise | None
+    rows: SearchRows,
+    options: FitOptions,
+    rules: EMOptions,
+    prospects: Prospects,
+    noise: Noise | None,
 ) -> ModelSearch:
     """The search for mixtures of these rows, beside which there may be labelled ones."""
     kind = ModelSearch if rows.labelled is None else AnchoredSearch
-    return kind(rows, options, rules, noise)
+    return kind(rows, options, rules, noise, prospects=prospects)
 
 
 def _labelled(rows: SearchRows) -> LabelledStatistics:

@@ -12,7 +12,7 @@ from dgmm.engine.search.trial_budget import TrialBudget
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions
 from dgmm.mixture.initialization import local_fit, moves, partial_em
-from dgmm.mixture.initialization.moves import Move, Posterior
+from dgmm.mixture.initialization.moves import Merge, Move, Posterior
 from dgmm.mixture.initialization.partial_em import Trial
 from dgmm.mixture.initialization.split import NO_SPLIT, Split
 from dgmm.mixture.kernels.statistics import Moments
@@ -132,13 +132,23 @@ class ComponentMoves:
         return max(split.gain for split in splits) >= _PLAUSIBLE * least
 
     def merge(self, mixture: Parameters, n_components: int) -> Parameters:
-        """The mixture with so many components, of which the cheapest pairs have become one."""
+        """The mixture with so many components, of which the cheapest pairs have become one.
+
+        With each goes on EM of the neighbours, on the rows that they share; EM of all components
+        where more is known than the rows say, of which parts of a mixture know nothing.
+        """
         while (extra := mixture.n_components - n_components) > 0:
             _, posterior = self.rows.evaluate(mixture)
             merges = moves.cheapest_merges(mixture, posterior)
             chosen = moves.disjoint_merges(merges, (extra + 1) // 2)
-            regularization = self.rules.regularization
-            mixture = self._climb(moves.apply_changes(mixture, chosen, [], regularization))
+            trials: list[Trial] = []
+            if not self.rows.scatter.known:
+                trials = self._try_each(mixture, posterior, chosen, _STEPS, self.rows.n_rows)
+            if trials:
+                mixture = self._apply_trials(mixture, trials)
+            else:
+                regularization = self.rules.regularization
+                mixture = self._climb(moves.apply_changes(mixture, chosen, [], regularization))
         return mixture
 
     def make_sound(self, mixture: Parameters) -> Parameters:
@@ -199,35 +209,49 @@ class ComponentMoves:
         self, mixture: Parameters, posterior: Posterior, likely: Sequence[Move], n_steps: int
     ) -> Parameters | None:
         """The mixture after those trials of disjoint components that gain; None if none does."""
+        trials = self._try_each(mixture, posterior, likely, n_steps, _TRIAL_ROWS)
+        good = [trial for trial in trials if trial.gain > _LEAST_GAIN]
+        return self._climb(self._apply_trials(mixture, good)) if good else None
+
+    def _try_each(
+        self,
+        mixture: Parameters,
+        posterior: Posterior,
+        changes: Sequence[Move | Merge],
+        n_steps: int,
+        most_rows: int,
+    ) -> list[Trial]:
+        """Trials of some changes, the best first."""
         r = posterior.responsibilities
         overlaps = (r * posterior.weights) @ r.T
 
-        def outcome(move: Move) -> Trial | None:
+        def outcome(change: Move | Merge) -> Trial | None:
             try:
                 return partial_em.try_move(
                     mixture,
                     posterior,
                     overlaps,
-                    move,
+                    change,
                     self.rows.rows,
                     self.rules.regularization,
                     n_steps,
-                    _TRIAL_ROWS,
+                    most_rows,
                 )
             except np.linalg.LinAlgError:  # two collapsed components make no sound one
                 return None
 
-        trials = [trial for trial in self.rows.map(outcome, likely) if trial is not None]
+        trials = [trial for trial in self.rows.map(outcome, changes) if trial is not None]
+        return sorted(trials, key=lambda trial: -trial.gain)
+
+    def _apply_trials(self, mixture: Parameters, trials: Sequence[Trial]) -> Parameters:
+        """The mixture after trials, of those that concern the same components the first."""
         used: set[int] = set()
         taken = []
-        for trial in sorted(trials, key=lambda trial: -trial.gain):
-            if trial.gain > _LEAST_GAIN and not used & set(trial.replaced):
+        for trial in trials:
+            if not used & set(trial.replaced):
                 taken.append(trial)
                 used |= set(trial.replaced)
-        if not taken:
-            return None
-        moved = partial_em.apply_trials(mixture, taken, self.rules.regularization)
-        return self._climb(moved)
+        return partial_em.apply_trials(mixture, taken, self.rules.regularization)
 
     def _try_whole(
         self, mixture: Parameters, likely: Sequence[Move], number: int

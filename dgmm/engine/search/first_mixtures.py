@@ -84,9 +84,11 @@ class FirstMixtures:
         """Rows of which the driver may hold the responsibilities."""
         return max(FEW_ROWS, _POSTERIOR_BYTES // (8 * n_components))
 
-    def _rows_for(self, kind: str, n_components: int) -> SearchRows:
+    def _rows_for(
+        self, kind: str, n_components: int, per_parameter: int = _ROWS_PER_PARAMETER
+    ) -> SearchRows:
         """Rows in proportion to the model's parameters."""
-        d = self.rows.rows.shape[1]
-        own = structure_of(kind).n_component_parameters(d)
-        wanted = max(2 * FEW_ROWS, _ROWS_PER_PARAMETER * own * n_components)
+        own = structure_of(kind).n_component_parameters(self.rows.rows.shape[1])
+        least = 2 * FEW_ROWS * per_parameter // _ROWS_PER_PARAMETER
+        wanted = max(least, per_parameter * own * n_components)
         return self.rows.thin(min(wanted, self._most_rows(n_components)))

@@ -3,10 +3,11 @@
 A start is made on few rows with spherical components, whose likelihood has fewer local optima; then
 moves put components where they are needed, on more and more rows. The models of one covariance type
 are found in one descent from the largest: the components whose merging loses least become one,
-and moves repair the rest. Each model has a start of its own beside it; the better one goes on.
+and moves repair the rest. Each model that may still be chosen has a start of its own beside it; the
+better one goes on.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -15,18 +16,12 @@ import numpy as np
 from dgmm.engine.fit_options import Model
 from dgmm.engine.search.component_moves import ComponentMoves
 from dgmm.engine.search.first_mixtures import FEW_ROWS, FIRST_STEPS, ROUNDS, FirstMixtures
+from dgmm.engine.search.found_mixtures import FoundMixtures, quality_of
 from dgmm.engine.search.noise_tuning import tune_noise
+from dgmm.engine.search.prospects import Prospects
 from dgmm.engine.search.race import SCHEDULE, race
-from dgmm.engine.search.search_rows import SearchRows
-from dgmm.engine.search.structure_race import (
-    Found,
-    FoundMixture,
-    is_hopeless,
-    race_others,
-    single_component,
-)
+from dgmm.engine.search.structure_race import race_others
 from dgmm.engine.search.trial_budget import LARGE_BUDGET, TrialBudget
-from dgmm.mixture.em import iteration
 from dgmm.mixture.initialization import initializers, moves
 from dgmm.mixture.initialization.split import Split
 from dgmm.mixture.parameters import Parameters
@@ -36,10 +31,10 @@ from dgmm.mixture.types import Array
 _VERY_FEW_ROWS = 1 << 12  # up to which several kinds of start are tried
 _FEW_COMPONENTS = 8  # up to which starts of other kinds are tried on many rows, too
 _COMPONENTS_OF_STARTS = 32  # of all these starts together
+_FEWER_PER_PARAMETER = 5  # rows in which they race
 _DESCENT_ROUNDS = 2
-_STEPS = 5  # of EM
+_STEPS, _STEPS_ON_MORE_ROWS = 5, 2  # of EM
 _MOST_STEPS = 60  # of EM on few rows
-_LEAST_GAIN = 0.5  # nats by which a later search must be better
 
 
 @dataclass(eq=False)
@@ -48,11 +43,15 @@ class ModelSearch(FirstMixtures):
 
     Attributes
     ----------
-    found : dict
-        The best mixture of each model so far.
+    prospects : Prospects
+    found : FoundMixtures
     """
 
-    found: Found = field(default_factory=dict, init=False, repr=False)
+    prospects: Prospects = field(kw_only=True)
+    found: FoundMixtures = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.found = FoundMixtures(self.options, self.rules, self.prospects)
 
     def count(self, earlier: Mapping[Model, Parameters]) -> int:
         """How many searches :meth:`find_all` makes."""
@@ -73,11 +72,10 @@ class ModelSearch(FirstMixtures):
             Told how many searches are done.
         """
         for done, search in enumerate(self._searches(earlier, origin), start=1):
-            for mixture in search():
-                self._keep_better(mixture)
+            search()
             on_done(done)
-        best = {model: self.found[model].mixture for model in self.options.models}
-        return tune_noise(self.options.noise, best, self.rows, earlier)
+        self.rows.forget()
+        return tune_noise(self.options.noise, self.found.mixtures, self.rows, earlier)
 
     def grow(self, mixture: Parameters, n_components: int) -> Parameters:
         """The mixture with more components, those split that gain most."""
@@ -105,12 +103,12 @@ class ModelSearch(FirstMixtures):
 
     def _searches(
         self, earlier: Mapping[Model, Parameters], origin: Array
-    ) -> list[Callable[[], Iterator[Parameters]]]:
+    ) -> list[Callable[[], None]]:
         options = self.options
         is_given = not options.given.is_empty or options.relevance is not None
         if options.max_iter == 0 or is_given:
             return [partial(self._first, model, earlier, origin) for model in options.models]
-        searches: list[Callable[[], Iterator[Parameters]]] = []
+        searches: list[Callable[[], None]] = []
         kinds = dict.fromkeys(kind for kind, _ in options.models)
         for place, kind in enumerate(sorted(kinds, key=self._rank)):
             counts = sorted((k for other, k in options.models if other == kind), reverse=True)
@@ -128,94 +126,107 @@ class ModelSearch(FirstMixtures):
                 searches += [partial(self._descend, kind, counts, index) for index in every]
         return searches
 
-    def _first(
-        self, model: Model, earlier: Mapping[Model, Parameters], origin: Array
-    ) -> Iterator[Parameters]:
+    def _first(self, model: Model, earlier: Mapping[Model, Parameters], origin: Array) -> None:
         """Starts without a search, with what the caller has given in the place of guesses."""
         kind, n_components = model
         if model in earlier:
-            yield earlier[model].with_noise(self.noise)
+            self._add(earlier[model].with_noise(self.noise))
             if self.options.n_init == 1 or self.options.relevance is not None:
                 return
         few, given = self.rows.thin(FEW_ROWS).distinct(), self.options.given.relative_to(origin)
         for index in range(self.options.n_init if n_components > 1 else 1):
-            yield given.replace_in(self._guess(few, kind, n_components, index))
+            self._add(given.replace_in(self._guess(few, kind, n_components, index)))
 
-    def _from_earlier(self, mixture: Parameters) -> Iterator[Parameters]:
+    def _from_earlier(self, mixture: Parameters) -> None:
         mixture = mixture.with_noise(self.noise)
         rows = self._rows_for(mixture.covariance_type, mixture.n_components)
-        yield self._moves(rows).improve(rows.climb(mixture, _STEPS), ROUNDS)
+        self._add(self._moves(rows).improve(rows.climb(mixture, _STEPS), ROUNDS))
 
-    def _descend(self, kind: str, counts: list[int], index: int) -> Iterator[Parameters]:
-        """Mixtures of one covariance type, from the most components to the fewest."""
-        if self._is_hopeless(kind, counts):
+    def _descend(self, kind: str, counts: list[int], index: int) -> None:
+        """Mixtures of one covariance type, from the most components to the fewest.
+
+        The first descent goes to the end. A later one ends where its mixture is no better.
+        """
+        if self.found.is_hopeless(kind, counts):
             return
         rows = self._rows_for(kind, counts[0])
         at = self._moves(rows, index)
-        find = self._find_in_few if rows.n_rows <= _VERY_FEW_ROWS else self._find
+        are_few = rows.n_rows <= _VERY_FEW_ROWS
+        find = self._find_in_few if are_few else self._find
         mixture = find(at, kind, counts[0], index)
         if counts[0] > 1 and 2 * rows.n_rows < self.rows.n_rows:
             every = self.rows.thin(self._most_rows(counts[0]))
-            mixture = self._moves(every, index).improve(every.climb(mixture, 2), ROUNDS)
-        yield mixture
+            mixture = every.climb(mixture, _STEPS_ON_MORE_ROWS)
+            mixture = self._moves(every, index).improve(mixture, ROUNDS)
+        is_better = self._add(mixture)
         for n_components in counts[1:]:
+            if index and not is_better:
+                return
             mixture = at.merge(mixture, n_components)
             if n_components > 1:
                 mixture = at.make_sound(at.improve(mixture, _DESCENT_ROUNDS))
-                # A start of its own, too: merges alone may lead to a poor optimum.
-                if index == 0:
-                    yield find(at, kind, n_components, index)
-            yield mixture
+            is_better = self._add(mixture)
+            # A start of its own, too: merges alone may lead to a poor optimum.
+            may_pay = are_few or self.found.may_be_chosen(kind, n_components)
+            if index == 0 and n_components > 1 and may_pay:
+                own = self._moves(self._rows_for(kind, n_components))
+                self._add(find(own, kind, n_components, index))
 
     def _rank(self, kind: str) -> tuple[bool, int]:
         """In which order structures are searched for: those from which others start are first."""
         structure, d = structure_of(kind), self.rows.rows.shape[1]
         return structure.start_type is not None, -structure.n_parameters(2, d)
 
-    def _adapt(self, kind: str, counts: list[int]) -> Iterator[Parameters]:
+    def _adapt(self, kind: str, counts: list[int]) -> None:
         """Mixtures of one covariance type from those of others that have been found."""
         rows = self._rows_for(kind, counts[0])
         at, are_few = self._moves(rows), rows.n_rows <= _VERY_FEW_ROWS
         raced: list[Parameters] = []
         for n_components in reversed(counts):
-            others = [one.mixture for (_, k), one in self.found.items() if k == n_components]
+            others = self.found.with_components(n_components)
             others += [self.halve(mixture, n_components) for mixture in raced[-1:]]
             if others:
                 raced.append(race_others(rows, kind, others, self.rules, are_few=are_few))
-        yield from raced
-        if not self._is_hopeless(kind, counts):
-            yield from (self._settle(at, mixture) for mixture in raced)
-
-    def _is_hopeless(self, kind: str, counts: list[int]) -> bool:
-        """Whether there are mixtures of a structure already, and all are far behind others."""
-        if self.options.finish_all or not all((kind, k) in self.found for k in counts):
-            return False
-        single = single_component(kind, self.rules.covariance, self.rules.regularization)
-        return is_hopeless(kind, single, self.found)
+        for mixture in raced:
+            self._add(mixture)
+        if not self.found.is_hopeless(kind, counts):
+            for mixture in raced:
+                self._add(self._settle(at, mixture))
 
     def _find(self, at: ComponentMoves, kind: str, n_components: int, index: int) -> Parameters:
         """A mixture from a start that is found with spherical components on few rows.
 
-        Few components cost little, so that other starts are tried, too.
+        Few components cost little, so that other starts are tried, too, on few rows.
         """
         few = self.rows.thin(FEW_ROWS).distinct()
-        start = self._start_simply(few, kind, n_components, index)
-        mixture = at.rows.climb(start, _STEPS)
+        mixture = self._start_simply(few, kind, n_components, index)
         if n_components == 1:
-            return mixture
-        mixture = self._repair(at, mixture)
+            return at.rows.climb(mixture, _STEPS)
+        mixture = self._move(at, mixture, index)
         if n_components > _FEW_COMPONENTS:
             return mixture
+        some = self._moves(self._rows_for(kind, n_components, _FEWER_PER_PARAMETER), index)
         n_starts = _COMPONENTS_OF_STARTS // n_components
         methods = self.options.init_params or tuple(initializers.METHODS)
         pairs = [(methods[i % len(methods)], i // len(methods)) for i in range(n_starts)]
         guesses = [self._guess(few, kind, n_components, index, *pair) for pair in pairs]
-        other = self._repair(at, race(at.rows, guesses, self.rules, SCHEDULE))
-        settled = [self._settle(at, one) for one in (mixture, other)]
-        return max(settled, key=lambda one: self._quality(at.rows, one))
+        other = self._repair(some, race(some.rows, guesses, self.rules, SCHEDULE))
+        one, two = (self._settle(some, each) for each in (mixture, other))
+        if not quality_of(some.rows, two, self.rules) > quality_of(some.rows, one, self.rules):
+            return mixture
+        return at.make_sound(at.improve(at.rows.climb(two, _STEPS), ROUNDS))
+
+    def _move(self, at: ComponentMoves, start: Parameters, index: int) -> Parameters:
+        """The mixture after all kinds of moves, the first of them on few rows."""
+        some = self._moves(self.rows.thin(2 * FEW_ROWS), index)
+        n_steps = _STEPS
+        if 2 * some.rows.n_rows <= at.rows.n_rows:
+            start = some.improve(some.rows.climb(start, _STEPS), ROUNDS)
+            n_steps = _STEPS_ON_MORE_ROWS
+        return self._repair(at, at.rows.climb(start, n_steps))
 
     def _repair(self, at: ComponentMoves, mixture: Parameters) -> Parameters:
-        """The mixture after all kinds of moves."""
+        """The mixture after moves and trials of moves."""
         return at.make_sound(at.try_moves(at.improve(mixture, ROUNDS), TrialBudget()))
 
     def _settle(self, at: ComponentMoves, mixture: Parameters) -> Parameters:
@@ -240,23 +251,11 @@ class ModelSearch(FirstMixtures):
         guesses = self._guesses(few, kind, n_components, index)
         simple = self._start_simply(few, kind, n_components, index)
         found = at.improve(race(at.rows, [mixture, simple, *guesses], self.rules, SCHEDULE), ROUNDS)
-        mixture = max(mixture, found, key=lambda one: self._quality(at.rows, one))
+        mixture = max(mixture, found, key=lambda one: quality_of(at.rows, one, self.rules))
         mixture = at.make_sound(at.try_moves(mixture, LARGE_BUDGET))
         return self._settle(at, mixture)
 
-    def _keep_better(self, mixture: Parameters) -> None:
-        model = mixture.covariance_type, mixture.n_components
-        if model not in self.options.models:
-            return
+    def _add(self, mixture: Parameters) -> bool:
+        """Whether a mixture is the best of its model so far."""
         rows = self._rows_for(mixture.covariance_type, self.options.max_components)
-        is_sound, value = self._quality(rows, mixture)
-        n_rows = rows.scatter.total_weight
-        least = max(_LEAST_GAIN / n_rows, self.options.tol)
-        found = self.found.get(model)
-        if found is None or (is_sound, value / n_rows) > (found.is_sound, found.mean + least):
-            self.found[model] = FoundMixture(mixture, is_sound, value / n_rows)
-
-    def _quality(self, rows: SearchRows, mixture: Parameters) -> tuple[bool, float]:
-        """Whether it is sound, and its objective; the larger, the better."""
-        is_sound = not iteration.is_degenerate(mixture, self.rules)
-        return is_sound, rows.expect(mixture).objective
+        return self.found.add(rows, mixture)

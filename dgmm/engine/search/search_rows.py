@@ -1,7 +1,7 @@
 """Rows in memory on which mixtures are looked for: EM, and what a mixture says of each row."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import add
 from typing import TypeVar
@@ -59,6 +59,8 @@ class SearchRows:
     regularization: Regularization
     labelled: LabelledStatistics | None = None
     prior: Prior | None = None
+    _evaluated: tuple[Parameters, Moments, Posterior] | None = field(default=None, init=False)
+    _thinned: dict[int, "SearchRows"] = field(default_factory=dict, init=False)
 
     @cached_property
     def scatter(self) -> CentredScatter:
@@ -84,11 +86,18 @@ class SearchRows:
         step = max(1, self.n_rows // n_rows)
         if step == 1:
             return self
-        rows = np.ascontiguousarray(self.rows[::step])
-        weights = np.ascontiguousarray(self.weights[::step])
-        share = float(weights.sum() / self.weights.sum())
-        prior = self.prior and self.prior.scale(share)
-        return replace(self, rows=rows, weights=weights, prior=prior)
+        if step not in self._thinned:
+            rows = np.ascontiguousarray(self.rows[::step])
+            weights = np.ascontiguousarray(self.weights[::step])
+            share = float(weights.sum() / self.weights.sum())
+            prior = self.prior and self.prior.scale(share)
+            self._thinned[step] = replace(self, rows=rows, weights=weights, prior=prior)
+        return self._thinned[step]
+
+    def forget(self) -> None:
+        """Release what was kept of earlier calls."""
+        self._evaluated = None
+        self._thinned.clear()
 
     def distinct(self) -> "SearchRows":
         """Rows that differ, with the weights of equal ones added; in order if there are such."""
@@ -108,6 +117,8 @@ class SearchRows:
 
     def expect(self, mixture: Parameters) -> Moments:
         """The E-step's sums."""
+        if self._evaluated is not None and self._evaluated[0] is mixture:
+            return self._evaluated[1]
         return self.expect_each([mixture])[0]
 
     def expect_each(self, mixtures: Sequence[Parameters]) -> tuple[Moments, ...]:
@@ -122,7 +133,13 @@ class SearchRows:
         return packed_models.moments(packed, mixtures, total, self.scatter)
 
     def evaluate(self, mixture: Parameters) -> tuple[Moments, Posterior]:
-        """The E-step's sums, and what the mixture says of each row."""
+        """The E-step's sums, and what the mixture says of each row; the last ones are kept."""
+        if self._evaluated is None or self._evaluated[0] is not mixture:
+            self._evaluated = None
+            self._evaluated = mixture, *self._evaluate(mixture)
+        return self._evaluated[1:]
+
+    def _evaluate(self, mixture: Parameters) -> tuple[Moments, Posterior]:
         responsibilities = np.empty((mixture.n_terms, self.n_rows))
         own = responsibilities[: mixture.n_components]
         densities = np.empty((1, self.n_rows))

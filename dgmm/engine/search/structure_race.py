@@ -1,10 +1,7 @@
-"""Structures that start from mixtures of others, and which are worth a search of their own."""
-
-from dataclasses import dataclass
+"""Structures that start from mixtures of others."""
 
 import numpy as np
 
-from dgmm.engine.fit_options import Model
 from dgmm.engine.search.race import race
 from dgmm.engine.search.search_rows import SearchRows
 from dgmm.mixture.em.iteration import EMOptions
@@ -14,28 +11,6 @@ from dgmm.mixture.types import Array
 
 _SCHEDULE = ((1, 3), (5, 1), (12, 1))
 _SCHEDULE_OF_FEW = ((2, 4), (6, 2), (12, 1))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FoundMixture:
-    """A mixture of a search.
-
-    Attributes
-    ----------
-    mixture : Parameters
-    is_sound : bool
-        Whether no component has collapsed.
-    mean : float
-        Log-likelihood per unit of weight of the rows of the search, in nats.
-    """
-
-    mixture: Parameters
-    is_sound: bool
-    mean: float
-
-
-Found = dict[Model, FoundMixture]
-"""The best mixture of each model so far."""
 
 
 def as_type(kind: str, mixture: Parameters, regularization: Regularization) -> Parameters:
@@ -77,18 +52,3 @@ def single_component(kind: str, covariance: Array, regularization: Regularizatio
     one = Parameters.from_moments(kind, np.ones(1), mean, covariance[None], regularization)
     factor = one.factor_matrices[0]
     return float(one.log_peaks[0] - 0.5 * np.sum(factor @ factor.T * covariance))
-
-
-def is_hopeless(kind: str, single: float, found: Found) -> bool:
-    """Whether a structure would have to gain once more what all its components have gained.
-
-    Parameters
-    ----------
-    kind : str
-    single : float
-        What :func:`single_component` of it fits.
-    found : dict
-    """
-    own = [one.mean for (other, _), one in found.items() if other == kind and one.is_sound]
-    best = max((one.mean for one in found.values() if one.is_sound), default=-np.inf)
-    return bool(own) and best - max(own) > max(own) - single

@@ -23,6 +23,7 @@ from dgmm.mixture.types import Array
 
 _SCHEDULE = ((2, 2), (2, 1))  # steps of EM, and how many pairs then go on
 _MOST_STEPS = 8
+_FEW_ROWS, _ROWS_PER_PARAMETER = 1 << 11, 8  # by which one of the cuts is chosen
 _SETTLED = 0.02  # of the gain so far: a local fit that gains less in a step is done
 _LEAST_SHARE = 1e-6  # of the weight: what is left of less by a difference is rounding
 _LOG_2PI = float(np.log(2 * np.pi))
@@ -63,8 +64,10 @@ def split_component(
         return NO_SPLIT
     if local.looks_gaussian:
         return NEEDLESS_SPLIT
-    starts = local.two_sides(cuts.propose_cuts(local.centred, weights, rng))
-    found = None if starts is None else local.fit(starts)
+    some = local.thin(max(_FEW_ROWS, int(_ROWS_PER_PARAMETER * min_rows)))
+    starts = some.two_sides(cuts.propose_cuts(some.centred, some.weights, rng))
+    pair = None if starts is None else some.choose(starts)
+    found = None if pair is None else local.fit(pair)
     if found is None:
         return NO_SPLIT
     log_likelihood, halves = found
@@ -192,8 +195,16 @@ class LocalRows:
         shrunk = (scatters + (d + 2) * np.eye(d)) / (n_rows + d + 2)[:, None, None]
         return Pairs(n_rows / self.total, means, _constrain(self.kind, shrunk))
 
-    def fit(self, pairs: Pairs) -> tuple[float, Pairs] | None:
-        """EM from all pairs, of which fewer and fewer go on; the best one's likelihood, and it."""
+    def thin(self, n_rows: int) -> "LocalRows":
+        """Every so manieth row, at least as many as these if there are."""
+        step = max(1, len(self.z) // n_rows)
+        if step == 1:
+            return self
+        z = np.ascontiguousarray(self.z[::step])
+        return LocalRows(self.kind, z, self.weights[::step].copy(), self.min_rows / step)
+
+    def choose(self, pairs: Pairs) -> Pairs | None:
+        """The pair that is most likely after a few steps of EM, of which fewer and fewer go on."""
         for n_steps, n_kept in _SCHEDULE:
             scores = np.full(pairs.n_pairs, -np.inf)
             for _ in range(n_steps):
@@ -204,6 +215,10 @@ class LocalRows:
             if not np.isfinite(scores[order[0]]):
                 return None
             pairs = pairs.select(order)
+        return pairs
+
+    def fit(self, pairs: Pairs) -> tuple[float, Pairs] | None:
+        """EM from one pair: its log-likelihood, and the pair that has it."""
         one, last = self.log_likelihood_of_one(), -np.inf
         for _ in range(_MOST_STEPS):
             values, moved, sound = self._step(pairs)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dgmm.mixture.initialization.split import Split
+from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.types import Array, Indices
@@ -48,6 +49,11 @@ class Merge:
     i: int
     j: int
 
+    @property
+    def components(self) -> tuple[int, ...]:
+        """Those that it replaces."""
+        return self.i, self.j
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Move:
@@ -61,6 +67,11 @@ class Move:
     def gain(self) -> float:
         """The least that it gains, in nats."""
         return self.split.gain - self.merge.loss
+
+    @property
+    def components(self) -> tuple[int, ...]:
+        """Those that it replaces."""
+        return self.merge.i, self.merge.j, self.k
 
 
 def pool_pairs(mixture: Parameters, i: Indices, j: Indices) -> tuple[Array, Array, Array]:
@@ -93,17 +104,17 @@ def cheapest_merges(mixture: Parameters, posterior: Posterior) -> list[Merge]:
         Of the mixture.
     """
     i, j = _likely_pairs(mixture, _PAIRS_PER_COMPONENT * mixture.n_components)
-    r, w = posterior.responsibilities, posterior.weights
+    r, w = np.ascontiguousarray(posterior.responsibilities), posterior.weights
     counts, densities = r @ w, r @ (w * posterior.log_density)
+    n = counts[i] + counts[j]
+    entropy = np.zeros(len(i))
+    pairs = np.ascontiguousarray(np.stack([i, j], axis=1))
+    loops_for(len(w), len(r)).add_pair_entropies(r, w, pairs, entropy)
     weight, _, matrix = pool_pairs(mixture, i, j)
     spread = mixture.n_features * _LOG_2PI + _spreads(mixture, matrix)
-    found = []
-    for a, b, w_ab, spread_ab in zip(i.tolist(), j.tolist(), weight, spread, strict=True):
-        n = counts[a] + counts[b]
-        shared = r[a] + r[b]
-        entropy = float((w * shared) @ np.log(np.maximum(shared, _TINY)))
-        one = n * np.log(max(w_ab, _TINY)) - 0.5 * n * spread_ab
-        found.append(Merge(entropy + densities[a] + densities[b] - one, a, b))
+    one = n * np.log(np.maximum(weight, _TINY)) - 0.5 * n * spread
+    losses = densities[i] + densities[j] - entropy - one
+    found = list(map(Merge, losses.tolist(), i.tolist(), j.tolist()))
     return sorted(found, key=lambda merge: (merge.loss, merge.i, merge.j))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dgmm.mixture import feature_map
-from dgmm.mixture.initialization.moves import Move, Posterior, pool_pairs
+from dgmm.mixture.initialization.moves import Merge, Move, Posterior, pool_pairs
 from dgmm.mixture.kernels import expanded_kernel
 from dgmm.mixture.kernels.expanded_kernel import LinearTerms
 from dgmm.mixture.parameters import Parameters
@@ -21,6 +21,7 @@ from dgmm.mixture.types import Array
 _LEAST_SHARE = 0.01  # of a row that the components must take for it to count
 _NEIGHBOURS = 3
 _SETTLED = 1e-3  # nats
+_OPTIMISM = 2.0  # times what the last step gained: more than later ones gain
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -50,7 +51,7 @@ def try_move(
     mixture: Parameters,
     posterior: Posterior,
     overlaps: Array,
-    move: Move,
+    move: Move | Merge,
     rows: Array,
     regularization: Regularization,
     n_steps: int,
@@ -65,14 +66,15 @@ def try_move(
         Of the mixture and these rows.
     overlaps : ndarray of shape (K, K)
         Sums over rows of products of two components' responsibilities.
-    move : Move
+    move : Move or Merge
+        A merge alone makes a mixture with a component less.
     rows : ndarray of shape (n, n_features)
     regularization : Regularization
     n_steps : int
     most_rows : int
         More rows than these are thinned.
     """
-    concerned = [move.merge.i, move.merge.j, move.k]
+    concerned = list(move.components)
     near = _neighbours(overlaps, concerned)
     replaced = (*concerned, *near)
     taken = posterior.responsibilities[list(replaced)].sum(axis=0)
@@ -85,13 +87,15 @@ def try_move(
     x = np.column_stack([rows[chosen], background])
     share = float(mixture.weights[list(replaced)].sum())
     local = _start(mixture, move, near, regularization)
-    value = last = -np.inf
-    for step in range(n_steps + 1):
+    before, last = float(weights @ density), -np.inf
+    for n_left in range(n_steps, -1, -1):
         value, moved = _step(mixture, local, share, x, weights, regularization)
-        if moved is None or value - last < _SETTLED or step == n_steps:
+        pace = value - last
+        is_hopeless = isinstance(move, Move) and value + _OPTIMISM * n_left * pace < before
+        if moved is None or pace < _SETTLED or is_hopeless or not n_left:
             break
         local, last = moved, value
-    return Trial(thinning * (value - float(weights @ density)), replaced, local, share)
+    return Trial(thinning * (value - before), replaced, local, share)
 
 
 def apply_trials(
@@ -122,18 +126,16 @@ def _neighbours(overlaps: Array, concerned: list[int]) -> list[int]:
 
 
 def _start(
-    mixture: Parameters, move: Move, near: list[int], regularization: Regularization
+    mixture: Parameters, move: Move | Merge, near: list[int], regularization: Regularization
 ) -> Parameters:
-    i, j = np.array([[move.merge.i], [move.merge.j]])
-    weight, mean, matrix = pool_pairs(mixture, i, j)
-    halves = mixture.weights[move.k] * move.split.shares
-    return _constrain(
-        mixture,
-        np.concatenate([weight, halves, mixture.weights[near]]),
-        np.concatenate([mean, move.split.means, mixture.means[near]]),
-        np.concatenate([matrix, move.split.matrices, mixture.matrices[near]]),
-        regularization,
-    )
+    merge = move if isinstance(move, Merge) else move.merge
+    parts = [pool_pairs(mixture, np.array([merge.i]), np.array([merge.j]))]
+    if isinstance(move, Move):
+        halves = mixture.weights[move.k] * move.split.shares
+        parts.append((halves, move.split.means, move.split.matrices))
+    parts.append((mixture.weights[near], mixture.means[near], mixture.matrices[near]))
+    weights, means, matrices = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return _constrain(mixture, weights, means, matrices, regularization)
 
 
 def _constrain(

@@ -208,3 +208,9 @@ def group_rows(words: NDArray[np.uint64], places: Indices, counts: Indices) -> i
     places[:] = order[np.argsort(of_rows, kind="stable")]
     counts[: len(starts)] = np.bincount(of_rows)
     return len(starts)
+
+
+def add_pair_entropies(posterior: Array, weights: Array, pairs: Indices, entropies: Array) -> None:
+    """As :func:`dgmm.mixture.kernels.loops_numba.add_pair_entropies`."""
+    for i, (first, second) in enumerate(pairs):
+        entropies[i] += weights @ entr(posterior[first] + posterior[second])

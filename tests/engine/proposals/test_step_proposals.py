@@ -8,6 +8,7 @@ import pytest
 from dgmm.engine import stages
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.proposals.step_proposals import StepProposals
+from dgmm.engine.search.prospects import Prospects
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from tests.engine.test_stages import profile_of, rules_for
 
@@ -24,7 +25,8 @@ def proposals_for(profile, n_rows=240, n_sampled=240, options=OPTIONS, *, births
     some = replace(profile, n_rows=n_rows, sample=profile.sample[:n_sampled])
     all_rules = replace(rules_for(profile), **rules)
     sample = stages.search_rows(some, all_rules)
-    return StepProposals.for_rows(sample, some, options, all_rules, with_births=births)
+    prospects = Prospects(options, n_rows, 2)
+    return StepProposals.for_rows(sample, some, options, all_rules, prospects, with_births=births)
 
 
 @pytest.mark.parametrize(("n_sampled", "guides"), [(240, False), (61, False), (60, True)])

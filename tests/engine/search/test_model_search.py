@@ -1,17 +1,26 @@
 """The search for all models of a sweep: what it finds, its laws, and its bits."""
 
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.search import search_rows
+from dgmm.engine.search.component_moves import ComponentMoves
+from dgmm.engine.search.found_mixtures import FoundMixtures
 from dgmm.engine.search.model_search import ModelSearch
+from dgmm.engine.search.prospects import Prospects
 from dgmm.engine.search.search_rows import SearchRows
 from dgmm.mixture.em.iteration import EMOptions
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.prior_knowledge.conjugate_prior import ConjugatePrior
 from dgmm.mixture.regularization import Regularization
 from tests.strategies import COVARIANCE_TYPES, random_mixture
+
+RNG = np.random.default_rng(0)
 
 
 def anisotropic(n_components=8, n_rows=6_000, n_features=4, seed=0):
@@ -32,7 +41,9 @@ def search_on(rows, *models, weights=None, **options):
     options = FitOptions(models, **options)
     weights = np.ones(len(rows)) if weights is None else weights
     at = SearchRows(np.ascontiguousarray(rows), weights, regularization)
-    return ModelSearch(at, options, EMOptions(1e-5, 100, regularization, covariance))
+    rules = EMOptions(1e-5, 100, regularization, covariance)
+    prospects = Prospects(options, len(rows), rows.shape[1])
+    return ModelSearch(at, options, rules, prospects=prospects)
 
 
 def found_by(search, earlier=None):
@@ -91,6 +102,20 @@ def test_all_models_of_a_sweep_are_found_and_likelihoods_rise(kind):
     assert values == sorted(values)
 
 
+@dataclass
+class LikelyRows:
+    """Ten rows under which every mixture is as likely."""
+
+    value: float
+
+    @property
+    def scatter(self):
+        return SimpleNamespace(total_weight=10.0)
+
+    def expect(self, _):
+        return SimpleNamespace(objective=10 * self.value)
+
+
 def bits(found):
     return [
         (mixture.weights.tobytes(), mixture.means.tobytes(), mixture.covariances.tobytes())
@@ -116,6 +141,58 @@ def test_more_searches_are_never_worse():
         search = search_on(rows, ("full", 6), n_init=n_init)
         values.append(search.rows.expect(found_by(search)["full", 6]).log_likelihood)
     assert values[1] >= values[0]
+
+
+def test_a_later_descent_ends_where_it_is_no_better(monkeypatch):
+    """It would lead to no other mixtures."""
+    rows, _ = anisotropic(3, 900, 2)
+    merged = []
+    merge = ComponentMoves.merge
+    monkeypatch.setattr(
+        ComponentMoves, "merge", lambda at, *given: merged.append(at.seed[1]) or merge(at, *given)
+    )
+    found_by(search_on(rows, ("full", 3), ("full", 2), ("full", 1), n_init=2))
+    assert merged == [0, 0]
+
+
+# --- models that may still be chosen -----------------------------------------------------------
+
+
+def found_with(*given, **options):
+    """Mixtures that are found, with their log-likelihoods per row."""
+    rows = RNG.normal(size=(10, 2))
+    search = search_on(rows, *((kind, k) for kind, k, _ in given), **options)
+    found = FoundMixtures(search.options, search.rules, Prospects(search.options, 1000.0, 2))
+    for kind, k, value in given:
+        mixture = Parameters.from_covariances(*random_mixture(RNG, rows, kind, k))
+        assert found.add(LikelyRows(value), mixture)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("smaller", "options", "expected"),
+    [
+        (5, {}, True),
+        (4, {}, False),  # 8 nats for 3 parameters are 0.008 a row
+        (4, {"finish_all": True}, True),
+        (4, {"criterion": "icl"}, True),  # which likelihoods do not bound
+        (4, {"prior": "conjugate"}, True),  # of which criteria know nothing
+    ],
+)
+def test_a_model_may_be_chosen_if_it_would_be_as_likely_as_the_next(smaller, options, expected):
+    values = [("diag", 7, -1.0), ("diag", 6, -1.0), ("diag", 5, -1.1)]
+    found = found_with(*values, **options)
+    assert found.may_be_chosen("diag", smaller) is expected
+
+
+def test_with_a_prior_merged_components_go_on_with_it():
+    rows, _ = anisotropic(3, 900, 2)
+    search = search_on(rows, ("full", 2), ("full", 1))
+    known = replace(search.rows, prior=ConjugatePrior.of_data(rows.T @ rows, len(rows)))
+    mixture = Parameters.from_covariances(*random_mixture(RNG, rows, "full", 2))
+    merged = ComponentMoves(known, search.rules, (0, 0)).merge(mixture, 1)
+    after = known.climb(merged, 1)  # one component is at its maximum after a step
+    np.testing.assert_allclose(merged.covariances, after.covariances, rtol=1e-9)
 
 
 # --- mixtures that are known -------------------------------------------------------------------

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from dgmm.engine.search.found_mixtures import FoundMixture, is_hopeless
 from dgmm.engine.search.model_search import ModelSearch
-from dgmm.engine.search.structure_race import FoundMixture, is_hopeless, single_component
+from dgmm.engine.search.structure_race import single_component
 from dgmm.mixture.structures import structure_of
 from dgmm.registry import STRUCTURES
 from tests.engine.search.test_model_search import anisotropic, found_by, polished, search_on

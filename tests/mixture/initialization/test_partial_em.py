@@ -15,20 +15,22 @@ from tests.strategies import COVARIANCE_TYPES
 @pytest.mark.parametrize("kind", ["full", "diag", "spherical"])
 @pytest.mark.parametrize("n_steps", [0, 1, 6])
 @pytest.mark.parametrize("n_components", [3, 4, 8])
+@pytest.mark.parametrize("is_merge", [False, True])
 def test_a_trial_of_rows_that_all_count_gains_what_the_mixture_gains(
-    kind, n_steps, n_components, monkeypatch
+    kind, n_steps, n_components, is_merge, monkeypatch
 ):
     monkeypatch.setattr(partial_em, "_LEAST_SHARE", -1.0)  # all rows count
     rows, weights, mixture, posterior = example(kind, n_components, n_rows=300)
     before, regularization = Parameters.from_covariances(*mixture), regularization_of(rows)
     r = posterior.responsibilities
     overlaps = (r * weights) @ r.T
-    move = Move(Merge(0.0, 0, 1), 2, moves.halve(before, 2))
+    merge = Merge(0.0, 0, 1)
+    move = merge if is_merge else Move(merge, 2, moves.halve(before, 2))
     trial = partial_em.try_move(
         before, posterior, overlaps, move, rows, regularization, n_steps, 1000
     )
     after = partial_em.apply_trials(before, [trial], regularization)
-    assert after.n_components == n_components
+    assert after.n_components == n_components - is_merge
     assert after.weights.sum() == pytest.approx(1.0, rel=1e-12)
     numbers = Mixture(kind, after.weights, after.means, after.covariances)
     gain = reference.log_likelihood(rows, numbers, weights)

@@ -7,8 +7,9 @@ import mpmath
 import numba
 import numpy as np
 import pytest
+from scipy.special import xlogy
 
-from dgmm.mixture.kernels import loops_numba, packed_models, tiling
+from dgmm.mixture.kernels import loops_numba, loops_numpy, packed_models, tiling
 from dgmm.mixture.kernels.loops_numba.compilation import compiled
 from tests.mixture.one_step import relative_to, using
 from tests.strategies import COVARIANCE_TYPES, random_mixture
@@ -112,6 +113,19 @@ def test_both_kinds_of_loops_give_the_same_sums(
         ours.log_classification, theirs.log_classification, rtol=1e-11, atol=1e-12
     )
     np.testing.assert_allclose(ours.sums[0], theirs.sums[0], rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("n_rows", [1, 3_000])
+def test_entropies_of_pairs_are_those_of_the_definition(n_rows):
+    rng = np.random.default_rng(n_rows)
+    r = rng.dirichlet(np.ones(4), n_rows).T.copy()
+    r[:, 0] = 0.0, 0.0, 1.0, 0.0
+    weights, pairs = rng.uniform(0.5, 2.0, n_rows), np.array([[0, 1], [3, 2], [1, 3]])
+    expected = [-(weights @ xlogy(r[i] + r[j], r[i] + r[j])) for i, j in pairs]
+    for loops in (loops_numba, loops_numpy):
+        found = np.zeros(3)
+        loops.add_pair_entropies(r, weights, pairs, found)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
 
 
 def test_small_fits_do_without_the_compiler():

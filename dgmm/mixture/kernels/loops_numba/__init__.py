@@ -19,6 +19,7 @@ from dgmm.mixture.kernels.loops_numba.summary_loops import (
     add_deviations,
     add_distances,
     add_mergers,
+    add_pair_entropies,
     sum_entropies,
 )
 
@@ -28,6 +29,7 @@ __all__ = [
     "add_distances",
     "add_factored",
     "add_mergers",
+    "add_pair_entropies",
     "assign",
     "group_rows",
     "softmax",

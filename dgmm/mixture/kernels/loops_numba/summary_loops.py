@@ -9,7 +9,7 @@ from dgmm.mixture.types import Array, Indices
 
 _FARTHEST = 1e150  # whose square is a number still
 _LANES = 4
-_ADDED_ROWS = 128  # at a time, so that they stay in the cache
+_ADDED_ROWS, _PAIRED_ROWS = 128, 2048  # at a time, so that they stay in the cache
 
 
 @summing
@@ -218,3 +218,35 @@ def add_mergers(
             confused[i, j] += found[2 + j]
         own[first], own[second] = found[4], 0.0
         entropy[n_components - 2 - i] += own.sum()
+
+
+@summing
+def _sum_pair_entropy(row: Array, other: Array, weights: Array) -> float:
+    """Weighted sum of -s log s, s being the sum of two rows."""
+    total = 0.0
+    for t in range(row.size):
+        s = row[t] + other[t]
+        total -= weights[t] * s * log(s)
+    return total
+
+
+@compiled("void(float64[:, ::1], float64[::1], int64[:, ::1], float64[::1])")
+def add_pair_entropies(posterior: Array, weights: Array, pairs: Indices, entropies: Array) -> None:
+    """Add rows to the entropies of pairs of components taken together.
+
+    Parameters
+    ----------
+    posterior : ndarray of shape (K, n_rows)
+    weights : ndarray of shape (n_rows,)
+    pairs : ndarray of shape (n_pairs, 2)
+    entropies : ndarray of shape (n_pairs,)
+        Added to in place.
+    """
+    n_rows = len(weights)
+    for start in range(0, n_rows, _PAIRED_ROWS):
+        stop = min(start + _PAIRED_ROWS, n_rows)
+        for i in range(len(pairs)):
+            first, second = pairs[i]
+            entropies[i] += _sum_pair_entropy(
+                posterior[first, start:stop], posterior[second, start:stop], weights[start:stop]
+            )

@@ -1,0 +1,110 @@
+"""The best mixture of each model that a search has found, and what is worth a search after it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dgmm.engine.fit_options import FitOptions, Model
+from dgmm.engine.search.component_moves import Quality
+from dgmm.engine.search.prospects import Prospects, model_of
+from dgmm.engine.search.search_rows import SearchRows
+from dgmm.engine.search.structure_race import single_component
+from dgmm.mixture.em import iteration
+from dgmm.mixture.em.iteration import EMOptions
+from dgmm.mixture.parameters import Parameters
+
+_LEAST_GAIN = 0.5  # nats by which a later mixture must be better
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundMixture:
+    """A mixture of a search.
+
+    Attributes
+    ----------
+    mixture : Parameters
+    is_sound : bool
+        Whether no component has collapsed.
+    mean : float
+        Objective per unit of weight of the rows of the search, in nats.
+    """
+
+    mixture: Parameters
+    is_sound: bool
+    mean: float
+
+
+@dataclass(eq=False)
+class FoundMixtures:
+    """The best mixture of each model so far.
+
+    Attributes
+    ----------
+    options : FitOptions
+    rules : EMOptions
+    prospects : Prospects
+    """
+
+    options: FitOptions
+    rules: EMOptions
+    prospects: Prospects
+    _best: dict[Model, FoundMixture] = field(default_factory=dict, init=False)
+    _values: dict[Model, float] = field(default_factory=dict, init=False)
+
+    @property
+    def mixtures(self) -> dict[Model, Parameters]:
+        """The mixtures, in the order of the options."""
+        return {model: self._best[model].mixture for model in self.options.models}
+
+    def add(self, rows: SearchRows, mixture: Parameters) -> bool:
+        """Whether a mixture is the best of its model now, judged by the same rows as the others."""
+        model = model_of(mixture)
+        if model not in self.options.models:
+            return False
+        is_sound, value = quality_of(rows, mixture, self.rules)
+        n = rows.scatter.total_weight
+        best, least = self._best.get(model), max(_LEAST_GAIN / n, self.options.tol)
+        if best is not None and not (is_sound, value / n) > (best.is_sound, best.mean + least):
+            return False
+        self._best[model] = FoundMixture(mixture, is_sound, value / n)
+        self._values.pop(model, None)
+        if is_sound and self.prospects.can_be_chosen(mixture):
+            self._values[model] = value / n
+        return True
+
+    def with_components(self, n_components: int) -> list[Parameters]:
+        """The mixtures of all structures with so many components."""
+        return [one.mixture for (_, k), one in self._best.items() if k == n_components]
+
+    def may_be_chosen(self, kind: str, n_components: int) -> bool:
+        """Whether a model may be chosen after all, by what is known of larger ones."""
+        return self.prospects.may_be_chosen((kind, n_components), self._values)
+
+    def is_hopeless(self, kind: str, counts: Sequence[int]) -> bool:
+        """Whether there are mixtures of a structure already, and all are far behind others."""
+        if self.options.finish_all or not all((kind, k) in self._best for k in counts):
+            return False
+        single = single_component(kind, self.rules.covariance, self.rules.regularization)
+        return is_hopeless(kind, single, self._best)
+
+
+def quality_of(rows: SearchRows, mixture: Parameters, rules: EMOptions) -> Quality:
+    """Whether a mixture is sound, and its objective: the larger, the better."""
+    is_sound = not iteration.is_degenerate(mixture, rules)
+    return is_sound, rows.expect(mixture).objective
+
+
+def is_hopeless(kind: str, single: float, found: Mapping[Model, FoundMixture]) -> bool:
+    """Whether a structure would have to gain once more what all its components have gained.
+
+    Parameters
+    ----------
+    kind : str
+    single : float
+        What :func:`~dgmm.engine.search.structure_race.single_component` of it fits.
+    found : mapping of model to FoundMixture
+    """
+    own = [one.mean for (other, _), one in found.items() if other == kind and one.is_sound]
+    best = max((one.mean for one in found.values() if one.is_sound), default=-np.inf)
+    return bool(own) and best - max(own) > max(own) - single
