@@ -102,8 +102,8 @@ def stop_dominated(
     def decide(state: FitState) -> FitState:
         if state.status not in (Status.RUNNING, Status.STOPPED_EARLY) or state.search.visit is None:
             return state
-        is_dominated = score(state, expected_gain(state)) > best and is_monotone(state)
-        if is_dominated == (state.status is Status.STOPPED_EARLY):  # NumPy's bools are no Python's
+        is_dominated = bool(score(state, expected_gain(state)) > best) and is_monotone(state)
+        if is_dominated is (state.status is Status.STOPPED_EARLY):
             return state
         return iteration.stop_early(state) if is_dominated else iteration.go_on(state)
 
