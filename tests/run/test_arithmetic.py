@@ -261,6 +261,7 @@ def cluster_of(*types):
         yield f"kind: address, address: '{cluster.scheduler_address}'"
 
 
+@pytest.mark.slow  # the next one has such workers, too
 def test_workers_of_several_types_are_told_of(data, tmp_path, caplog):
     with cluster_of(OLD, NEW) as cluster:
         text = configuration(data, tmp_path / "out", cluster=cluster)

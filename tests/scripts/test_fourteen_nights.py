@@ -73,6 +73,7 @@ def test_noise_shuffles_each_column_by_itself(monkeypatch):
     assert not np.array_equal(np.diff(found, axis=1), np.diff(rows, axis=1))
 
 
+@pytest.mark.slow
 def test_birth_death_and_damage_in_some_nights_of_two_weeks(two_weeks):
     nights = two_weeks("zeroed", n_rows=2_000, nights=(4, 5, 9, 11, 12), n_init=1, apart=8.0)
     assert_labels_keep_their_meaning(nights, purity=0.99)

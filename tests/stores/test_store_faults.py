@@ -127,6 +127,7 @@ def interrupted(prepared, monkeypatch):
             run(loads(text))
 
 
+@pytest.mark.slow  # test_ever_later_requests_fail_until_a_run_is_done has fewer of them
 def test_some_requests_of_a_publication_fail(prepared, monkeypatch):
     interrupted(prepared, monkeypatch)
     faults = Faults(monkeypatch)

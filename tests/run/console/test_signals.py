@@ -82,7 +82,16 @@ def wait_for(process, words, directory):
             *("fit, pass 1,", signal.SIGINT, ("model.tol=1e-8",), "kind: threads", 16_000),
             marks=pytest.mark.slow,
         ),
-        ("fit, pass 1,", signal.SIGTERM, ("model.tol=1e-8",), "kind: local, workers: 2", 16_000),
+        pytest.param(
+            *(
+                "fit, pass 1,",
+                signal.SIGTERM,
+                ("model.tol=1e-8",),
+                "kind: local, workers: 2",
+                16_000,
+            ),
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             *(ASSIGNMENTS, signal.SIGINT, (), "kind: local, workers: 1", 1_600),
             marks=pytest.mark.slow,
