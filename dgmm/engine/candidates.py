@@ -1,4 +1,4 @@
-"""The candidates of a sweep: new starts made from other fits, and early stopping."""
+"""The candidates of a sweep: new starts made from other fits, and passes that they need."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -62,6 +62,13 @@ class FitSummary:
     total_weight: float
     sweep: SweepSummary | None = None
 
+    @classmethod
+    def of_likelihood(
+        cls, log_likelihood: float, n_parameters: int, total_weight: float
+    ) -> "FitSummary":
+        """Where no more than the likelihood is known: criteria that need more are NaN."""
+        return cls(log_likelihood, math.nan, n_parameters, total_weight)
+
 
 def bic(fit: FitSummary) -> float:
     """-2 log L + p log n (Schwarz 1978, Ann. Stat. 6); mclust's is its negative."""

@@ -12,14 +12,15 @@ import numpy as np
 
 from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.engine.search.component_moves import ComponentMoves
+from dgmm.engine.search.first_mixtures import FEW_ROWS, ROUNDS, STEPS
 from dgmm.engine.search.model_search import ModelSearch
 from dgmm.engine.search.prospects import Prospects
 from dgmm.engine.search.race import SCHEDULE, race
 from dgmm.engine.search.search_rows import SearchRows
 from dgmm.mixture.density import assign
 from dgmm.mixture.em.iteration import EMOptions
-from dgmm.mixture.initialization import initializers, moves
-from dgmm.mixture.initialization.anchored_moves import AnchoredComponents, allowed_merges
+from dgmm.mixture.initialization import moves
+from dgmm.mixture.initialization.anchored_moves import AnchoredComponents, select_merges
 from dgmm.mixture.initialization.moves import Move, Posterior
 from dgmm.mixture.initialization.split import Split
 from dgmm.mixture.noise.noise_component import Noise
@@ -27,10 +28,7 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.prior_knowledge.labelled_statistics import LabelledStatistics
 from dgmm.mixture.types import Array
 
-_FEW_ROWS = 1 << 13  # for starts
 _STARTS = 2  # of each kind
-_ROUNDS = 8  # of moves
-_STEPS = 5  # of EM
 
 
 class AnchoredMoves(ComponentMoves):
@@ -40,7 +38,7 @@ class AnchoredMoves(ComponentMoves):
         self, mixture: Parameters, posterior: Posterior, splits: Sequence[Split], most: int
     ) -> list[Move]:
         merges = moves.cheapest_merges(mixture, posterior)
-        allowed = allowed_merges(merges, _labelled(self.rows).n_classes)
+        allowed = select_merges(merges, _labelled(self.rows).n_classes)
         return moves.choose_moves(splits, allowed, most)
 
     def _apply(self, mixture: Parameters, chosen: Sequence[Move]) -> Parameters:
@@ -65,19 +63,14 @@ class AnchoredSearch(ModelSearch):
     def _ascend(self, kind: str, counts: Sequence[int], index: int) -> None:
         """Mixtures of one covariance type, from the fewest components to the most."""
         rows = self._rows_for(kind, counts[-1])
-        at, few = self._moves(rows, index), rows.thin(_FEW_ROWS).distinct()
+        at, few = self._moves(rows, index), rows.thin(FEW_ROWS).distinct()
         n_classes = _labelled(rows).n_classes
         smaller = self._guess(few, kind, n_classes, index)
         for n_components in counts:
-            starts = [self.grow(rows.climb(smaller, _STEPS), n_components)]
+            starts = [self.grow(rows.climb(smaller, STEPS), n_components)]
             if n_components > n_classes:
-                methods = self.options.init_params or tuple(initializers.METHODS)
-                starts += [
-                    self._guess(few, kind, n_components, index, method, number)
-                    for method in methods
-                    for number in range(_STARTS)
-                ]
-            found = at.improve(race(rows, starts, self.rules, SCHEDULE), _ROUNDS)
+                starts += self._guesses(few, kind, n_components, index, _STARTS)
+            found = at.improve(race(rows, starts, self.rules, SCHEDULE), ROUNDS)
             smaller = self._settle(at, found)
             self._add(smaller)
 

@@ -1,8 +1,7 @@
 """Candidates that can no longer become the choice are stopped early."""
 
-import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 
 from dgmm.engine.candidates import model_of
 from dgmm.engine.fit_options import FitOptions
@@ -37,8 +36,10 @@ def stop_rule(profile: Profile, options: FitOptions, rules: EMOptions) -> StopRu
         return tuple
     size, single = SampleSize.of(profile.weight_totals, options.normalize), None
     if not profile.lacks_values:  # incomplete rows count by the values that they have
-        single = partial(
-            single_component, covariance=profile.covariance, regularization=rules.regularization
+        single = cache(  # which is asked for after every pass
+            partial(
+                single_component, covariance=profile.covariance, regularization=rules.regularization
+            )
         )
     return partial(stop_dominated, n_effective=size.n_effective, options=options, single=single)
 
@@ -70,7 +71,7 @@ def stop_dominated(
     def score(state: FitState, remaining_gain: float = 0.0) -> float:
         log_likelihood = n_effective * (state.trace[-1] + remaining_gain)
         n_parameters = state.parameters.n_parameters
-        return criterion(FitSummary(log_likelihood, math.nan, n_parameters, n_effective))
+        return criterion(FitSummary.of_likelihood(log_likelihood, n_parameters, n_effective))
 
     sound = [
         score(state)
@@ -81,7 +82,7 @@ def stop_dominated(
     ]
     best = min(sound, default=float("inf"))
 
-    def expected_gain(state: FitState) -> float:
+    def predict_gain(state: FitState) -> float:
         predicted = _GAIN_SAFETY_FACTOR * state.search.remaining_gain
         kind, n_components = model_of(state)
         if single is None or n_components == 1:  # which is at its maximum soon
@@ -102,7 +103,7 @@ def stop_dominated(
     def decide(state: FitState) -> FitState:
         if state.status not in (Status.RUNNING, Status.STOPPED_EARLY) or state.search.visit is None:
             return state
-        is_dominated = bool(score(state, expected_gain(state)) > best) and is_monotone(state)
+        is_dominated = bool(score(state, predict_gain(state)) > best) and is_monotone(state)
         if is_dominated is (state.status is Status.STOPPED_EARLY):
             return state
         return iteration.stop_early(state) if is_dominated else iteration.go_on(state)

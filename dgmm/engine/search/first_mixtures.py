@@ -16,9 +16,9 @@ from dgmm.mixture.structures import structure_of
 
 FEW_ROWS = 1 << 13  # for spherical components
 _ROWS_PER_PARAMETER = 20
-_STARTS_OF_FEW = 3  # of each kind
+_STARTS_OF_FEW = 3  # of each kind, unless fewer do
 _POSTERIOR_BYTES = 1 << 28  # that responsibilities of all rows may take
-FIRST_STEPS = 8  # of EM
+FIRST_STEPS, STEPS = 8, 5  # of EM
 ROUNDS = 8  # of moves
 
 
@@ -51,12 +51,17 @@ class FirstMixtures:
         return as_type(kind, start, self.rules.regularization)
 
     def _guesses(
-        self, few: SearchRows, kind: str, n_components: int, index: int
+        self,
+        few: SearchRows,
+        kind: str,
+        n_components: int,
+        index: int,
+        n_of_each: int = _STARTS_OF_FEW,
     ) -> list[Parameters]:
         return [
             self._guess(few, kind, n_components, index, method, number)
             for method in self.options.init_params or tuple(initializers.METHODS)
-            for number in range(_STARTS_OF_FEW)
+            for number in range(n_of_each)
         ]
 
     def _guess(

@@ -15,7 +15,13 @@ import numpy as np
 
 from dgmm.engine.fit_options import Model
 from dgmm.engine.search.component_moves import ComponentMoves
-from dgmm.engine.search.first_mixtures import FEW_ROWS, FIRST_STEPS, ROUNDS, FirstMixtures
+from dgmm.engine.search.first_mixtures import (
+    FEW_ROWS,
+    FIRST_STEPS,
+    ROUNDS,
+    STEPS,
+    FirstMixtures,
+)
 from dgmm.engine.search.found_mixtures import FoundMixtures, quality_of
 from dgmm.engine.search.noise_tuning import tune_noise
 from dgmm.engine.search.prospects import Prospects
@@ -33,7 +39,7 @@ _FEW_COMPONENTS = 8  # up to which starts of other kinds are tried on many rows,
 _COMPONENTS_OF_STARTS = 32  # of all these starts together
 _FEWER_PER_PARAMETER = 5  # rows in which they race
 _DESCENT_ROUNDS = 2
-_STEPS, _STEPS_ON_MORE_ROWS = 5, 2  # of EM
+_STEPS_ON_MORE_ROWS = 2  # of EM
 _MOST_STEPS = 60  # of EM on few rows
 
 
@@ -140,7 +146,7 @@ class ModelSearch(FirstMixtures):
     def _from_earlier(self, mixture: Parameters) -> None:
         mixture = mixture.with_noise(self.noise)
         rows = self._rows_for(mixture.covariance_type, mixture.n_components)
-        self._add(self._moves(rows).improve(rows.climb(mixture, _STEPS), ROUNDS))
+        self._add(self._moves(rows).improve(rows.climb(mixture, STEPS), ROUNDS))
 
     def _descend(self, kind: str, counts: list[int], index: int) -> None:
         """Mixtures of one covariance type, from the most components to the fewest.
@@ -201,7 +207,7 @@ class ModelSearch(FirstMixtures):
         few = self.rows.thin(FEW_ROWS).distinct()
         mixture = self._start_simply(few, kind, n_components, index)
         if n_components == 1:
-            return at.rows.climb(mixture, _STEPS)
+            return at.rows.climb(mixture, STEPS)
         mixture = self._move(at, mixture, index)
         if n_components > _FEW_COMPONENTS:
             return mixture
@@ -214,14 +220,14 @@ class ModelSearch(FirstMixtures):
         one, two = (self._settle(some, each) for each in (mixture, other))
         if not quality_of(some.rows, two, self.rules) > quality_of(some.rows, one, self.rules):
             return mixture
-        return at.make_sound(at.improve(at.rows.climb(two, _STEPS), ROUNDS))
+        return at.make_sound(at.improve(at.rows.climb(two, STEPS), ROUNDS))
 
     def _move(self, at: ComponentMoves, start: Parameters, index: int) -> Parameters:
         """The mixture after all kinds of moves, the first of them on few rows."""
         some = self._moves(self.rows.thin(2 * FEW_ROWS), index)
-        n_steps = _STEPS
+        n_steps = STEPS
         if 2 * some.rows.n_rows <= at.rows.n_rows:
-            start = some.improve(some.rows.climb(start, _STEPS), ROUNDS)
+            start = some.improve(some.rows.climb(start, STEPS), ROUNDS)
             n_steps = _STEPS_ON_MORE_ROWS
         return self._repair(at, at.rows.climb(start, n_steps))
 
@@ -231,7 +237,7 @@ class ModelSearch(FirstMixtures):
 
     def _settle(self, at: ComponentMoves, mixture: Parameters) -> Parameters:
         """The mixture after accelerated EM, in a limited number of steps."""
-        n_steps = min(_MOST_STEPS, _STEPS * self.rules.max_iter)
+        n_steps = min(_MOST_STEPS, STEPS * self.rules.max_iter)
         return at.rows.settle(mixture, replace(self.rules, max_iter=n_steps))
 
     def _find_in_few(

@@ -1,6 +1,5 @@
 """Which models of a sweep may still be chosen: work on the others need not be thorough."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -60,7 +59,7 @@ class Prospects:
         kind, n_components = model
         n_parameters = structure_of(kind).n_parameters(n_components, self.n_features)
         n = self.n_effective
-        summary = FitSummary(n * log_likelihood, math.nan, n_parameters, n)
+        summary = FitSummary.of_likelihood(n * log_likelihood, n_parameters, n)
         return CRITERIA[self.options.criterion](summary)
 
 

@@ -19,7 +19,7 @@ Parts = tuple[Array, Array, Array]
 """Weights, means and covariance matrices of components."""
 
 
-def allowed_merges(merges: Sequence[Merge], n_anchors: int) -> list[Merge]:
+def select_merges(merges: Sequence[Merge], n_anchors: int) -> list[Merge]:
     """Those that leave every component before ``n_anchors``; pairs are in order."""
     return [merge for merge in merges if max(merge.i, merge.j) >= n_anchors]
 

@@ -122,4 +122,4 @@ def _groups(state: FitState, size: SampleSize) -> Array:
 
 def _bic(state: FitState, size: SampleSize) -> float:
     log_likelihood, n = state.log_likelihood * size.scale, size.n_effective
-    return bic(FitSummary(log_likelihood, np.nan, state.parameters.n_parameters, n))
+    return bic(FitSummary.of_likelihood(log_likelihood, state.parameters.n_parameters, n))

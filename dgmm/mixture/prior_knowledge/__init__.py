@@ -1,1 +1,1 @@
-"""What is known before a fit: the components of some rows."""
+"""What is known before a fit: the components of some rows, and priors."""
