@@ -15,9 +15,13 @@ an entry point, and sweeps, configurations, results and reports find it by its n
 This module imports nothing of what it names, so that configurations are checked without NumPy.
 """
 
+import ast
+import inspect
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from importlib.abc import InspectLoader
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -72,6 +76,27 @@ class Registry(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def summary(self, name: str) -> str:
+        """The first line of the documentation of the module that holds an object.
+
+        The module is read, not imported, so that a list of many objects is quick. Of an object that
+        :meth:`add` added it is the first line of its own documentation.
+
+        Examples
+        --------
+        >>> Registry("my_package.encoders", {"json": "json.encoder:JSONEncoder"}).summary("json")
+        'Implementation of JSONEncoder'
+        """
+        entry = self._entries[name]
+        if entry is None:
+            text = inspect.getdoc(self._objects[name])
+        else:
+            spec = find_spec(entry.module)
+            loader = spec.loader if spec else None
+            source = loader.get_source(entry.module) if isinstance(loader, InspectLoader) else None
+            text = ast.get_docstring(ast.parse(source or ""))
+        return (text or "").partition("\n")[0]
 
     def add(self, name: str, value: Any) -> None:
         """Add an object.
@@ -189,4 +214,6 @@ FORMATS = Registry(
 path is theirs."""
 
 COMMANDS = Registry("dgmm.commands", {})
-"""Functions ``main(arguments) -> int`` that are commands of ``dgmm``, such as pipelines."""
+"""Functions ``main(arguments) -> int`` that are commands of ``dgmm``, such as pipelines.
+
+``dgmm -h`` shows the first line of the documentation of the module that defines one."""

@@ -1,1 +1,1 @@
-"""Jobs of several runs, for schedulers: ``python -m pipelines.NAME CONFIG``."""
+"""Jobs of several runs, for schedulers: ``dgmm NAME CONFIG``."""

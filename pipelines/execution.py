@@ -4,6 +4,7 @@ A pipeline is a subclass of :class:`Settings`, a function ``job(settings, observ
 which any program may call, and ``main``, the :class:`Command` of both.
 """
 
+import inspect
 import logging
 import os
 import sys
@@ -105,15 +106,18 @@ class Command(Generic[SettingsT]):
         ``job(settings, observer)``.
     settings : type
         What its configuration file holds; ``dgmm validate`` and ``dgmm schema`` ask for it.
+    program : str, optional
+        Its name as a command of ``dgmm``, if it is another.
     """
 
     name: str
     job: Job[SettingsT]
     settings: type[SettingsT]
+    program: str | None = None
 
     def __call__(self, arguments: Sequence[str] | None = None) -> int:
         """Run the command and return its exit code; see :func:`execute`."""
-        return execute(self.name, self.job, self.settings, arguments)
+        return execute(self.name, self.job, self.settings, arguments, program=self.program)
 
 
 def execute(
@@ -121,19 +125,23 @@ def execute(
     job: Job[SettingsT],
     settings: type[SettingsT],
     arguments: Sequence[str] | None = None,
+    *,
+    program: str | None = None,
 ) -> int:
     """Run a job as a command: options, logs on stderr, signals.
 
     Parameters
     ----------
     name : str
-        Of the pipeline, for its help.
+        Of the pipeline, in the last event of its log.
     job : callable
-        ``job(settings, observer)``.
+        ``job(settings, observer)``; the documentation of its module is the help.
     settings : type
         What its configuration file holds.
     arguments : sequence of str, optional
         Of the command line; of this process unless given.
+    program : str, optional
+        As a command of ``dgmm``, in its help; ``name`` unless given.
 
     Returns
     -------
@@ -142,7 +150,7 @@ def execute(
     """
     style, debug = LogFormat(), False
     try:
-        options = _parse(name, job, sys.argv[1:] if arguments is None else arguments)
+        options = _parse(program or name, job, sys.argv[1:] if arguments is None else arguments)
         style, debug = LogFormat(options["log_format"] == "json"), options["debug"]
         with _stop_on_signals():
             wanted = load_as(settings, options["config"], options["overrides"])
@@ -194,7 +202,7 @@ def _stop_on_signals() -> Iterator[None]:
         yield
 
 
-def _parse(name: str, job: Callable[..., Outcome], arguments: Sequence[str]) -> dict[str, Any]:
+def _parse(program: str, job: Callable[..., Outcome], arguments: Sequence[str]) -> dict[str, Any]:
     """The options of a command line.
 
     Raises
@@ -204,16 +212,24 @@ def _parse(name: str, job: Callable[..., Outcome], arguments: Sequence[str]) -> 
     click.exceptions.Exit
         If it asks for help, which is then given.
     """
-    about = (job.__doc__ or "").partition("\n")[0]
-    program = f"python -m pipelines.{name}"
+    command = click.Command(
+        program,
+        params=_PARAMETERS,
+        help=inspect.getdoc(inspect.getmodule(job)),
+        epilog="\n".join(["\b", "Examples:", *(f"  {line}" for line in _examples(program))]),
+        context_settings=_HELP,
+    )
     try:
-        return (
-            click.Command(name, params=_PARAMETERS, help=about, context_settings=_HELP)
-            .make_context(program, [*arguments])
-            .params
-        )
+        return command.make_context(f"dgmm {program}", [*arguments]).params
     except click.UsageError as error:
-        raise UsageError(f"{error.format_message()} See {program} --help.") from error
+        raise UsageError(f"{error.format_message()} See dgmm {program} --help.") from error
+
+
+def _examples(program: str) -> Iterator[str]:
+    file = f"{program.removesuffix('-published')}.yaml"
+    yield f"dgmm validate --for {program} {file}"
+    yield f"dgmm {program} {file}"
+    yield f"dgmm {program} {file} --set run.input.path=data/tonight.zarr"
 
 
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -226,7 +242,12 @@ _PARAMETERS: list[click.Parameter] = [
         metavar="KEY=VALUE",
         help="Set a key of CONFIG, such as run.model.n_components=1:12; repeatable.",
     ),
-    click.Option(["--log-format"], type=click.Choice(["text", "json"]), default="text"),
-    click.Option(["-v", "--verbose"], is_flag=True, help="Tell of passes without a terminal too."),
+    click.Option(
+        ["--log-format"],
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="Format of stderr: plain lines, or one JSON object per line.",
+    ),
+    click.Option(["-v", "--verbose"], is_flag=True, help="Log passes, also without a terminal."),
     click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."),
 ]

@@ -1,6 +1,6 @@
-"""Fit tonight's data from last night's model: ``python -m pipelines.nightly CONFIG``.
+"""Fit tonight's data, starting from last night's model; publish the result if it is similar.
 
-Fit again from the last result, compare with it, publish or hold back, score other data, report, and
+Fit from the last result, compare with it, publish or hold back, score other data, report, and
 remove old runs. Every step finds out by itself whether it has been done, so that the same command
 again does what is left, or nothing.
 """
@@ -168,7 +168,7 @@ def _outputs(settings: Settings) -> tuple[str, ...]:
 
 
 def job(settings: Settings, observer: Observer) -> Outcome:
-    """Fit tonight's data from last night's model; publish, score and report."""
+    """Run one night."""
     night = nightly(settings, observer)
     facts = collect_metrics(night.run.path, settings.run.output.storage_options)
     return Outcome(tuple(_lines(night)), is_new=night.is_new, facts=facts)

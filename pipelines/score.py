@@ -1,4 +1,7 @@
-"""Assign data by the published model of an output: ``python -m pipelines.score CONFIG``."""
+"""Assign new data by the published model of an output, and remove old scores.
+
+Rows that this model has scored already are not scored again.
+"""
 
 import sys
 
@@ -39,7 +42,7 @@ class Settings(execution.PruningSettings):
 
 
 def job(settings: Settings, observer: Observer) -> Outcome:
-    """Assign an input by a published model, publish the result, and remove old scores."""
+    """Score, publish and prune."""
     wanted = settings.run.output
     found = dgmm.open_result(settings.model, wanted.storage_options)
     written, path = dump_resolved(settings.run), settings.run.input.path
@@ -54,7 +57,7 @@ def job(settings: Settings, observer: Observer) -> Outcome:
     return Outcome(lines, facts=facts)
 
 
-main = execution.Command("score", job, Settings)
+main = execution.Command("score", job, Settings, program="score-published")
 
 
 if __name__ == "__main__":

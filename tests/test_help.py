@@ -38,6 +38,7 @@ def test_summaries_are_whole_sentences() -> None:
     entries = re.split(r"\n  (?=\S)", lines.strip())
     assert len(entries) >= len(OWN)
     assert [entry for entry in entries if not entry.endswith(".") or "..." in entry] == []
+    assert len({entry.partition(" ")[2].strip() for entry in entries}) == len(entries)
 
 
 @pytest.mark.parametrize("name", OWN)

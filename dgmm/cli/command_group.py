@@ -35,12 +35,11 @@ class Group(click.Group):
         found = super().get_command(ctx, cmd_name)
         if found is not None or cmd_name not in COMMANDS:
             return found
-        return click.Command(
+        return _DeclaredCommand(
             cmd_name,
             context_settings={"ignore_unknown_options": True, "help_option_names": []},
             params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
             callback=partial(_run_declared, cmd_name),
-            short_help=f"A pipeline of several steps; see dgmm {cmd_name} -h.",
         )
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -66,6 +65,15 @@ class Group(click.Group):
         """Parse and run a command."""
         with _exit_codes(ctx.meta):
             return super().invoke(ctx)
+
+
+class _DeclaredCommand(click.Command):
+    """A command that a package declares."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """What the package says of it, for lists of commands."""
+        del limit  # a line is never cut
+        return COMMANDS.summary(str(self.name))
 
 
 def _run_declared(name: str, arguments: tuple[str, ...]) -> NoReturn:

@@ -16,35 +16,53 @@ from dgmm.cli.options import examples
     )
 )
 @click.argument("path", metavar="INPUT")
-@click.option("--output", required=True, metavar="OUT.zarr", help="Where the Zarr store goes.")
-@click.option("--format", "format_", default="auto", help="As input.format, or csv.")
+@click.option("--output", required=True, metavar="OUT.zarr", help="The Zarr store to write.")
 @click.option(
-    "--variable", "variables", multiple=True, help="The array to take; repeatable, as features."
+    "--format",
+    "format_",
+    default="auto",
+    help="Format of INPUT: csv, or one of those of input.format.",
+)
+@click.option(
+    "--variable",
+    "variables",
+    multiple=True,
+    help="The array to read; repeatable: each becomes a feature.",
 )
 @click.option(
     "--sample-dims",
     multiple=True,
     metavar="A,B,...",
-    help="Dimensions of labelled arrays that are the samples; of several, rows go block by block.",
+    help="Dimensions of labelled arrays along which samples lie; with several, rows are written "
+    "block by block.",
 )
-@click.option("--columns", multiple=True, metavar="A,B,...", help="The features; without, all.")
-@click.option("--weights", help="What holds a weight for every row; it is no feature then.")
-@click.option("--delimiter", help="Between the values of CSV; a comma, or a tab for .tsv.")
 @click.option(
-    "--decimal", type=click.Choice([".", ","]), default=".", help="Of CSV: point or comma."
+    "--columns", multiple=True, metavar="A,B,...", help="The features; by default all columns."
 )
-@click.option("--encoding", default="utf8", show_default=True, help="Of the text of CSV.")
+@click.option(
+    "--weights", help="The column or array with a weight for each row; it is not a feature."
+)
+@click.option(
+    "--delimiter", help="What separates values in CSV; by default a comma, in .tsv a tab."
+)
+@click.option("--decimal", type=click.Choice([".", ","]), default=".", help="Decimal mark in CSV.")
+@click.option("--encoding", default="utf8", show_default=True, help="Encoding of CSV.")
 @click.option(
     "--header/--no-header",
     default=None,
-    help="Whether the first line of CSV names the columns; without, unless all are numbers.",
+    help="Whether the first line of CSV has the names of columns; by default, unless all are "
+    "numbers.",
 )
 @click.option(
-    "--na-values", multiple=True, metavar="A,B,...", help="What stands for no value in CSV."
+    "--na-values", multiple=True, metavar="A,B,...", help="What marks a missing value in CSV."
 )
-@click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Of what is stored.")
-@click.option("--chunk-size", default="24MiB", show_default=True, help="Bytes of one chunk.")
-@click.option("--overwrite", is_flag=True, help="Replace a Zarr store that is there.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float64"]),
+    help="Type of the stored numbers.",
+)
+@click.option("--chunk-size", default="24MiB", show_default=True, help="Size of a chunk.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing Zarr store.")
 def ingest(
     path: str,
     format_: str,
@@ -57,7 +75,7 @@ def ingest(
     na_values: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Write INPUT, a CSV file or anything else dgmm reads, as a Zarr store that is fast to read."""
+    """Write INPUT (CSV, or anything else that dgmm reads) as a Zarr store that is fast to read."""
     from rich.console import Console
 
     from dgmm.io.ingest.csv_stream import CsvDialect

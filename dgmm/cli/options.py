@@ -88,7 +88,7 @@ def for_command_option(command: _Command) -> _Command:
         "settings",
         metavar="COMMAND",
         callback=_find_settings,
-        help="The command that the configuration is for, such as nightly; run by default.",
+        help="The command that CONFIG is for, such as nightly; by default run.",
     )(command)
 
 
@@ -108,7 +108,7 @@ def add_logging_options(command: _Command) -> _Command:
         is_eager=True,
         expose_value=False,
         callback=_remember_format,
-        help="Format of stderr: lines for people, or a JSON object a line.",
+        help="Format of stderr: plain lines, or one JSON object per line.",
     )
     return debug(log_format(command))
 

@@ -19,18 +19,18 @@ from dgmm.cli.options import (
 @click.command(epilog=examples("dgmm score results/cells data/new.zarr --output results/new"))
 @click.argument("result")
 @click.argument("path", metavar="INPUT")
-@click.option("--output", required=True, help="A directory that keeps what is found, as runs.")
+@click.option("--output", required=True, help="The directory for the results; each is a run in it.")
 @click.option(
     "--set",
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Set a key of the configuration that found the model, such as output.assignments=labels.",
+    help="Set a key of the model's configuration, such as output.assignments=labels; repeatable.",
 )
 @storage_options
 @add_logging_options
-@click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
-@click.option("-v", "--verbose", is_flag=True, help="Log details, for the search of a fault.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only where the result is.")
+@click.option("-v", "--verbose", is_flag=True, help="Log details that help to find a fault.")
 @metrics_option
 def score(
     result: str,
@@ -42,7 +42,7 @@ def score(
     verbose: bool,
     metrics: str | None,
 ) -> None:
-    """Assign the rows of INPUT by the model of RESULT, an output directory or one run of it."""
+    """Assign the rows of INPUT by the model of RESULT (an output directory or one of its runs)."""
     from dgmm.io.results.result import open_result
     from dgmm.run import score_run
     from dgmm.run.console.logs import JsonObserver
@@ -76,19 +76,23 @@ def score(
     )
 )
 @click.argument("output")
-@click.option("--show", metavar="RUN", help="Say all that is known of one run.")
-@click.option("--publish", metavar="RUN", help="Let readers see RUN, even if it was held back.")
-@click.option("--prune", is_flag=True, help="Remove old runs; the latest result always stays.")
-@click.option("--keep", type=click.IntRange(0), help="How many of the newest runs stay.")
+@click.option("--show", metavar="RUN", help="Show all that is known about RUN.")
+@click.option(
+    "--publish",
+    metavar="RUN",
+    help="Make RUN the result that readers see, even if it was held back.",
+)
+@click.option("--prune", is_flag=True, help="Remove old runs, but never the published one.")
+@click.option("--keep", type=click.IntRange(0), help="How many of the newest runs to keep.")
 @click.option(
     "--grace",
     type=click.FloatRange(0),
     default=1.0,
     metavar="HOURS",
     show_default=True,
-    help="Spare runs that readers saw until less long ago.",
+    help="Keep runs, too, that readers saw less than this time ago.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 @storage_options
 def runs(
     output: str,
@@ -100,7 +104,7 @@ def runs(
     dry_run: bool,
     storage_options: dict[str, Any] | None,
 ) -> None:
-    """List the runs that OUTPUT keeps, newest first; show or publish one, or prune old ones."""
+    """List the runs of OUTPUT, newest first; or show, publish or remove runs."""
     from dgmm.io.results.output import Output
     from dgmm.io.storage.location import output_path
     from dgmm.run import history as kept
@@ -127,10 +131,14 @@ def runs(
 
 @click.command(epilog=examples("dgmm report results/cells"))
 @click.argument("result")
-@click.option("--output", metavar="FILE", help="Where it goes; else among the output's reports.")
+@click.option(
+    "--output",
+    metavar="FILE",
+    help="The file to write; by default with the other reports of the output.",
+)
 @storage_options
 def report(result: str, output: str | None, storage_options: dict[str, Any] | None) -> None:
-    """Draw the report of RESULT, an output directory or one run of it, as one HTML file."""
+    """Draw the report of RESULT (an output directory or one of its runs) as one HTML file."""
     from dgmm.io.results.result import open_result
     from dgmm.io.storage.location import output_path
     from dgmm.report import publish_report, write_report
@@ -149,7 +157,9 @@ def report(result: str, output: str | None, storage_options: dict[str, Any] | No
 )
 @click.argument("result")
 @click.argument("path", metavar="FILE")
-@click.option("--column", default="label", show_default=True, help="What a GeoTIFF shows.")
+@click.option(
+    "--column", default="label", show_default=True, help="The column that a GeoTIFF shows."
+)
 @click.option("--like", metavar="IMAGE", help="An image on the same grid as the GeoTIFF.")
 @storage_options
 def export(
@@ -159,10 +169,10 @@ def export(
     like: str | None,
     storage_options: dict[str, Any] | None,
 ) -> None:
-    """Write the rows' assignments or the model of RESULT to FILE, in the form that its name says.
+    """Write the assignments or the model of RESULT to FILE; its extension sets the format.
 
-    .parquet, .csv and .tif hold the assignments; .json, .onnx and .sql the model; of .h5ad and
-    .zarr, which have to be there, the columns of obs become more.
+    .parquet, .csv and .tif hold the assignments; .json, .onnx and .sql the model. An existing
+    .h5ad or .zarr of AnnData gets the assignments as columns of obs.
     """
     from dgmm.io.export.exporter import ExportOptions
     from dgmm.io.export.exporter import export as write

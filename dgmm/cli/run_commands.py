@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     )
 )
 @configuration_options
-@click.option("-q", "--quiet", is_flag=True, help="Say where the result is, and nothing else.")
-@click.option("-v", "--verbose", is_flag=True, help="Log details, for the search of a fault.")
-@click.option("--fresh", is_flag=True, help="Do not go on with an interrupted run; start again.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only where the result is.")
+@click.option("-v", "--verbose", is_flag=True, help="Log details that help to find a fault.")
+@click.option(
+    "--fresh", is_flag=True, help="Start from the beginning, also if a run was interrupted."
+)
 @metrics_option
 def run(
     config: str,
@@ -43,9 +45,9 @@ def run(
     fresh: bool,
     metrics: str | None,
 ) -> None:
-    """Fit all candidates that CONFIG names and keep the results.
+    """Fit all candidates of CONFIG, choose one, and store the results.
 
-    The same command again goes on where it was interrupted, or finds its run complete.
+    The same command continues an interrupted run. It computes nothing if the run is complete.
     """
     from dgmm.run.console.signals import graceful_shutdown
 
@@ -88,7 +90,7 @@ def _run(
 @click.command(epilog=examples("dgmm plan run.yaml"))
 @configuration_options
 def plan(config: str, overrides: tuple[str, ...]) -> None:
-    """Say what a run of CONFIG would read, fit and need, without running it."""
+    """Show what a run of CONFIG would read, compute and need, without running it."""
     configuration = load(config, overrides)
 
     from rich.console import Console
@@ -107,7 +109,7 @@ def plan(config: str, overrides: tuple[str, ...]) -> None:
 @configuration_options
 @for_command_option
 def validate(config: str, overrides: tuple[str, ...], settings: Any) -> None:
-    """Read CONFIG and list every mistake in it; look at the metadata of its input if it is here."""
+    """List every mistake in CONFIG; check its input, too, if it is on this machine."""
     from dgmm.run.config.model_section import candidates
 
     if settings is None:
@@ -146,10 +148,12 @@ def schema(settings: Any) -> None:
     )
 )
 @click.argument("path", metavar="INPUT")
-@click.option("--output", metavar="CONFIG", help="Where it goes; else to stdout.")
-@click.option("--columns", multiple=True, metavar="A,B,...", help="The features; without, all.")
+@click.option("--output", metavar="CONFIG", help="The file to write; by default stdout.")
+@click.option(
+    "--columns", multiple=True, metavar="A,B,...", help="The features; by default all columns."
+)
 def init(path: str, output: str | None, columns: tuple[str, ...]) -> None:
-    """Write a commented configuration for INPUT, whose metadata are read."""
+    """Look at INPUT and write a configuration for it, with comments."""
     from dgmm.errors import OutputError
     from dgmm.run.configuration_template import describe_input
 

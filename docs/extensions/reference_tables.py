@@ -3,8 +3,10 @@
 ``{reference-table} NAME`` in a page stands for the part of this name.
 """
 
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stdout
 from typing import Any
 
 import click
@@ -16,6 +18,7 @@ from dgmm import errors
 from dgmm.cli.commands import dgmm
 from dgmm.engine.events import STAGES
 from dgmm.mixture.candidate import Status
+from dgmm.registry import COMMANDS
 from dgmm.run.config.configuration import schema
 
 _SECTIONS = ("input", "prepare", "model", "output", "drift")
@@ -108,11 +111,24 @@ def commands() -> Iterator[str]:
     context = click.Context(dgmm, info_name="dgmm", terminal_width=90, max_content_width=90)
     for name in dgmm.list_commands(context):
         command = dgmm.get_command(context, name)
-        if command is None or not command.get_help_option_names(context):
-            continue  # a pipeline, which parses its arguments itself
-        inner = click.Context(command, context, name, terminal_width=90, max_content_width=90)
-        yield from ("", f"## `dgmm {name}`", "", "```text", *command.get_help(inner).splitlines())
-        yield from ("```", "")
+        yield from (
+            "",
+            f"## `dgmm {name}`",
+            "",
+            "```text",
+            *_help(name, command, context),
+            "```",
+            "",
+        )
+
+
+def _help(name: str, command: click.Command | None, context: click.Context) -> list[str]:
+    if name in COMMANDS:  # a pipeline, which parses its arguments itself
+        with redirect_stdout(io.StringIO()) as said:
+            COMMANDS[name](["--help"])
+        return said.getvalue().splitlines()
+    inner = click.Context(command, context, name, terminal_width=90, max_content_width=90)
+    return command.get_help(inner).splitlines()
 
 
 TABLES: dict[str, Callable[[], Iterator[str]]] = {

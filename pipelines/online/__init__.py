@@ -1,4 +1,8 @@
-"""Update a mixture with growing data: ``python -m pipelines.online CONFIG``."""
+"""Add the new rows of growing data to a mixture, and fit all rows again when it is needed.
+
+New rows are added by stepwise EM, with one read of them. All rows are fitted exactly on the first
+call, every few calls, and when new rows are less likely than usual.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +70,7 @@ class Settings(execution.Settings):
 
 
 def job(settings: Settings, observer: Observer) -> Outcome:
-    """Update the mixture of earlier calls with new rows, or refit all rows where that is due."""
+    """Update the mixture of earlier calls, or fit all rows again."""
     store = Store(Path(settings.run.output.path) / "online")
     with write_lock(store.folder):
         state = store.load()

@@ -1,9 +1,9 @@
-"""The uncertainty of the number of components: ``python -m pipelines.stability CONFIG``.
+"""Fit random subsets of the data, and recommend a number of components.
 
-The criterion of every candidate is found in many random subsets of blocks, as oceanographers choose
-the number of profile classes (Maze et al. 2017, Prog. Oceanogr. 151; Jones et al. 2019, J. Geophys.
-Res. Oceans 124): its mean and spread for each K, how well labels from different subsets agree on
-rows that none of them saw, and what to make of it in words.
+The criterion of every candidate is computed in many random subsets of blocks, as oceanographers
+choose the number of profile classes (Maze et al. 2017, Prog. Oceanogr. 151; Jones et al. 2019,
+J. Geophys. Res. Oceans 124). Shown are its mean and spread for each K, how well labels from
+different subsets agree on rows that none of them saw, and a recommendation.
 """
 
 import hashlib
@@ -60,7 +60,7 @@ class Settings(execution.Settings):
 
 
 def job(settings: Settings, observer: Observer) -> Outcome:
-    """Fit every candidate to many subsets of blocks, and recommend a number of components."""
+    """Fit the subsets that are not fitted yet, and compare them."""
     run = settings.run
     opened = open_input(run)
     plan = design(

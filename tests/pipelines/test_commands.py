@@ -21,6 +21,7 @@ def said():
     arguments = []
 
     def main(given):
+        """Do something."""
         arguments.append(given)
         return 65
 
@@ -33,7 +34,8 @@ def test_a_declared_command_gets_its_arguments_and_gives_its_exit_code(said):
     given = ["config.yaml", "--set", "run.model.seed=1", "--help"]
     assert CliRunner().invoke(dgmm, ["some", *given]).exit_code == 65
     assert said == [given]
-    assert "some" in CliRunner().invoke(dgmm, ["--help"]).output
+    assert "some  " in (help_text := CliRunner().invoke(dgmm, ["--help"]).output)
+    assert "Do something." in help_text
 
 
 def test_what_is_declared_is_there():

@@ -150,19 +150,19 @@ def test_an_error_is_one_line_and_its_code(job, tmp_path, capsys, error, code):
 @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["a", "--what"]])
 def test_a_wrong_command_line_ends_with_64(arguments, capsys):
     assert execute("some", lambda *_: Outcome(()), Settings, arguments) == 64
-    assert "See python -m pipelines.some --help." in capsys.readouterr().err
+    assert "See dgmm some --help." in capsys.readouterr().err
 
 
 def test_help_is_given(job, capsys):
     def called(settings: Kept, observer: Observer) -> Outcome:
-        """Do something."""
         del settings, observer
         return job.do(Kept.model_construct())
 
     assert execute("some", called, Kept, ["--help"]) == 0
     out = capsys.readouterr().out
-    assert "Usage: python -m pipelines.some [OPTIONS] CONFIG" in out
-    assert "Do something." in out
+    assert "Usage: dgmm some [OPTIONS] CONFIG" in out
+    assert "What all pipelines share: settings, options, exit codes" in out
+    assert "dgmm validate --for some some.yaml" in out
     assert not job.seen
 
 
