@@ -193,8 +193,8 @@ def draw_certainty(sample: Sample, labels: tuple[int, ...]) -> Picture:
         bins=bins,
         weights=[sample.weights[own] for own in chosen],
         stacked=True,
+        histtype="stepfilled",
         color=[*component_colours(labels), NOISE],
-        rwidth=0.92,
     )
     axes.set(xlabel="probability of the most probable component", ylabel="share of rows")
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
@@ -224,6 +224,7 @@ def draw_densities(sample: Sample) -> Picture:
         bins=[low + width * i / 50 for i in range(50)] + [low + width * (1 + 1e-9)],
         weights=[sample.weights[part] for part in parts],
         stacked=True,
+        histtype="stepfilled",
         color=["#b8c2cc", ALARM][: len(parts)],
         label=["rows", "outliers"][: len(parts)],
     )

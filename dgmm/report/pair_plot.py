@@ -72,11 +72,8 @@ def _panels(p: int) -> tuple[Figure, dict[tuple[int, int], Axes]]:
         densities = {(i, i): grid[0, i] for i in range(p)}
         return figure, densities | dict(zip(pairs, grid[1], strict=True))
     figure = Figure(figsize=(2 * WIDTH, 1.9 * WIDTH))
-    grid = figure.subplots(p, p)
-    for (row, column), axes in np.ndenumerate(grid):
-        if column > row:
-            axes.set_axis_off()
-    return figure, {(x, y): grid[y, x] for y in range(p) for x in range(y + 1)}
+    grid = figure.add_gridspec(p, p)
+    return figure, {(x, y): figure.add_subplot(grid[y, x]) for y in range(p) for x in range(y + 1)}
 
 
 def _limits(view: Projection2D, i: int) -> tuple[float, float]:
@@ -101,6 +98,7 @@ def _density(axes: Axes, view: Projection2D, i: int) -> None:
             range=(low, high),
             weights=view.row_weights * 40 / (high - low),
             color="#dfe5ea",
+            histtype="stepfilled",  # one polygon is drawn sooner than many bars
         )
         top = 1.3 * float(np.max(heights))
     at = np.linspace(low, high, 300)
