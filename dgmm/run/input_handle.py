@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dgmm.engine.events import Observer, ignore
 from dgmm.errors import advise
-from dgmm.run.clusters import enter_mpi
+from dgmm.run.clusters.cluster import enter_mpi
 from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.input_blocks import Blocks

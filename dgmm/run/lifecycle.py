@@ -23,7 +23,8 @@ from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import storage_failures
 from dgmm.report.publication import try_publish_report
-from dgmm.run.clusters import capacity_from_options, enter_mpi
+from dgmm.run.clusters.capacity import capacity_from_options
+from dgmm.run.clusters.cluster import enter_mpi
 from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration, dump_resolved
 from dgmm.run.drift_check import raise_if_held_back

@@ -8,7 +8,7 @@ import numpy as np
 
 from dgmm.errors import advise
 from dgmm.io.results.assignment_schema import AssignmentSchema
-from dgmm.run.clusters import Capacity, capacity_from_options
+from dgmm.run.clusters.capacity import Capacity, capacity_from_options
 from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.pass_rate import flops_per_row, measure_pass_rate

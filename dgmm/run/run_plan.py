@@ -19,7 +19,8 @@ from dgmm.io.results.result import Result
 from dgmm.io.sources.source import Source, open_source
 from dgmm.io.storage.location import output_path
 from dgmm.mixture.transform import FeatureTransformSpec
-from dgmm.run.clusters import Capacity, OpenCluster, open_cluster
+from dgmm.run.clusters.capacity import Capacity
+from dgmm.run.clusters.cluster import OpenCluster, open_cluster
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.config.model_section import Model, candidates
 from dgmm.run.feature_functions import functions_of_run

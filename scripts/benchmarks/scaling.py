@@ -42,7 +42,7 @@ from dgmm.engine.fit_options import FitOptions
 from dgmm.io.sources.source import open_source
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.registry import DEFAULT_TYPES
-from dgmm.run.clusters import open_cluster
+from dgmm.run.clusters.cluster import open_cluster
 from dgmm.run.config.cluster_options import LocalCluster
 from dgmm.run.redaction import Redactor
 

@@ -15,7 +15,8 @@ from ruamel.yaml import YAML
 
 import dgmm
 from dgmm.errors import TemporaryError
-from dgmm.run.clusters import Capacity, capacity_from_options, open_cluster
+from dgmm.run.clusters.capacity import Capacity, capacity_from_options
+from dgmm.run.clusters.cluster import open_cluster
 from dgmm.run.clusters.kubernetes import dask_cluster
 from dgmm.run.clusters.recovery import worker_environment
 from dgmm.run.config.cluster_options import AddressCluster, KubernetesCluster

@@ -12,7 +12,7 @@ from dgmm.engine.events import PassStarted, ignore
 from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.memory import Projection
 from dgmm.errors import DataError
-from dgmm.run.clusters import open_cluster
+from dgmm.run.clusters.cluster import open_cluster
 from dgmm.run.config.cluster_options import AddressCluster
 from tests.engine.recording import SYNCHRONOUS, RecordedRows, bounds_of, dataset_of
 

@@ -24,7 +24,7 @@ from dgmm.errors import DataError
 from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.merging.hierarchy import MergeHierarchy
-from dgmm.run.clusters import open_cluster
+from dgmm.run.clusters.cluster import open_cluster
 from dgmm.run.config.cluster_options import AddressCluster
 from tests.engine.pieces import Pieces
 from tests.engine.recording import SYNCHRONOUS, bounds_of, dataset_of

@@ -15,7 +15,7 @@ import pytest
 import zarr
 
 from dgmm.run import fit_run, run_plan
-from dgmm.run.clusters import open_cluster
+from dgmm.run.clusters.cluster import open_cluster
 from dgmm.run.config.configuration import loads
 from tests.run.clusters.faults import worker_processes
 

@@ -12,7 +12,9 @@ import pytest
 
 from dgmm.engine.cluster_execution import ClusterExecution
 from dgmm.errors import ConfigurationError, MissingExtraError, TemporaryError
-from dgmm.run.clusters import Capacity, batch, capacity_from_options, jobs, open_cluster
+from dgmm.run.clusters import batch, jobs
+from dgmm.run.clusters.capacity import Capacity, capacity_from_options
+from dgmm.run.clusters.cluster import open_cluster
 from dgmm.run.config.cluster_options import BatchCluster
 from dgmm.run.config.configuration import loads
 from tests.run.clusters.fake_batch import FakeBatch

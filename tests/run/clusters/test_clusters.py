@@ -16,15 +16,9 @@ from distributed.security import Security
 from dgmm.engine.cluster_execution import ClusterExecution
 from dgmm.engine.execution import LocalExecution
 from dgmm.errors import ConfigurationError, MissingExtraError, TemporaryError
-from dgmm.run.clusters import (
-    Capacity,
-    allocator,
-    capacity,
-    capacity_from_options,
-    enter_mpi,
-    local,
-    open_cluster,
-)
+from dgmm.run.clusters import allocator, capacity, local
+from dgmm.run.clusters.capacity import Capacity, capacity_from_options
+from dgmm.run.clusters.cluster import enter_mpi, open_cluster
 from dgmm.run.config.cluster_options import AddressCluster, Cluster, LocalCluster, ThreadsCluster
 from dgmm.run.config.configuration import loads
 
@@ -99,6 +93,8 @@ def test_a_local_cluster_is_closed_to_others_and_leaves_nothing(tmp_path: Path) 
                 assert environment.items() >= allocator.ENVIRONMENT.items()
             ignored = client.run(lambda: signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
             assert all(ignored.values())
+            for modules in client.run(lambda: [*sys.modules]).values():  # each takes a second
+                assert not {"dask.array", "pandas", "pydantic"}.intersection(modules)
             started = set(me.children(recursive=True)) - before
             listening = [
                 connection.laddr.ip

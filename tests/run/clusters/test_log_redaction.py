@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from dgmm.run.clusters import open_cluster
+from dgmm.run.clusters.cluster import open_cluster
 from dgmm.run.clusters.log_redaction import RedactLogs
 from dgmm.run.config.cluster_options import AddressCluster
 from dgmm.run.redaction import NO_SECRETS, Redactor

@@ -11,7 +11,7 @@ import pytest
 
 from dgmm.engine.cluster_execution import BlockCache
 from dgmm.errors import TemporaryError
-from dgmm.run.clusters import open_cluster
+from dgmm.run.clusters.cluster import open_cluster
 from dgmm.run.clusters.recovery import SETTINGS
 from dgmm.run.config.cluster_options import AddressCluster, LocalCluster
 from tests.run.clusters.faults import (

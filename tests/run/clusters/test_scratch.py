@@ -11,7 +11,8 @@ from pathlib import Path
 import filelock
 import pytest
 
-from dgmm.run.clusters import open_cluster, scratch
+from dgmm.run.clusters import scratch
+from dgmm.run.clusters.cluster import open_cluster
 from dgmm.run.clusters.scratch import scratch_directory
 from dgmm.run.clusters.security import write_credentials
 from dgmm.run.config.cluster_options import LocalCluster

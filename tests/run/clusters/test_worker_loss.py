@@ -16,7 +16,7 @@ from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.passes import PassRunner
 from dgmm.errors import DataError
 from dgmm.mixture.assignment_statistics import AssigningMixture
-from dgmm.run.clusters import open_cluster
+from dgmm.run.clusters.cluster import open_cluster
 from dgmm.run.clusters.recovery import SETTINGS
 from dgmm.run.config.cluster_options import LocalCluster
 from tests.engine.pieces import Pieces
