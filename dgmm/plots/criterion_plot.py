@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # it is optional
 def draw_criterion(axes: "Axes", results: Sequence[FitResult], name: str) -> None:
     """One line for each structure: differences to the best candidate that did not collapse.
 
-    Open arrows are upper bounds, of fits that were stopped, and belong to no line; crosses
+    Open arrows are upper bounds, of fits that were stopped; they interrupt the line. Crosses
     collapsed.
 
     Parameters
@@ -50,11 +50,11 @@ def _draw_line(
     axes: "Axes", results: Sequence[FitResult], heights: Sequence[float], kind: str
 ) -> None:
     colour, marker = structure_style(kind)
-    places = [(r.n_components, h) for r, h in zip(results, heights, strict=True) if not r.is_bound]
-    bounds = [(r.n_components, h) for r, h in zip(results, heights, strict=True) if r.is_bound]
-    line = np.array(places).reshape(-1, 2).T
-    axes.plot(*line, "-", color=colour, lw=1.4, marker=marker, ms=3.8, label=kind)
-    axes.plot(*np.array(bounds).reshape(-1, 2).T, "v", color=colour, mfc="w", ms=5)
+    counts, values = [r.n_components for r in results], np.array(heights, float)
+    is_bound = np.array([r.is_bound for r in results], bool)
+    line, bounds = (np.where(hidden, np.nan, values) for hidden in (is_bound, ~is_bound))
+    axes.plot(counts, line, "-", color=colour, lw=1.4, marker=marker, ms=3.8, label=kind)
+    axes.plot(counts, bounds, "v", color=colour, mfc="w", ms=5)
 
 
 def _abbreviate(value: float) -> str:

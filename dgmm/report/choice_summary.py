@@ -1,6 +1,7 @@
 """What each rule makes of the number of components, and which number is safe to speak of."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from dgmm.mixture.merging.clustering import Clustering
 from dgmm.mixture.model_selection.dependence import N_GROUPS
 from dgmm.report.findings import count_fitted_rows
 from dgmm.report.summary import Table
+from dgmm.text import join_names
 
 _MEANINGS = {
     "bic": "the true model, if rows are independent",
@@ -28,7 +30,7 @@ _CHANGES = (
     (0.6, "would change in part"),
     (-1.0, "would be quite different"),
 )  # by the adjusted Rand index
-_NOT_ASKED = ("aic",)  # which is for prediction, and never agrees
+_NOT_COUNTED = "aic"  # which is for prediction, and hardly ever agrees
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,11 @@ def _choice(sweep: Sweep, criterion: str) -> FitResult | None:
 
 
 def _say_what_is_safe(result: Result, chosen: dict[str, FitResult | None]) -> Iterator[str]:
-    counts = {
+    counts = Counter(
         found.n_components
         for name, found in chosen.items()
-        if found is not None and name not in _NOT_ASKED
-    }
+        if found is not None and name != _NOT_COUNTED
+    )
     if not counts:
         return
     largest = max(found.n_components for found in result.sweep.results)
@@ -96,17 +98,30 @@ def _say_what_is_safe(result: Result, chosen: dict[str, FitResult | None]) -> It
         (count,) = counts
         components = "component" if count == 1 else "components"
         if count < largest:
-            yield f"All rules agree on {count} {components}: this number is safe to speak of."
+            other = chosen[_NOT_COUNTED]
+            rules = "rules" if other is None or other.n_components == count else "rules but AIC"
+            yield f"All {rules} agree on {count} {components}: this number is safe to speak of."
             return
         yield f"All rules choose the largest number that was tried, {count}: try more."
     else:
-        yield (
-            "No number of components is safe to speak of: the rules below choose from "
-            f"{min(counts)} to {max(counts)}."
-        )
+        yield _say_how_far_rules_agree(counts)
     clustering = result.clustering
     if clustering is not None and clustering.hierarchy.n_components > 1:
         yield _say_what_clusters_there_are(clustering)
+
+
+def _say_how_far_rules_agree(counts: Counter[int]) -> str:
+    count, n_rules = counts.most_common(1)[0]
+    if 2 * n_rules <= counts.total():
+        return (
+            "No number of components is safe to speak of: the rules below choose from "
+            f"{min(counts)} to {max(counts)}."
+        )
+    others = join_names([str(other) for other in sorted(counts) if other != count])
+    return (
+        f"Not all rules agree: {n_rules} of {counts.total()} choose {count} components, the others "
+        f"{others}."
+    )
 
 
 def _say_what_clusters_there_are(clustering: Clustering) -> str:
@@ -118,8 +133,8 @@ def _say_what_clusters_there_are(clustering: Clustering) -> str:
         )
     if n_clusters == n_components:
         return (
-            f"The {n_components} components of the choice are clusters: rows of one are rarely "
-            "taken for rows of another."
+            f"The {n_components} components of the choice are separate clusters: rows of one are "
+            "rarely taken for rows of another."
         )
     return (
         f"Speak of {n_clusters} clusters instead: components whose rows are often taken for each "
@@ -142,7 +157,7 @@ def _say_what_is_as_likely(sweep: Sweep) -> Iterator[str]:
         return
     yield (
         f"With fewer than {as_likely} components the rows are described worse than by the choice, "
-        "and that is no chance (95 % confidence)."
+        "by more than chance explains (95 % confidence)."
     )
     if nearly < as_likely:
         yield (
@@ -220,5 +235,5 @@ def _tabulate(result: Result, chosen: dict[str, FitResult | None]) -> Table:
         tuple(rows),
         n_words=4,
         marked=list(chosen).index(result.sweep.criterion),
-        remark="The rule that chose is marked.",
+        remark="The rule that chose is marked. AIC, which is for prediction, is not counted above.",
     )

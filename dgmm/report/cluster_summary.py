@@ -11,8 +11,8 @@ from dgmm.report.summary import MOST_COMPONENTS, Table
 
 _MOST_MERGERS = 12
 _MEASURES = {
-    "misclassification": "Pairs that are most often taken for each other were joined first (DEMP).",
-    "entropy": "Pairs between which assignments are most uncertain were joined first (Baudry).",
+    "misclassification": "Pairs that are most often taken for each other come first (DEMP).",
+    "entropy": "Pairs between which assignments are most uncertain come first (Baudry).",
 }
 
 
@@ -51,11 +51,14 @@ def _describe(clustering: Clustering) -> str:
         clusters = "cluster" if n_clusters == 1 else "clusters"
         found = [f"The {n_components} components make {n_clusters} {clusters}."]
         found.append(
-            f"Of the last pair that was joined, {confused[n_made - 1]:.1%} of one are more "
-            "probable for the other."
+            f"Of the two that were joined last, {confused[n_made - 1]:.1%} of the rows of one are "
+            "more probable for the other."
         )
     if n_clusters > 1:
-        found.append(f"Of the pair that would be next, {confused[n_made]:.1%} are.")
+        found.append(
+            f"Of the two that would be joined next, {confused[n_made]:.1%} of the rows of one are "
+            "more probable for the other."
+        )
     rule = clustering.recommended()
     if rule != n_clusters:
         found.append(f"By all rows the rule would keep {rule}.")

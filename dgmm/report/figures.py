@@ -49,8 +49,8 @@ def draw_criteria(sweep: Sweep) -> tuple[Picture, ...]:
     main = Picture(
         f"{name} against K",
         f"Every candidate, smaller is better; the ring marks the choice, {best.candidate.name}. "
-        "Open arrows are upper bounds, of fits that were stopped before they converged, and belong "
-        "to no line; crosses collapsed and cannot be chosen.",
+        "Open arrows are upper bounds, of fits that were stopped before they converged; they "
+        "interrupt the line. Crosses collapsed and cannot be chosen.",
         encode_figure(figure),
         f"{name} above the best of each candidate by number of components and structure.",
     )
@@ -116,7 +116,7 @@ def draw_components(
         _write_numbers(heat, means[:k, shown], standardised[:k, shown])
     bars.set_ylim(k - 0.5, -0.5)
     colours = figure.colorbar(mesh, ax=heat, pad=0.02, extend="both", aspect=30)
-    colours.set_label("standard deviations from the mean", size=8)
+    colours.set_label("standard deviations", size=8)
     colours.outline.set_visible(False)
     left_out = []
     if n_components > k:
@@ -126,8 +126,9 @@ def draw_components(
     only = f" Shown: {', '.join(left_out)}." if left_out else ""
     return Picture(
         "Components",
-        "Called as in the labels. Colours tell how far a component's mean is "
-        f"from that of all rows{'; numbers are in its units' if has_numbers else ''}.{only}",
+        "Called as in the labels. Colours tell how far a component's mean is from that of all "
+        "rows, in standard deviations of all rows"
+        f"{'; numbers are the means themselves' if has_numbers else ''}.{only}",
         encode_figure(figure),
         "Weights of the components, and their means by feature.",
         is_wide=is_wide,
@@ -147,9 +148,10 @@ def draw_traces(sweep: Sweep, tol: float | None) -> Picture | None:
     if not ranked:
         return None
     figure, axes = create_panel(3.0)
+    least = 0.0 if tol is None else tol / 100
     for result in reversed(ranked):
         gains = result.trace[-1] - np.asarray(result.trace[:-1])
-        gains = np.where(gains > 0, gains, np.nan)
+        gains = np.where(gains > 0, np.maximum(gains, least), np.nan)
         is_best = result is sweep.selected
         axes.semilogy(
             np.arange(1, len(result.trace)),
@@ -175,7 +177,8 @@ def draw_traces(sweep: Sweep, tol: float | None) -> Picture | None:
     return Picture(
         "Convergence",
         "How much log-likelihood each candidate gained after each pass over all rows; the choice "
-        f"is the thick line. EM on the sample went before.{rest}",
+        f"is the thick line. EM on the sample went before. Gains below tol / 100 are drawn "
+        f"there.{rest}",
         encode_figure(figure),
         "Log-likelihood still to gain by pass, for each candidate.",
     )

@@ -101,7 +101,7 @@ def _find_uncertain_components(result: Result) -> Iterator[Finding]:
             yield Finding(
                 False,
                 f"{_components(len(few))} on fewer than {least} rows, "
-                f"{_ROWS_PER_PARAMETER} for each of its parameters: "
+                f"{_ROWS_PER_PARAMETER} for each parameter of a component: "
                 f"{join_names(sizes, _MOST_NAMED)}. "
                 "Their means and covariances are uncertain.",
             )
@@ -131,10 +131,10 @@ def _find_components_that_do_not_fit(result: Result) -> Iterator[Finding]:
         )
         yield Finding(
             False,
-            f"{what} of something that is not Gaussian; in brackets the share of rows that are at "
-            f"other distances from the mean than a Gaussian has them: "
-            f"{join_names(shares, _MOST_NAMED)}. Count clusters rather than components, and trust "
-            "labels more than densities.",
+            f"{what} of something that is not Gaussian: {join_names(shares, _MOST_NAMED)}. In "
+            "brackets is the share of its rows that a Gaussian would have at other distances from "
+            "the mean. Count clusters rather than components, and trust labels more than "
+            "densities.",
         )
 
 

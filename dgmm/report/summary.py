@@ -182,10 +182,10 @@ def tabulate_components(result: Result, sample: Sample | None) -> Table:
 
 def _weight(result: Result, k: int) -> str:
     """The weight of a component, with its standard error."""
-    weight = f"{result.model.weights[k]:.2%}"
+    weight = result.model.weights[k]
     if result.errors is None or result.attributes.get("kind") == "score":
-        return weight
-    return f"{weight} ± {result.errors.weight[k]:.2%}"
+        return f"{weight:.2%}"
+    return f"{100 * weight:.2f} ± {result.errors.weight[k]:.2%}"
 
 
 def _certainty(sample: Sample, k: int, labels: tuple[int, ...]) -> tuple[str, str]:

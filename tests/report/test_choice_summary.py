@@ -54,9 +54,12 @@ def result_of(sweep, n_clusters=None):
     return Result(*given, clustering=clustering)
 
 
-def test_where_all_rules_agree_their_number_is_safe():
-    found = summarize_choice(result_of(swept([-9000.0, -6000.0, -5999.0, -5998.0])))
-    assert found.sentences[0] == "All rules agree on 2 components: this number is safe to speak of."
+@pytest.mark.parametrize(("third", "rules"), [(-5999.0, "rules"), (-5990.0, "rules but AIC")])
+def test_where_all_rules_agree_their_number_is_safe(third, rules):
+    found = summarize_choice(result_of(swept([-9000.0, -6000.0, third, third + 1])))
+    assert found.sentences[0] == (
+        f"All {rules} agree on 2 components: this number is safe to speak of."
+    )
     assert {row[2] for row in found.rules.rows if row[0] not in ("aic", "slope")} == {"2"}
     assert [row[1] for row in found.rules.rows if row[0] == "slope"] == ["not known"]
 
@@ -82,9 +85,18 @@ def test_where_they_do_not_the_report_speaks_of_clusters():
     assert second.endswith("the 4 of the choice make 2.")
 
 
+def test_a_majority_of_rules_is_told():
+    found = summarize_choice(result_of(swept([-9000.0, -6000.0, -5970.0, -5969.0]), 3))
+    assert found.sentences[0] == ("Not all rules agree: 4 of 6 choose 2 components, the others 3.")
+    assert found.sentences[1].startswith("The 3 components of the choice are separate clusters")
+
+
 @pytest.mark.parametrize(
     ("n_clusters", "said"),
-    [(1, "no separate clusters either"), (4, "The 4 components of the choice are clusters")],
+    [
+        (1, "no separate clusters either"),
+        (4, "The 4 components of the choice are separate clusters"),
+    ],
 )
 def test_all_or_no_components_may_be_clusters(n_clusters, said):
     sweep = swept([-9000.0, -6000.0, -5900.0, -5850.0, -5845.0])
@@ -145,7 +157,7 @@ def test_one_candidate_and_results_of_earlier_versions_have_no_rules_to_compare(
 def test_clusters_are_named_and_the_last_merger_is_marked():
     sweep = swept([-9000.0, -6000.0, -5900.0, -5000.0, -4995.0])
     found = summarize_clusters(result_of(sweep, 2))
-    assert found.sentence.startswith("The 4 components make 2 clusters. Of the last pair")
+    assert found.sentence.startswith("The 4 components make 2 clusters. Of the two")
     assert found.clusters.rows == (("0", "0, 1, 2", "90.00%"), ("3", "3", "10.00%"))
     assert found.mergers.rows[found.mergers.marked][:2] == ("0 and 2", "2")
     whole = summarize_clusters(result_of(sweep, 4))

@@ -30,7 +30,7 @@ def test_a_browser_shows_a_report_and_asks_nobody_for_anything(tmp_path):
     done = screenshots(report, tmp_path / "pictures")
     assert (done.returncode, done.stderr) == (0, "")
     for name, width in (("desktop", 1280), ("phone", 390)):
-        with Image.open(tmp_path / "pictures" / f"good-{name}.png") as picture:
+        with Image.open(tmp_path / "pictures" / f"{tmp_path.name}-good-{name}.png") as picture:
             assert picture.width == width
             assert picture.height > 2 * width
             colours = np.asarray(picture.resize((20, 60))).reshape(-1, 3)
