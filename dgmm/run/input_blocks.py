@@ -175,7 +175,7 @@ class Blocks:
         Raises
         ------
         DgmmError
-            If the rows cannot be folded in; the mixture is then what it was.
+            If the rows cannot be added; the mixture is then what it was.
 
         Examples
         --------

@@ -39,7 +39,7 @@ class Settings(execution.Settings):
         ge=0,
         allow_inf_nan=False,
         description="All rows are refitted when the mean log density of new ones, before they "
-        "are folded in, is lower than usual by more than this, in nats, and more than chance.",
+        "are added, is lower than usual by more than this, in nats, and more than chance.",
     )
     learning_decay: float | None = Field(
         default=None,
@@ -55,7 +55,7 @@ class Settings(execution.Settings):
         if "://" in run.output.path:
             raise validation_error(f"found output.path {run.output.path}, expected a directory")
         if run.prepare.scale != "none" or run.prepare.pca is not None:
-            raise validation_error("found prepare, expected none: rows are folded in as they are")
+            raise validation_error("found prepare, expected none: rows are added as they are")
         if run.input.missing == "marginalize":
             text = (
                 "found input.missing marginalize, expected drop or error: updates take whole rows"
@@ -161,7 +161,9 @@ def _follow(
     if reason is None:
         n_folds = state.statistics.n_folds + 1
         statistics = replace(state.statistics, n_folds=n_folds, log_densities=log_densities)
-        return StoredState(state.mixture, statistics), f"folded in, {n_folds} since the exact fit"
+        return StoredState(
+            state.mixture, statistics
+        ), f"added by stepwise EM, {n_folds} since the exact fit"
     mixture, path = _refit(settings, n_rows, observer)
     statistics = OnlineStatistics(log_densities=log_densities, run=path)
     line = f"refitted to all {n_rows:,} rows ({reason}): {path}"
@@ -183,4 +185,4 @@ def _refit(settings: Settings, n_rows: int, observer: Observer) -> tuple[Gaussia
 def _format_outcome(update: UpdateResult | None) -> str:
     if update is None or update.log_density is None:
         return ""
-    return f", mean log density {update.log_density:.6g} before they were folded in"
+    return f", mean log density {update.log_density:.6g} before they were added"

@@ -46,7 +46,7 @@ class UpdateResult:
         The number of rows that count, or the sum of their weights.
     n_features : int
     log_density : float or None
-        Their mean, in nats, before they were folded in; None if no row counts.
+        Their mean, in nats, before they were added; None if no row counts.
     is_collapsed : bool
         Whether a component has vanished or collapsed since.
     """

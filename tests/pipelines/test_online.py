@@ -87,7 +87,7 @@ def folder(after_the_first_call, tmp_path, monkeypatch):
     return tmp_path / "folder"
 
 
-def test_new_rows_are_folded_in_and_every_third_time_all_are_refitted(capsys):
+def test_new_rows_are_added_and_every_third_time_all_are_refitted(capsys):
     shutil.rmtree("out")
     assert main(["online.yaml"]) == 0
     assert counted() == (500, 500, "converged")
@@ -102,7 +102,7 @@ def test_new_rows_are_folded_in_and_every_third_time_all_are_refitted(capsys):
     np.testing.assert_array_equal(mixture().means_, exact.means)
     said = capsys.readouterr().out.splitlines()
     assert said[:2] == ["500 new rows", f"fitted to all 500 rows: {said[1].split(': ')[1]}"]
-    assert said[4] == "folded in, 1 since the exact fit"
+    assert said[4] == "added by stepwise EM, 1 since the exact fit"
     assert said[10].startswith("refitted to all 2,000 rows (after every 3 calls with new rows)")
     assert said[11].endswith("online/latest.zarr")
 

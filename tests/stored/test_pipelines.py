@@ -30,7 +30,7 @@ def test_a_mixture_that_follows_a_stream_goes_on(capsys):
     said = capsys.readouterr()
     assert said.err == ""
     assert said.out.splitlines()[1].startswith("400 new rows, mean log density ")
-    assert said.out.splitlines()[2] == "folded in, 2 since the exact fit"
+    assert said.out.splitlines()[2] == "added by stepwise EM, 2 since the exact fit"
     found = GaussianMixture.from_zarr(latest)
     assert found.n_samples_seen_ == 800
     np.testing.assert_allclose(found.means_, expected.means_, rtol=1e-9)
