@@ -3,18 +3,23 @@
 # Makes its own environment in .venv, so that it runs on a fresh clone with Python 3.11 or later.
 set -eu
 cd "$(dirname "$0")/.."
+install() { # PACKAGES... into the environment of the first argument
+    environment=$1 && shift
+    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile "$@"
+}
 [ -x .venv/bin/python ] || "${PYTHON:-python3}" -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev]'
 if [ ! -x .venv-moto/bin/moto_server ]; then # an S3 server to test against; it pins another botocore
-    .venv/bin/python -m venv .venv-moto
-    .venv-moto/bin/python -m pip install --quiet --disable-pip-version-check --no-compile 'moto[s3]>=5.2,<6' flask flask-cors
+    { .venv/bin/python -m venv .venv-moto && install .venv-moto 'moto[s3]>=5.2,<6' flask flask-cors; } &
+    moto=$!
 fi
+install .venv --editable '.[dev]'
+sh scripts/check_package.sh & # it waits for downloads, and others compute meanwhile
+package=$!
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
 .venv/bin/mypy
 .venv/bin/lint-imports
-sh scripts/check_package.sh & # beside the site, on another core
-package=$!
 .venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs build/html
 wait "$package"
+wait ${moto:-}
 .venv/bin/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile "$@"

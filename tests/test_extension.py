@@ -237,8 +237,8 @@ def test_other_rows_are_scored(finished, tmp_path):
     _, output = finished
     X, result = clumps(200, seed=5), dgmm.open_result(output)
     path = write_raw(tmp_path / "new.raw", X)
-    threads = ["cluster.kind=threads"]
-    score(result, configuration_for(result, str(path), str(tmp_path / "scores"), threads))
+    changes = ["cluster.kind=threads", "output.report=false"]
+    score(result, configuration_for(result, str(path), str(tmp_path / "scores"), changes))
     scored, p = dgmm.open_result(tmp_path / "scores"), result.model
     theirs = reference.responsibilities(X, as_spherical(p.weights, p.means, p.covariances))
     assert_array_equal(scored.assignments["labels"][:], theirs.argmax(axis=1))
@@ -247,7 +247,7 @@ def test_other_rows_are_scored(finished, tmp_path):
 def test_a_run_starts_from_an_earlier_one(finished, tmp_path):
     _, output = finished
     path = write_raw(tmp_path / "later.raw", clumps(seed=7))
-    run(loads(text(path, tmp_path / "out"), [f"model.start_from={output}"]))
+    run(loads(text(path, tmp_path / "out"), [f"model.start_from={output}", "output.report=false"]))
     result = dgmm.open_result(tmp_path / "out")
     assert result.drift is not None
     assert_array_equal(np.sort(result.labelling.labels), [0, 1, 2])

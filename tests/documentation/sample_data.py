@@ -83,7 +83,8 @@ def _write_result(path: str) -> None:
               variables: [CD3, CD4, CD8, CD19]
               sample_dims: [y, x]
             model: {{n_components: "1:3", covariance_type: full}}
-            output: {{path: {path}, assignments: [labels, responsibilities, log_density]}}
+            output: {{path: {path}, assignments: [labels, responsibilities, log_density],
+                      report: false}}
             cluster: {{kind: threads}}
         """)
     )

@@ -29,7 +29,7 @@ _SCORE = """\
 model: results/nightly
 run:
   input: {path: other.npy}
-  output: {path: results/score}
+  output: {path: results/score, report: false}
   cluster: {kind: threads}
 """
 

@@ -17,7 +17,7 @@ model: out
 skipped_exit_code: 99
 run:
   input: {path: new.zarr}
-  output: {path: scores, assignments: [labels, log_density]}
+  output: {path: scores, assignments: [labels, log_density], report: false}
   cluster: {kind: threads}
 """
 

@@ -124,7 +124,14 @@ def test_a_result_without_a_record_has_a_report(tmp_path):
 
 @pytest.mark.parametrize(
     ("n_features", "n_components", "with_record"),
-    [(1, 2, True), (3, 14, True), (4, 1, False), (7, 2, False), (40, 45, True)],
+    [
+        (1, 2, True),
+        (3, 14, True),
+        (4, 1, False),
+        (7, 2, False),
+        (40, 16, True),
+        pytest.param(40, 45, True, marks=pytest.mark.slow),
+    ],
 )
 def test_any_shape_of_mixture_is_drawn(tmp_path, n_features, n_components, with_record):
     best = mixture(n_components, n_features)

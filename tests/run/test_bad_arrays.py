@@ -71,7 +71,7 @@ def numbers_of(found):
     yield from (found.assignments[name][...] for name in ALL)
 
 
-@pytest.mark.parametrize("kind", ["npy", "zarr"])
+@pytest.mark.parametrize("kind", ["npy", pytest.param("zarr", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", FITTED)
 def test_a_run_ends_in_numbers(tmp_path, name, kind):
     found = fitted(stored(FITTED[name], tmp_path, kind), tmp_path)
@@ -88,8 +88,13 @@ LAYOUTS = {"Fortran order", "every second row and column backwards", "read-only"
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [(name, "npy") for name in SAME_BITS]
-    + [(name, "zarr") for name in SAME_BITS if name not in LAYOUTS],  # it keeps values only
+    [(name, "npy") for name in SAME_BITS if name in LAYOUTS]  # Zarr keeps values only
+    + [(name, "zarr") for name in SAME_BITS if name not in LAYOUTS]
+    + [
+        pytest.param(name, "npy", marks=pytest.mark.slow)
+        for name in SAME_BITS
+        if name not in LAYOUTS
+    ],
 )
 def test_a_run_gives_the_bits_of_float64(tmp_path, name, kind):
     rows = SAME_BITS[name]

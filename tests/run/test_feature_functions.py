@@ -109,7 +109,7 @@ def test_what_cannot_be_done_is_refused(tmp_path, rows, transform, code, said):
     input: {{path: {tmp_path}/x.npy}}
     prepare: {{transform: {transform}}}
     model: {{n_components: 1}}
-    output: {{path: {tmp_path}/out}}
+    output: {{path: {tmp_path}/out, report: false}}
     cluster: {{kind: threads}}
     """
     (tmp_path / "c.yaml").write_text(text)

@@ -68,9 +68,9 @@ def test_its_report_names_the_choice(finished):
 def test_other_rows_are_scored_and_fitted_again(finished):
     folder, result = finished
     np.save(folder / "new.npy", rows(1))
-    threads = ["cluster.kind=threads"]
+    changes = ["cluster.kind=threads", "output.report=false"]
     score(
-        result, configuration_for(result, str(folder / "new.npy"), str(folder / "scores"), threads)
+        result, configuration_for(result, str(folder / "new.npy"), str(folder / "scores"), changes)
     )
     scored, p = dgmm.open_result(folder / "scores"), result.model
     theirs = reference.responsibilities(

@@ -28,14 +28,15 @@ def with_holes(seed=0, n_rows=4_000):
     return rows
 
 
-def text_of(folder, rows=None, output="out", more="", threads=2):
+def text_of(folder, rows=None, output="out", more="", threads=2, report="false"):
     path = folder / "x.zarr"
     if rows is not None:
         zarr.create_array(path, data=rows, chunks=(500, 3), overwrite=True)
     return f"""
         input: {{path: {path}, partition_size: 12kB, missing: marginalize}}
         model: {{n_components: "2:3", covariance_type: [full, tied], sample_size: 1500 {more}}}
-        output: {{path: {folder / output}, assignments: [labels, log_density, clusters]}}
+        output: {{path: {folder / output}, assignments: [labels, log_density, clusters],
+                 report: {report}}}
         cluster: {{kind: threads, threads: {threads}}}
         """
 
@@ -47,7 +48,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finished(folder):
-    return run(loads(text_of(folder, with_holes())))
+    return run(loads(text_of(folder, with_holes(), report="true")))
 
 
 def test_a_run_assigns_rows_by_what_they_have(finished):
@@ -123,7 +124,8 @@ def test_other_rows_are_scored_by_what_they_have(folder, finished):
     path = folder / "new.zarr"
     zarr.create_array(path, data=rows, chunks=(500, 3), overwrite=True)
     arguments = ("score", str(folder / "out"), str(path), "--output", str(folder / "scores"))
-    outcome = CliRunner().invoke(command, [*arguments, "--set", "cluster.kind=threads"])
+    settings = ("--set", "cluster.kind=threads", "--set", "output.report=false")
+    outcome = CliRunner().invoke(command, [*arguments, *settings])
     assert outcome.exit_code == 0, outcome.output
     assert "4,000 rows, 1 of them missing" in outcome.output
     scored, model = dgmm.open_result(folder / "scores"), open_result(finished.path).model

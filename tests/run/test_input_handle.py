@@ -29,7 +29,7 @@ def configuration(tmp_path) -> Configuration:
                     "missing": "drop",
                 },
                 "model": {"n_components": [1, 2], "covariance_type": "full"},
-                "output": {"path": str(tmp_path / "out")},
+                "output": {"path": str(tmp_path / "out"), "report": False},
                 "cluster": {"kind": "threads"},
             }
         )

@@ -26,7 +26,8 @@ def configuration(folder, output="out", **keys):
     return f"""
         input: {{path: {folder / "rows.zarr"}, missing: drop, partition_size: 6400}}
         model: {{n_components: "2:4", covariance_type: [full, tied], noise: hypervolume{more}}}
-        output: {{path: {folder / output}, assignments: [labels, clusters, responsibilities]}}
+        output: {{path: {folder / output}, assignments: [labels, clusters, responsibilities],
+                 report: false}}
         cluster: {{kind: threads}}
         """
 

@@ -47,7 +47,8 @@ def found(request, tmp_path_factory):
         input: {{path: {store(folder / "train.zarr", rows)}, missing: drop}}
         {prepare}
         {MODEL}
-        output: {{path: {folder / "out"}, assignments: [labels, log_density, outlier]}}
+        output: {{path: {folder / "out"}, assignments: [labels, log_density, outlier],
+                 report: false}}
         cluster: {{kind: threads}}
         """
     run(loads(text))

@@ -78,7 +78,8 @@ def test_a_version_that_is_named_is_read_again_when_there_are_others(tmp_path, p
 
 def test_a_plan_says_which_version(tmp_path, path):
     (tmp_path / "c.yaml").write_text(
-        f"input: {{path: {path}}}\nmodel: {{n_components: 1}}\noutput: {{path: {tmp_path}/out}}\n"
+        f"input: {{path: {path}}}\nmodel: {{n_components: 1}}\n"
+        f"output: {{path: {tmp_path}/out, report: false}}\n"
     )
     outcome = CliRunner().invoke(dgmm, ["plan", str(tmp_path / "c.yaml")])
     assert outcome.exit_code == 0

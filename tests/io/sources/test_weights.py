@@ -125,7 +125,7 @@ def test_a_run_has_the_weights_that_its_configuration_names(
     text = f"""
     input: {{path: {group}, weights: {written}, columns: [green, red]}}
     model: {{n_components: 2}}
-    output: {{path: {tmp_path / "out"}}}
+    output: {{path: {tmp_path / "out"}, report: false}}
     """
     dataset = plan_run(loads(text)).dataset
     assert dataset.feature_names == ("green", "red")

@@ -13,8 +13,8 @@ from tests.strategies import COVARIANCE_TYPES
 
 
 @pytest.mark.parametrize("kind", ["full", "diag", "spherical"])
-@pytest.mark.parametrize("n_steps", [0, 1, 6])
-@pytest.mark.parametrize("n_components", [3, 4, 8])
+@pytest.mark.parametrize("n_steps", [0, pytest.param(1, marks=pytest.mark.slow), 6])
+@pytest.mark.parametrize("n_components", [3, pytest.param(4, marks=pytest.mark.slow), 8])
 @pytest.mark.parametrize("is_merge", [False, True])
 def test_a_trial_of_rows_that_all_count_gains_what_the_mixture_gains(
     kind, n_steps, n_components, is_merge, monkeypatch

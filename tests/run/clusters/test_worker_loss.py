@@ -198,6 +198,7 @@ def test_a_block_that_ends_workers_before_it_is_kept_is_named(strict_execution, 
     assert strict_execution.block_cache is None
 
 
+@pytest.mark.slow
 def test_a_block_that_is_blamed_for_no_fault_of_its_own_is_computed(strict_execution, tmp_path):
     trap = Trap(tmp_path, 1)
     assert isinstance(strict_execution, ClusterExecution)

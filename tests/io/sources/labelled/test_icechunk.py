@@ -68,7 +68,7 @@ def test_runs_and_scores_are_those_of_the_array(tmp_path, repository):
         return loads(f"""
         input: {{path: {tmp_path}/{source}}}
         model: {{n_components: 2, covariance_type: full}}
-        output: {{path: {tmp_path}/{output}}}
+        output: {{path: {tmp_path}/{output}, report: false}}
         cluster: {{kind: threads}}
         """)
 

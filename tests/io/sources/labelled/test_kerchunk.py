@@ -80,7 +80,7 @@ def test_a_run_is_that_of_the_array(tmp_path):
             loads(f"""
             input: {{path: {tmp_path}/{source}}}
             model: {{n_components: 2, covariance_type: full}}
-            output: {{path: {tmp_path}/{output}}}
+            output: {{path: {tmp_path}/{output}, report: false}}
             cluster: {{kind: threads}}
             """)
         )

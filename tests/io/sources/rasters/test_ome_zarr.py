@@ -129,7 +129,7 @@ def test_runs_and_scores_are_those_of_the_array(tmp_path):
         return loads(f"""
         input: {{path: {path}}}
         model: {{n_components: 2, covariance_type: full}}
-        output: {{path: {output}}}
+        output: {{path: {output}, report: false}}
         cluster: {{kind: threads}}
         """)
 

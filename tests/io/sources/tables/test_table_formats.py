@@ -78,7 +78,8 @@ def test_a_table_in_an_object_store_is_refused(table):
 def test_the_command_refuses_it_before_it_runs(table, tmp_path):
     add_log(table, "Hudi")
     (tmp_path / "c.yaml").write_text(
-        f"input: {{path: {table}}}\nmodel: {{n_components: 1}}\noutput: {{path: {tmp_path}/out}}\n"
+        f"input: {{path: {table}}}\nmodel: {{n_components: 1}}\n"
+        f"output: {{path: {tmp_path}/out, report: false}}\n"
     )
     for command in (["plan", str(tmp_path / "c.yaml")], ["run", str(tmp_path / "c.yaml")]):
         outcome = CliRunner().invoke(dgmm, command)
