@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 import dgmm.run
 from dgmm.cli import dgmm as command
+from dgmm.cli.options import import_dask
 from dgmm.engine.events import Observer, PassFinished, PassStarted
 from dgmm.errors import (
     ConfigurationError,
@@ -267,6 +268,24 @@ def test_light_commands_import_nothing_heavy(config: str, arguments: list[str]) 
     done = python(code, *[config if argument == "CONFIG" else argument for argument in arguments])
     assert done.returncode == 0
     assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("caller", "imported"), [({"is_main_program": True}, [("dask.array", None)]), (None, [])]
+)
+def test_only_a_process_of_its_own_imports_dask_without_xarray(
+    monkeypatch: pytest.MonkeyPatch, caller: object, imported: list[object]
+) -> None:
+    seen: list[object] = []
+    for name in ("dask.array", "xarray"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(
+        "dgmm.cli.options.import_module", lambda name: seen.append((name, sys.modules["xarray"]))
+    )
+    with click.Context(command, obj=caller):
+        import_dask()
+    assert seen == imported
+    assert "xarray" not in sys.modules
 
 
 def test_the_module_is_the_command(config: str) -> None:

@@ -1,6 +1,8 @@
 """Options that commands share: configuration file, logging, access to object stores."""
 
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -48,8 +50,28 @@ def restart_if_portable(configuration: "Configuration") -> None:
     """Start the command again where it needs that, and is the program of its process."""
     from dgmm.run import restart_if_portable
 
-    if (click.get_current_context().find_root().obj or {}).get("is_main_program"):
+    if _is_main_program():
         restart_if_portable(configuration)
+
+
+def import_dask() -> None:
+    """Import Dask's arrays without xarray, with which it takes half a second longer.
+
+    Dask imports xarray where it is installed, to know its arrays if ``from_array`` is given one.
+    dgmm gives it none. What is set here is how Python marks a module that is not there. Where the
+    command is not the program of its process, others may need both, and nothing is done.
+    """
+    if _is_main_program() and not {"dask.array", "xarray"}.intersection(sys.modules):
+        sys.modules["xarray"] = None  # type: ignore[assignment] # as documented
+        try:
+            import_module("dask.array")
+        finally:
+            del sys.modules["xarray"]
+
+
+def _is_main_program() -> bool:
+    """Whether the command is the program of its process, not called by another."""
+    return bool((click.get_current_context().find_root().obj or {}).get("is_main_program"))
 
 
 def configuration_options(command: _Command) -> _Command:

@@ -10,6 +10,7 @@ from dgmm.cli.command_group import CONFIGURATION, log_format
 from dgmm.cli.options import (
     add_logging_options,
     examples,
+    import_dask,
     metrics_option,
     restart_if_portable,
     storage_options,
@@ -44,6 +45,8 @@ def score(
 ) -> None:
     """Assign the rows of INPUT by the model of RESULT (an output directory or one of its runs)."""
     from dgmm.io.results.result import open_result
+
+    import_dask()
     from dgmm.run import score_run
     from dgmm.run.console.logs import JsonObserver
     from dgmm.run.console.observer import console_logging

@@ -13,6 +13,7 @@ from dgmm.cli.options import (
     configuration_options,
     examples,
     for_command_option,
+    import_dask,
     load,
     load_as,
     metrics_option,
@@ -60,6 +61,7 @@ def run(
 def _run(
     configuration: "Configuration", quiet: bool, verbose: bool, fresh: bool, metrics: str | None
 ) -> None:
+    import_dask()
     from rich.console import Console
 
     from dgmm.run import fit_run
@@ -92,6 +94,7 @@ def _run(
 def plan(config: str, overrides: tuple[str, ...]) -> None:
     """Show what a run of CONFIG would read, compute and need, without running it."""
     configuration = load(config, overrides)
+    import_dask()
 
     from rich.console import Console
 
@@ -119,6 +122,7 @@ def validate(config: str, overrides: tuple[str, ...], settings: Any) -> None:
     n_candidates = len(candidates(configuration.model))
     found = "; its input was not looked at"
     if _is_here(configuration.input.path):
+        import_dask()
         from dgmm.run import plan_summary as planning
 
         planning.summarize_plan(configuration)
@@ -154,6 +158,7 @@ def schema(settings: Any) -> None:
 )
 def init(path: str, output: str | None, columns: tuple[str, ...]) -> None:
     """Look at INPUT and write a configuration for it, with comments."""
+    import_dask()
     from dgmm.errors import OutputError
     from dgmm.run.configuration_template import describe_input
 

@@ -10,13 +10,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.logging import RichHandler
-
 from dgmm.engine.events import READ_ALL_ROWS, BlocksDone, Event, PassFinished, PassStarted
 from dgmm.run.redaction import Redactor
 
-if TYPE_CHECKING:  # it imports NumPy, which a message does not need
+if TYPE_CHECKING:  # workers, which need neither, import this module
+    from rich.console import Console
+
     from dgmm.mixture.fit_result import Sweep
 
 logger = logging.getLogger(__name__)
@@ -101,7 +100,7 @@ class _Json(logging.Formatter):
 
 
 @contextmanager
-def log_to_stderr(console: Console, style: LogFormat, level: int) -> Iterator[None]:
+def log_to_stderr(console: "Console", style: LogFormat, level: int) -> Iterator[None]:
     """Write logs and warnings of dgmm and other libraries to stderr, around a progress line.
 
     Parameters
@@ -114,6 +113,8 @@ def log_to_stderr(console: Console, style: LogFormat, level: int) -> Iterator[No
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(style.formatter())
     if console.is_terminal and not style.as_json:
+        from rich.logging import RichHandler
+
         handler = RichHandler(console=console, show_path=False)
         handler.setFormatter(style.formatter("%(message)s"))
     root, own = logging.getLogger(), logging.getLogger("dgmm")
