@@ -1,15 +1,17 @@
-"""A commented configuration for data that were looked at."""
+"""A configuration with comments for data that were looked at."""
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from dgmm.errors import ConfigurationError, Remedy, advise
+from dgmm.errors import ConfigurationError, InputNotFoundError, Remedy, advise
 from dgmm.io.grid import FeatureGroup
+from dgmm.io.sources.files import find_matches, find_root
 from dgmm.io.sources.labelled.xarray_files import open_dataset
 from dgmm.io.sources.selection import Selection
 from dgmm.io.sources.source import Source, open_source
-from dgmm.io.storage.location import absolute_location, resolve_path
+from dgmm.io.storage.location import absolute_location, is_pattern, resolve_path
 from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import loads
 from dgmm.text import join_names
@@ -48,7 +50,7 @@ def describe_input(path: str, columns: Sequence[str] = (), config: str = "CONFIG
     try:
         source = open_source(path, selection=selection)
     except ConfigurationError as error:
-        if error.remedy is not Remedy.CHOOSE_SAMPLE_DIMS:
+        if error.remedy not in {Remedy.CHOOSE_SAMPLE_DIMS, Remedy.CHOOSE_CONCAT_DIM}:
             raise
         selection = _choose_variables(path, selection)
         source = open_source(path, selection=selection)
@@ -58,8 +60,19 @@ def describe_input(path: str, columns: Sequence[str] = (), config: str = "CONFIG
 
 
 def _choose_variables(path: str, selection: Selection) -> Selection:
-    """The samples' dimensions of a labelled dataset, and the variables that have all of them."""
-    dataset = open_dataset(resolve_path(absolute_location(path)))
+    """The samples' dimensions of a labelled dataset, and the variables that have all of them.
+
+    Files that match a pattern are taken to follow each other in time, or else along the first
+    dimension of the samples.
+    """
+    place = resolve_path(absolute_location(path))
+    joins_files = is_pattern(place)
+    if joins_files:
+        matches = find_matches(place)
+        if not matches:
+            raise InputNotFoundError(f"Nothing matches {path}. Check the path of the input.")
+        place = find_root(place) / matches[0]
+    dataset = open_dataset(place)
     variables = {
         str(name): variable
         for name, variable in dataset.data_vars.items()
@@ -70,7 +83,8 @@ def _choose_variables(path: str, selection: Selection) -> Selection:
         raise ConfigurationError(f"{path} has no variable of numbers. Choose another input.")
     dims = tuple(str(dim) for dim in largest.dims if str(dim).lower() not in _VERTICAL)
     names = tuple(name for name, variable in variables.items() if set(dims) <= set(variable.dims))
-    return Selection(variables=names, sample_dims=dims, columns=selection.columns)
+    concat_dim = ("time" if "time" in dims else dims[0]) if joins_files and dims else None
+    return replace(selection, variables=names, sample_dims=dims, concat_dim=concat_dim)
 
 
 def _lines(path: str, selection: Selection, source: Source, config: str) -> Iterator[str]:
@@ -78,7 +92,7 @@ def _lines(path: str, selection: Selection, source: Source, config: str) -> Iter
     yield f"# {n_rows:,} rows of {n_features} features, {source.description}:"
     yield f"# {join_names(source.feature_names, 12)}"
     yield "#"
-    yield f"#     dgmm plan {config}   # what a run would read, fit and need"
+    yield f"#     dgmm plan {config}   # what a run would read, compute and need"
     yield f"#     dgmm run {config}"
     yield ""
     yield "input:"
@@ -87,6 +101,8 @@ def _lines(path: str, selection: Selection, source: Source, config: str) -> Iter
         names = getattr(selection, key)
         if names:
             yield f"  {key}: {json.dumps(list(names), ensure_ascii=False)}"
+    if selection.concat_dim is not None:
+        yield f"  concat_dim: {json.dumps(selection.concat_dim)}         # joins the files"
     yield "  # missing: drop            # leave out rows that lack a value"
     yield "  # weights: NAME            # a column or array with a weight for every row"
     yield ""

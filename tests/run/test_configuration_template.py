@@ -56,6 +56,19 @@ def test_of_profiles_the_depths_are_features(tmp_path, name):
     assert "# t[5.0], t[10.0], t[20.0]" in text
 
 
+def test_files_that_match_a_pattern_follow_each_other(tmp_path):
+    for month in range(2):
+        values = np.random.default_rng(month).normal(size=(3, 4))
+        casts = xarray.Dataset(
+            {"t": (("time", "lat"), values)}, {"time": [month, month + 0.3, month + 0.6]}
+        )
+        casts.to_netcdf(tmp_path / f"{month}.nc", engine="h5netcdf")
+    found = loads(describe_input(str(tmp_path / "*.nc")))
+    assert (found.input.concat_dim, found.input.sample_dims) == ("time", ("time", "lat"))
+    with pytest.raises(InputNotFoundError, match="Nothing matches"):
+        describe_input(str(tmp_path / "x*.nc"))
+
+
 def test_chosen_columns_are_named(tmp_path):
     rng = np.random.default_rng(0)
     path = tmp_path / "x.parquet"

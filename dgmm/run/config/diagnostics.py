@@ -119,6 +119,8 @@ def _keys(model: type[BaseModel], prefix: KeyPath) -> Iterator[KeyPath]:
 def _remedy(path: KeyPath, keys: Sequence[KeyPath]) -> str:
     """What to write instead of an unknown key."""
     *section, name = path
+    if path == ("run",):
+        return "in the file of a pipeline use `dgmm nightly`, or `dgmm validate --for nightly`"
     siblings = [str(key[-1]) for key in keys if [*key[:-1]] == section]
     alike = (key for key in keys if len(key) == len(path))
     if any(_strip_tags(path) == _strip_tags(key) for key in alike):

@@ -138,8 +138,8 @@ def _coordinates(
         kinds = {(c.dims, c.dtype, dict(c.attributes).get("units")) for c in others if c}
         if None in others or len(kinds) > 1:
             _logger.warning(
-                "The coordinate %s is left out of the result: the files matching below %s do not "
-                "have it in the same units",
+                "The coordinate %s is left out of the result: its units, type or dimensions differ "
+                "between the files in %s",
                 each.name,
                 root,
             )
