@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dgmm.errors import ConfigurationError, DataError, Remedy, StorageError
 from dgmm.io.grid import Region
+from dgmm.io.sources import zarr_layouts
 from dgmm.io.sources.files import FileInfo, list_files
 from dgmm.io.sources.format import (
     DatasetMetadata,
@@ -23,11 +24,6 @@ from dgmm.io.sources.format import (
 from dgmm.io.sources.group_members import choose_member
 from dgmm.io.sources.packing import Packing, read_packing, refuse_times
 from dgmm.io.sources.selection import Selection
-from dgmm.io.sources.zarr_layouts import (
-    refuse_icechunk,
-    refuse_image_pyramid,
-    refuse_uneven_chunks,
-)
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import is_missing, open_recording_store, zarr_store
 
@@ -40,6 +36,7 @@ def _matches(path: AnyPath) -> bool:
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     array = _choose(path, selection)
+    zarr_layouts.refuse_named_dimensions(path, array)
     refuse_times(path, array.path, array.attrs)
     chunks = array.shards or array.chunks
     shape, names = array.shape, _feature_names(path, array)
@@ -60,8 +57,8 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
 
 def _feature_names(path: AnyPath, array: zarr.Array[Any]) -> tuple[str, ...] | None:
     """Names of the columns from the coordinate of the second dimension, as xarray writes it."""
-    dims = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
-    if array.ndim != 2 or not isinstance(dims, Sequence) or not isinstance(dims[-1], str):
+    dims = zarr_layouts.dimension_names(array)
+    if array.ndim != 2 or dims is None or not isinstance(dims[-1], str):
         return None
     beside = path / array.path
     coordinate = beside.parent / dims[-1]
@@ -268,15 +265,15 @@ def _is_node(path: AnyPath) -> bool:
 def _choose(path: AnyPath, selection: Selection) -> zarr.Array[Any]:
     variable = selection.variable
     if not _is_node(path):
-        refuse_icechunk(path)
+        zarr_layouts.refuse_icechunk(path)
         raise DataError(
             f"{path} is not a Zarr array or group: it has no {', '.join(_METADATA)}. "
             "If it is being written, wait until it is complete."
         )
-    refuse_uneven_chunks(path)
+    zarr_layouts.refuse_uneven_chunks(path)
     node = zarr.open(zarr_store(path), mode="r")
     if isinstance(node, zarr.Group):
-        refuse_image_pyramid(path, dict(node.attrs), variable)
+        zarr_layouts.refuse_image_pyramid(path, dict(node.attrs), variable)
         return _choose_member(node, path, variable)
     if variable is not None:
         raise ConfigurationError(

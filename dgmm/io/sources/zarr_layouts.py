@@ -1,11 +1,14 @@
 """Refuse directories called .zarr that are not plain tables, with advice for each."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dgmm.errors import DataError
+import zarr
+
+from dgmm.errors import ConfigurationError, DataError, Remedy
 from dgmm.io.storage.location import AnyPath
+from dgmm.text import join_names
 
 
 def is_icechunk(path: AnyPath) -> bool:
@@ -45,6 +48,29 @@ def refuse_uneven_chunks(path: AnyPath) -> None:
                 f"{name} has chunks of different sizes, a {kind} grid; expected one size. Write "
                 "it again so: array.rechunk(...) of Dask makes them even."
             )
+
+
+def dimension_names(array: zarr.Array[Any]) -> Sequence[Any] | None:
+    """Names of the dimensions, as xarray writes them; None if they have none."""
+    dims = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    return dims if isinstance(dims, Sequence) and len(dims) == array.ndim else None
+
+
+def refuse_named_dimensions(path: AnyPath, array: zarr.Array[Any]) -> None:
+    """Refuse an array of more than two dimensions that have names.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    dims = dimension_names(array)
+    if array.ndim > 2 and dims is not None and all(isinstance(dim, str) for dim in dims):
+        extents = join_names([f"{dim} {n}" for dim, n in zip(dims, array.shape, strict=True)])
+        raise ConfigurationError(
+            f"{path / array.path} has the dimensions {extents}. Say which of them together are the "
+            "samples; all others will be features.",
+            remedy=Remedy.CHOOSE_SAMPLE_DIMS,
+        )
 
 
 def _arrays(path: AnyPath) -> Iterator[tuple[str, Mapping[str, Any]]]:

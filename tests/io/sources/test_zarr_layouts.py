@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import zarr
 
-from dgmm.errors import DataError
+from dgmm.errors import ConfigurationError, DataError, Remedy
 from dgmm.io.sources.selection import Selection
 from dgmm.io.sources.source import open_source
 
@@ -86,3 +86,16 @@ def test_advice_for_more_dimensions_keeps_features_together(tmp_path):
     np.save(tmp_path / "x.npy", np.ones((3, 8, 8)))
     with pytest.raises(DataError, match=r"moveaxis\(values, axis, -1\)\.reshape\(-1, n_features\)"):
         open_source(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_array_whose_dimensions_have_names_asks_which_are_the_samples(tmp_path, version):
+    dims = ("time", "y", "x")
+    named = {"attributes": {"_ARRAY_DIMENSIONS": dims}}
+    if version == 3:
+        named = {"dimension_names": dims}
+    root = zarr.open_group(tmp_path / "x.zarr", mode="w", zarr_format=version)
+    root.create_array("temp", data=np.zeros((3, 4, 5)), **named)
+    with pytest.raises(ConfigurationError, match="has the dimensions time 3, y 4, x 5") as error:
+        open_source(tmp_path / "x.zarr", selection=Selection(variables=("temp",)))
+    assert error.value.remedy is Remedy.CHOOSE_SAMPLE_DIMS
