@@ -29,7 +29,7 @@ from dgmm.engine.profiling.profile_checks import validate_profile
 from dgmm.engine.profiling.profile_spec import ProfileSpec
 from dgmm.engine.proposals.step_proposals import StepProposals
 from dgmm.engine.search import early_stopping
-from dgmm.engine.search.anchored_search import search_for
+from dgmm.engine.search.extension_search import search_for
 from dgmm.engine.search.imputed_sample import complete_rows
 from dgmm.engine.search.model_search import ModelSearch
 from dgmm.engine.search.noise_tuning import first_noise
@@ -172,6 +172,7 @@ def rules_for(options: FitOptions, profile: Profile) -> EMOptions:
         profile.covariance,
         options.allow_degenerate,
         options.accelerate and not options.has_prior,
+        0 if options.fixed is None else options.fixed.n_components,
     )
 
 
@@ -188,7 +189,8 @@ def _run_stages(
     """Run EM through all stages from ``progress`` on; all states at the end."""
     n_passes, states = progress.n_passes, progress.states
     sample = stages.search_rows(profile, rules, stages.prior_of(profile, options, earlier))
-    rivals = {} if options.relevance is not None else earlier
+    is_start = options.relevance is None and options.fixed is None
+    rivals = earlier if is_start else {}
     complete = complete_rows(sample, options.seed)
     noise = first_noise(options.noise, complete, earlier)
     n_effective = SampleSize.of(profile.weight_totals, options.normalize).n_effective
@@ -258,7 +260,10 @@ def _result(
     is_given = not options.given.is_empty or options.relevance is not None
     if not is_given:  # else components are known by their places
         n_classes = 0 if profile.labelled is None else len(profile.labelled.classes)
-        parameters = parameters.sort_by_weight(n_classes)
+        n_known = n_classes if options.fixed is None else options.fixed.n_components
+        parameters = parameters.sort_by_weight(n_known)
+    if options.fixed is not None:  # to the bit, whatever moving the origin has rounded
+        parameters = options.fixed.put_into(parameters)
     log_likelihood = state.log_likelihood + profile.log_jacobian
     if sweep is not None:
         largest = sweep.log_likelihood + profile.log_jacobian * size.scale

@@ -6,6 +6,7 @@ from dgmm.mixture.em.convergence import TOL
 from dgmm.mixture.initialization import initializers
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.noise.noise_component import NoiseDensity
+from dgmm.mixture.prior_knowledge.fixed_parts import FixedParts
 from dgmm.mixture.prior_knowledge.prior_name import PriorName
 from dgmm.mixture.sample_size import Normalization
 from dgmm.mixture.transform import FeatureTransformSpec, WarmStart
@@ -68,6 +69,8 @@ class FitOptions:
     relevance : float or None
         Rows that each component of the earlier mixtures is worth where these are adapted
         (:mod:`dgmm.mixture.prior_knowledge.background_mixture`); None where they are starts.
+    fixed : FixedParts, or None
+        Parts of the first components that stay as they are.
     """
 
     models: tuple[Model, ...]
@@ -89,11 +92,17 @@ class FitOptions:
     given: InitialParameters = field(default_factory=InitialParameters)
     earlier: WarmStart = field(default_factory=WarmStart)
     relevance: float | None = None
+    fixed: FixedParts | None = None
 
     @property
     def has_prior(self) -> bool:
         """Whether EM maximises more than the likelihood."""
         return self.prior is not None or self.relevance is not None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether EM maximises the likelihood in all parameters."""
+        return not self.has_prior and self.fixed is None
 
     @property
     def max_components(self) -> int:

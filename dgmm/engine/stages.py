@@ -53,7 +53,7 @@ def stages(profile: Profile, options: FitOptions) -> tuple[str, ...]:
     kinds = [kind for kind, _ in options.models]
     sample = () if profile.is_sample_complete else (SAMPLE,)
     # with a prior, likelihoods may fall with the number of components
-    may_repair = options.max_iter > 0 and not options.has_prior
+    may_repair = options.max_iter > 0 and options.is_plain
     repair = (REPAIR,) if len(set(kinds)) < len(kinds) and may_repair else ()
     return (*sample, FIT, *repair)
 
@@ -67,7 +67,9 @@ def sample_stage(sample: SearchRows, rules: EMOptions, observer: Observer) -> St
 def prior_of(
     profile: Profile, options: FitOptions, earlier: Mapping[Model, Parameters]
 ) -> Prior | None:
-    """The prior, about the mean of all rows, if one is asked for."""
+    """The prior, or the parts that stay, about the mean of all rows, if there are such."""
+    if options.fixed is not None:
+        return options.fixed.translate(-profile.mean)
     if options.relevance is not None:
         return BackgroundMixture(earlier, options.relevance)
     if options.prior is None:

@@ -19,6 +19,7 @@ from dgmm.mixture.em.stepwise_em import DECAY
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.initialization.initializers import METHODS
 from dgmm.mixture.noise.noise_component import NOISE_DENSITIES, NoiseDensity
+from dgmm.mixture.prior_knowledge.fixed_parts import FixedParts
 from dgmm.mixture.prior_knowledge.prior_name import PriorName
 from dgmm.mixture.sample_size import Normalization
 from dgmm.mixture.transform import FeatureTransformSpec
@@ -43,6 +44,7 @@ def fit_options(
     functions: ColumnFunctions | None = None,
     prior: str | None = None,
     relevance: float | None = None,
+    fixed: FixedParts | None = None,
 ) -> FitOptions:
     """The options of a fit for these parameters.
 
@@ -64,6 +66,8 @@ def fit_options(
     prior : {"conjugate"} or None
     relevance : float or None
         Rows that each component of a mixture in ``init_params`` is worth.
+    fixed : FixedParts, or None
+        What stays as it is.
 
     Raises
     ------
@@ -113,6 +117,7 @@ def fit_options(
         normalize=cast("Normalization | None", normalize_weights),
         prior=cast("PriorName | None", prior),
         relevance=None if relevance is None else float(relevance),
+        fixed=fixed,
     )
 
 

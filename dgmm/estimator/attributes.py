@@ -65,6 +65,7 @@ class FittedAttributes:
     predictive_score_: float
     noise_weight_: float
     noise_log_density_: float
+    n_fixed_parameters_: int
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
     feature_transform: FeatureTransformLike
@@ -223,12 +224,13 @@ def set_parameters(estimator: FittedAttributes, mixture: Parameters) -> None:
     estimator.covariances_ = mixture.covariances
     estimator.precisions_cholesky_ = mixture.precisions_cholesky
     estimator.precisions_ = mixture.precisions
+    for name in ("noise_weight_", "noise_log_density_", "n_fixed_parameters_"):
+        vars(estimator).pop(name, None)  # of an earlier fit
     if mixture.noise is not None:
         estimator.noise_weight_ = mixture.noise.weight
         estimator.noise_log_density_ = mixture.noise.log_density
-    else:  # an earlier fit may have had some
-        vars(estimator).pop("noise_weight_", None)
-        vars(estimator).pop("noise_log_density_", None)
+    if mixture.n_fixed:
+        estimator.n_fixed_parameters_ = mixture.n_fixed
 
 
 def transform_of(estimator: FittedAttributes) -> FeatureTransform | None:
@@ -289,10 +291,10 @@ def to_parameters(estimator: FittedAttributes) -> Parameters:
         precisions = structure.precisions(np.asarray(factors, np.float64))
         covariances = structure.invert(precisions)
     covariances = np.asarray(covariances, np.float64)
-    if factors is None:
-        factors = structure.precisions_cholesky(covariances)
+    factors = structure.precisions_cholesky(covariances) if factors is None else factors
     factors = np.asarray(factors, np.float64)
     kind, noise = canonical_type(estimator.covariance_type), None
     if hasattr(estimator, "noise_log_density_"):
         noise = Noise(float(estimator.noise_log_density_), float(estimator.noise_weight_))
-    return Parameters(kind, weights, means, covariances, factors, noise)
+    n_fixed = getattr(estimator, "n_fixed_parameters_", 0)
+    return Parameters(kind, weights, means, covariances, factors, noise, n_fixed)

@@ -1,5 +1,6 @@
 """``GaussianMixture``: scikit-learn's names on an engine for data bigger than memory."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -48,14 +49,12 @@ class GaussianMixture(OnlineMixture):
     max_iter : int, default=1000
         Most EM iterations.
     n_init : int, default=1
-        Searches, each from a start of its own; the best goes on. Every search moves components to
-        where they are needed, so that one is often enough; more cost as many times more.
+        Searches, each from a start of its own; the best goes on. One is often enough.
     init_params : str, sequence of str, mixture, or None, default=None
         Kinds of start, taken in turn: "kmeans", "k-means++", "random", "random_from_data",
-        "agglomerative". None takes k-means, then a mix of the others, without "random".
-        Or a fitted mixture, what :func:`dgmm.sweep` returned or :func:`dgmm.open_result` opened:
-        it is one start among others, and the only one if ``n_init`` is 1. A mixture goes into a
-        ``sklearn.frozen.FrozenEstimator`` where the estimator is cloned.
+        "agglomerative"; None takes k-means, then others. Or a fitted mixture, what
+        :func:`dgmm.sweep` returned or :func:`dgmm.open_result` opened: one start among others, the
+        only one if ``n_init`` is 1. To be cloned, put it into ``sklearn.frozen.FrozenEstimator``.
     weights_init : array-like of shape (n_components,), default=None
     means_init : array-like of shape (n_components, n_features), default=None
     precisions_init : array-like, default=None
@@ -71,31 +70,31 @@ class GaussianMixture(OnlineMixture):
     feature_dim : str or None, default=None
         Dimension of a DataArray that holds the features; None means the last.
     learning_decay : float or None, default=None
-        How fast steps of ``partial_fit`` get smaller, above 0.5 and at most 1: with 1 all rows
-        count alike, with less those seen lately count more (Cappe & Moulines 2009); None is 0.7.
+        How fast steps of ``partial_fit`` get smaller (Cappe & Moulines 2009), in (0.5, 1]; None is
+        0.7. With less than 1, rows seen lately count more.
     noise : float, "hypervolume", "otrimle" or None, default=None
         A further component with the same density everywhere, for rows that belong to no other: its
         log density in nats, "hypervolume" for the inverse of the volume that the rows lie in
         (Banfield & Raftery 1993), or "otrimle" for the density beside which components are most
         Gaussian (Coretto & Hennig 2016). Both are found on the sample.
     normalize_weights : {"counts", "rows", "kish"} or None, default=None
-        What criteria count as the number of rows: the sum of ``sample_weight`` ("counts"; None is
-        the same, with a warning where it is far from that number), the rows of positive weight
-        ("rows", for survey weights), or Kish's effective number ("kish").
+        What criteria count: the sum of ``sample_weight`` ("counts"; None is the same, with a
+        warning where it is far from the number of rows), the rows of positive weight ("rows", for
+        survey weights), or Kish's effective number of rows ("kish").
     feature_transform : str, mapping or None, default=None
         A function that is applied to features first, of all of them ("log", "log1p", "arcsinh",
         "yeo-johnson", "logicle", or with parameters such as ``{"arcsinh": 150}``), or of some, as
         ``{"CD3": "arcsinh", "depth": "log", "*": "log1p"}``. ``means_`` and ``covariances_`` are
-        those of the values after it; densities, likelihoods and criteria those of the rows as they
-        are given, so that they can be compared between functions; :meth:`sample` undoes it.
+        of values after it; densities, likelihoods and criteria of rows as they are given.
     missing : {"marginalize"} or None, default=None
-        What NaN means: an error (None), or a value that is missing at random. Rows then count by
-        the values that they have, exactly (Ghahramani & Jordan 1994); those without any are left
-        out, have the label -1 and the log-density NaN. ``partial_fit`` takes complete rows only.
+        What NaN means: an error (None), or a value missing at random (docs/missing.md).
     prior : {"conjugate"} or None, default=None
         A weak prior with mclust's defaults, so that no component collapses (docs/prior.md).
     relevance : float or None, default=None
         Rows that components of ``init_params`` are worth, if it is adapted (docs/prior.md).
+    fixed : {"weights", "means", "covariances"}, sequence of these, or None, default=None
+        Parts that stay: of the mixture in ``init_params``, of which the first components are then
+        those, or of ``weights_init``, ``means_init`` and ``precisions_init`` (docs/fixed.md).
 
     Attributes
     ----------
@@ -109,11 +108,12 @@ class GaussianMixture(OnlineMixture):
         "EEI", () for "EII", as "diag" for "VEI" and "EVI", as "full" for others; float64.
     noise_weight_, noise_log_density_ : float
         Where ``noise`` is not None.
+    n_fixed_parameters_ : int
+        Where ``fixed`` is not None.
     converged_ : bool
     status_ : str
         "converged", "max_iter", "degenerate" where a component collapsed, or "online" after
-        ``partial_fit``, which keeps the order of components and unsets what only a fit knows:
-        ``lower_bound_``, ``lower_bounds_`` and the criteria.
+        ``partial_fit``, which unsets what only a fit knows: ``lower_bound_``, criteria and so on.
     n_iter_ : int
         EM iterations over all rows.
     lower_bound_ : float
@@ -121,8 +121,7 @@ class GaussianMixture(OnlineMixture):
     lower_bounds_ : list of float
         The same after each iteration.
     bic_, aic_, icl_ : float
-        Criteria on the data of the fit; smaller is better. Their number of rows is
-        ``n_effective_``.
+        Criteria on the data of the fit, of ``n_effective_`` rows; smaller is better.
     n_effective_ : float
         Number of rows; the sum of ``sample_weight``, or what ``normalize_weights`` makes of it.
     n_samples_seen_, n_samples_fitted_ : int or float
@@ -148,8 +147,6 @@ class GaussianMixture(OnlineMixture):
     >>> mixture = GaussianMixture(n_components=2, random_state=0).fit(X)
     >>> mixture.weights_.round(2).tolist()
     [0.67, 0.33]
-    >>> mixture.predict([[0, 0], [9, 7]]).tolist()
-    [0, 1]
     """
 
     def __init__(
@@ -178,6 +175,7 @@ class GaussianMixture(OnlineMixture):
         missing: str | None = None,
         prior: str | None = None,
         relevance: float | None = None,
+        fixed: str | Sequence[str] | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -202,6 +200,7 @@ class GaussianMixture(OnlineMixture):
         self.missing = missing
         self.prior = prior
         self.relevance = relevance
+        self.fixed = fixed
 
     def fit(
         self,
@@ -293,6 +292,7 @@ class GaussianMixture(OnlineMixture):
             functions=attributes.choose_feature_transform(self, container.feature_names),
             prior=self.prior,
             relevance=self.relevance,
+            fixed=starting_values.fixed_of(self, dataset.n_features),
         )
         with advise(REMEDIES):
             observer = verbose_observer(self.verbose, self.verbose_interval)

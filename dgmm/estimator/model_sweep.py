@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from dgmm.engine.fit import fit
 from dgmm.engine.profile import Profile
 from dgmm.errors import advise
-from dgmm.estimator import arguments, attributes, silhouette
+from dgmm.estimator import arguments, attributes, silhouette, starting_values
 from dgmm.estimator.annotations import (
     DataLike,
     FeatureTransformLike,
@@ -57,6 +57,7 @@ def sweep(
     missing: str | None = None,
     prior: str | None = None,
     labels: WeightsLike | None = None,
+    fixed: str | Sequence[str] | None = None,
 ) -> SweepResult:
     """Fit every covariance type with every number of components, and choose one.
 
@@ -83,6 +84,8 @@ def sweep(
         As for :class:`dgmm.GaussianMixture`.
     labels : array-like of shape (n_samples,), optional
         As for :meth:`dgmm.GaussianMixture.fit`; every model has a component for each class.
+    fixed : str, sequence of str, or None, default=None
+        As for :class:`dgmm.GaussianMixture`: parts of the mixture in ``init_params``.
 
     Returns
     -------
@@ -138,6 +141,7 @@ def sweep(
         feature_transform=feature_transform,
         missing=missing,
         prior=prior,
+        fixed=fixed,
     )
     rule = arguments.missing_rule(missing, has_functions=feature_transform is not None, noise=noise)
     container = as_container(model, X, feature_dim, reset=True, missing=rule)
@@ -156,6 +160,7 @@ def sweep(
         normalize_weights=normalize_weights,
         functions=attributes.choose_feature_transform(model, container.feature_names),
         prior=prior,
+        fixed=starting_values.fixed_of(model, len(container.feature_names)),
     )
     execution = arguments.execution(is_lazy=container.is_lazy)
     observer = verbose_observer(verbose, model.verbose_interval)

@@ -2,6 +2,7 @@
 
 import warnings
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 from sklearn.exceptions import ConvergenceWarning
@@ -34,6 +35,7 @@ class OnlineMixture(MixtureMergeMixin, MixtureConvertMixin):
     learning_decay: float | None
     prior: str | None
     relevance: float | None
+    fixed: str | Sequence[str] | None
     n_features_in_: int
     status_: str
     verbose: int
@@ -92,7 +94,7 @@ class OnlineMixture(MixtureMergeMixin, MixtureConvertMixin):
         """
         del y
         arguments.resolve_learning_decay(self.learning_decay)
-        for name in ("prior", "relevance"):
+        for name in ("prior", "relevance", "fixed"):
             if getattr(self, name) is not None:
                 raise ConfigurationError(
                     f"{name} is {getattr(self, name)!r}; stepwise EM has none. Use fit(), or leave "

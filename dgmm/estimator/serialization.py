@@ -31,7 +31,7 @@ FORMAT_VERSION = 1
 _NUMBERS = (
     *("lower_bound_", "converged_", "n_iter_", "n_features_in_"),
     *("n_samples_fitted_", "n_samples_seen_", "n_steps_", "predictive_score_", "n_effective_"),
-    *("noise_weight_", "noise_log_density_"),
+    *("noise_weight_", "noise_log_density_", "n_fixed_parameters_"),
 )
 _LISTS = {"lower_bounds_": "iteration", "_trace": "evaluation"}
 _COVARIANCES = ("covariances_", "precisions_", "precisions_cholesky_")

@@ -1,6 +1,7 @@
 """Initial parameters given by users, checked with scikit-learn's messages."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +17,8 @@ from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.initialization.initial_parameters import InitialParameters
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.prior_knowledge.fixed_parts import FixedParts
+from dgmm.mixture.prior_knowledge.prior_name import FixedPart
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.transform import FeatureTransform, WarmStart
 from dgmm.mixture.types import Array
@@ -26,6 +29,8 @@ class _InitializedModel(Protocol):
 
     covariance_type: str
     n_components: int
+    init_params: InitParams
+    fixed: str | Sequence[str] | None
     weights_init: ArrayLike | None
     means_init: ArrayLike | None
     precisions_init: ArrayLike | None
@@ -49,6 +54,79 @@ def initial_of(model: "_InitializedModel", n_features: int, *, goes_on: bool) ->
         return InitialParameters(model.weights_, model.means_, model.precisions_)
     given = (model.weights_init, model.means_init, model.precisions_init)
     return validate_initial(*given, model.covariance_type, model.n_components, n_features)
+
+
+def fixed_of(model: "_InitializedModel", n_features: int) -> FixedParts | None:
+    """The parts that an estimator keeps: of its earlier mixture, or of those it was given.
+
+    Raises
+    ------
+    ValueError
+        If one is neither.
+    """
+    found = fixed_parts(model.fixed, model.init_params)
+    if found is not None or model.fixed is None:
+        return found
+    names, given = _part_names(model.fixed), initial_of(model, n_features, goes_on=False)
+    starts = {
+        "weights": given.weights,
+        "means": given.means,
+        "covariances": given.precisions,
+    }
+    for name in names:
+        if starts[name] is None:
+            start = "precisions" if name == "covariances" else name
+            raise ConfigurationError(
+                f"fixed is {model.fixed!r}, and no {name} are given; expected a mixture as "
+                f"init_params, or {start}_init."
+            )
+    if given.precisions is not None:
+        structure, shares = structure_of(model.covariance_type), given.weights
+        shares = np.full(model.n_components, 1 / model.n_components) if shares is None else shares
+        inverses = structure.invert(given.precisions)
+        starts["covariances"] = structure.constrain(inverses, shares, None)
+    weights, means, covariances = (
+        starts[name] if name in names else None for name in get_args(FixedPart)
+    )
+    return FixedParts(model.n_components, weights, means, covariances)
+
+
+def fixed_parts(fixed: str | Sequence[str] | None, init_params: InitParams) -> FixedParts | None:
+    """Parts of the mixture that ``init_params`` holds; None if none are asked for, or it is none.
+
+    Of several mixtures that was chosen.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are no such parts.
+    """
+    if fixed is None:
+        return None
+    names, start = _part_names(fixed), init_params
+    if isinstance(start, FrozenEstimator):
+        start = start.estimator
+    chosen = getattr(start, "best", start)  # of a sweep, which stands above this module
+    sweep = getattr(start, "sweep", None)  # of an opened result
+    if isinstance(sweep, Sweep):
+        return FixedParts.of_mixture(sweep.selected.parameters, names)
+    mixtures = read_warm_start(chosen).mixtures
+    return FixedParts.of_mixture(mixtures[0], names) if mixtures else None
+
+
+def _part_names(fixed: str | Sequence[str]) -> tuple[FixedPart, ...]:
+    """The names of fixed parts.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are none, or others than there are parts.
+    """
+    names = (fixed,) if isinstance(fixed, str) else tuple(fixed)
+    if not names or not set(names) <= set(get_args(FixedPart)):
+        expected = ", ".join(map(repr, get_args(FixedPart)))
+        raise ConfigurationError(f"fixed is {fixed!r}; expected one or more of {expected}.")
+    return cast("tuple[FixedPart, ...]", tuple(dict.fromkeys(names)))
 
 
 def validate_initial(

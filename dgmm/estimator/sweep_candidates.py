@@ -38,7 +38,7 @@ def mixture_like(
     transform: FeatureTransform | None,
 ) -> GaussianMixture:
     """A mixture with the parameters and features of ``model``, fitted as ``result`` says."""
-    mixture = GaussianMixture(**model.get_params()).set_params(
+    mixture = GaussianMixture(**model.get_params(deep=False)).set_params(
         n_components=result.n_components, covariance_type=result.covariance_type
     )
     attributes.set_fit_attributes(mixture, result, mixture.tol, size, transform)

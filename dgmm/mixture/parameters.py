@@ -33,6 +33,8 @@ class Parameters:
         inverse standard deviation (scikit-learn's convention).
     noise : Noise, or None
         For rows that belong to no component.
+    n_fixed : int
+        How many parameters were known before the fit.
     """
 
     covariance_type: str
@@ -41,6 +43,7 @@ class Parameters:
     covariances: Array
     precisions_cholesky: Array
     noise: Noise | None = None
+    n_fixed: int = 0
 
     @classmethod
     def from_covariances(
@@ -110,9 +113,10 @@ class Parameters:
     def n_parameters(self) -> int:
         """Free parameters (:meth:`dgmm.mixture.covariance_structure.Structure.n_parameters`).
 
-        Noise adds its weight.
+        Noise adds its weight; what was known before the fit does not count.
         """
-        return self.structure.n_parameters(*self.means.shape) + (self.noise is not None)
+        n_parameters = self.structure.n_parameters(*self.means.shape)
+        return n_parameters + (self.noise is not None) - self.n_fixed
 
     @property
     def n_terms(self) -> int:

@@ -181,6 +181,14 @@ def _find_prior(result: Result) -> Iterator[Finding]:
             f"{relevance:g} rows, and the log-likelihood after each pass includes this prior. "
             "Criteria do not.",
         )
+    fixed = result.attributes.get("fixed")
+    if fixed:
+        n = result.attributes["n_fixed_components"]
+        yield Finding(
+            False,
+            f"The {join_names(fixed)} of the first {n} components were fixed: they are those of an "
+            "earlier mixture, and criteria do not count them as parameters.",
+        )
 
 
 def _find_missing_rows(result: Result) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import numpy as np
 from dgmm.engine.assignment import assign_checked
 from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
+from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.fit_progress import FitProgress, SaveProgress
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
@@ -129,8 +130,8 @@ def _fit(attempt: Attempt) -> RunContents:
     with attempt.open_cluster(keep_blocks=True) as execution:
         save, progress = _save(attempt), attempt.progress
         fitted = fit(dataset, plan.options, execution, recorder, progress, save)
-        is_adapted = plan.options.relevance is not None
-        labelled = relabel(fitted, plan.earlier, is_adapted=is_adapted)
+        are_kept = plan.options.relevance is not None or plan.options.fixed is not None
+        labelled = relabel(fitted, plan.earlier, are_kept=are_kept)
         runner = PassRunner(dataset, execution, recorder, fitted.profile.checksums)
         schema, summary = _assign(attempt, fitted, labelled, runner)
     profile = fitted.profile
@@ -140,15 +141,14 @@ def _fit(attempt: Attempt) -> RunContents:
         mean, deviations = summary.components.moments()
     counts = multiplicities(positive_weight_sample(profile)[0])
     drift = check_drift(
-        plan.earlier, labelled, fitted, counts, plan.options, wanted.drift, recorder
+        plan.compared_with, labelled, fitted, counts, plan.options, wanted.drift, recorder
     )
     mixture, processes = labelled.sweep.selected.parameters, attempt.checkpoint.processes()
     attributes = {
         **verdict_attributes(drift, wanted.drift),
         "n_missing": profile.n_missing,
         **_missing_values(profile, dataset.feature_names),
-        **({} if plan.options.prior is None else {"prior": plan.options.prior}),
-        **({} if plan.options.relevance is None else {"relevance": plan.options.relevance}),
+        **_knowledge(plan.options),
         **_labelled_rows(profile, mixture, fitted.transform),
         **({"log_jacobian": profile.log_jacobian} if profile.log_jacobian else {}),
         **duplicate_attributes(counts),
@@ -172,6 +172,18 @@ def _fit(attempt: Attempt) -> RunContents:
         labelled.labelling,
         drift,
     )
+
+
+def _knowledge(options: FitOptions) -> dict[str, Any]:
+    """Priors and parts that stay, for the root of a run."""
+    fixed = options.fixed
+    found = {
+        "prior": options.prior,
+        "relevance": options.relevance,
+        "fixed": None if fixed is None else fixed.names,
+        "n_fixed_components": None if fixed is None else fixed.n_components,
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _missing_values(profile: Profile, names: tuple[str, ...]) -> dict[str, Any]:

@@ -118,12 +118,13 @@ def fit_run_id(
     """The name of a run for this request and earlier result.
 
     Of a request that a complete run of the output was made for, the name of that run, the newest of
-    several, whatever it had started from; unless the earlier mixture is adapted, on which the
-    result depends.
+    several, whatever it had started from; unless the earlier mixture is adapted, or parts of it
+    stay, so that the result depends on it.
     """
     if configuration.model.start_from is None:
         return request
-    if earlier is not None and configuration.model.relevance is not None:
+    model = configuration.model
+    if earlier is not None and (model.relevance is not None or model.fixed is not None):
         return _digest({"request": request, "adapted_from": run_name(earlier.path)})
     with storage_failures(output.place):
         runs = output.runs() if (output.place / "runs").is_dir() else ()

@@ -18,6 +18,7 @@ from dgmm.io.results.output import Output
 from dgmm.io.results.result import Result
 from dgmm.io.sources.source import Source, open_source
 from dgmm.io.storage.location import output_path
+from dgmm.mixture.prior_knowledge.fixed_parts import FixedParts
 from dgmm.mixture.transform import FeatureTransformSpec
 from dgmm.run.clusters.capacity import Capacity
 from dgmm.run.clusters.cluster import OpenCluster, open_cluster
@@ -80,6 +81,11 @@ class RunPlan:
     def starts_from_another(self) -> bool:
         """Whether the run starts from an earlier result, so that a later run may supersede it."""
         return self.model is None and self.configuration.model.start_from is not None
+
+    @property
+    def compared_with(self) -> Result | None:
+        """The result to be compared with; where parts of it stay, rows may be of another kind."""
+        return self.earlier if self.options.fixed is None else None
 
     @property
     def layout(self) -> tuple[Dataset, Grid, tuple[int, ...]]:
@@ -225,15 +231,26 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         ),
         earlier=build_warm_start(earlier),
         relevance=model.relevance,
+        fixed=_fixed_parts(model, earlier),
     )
 
 
 def _models(model: Model, earlier: Result | None) -> tuple[tuple[str, int], ...]:
-    """What is fitted: the candidates near the earlier choice, or the one that is adapted."""
+    """What is fitted: the candidates near the earlier choice, or the one that is adapted.
+
+    Where parts of it stay, all candidates are.
+    """
     if model.relevance is not None and earlier is not None:
         chosen = earlier.sweep.selected.candidate
         return ((chosen.covariance_type, chosen.n_components),)
-    return narrow_models(candidates(model), earlier, whole=model.whole_sweep)
+    whole = model.whole_sweep or model.fixed is not None
+    return narrow_models(candidates(model), earlier, whole=whole)
+
+
+def _fixed_parts(model: Model, earlier: Result | None) -> FixedParts | None:
+    if model.fixed is None or earlier is None:
+        return None
+    return FixedParts.of_mixture(earlier.model, model.fixed)
 
 
 def _refuse_whole_rows(configuration: Configuration) -> None:

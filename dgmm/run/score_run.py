@@ -23,6 +23,9 @@ from dgmm.run.lifecycle import Attempt, complete_run
 from dgmm.run.reuse import find_reusable_run, reuse_attributes
 from dgmm.run.row_assignment import assign_rows
 
+_OF_EARLIER = ("start_from", "relevance", "fixed")
+"""Keys of a model on an earlier result, which a score does not need."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScoreResult:
@@ -117,7 +120,7 @@ def configuration_for(
         weights = None  # of other rows
     document = {
         **{name: section for name, section in stored.items() if name != "cluster"},
-        "model": {**stored["model"], "start_from": None},
+        "model": {**stored["model"], **dict.fromkeys(_OF_EARLIER)},
         "input": {**stored["input"], "path": escape(path), "weights": weights},
         "output": {**stored["output"], "path": escape(output)},
         **(sections or {}),

@@ -106,7 +106,7 @@ class LabelledSweep:
     older: Parameters | None = None
 
 
-def relabel(fitted: Fit, earlier: Result | None, *, is_adapted: bool = False) -> LabelledSweep:
+def relabel(fitted: Fit, earlier: Result | None, *, are_kept: bool = False) -> LabelledSweep:
     """The fit, with the labels of the earlier result.
 
     Parameters
@@ -114,8 +114,8 @@ def relabel(fitted: Fit, earlier: Result | None, *, is_adapted: bool = False) ->
     fitted : Fit
     earlier : Result, or None
         Of the same features.
-    is_adapted : bool
-        Whether the components are those of the earlier result, in its order.
+    are_kept : bool
+        Whether the first components are those of the earlier result, in its order.
     """
     sweep = fitted.sweep
     mixture = sweep.selected.parameters
@@ -129,8 +129,9 @@ def relabel(fitted: Fit, earlier: Result | None, *, is_adapted: bool = False) ->
         profile.covariance,
         Regularization.for_data(profile.covariance, profile.mean),
     )
-    if is_adapted:
-        return LabelledSweep(sweep, earlier.labelling, older)
+    if are_kept:
+        labelling = earlier.labelling.extend(mixture.n_components)
+        return LabelledSweep(sweep, labelling, older)
     labelling = earlier.labelling.follow(align(older, mixture))
     order = np.argsort(labelling.labels)
     best = replace(sweep.selected, parameters=mixture.permute(order))

@@ -8,6 +8,7 @@ from dgmm.errors import ConfigurationError
 from dgmm.report.page import render
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
+from dgmm.run.score_run import configuration_for, score
 from tests.estimator.test_labels import planted
 
 NEAR = np.array([0.5, 0.5])  # from all rows of the new kind to those of the background
@@ -93,4 +94,8 @@ def test_a_run_adapts_the_choice_of_another(background, tmp_path):
         4, covariance_type="diag", init_params=before, relevance=16, tol=1e-9
     ).fit(few_rows(background))
     np.testing.assert_allclose(after.model.means, model.means_, atol=1e-5)
+    threads = ["cluster.kind=threads"]
+    wanted = configuration_for(after, str(tmp_path / "few.npy"), str(tmp_path / "of-few"), threads)
+    scored = dgmm.open_result(score(after, wanted).path)
+    np.testing.assert_array_equal(scored.assignments["labels"][:], after.assignments["labels"][:])
     assert "An earlier mixture was adapted" in render(after)

@@ -45,7 +45,7 @@ class StepProposals:
 
         A proposal of the sample takes up to thirty E-steps on it: a few reads of all rows must cost
         more. There are no births where components are known by their places, nor where rows lack
-        values: their densities are not comparable.
+        values: their densities are not comparable. Nothing is proposed where parts are fixed.
 
         Parameters
         ----------
@@ -59,6 +59,8 @@ class StepProposals:
         with_births : bool
         """
         surrogate = births = None
+        if options.fixed is not None:
+            return cls(births, surrogate)
         n_rows = profile.n_rows
         if rules.may_accelerate and n_rows >= _ROWS_PER_SAMPLED * sample.n_rows > 0:
             surrogate = SampleSurrogate(sample.held, sample.scatter, rules)

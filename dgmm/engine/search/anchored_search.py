@@ -10,20 +10,17 @@ from functools import partial
 
 import numpy as np
 
-from dgmm.engine.fit_options import FitOptions, Model
+from dgmm.engine.fit_options import Model
 from dgmm.engine.search.component_moves import ComponentMoves
 from dgmm.engine.search.first_mixtures import FEW_ROWS, ROUNDS, STEPS
 from dgmm.engine.search.model_search import ModelSearch
-from dgmm.engine.search.prospects import Prospects
 from dgmm.engine.search.race import SCHEDULE, race
 from dgmm.engine.search.search_rows import SearchRows
 from dgmm.mixture.density import assign
-from dgmm.mixture.em.iteration import EMOptions
 from dgmm.mixture.initialization import moves
 from dgmm.mixture.initialization.anchored_moves import AnchoredComponents, select_merges
 from dgmm.mixture.initialization.moves import Move, Posterior
 from dgmm.mixture.initialization.split import Split
-from dgmm.mixture.noise.noise_component import Noise
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.prior_knowledge.labelled_statistics import LabelledStatistics
 from dgmm.mixture.types import Array
@@ -64,15 +61,20 @@ class AnchoredSearch(ModelSearch):
         """Mixtures of one covariance type, from the fewest components to the most."""
         rows = self._rows_for(kind, counts[-1])
         at, few = self._moves(rows, index), rows.thin(FEW_ROWS).distinct()
-        n_classes = _labelled(rows).n_classes
-        smaller = self._guess(few, kind, n_classes, index)
+        n_anchors = self._n_anchors
+        smaller = self._guess(few, kind, n_anchors, index)
         for n_components in counts:
             starts = [self.grow(rows.climb(smaller, STEPS), n_components)]
-            if n_components > n_classes:
+            if n_components > n_anchors:
                 starts += self._guesses(few, kind, n_components, index, _STARTS)
             found = at.improve(race(rows, starts, self.rules, SCHEDULE), ROUNDS)
             smaller = self._settle(at, found)
             self._add(smaller)
+
+    @property
+    def _n_anchors(self) -> int:
+        """How many components stay in their places."""
+        return _labelled(self.rows).n_classes
 
     def _guess(
         self,
@@ -118,18 +120,6 @@ class AnchoredSearch(ModelSearch):
     def _change(self, mixture: Parameters, splits: list[tuple[int, Split]]) -> Parameters:
         means = _labelled(self.rows).means
         return AnchoredComponents(mixture, means, self.rules.regularization).append(splits)
-
-
-def search_for(
-    rows: SearchRows,
-    options: FitOptions,
-    rules: EMOptions,
-    prospects: Prospects,
-    noise: Noise | None,
-) -> ModelSearch:
-    """The search for mixtures of these rows, beside which there may be labelled ones."""
-    kind = ModelSearch if rows.labelled is None else AnchoredSearch
-    return kind(rows, options, rules, noise, prospects=prospects)
 
 
 def _labelled(rows: SearchRows) -> LabelledStatistics:

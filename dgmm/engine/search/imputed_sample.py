@@ -5,6 +5,8 @@ is drawn once, from a rough mixture of the rows as they are, given what is there
 would make clusters too narrow. All that follows the search uses the values that are there alone.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from dgmm.engine.search.search_rows import SearchRows
@@ -28,7 +30,7 @@ def complete_rows(sample: SearchRows, seed: int) -> SearchRows:
     if not sample.scatter.lacks_values:
         return sample
     rows = impute_sample(sample.rows, sample.weights, sample.regularization, seed)
-    return SearchRows(rows, sample.weights, sample.regularization)
+    return replace(sample, rows=rows)
 
 
 def impute_sample(rows: Array, weights: Array, regularization: Regularization, seed: int) -> Array:

@@ -44,7 +44,7 @@ class Prospects:
         """
         kind, n_components = model
         larger = [k for other, k in known if other == kind and k > n_components]
-        if self.options.finish_all or self.options.has_prior or not larger:
+        if self.options.finish_all or not self.options.is_plain or not larger:
             return True
         most = known[kind, min(larger)] + _LEFT_TO_GAIN
         best = min(self._score(other, value) for other, value in known.items())

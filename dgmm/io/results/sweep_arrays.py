@@ -1,6 +1,7 @@
 """A sweep as arrays on disk: ``sweep/``, ``model/`` and ``models/TYPE-K/``."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -222,10 +223,12 @@ def _read_result(run: AnyPath, row: dict[str, Any], criteria: Sequence[str]) -> 
     candidate = Candidate(covariance_type, int(row["n_components"]), int(row["start"]))
     group = run / "models" / candidate.name
     names = _parameter_dimensions(covariance_type)
-    arrays = {name: read_small(group / name) for name in names}
+    weights, means, covariances, factors = (read_small(group / name) for name in names)
+    noise = _read_noise(group)
+    mixture = Parameters(covariance_type, weights, means, covariances, factors, noise)
     return FitResult(
         candidate=candidate,
-        parameters=Parameters(covariance_type, **arrays, noise=_read_noise(group)),
+        parameters=replace(mixture, n_fixed=mixture.n_parameters - int(row["n_parameters"])),
         status=found,
         trace=tuple(read_small(group / "trace").tolist()),
         n_iter=int(row["n_iter"]),

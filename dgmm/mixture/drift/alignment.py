@@ -72,6 +72,12 @@ class ComponentLabels:
         labels = tuple(given[k] for k in range(len(given)))
         return type(self)(labels, self.next_label + len(alignment.appeared))
 
+    def extend(self, n_components: int) -> Self:
+        """Labels of these components and of further ones, which have never been used."""
+        n_more = n_components - len(self.labels)
+        more = range(self.next_label, self.next_label + n_more)
+        return type(self)((*self.labels, *more), self.next_label + n_more)
+
     def sort(self) -> Self:
         """The same for components in the order of their labels."""
         return type(self)(tuple(sorted(self.labels)), self.next_label)

@@ -36,6 +36,8 @@ class EMOptions:
     accelerate : bool
         Whether to move by :mod:`dgmm.mixture.em.quasi_newton`. With a ridge it never is: EM's steps
         then are not those of the likelihood.
+    n_fixed : int
+        How many components are known in part, the first; they may have no rows.
     """
 
     tol: float
@@ -44,6 +46,7 @@ class EMOptions:
     covariance: Array
     keep_degenerate: bool = False
     accelerate: bool = True
+    n_fixed: int = 0
 
     @property
     def may_accelerate(self) -> bool:
@@ -157,10 +160,10 @@ def step(
     # curvature is lost where components were put elsewhere
     search, parameters = QuasiNewtonState() if state.n_pending else state.search, successor
     if rules.may_accelerate:
-        visit = Iterate(state.parameters, successor)
-        search, parameters = quasi_newton.quasi_newton_step(
-            search, visit, gain, rules.regularization
-        )
+        visit, regular = Iterate(state.parameters, successor), rules.regularization
+        search, parameters = quasi_newton.quasi_newton_step(search, visit, gain, regular)
+        if moments.fixed is not None:
+            parameters = moments.fixed.put_into(parameters)
     status, n_pending = _status(evaluated, search, rules), 0
     if proposal is not None:
         status, n_pending = _status_with(proposal, status, state, rules), proposal.n_births
@@ -265,7 +268,7 @@ def _rounding_error(mixture: Parameters) -> float:
 
 def is_degenerate(mixture: Parameters, rules: EMOptions) -> bool:
     """Whether a component is empty, or flat in a direction in which the data are not."""
-    if is_empty(mixture.weights, 1.0).any():
+    if is_empty(mixture.weights[rules.n_fixed :], 1.0).any():
         return True
     if mixture.n_components == 1:
         return False

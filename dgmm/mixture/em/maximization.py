@@ -29,4 +29,5 @@ def m_step(
     weights, noise = np.maximum(moments.counts, 0.0), moments.noise
     covariances = structure.estimate(moments.covariances, weights, regularization, current)
     weights = weights / weights.sum() * (1.0 if noise is None else 1.0 - noise.weight)
-    return Parameters.from_covariances(covariance_type, weights, moments.means, covariances, noise)
+    found = Parameters.from_covariances(covariance_type, weights, moments.means, covariances, noise)
+    return found if moments.fixed is None else moments.fixed.put_into(found)

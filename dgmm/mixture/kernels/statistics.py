@@ -75,6 +75,8 @@ class Moments:
         With the share of the rows that it takes.
     log_prior : float
         Of the parameters of the E-step, in nats, but for a constant; 0 without a prior.
+    fixed : KnownParts, or None
+        What the M-step leaves as it is known.
     """
 
     log_likelihood: float
@@ -87,6 +89,7 @@ class Moments:
     least_likely: LeastLikelyRows | None = None
     noise: Noise | None = None
     log_prior: float = 0.0
+    fixed: "KnownParts | None" = None
 
     @property
     def objective(self) -> float:
@@ -97,6 +100,13 @@ class Moments:
     def empty(self) -> NDArray[np.bool_]:
         """Which components have no rows, shape (n_components,)."""
         return is_empty(self.counts, self.total_weight)
+
+
+class KnownParts(Protocol):
+    """Parts of a mixture that are known before a fit, and stay."""
+
+    def put_into(self, mixture: Parameters) -> Parameters:
+        """The mixture with these parts in place of its own."""
 
 
 class PriorKnowledge(Protocol):

@@ -1,6 +1,6 @@
-"""Names of priors, in a module that imports no NumPy."""
+"""Names of priors, and of parts that are fixed."""
 
 from typing import Literal
 
 PriorName = Literal["conjugate"]
-"""Priors of means and covariances by name."""
+FixedPart = Literal["weights", "means", "covariances"]

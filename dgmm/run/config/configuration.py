@@ -105,10 +105,11 @@ class Configuration(Section):
         if target == source or target.startswith(os.path.join(source, "")):
             text = f"found output.path in input.path ({source}), expected a place outside it"
             raise validation_error(text)
-        background = self.model.start_from if self.model.relevance is not None else None
-        if background is not None and _real_path(background) == target:
-            text = "found model.relevance, and model.start_from is output.path, expected the "
-            text += "output of another run: each adaptation would adapt the last one"
+        known, model = self.model.start_from, self.model
+        key = "relevance" if model.relevance is not None else "fixed" if model.fixed else None
+        if known is not None and key is not None and _real_path(known) == target:
+            text = f"found model.{key}, and model.start_from is output.path, expected the output "
+            text += "of another run: each run would build on the last one"
             raise validation_error(text)
         return self
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from dgmm.mixture.em.convergence import TOL
-from dgmm.mixture.prior_knowledge.prior_name import PriorName
+from dgmm.mixture.prior_knowledge.prior_name import FixedPart, PriorName
 from dgmm.registry import DEFAULT_TYPES
 from dgmm.run.config.field_types import (
     MAX_CANDIDATES,
@@ -50,7 +50,7 @@ class Prepare(Section):
 class Model(Section):
     """Which mixtures to fit, and how."""
 
-    LATER = frozenset({"noise", "prior", "relevance"})
+    LATER = frozenset({"noise", "prior", "relevance", "fixed"})
 
     n_components: Counts = Field(
         default=tuple(range(1, 11)),
@@ -124,6 +124,12 @@ class Model(Section):
         "counts as so many rows, such as 16, beside the new ones (Reynolds 2000); null takes "
         "mixtures of start_from as starts alone.",
     )
+    fixed: Many[FixedPart] | None = Field(
+        default=None,
+        description="Parts of the mixture that was chosen in start_from which stay to the bit, one "
+        "or a list: means, covariances, weights. Its components are the first ones; larger models "
+        "have others beside them.",
+    )
     whole_sweep: bool = Field(
         default=False,
         description="Whether to fit all candidates even with start_from; else those of the earlier "
@@ -138,6 +144,9 @@ class Model(Section):
             raise validation_error(text)
         if self.relevance is not None and self.start_from is None:
             text = "found relevance without start_from, expected the result to adapt"
+            raise validation_error(text)
+        if self.fixed is not None and self.start_from is None:
+            text = "found fixed without start_from, expected the result whose parts stay"
             raise validation_error(text)
         return self
 

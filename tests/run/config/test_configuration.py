@@ -224,6 +224,7 @@ WRONG = [
     ("model.noise", "uniform", 'found "uniform", expected hypervolume, otrimle or a log'),
     ("model.prior", "weak", "found \"weak\", expected 'conjugate'"),
     ("model.relevance", "0", "found 0, expected greater than 0"),
+    ("model.fixed", "mean", "expected 'weights', 'means' or 'covariances'"),
     ("model.start_from", "ftp://host/results", "ftp://"),
     ("model.whole_sweep", "all", 'found "all", expected true or false'),
     ("output", "results", 'found "results", expected keys with values'),
