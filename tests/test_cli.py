@@ -50,6 +50,9 @@ class Plan:
     def lines(self) -> Iterator[str]:
         return iter(self.text)
 
+    def check_memory(self) -> None:
+        pass
+
 
 class Stages(ModuleType):
     """Stands for the stages of a run and its plan, which have tests of their own."""

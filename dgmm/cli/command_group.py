@@ -90,6 +90,7 @@ def _exit_codes(meta: dict[str, Any]) -> Iterator[None]:
         raise click.exceptions.Exit(UsageError.exit_code) from error
     except click.UsageError as error:
         what = " ".join(error.format_message().split()).rstrip(".")
+        what = what.replace(". (Did you mean", " (did you mean")
         command = error.ctx.command_path if error.ctx else "dgmm"
         _end(meta, UsageError(f"{what}. See {command} --help."), error)
     except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):

@@ -114,7 +114,7 @@ def runs(
     from dgmm.run.console.exit_message import escape_control_characters
 
     if prune != (keep is not None) or (dry_run and not prune):
-        raise click.UsageError("--prune needs --keep, and --keep and --dry-run need --prune")
+        raise click.UsageError("--prune needs --keep N; --keep and --dry-run need --prune")
     if [show is not None, publish is not None, prune].count(True) > 1:
         raise click.UsageError("--show, --publish and --prune are for one at a time")
     place = output_path(output, storage_options)

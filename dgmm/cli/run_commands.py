@@ -92,7 +92,10 @@ def _run(
 @click.command(epilog=examples("dgmm plan run.yaml"))
 @configuration_options
 def plan(config: str, overrides: tuple[str, ...]) -> None:
-    """Show what a run of CONFIG would read, compute and need, without running it."""
+    """Show what a run of CONFIG would read, compute and need, without running it.
+
+    A run that does not fit in the memory of its workers is refused, with exit code 78.
+    """
     configuration = load(config, overrides)
     import_dask()
 
@@ -103,9 +106,10 @@ def plan(config: str, overrides: tuple[str, ...]) -> None:
 
     style = log_format(click.get_current_context().meta)
     with log_to_stderr(Console(stderr=True), style, logging.INFO):
-        lines = planning.summarize_plan(configuration).lines()
-    for line in lines:
+        summary = planning.summarize_plan(configuration)
+    for line in summary.lines():
         click.echo(style.redactor(line))
+    summary.check_memory()
 
 
 @click.command(epilog=examples("dgmm validate run.yaml"))

@@ -134,8 +134,8 @@ def check(
         return
     pause = f", and Dask pauses it at {usable / 2**20:.0f} MiB" if usable < limit else ""
     raise MemoryLimitError(
-        f"A worker of {threads} thread(s) is projected to need {need / 2**20:.0f} MiB, and its "
-        f"limit is {limit / 2**20:.0f} MiB{pause}. {projection.block / 2**20:.0f} MiB a thread are "
-        "blocks of data.",
+        f"A worker of {threads} thread(s) is projected to need {need / 2**20:.0f} MiB; its "
+        f"limit is {limit / 2**20:.0f} MiB{pause}. Blocks of data are "
+        f"{projection.block / 2**20:.0f} MiB of it for each thread.",
         remedy=Remedy.USE_LESS_MEMORY,
     )

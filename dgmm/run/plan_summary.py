@@ -78,6 +78,16 @@ class PlanSummary:
         )
         return n_bytes if is_wanted and is_room else 0
 
+    @advise(REMEDIES)
+    def check_memory(self) -> None:
+        """Refuse a plan whose run would be refused for its memory.
+
+        Raises
+        ------
+        MemoryLimitError
+        """
+        self.plan.check_memory(self.capacity)
+
     def lines(self) -> Iterator[str]:
         """The plan as text."""
         dataset, options, source = self.plan.dataset, self.plan.options, self.plan.source
@@ -108,7 +118,7 @@ class PlanSummary:
         plan, capacity = self.plan, self.capacity
         rate = measure_pass_rate(plan.options, plan.dataset.n_features)
         threads = 1 if capacity is None else capacity.workers * capacity.threads_per_worker
-        seconds = plan.dataset.n_rows / rate / threads
+        seconds = max(plan.dataset.n_rows / rate / threads, 0.01)
         return (
             f"about {seconds:,.2g} s of arithmetic each pass on {threads} thread(s) like this one, "
             f"measured now at {rate:,.0f} rows/s, plus the time for reading"
@@ -117,13 +127,11 @@ class PlanSummary:
     def _memory(self) -> str:
         if self.capacity is None:
             need = self.plan.projection.worker(1) / 2**20
-            return (
-                f"{need:,.0f} MiB a worker of one thread; the cluster says its limit at the start"
-            )
+            return f"{need:,.0f} MiB needed by a worker of one thread; its limit is not known yet"
         need = self.plan.projection.worker(self.capacity.threads_per_worker) / 2**20
         usable = self.capacity.usable_memory
-        room = "without a limit" if usable is None else f"of {usable / 2**20:,.0f} MiB usable"
-        text = f"{need:,.0f} MiB {room} for each of {self.capacity.workers} worker(s)"
+        room = "no limit" if usable is None else f"{usable / 2**20:,.0f} MiB usable"
+        text = f"{need:,.0f} MiB needed, {room}, for each of {self.capacity.workers} worker(s)"
         kept = f"; {self.n_bytes_kept / 2**20:,.0f} MiB of blocks, read once, stay there in all"
         return text + (kept if self.n_bytes_kept else "")
 

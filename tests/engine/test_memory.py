@@ -115,7 +115,7 @@ def test_a_fit_that_fits_is_let_through():
 def test_a_fit_above_the_limit_is_refused_with_both_numbers():
     projection = replace(project(rows_of(), FULL_4), process=300 * MIB, block=250 * MIB)
     need = projection.worker(2)
-    match = rf"2 thread\(s\) .* need {need / MIB:.0f} MiB, .* limit is 512 MiB\. 250 MiB a thread"
+    match = rf"2 thread\(s\) .* need {need / MIB:.0f} MiB; its limit is 512 MiB\. .* 250 MiB"
     with pytest.raises(MemoryLimitError, match=match) as caught:
         memory.check(projection, 2, 512 * MIB)
     assert isinstance(caught.value, ConfigurationError)
@@ -129,7 +129,7 @@ def test_a_fit_that_would_pause_its_workers_is_refused():
     projection = replace(project(rows_of(), FULL_4), process=300 * MIB, block=90 * MIB)
     need = projection.worker(1)
     assert 390 * MIB < need < 400 * MIB
-    match = r"need 39\d MiB, and its limit is 400 MiB, and Dask pauses it at 360 MiB\. 90 MiB a"
+    match = r"need 39\d MiB; its limit is 400 MiB, and Dask pauses it at 360 MiB\. Blocks .* 90 MiB"
     with pytest.raises(MemoryLimitError, match=match):
         memory.check(projection, 1, 400 * MIB, 360 * MIB)
     memory.check(projection, 1, 450 * MIB, 405 * MIB)

@@ -79,4 +79,4 @@ def export(result: Result, path: AnyPath, options: ExportOptions = ExportOptions
             raise OutputError(f"{path} is not there: columns are added to a file of AnnData.")
         add_obs_columns(AssignmentTable.of(result), path)
     else:
-        raise UsageError(f"{path} ends in {suffix or 'nothing'}, not in {', '.join(SUFFIXES)}.")
+        raise UsageError(f"{path} ends in {suffix or 'nothing'}, expected {', '.join(SUFFIXES)}.")

@@ -46,7 +46,10 @@ def write_geotiff(
     rasterio = _rasterio()
     grid, dtypes = table.grid, table.dtypes
     if len(grid.dims) < 2:
-        raise OutputError(f"{table.result.path} has samples along {grid.dims[0]} only, no image.")
+        raise OutputError(
+            f"{table.result.path} has samples along {grid.dims[0]} only, expected the two or more "
+            "dimensions of a grid or an image."
+        )
     if column not in dtypes or column in table.widths or dtypes[column].kind in "TU":
         numbers = [name for name in dtypes if name not in table.widths]
         raise OutputError(f"There is no column {column!r} of numbers: {', '.join(numbers)}.")

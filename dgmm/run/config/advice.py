@@ -11,7 +11,7 @@ from dgmm.errors import Remedy
 REMEDIES = MappingProxyType(
     {
         Remedy.DROP_MISSING: "`input.missing: drop` leaves out rows with NaN; "
-        "`input.missing: marginalize` counts them by the values that they have.",
+        "`input.missing: marginalize` uses the values that they have.",
         Remedy.ENLARGE_SAMPLE: "Or set a larger `model.sample_size`.",
         Remedy.ENLARGE_BLOCKS: "If they are not, set a larger `input.partition_size`.",
         Remedy.USE_LESS_MEMORY: "Lower `input.partition_size` or `cluster.threads_per_worker`, or "

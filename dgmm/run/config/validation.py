@@ -54,7 +54,10 @@ def read_text(path: str | os.PathLike[str]) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if len(content) <= MAX_BYTES:
-            raise ConfigurationError(f"{path}: found {error.reason}, expected UTF-8") from error
+            raise ConfigurationError(
+                f"{path}: found bytes that are no UTF-8 text ({error.reason}), expected a "
+                f"configuration in YAML. `dgmm init INPUT` writes one for data."
+            ) from error
         return content.decode(errors="replace")
 
 

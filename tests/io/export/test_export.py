@@ -147,7 +147,7 @@ def test_a_geotiff_has_the_grid_of_the_samples(home, tmp_path):
         assert image.transform == other.transform
     with pytest.raises(OutputError, match="no column 'depth' of numbers"):
         exported(home, "ocean", ".tif", ExportOptions("depth"))
-    with pytest.raises(OutputError, match="samples along sample only, no image"):
+    with pytest.raises(OutputError, match="samples along sample only, expected the two"):
         exported(home, "cells", ".tif")
 
 
@@ -202,7 +202,7 @@ def test_the_command_exports_rows_and_model(home, tmp_path):
 
 
 def test_files_of_no_known_form_are_refused(home):
-    with pytest.raises(UsageError, match=r"ends in \.xlsx, not in \.csv, \.parquet, \.tif"):
+    with pytest.raises(UsageError, match=r"ends in \.xlsx, expected \.csv, \.parquet, \.tif"):
         exported(home, "cells", ".xlsx")
     with pytest.raises(OutputError, match="is not there: columns are added"):
         exported(home, "cells", ".h5ad")
