@@ -2,7 +2,7 @@
 
     pip install '.[anndata,csv,delta,fcs,geotiff,hdf5,iceberg,icechunk,image,netcdf,nifti]'
     pip install 'pyiceberg[sql-sqlite]' duckdb kerchunk netCDF4 ome-zarr pandas polars
-    pip install fcsparser scanpy scikit-image
+    pip install fcsparser scanpy scikit-image statsmodels
     python scripts/formats/compare_formats.py
 
 A sample of each format is written by the format's own library. The rows that this library reads are

@@ -37,12 +37,23 @@ def _write_anew(source: Path, folder: Path, _: Rows) -> Path:
     return folder / source.name
 
 
-_TUBE = "HTS_BD_LSR_II_Mixed_Specimen_001_D6_D06.fcs"
-_CYTOMETER = "fcsparser/tests/data/FlowCytometers/HTS_BD_LSR-II"
+def _read_csv(path: Path) -> NDArray[Any]:
+    import pandas as pd
+
+    return pd.read_csv(path).to_numpy(float)
+
+
+_CYTOMETERS = "fcsparser/tests/data/FlowCytometers"
+_TUBES = (
+    "HTS_BD_LSR-II/HTS_BD_LSR_II_Mixed_Specimen_001_D6_D06.fcs",
+    "FACS_Diva/facs_diva_test.fcs",
+    "Fortessa/FCS_3.0_Fortessa_PBS_Specimen_001_A1_A01.fcs",
+    "MiltenyiBiotec/FCS2.0/EY_2013-07-19_PBS_FCS_2.0_Custom_Without_Add_Well_A1.001.fcs",
+)
 _CELLS = "scanpy/datasets/10x_pbmc68k_reduced.h5ad"
 
 REAL_FILES = (
-    _real("FCS", "fcsparser", f"{_CYTOMETER}/{_TUBE}", read_fcs),
+    *(_real("FCS", "fcsparser", f"{_CYTOMETERS}/{tube}", read_fcs) for tube in _TUBES),
     _real(
         "AnnData",
         "scanpy",
@@ -51,6 +62,9 @@ REAL_FILES = (
         _write_anew,
         variable="obsm/X_umap",
     ),
-    _real("NIfTI", "nibabel", "nibabel/tests/data/example4d.nii.gz", read_nifti),
+    _real("NIfTI", "nibabel", "nibabel/tests/data/functional.nii", read_nifti),
     _real("PNG", "scikit-image", "skimage/data/astronaut.png", read_image),
+    _real("PNG", "scikit-image", "skimage/data/coffee.png", read_image),
+    _real("JPEG", "scikit-learn", "sklearn/datasets/images/china.jpg", read_image),
+    _real("CSV, ingested", "statsmodels", "statsmodels/datasets/fair/fair.csv", _read_csv),
 )

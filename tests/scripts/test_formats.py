@@ -48,5 +48,5 @@ def test_what_is_not_installed_is_left_out(script, capsys):
     assert script.lines([sample]) == ([], [])
     assert capsys.readouterr().err == "Some by some is left out: No module named 'some'\n"
     assert {each.library for each in script.REAL_FILES} == {
-        *("fcsparser", "nibabel", "scanpy", "scikit-image")
+        *("fcsparser", "nibabel", "scanpy", "scikit-image", "scikit-learn", "statsmodels")
     }

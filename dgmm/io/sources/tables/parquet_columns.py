@@ -207,14 +207,15 @@ def _numbers(
         and name not in keys
         and any(is_real(each.get(name)) for each in types.values())
     ]
-    indices = [name for name in numbers if name in index or _INDEX.fullmatch(name)]
+    indices = [name for name in numbers if not name or name in index or _INDEX.fullmatch(name)]
+    listed = [name or "(without a name)" for name in indices]
     chosen = tuple(name for name in numbers if name not in indices)
     left = [f"{name} ({first[name]})" for name in first if name not in (*numbers, *aside)]
     if not chosen:
-        found = join_names([*left, *(f"{name} (an index)" for name in indices)])
+        found = join_names([*left, *(f"{name} (an index)" for name in listed)])
         raise DataError(f"{path} has no columns of numbers; it has {found}. Convert them.")
     if indices:
-        _logger.warning("%s: no features, since they are an index: %s", path, join_names(indices))
+        _logger.warning("%s: no features, since they are an index: %s", path, join_names(listed))
     if left:
         _logger.info("%s: no features, since they are no numbers: %s", path, join_names(left))
     return chosen

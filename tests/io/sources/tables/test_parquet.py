@@ -221,6 +221,14 @@ def test_a_column_of_two_dtypes_is_read_as_the_wider_one(tmp_path, order, caplog
     assert len([line for line in caplog.text.splitlines() if "Column 'n'" in line]) == 1
 
 
+def test_a_column_without_a_name_is_no_feature(tmp_path, caplog):
+    pq.write_table(pa.table({"": [0, 1, 2], "x": [1.0, 2.0, 3.0]}), tmp_path / "x.parquet")
+    found = opened(tmp_path / "x.parquet")
+    assert found.feature_names == ("x",)
+    np.testing.assert_array_equal(values(found), [[1], [2], [3]])
+    assert "no features, since they are an index: (without a name)" in caplog.text
+
+
 def test_an_index_of_pandas_is_no_feature_unless_it_is_asked_for(tmp_path, caplog):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"customer": [7, 9, 4], "x": [1.0, 2.0, 3.0]}).set_index("customer")
