@@ -136,7 +136,12 @@ def check_features(earlier: WarmStart, n_features: int) -> None:
 def transform_earlier(
     options: FitOptions, transform: FeatureTransform | None, profile: Profile, rules: EMOptions
 ) -> dict[Model, Parameters]:
-    """The earlier mixtures of the requested models, relative to the mean of the rows."""
+    """The earlier mixtures of the requested models, relative to the mean of the rows.
+
+    None where parts of one of them are fixed, which is the only start.
+    """
+    if options.fixed is not None:
+        return {}
     known = {(m.covariance_type, m.n_components): m for m in options.earlier.mixtures}
     before, covariance = options.earlier.transform, profile.covariance
     return {

@@ -139,7 +139,8 @@ def profile_data(runner: PassRunner, options: FitOptions) -> Profile:
         functions = functions.fit(passes.profile(runner, spec).sample)  # a read more
     profiled = passes.profile(runner, replace(spec, functions=functions))
     profile = validate_profile(profiled, names, n_classes)
-    check_labels(profile.labelled, [n_components for _, n_components in options.models])
+    counts = [n_components for _, n_components in options.models]
+    check_labels(profile.labelled, counts, options.earlier)
     constant = constant_features(profile.covariance, profile.mean)
     if constant.any():
         found = [name for name, c in zip(names, constant, strict=True) if c]
@@ -189,8 +190,7 @@ def _run_stages(
     """Run EM through all stages from ``progress`` on; all states at the end."""
     n_passes, states = progress.n_passes, progress.states
     sample = stages.search_rows(profile, rules, stages.prior_of(profile, options, earlier))
-    is_start = options.relevance is None and options.fixed is None
-    rivals = earlier if is_start else {}
+    rivals = earlier if options.relevance is None and profile.labelled is None else {}
     complete = complete_rows(sample, options.seed)
     noise = first_noise(options.noise, complete, earlier)
     n_effective = SampleSize.of(profile.weight_totals, options.normalize).n_effective

@@ -238,7 +238,9 @@ def read_warm_start(init_params: InitParams) -> WarmStart:
         init_params = init_params.estimator
     sweep = getattr(init_params, "sweep", None)  # of an opened result, whose module reads Zarr
     if isinstance(sweep, Sweep):
-        return WarmStart(_mixtures(sweep.results), getattr(init_params, "transform", None))
+        transform = getattr(init_params, "transform", None)
+        classes = getattr(init_params, "attributes", {}).get("labelled_weights", ())
+        return WarmStart(_mixtures(sweep.results), transform, len(classes))
     results = getattr(init_params, "results", None)  # of a sweep, which stands above this module
     if isinstance(results, tuple):
         best = getattr(init_params, "best", None)

@@ -210,10 +210,13 @@ class WarmStart:
         At most one for each covariance type and number of components.
     transform : FeatureTransform, or None
         Of the data for the mixtures; None if they are in the units of the data.
+    n_classes : int
+        How many of the first components of each mixture are the classes of labelled rows.
     """
 
     mixtures: tuple[Parameters, ...] = ()
     transform: FeatureTransform | None = None
+    n_classes: int = 0
 
 
 def transform_mixture(

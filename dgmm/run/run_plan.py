@@ -16,6 +16,7 @@ from dgmm.io.partition import chunk_shape
 from dgmm.io.results.assignment_schema import RESERVED
 from dgmm.io.results.output import Output
 from dgmm.io.results.result import Result
+from dgmm.io.sources.selection import Selection
 from dgmm.io.sources.source import Source, open_source
 from dgmm.io.storage.location import output_path
 from dgmm.mixture.prior_knowledge.fixed_parts import FixedParts
@@ -23,6 +24,7 @@ from dgmm.mixture.transform import FeatureTransformSpec
 from dgmm.run.clusters.capacity import Capacity
 from dgmm.run.clusters.cluster import OpenCluster, open_cluster
 from dgmm.run.config.configuration import Configuration
+from dgmm.run.config.input_section import Input
 from dgmm.run.config.model_section import Model, candidates
 from dgmm.run.feature_functions import functions_of_run
 from dgmm.run.identity import attempt_id_of, fit_run_id, request_id, score_run_id
@@ -136,15 +138,13 @@ def plan_run(configuration: Configuration, model: Result | None = None) -> RunPl
     """
     wanted = configuration.input
     selection = wanted.to_selection()
-    if model is not None:  # whose components are fitted
-        selection = replace(selection, labels=None)
-    source = open_source(
-        wanted.path,
-        wanted.format,
-        selection,
-        wanted.partition_size,
-        wanted.storage_options,
-    )
+    if model is None:
+        source = _open(wanted, selection)
+    else:  # whose components are fitted; labels are not needed, and are no feature
+        source = _open(wanted, replace(selection, labels=None))
+        beside = None if selection.labels is None else selection.labels.variable
+        if beside in source.feature_names and beside not in model.feature_names:
+            source = replace(_open(wanted, selection), labels=None)
     _refuse_reserved(source.grid, wanted.id_columns or ())
     dataset = Dataset.from_array(
         source.blocks, source.weights, source.feature_names, wanted.missing, source.labels
@@ -182,6 +182,11 @@ def plan_run(configuration: Configuration, model: Result | None = None) -> RunPl
         chunks,
         memory.project(dataset, options, math.prod(chunks)),
     )
+
+
+def _open(wanted: Input, selection: Selection) -> Source:
+    place, options = wanted.path, wanted.storage_options
+    return open_source(place, wanted.format, selection, wanted.partition_size, options)
 
 
 def _refuse_reserved(grid: Grid, id_columns: Sequence[str]) -> None:

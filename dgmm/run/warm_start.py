@@ -68,7 +68,8 @@ def build_warm_start(earlier: Result | None) -> WarmStart:
         result for result in earlier.sweep.results if result.status is not Status.STOPPED_EARLY
     ]
     mixtures = tuple(result.parameters for result in found)
-    return WarmStart(mixtures, earlier.transform)
+    n_classes = len(earlier.attributes.get("labelled_weights", ()))
+    return WarmStart(mixtures, earlier.transform, n_classes)
 
 
 def check_features(result: Result, feature_names: tuple[str, ...]) -> None:
@@ -132,7 +133,9 @@ def relabel(fitted: Fit, earlier: Result | None, *, are_kept: bool = False) -> L
     if are_kept:
         labelling = earlier.labelling.extend(mixture.n_components)
         return LabelledSweep(sweep, labelling, older)
-    labelling = earlier.labelling.follow(align(older, mixture))
+    labelled = fitted.profile.labelled
+    n_classes = 0 if labelled is None else len(labelled.classes)
+    labelling = earlier.labelling.follow(align(older, mixture, n_kept=n_classes))
     order = np.argsort(labelling.labels)
     best = replace(sweep.selected, parameters=mixture.permute(order))
     results = tuple(best if result is sweep.selected else result for result in sweep.results)

@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 import zarr
 
@@ -199,3 +200,31 @@ def test_an_output_in_use_and_a_cluster_that_is_not_there_are_for_later(folder, 
 def test_mistakes_are_named(capsys, override, said):
     assert main(["nightly.yaml", "--set", override]) == 78
     assert said in capsys.readouterr().err
+
+
+def test_classes_of_labelled_rows_keep_their_labels_every_night():
+    """Rows of which some are labelled in the column of a table; the archive has none."""
+    model = "run.model.n_components=3"
+
+    def table(night, path, share):
+        rng = np.random.default_rng(night)
+        classes = rng.integers(0, 3, 600)
+        rows = np.array([[0, 0], [8, 0], [0, 9]])[2 - classes] + rng.normal(size=(600, 2))
+        known = pd.array(np.where(rng.random(600) < share, classes, None), dtype="Int64")
+        columns = {"a": rows[:, 0], "b": rows[:, 1], "kind": known}
+        pd.DataFrame(columns).to_parquet(path)
+        return classes
+
+    keys = ["run.input={path: tonight.parquet, labels: kind}", model]
+    keys.append("score=[{path: archive.parquet, output: scores}]")
+    archive = table(9, "archive.parquet", 0.1)
+    for night in (1, 2):
+        classes = table(night, "tonight.parquet", 0.1)
+        done = nightly(settings(*keys))
+        result = dgmm.open_result(done.run.path)
+        assert result.labelling.labels == (0, 1, 2)
+        assert (result.assignments["labels"][:] == classes).mean() > 0.99
+        scored = dgmm.open_result(done.scores[0].path)
+        assert (scored.assignments["labels"][:] == archive).mean() > 0.99
+    assert done.verdict == "steady"
+    assert not nightly(settings(*keys)).is_new

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import dgmm
-from dgmm.errors import ConfigurationError
+from dgmm.errors import ConfigurationError, DataError
 from dgmm.report.page import render
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
@@ -79,3 +79,47 @@ def test_labels_that_are_not_there_are_refused(folder):
         run(loads(configuration(folder, "none", "kind")))
     with pytest.raises(ConfigurationError, match="labels, and missing values"):
         run(loads(configuration(folder, "none", more=", missing: marginalize")))
+
+
+def test_scores_of_a_table_leave_its_labels_out(folder):
+    result = dgmm.open_result(folder / "table")
+    wanted = configuration_for(
+        result, str(folder / "rows.parquet"), str(folder / "of-table"), ["cluster.kind=threads"]
+    )
+    scored = dgmm.open_result(apply_model(result, wanted).path)
+    np.testing.assert_array_equal(scored.assignments["labels"][:], result.assignments["labels"][:])
+
+
+def test_classes_keep_their_labels_from_one_run_to_the_next(folder):
+    """Whatever becomes of them; others are matched, and a new one has a new label."""
+    rows, labels = planted(seed=4)
+    moved = rows + np.where(labels == 1, 1.0, 0.0)[:, None]
+    np.save(folder / "later.npy", moved)
+    np.save(folder / "later_labels.npy", labels)
+    text = configuration(folder, "later").replace("rows.npy", "later.npy")
+    text = text.replace("/labels.npy", "/later_labels.npy") + "drift: {hold_back: false}"
+    text = text.replace("tol:", f"start_from: {folder / 'out'}, tol:")
+    later = dgmm.open_result(run(loads(text)).path)
+    before = dgmm.open_result(folder / "out")
+    assert later.labelling.labels[:2] == (0, 1)
+    np.testing.assert_allclose(later.model.means[0], before.model.means[0], atol=0.3)
+    for label, mean in zip(later.labelling.labels[2:], later.model.means[2:], strict=True):
+        if label in before.labelling.labels:
+            np.testing.assert_allclose(mean, before.model.means[label], atol=1.0)
+    text = text.replace(f"{folder / 'later'},", f"{folder / 'again'},")
+    interrupt(text, "fit", 1)
+    again = run(loads(text))
+    assert again.path != str(later.path)
+    assert digest(again.path) == digest(later.path)
+
+
+def test_a_class_that_the_earlier_result_lacks_is_refused(folder):
+    rows, labels = planted(seed=4)
+    third = np.where(rows[:, 1] > 6, 2, labels)
+    np.save(folder / "third.npy", third)
+    text = configuration(folder, "third").replace("/labels.npy", "/third.npy")
+    text = text.replace("tol:", f"start_from: {folder / 'out'}, tol:")
+    with pytest.raises(
+        DataError, match="name 3 classes, and the earlier mixture to start from has 2"
+    ):
+        run(loads(text))

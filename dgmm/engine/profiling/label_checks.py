@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from dgmm.engine.block import Block
 from dgmm.errors import DataError
 from dgmm.mixture.prior_knowledge.labelled_moments import LabelledMoments
+from dgmm.mixture.transform import WarmStart
 
 
 def read_labels(block: Block, n_classes: int) -> NDArray[np.int64] | None:
@@ -39,8 +40,10 @@ def read_labels(block: Block, n_classes: int) -> NDArray[np.int64] | None:
     return values.astype(np.int64)
 
 
-def check_labels(labelled: LabelledMoments | None, n_components: Sequence[int]) -> None:
-    """Refuse labels with which models of so many components cannot be fitted.
+def check_labels(
+    labelled: LabelledMoments | None, n_components: Sequence[int], earlier: WarmStart
+) -> None:
+    """Refuse labels with which models of so many components cannot be fitted, or start from others.
 
     Raises
     ------
@@ -64,6 +67,12 @@ def check_labels(labelled: LabelledMoments | None, n_components: Sequence[int]) 
         message = (
             f"The labels name {n_classes} classes, and a model has {min(n_components)} "
             "component(s); expected at least one for each class. Use more components."
+        )
+    elif earlier.mixtures and earlier.n_classes < n_classes:
+        message = (
+            f"The labels name {n_classes} classes, and the earlier mixture to start from has "
+            f"{earlier.n_classes}; expected at most as many, since class k is component k of both. "
+            "Start without the earlier one."
         )
     if message is not None:
         raise DataError(message)

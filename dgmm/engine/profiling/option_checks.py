@@ -37,10 +37,11 @@ def _check_labels(dataset: "Dataset | InMemoryRows", options: FitOptions) -> Non
             "There are labels, and missing values are to be marginalized; labelled rows are summed "
             "once, and must be complete. Leave the labels out, or drop incomplete rows first."
         )
-    if options.earlier.mixtures:
+    if options.earlier.mixtures and not options.earlier.n_classes:
         raise ConfigurationError(
-            "There are labels, and an earlier mixture to start from; which of its components are "
-            "those of the labels is not known. Leave one of them out."
+            "There are labels, and an earlier mixture to start from, which was fitted without; "
+            "which of its components are those of the labels is not known. Leave one of them out, "
+            "or start from a result of labelled rows."
         )
 
 

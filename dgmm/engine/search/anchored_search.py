@@ -54,8 +54,14 @@ class AnchoredSearch(ModelSearch):
             return super()._searches(earlier, origin)
         kinds = dict.fromkeys(kind for kind, _ in options.models)
         counts = {kind: sorted(k for other, k in options.models if other == kind) for kind in kinds}
-        every = range(options.n_init)
-        return [partial(self._ascend, kind, counts[kind], i) for kind in kinds for i in every]
+        known = [model for model in options.models if model in earlier]
+        searches: list[Callable[[], None]] = []
+        searches += [partial(self._from_earlier, earlier[model]) for model in known]
+        for kind, each in counts.items():
+            left = [k for k in each if options.n_init > 1 or (kind, k) not in known]
+            if left:
+                searches += [partial(self._ascend, kind, left, i) for i in range(options.n_init)]
+        return searches
 
     def _ascend(self, kind: str, counts: Sequence[int], index: int) -> None:
         """Mixtures of one covariance type, from the fewest components to the most."""

@@ -84,7 +84,10 @@ class ComponentLabels:
 
 
 def align(
-    older: Parameters, newer: Parameters, max_distance: float = MAX_SQUARED_HELLINGER_DISTANCE
+    older: Parameters,
+    newer: Parameters,
+    max_distance: float = MAX_SQUARED_HELLINGER_DISTANCE,
+    n_kept: int = 0,
 ) -> Alignment:
     """Pair the components of two mixtures so that the sum of their distances is smallest.
 
@@ -96,6 +99,8 @@ def align(
         Of any structure and number of components, of the same features.
     max_distance : float
         Squared Hellinger distance, between 0 and 1.
+    n_kept : int
+        How many components, the first of both, are the same however far apart they are.
     """
     from scipy.optimize import linear_sum_assignment  # which is slow to import
 
@@ -105,11 +110,13 @@ def align(
     costs = np.full((n_older + n_newer, n_older + n_newer), max_distance / 2)
     costs[:n_older, :n_newer] = distances
     costs[n_older:, n_newer:] = 0.0
+    costs[:n_kept] = costs[:, :n_kept] = 1.0
+    np.fill_diagonal(costs[:n_kept, :n_kept], 0.0)
     rows, columns = linear_sum_assignment(costs)
     pairs = tuple(
         (int(i), int(j))
         for i, j in zip(rows, columns, strict=True)
-        if i < n_older and j < n_newer and distances[i, j] < max_distance
+        if i < n_older and j < n_newer and (distances[i, j] < max_distance or i < n_kept)
     )
     paired_older, paired_newer = {i for i, _ in pairs}, {j for _, j in pairs}
     return Alignment(
