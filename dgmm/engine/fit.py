@@ -23,6 +23,7 @@ from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.label_comparison import compare_neighbours
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
+from dgmm.engine.profiling.fill_values import find_fill_values
 from dgmm.engine.profiling.label_checks import check_labels
 from dgmm.engine.profiling.option_checks import check_options
 from dgmm.engine.profiling.profile_checks import validate_profile
@@ -147,6 +148,10 @@ def profile_data(runner: PassRunner, options: FitOptions) -> Profile:
         logger.warning("Constant features add nothing and should be left out: %s.", found)
     for name, why in find_identifiers(profile.rising, profile.sample, names).items():
         logger.warning("Feature %r looks like an identifier: %s. Leave it out?", name, why)
+    extremes = (profile.minimum, profile.maximum)
+    for name, value in find_fill_values(*extremes, profile.sample, names).items():
+        text = "Feature %r has values of %g, far from all others: if they are missing, store NaN."
+        logger.warning(text, name, value)
     return profile
 
 
