@@ -1,13 +1,12 @@
 """Rounds of moves: components are put where they are needed, and EM goes on from there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from dgmm.engine.search.race import SCHEDULE, race
 from dgmm.engine.search.search_rows import SearchRows
-from dgmm.engine.search.split_cache import SplitCache
 from dgmm.engine.search.trial_budget import TrialBudget
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions
@@ -41,13 +40,11 @@ class ComponentMoves:
     rows : SearchRows
     rules : EMOptions
     seed : tuple of int
-    cache : SplitCache
     """
 
     rows: SearchRows
     rules: EMOptions
     seed: tuple[int, ...]
-    cache: SplitCache = field(default_factory=SplitCache)
 
     def improve(self, mixture: Parameters, n_rounds: int) -> Parameters:
         """Rounds of moves, as long as bounds promise that they gain.
@@ -131,6 +128,11 @@ class ComponentMoves:
         least = moves.cheapest_merges(mixture, posterior)[0].loss
         return max(split.gain for split in splits) >= _PLAUSIBLE * least
 
+    def split_gains(self, mixture: Parameters) -> list[float]:
+        """What bounds promise of splitting each component, in nats per row."""
+        splits = self.split_all(mixture, self.rows.evaluate(mixture)[1])
+        return [max(0.0, split.gain) / self.rows.scatter.total_weight for split in splits]
+
     def merge(self, mixture: Parameters, n_components: int) -> Parameters:
         """The mixture with so many components, of which the cheapest pairs have become one.
 
@@ -170,12 +172,13 @@ class ComponentMoves:
 
     def split_all(self, mixture: Parameters, posterior: Posterior) -> list[Split]:
         """What splitting each component would gain."""
-        found = [self.cache.find(mixture, k) for k in range(mixture.n_components)]
+        cache = self.rows.splits_of(mixture.covariance_type)
+        found = [cache.find(mixture, k) for k in range(mixture.n_components)]
         missing = [k for k, split in enumerate(found) if split is None]
         worked_out = self.rows.map(lambda k: self._split(mixture, posterior, k), missing)
         for k, split in zip(missing, worked_out, strict=True):
             found[k] = split
-            self.cache.put(mixture, k, split)
+            cache.put(mixture, k, split)
         return [NO_SPLIT if split is None else split for split in found]
 
     def _split(self, mixture: Parameters, posterior: Posterior, k: int) -> Split:

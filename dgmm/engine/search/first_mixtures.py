@@ -41,10 +41,13 @@ class FirstMixtures:
     rules: EMOptions
     noise: Noise | None = None
 
-    def _start_simply(
-        self, few: SearchRows, kind: str, n_components: int, index: int
-    ) -> Parameters:
+    def _few_rows(self) -> SearchRows:
+        """Rows on which guesses are made."""
+        return self.rows.thin(FEW_ROWS).distinct()
+
+    def _start_simply(self, kind: str, n_components: int, index: int) -> Parameters:
         """A mixture that is found with spherical components, whose optima are fewer."""
+        few = self._few_rows()
         start = few.climb(self._guess(few, "spherical", n_components, index), FIRST_STEPS)
         if n_components > 1:
             start = self._moves(few, index).improve(start, ROUNDS)

@@ -51,6 +51,7 @@ class FoundMixtures:
     prospects: Prospects
     _best: dict[Model, FoundMixture] = field(default_factory=dict, init=False)
     _values: dict[Model, float] = field(default_factory=dict, init=False)
+    _gains: dict[Model, Sequence[float]] = field(default_factory=dict, init=False)
 
     @property
     def mixtures(self) -> dict[Model, Parameters]:
@@ -79,7 +80,22 @@ class FoundMixtures:
 
     def may_be_chosen(self, kind: str, n_components: int) -> bool:
         """Whether a model may be chosen after all, by what is known of larger ones."""
-        return self.prospects.may_be_chosen((kind, n_components), self._values)
+        return self.prospects.may_be_chosen((kind, n_components), self._values, self._gains)
+
+    def mixture(self, kind: str, n_components: int) -> Parameters:
+        """The best mixture of a model."""
+        return self._best[kind, n_components].mixture
+
+    def most_promising(self, kind: str, counts: Sequence[int]) -> int:
+        """The number of components that would be chosen; the first if none can be."""
+        known = [k for k in counts if (kind, k) in self._values]
+        if not known:
+            return counts[0]
+        return min(known, key=lambda k: self.prospects.score((kind, k), self._values[kind, k]))
+
+    def note_gains(self, kind: str, n_components: int, gains: Sequence[float]) -> None:
+        """Keep what splits of the components of a model's mixture gain per row."""
+        self._gains[kind, n_components] = sorted(gains, reverse=True)
 
     def is_hopeless(self, kind: str, counts: Sequence[int]) -> bool:
         """Whether there are mixtures of a structure already, and all are far behind others."""

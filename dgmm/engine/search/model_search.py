@@ -8,52 +8,35 @@ better one goes on.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
 from dgmm.engine.fit_options import Model
-from dgmm.engine.search.component_moves import ComponentMoves
-from dgmm.engine.search.first_mixtures import (
-    FEW_ROWS,
-    FIRST_STEPS,
-    ROUNDS,
-    STEPS,
-    FirstMixtures,
-)
-from dgmm.engine.search.found_mixtures import FoundMixtures, quality_of
+from dgmm.engine.search.first_mixtures import ROUNDS, STEPS
+from dgmm.engine.search.found_mixtures import FoundMixtures
+from dgmm.engine.search.model_finder import STEPS_ON_MORE_ROWS, ModelFinder, are_few
 from dgmm.engine.search.noise_tuning import tune_noise
-from dgmm.engine.search.prospects import Prospects
-from dgmm.engine.search.race import SCHEDULE, race
 from dgmm.engine.search.structure_race import race_others
-from dgmm.engine.search.trial_budget import LARGE_BUDGET, TrialBudget
-from dgmm.mixture.initialization import initializers, moves
+from dgmm.mixture.initialization import moves
 from dgmm.mixture.initialization.split import Split
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
-_VERY_FEW_ROWS = 1 << 12  # up to which several kinds of start are tried
-_FEW_COMPONENTS = 8  # up to which starts of other kinds are tried on many rows, too
-_COMPONENTS_OF_STARTS = 32  # of all these starts together
-_FEWER_PER_PARAMETER = 5  # rows in which they race
 _DESCENT_ROUNDS = 2
-_STEPS_ON_MORE_ROWS = 2  # of EM
-_MOST_STEPS = 60  # of EM on few rows
 
 
 @dataclass(eq=False)
-class ModelSearch(FirstMixtures):
+class ModelSearch(ModelFinder):
     """The search for the models of a sweep.
 
     Attributes
     ----------
-    prospects : Prospects
     found : FoundMixtures
     """
 
-    prospects: Prospects = field(kw_only=True)
     found: FoundMixtures = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -128,8 +111,7 @@ class ModelSearch(FirstMixtures):
                 searches.append(partial(self._adapt, kind, counts))
             served_by = structure_of(kind).start_type
             if not all((served_by, k) in options.models for k in counts):
-                every = range(options.n_init if counts[0] > 1 else 1)
-                searches += [partial(self._descend, kind, counts, index) for index in every]
+                searches += self._own_searches(kind, counts)
         return searches
 
     def _first(self, model: Model, earlier: Mapping[Model, Parameters], origin: Array) -> None:
@@ -139,7 +121,7 @@ class ModelSearch(FirstMixtures):
             self._add(earlier[model].with_noise(self.noise))
             if self.options.n_init == 1 or self.options.relevance is not None:
                 return
-        few, given = self.rows.thin(FEW_ROWS).distinct(), self.options.given.relative_to(origin)
+        few, given = self._few_rows(), self.options.given.relative_to(origin)
         for index in range(self.options.n_init if n_components > 1 else 1):
             self._add(given.replace_in(self._guess(few, kind, n_components, index)))
 
@@ -148,35 +130,58 @@ class ModelSearch(FirstMixtures):
         rows = self._rows_for(mixture.covariance_type, mixture.n_components)
         self._add(self._moves(rows).improve(rows.climb(mixture, STEPS), ROUNDS))
 
-    def _descend(self, kind: str, counts: list[int], index: int) -> None:
-        """Mixtures of one covariance type, from the most components to the fewest.
+    def _own_searches(self, kind: str, counts: list[int]) -> list[Callable[[], None]]:
+        """Those of one covariance type, beginning with the most components."""
+        descent = partial(self._descend, kind, counts)
+        if counts == [1]:
+            return [descent]
+        is_done = len(counts) == 1  # by the descent
+        every = range(1 if is_done else 0, self.options.n_init)
+        return [descent, *(partial(self._refine, kind, counts, index) for index in every)]
 
-        The first descent goes to the end. A later one ends where its mixture is no better.
+    def _descend(self, kind: str, counts: list[int]) -> None:
+        """Mixtures of one covariance type, from the most components to the fewest."""
+        if self.found.is_hopeless(kind, counts):
+            return
+        find = self._find if len(counts) == 1 else self._find_simply
+        mixture = find(kind, counts[0], 0)
+        self._add(mixture)
+        at = self._fewer(kind, counts[0], 0)
+        for n_components in counts[1:]:
+            every = self._moves(self._rows_for(kind, n_components))
+            mixture = every.rows.climb(at.merge(mixture, n_components), STEPS_ON_MORE_ROWS)
+            if n_components > 1:
+                mixture = every.make_sound(every.improve(mixture, _DESCENT_ROUNDS))
+            self._add_fitted(mixture)
+
+    def _refine(self, kind: str, counts: list[int], index: int) -> None:
+        """Better mixtures of the models that may still be chosen, the most promising first.
+
+        Merges alone may lead to a poor optimum, so that each has a start of its own.
         """
         if self.found.is_hopeless(kind, counts):
             return
-        rows = self._rows_for(kind, counts[0])
-        at = self._moves(rows, index)
-        are_few = rows.n_rows <= _VERY_FEW_ROWS
-        find = self._find_in_few if are_few else self._find
-        mixture = find(at, kind, counts[0], index)
-        if counts[0] > 1 and 2 * rows.n_rows < self.rows.n_rows:
-            every = self.rows.thin(self._most_rows(counts[0]))
-            mixture = every.climb(mixture, _STEPS_ON_MORE_ROWS)
-            mixture = self._moves(every, index).improve(mixture, ROUNDS)
-        is_better = self._add(mixture)
-        for n_components in counts[1:]:
-            if index and not is_better:
-                return
-            mixture = at.merge(mixture, n_components)
-            if n_components > 1:
-                mixture = at.make_sound(at.improve(mixture, _DESCENT_ROUNDS))
-            is_better = self._add(mixture)
-            # A start of its own, too: merges alone may lead to a poor optimum.
-            may_pay = are_few or self.found.may_be_chosen(kind, n_components)
-            if index == 0 and n_components > 1 and may_pay:
-                own = self._moves(self._rows_for(kind, n_components))
-                self._add(find(own, kind, n_components, index))
+        few = are_few(self._rows_for(kind, counts[0])) and index == 0
+        left = [k for k in counts[few:] if k > 1]
+        while left:
+            k = self.found.most_promising(kind, left)
+            left.remove(k)
+            if few or self.found.may_be_chosen(kind, k):
+                is_best = k == self.found.most_promising(kind, counts)
+                known = self.found.mixture(kind, k)
+                for mixture in self._find_better(known, index, is_best=is_best):
+                    self._add_fitted(mixture)
+                if not structure_of(kind).is_shared and any(other > k + 1 for other in left):
+                    at, known = self._moves(self._rows_for(kind, k)), self.found.mixture(kind, k)
+                    self.found.note_gains(kind, k, at.split_gains(known))
+
+    def _add_fitted(self, mixture: Parameters) -> None:
+        """Add a mixture after EM on all rows: one that was found on fewer fits those alone."""
+        rows = self._rows_for(mixture.covariance_type, mixture.n_components)
+        every = self.rows.thin(self._most_rows(self.options.max_components))
+        if rows.n_rows < every.n_rows:
+            mixture = every.climb(mixture, STEPS_ON_MORE_ROWS)
+        self._add(mixture)
 
     def _rank(self, kind: str) -> tuple[bool, int]:
         """In which order structures are searched for: those from which others start are first."""
@@ -186,82 +191,19 @@ class ModelSearch(FirstMixtures):
     def _adapt(self, kind: str, counts: list[int]) -> None:
         """Mixtures of one covariance type from those of others that have been found."""
         rows = self._rows_for(kind, counts[0])
-        at, are_few = self._moves(rows), rows.n_rows <= _VERY_FEW_ROWS
+        at = self._moves(rows)
         raced: list[Parameters] = []
         for n_components in reversed(counts):
             others = self.found.with_components(n_components)
             others += [self.halve(mixture, n_components) for mixture in raced[-1:]]
             if others:
-                raced.append(race_others(rows, kind, others, self.rules, are_few=are_few))
+                raced.append(race_others(rows, kind, others, self.rules, are_few=are_few(rows)))
         for mixture in raced:
             self._add(mixture)
         if not self.found.is_hopeless(kind, counts):
             for mixture in raced:
                 self._add(self._settle(at, mixture))
 
-    def _find(self, at: ComponentMoves, kind: str, n_components: int, index: int) -> Parameters:
-        """A mixture from a start that is found with spherical components on few rows.
-
-        Few components cost little, so that other starts are tried, too, on few rows.
-        """
-        few = self.rows.thin(FEW_ROWS).distinct()
-        mixture = self._start_simply(few, kind, n_components, index)
-        if n_components == 1:
-            return at.rows.climb(mixture, STEPS)
-        mixture = self._move(at, mixture, index)
-        if n_components > _FEW_COMPONENTS:
-            return mixture
-        some = self._moves(self._rows_for(kind, n_components, _FEWER_PER_PARAMETER), index)
-        n_starts = _COMPONENTS_OF_STARTS // n_components
-        methods = self.options.init_params or tuple(initializers.METHODS)
-        pairs = [(methods[i % len(methods)], i // len(methods)) for i in range(n_starts)]
-        guesses = [self._guess(few, kind, n_components, index, *pair) for pair in pairs]
-        other = self._repair(some, race(some.rows, guesses, self.rules, SCHEDULE))
-        one, two = (self._settle(some, each) for each in (mixture, other))
-        if not quality_of(some.rows, two, self.rules) > quality_of(some.rows, one, self.rules):
-            return mixture
-        return at.make_sound(at.improve(at.rows.climb(two, STEPS), ROUNDS))
-
-    def _move(self, at: ComponentMoves, start: Parameters, index: int) -> Parameters:
-        """The mixture after all kinds of moves, the first of them on few rows."""
-        some = self._moves(self.rows.thin(2 * FEW_ROWS), index)
-        n_steps = STEPS
-        if 2 * some.rows.n_rows <= at.rows.n_rows:
-            start = some.improve(some.rows.climb(start, STEPS), ROUNDS)
-            n_steps = _STEPS_ON_MORE_ROWS
-        return self._repair(at, at.rows.climb(start, n_steps))
-
-    def _repair(self, at: ComponentMoves, mixture: Parameters) -> Parameters:
-        """The mixture after moves and trials of moves."""
-        return at.make_sound(at.try_moves(at.improve(mixture, ROUNDS), TrialBudget()))
-
-    def _settle(self, at: ComponentMoves, mixture: Parameters) -> Parameters:
-        """The mixture after accelerated EM, in a limited number of steps."""
-        n_steps = min(_MOST_STEPS, STEPS * self.rules.max_iter)
-        return at.rows.settle(mixture, replace(self.rules, max_iter=n_steps))
-
-    def _find_in_few(
-        self, at: ComponentMoves, kind: str, n_components: int, index: int
-    ) -> Parameters:
-        """A mixture of so few rows that several kinds of start cost little.
-
-        They are tried where moves might pay that bounds do not promise to.
-        """
-        few = at.rows.distinct()
-        mixture = at.rows.climb(self._guess(few, kind, n_components, index), FIRST_STEPS)
-        if n_components == 1:
-            return mixture
-        mixture = at.improve(mixture, ROUNDS)
-        if not at.is_plausible(mixture):
-            return self._settle(at, mixture)
-        guesses = self._guesses(few, kind, n_components, index)
-        simple = self._start_simply(few, kind, n_components, index)
-        found = at.improve(race(at.rows, [mixture, simple, *guesses], self.rules, SCHEDULE), ROUNDS)
-        mixture = max(mixture, found, key=lambda one: quality_of(at.rows, one, self.rules))
-        mixture = at.make_sound(at.try_moves(mixture, LARGE_BUDGET))
-        return self._settle(at, mixture)
-
     def _add(self, mixture: Parameters) -> bool:
         """Whether a mixture is the best of its model so far."""
-        rows = self._rows_for(mixture.covariance_type, self.options.max_components)
-        return self.found.add(rows, mixture)
+        return self.found.add(self.rows.thin(self._most_rows(self.options.max_components)), mixture)

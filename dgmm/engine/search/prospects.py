@@ -1,7 +1,10 @@
 """Which models of a sweep may still be chosen: work on the others need not be thorough."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
 
 from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.mixture.criteria import FitSummary
@@ -11,6 +14,10 @@ from dgmm.mixture.structures import structure_of
 from dgmm.registry import CRITERIA
 
 _LEFT_TO_GAIN = 1e-3  # nats a row that steps of EM may still gain
+_REGAINED = (
+    0.9  # of what a mixture lacks of the next larger one: the most that a better one regains
+)
+_OPTIMISM = 3.0  # times what splits gain with all other components as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +36,52 @@ class Prospects:
     n_effective: float
     n_features: int
 
-    def may_be_chosen(self, model: Model, known: Mapping[Model, float]) -> bool:
-        """Whether the criterion might choose a model that is as likely as the next larger one.
+    def may_be_chosen(
+        self,
+        model: Model,
+        known: Mapping[Model, float],
+        gains: Mapping[Model, Sequence[float]] = MappingProxyType({}),
+    ) -> bool:
+        """Whether the criterion might choose a model at the most that its likelihood can be.
 
-        No model is more likely than a larger one of its structure. All models may be chosen where
-        the criterion needs more than likelihoods, or knows nothing of a prior, or all fits are
-        wanted to the end.
+        No model is more likely than a larger one of its structure, and of what its own mixture
+        lacks of that, it hardly regains all. A model with at least two components more than a
+        mixture of which all splits are known gains at most a few times what they gain; one
+        component may be hidden in those that look Gaussian. All models may be chosen
+        where the criterion needs more than likelihoods, or knows nothing of a prior, or all fits
+        are wanted to the end.
 
         Parameters
         ----------
         model : Model
         known : mapping of model to float
             Log-likelihoods per row of mixtures that can be chosen.
+        gains : mapping of model to sequence of float
+            What splits of the components of some of these mixtures gain per row, largest first.
         """
-        kind, n_components = model
-        larger = [k for other, k in known if other == kind and k > n_components]
-        if self.options.finish_all or not self.options.is_plain or not larger:
+        if self.options.finish_all or not self.options.is_plain:
             return True
-        most = known[kind, min(larger)] + _LEFT_TO_GAIN
-        best = min(self._score(other, value) for other, value in known.items())
-        return not self._score(model, most) > best
+        kind, n_components = model
+        own = known.get(model, -np.inf)
+        counts = [k for other, k in known if other == kind]
+        limits = []
+        if larger := [k for k in counts if k > n_components]:
+            missing = known[kind, min(larger)] - own
+            limits.append(known[kind, min(larger)] - (1 - _REGAINED) * max(0.0, missing))
+        if smaller := [k for k in counts if k < n_components - 1 and (kind, k) in gains]:
+            k = max(smaller)
+            limits.append(known[kind, k] + _OPTIMISM * _sum(gains[kind, k], n_components - k))
+        if not limits:
+            return True
+        most = max(own, min(limits)) + _LEFT_TO_GAIN
+        best = min(self.score(other, value) for other, value in known.items())
+        return not self.score(model, most) > best
 
     def can_be_chosen(self, mixture: Parameters) -> bool:
         """Whether all components of a mixture stand on enough rows."""
         return not find_spurious_components(mixture, self.n_effective).size
 
-    def _score(self, model: Model, log_likelihood: float) -> float:
+    def score(self, model: Model, log_likelihood: float) -> float:
         """The criterion at a log-likelihood per row; NaN if it needs more than that."""
         kind, n_components = model
         n_parameters = structure_of(kind).n_parameters(n_components, self.n_features)
@@ -66,3 +93,9 @@ class Prospects:
 def model_of(mixture: Parameters) -> Model:
     """Covariance type and number of components."""
     return mixture.covariance_type, mixture.n_components
+
+
+def _sum(gains: Sequence[float], n_splits: int) -> float:
+    """What so many splits gain; more than once of a component if there are not enough."""
+    times = max(1.0, n_splits / len(gains))
+    return times * sum(gains[:n_splits])

@@ -12,6 +12,7 @@ from dgmm.engine import in_memory
 from dgmm.engine.block import Missing
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.search.mixture_stack import MixtureStack
+from dgmm.engine.search.split_cache import SplitCache
 from dgmm.mixture import density
 from dgmm.mixture.candidate import Candidate
 from dgmm.mixture.em import iteration
@@ -61,6 +62,7 @@ class SearchRows:
     prior: Prior | None = None
     _evaluated: tuple[Parameters, Moments, Posterior] | None = field(default=None, init=False)
     _thinned: dict[int, "SearchRows"] = field(default_factory=dict, init=False)
+    _splits: dict[str, SplitCache] = field(default_factory=dict, init=False)
 
     @cached_property
     def scatter(self) -> CentredScatter:
@@ -94,10 +96,15 @@ class SearchRows:
             self._thinned[step] = replace(self, rows=rows, weights=weights, prior=prior)
         return self._thinned[step]
 
+    def splits_of(self, kind: str) -> SplitCache:
+        """Splits of components of a covariance type on these rows."""
+        return self._splits.setdefault(kind, SplitCache())
+
     def forget(self) -> None:
         """Release what was kept of earlier calls."""
         self._evaluated = None
         self._thinned.clear()
+        self._splits.clear()
 
     def distinct(self) -> "SearchRows":
         """Rows that differ, with the weights of equal ones added; in order if there are such."""

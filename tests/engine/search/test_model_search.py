@@ -185,6 +185,25 @@ def test_a_model_may_be_chosen_if_it_would_be_as_likely_as_the_next(smaller, opt
     assert found.may_be_chosen("diag", smaller) is expected
 
 
+@pytest.mark.parametrize(
+    ("larger", "gain", "expected"),
+    [
+        (4, 0.0, True),  # one component may look like a part of another
+        (5, 0.0, False),
+        (5, 0.01, True),  # six times that is more than 10 parameters cost
+    ],
+)
+def test_a_much_larger_model_may_be_chosen_if_splits_gain_enough(larger, gain, expected):
+    found = found_with(("diag", larger, -1.0), ("diag", 3, -1.0))
+    found.note_gains("diag", 3, [0.0, gain, gain])
+    assert found.may_be_chosen("diag", larger) is expected
+
+
+def test_a_model_that_lacks_too_much_of_the_next_larger_one_is_not_chosen():
+    found = found_with(("diag", 5, -1.0), ("diag", 4, -5.0))
+    assert not found.may_be_chosen("diag", 4)
+
+
 def test_with_a_prior_merged_components_go_on_with_it():
     rows, _ = anisotropic(3, 900, 2)
     search = search_on(rows, ("full", 2), ("full", 1))
@@ -202,7 +221,7 @@ def test_an_earlier_mixture_takes_the_place_of_the_only_search():
     rows, labels = anisotropic(seed=2)
     search = search_on(rows, ("full", 8), ("full", 3))
     earlier = truth_of(search, labels)
-    assert search.count({}) == 1
+    assert search.count({}) == 2  # one for both numbers, and one for those that may be chosen
     assert search.count({("full", 8): earlier}) == 2  # and one for the other number
     found = found_by(search, {("full", 8): earlier})
     assert polished(search, found["full", 8]) > polished(search, earlier) - 1e-3
