@@ -18,7 +18,9 @@ from dgmm.io.grid import Coordinate, Region
 from dgmm.io.sources.files import find_matches, find_root
 from dgmm.io.sources.format import DatasetMetadata, Format
 from dgmm.io.sources.labelled import xarray
-from dgmm.io.sources.labelled.xarray_files import is_netcdf
+from dgmm.io.sources.labelled.labelled_rows import read_coordinate
+from dgmm.io.sources.labelled.time_units import convert_times
+from dgmm.io.sources.labelled.xarray_files import is_netcdf, open_dataset
 from dgmm.io.sources.selection import PinnedFile, Selection
 from dgmm.io.storage.location import AnyPath, is_pattern
 
@@ -126,7 +128,10 @@ def _whole(path: AnyPath, stored: DatasetMetadata, coordinate: Coordinate) -> ND
 def _coordinates(
     root: AnyPath, parts: Sequence[_Part], dim: str, total: int
 ) -> Iterator[Coordinate]:
-    """Coordinates of the first file; along the dimension, those that all files have alike."""
+    """Coordinates of the first file; along the dimension, those that all files have.
+
+    Times are in the units of the first file.
+    """
     for each in parts[0].stored.coordinates:
         if dim not in each.dims:
             yield each
@@ -135,8 +140,8 @@ def _coordinates(
             next((c for c in part.stored.coordinates if c.name == each.name), None)
             for part in parts
         ]
-        kinds = {(c.dims, c.dtype, dict(c.attributes).get("units")) for c in others if c}
-        if None in others or len(kinds) > 1:
+        joined = _join_coordinates([other for other in others if other is not None])
+        if None in others or joined is None:
             _logger.warning(
                 "The coordinate %s is left out of the result: its units, type or dimensions differ "
                 "between the files in %s",
@@ -145,7 +150,23 @@ def _coordinates(
             )
             continue
         place = each.dims.index(dim)
-        yield replace(each, shape=(*each.shape[:place], total, *each.shape[place + 1 :]))
+        yield replace(joined, shape=(*each.shape[:place], total, *each.shape[place + 1 :]))
+
+
+def _join_coordinates(found: Sequence[Coordinate]) -> Coordinate | None:
+    """One coordinate for those of all files, or None if they cannot be joined."""
+    first = found[0]
+    if len({(each.dims, each.dtype, _units(each)) for each in found}) == 1:
+        return first
+    wanted = dict(first.attributes)
+    are_times = all(convert_times(dict(each.attributes), wanted) for each in found)
+    if are_times and len({each.dims for each in found}) == 1:
+        return replace(first, dtype="float64")
+    return None
+
+
+def _units(coordinate: Coordinate) -> object:
+    return dict(coordinate.attributes).get("units")
 
 
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
@@ -180,10 +201,26 @@ def _read_coordinate(
         return _read_one_coordinate(root / key, selection, coordinate, region)
     axis = coordinate.dims.index(dim)
     found = [
-        _read_one_coordinate(root / key, selection, coordinate, part)
+        _read_joined_coordinate(root / key, coordinate, part)
         for key, part in _parts(selection, region, axis)
     ]
-    return np.concatenate(found, axis=axis)
+    joined = np.concatenate(found, axis=axis)
+    return joined if coordinate.dtype == "str" else joined.astype(coordinate.dtype, copy=False)
+
+
+def _read_joined_coordinate(path: AnyPath, coordinate: Coordinate, region: Region) -> NDArray[Any]:
+    """A coordinate of one file, times in the units of the first."""
+    dataset, wanted = open_dataset(path), dict(coordinate.attributes)
+    values = read_coordinate(dataset, coordinate, region)
+    attributes = dataset.variables[coordinate.name].attrs
+    if attributes.get("units") == wanted.get("units"):
+        return values
+    conversion = convert_times(attributes, wanted)
+    if conversion is None:
+        raise DataError(
+            f"The units of {coordinate.name} in {path} have changed since it was opened."
+        )
+    return conversion.apply(values)
 
 
 def _read_one_coordinate(

@@ -117,7 +117,34 @@ def test_files_that_do_not_continue_each_other_are_refused(tmp_path, dataset):
 def test_a_coordinate_in_other_units_is_left_out(tmp_path, dataset, caplog):
     path = write(tmp_path, dataset)
     other = dataset.isel(time=slice(0, 2)).copy()
-    other["time"].attrs["units"] = "days since 2027-01-01"
+    other["time"].attrs["units"] = "kelvin"
+    other.to_netcdf(tmp_path / "gl_9.nc", engine="h5netcdf")
+    assert "time" not in [each.name for each in opened(path).coordinates]
+    assert "coordinate time is left out" in caplog.text
+
+
+@pytest.mark.parametrize("unit", ["days", "hours", "seconds"])
+def test_times_are_in_the_units_of_the_first_file(tmp_path, dataset, unit, caplog):
+    hours = 24 if unit == "days" else 36
+    days = np.datetime64("2026-01-01") + np.arange(12) * np.timedelta64(hours, "h")
+    for i, part in enumerate((slice(0, 5), slice(5, 6), slice(6, 12))):
+        month = dataset.isel(time=part).assign_coords(time=days[part].astype("M8[ns]"))
+        unit_here = f"{unit if i else 'days'} since 2026-0{i + 1}-01"
+        month["time"].encoding |= {"units": unit_here, "dtype": "float64" if i < 2 else "int64"}
+        month.to_netcdf(tmp_path / f"gl_{i}.nc", engine="h5netcdf")
+    source = opened(tmp_path / "gl_*.nc")
+    time = next(each for each in source.coordinates if each.name == "time")
+    assert dict(time.attributes)["units"].startswith("days since 2026-01-01")
+    np.testing.assert_array_equal(
+        source.read_coordinate(time, (slice(2, 12),)), np.arange(2, 12) * hours / 24
+    )
+    assert "is left out" not in caplog.text
+
+
+def test_times_of_another_calendar_are_left_out(tmp_path, dataset, caplog):
+    path = write(tmp_path, dataset)
+    other = dataset.isel(time=slice(0, 2)).copy()
+    other["time"].attrs |= {"units": "days since 2027-01-01", "calendar": "360_day"}
     other.to_netcdf(tmp_path / "gl_9.nc", engine="h5netcdf")
     assert "time" not in [each.name for each in opened(path).coordinates]
     assert "coordinate time is left out" in caplog.text
