@@ -87,8 +87,13 @@ class ModelFinder(FirstMixtures):
         at = self._moves(rows, index)
         if are_few(rows):
             return [self._find_in_few(at, kind, n_components, index)]
-        if is_best and not at.is_plausible(mixture):
+        if is_best and index == 0 and not at.is_plausible(mixture):
             return []
+        going = [] if index else [self._repair(at, mixture)]
+        if is_best:
+            return [
+                self._settle(at, one) for one in (*going, self._find(kind, n_components, index))
+            ]
         some = self._fewer(kind, n_components, index)
         start = self._start_simply(kind, n_components, index)
         others = [some.improve(some.rows.climb(start, STEPS), ROUNDS)]
@@ -96,10 +101,9 @@ class ModelFinder(FirstMixtures):
             others.append(self._race_starts(some, kind, n_components, index))
         each, values = some.rows.climb_each([mixture, *others], _STEPS_TO_COMPARE)
         best = 1 + int(values[1:].argmax())
-        going = [] if index else [mixture]
         if (values[0] - values[best]) / some.rows.scatter.total_weight < self._least_lead(mixture):
-            going.append(rows.climb(each[best], STEPS_ON_MORE_ROWS))
-        return [self._repair(at, one) for one in going]
+            going.append(self._repair(at, rows.climb(each[best], STEPS_ON_MORE_ROWS)))
+        return [self._settle(at, one) for one in going]
 
     def _least_lead(self, mixture: Parameters) -> float:
         """Nats per row by which a mixture is clearly better: what a component costs by BIC."""
