@@ -27,12 +27,15 @@ class Grid:
     bounds : tuple of int
         Of a table in blocks of different sizes: where each begins, and the number of rows;
         ``block_shape`` is then that of the largest. Else empty.
+    unit : int
+        Of which all bounds but the last are multiples.
     """
 
     dims: tuple[str, ...]
     shape: tuple[int, ...]
     block_shape: tuple[int, ...]
     bounds: tuple[int, ...] = ()
+    unit: int = 1
 
     @property
     def n_samples(self) -> int:
@@ -60,11 +63,11 @@ class Grid:
 
     @property
     def common_shape(self) -> tuple[int, ...]:
-        """Extents of which those of every block but the last of a dimension are multiples."""
-        if self.bounds:
-            rows = self.block_rows
-            return (math.gcd(*rows[:-1]) or rows[0],)
-        return self.block_shape
+        """Extents of which those of every block but the last of a dimension are multiples.
+
+        Those of several blocks of a table do not depend on their bounds, which may change.
+        """
+        return (self.unit,) if len(self.bounds) > 2 else self.block_shape
 
     def region(self, block: int) -> Region:
         """Where the samples of a block lie."""

@@ -62,12 +62,14 @@ def partition_bounds(
     row_bytes: int,
     partition_size: int | None,
     at_most: int,
-) -> tuple[int, ...]:
+) -> tuple[tuple[int, ...], int]:
     """Bounds of partitions of a table that is stored in parts of different sizes.
 
     Partitions are runs of whole parts, their bounds rounded up to a multiple of a power of two, so
     that whatever is written for their rows can lie in chunks of equal size. The rows up to there
-    are read from the head of the next part. Parts more than twice as large as is wanted are split.
+    are read from the head of the next part. Parts more than twice as large as is wanted are split,
+    at fixed distances from their beginning. So parts that are added to the end leave all bounds
+    but the last as they were.
 
     Parameters
     ----------
@@ -81,8 +83,10 @@ def partition_bounds(
 
     Returns
     -------
-    tuple of int
+    bounds : tuple of int
         The first is 0, the last, unless there are too many, the number of rows.
+    unit : int
+        The power of two; it depends on the number of rows as `_default_rows` does.
     """
     n_rows = storage_bounds[-1]
     if partition_size is None:
@@ -91,7 +95,7 @@ def partition_bounds(
         wanted = most = max(1, partition_size // row_bytes)
     unit = 1 << max(1, min(wanted // _UNITS, _LARGEST_UNIT)).bit_length() - 1
     rounded = sorted({min(-(-bound // unit) * unit, n_rows) for bound in storage_bounds})
-    return (0, *islice(_cuts(rounded, wanted, most, unit), at_most + 1))
+    return (0, *islice(_cuts(rounded, wanted, most, unit), at_most + 1)), unit
 
 
 def _cuts(bounds: Sequence[int], wanted: int, most: int, unit: int) -> Iterator[int]:
@@ -105,8 +109,8 @@ def _cuts(bounds: Sequence[int], wanted: int, most: int, unit: int) -> Iterator[
         if end <= start:
             end = bounds[after]
             if end - start > 2 * wanted:
-                part = _even_part(end - start, wanted)
-                end = start + -(-part // unit) * unit
+                step = wanted // unit * unit
+                yield from range(start + step, end - wanted // 2, step)
         yield end
         start = end
 

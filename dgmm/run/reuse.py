@@ -14,7 +14,7 @@ from dgmm.run.identity import BASIS
 from dgmm.run.run_plan import RunPlan
 
 _LISTED_AT_MOST = 5
-_BOUNDS = "bounds of blocks, which depend on the number of rows"
+_BOUNDS = "bounds of blocks, which depend on the number of rows and on the files of a table"
 _IN_WORDS = {
     "model": "model",
     "arrays": "assignments",

@@ -1,10 +1,12 @@
 import math
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgmm.io.partition import block_shape, chunk_shape
+from dgmm.io.grid import Grid
+from dgmm.io.partition import block_shape, chunk_shape, partition_bounds
 
 MiB = 2**20
 sizes = st.integers(1, 10**12)
@@ -117,3 +119,63 @@ def test_chunks_are_runs_of_samples_and_blocks_have_whole_numbers_of_them(grid, 
         assert all(extent == 1 for extent in chunk[: cut[-1]])
     elif math.prod(block) > most:  # a block without nearly even parts
         assert max(block) > 2
+
+
+def cut_table(parts, row_bytes, size):
+    """The grid of a table in parts of these numbers of rows, and the extent of its chunks."""
+    stored = (0, *accumulate(parts))
+    bounds, unit = partition_bounds(stored, row_bytes, size, 10**6)
+    shape, largest = (stored[-1],), max(stop - start for start, stop in pairwise(bounds))
+    grid = Grid(("sample",), shape, (largest,), bounds, unit)
+    return grid, chunk_shape(shape, grid.common_shape, 2**18)[0]
+
+
+parts_of_tables = st.lists(st.integers(1, 60_000), min_size=1, max_size=12)
+
+
+@given(
+    before=parts_of_tables,
+    added=parts_of_tables,
+    row_bytes=st.integers(1, 200),
+    size=st.integers(1_000, 10**6),
+)
+def test_parts_added_to_a_table_change_its_last_block_alone(before, added, row_bytes, size):
+    (first, chunk), (second, now) = (
+        cut_table(parts, row_bytes, size) for parts in (before, before + added)
+    )
+    kept = first.bounds[:-1]
+    assert second.bounds[: len(kept)] == kept
+    if len(kept) > 1:  # else its only block is the last
+        assert now == chunk
+
+
+small_parts = st.lists(st.integers(1, 10_000), min_size=1, max_size=12)
+
+
+@given(before=small_parts, added=small_parts)
+def test_small_tables_that_grow_keep_their_default_blocks(before, added):
+    first, second = (cut_table(parts, 64, None)[0] for parts in (before, before + added))
+    assert second.bounds[: len(first.bounds) - 1] == first.bounds[:-1]
+
+
+@given(parts=parts_of_tables, row_bytes=st.integers(1, 200), size=st.integers(1_000, 10**6))
+def test_blocks_of_a_table_cover_it_in_whole_chunks(parts, row_bytes, size):
+    grid, chunk = cut_table(parts, row_bytes, size)
+    assert (grid.bounds[0], grid.bounds[-1]) == (0, sum(parts))
+    assert all(start < stop for start, stop in pairwise(grid.bounds))
+    assert all(bound % grid.unit == bound % chunk == 0 for bound in grid.bounds[1:-1])
+    assert grid.block_shape[0] <= max(1, 2 * (size // row_bytes))
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([15_000], (0, 15_000)),  # less than twice what is wanted
+        ([30_000], (0, 7_680, 15_360, 23_040, 30_000)),  # steps of 15 units of 512 rows
+        ([30_000, 9_000], (0, 7_680, 15_360, 23_040, 30_208, 39_000)),
+        ([19_000], (0, 7_680, 19_000)),  # the rest is too small for two
+        ([3_000, 3_000, 3_000], (0, 6_144, 9_000)),
+    ],
+)
+def test_blocks_of_a_table_that_wants_8000_rows(parts, expected):
+    assert cut_table(parts, 1, 8_000)[0].bounds == expected

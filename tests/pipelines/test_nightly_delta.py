@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from dgmm import GaussianMixture, open_result
+from dgmm.run.config.configuration import loads
+from dgmm.run.run_plan import plan_run
 from pipelines import nightly, score
 
 deltalake = pytest.importorskip("deltalake", reason="needs deltalake")
@@ -37,6 +39,7 @@ def configured(tmp_path):
     """
     (tmp_path / "nightly.yaml").write_text(fit)
     (tmp_path / "score.yaml").write_text(scored)
+    (tmp_path / "rows.yaml").write_text(run.replace("OUTPUT", "none"))
     return tmp_path
 
 
@@ -76,16 +79,26 @@ def test_nights_see_the_live_rows(configured, capfd):
         assert (own == (nearest if same else 1 - nearest)).all()
 
 
+def score_night(folder):
+    """The result of a night, and the rows of its last block."""
+    assert score.main([str(folder / "score.yaml")]) == 0
+    found = open_result(folder / "scored")
+    planned = plan_run(loads((folder / "rows.yaml").read_text()))
+    return found, planned.source.grid.block_rows[-1]
+
+
 def test_only_new_rows_are_scored_where_nothing_else_changed(configured, capfd):
     path = str(configured / "t")
-    deltalake.write_deltalake(path, rows(900, 1))
+    deltalake.write_deltalake(path, rows(1_000, 1))
     night(configured, capfd)
-    assert score.main([str(configured / "score.yaml")]) == 0
-    deltalake.write_deltalake(path, rows(300, 2), mode="append")
-    assert score.main([str(configured / "score.yaml")]) == 0
-    found = open_result(configured / "scored")
-    assert found.attributes["n_samples"] == 1_200
-    assert 300 <= found.attributes["n_new"] < 900  # rows of a block that has grown count as new
+    n_rows, (_, last) = 1_000, score_night(configured)
+    for seed, n in enumerate((70, 600), start=2):
+        deltalake.write_deltalake(path, rows(n, seed), mode="append")
+        found, after = score_night(configured)
+        n_rows += n
+        assert found.attributes["n_samples"] == n_rows
+        assert n <= found.attributes["n_new"] <= n + last  # a block that has grown counts as new
+        last = after
     deltalake.DeltaTable(path).delete("id < 10100")
-    assert score.main([str(configured / "score.yaml")]) == 0
-    assert open_result(configured / "scored").attributes["n_samples"] == 1_100
+    found, _ = score_night(configured)
+    assert found.attributes["n_samples"] == n_rows - 100

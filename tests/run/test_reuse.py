@@ -180,7 +180,8 @@ def test_a_file_more_of_a_pattern_is_assigned_alone(model, tmp_path, writes):
     write(2, 300)
     writes.of()
     found = scored(model, pattern, tmp_path / "out")
-    assert (found.n_new, writes.of()) == (300, [1024, 1280])
+    written = sorted({start // 256 * 256 for start in writes.of()})  # in chunks of 16 rows
+    assert (found.n_new, written) == (300, [1024, 1280])
     assert_as_from_scratch(model, pattern, tmp_path / "out", found)
 
 

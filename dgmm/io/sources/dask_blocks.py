@@ -40,15 +40,14 @@ def partition_grid(location: Location, stored: DatasetMetadata, partition_size: 
     """
     n_rows, row_bytes = stored.n_samples, stored.n_features * stored.dtype.itemsize
     shape = stored.shape[:-1]
-    bounds: tuple[int, ...] = ()
-    block: tuple[int, ...]
     if stored.bounds:
-        bounds = partition_bounds(stored.bounds, row_bytes, partition_size, _MOST_PARTITIONS)
-        block = (max(stop - start for start, stop in pairwise(bounds)),)
+        bounds, unit = partition_bounds(stored.bounds, row_bytes, partition_size, _MOST_PARTITIONS)
+        rows = max(stop - start for start, stop in pairwise(bounds))
+        grid = Grid(stored.dims, shape, (rows,), bounds, unit)
     else:
         block = block_shape(shape, row_bytes, stored.storage_chunks, partition_size)
-    grid = Grid(stored.dims, shape, block, bounds)
-    n_blocks, rows = math.prod(grid.counts), math.prod(block)
+        grid = Grid(stored.dims, shape, block)
+    n_blocks, rows = math.prod(grid.counts), math.prod(grid.block_shape)
     if n_blocks > _MOST_PARTITIONS:
         raise DataError(
             f"{location} declares {n_rows} rows, which is {n_blocks} partitions of {rows} "
