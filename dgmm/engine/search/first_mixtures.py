@@ -97,6 +97,6 @@ class FirstMixtures:
     ) -> SearchRows:
         """Rows in proportion to the model's parameters."""
         own = structure_of(kind).n_component_parameters(self.rows.rows.shape[1])
-        least = 2 * FEW_ROWS * per_parameter // _ROWS_PER_PARAMETER
+        least = 8 * FEW_ROWS * per_parameter // _ROWS_PER_PARAMETER
         wanted = max(least, per_parameter * own * n_components)
         return self.rows.thin(min(wanted, self._most_rows(n_components)))
