@@ -19,7 +19,7 @@ def test_features_are_named_by_plan_and_at_the_start_and_identifiers_in_the_repo
     (tmp_path / "c.yaml").write_text(
         f"input: {{path: {tmp_path}/x.parquet}}\n"
         "model: {n_components: 1, covariance_type: diag}\n"
-        f"output: {{path: {tmp_path}/out, report: false}}\ncluster: {{kind: threads}}\n"
+        f"output: {{path: {tmp_path}/out}}\ncluster: {{kind: threads}}\n"
     )
     said = CliRunner().invoke(dgmm, ["plan", str(tmp_path / "c.yaml")])
     assert said.exit_code == 0, said.output
