@@ -179,7 +179,13 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", ["?", "u1", "i2", "i8", "u8", "f2", "f4", "f8"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        pytest.param(dtype, marks=pytest.mark.slow if dtype in ("u1", "i8", "f2") else ())
+        for dtype in ("?", "u1", "i2", "i8", "u8", "f2", "f4", "f8")
+    ],
+)
 def test_every_dtype_and_layout_is_fitted_to_the_bits_of_its_float64_copy(dtype, layout):
     rows = clumps(200) * 10 + 60
     rows = (rows > 60 if dtype == "?" else np.clip(rows, 0, 127)).astype(dtype)

@@ -104,7 +104,25 @@ HARD = {
 }
 
 
-@pytest.mark.parametrize("name", HARD)
+SIMILAR = {  # to others of them
+    "a column of zeros",
+    "a constant column far away",
+    "all rows equal and huge",
+    "all rows zero",
+    "tiny",
+    "very unlike scales",
+    "one row far away",
+    "a column twice",
+    "every row five times",
+    "counts",
+    "two rows",
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in SIMILAR else ()) for name in HARD],
+)
 def test_hard_data_end_in_a_status(name):
     rows = HARD[name]
     numbers = [k for k in (1, 5) if k <= len(rows)]
