@@ -29,7 +29,7 @@ def validate_profile(
     _check_observed(profile, feature_names)
     if profile.n_rows < n_components:
         message = (
-            f"The data have {profile.n_rows} rows (n_samples = {profile.n_rows}); expected at "
+            f"The number of rows is {profile.n_rows} (n_samples = {profile.n_rows}); expected at "
             f"least as many as components, n_components = {n_components}. Use fewer components."
         )
         raise DataError(message)

@@ -252,6 +252,8 @@ def _choose_format(location: Location, name: str, *, named_dims: bool) -> Format
     if matching is not None:
         _refuse_pattern(location, path, matching)
         return matching
+    if path.is_dir() and next(path.iterdir(), None) is None:
+        raise InputNotFoundError(f"The folder {location} is empty. Check the path of the input.")
     if is_csv(location.text):
         raise DataError(
             f"{location} is CSV, whose rows cannot be found without reading it all.",
@@ -285,10 +287,8 @@ def _translate_errors(location: Location, format_name: str) -> Iterator[None]:
             f"There is nothing at {location}, or a part of it is gone: {error}. "
             "Check the path of the input; a pattern is for Parquet."
         ) from error
-    except OSError as error:
-        raise StorageError(f"{location} cannot be opened: {error}.") from error
     except Exception as error:
-        if type(error).__module__.partition(".")[0] in _CLIENTS:
+        if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _CLIENTS:
             raise StorageError(f"{location} cannot be opened: {error}.") from error
         raise _damage_error(location, format_name, error) from error
 

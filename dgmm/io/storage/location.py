@@ -182,7 +182,9 @@ def output_path(
     """
     found = absolute_location(location, options)
     if found.text.startswith(_PACKAGE):
-        raise ConfigurationError(f"{found} is in a package, where no results are kept.")
+        raise ConfigurationError(
+            f"The output {found} is in a package, where no results are kept. Choose a directory."
+        )
     return resolve_path(found)
 
 

@@ -150,9 +150,13 @@ def storage_failures(path: AnyPath | str) -> Iterator[None]:
     except DgmmError:
         raise
     except Exception as error:  # codecs raise errors of any type for a damaged chunk
+        advice = (
+            "Check free space, quota and permissions."
+            if isinstance(error, OSError)
+            else "It may be damaged: check it if it was copied, and the version of zarr."
+        )
         raise StorageError(
-            f"{path} cannot be read or written: {type(error).__name__}: {error}. "
-            "Check free space, quota and permissions, or the file if it was copied."
+            f"{path} cannot be read or written: {type(error).__name__}: {error}. {advice}"
         ) from error
 
 

@@ -221,7 +221,8 @@ def _is_noise(value: object) -> object:
 
 
 Item = TypeVar("Item")
-Many = Annotated[tuple[Item, ...], AfterValidator(_remove_duplicates), _OneOrMany()]
+OneOrMany = Annotated[tuple[Item, ...], _OneOrMany()]
+Many = Annotated[OneOrMany[Item], AfterValidator(_remove_duplicates)]
 CovarianceType = Annotated[str, _Choice(STRUCTURES, ALIASES), AfterValidator(canonical_type)]
 Criterion = Annotated[str, _Choice(CRITERIA)]
 InputFormat = Annotated[str, _Choice(("auto",), FORMATS)]
@@ -229,7 +230,7 @@ Path = Annotated[str, Field(min_length=1), AfterValidator(_check_no_nul)]
 Address = Annotated[str, Field(pattern=ADDRESS)]
 Url = Annotated[str, Field(pattern=_URL)]
 Line = Annotated[str, Field(pattern=_LINE)]
-Lines = Annotated[tuple[Line, ...], _OneOrMany()]
+Lines = OneOrMany[Line]
 Scalar = Annotated[
     Any,
     AfterValidator(_is_scalar),

@@ -16,7 +16,7 @@ from dgmm.run.config.field_types import (
     validation_error,
 )
 from dgmm.run.config.store_types import Location, StorageOptions
-from dgmm.run.config.table_types import RowCondition, Version
+from dgmm.run.config.table_types import Names, RowCondition, Version
 
 _ONE_DATASET = ("zarr", "npy", "image", "hdf5", "xarray", "delta", "iceberg")
 _ONE_FILE = (
@@ -108,21 +108,21 @@ class Input(Section):
         description="The array inside a Zarr group or an HDF5 file, or the level of an OME-Zarr "
         "image; null where there is only one, and for the level of most pixels.",
     )
-    variables: Many[Path] | None = Field(
+    variables: Names | None = Field(
         default=None,
         description="Variables of a labelled dataset that together are the features, one or a "
         "list; see sample_dims.",
     )
-    sample_dims: Many[Path] | None = Field(
+    sample_dims: Names | None = Field(
         default=None,
         description="Dimensions of a labelled dataset (NetCDF, or Zarr as xarray writes it) that "
         "together are the samples, one or a list; along all others lie features.",
     )
-    columns: Many[Path] | None = Field(
+    columns: Names | None = Field(
         default=None,
         description="Names of the features to fit, one or a list; null takes all there are.",
     )
-    id_columns: Many[Path] | None = Field(
+    id_columns: Names | None = Field(
         default=None,
         description="Columns of a table that are no features, one or a list: identifiers, which "
         "the result has beside its assignments.",

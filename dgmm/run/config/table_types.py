@@ -1,4 +1,4 @@
-"""Values that speak of tables: versions, conditions on rows, and functions of features."""
+"""Values that speak of tables: names, versions, conditions on rows, and functions of features."""
 
 import math
 from collections.abc import Mapping
@@ -7,9 +7,19 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from dgmm.run.config.field_types import OneOrMany, Path
+
 OPERATORS = ("=", "==", "!=", "<", "<=", ">", ">=", "in", "not in")
 FUNCTIONS = ("log", "log1p", "arcsinh", "yeo-johnson", "logicle")
 LOGICLE = ("T", "W", "M", "A")
+
+
+def _check_distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        expected = "found {name} more than once, expected each name once"
+        raise PydanticCustomError("repeated", expected, {"name": repeated})
+    return names
 
 
 def _condition_of(value: object) -> object:
@@ -110,6 +120,8 @@ RowCondition = Annotated[
         }
     ),
 ]
+
+Names = Annotated[OneOrMany[Path], AfterValidator(_check_distinct)]
 
 FeatureFunctions = Annotated[
     Any,

@@ -28,7 +28,7 @@ from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
 from dgmm.io.storage import atomic_writes
 from dgmm.io.storage.atomic_writes import remove_tree
-from dgmm.io.storage.zarr_arrays import create_array, read_small
+from dgmm.io.storage.zarr_arrays import create_array, read_small, storage_failures
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.fit_result import FitResult, Sweep
@@ -587,3 +587,15 @@ def test_a_result_is_short_at_the_prompt(tmp_path):
     page = result._repr_html_()
     assert page.startswith("<b>&lt;Result: 2 features")
     assert all(fact in page for fact in facts)
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (OSError(28, "No space left on device"), r"Check free space, quota and permissions\.$"),
+        (ValueError("checksum"), r"It may be damaged: check it if it was copied"),
+    ],
+)
+def test_advice_about_storage_follows_the_error(error, advice):
+    with pytest.raises(StorageError, match=advice), storage_failures("place"):
+        raise error

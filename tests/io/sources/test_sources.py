@@ -131,6 +131,11 @@ def test_nothing_there(location):
         open_source(location)
 
 
+def test_empty_folder_is_said_to_be_empty(tmp_path):
+    with pytest.raises(InputNotFoundError, match=r"is empty\. Check the path"):
+        open_source(str(tmp_path))
+
+
 @pytest.mark.parametrize(
     "location", ["ftp://host/x.zarr", "http://host/x.npy", "s3://user:c4n4ry@bucket/x.zarr"]
 )

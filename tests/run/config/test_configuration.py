@@ -139,6 +139,8 @@ WRONG = [
     ("input.path", "5", "found 5, expected text"),
     ("input.path", "''", 'found "", expected text that is not empty'),
     ("input.path", '"a\\0b"', "expected a path without NUL characters"),
+    ("input.columns", "[a, b, a]", "found a more than once, expected each name once"),
+    ("input.id_columns", "[]", "expected at least one"),
     (
         "input.format",
         "csv",

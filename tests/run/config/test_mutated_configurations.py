@@ -28,15 +28,16 @@ def assert_answered(result: Result, path: Path, codes: tuple[int, ...], case: Ca
         return
     assert result.stdout == "", told
     assert result.stderr.startswith("dgmm: "), told
-    assert result.exit_code != 78 or str(path) in lines[0] or name_of_input(lines[0]), told
+    assert result.exit_code != 78 or str(path) in lines[0] or name_of_place(lines[0]), told
     assert all(len(line) < 1000 for line in lines), told
     assert all(c.isprintable() for line in lines for c in line), told
     assert len(lines) == 1 or lines[0].endswith(" mistakes"), told
 
 
-def name_of_input(line: str) -> bool:
-    """Whether a plan, for which the configuration is right, says what is wrong with its input."""
-    return any(word in line for word in ("variable", "column", "sample_dims", "weights", "pca"))
+def name_of_place(line: str) -> bool:
+    """Whether a plan, for which the configuration is right, says what is wrong with its places."""
+    words = ("variable", "column", "sample_dims", "weights", "pca", "output")
+    return any(word in line for word in words)
 
 
 def answers(n: int, path: Path) -> Counter[tuple[str, int]]:
