@@ -53,7 +53,8 @@ def test_it_is_short():
 
 def test_the_result_opens_as_shown(tmp_path, monkeypatch, capsys):
     pytest.importorskip("xarray")
-    settings = ("model.n_components=1:2", "cluster={kind: threads}")
+    few = "model={n_components: 2, covariance_type: full}"
+    settings = (few, "output.report=false", "cluster={kind: threads}")
     path = ROOT / "configs" / "quickstart.yaml"
     monkeypatch.chdir(tmp_path)
     run(load(path, settings))

@@ -94,6 +94,7 @@ def _say_what_is_safe(result: Result, chosen: dict[str, FitResult | None]) -> It
             "nothing to compare."
         )
         return
+    clustering = result.clustering
     if len(counts) == 1:
         (count,) = counts
         components = "component" if count == 1 else "components"
@@ -101,11 +102,15 @@ def _say_what_is_safe(result: Result, chosen: dict[str, FitResult | None]) -> It
             other = chosen[_NOT_COUNTED]
             rules = "rules" if other is None or other.n_components == count else "rules but AIC"
             yield f"All {rules} agree on {count} {components}: this number is safe to speak of."
+            if clustering is not None and 1 < clustering.n_clusters < count:
+                yield (
+                    f"They make {clustering.n_clusters} separate clusters, because rows of some "
+                    "are often taken for rows of others."
+                )
             return
         yield f"All rules choose the largest number that was tried, {count}: try more."
     else:
         yield _say_how_far_rules_agree(counts)
-    clustering = result.clustering
     if clustering is not None and clustering.hierarchy.n_components > 1:
         yield _say_what_clusters_there_are(clustering)
 
@@ -209,11 +214,11 @@ def _number(value: float) -> str:
 def _say_who_was_stopped(sweep: Sweep) -> Iterator[str]:
     n = sum(result.status is Status.STOPPED_EARLY for result in sweep.results)
     if n:
-        were = "was" if n == 1 else "were"
+        were, them = ("was", "it") if n == 1 else ("were", "them")
         yield (
             f"{n} of {len(sweep.results)} candidates {were} stopped early, because "
-            f"{sweep.criterion.upper()} could not choose them any more. The other rules see them "
-            "unfinished, unless the run is repeated with model.finish_all."
+            f"{sweep.criterion.upper()} could not choose {them} any more. The other rules see "
+            f"{them} unfinished, unless the run is repeated with model.finish_all."
         )
 
 

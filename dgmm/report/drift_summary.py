@@ -68,7 +68,7 @@ def _list_facts(drift: Drift) -> list[tuple[str, str]]:
     ]
     if drift.repeats is not None:
         then, now = drift.repeats.older, drift.repeats.newer
-        facts.append(("rows that repeat another", f"{now:.2%}, {then:.2%} of the last"))
+        facts.append(("rows that repeat another", f"{now:z.2%}, {then:z.2%} of the last"))
     test = drift.test
     if test is not None:
         gain = f"{_format_estimate(test.gain)} {nats}"
@@ -95,7 +95,7 @@ def _tabulate(drift: ComponentDrift) -> Table:
         list(drift.names),
         [_format_cell(x, ".2%") for x in drift.older_weights],
         [_format_cell(x, ".2%") for x in drift.newer_weights],
-        [_format_cell(x, "+.2%") for x in drift.weight_changes],
+        [_format_cell(x, "+z.2%") for x in drift.weight_changes],
         [_format_cell(x, ".3f") for x in drift.mean_shifts],
         [_format_cell(x, ".3g") for x in drift.divergences],
         [

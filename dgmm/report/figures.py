@@ -27,6 +27,7 @@ _MOST_OTHERS = 2  # criteria in one row
 _MOST_COMPONENTS, _MOST_FEATURES = 40, 60
 _MOST_IN_HALF = 24  # features, in half the width of the page
 _MOST_NUMBERS = 150
+_MOST_LONG_NUMBERS = 5  # in a row, beside each other
 _WIDTH_OF_NAMES = 45  # characters
 _LARGEST_MEAN = 2.5  # limit of the heat map, in standard deviations
 
@@ -139,7 +140,13 @@ def _write_numbers(axes: Axes, values: Array, standardised: Array) -> None:
     for (i, j), value in np.ndenumerate(values):
         is_dark = abs(standardised[i, j]) > 0.65 * _LARGEST_MEAN
         style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5}
-        axes.text(j, i, f"{value:.4g}", color="white" if is_dark else INK, **style)
+        text = _shorten(value) if values.shape[1] > _MOST_LONG_NUMBERS else f"{value:.4g}"
+        axes.text(j, i, text, color="white" if is_dark else INK, **style)
+
+
+def _shorten(value: float) -> str:
+    """A number in at most seven characters."""
+    return f"{value:.0f}" if 100 <= abs(value) < 1e5 else f"{value:.2g}"
 
 
 def draw_traces(sweep: Sweep, tol: float | None) -> Picture | None:

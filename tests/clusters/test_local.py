@@ -9,7 +9,8 @@ import pytest
 from tests.clusters.whole_runs import bits, command
 
 
-@pytest.mark.parametrize("n_threads", [pytest.param("1", marks=pytest.mark.slow), "2"])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_threads", ["1", "2"])
 def test_threads_of_blas_make_no_difference(
     folder: Path, expected: dict[str, str], n_threads: str
 ) -> None:

@@ -47,7 +47,7 @@ LOCAL = [
 ]
 CLUSTERS = [  # workers x threads
     (2, 1),
-    (1, 2),
+    pytest.param(1, 2, marks=pytest.mark.slow),
     pytest.param(1, 1, marks=pytest.mark.slow),
     pytest.param(3, 1, marks=pytest.mark.slow),
 ]

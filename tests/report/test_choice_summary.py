@@ -64,6 +64,14 @@ def test_where_all_rules_agree_their_number_is_safe(third, rules):
     assert [row[1] for row in found.rules.rows if row[0] == "slope"] == ["not known"]
 
 
+def test_where_all_rules_agree_overlapping_components_are_told():
+    sweep = swept([-9000.0, -8000.0, -5000.0, -4999.0])
+    first, second, *_ = summarize_choice(result_of(sweep, 2)).sentences
+    assert first == "All rules agree on 3 components: this number is safe to speak of."
+    assert second.startswith("They make 2 separate clusters")
+    assert not any("clusters" in told for told in summarize_choice(result_of(sweep, 3)).sentences)
+
+
 def test_where_only_one_number_did_not_collapse_rules_have_nothing_to_compare():
     sweep = swept([-9000.0, -6000.0, -5999.0])
     first, *others = sweep.results

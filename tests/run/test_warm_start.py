@@ -132,7 +132,7 @@ def test_an_interrupted_run_starts_again_if_another_result_is_the_last_one_now(t
     for folder, is_interrupted in (("interrupted", True), ("clean", False)):
         (tmp_path / folder).mkdir()
         for number, centres in enumerate(([0, 1], [0, 1], [0, 1, 2])):
-            rows, _ = rows_of(number, centres, [1] * len(centres))
+            rows, _ = rows_of(number, centres, [1] * len(centres), 900)
             configuration = night(tmp_path / folder, number, rows, "model.sample_size=300")
             if number != 1:
                 run(configuration)
@@ -185,7 +185,10 @@ def test_data_with_other_features_do_not_start_from_it(tmp_path):
         run(night(tmp_path, 1, np.column_stack([rows, rows[:, 0]])))
 
 
-@pytest.mark.parametrize("prepare", ["{scale: standardize}", "{scale: standardize, pca: 2}"])
+@pytest.mark.parametrize(
+    "prepare",
+    [pytest.param("{scale: standardize}", marks=pytest.mark.slow), "{scale: standardize, pca: 2}"],
+)
 def test_prepared_rows_keep_their_labels_though_their_units_change(tmp_path, prepare):
     meaning = None
     for number, stretch in enumerate([1.0, 1.3]):
