@@ -148,7 +148,7 @@ def report(result: str, output: str | None, storage_options: dict[str, Any] | No
 
     found = open_result(result, storage_options)
     place = None if output is None else output_path(output, storage_options)
-    click.echo(publish_report(found.path) if place is None else write_report(found, place))
+    click.echo(publish_report(found) if place is None else write_report(found, place))
 
 
 @click.command(

@@ -4,7 +4,7 @@ import importlib
 import logging
 
 from dgmm.errors import MissingExtraError, OutputError
-from dgmm.io.results.layout import LATEST_LINK, LATEST_REPORT, report_path, run_name
+from dgmm.io.results.layout import LATEST_REPORT, report_path, run_name
 from dgmm.io.results.output import Output
 from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.atomic_writes import make_directory, remove_temporary, replace_file
@@ -16,15 +16,16 @@ _logger = logging.getLogger(__name__)
 _PACKAGES = frozenset({"jinja2", "matplotlib", "PIL"})
 
 
-def publish_report(run: AnyPath) -> AnyPath:
+def publish_report(run: Result | AnyPath) -> AnyPath:
     """Draw the report of a run of an output and write it to the output.
 
     If the output's pointer names the run, ``report.html`` becomes its report too.
 
     Parameters
     ----------
-    run : Path or UPath
-        ``OUTPUT/runs/RUN_ID.zarr``, or a run anywhere else, whose report is put beside it.
+    run : Result, or Path or UPath
+        ``OUTPUT/runs/RUN_ID.zarr``, or a run anywhere else, whose report is put beside it. A result
+        that is open already is not read again.
 
     Returns
     -------
@@ -38,13 +39,11 @@ def publish_report(run: AnyPath) -> AnyPath:
     OutputError, StorageError
         If it cannot be written.
     """
-    content, run_id = _draw(open_result(run)), run_name(run)
-    if run.name == LATEST_LINK:
-        output = run.parent
-    elif run.parent.name == "runs":
-        output = run.parent.parent
-    else:
-        return _write(run.with_suffix(".html"), content)
+    result = run if isinstance(run, Result) else open_result(run)
+    path, content = result.path, _draw(result)
+    if path.parent.name != "runs":
+        return _write(path.with_suffix(".html"), content)
+    output, run_id = path.parent.parent, run_name(path)
     place = _write(report_path(output, run_id), content)
     if Output(output).run(run_id).is_latest:
         _write(output / LATEST_REPORT, content)
@@ -79,7 +78,7 @@ def _write(path: AnyPath, content: bytes) -> AnyPath:
     return path
 
 
-def try_publish_report(run: AnyPath) -> None:
+def try_publish_report(run: Result | AnyPath) -> None:
     """Draw the report of a run, and log a warning if that fails."""
     try:
         _logger.info("report: %s", publish_report(run))
@@ -90,6 +89,6 @@ def try_publish_report(run: AnyPath) -> None:
             "the report could not be made (%s: %s); try `dgmm report %s`",
             type(error).__name__,
             error,
-            run,
+            run.path if isinstance(run, Result) else run,
             exc_info=_logger.isEnabledFor(logging.DEBUG),
         )

@@ -117,7 +117,7 @@ def complete_run(
     with recorder.listen():
         plan = plan_run(configuration, model)
         _logger.info("features: %s", join_names(plan.dataset.feature_names))
-        already_complete = _Lifecycle(plan, work, recorder).complete(fresh=fresh)
+        result, already_complete = _Lifecycle(plan, work, recorder).complete(fresh=fresh)
     output, run = plan.output, plan.output.run(plan.run_id)
     raise_if_held_back(output, run)
     if not (already_complete or run.is_latest):
@@ -126,7 +126,7 @@ def complete_run(
             "published since; `dgmm runs %s --publish %s` lets them see it",
             *(run.path, output.place, output.place, run.run_id),
         )
-    return open_result(run.path), already_complete
+    return result, already_complete
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,15 +137,15 @@ class _Lifecycle:
     work: Callable[[Attempt], RunContents]
     recorder: RunRecorder
 
-    def complete(self, *, fresh: bool) -> bool:
-        """Do the remaining steps; whether there were none."""
+    def complete(self, *, fresh: bool) -> tuple[Result, bool]:
+        """Do the remaining steps; the result, and whether there were none."""
         plan, output = self.plan, self.plan.output
         directory = attempt_path(output.place, plan.attempt_id)
         with storage_failures(output.place):
             run, is_left = output.run(plan.run_id), directory.exists()
             is_done = run.is_latest or not self._may_be_published(run)
             if run.is_complete and is_done and not is_left:
-                return True
+                return open_result(run.path), True
         if not run.is_complete:  # better now than after the cluster has started
             plan.check_memory(capacity_from_options(plan.configuration.cluster))
         with output.lock() as confirm:
@@ -158,11 +158,12 @@ class _Lifecycle:
             run = output.run(plan.run_id)
             if self._may_be_published(run):
                 output.publish(run)  # again, in case a kill left an old link
+            result = open_result(run.path)
             if plan.configuration.output.report:
-                try_publish_report(run.path)
+                try_publish_report(result)
             output.discard(checkpoint.runs())
             checkpoint.discard()
-        return is_complete and not is_left
+        return result, is_complete and not is_left
 
     def _may_be_published(self, run: Run) -> bool:
         """Whether a complete run is neither held back nor superseded."""

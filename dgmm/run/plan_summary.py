@@ -11,7 +11,7 @@ from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.run.clusters.capacity import Capacity, capacity_from_options
 from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import Configuration
-from dgmm.run.pass_rate import flops_per_row, measure_pass_rate
+from dgmm.run.pass_rate import estimate_pass_rate, flops_per_row
 from dgmm.run.run_plan import RunPlan, plan_run
 from dgmm.text import join_names
 
@@ -116,12 +116,12 @@ class PlanSummary:
 
     def _time(self) -> str:
         plan, capacity = self.plan, self.capacity
-        rate = measure_pass_rate(plan.options, plan.dataset.n_features)
+        rate = estimate_pass_rate(plan.options, plan.dataset.n_features)
         threads = 1 if capacity is None else capacity.workers * capacity.threads_per_worker
         seconds = max(plan.dataset.n_rows / rate / threads, 0.01)
         return (
-            f"about {seconds:,.2g} s of arithmetic each pass on {threads} thread(s) like this one, "
-            f"measured now at {rate:,.0f} rows/s, plus the time for reading"
+            f"about {seconds:,.2g} s of arithmetic each pass on {threads} thread(s) like this one "
+            f"({rate:,.0f} rows/s, by the speed of its matrix products), plus the time for reading"
         )
 
     def _memory(self) -> str:

@@ -9,12 +9,15 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from dgmm.io.storage.location import AnyPath
 
 Buffer = bytes | memoryview
+
+_SYNC_THREADS = 8
 
 
 def replace_file(path: AnyPath, *content: Buffer) -> None:
@@ -186,6 +189,8 @@ def remove_if_empty(directory: AnyPath) -> None:
 def sync_tree(directory: AnyPath) -> None:
     """Flush every file below a directory to disk; Zarr leaves that to the operating system.
 
+    Threads do it, because a file system writes what several wait for at once.
+
     Raises
     ------
     OSError
@@ -193,10 +198,9 @@ def sync_tree(directory: AnyPath) -> None:
     """
     if not isinstance(directory, Path):
         return
-    for parent, _, names in os.walk(directory):
-        for name in names:
-            _sync(Path(parent, name))
-        _sync(Path(parent))
+    with ThreadPoolExecutor(_SYNC_THREADS) as threads:
+        for _ in threads.map(_sync, (directory, *directory.rglob("*"))):
+            pass
 
 
 def remove_temporary(path: AnyPath) -> None:
