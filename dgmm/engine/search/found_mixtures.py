@@ -74,9 +74,10 @@ class FoundMixtures:
             self._values[model] = value / n
         return True
 
-    def with_components(self, n_components: int) -> list[Parameters]:
-        """The mixtures of all structures with so many components."""
-        return [one.mixture for (_, k), one in self._best.items() if k == n_components]
+    def with_components(self, n_components: int, kinds: Sequence[str]) -> list[Parameters]:
+        """The mixtures of some structures with so many components."""
+        models = [(kind, n_components) for kind in kinds]
+        return [self._best[model].mixture for model in models if model in self._best]
 
     def may_be_chosen(self, kind: str, n_components: int) -> bool:
         """Whether a model may be chosen after all, by what is known of larger ones."""

@@ -98,8 +98,9 @@ class ModelSearch(ModelFinder):
         if options.max_iter == 0 or is_given:
             return [partial(self._first, model, earlier, origin) for model in options.models]
         searches: list[Callable[[], None]] = []
-        kinds = dict.fromkeys(kind for kind, _ in options.models)
-        for place, kind in enumerate(sorted(kinds, key=self._rank)):
+        again: list[Callable[[], None]] = []
+        kinds = sorted(dict.fromkeys(kind for kind, _ in options.models), key=self._rank)
+        for place, kind in enumerate(kinds):
             counts = sorted((k for other, k in options.models if other == kind), reverse=True)
             known = [k for k in counts if (kind, k) in earlier]
             searches += [partial(self._from_earlier, earlier[kind, k]) for k in known]
@@ -108,11 +109,13 @@ class ModelSearch(ModelFinder):
             if not counts:
                 continue
             if place:
-                searches.append(partial(self._adapt, kind, counts))
+                searches.append(partial(self._adapt, kind, counts, kinds[: place + 1]))
             served_by = structure_of(kind).start_type
             if not all((served_by, k) in options.models for k in counts):
                 searches += self._own_searches(kind, counts)
-        return searches
+            if are_few(self.rows) and place + 1 < len(kinds):
+                again.append(partial(self._adapt, kind, counts, kinds[place + 1 :]))
+        return searches + again
 
     def _first(self, model: Model, earlier: Mapping[Model, Parameters], origin: Array) -> None:
         """Starts without a search, with what the caller has given in the place of guesses."""
@@ -188,16 +191,18 @@ class ModelSearch(ModelFinder):
         structure, d = structure_of(kind), self.rows.rows.shape[1]
         return structure.start_type is not None, -structure.n_parameters(2, d)
 
-    def _adapt(self, kind: str, counts: list[int]) -> None:
+    def _adapt(self, kind: str, counts: list[int], others: list[str]) -> None:
         """Mixtures of one covariance type from those of others that have been found."""
+        if self.found.is_hopeless(kind, counts):
+            return
         rows = self._rows_for(kind, counts[0])
         at = self._moves(rows)
         raced: list[Parameters] = []
         for n_components in reversed(counts):
-            others = self.found.with_components(n_components)
-            others += [self.halve(mixture, n_components) for mixture in raced[-1:]]
-            if others:
-                raced.append(race_others(rows, kind, others, self.rules, are_few=are_few(rows)))
+            starts = self.found.with_components(n_components, others)
+            starts += [self.halve(mixture, n_components) for mixture in raced[-1:]]
+            if starts:
+                raced.append(race_others(rows, kind, starts, self.rules, are_few=are_few(rows)))
         for mixture in raced:
             self._add(mixture)
         if not self.found.is_hopeless(kind, counts):

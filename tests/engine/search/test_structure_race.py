@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from dgmm.engine.search import model_search
 from dgmm.engine.search.found_mixtures import FoundMixture, is_hopeless
 from dgmm.engine.search.model_search import ModelSearch
-from dgmm.engine.search.structure_race import single_component
+from dgmm.engine.search.structure_race import race_others, single_component
 from dgmm.mixture.structures import structure_of
 from dgmm.registry import STRUCTURES
 from tests.engine.search.test_model_search import anisotropic, found_by, polished, search_on
@@ -43,13 +44,31 @@ def test_structures_with_axes_of_their_own_are_served_by_the_search_for_full():
     rows, _ = anisotropic(n_components=3, n_rows=300, n_features=3)
     kinds = "full", "VEV", "EVV"
     search = search_on(rows, *((kind, k) for kind in kinds for k in (2, 3)))
-    assert search.count({}) == 4  # two for full, one for each other
+    assert search.count({}) == 6  # two for full, one for each other, two from later structures
     assert search_on(rows, ("VEV", 3)).count({}) == 1
-    assert search_on(rows, ("full", 2), ("VEV", 3)).count({}) == 3  # it has no start to take
+    assert search_on(rows, ("full", 2), ("VEV", 3)).count({}) == 4  # it has no start to take
     mixtures = found_by(search)
     alone = found_by(search_on(rows, ("VEV", 3)))["VEV", 3]
     assert polished(search, mixtures["VEV", 3]) > polished(search, alone) - 1e-3
     assert mixtures["VEV", 3].covariance_type == "VEV"
+
+
+def test_on_few_rows_structures_start_from_those_searched_for_after_them_too(monkeypatch):
+    rows, _ = anisotropic(n_components=2, n_rows=300, n_features=2)
+    raced = []
+
+    def race_and_note(rows, kind, others, *rest, **options):
+        raced.append((kind, [mixture.covariance_type for mixture in others]))
+        return race_others(rows, kind, others, *rest, **options)
+
+    monkeypatch.setattr(model_search, "race_others", race_and_note)
+    found_by(search_on(rows, *((kind, 2) for kind in ("diag", "full", "tied")), finish_all=True))
+    assert raced == [
+        ("diag", ["full"]),
+        ("tied", ["full", "diag"]),
+        ("full", ["diag", "tied"]),
+        ("diag", ["tied"]),
+    ]
 
 
 def test_a_structure_far_behind_is_not_searched_for_unless_all_are_to_be_finished(monkeypatch):
