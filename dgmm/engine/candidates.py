@@ -1,6 +1,7 @@
 """The candidates of a sweep: new starts made from other fits, and passes that they need."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from dgmm.mixture.density import assign
 from dgmm.mixture.drift.alignment import align
 from dgmm.mixture.em.convergence import estimate_iterations
 from dgmm.mixture.em.iteration import EMOptions, FitState
+from dgmm.mixture.em.quasi_newton import QuasiNewtonState
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform, WarmStart, transform_mixture
 from dgmm.mixture.types import Array
@@ -60,6 +62,52 @@ def repair_starts(
                     mixture = grow(best.parameters, n_components)
                     made.append(FitState(Candidate(kind, n_components, number), mixture))
     return tuple(made)
+
+
+def match_smaller(
+    states: Sequence[FitState], may_gain: Callable[[Parameters], bool]
+) -> tuple[FitState, ...]:
+    """The states, where those stopped early are as likely as all smaller models.
+
+    EM of a model that cannot be chosen was stopped below the likelihood of a smaller one. It
+    becomes that one, with copies of components: the same likelihood, without another pass.
+
+    Parameters
+    ----------
+    states : sequence of FitState
+        One of each model, final, on the same rows.
+    may_gain : callable
+        Whether a mixture would gain from a split; then :func:`repair_starts` will do better.
+    """
+    matched: dict[Model, FitState] = {}
+    leaders: dict[str, tuple[FitState, bool | None]] = {}
+    for state in sorted(states, key=lambda state: state.candidate.n_components):
+        kind, _ = model = model_of(state)
+        matched[model] = state
+        if state.status is Status.DEGENERATE:
+            continue
+        leader, gains = leaders.get(kind, (state, None))
+        if not _is_less_likely(state, leader):
+            leaders[kind] = state, None
+        elif state.status is Status.STOPPED_EARLY:
+            gains = may_gain(leader.parameters) if gains is None else gains
+            leaders[kind] = leader, gains
+            if not gains:
+                matched[model] = _as_likely(state, leader)
+    return tuple(matched[model_of(state)] for state in states)
+
+
+def _as_likely(state: FitState, leader: FitState) -> FitState:
+    """A state that has become a smaller one with copies of components; these share their rows."""
+    return replace(
+        leader,
+        candidate=state.candidate,
+        parameters=leader.parameters.repeat_heaviest(state.candidate.n_components),
+        status=state.status,
+        n_iter=state.n_iter,
+        trace=(*state.trace[:-1], leader.trace[-1]),
+        search=QuasiNewtonState(),
+    )
 
 
 def choose_warm_starts(

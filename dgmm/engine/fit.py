@@ -201,7 +201,8 @@ def _run_stages(
     n_effective = SampleSize.of(profile.weight_totals, options.normalize).n_effective
     prospects = Prospects(options, n_effective, len(profile.mean))
     search = search_for(complete, options, rules, prospects, noise)
-    left = list(stages.stages(profile, options))
+    is_in_memory = isinstance(runner.dataset, InMemoryRows)
+    left = list(stages.stages(profile, options, is_in_memory=is_in_memory))
     if progress.stage in left:
         left = left[left.index(progress.stage) :]
     else:
@@ -210,7 +211,8 @@ def _run_stages(
     while left:
         name, *left = left
         if name == stages.SAMPLE:
-            stage, proposals = stages.sample_stage(sample, rules, runner.observer), None
+            stage = stages.sample_stage(sample, profile, rules, runner.observer)
+            proposals = None
         else:
             stage = Stage(runner, centred, rules)
             proposals = StepProposals.for_rows(
@@ -229,7 +231,7 @@ def _run_stages(
         for n_passes, states in em:
             save(replace(progress, stage=name, n_passes=n_passes, states=states))
         if left or name == stages.REPAIR:
-            n_passes, states = 0, stages.next_states(name, states, options, search)
+            n_passes, states = 0, stages.next_states(name, states, options, search, profile)
         if left:
             states = stages.initial_states(left[0], states, profile, rivals)
         elif any(state.is_running for state in states):  # a repaired model outdid a larger one

@@ -29,6 +29,7 @@ SAMPLE_TOL = 1e-5
 """Tolerance of a fit to the sample, unless that to all rows is wider."""
 
 _MOST_REPAIRS = 4  # rounds
+_FEW_ROWS = 1 << 17  # up to which a read costs hardly more than a pass over rows in memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,20 +49,33 @@ class Stage:
     rules: EMOptions
 
 
-def stages(profile: Profile, options: FitOptions) -> tuple[str, ...]:
+def starts_on_sample(profile: Profile, *, is_in_memory: bool) -> bool:
+    """Whether EM begins on the sample, to save reads of all rows.
+
+    The sample may be all rows. Then it saves reads where the rows are not those of the caller, and
+    are many.
+    """
+    is_worth = profile.n_rows > _FEW_ROWS and not is_in_memory
+    return is_worth or not profile.is_sample_complete
+
+
+def stages(profile: Profile, options: FitOptions, *, is_in_memory: bool) -> tuple[str, ...]:
     """Names of the stages of EM, in their order; ``"fit"`` and what follows are on all rows."""
     kinds = [kind for kind, _ in options.models]
-    sample = () if profile.is_sample_complete else (SAMPLE,)
+    sample = (SAMPLE,) if starts_on_sample(profile, is_in_memory=is_in_memory) else ()
     # with a prior, likelihoods may fall with the number of components
     may_repair = options.max_iter > 0 and options.is_plain
     repair = (REPAIR,) if len(set(kinds)) < len(kinds) and may_repair else ()
     return (*sample, FIT, *repair)
 
 
-def sample_stage(sample: SearchRows, rules: EMOptions, observer: Observer) -> Stage:
+def sample_stage(
+    sample: SearchRows, profile: Profile, rules: EMOptions, observer: Observer
+) -> Stage:
     """The stage on the sample, which the driver holds and its threads process."""
     runner = PassRunner(sample.held, LocalExecution(), observer)
-    return Stage(runner, sample.scatter, replace(rules, tol=max(rules.tol, SAMPLE_TOL)))
+    tol = rules.tol if profile.is_sample_complete else max(rules.tol, SAMPLE_TOL)
+    return Stage(runner, sample.scatter, replace(rules, tol=tol))
 
 
 def prior_of(
@@ -128,25 +142,42 @@ def initial_states(
 
 
 def next_states(
-    stage: str, states: Sequence[FitState], options: FitOptions, search: ModelSearch
+    stage: str,
+    states: Sequence[FitState],
+    options: FitOptions,
+    search: ModelSearch,
+    profile: Profile,
 ) -> tuple[FitState, ...]:
     """The states with which the next stage starts.
 
-    After the fit to all rows, and after a repair, only models less likely than a smaller one get
-    another start. There are no more rounds of repairs once one has mended nothing, and at most a
-    few: where covariances reach the floor, likelihoods differ by rounding for ever.
+    What EM did on a sample of all rows stays done. After the fit to all rows, and after a
+    repair, a model that is less likely than a smaller one and that splits of it will not outdo is
+    given its likelihood; others get another start. There are no more rounds of repairs once one has
+    mended nothing, and at most a few: where covariances reach the floor, likelihoods differ by
+    rounding for ever.
     """
     if stage in (FIT, REPAIR):
         best = best_states(states)
+        matched = candidates.match_smaller(best, search.may_gain)
+        now = dict(zip(best, matched, strict=True))
+        states, best = tuple(now.get(state, state) for state in states), matched
         done, useful = (max(map(candidates.repair_round, some)) for some in (states, best))
         if done == _MOST_REPAIRS or useful < done:
             return tuple(states)
         repairs = candidates.repair_starts(best, options, (search.grow, search.halve))
         return candidates.sort_by_model((*states, *repairs), options)
-    return tuple(
-        FitState(state.candidate, state.parameters, search=state.search.restart())
-        for state in states
-    )
+    return tuple(_on_all_rows(state, profile) for state in states)
+
+
+def _on_all_rows(state: FitState, profile: Profile) -> FitState:
+    """The state after EM on the sample."""
+    if not profile.is_sample_complete:
+        return FitState(state.candidate, state.parameters, search=state.search.restart())
+    if state.status is Status.STOPPED_EARLY:
+        return replace(state, trace=state.trace[-1:])
+    is_settled = state.status is Status.CONVERGED
+    search = state.search.settle() if is_settled else state.search.restart()
+    return FitState(state.candidate, state.parameters, n_iter=state.n_iter, search=search)
 
 
 def positive_weight_sample(profile: Profile) -> tuple[Array, Array | None]:

@@ -221,3 +221,16 @@ class Parameters:
             covariances=permute(self.covariances, order),
             precisions_cholesky=permute(self.precisions_cholesky, order),
         )
+
+    def repeat_heaviest(self, n_components: int) -> Self:
+        """The same density as a mixture of more components, of which some are equal.
+
+        The heaviest component becomes two, again and again.
+        """
+        weights, order = list(self.weights), list(range(self.n_components))
+        while len(order) < n_components:
+            k = int(np.argmax(weights))
+            weights[k] /= 2.0
+            weights.append(weights[k])
+            order.append(order[k])
+        return replace(self.permute(np.array(order)), weights=np.array(weights))

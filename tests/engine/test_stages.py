@@ -11,6 +11,7 @@ from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.search.model_search import ModelSearch
 from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.density import assign
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
@@ -49,13 +50,39 @@ def rules_for(profile):
 )
 def test_a_whole_sample_and_lone_models_need_fewer_stages(profile, models, n_sampled, expected):
     some = replace(profile, sample=profile.sample[:n_sampled])
-    assert stages.stages(some, FitOptions(models)) == expected
+    assert stages.stages(some, FitOptions(models), is_in_memory=False) == expected
+
+
+def test_many_rows_that_are_read_are_climbed_in_memory_first(profile):
+    n_rows = 1 << 18
+    whole = replace(profile, n_rows=n_rows, sample=np.broadcast_to(0.0, (n_rows, 2)))
+    for is_in_memory in (False, True):
+        found = stages.stages(whole, FitOptions((("full", 2),)), is_in_memory=is_in_memory)
+        assert found == (("fit",) if is_in_memory else ("sample", "fit"))
+
+
+def test_what_em_did_on_a_sample_of_all_rows_stays_done(profile):
+    drawn = random_mixture(np.random.default_rng(0), profile.sample, "full", 2)
+    mixture, options = relative_to(np.zeros(2), drawn), FitOptions((("full", 2),))
+    some = replace(profile, sample=profile.sample[:100])
+    for status in (Status.STOPPED_EARLY, Status.CONVERGED, Status.MAX_ITER):
+        done = replace(final(Candidate("full", 2), mixture, -2.0, status), trace=(-3.0, -2.0))
+        (same,) = stages.next_states("sample", [done], options, None, profile)
+        (other,) = stages.next_states("sample", [done], options, None, some)
+        assert other.is_running
+        assert not other.search.is_settled
+        assert same.is_running is (status is not Status.STOPPED_EARLY)
+        assert same.search.is_settled is (status is Status.CONVERGED)
+        assert same.trace == (() if same.is_running else (-2.0,))
 
 
 def test_the_sample_is_climbed_by_the_rules_of_the_fit(profile):
     rules = replace(rules_for(profile), tol=1e-9, max_iter=7)
-    found = stages.sample_stage(stages.search_rows(profile, rules), rules, ignore).rules
-    assert (found.tol, found.max_iter) == (1e-5, 7)
+    sample = stages.search_rows(profile, rules)
+    found = stages.sample_stage(sample, profile, rules, ignore).rules
+    assert (found.tol, found.max_iter) == (1e-9, 7)
+    some = replace(profile, sample=profile.sample[:100])
+    assert stages.sample_stage(sample, some, rules, ignore).rules.tol == 1e-5
     assert found.regularization is rules.regularization
 
 
@@ -129,6 +156,28 @@ def test_a_model_that_converged_starts_from_a_smaller_one_that_had_no_time_to():
     assert [state.candidate.start for state in made] == [3, 4]  # the second round
     assert [candidates.repair_round(state) for state in (*states, *made)] == [0, 1, 2, 2]
     assert made[0].parameters is mixtures[0]
+
+
+@pytest.mark.parametrize("gains", [False, True])
+@pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
+def test_a_model_stopped_below_a_smaller_one_becomes_as_likely_without_a_pass(kind, gains):
+    rows, rng = clumps(seed=1), np.random.default_rng(0)
+    mixtures = [relative_to(np.zeros(3), random_mixture(rng, rows, kind, k)) for k in (2, 3, 5)]
+    ends = (Status.CONVERGED, Status.STOPPED_EARLY, Status.STOPPED_EARLY)
+    states = [
+        replace(
+            final(Candidate(kind, mixture.n_components), mixture, value, status),
+            trace=(-9.0, value),
+        )
+        for mixture, value, status in zip(mixtures, (-2.5, -2.6, -2.4), ends, strict=True)
+    ]
+    two, three, five = candidates.match_smaller(states, lambda _: gains)
+    assert (two is states[0], three is states[1], five is states[2]) == (True, gains, True)
+    if not gains:
+        assert (three.status, three.log_likelihood, three.trace) == (ends[1], -2.5, (-9.0, -2.5))
+        assert three.candidate.n_components == three.parameters.n_components == 3
+        expected = assign(two.parameters, rows).log_density
+        np.testing.assert_allclose(assign(three.parameters, rows).log_density, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("counts", [(2, 4, 5), (2, 3, 6, 8)])

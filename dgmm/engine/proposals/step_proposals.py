@@ -21,6 +21,8 @@ _ROWS_PER_SAMPLED = 4  # from this ratio on, the sample proposes steps
 class StepProposals:
     """Births where there are any, else what the sample proposes.
 
+    A candidate that EM on a sample of all rows has settled stays where it is.
+
     Attributes
     ----------
     births : ComponentBirths, or None
@@ -89,6 +91,9 @@ class StepProposals:
         steps: list[ProposedStep | None] = [None] * len(states)
         if self.births is not None:
             steps = list(map(self.births.propose_step, states, moments))
+        for index, state in enumerate(states):
+            if steps[index] is None and state.search.is_settled:
+                steps[index] = ProposedStep(state.parameters, 0.0)
         left = [index for index, step in enumerate(steps) if step is None]
         if left and self.surrogate is not None:
             proposed = self.surrogate.propose_steps(

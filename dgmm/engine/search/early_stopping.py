@@ -76,7 +76,7 @@ def stop_dominated(
     sound = [
         score(state)
         for state in states
-        if state.status in (Status.CONVERGED, Status.RUNNING)
+        if state.status in (Status.CONVERGED, Status.RUNNING, Status.STOPPED_EARLY)
         and state.trace
         and not find_spurious_components(state.parameters, n_effective).size
     ]
@@ -89,21 +89,10 @@ def stop_dominated(
             return predicted
         return min(predicted, abs(state.trace[-1] - single(kind)))
 
-    def is_monotone(state: FitState) -> bool:
-        """Whether it is at least as likely as all models with fewer components."""
-        kind, n_components = model_of(state)
-        return all(
-            state.trace[-1] >= other.trace[-1]
-            for other in states
-            if model_of(other)[0] == kind
-            and model_of(other)[1] < n_components
-            and other.status is not Status.DEGENERATE
-        )
-
     def decide(state: FitState) -> FitState:
         if state.status not in (Status.RUNNING, Status.STOPPED_EARLY) or state.search.visit is None:
             return state
-        is_dominated = bool(score(state, predict_gain(state)) > best) and is_monotone(state)
+        is_dominated = bool(score(state, predict_gain(state)) > best)
         if is_dominated is (state.status is Status.STOPPED_EARLY):
             return state
         return iteration.stop_early(state) if is_dominated else iteration.go_on(state)

@@ -26,6 +26,7 @@ from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 _DESCENT_ROUNDS = 2
+_BY_CHANCE = 2.0  # nats for each parameter of a component
 
 
 @dataclass(eq=False)
@@ -82,6 +83,21 @@ class ModelSearch(ModelFinder):
         while mixture.n_components < n_components:
             mixture = self._change(mixture, self._halves(mixture))
         return mixture
+
+    def may_gain(self, mixture: Parameters) -> bool:
+        """Whether a split gains more than a component costs, and than two gain by chance.
+
+        So it may where rows have labels, and where components share a covariance: what a split
+        gains by narrowing all others is not known soon.
+        """
+        structure, rows = mixture.structure, self.rows
+        if structure.is_shared or rows.scatter.known:
+            return True
+        own = structure.n_component_parameters(mixture.n_features)
+        least = max(_BY_CHANCE * own / rows.scatter.total_weight, self._least_lead(mixture))
+        grown = rows.climb(self.grow(mixture, mixture.n_components + 1), STEPS_ON_MORE_ROWS)
+        before, after = (each.log_likelihood for each in rows.expect_each([mixture, grown]))
+        return (after - before) / rows.scatter.total_weight > least
 
     def _halves(self, mixture: Parameters) -> list[tuple[int, Split]]:
         k = int(np.argmax(mixture.weights))

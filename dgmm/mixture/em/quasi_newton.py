@@ -28,6 +28,7 @@ _FIRST_REACH, _GROWTH, _SHRINKAGE = 2.0, 2.0, 0.25  # of moves, in lengths of EM
 _LARGEST_SHARE = 0.5  # largest relative change of a weight or variance in one move
 _LEAST_CURVATURE = 1e-10  # relative; below this the likelihood is not concave along a move
 _SURROGATE = float("inf")  # the length of a move that is not measured in EM's steps
+_NOTHING = (0.0, 0.0)  # is left to gain
 _TINY = float(np.finfo(np.float64).tiny)
 _UNSEEN = 3.0  # safety factor of the prediction, for directions that no move explored
 
@@ -136,6 +137,15 @@ class QuasiNewtonState:
     def restart(self) -> "QuasiNewtonState":
         """The state for other rows of the same kind: it keeps the curvature alone."""
         return QuasiNewtonState(self.pairs, reach=self.reach)
+
+    def settle(self) -> "QuasiNewtonState":
+        """The state for the same rows, read elsewhere, after convergence."""
+        return replace(self.restart(), predictions=_NOTHING)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether EM has converged on the same rows, and no pass has been made since."""
+        return self.visit is None and self.predictions == _NOTHING
 
 
 def quasi_newton_step(
