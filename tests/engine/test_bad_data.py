@@ -60,7 +60,7 @@ def test_weights_that_are_all_zero_are_refused(dtype):
 
 
 def test_fewer_rows_than_components_are_refused():
-    match = r"3 rows \(n_samples = 3\); .* n_components = 5"
+    match = r"rows is 3 \(n_samples = 3\); .* n_components = 5"
     refused(match, dataset_of(rows_of(3), (1, 2)), FitOptions((("full", 2), ("tied", 5))))
 
 

@@ -95,8 +95,9 @@ class ModelSearch(ModelFinder):
             return True
         own = structure.n_component_parameters(mixture.n_features)
         least = max(_BY_CHANCE * own / rows.scatter.total_weight, self._least_lead(mixture))
-        grown = rows.climb(self.grow(mixture, mixture.n_components + 1), STEPS_ON_MORE_ROWS)
-        before, after = (each.log_likelihood for each in rows.expect_each([mixture, grown]))
+        pair = mixture, self.grow(mixture, mixture.n_components + 1)
+        climbed = [rows.climb(each, STEPS_ON_MORE_ROWS) for each in pair]
+        before, after = (each.log_likelihood for each in rows.expect_each(climbed))
         return (after - before) / rows.scatter.total_weight > least
 
     def _halves(self, mixture: Parameters) -> list[tuple[int, Split]]:
