@@ -16,12 +16,13 @@ from dgmm.engine.search.found_mixtures import quality_of
 from dgmm.engine.search.prospects import Prospects
 from dgmm.engine.search.race import SCHEDULE, race
 from dgmm.engine.search.search_rows import SearchRows
-from dgmm.engine.search.trial_budget import LARGE_BUDGET, TrialBudget
+from dgmm.engine.search.trial_budget import LARGE_BUDGET, LAST_BUDGET, TrialBudget
 from dgmm.mixture.initialization import initializers
 from dgmm.mixture.parameters import Parameters
 
 _VERY_FEW_ROWS = 1 << 12  # up to which several kinds of start are tried
 _FEW_COMPONENTS = 8  # up to which starts of other kinds are tried on many rows, too
+_MOST_FINISHES = 6
 _COMPONENTS_OF_STARTS = 32  # of all these starts together
 _FEWER_PER_PARAMETER = 5  # rows in which they race
 STEPS_ON_MORE_ROWS = 2  # of EM
@@ -56,7 +57,7 @@ class ModelFinder(FirstMixtures):
             one, two = (self._settle(some, each) for each in (mixture, other))
             if quality_of(some.rows, two, self.rules) > quality_of(some.rows, one, self.rules):
                 mixture = at.make_sound(at.improve(rows.climb(two, STEPS), ROUNDS))
-        return self._move_on_more_rows(mixture, index)
+        return self._finish(self._move_on_more_rows(mixture, index), index)
 
     def _find_simply(self, kind: str, n_components: int, index: int) -> Parameters:
         """A mixture after moves that bounds promise to pay, from which smaller ones descend."""
@@ -142,6 +143,19 @@ class ModelFinder(FirstMixtures):
         every = self.rows.thin(self._most_rows(mixture.n_components))
         mixture = every.climb(mixture, STEPS_ON_MORE_ROWS)
         return self._moves(every, index).improve(mixture, ROUNDS)
+
+    def _finish(self, mixture: Parameters, index: int) -> Parameters:
+        """The mixture after EM has settled, and moves after it, as long as they gain.
+
+        What merging two components loses falls for as long as they grow together.
+        """
+        at = self._moves(self.rows.thin(self._most_rows(mixture.n_components)), index)
+        for _ in range(_MOST_FINISHES):
+            settled = self._settle(at, mixture)
+            mixture = at.make_sound(at.try_moves(at.improve(settled, ROUNDS), LAST_BUDGET))
+            if mixture is settled:
+                break
+        return mixture
 
     def _repair(self, at: ComponentMoves, mixture: Parameters) -> Parameters:
         """The mixture after moves and trials of moves."""
