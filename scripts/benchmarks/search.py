@@ -4,8 +4,9 @@
     python scripts/benchmarks/search.py --only d16 --seeds 1 --scikit-learn
 
 Rows are drawn from mixtures of known parameters: clumps of one size or of very different shapes,
-apart or overlapping, with equal or uneven weights, and cell populations of which two are a
-thousandth of the rows. The reference of a case is EM from the true parameters. Printed are
+apart or overlapping, with equal or uneven weights; weights that fall to a few thousandths; clumps
+with a common mean, long and thin ones, and clusters of clusters; and cell populations of which two
+are a thousandth of the rows. The reference of a case is EM from the true parameters. Printed are
 
 excess
     BIC of the fit less BIC of the reference;
@@ -59,6 +60,8 @@ class Case:
         rng = np.random.default_rng([self.seed, self.d, self.n_components])
         weights = rng.dirichlet(np.full(self.n_components, self.evenness))
         weights = np.maximum(weights, 0.2 / self.n_components)
+        if self.shape == "zipf":
+            weights = np.arange(1, self.n_components + 1) ** -1.5
         if self.shape == "cells":
             weights[-2:] = 1e-3
         labels = rng.choice(self.n_components, self.n_rows, p=weights / weights.sum())
@@ -77,8 +80,20 @@ class Case:
         if self.shape == "cells":
             levels = rng.choice([0.3, 2.5, 5.0], size=shape, p=[0.5, 0.25, 0.25])
             return levels, rng.uniform(0.25, 0.5, shape)[:, :, None] * unit
-        skewed = rng.normal(size=(*shape, self.d)) / np.sqrt(self.d)
-        return means, skewed + 0.5 * unit
+        roots = rng.normal(size=(*shape, self.d)) / np.sqrt(self.d) + 0.5 * unit
+        if self.shape == "thin":
+            widths = np.geomspace(1.5, 1 / 40, self.d)
+            return means, np.linalg.qr(roots).Q * widths
+        if self.shape == "nested":
+            n_centres = self.n_components // 2
+            inner = np.arange(self.n_components) >= n_centres
+            means[n_centres:] = means[np.arange(self.n_components - n_centres) % n_centres]
+            return means, np.where(inner, 0.3, 1.0)[:, None, None] * roots
+        if self.shape == "grouped":
+            n_groups = self.n_components // 5
+            centres = 4 * self.separation * rng.normal(size=(n_groups, self.d))
+            return means + centres[np.arange(self.n_components) % n_groups], roots
+        return means, roots
 
 
 CASES = (
@@ -94,6 +109,14 @@ CASES = (
     Case(16, 12, 100_000, 0.8, "round", 4.0, 10),
     Case(16, 24, 120_000, 0.6, "oblique", 3.0, 11),
     Case(24, 10, 80_000, 0.5, "axes", 3.0, 12),
+    Case(5, 20, 200_000, 1.6, "zipf", 3.0, 13),
+    Case(10, 26, 300_000, 1.0, "zipf", 3.0, 14),
+    Case(3, 12, 80_000, 2.5, "nested", 3.0, 15),
+    Case(20, 8, 60_000, 0.4, "nested", 3.0, 16),
+    Case(2, 15, 100_000, 6.0, "thin", 3.0, 17),
+    Case(32, 12, 100_000, 0.5, "thin", 3.0, 18),
+    Case(3, 24, 150_000, 1.0, "grouped", 3.0, 19),
+    Case(10, 18, 120_000, 0.6, "grouped", 3.0, 20),
 )
 
 
