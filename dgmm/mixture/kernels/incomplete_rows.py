@@ -34,6 +34,7 @@ from dgmm.mixture.types import Array
 Evaluation = Callable[..., SufficientStatistics]
 
 GATHERED_ROWS = 1 << 15
+_GATHERED_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
 FEWEST_ROWS = 16
 """Rows of a pattern in a block from which on it is worth marginals of its own."""
 
@@ -174,12 +175,13 @@ def accumulate(
     if len(patterns) == 1 and patterns[0].is_complete:
         return packed_models.accumulate(models.packed, rows, weights)
     total = models.packed.zero()
+    buffer = np.empty(min(GATHERED_ROWS, len(rows)) * rows.shape[1])
     rare = []
     for pattern in patterns:
         if len(pattern.places) < FEWEST_ROWS and not pattern.is_complete:
             rare.append(pattern.places)
         else:
-            total = total + _accumulate_pattern(models, pattern, rows, weights, loops)
+            total = total + _accumulate_pattern(models, pattern, rows, weights, loops, buffer)
     return total + _accumulate_rare(models, np.concatenate(rare), rows, weights) if rare else total
 
 
@@ -189,15 +191,31 @@ def _accumulate_pattern(
     rows: NDArray[np.generic],
     weights: NDArray[np.generic] | None,
     loops: ModuleType,
+    buffer: Array,
 ) -> SufficientStatistics:
     """The statistics of the rows of one pattern, some of which are gathered at a time."""
-    evaluate = models.evaluation(pattern)
+    evaluate, features = models.evaluation(pattern), pattern.features
     total = models.packed.zero()
     for start in range(0, len(pattern.places), GATHERED_ROWS):
         places = pattern.places[start : start + GATHERED_ROWS]
-        some = np.take(rows, places, axis=0)[:, pattern.features]
+        some = _gather(rows, places, features, loops, buffer)
         total = total + evaluate(some, None if weights is None else weights[places], loops=loops)
     return total
+
+
+def _gather(
+    rows: NDArray[np.generic],
+    places: NDArray[np.intp],
+    features: Features,
+    loops: ModuleType,
+    buffer: Array,
+) -> NDArray[np.generic]:
+    """Some features of some rows, in a buffer if they can be."""
+    if not (rows.flags.carray and rows.dtype in _GATHERED_TYPES):
+        return np.take(rows, places, axis=0)[:, features]
+    found = buffer[: len(places) * len(features)].reshape(len(places), len(features))
+    loops.gather(rows, places, features, found)
+    return found
 
 
 def _accumulate_rare(

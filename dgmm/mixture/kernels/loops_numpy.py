@@ -210,6 +210,11 @@ def group_rows(words: NDArray[np.uint64], places: Indices, counts: Indices) -> i
     return len(starts)
 
 
+def gather(rows: NDArray[np.floating], places: Indices, features: Indices, found: Array) -> None:
+    """As :func:`dgmm.mixture.kernels.loops_numba.gather`."""
+    found[...] = np.take(rows, places, axis=0)[:, features]
+
+
 def add_pair_entropies(posterior: Array, weights: Array, pairs: Indices, entropies: Array) -> None:
     """As :func:`dgmm.mixture.kernels.loops_numba.add_pair_entropies`."""
     for i, (first, second) in enumerate(pairs):

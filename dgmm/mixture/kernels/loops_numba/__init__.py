@@ -13,7 +13,7 @@ the tests do.
 
 from dgmm.mixture.kernels.loops_numba.assignment_loops import assign
 from dgmm.mixture.kernels.loops_numba.expanded_loops import add, add_factored
-from dgmm.mixture.kernels.loops_numba.pattern_loops import group_rows
+from dgmm.mixture.kernels.loops_numba.pattern_loops import gather, group_rows
 from dgmm.mixture.kernels.loops_numba.responsibilities import softmax
 from dgmm.mixture.kernels.loops_numba.summary_loops import (
     add_deviations,
@@ -31,6 +31,7 @@ __all__ = [
     "add_mergers",
     "add_pair_entropies",
     "assign",
+    "gather",
     "group_rows",
     "softmax",
     "sum_entropies",

@@ -16,13 +16,13 @@ summing = njit(**{**_OPTIONS, "fastmath": {"contract", "reassoc"}})
 """For sums whose terms may be added in any order, which is that of the processor's vectors."""
 
 
-def compiled(signature: str) -> Callable[[Loop], Loop]:
-    """Compile for one signature, or load what was compiled before."""
+def compiled(*signatures: str) -> Callable[[Loop], Loop]:
+    """Compile for signatures, or load what was compiled before."""
 
     def compile_(function: Loop) -> Loop:
         try:
-            return njit(signature, cache=True, **_OPTIONS)(function)
+            return njit(list(signatures), cache=True, **_OPTIONS)(function)
         except Exception:  # the cache cannot be written, is damaged, or the disk is full
-            return njit(signature, **_OPTIONS)(function)
+            return njit(list(signatures), **_OPTIONS)(function)
 
     return compile_

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.mixture.kernels.loops_numba.compilation import compiled
-from dgmm.mixture.types import Indices
+from dgmm.mixture.types import Array, Indices
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio (Knuth, vol. 3, sec. 6.4)
 _HALF = np.uint64(32)
@@ -60,3 +60,25 @@ def group_rows(words: NDArray[np.uint64], places: Indices, counts: Indices) -> i
         places[firsts[group]] = t
         firsts[group] += 1
     return n_groups
+
+
+@compiled(
+    "void(float64[:, ::1], int64[::1], int64[::1], float64[:, ::1])",
+    "void(float32[:, ::1], int64[::1], int64[::1], float64[:, ::1])",
+)
+def gather(rows: NDArray[np.floating], places: Indices, features: Indices, found: Array) -> None:
+    """Copy some features of some rows.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, d)
+    places : ndarray of shape (m,)
+        Of the rows.
+    features : ndarray of shape (n,)
+    found : ndarray of shape (m, n)
+        Set to the values.
+    """
+    for t in range(places.size):
+        row, values = rows[places[t]], found[t]
+        for j in range(features.size):
+            values[j] = row[features[j]]
