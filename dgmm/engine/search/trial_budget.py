@@ -60,5 +60,5 @@ class TrialBudget:
 LARGE_BUDGET = TrialBudget(6, 8, 0, 0.0, is_whole=True)
 """For rows so few that a trial costs next to nothing."""
 
-LAST_BUDGET = TrialBudget(4, 12, 30, 0.05)
+LAST_BUDGET = TrialBudget(4, 12, 30, 0.0)
 """After EM has settled: what is left to gain is not seen by bounds."""
