@@ -10,6 +10,7 @@ better one goes on.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -194,6 +195,19 @@ class ModelSearch(ModelFinder):
                 if not structure_of(kind).is_shared and any(other > k + 1 for other in left):
                     at, known = self._moves(self._rows_for(kind, k)), self.found.mixture(kind, k)
                     self.found.note_gains(kind, k, at.split_gains(known))
+        if self.options.is_plain:
+            self._step_up(kind, sorted(counts))
+
+    def _step_up(self, kind: str, counts: list[int]) -> None:
+        """Larger models from the best one, as long as the larger would be chosen instead.
+
+        Few rows for each parameter hide that a rare component is two.
+        """
+        every = self._moves(self.rows.thin(self._most_rows(counts[-1])))
+        for k, larger in pairwise(counts):
+            best = self.found.mixture(kind, k)
+            if k == self.found.most_promising(kind, counts) and self.may_gain(best):
+                self._add(self._settle(every, self.grow(best, larger)))
 
     def _add_fitted(self, mixture: Parameters) -> None:
         """Add a mixture after EM on all rows: one that was found on fewer fits those alone."""

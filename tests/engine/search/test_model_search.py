@@ -155,6 +155,30 @@ def test_a_later_descent_ends_where_it_is_no_better(monkeypatch):
     assert merged == [0, 0]
 
 
+def test_the_best_model_is_split_while_the_larger_would_be_chosen(monkeypatch):
+    """A search on few rows may miss that a rare component is two."""
+    rows, labels = anisotropic(4, 5_000, 2, seed=3)
+    two = found_by(search_on(rows, ("full", 2)))["full", 2]
+    search = search_on(rows, *(("full", k) for k in (5, 4, 3, 2)))
+    monkeypatch.setattr(search, "_find_simply", lambda *_: search.halve(two, 5))
+    monkeypatch.setattr(search, "_find_better", lambda *_, **__: [])
+    monkeypatch.setattr(ComponentMoves, "improve", lambda _, mixture, *__: mixture)
+    found = found_by(search)
+    best = polished(search, truth_of(search, labels))
+    assert polished(search, found["full", 4]) > best - 1e-3
+    scores = {k: search.prospects.score(*each) for k, each in scored(search, found).items()}
+    assert min(scores, key=scores.__getitem__) == 4
+
+
+def scored(search, found):
+    """Models and log-likelihoods per row, by number of components."""
+    rows = search.rows
+    return {
+        model[1]: (model, rows.expect(mixture).log_likelihood / rows.n_rows)
+        for model, mixture in found.items()
+    }
+
+
 # --- models that may still be chosen -----------------------------------------------------------
 
 
