@@ -12,6 +12,8 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("pandas")
 pytest.importorskip("xarray")
 
+pytestmark = pytest.mark.slow  # it draws every figure
+
 SCRIPT = Path(__file__).parents[1] / "docs/classics.py"
 FIGURES = {
     "hard_and_soft",

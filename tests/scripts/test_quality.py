@@ -24,6 +24,7 @@ def quality(monkeypatch):
     return importlib.import_module("quality")
 
 
+@pytest.mark.slow  # it fits 480 mixtures for its references
 def test_the_script_compares_and_keeps_its_references(quality, tmp_path, capsys):
     cache = tmp_path / "build" / "references.json"
     arguments = ["--cache", str(cache), "--datasets", "iris", "faithful", "--components", "2"]
