@@ -55,8 +55,8 @@ def starts_on_sample(profile: Profile, *, is_in_memory: bool) -> bool:
     The sample may be all rows. Then it saves reads where the rows are not those of the caller, and
     are many.
     """
-    is_worth = profile.n_rows > _FEW_ROWS and not is_in_memory
-    return is_worth or not profile.is_sample_complete
+    saves_reads = profile.n_rows > _FEW_ROWS and not is_in_memory
+    return saves_reads or not profile.is_sample_complete
 
 
 def stages(profile: Profile, options: FitOptions, *, is_in_memory: bool) -> tuple[str, ...]:

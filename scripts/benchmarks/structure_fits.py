@@ -13,17 +13,17 @@ import argparse
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import dgmm
-from dgmm.registry import STRUCTURES
+from dgmm.registry import STRUCTURES, canonical_type
 
 Model = tuple[str, int]
 _EQUAL = 0.02  # of BIC
 _FEWEST_ROWS = 2.0
 _LEAST_CONDITION = 1e-12
-_NAMES = {"VII": "spherical", "VVI": "diag", "EEE": "tied", "VVV": "full"}
 
 
 def read_fits(path: Path) -> dict[str, dict[Model, tuple[float, bool]]]:
@@ -32,17 +32,22 @@ def read_fits(path: Path) -> dict[str, dict[Model, tuple[float, bool]]]:
     for line in path.read_text().splitlines():
         name, kind, k, _, bic, n_rows, condition = line.split()
         is_sound = float(n_rows) >= _FEWEST_ROWS and float(condition) > _LEAST_CONDITION
-        model = _NAMES.get(kind, kind), int(k)
+        model = canonical_type(kind), int(k)
         found.setdefault(name, {})[model] = float(bic), is_sound
     return found
 
 
+def _sweep(
+    rows: np.ndarray, theirs: dict[Model, tuple[float, bool]], seed: int, **options: Any
+) -> dgmm.SweepResult:
+    """All structures, with as many components as mclust was asked for."""
+    counts = range(1, max(k for _, k in theirs) + 1)
+    return dgmm.sweep(rows, counts, tuple(STRUCTURES), random_state=seed, **options)
+
+
 def compare(rows: np.ndarray, theirs: dict[Model, tuple[float, bool]], seed: int) -> np.ndarray:
     """How many candidates are better, equal and worse, and how many mclust does not fit."""
-    most = max(k for _, k in theirs)
-    found = dgmm.sweep(
-        rows, range(1, most + 1), tuple(STRUCTURES), tol=1e-9, finish_all=True, random_state=seed
-    )
+    found = _sweep(rows, theirs, seed, tol=1e-9, finish_all=True)
     counts = np.zeros(4, int)
     best = min(bic for bic, is_sound in theirs.values() if is_sound)
     for result in found.results:
@@ -78,7 +83,7 @@ def main() -> None:
         began = time.process_time()
         counts = compare(rows, theirs, arguments.seed)
         cpu = time.process_time() - began
-        chosen = dgmm.sweep(rows, range(1, 7), tuple(STRUCTURES), random_state=arguments.seed).best
+        chosen = _sweep(rows, theirs, arguments.seed).best
         (kind, k), (lowest, _) = min(theirs.items(), key=lambda item: item[1])
         print(
             f"  {counts[0]} better, {counts[1]} equal, {counts[2]} worse, {counts[3]} alone; "

@@ -166,11 +166,11 @@ def test_the_best_model_is_split_while_the_larger_would_be_chosen(monkeypatch):
     found = found_by(search)
     best = polished(search, truth_of(search, labels))
     assert polished(search, found["full", 4]) > best - 1e-3
-    scores = {k: search.prospects.score(*each) for k, each in scored(search, found).items()}
+    scores = {k: search.prospects.score(*each) for k, each in likelihoods_of(search, found).items()}
     assert min(scores, key=scores.__getitem__) == 4
 
 
-def scored(search, found):
+def likelihoods_of(search, found):
     """Models and log-likelihoods per row, by number of components."""
     rows = search.rows
     return {

@@ -402,7 +402,8 @@ def test_a_crash_before_the_last_step_leaves_no_run_and_the_next_attempt_complet
         calls = _crash_at(patch, module, name, call)
         with pytest.raises(Crash):
             a_run(tmp_path, sweep=a_small_sweep())
-        assert len(calls) >= call  # threads flush other files meanwhile
+        is_called_by_threads = name == "fsync"  # which flush other files meanwhile
+        assert len(calls) == call or (is_called_by_threads and len(calls) > call)
     run = tmp_path / "runs" / "run-1.zarr"
     assert run.is_dir()
     assert not Output(tmp_path).run("run-1").is_complete
