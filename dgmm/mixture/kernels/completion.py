@@ -73,8 +73,9 @@ class Regression:
         return cls(slopes, offsets, residuals)
 
     @classmethod
-    def stack(cls, parts: list[Self]) -> Self:
-        """The regressions of several mixtures, one after the other."""
+    def of_mixtures(cls, mixtures: list[Parameters], observed: Features) -> Self:
+        """The regressions of the components of several mixtures, one after the other."""
+        parts = [cls.from_mixture(mixture, observed) for mixture in mixtures]
         return cls(
             np.concatenate([part.slopes for part in parts]),
             np.concatenate([part.offsets for part in parts]),
@@ -127,54 +128,3 @@ class WhitenedRegression:
         expected = self.basis @ centred @ transposed + left
         means = np.einsum("kij,kj->ki", self.basis, first)
         return np.concatenate([counts, means, expected.reshape(n_components, -1)], axis=1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class IndependentFeatures:
-    """Diagonal covariances, where what is there says nothing of what is not.
-
-    Attributes
-    ----------
-    observed : ndarray of int
-    means, squares : ndarray of shape (K, d)
-        Expected values of the missing features and of their squares; zero for observed ones.
-    by_component : bool
-        Whether sums have a row for each component, as those of the centred kernel, or a column.
-    """
-
-    observed: Features
-    means: Array
-    squares: Array
-    by_component: bool = False
-
-    @classmethod
-    def from_mixture(cls, mixture: Parameters, observed: Features) -> Self:
-        """For sums of rows, of the expanded kernel."""
-        is_missing = np.ones(mixture.n_features, np.bool_)
-        is_missing[observed] = False
-        means = mixture.means * is_missing
-        return cls(observed, means, means**2 + mixture.variances * is_missing)
-
-    @classmethod
-    def whitened(cls, mixture: Parameters, observed: Features) -> Self:
-        """For sums of whitened deviations, of the centred kernel."""
-        squares = np.ones(mixture.means.shape)
-        squares[:, observed] = 0.0
-        return cls(observed, np.zeros(mixture.means.shape), squares, True)
-
-    @classmethod
-    def stack(cls, parts: list[Self]) -> Self:
-        """Those of several mixtures, one after the other."""
-        means = np.concatenate([part.means for part in parts])
-        squares = np.concatenate([part.squares for part in parts])
-        return cls(parts[0].observed, means, squares, parts[0].by_component)
-
-    def apply(self, sums: Array) -> Array:
-        """Sums with 1 + 2d entries from those with 1 + 2 n_observed."""
-        sums = sums if self.by_component else sums.T
-        counts, n_observed = sums[:, :1], len(self.observed)
-        first, second = counts * self.means, counts * self.squares
-        first[:, self.observed] = sums[:, 1 : 1 + n_observed]
-        second[:, self.observed] = sums[:, 1 + n_observed :]
-        found = np.concatenate([counts, first, second], axis=1)
-        return found if self.by_component else found.T

@@ -28,7 +28,8 @@ class LinearTerms:
     order : int
         The prefix of the feature map.
     theta : ndarray of shape (C, p)
-        Natural parameters of the components of all models.
+        Natural parameters of the components of all models. Squares of the last features may be
+        left out.
     stops : tuple of int
         Where each model's components end in ``theta``.
     """
@@ -73,7 +74,7 @@ class LinearTerms:
         # what came over the network may be read-only and unaligned
         theta = np.require(self.theta, requirements=["C", "ALIGNED", "WRITEABLE"])
         stops = np.array(self.stops, dtype=np.int64)
-        factors = feature_map.factors(self.order, d)
+        factors = np.ascontiguousarray(feature_map.factors(self.order, d)[:, : theta.shape[1]])
         data = (x, origin, weights, theta, stops, factors, shape.rows, shape.components)
         kept = (
             np.empty((n_components, 0)) if posterior is None else posterior,

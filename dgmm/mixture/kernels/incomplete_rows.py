@@ -2,7 +2,9 @@
 
 Rows that lack the same values are evaluated together, under the marginals of the models, by the
 kernels that complete rows take; their sums are completed before they are added to those of the
-block (:mod:`dgmm.mixture.kernels.completion`). All that follows sees sums of complete rows.
+block (:mod:`dgmm.mixture.kernels.completion`). Models of diagonal covariances take all rows
+together (:mod:`dgmm.mixture.kernels.independent_features`). All that follows sees sums of complete
+rows.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,16 +15,17 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.mixture import feature_map
 from dgmm.mixture.kernels import packed_models, rare_patterns
 from dgmm.mixture.kernels.centred_kernel import CentredModel
 from dgmm.mixture.kernels.completion import (
     Completion,
     Features,
-    IndependentFeatures,
     Regression,
     WhitenedRegression,
 )
 from dgmm.mixture.kernels.expanded_kernel import ExpandedGroup
+from dgmm.mixture.kernels.independent_features import IndependentModels
 from dgmm.mixture.kernels.packed_models import PackedModels
 from dgmm.mixture.kernels.statistics import SufficientStatistics
 from dgmm.mixture.kernels.tiling import loops_for
@@ -79,16 +82,22 @@ class IncompleteModels:
         For complete rows.
     mixtures : tuple of Parameters
         Of one covariance, full or diagonal, for each component.
+    independent : IndependentModels
+        Those of diagonal covariances.
+    dependent : PackedModels
+        All others, for complete rows.
     """
 
     packed: PackedModels
     mixtures: tuple[Parameters, ...]
+    independent: IndependentModels
+    dependent: PackedModels
     _kept: dict[bytes, MarginalModels] = field(default_factory=dict, repr=False)
 
     def evaluation(self, pattern: PatternRows) -> Evaluation:
         """What makes the statistics of rows of this pattern from their observed features."""
         if pattern.is_complete:
-            return partial(packed_models.accumulate, self.packed)
+            return partial(packed_models.accumulate, self.dependent)
         return self._marginal_models(pattern).accumulate
 
     def _marginal_models(self, pattern: PatternRows) -> MarginalModels:
@@ -104,38 +113,25 @@ class IncompleteModels:
     @property
     def _size(self) -> int:
         """The most numbers that the marginals of a pattern hold."""
-        d = len(self.packed.origin)
-        return self.packed.n_components * (3 * d * d + 4 * d + 1)
+        d = len(self.dependent.origin)
+        return self.dependent.n_components * (3 * d * d + 4 * d + 1)
 
     def _make_marginal_models(self, observed: Features) -> MarginalModels:
-        mixtures = [mixture.marginal(observed.tolist()) for mixture in self.mixtures]
-        packed = self.packed
-        groups = tuple(
-            ExpandedGroup.pack(group.order, group.models, [mixtures[i] for i in group.models])
-            for group in packed.groups
+        models, groups, centred = self.dependent, [], []
+        completions: list[Completion] = []
+        for group in models.groups:
+            mixtures = [self.mixtures[index] for index in group.models]
+            marginals = [mixture.marginal(observed.tolist()) for mixture in mixtures]
+            groups.append(ExpandedGroup.pack(group.order, group.models, marginals))
+            completions.append(Regression.of_mixtures(mixtures, observed))
+        for entry in models.centred:
+            centred.append(CentredModel(entry.model, entry.mixture.marginal(observed.tolist())))
+            completions.append(WhitenedRegression.from_mixture(entry.mixture, observed))
+        transform = None if models.transform is None else models.transform.select(observed)
+        packed = PackedModels(
+            models.origin[observed], transform, models.n_models, tuple(groups), tuple(centred)
         )
-        centred = tuple(CentredModel(each.model, mixtures[each.model]) for each in packed.centred)
-        origin = packed.origin[observed]
-        transform = None if packed.transform is None else packed.transform.select(observed)
-        completions = (
-            *(self._complete_group(group, observed) for group in packed.groups),
-            *(_complete_centred(each.mixture, observed) for each in packed.centred),
-        )
-        marginals = PackedModels(origin, transform, packed.n_models, groups, centred)
-        return MarginalModels(marginals, completions)
-
-    def _complete_group(self, group: ExpandedGroup, observed: Features) -> Completion:
-        mixtures = [self.mixtures[index] for index in group.models]
-        if mixtures[0].structure.is_diagonal:
-            parts = [IndependentFeatures.from_mixture(mixture, observed) for mixture in mixtures]
-            return IndependentFeatures.stack(parts)
-        return Regression.stack([Regression.from_mixture(each, observed) for each in mixtures])
-
-
-def _complete_centred(mixture: Parameters, observed: Features) -> Completion:
-    if mixture.structure.is_diagonal:
-        return IndependentFeatures.whitened(mixture, observed)
-    return WhitenedRegression.from_mixture(mixture, observed)
+        return MarginalModels(packed, tuple(completions))
 
 
 def pack(
@@ -152,7 +148,23 @@ def pack(
         As for :func:`dgmm.mixture.kernels.packed_models.pack`; the transform has no axes.
     """
     separate = tuple(_with_own_covariances(mixture) for mixture in mixtures)
-    return IncompleteModels(packed_models.pack(separate, origin, transform, max_error), separate)
+    packed = packed_models.pack(separate, origin, transform, max_error)
+    independent, dependent = (_select(packed, is_diagonal=which) for which in (True, False))
+    ordered = replace(
+        packed,
+        groups=independent.groups + dependent.groups,
+        centred=independent.centred + dependent.centred,
+    )
+    return IncompleteModels(
+        ordered, separate, IndependentModels.pack(independent, separate), dependent
+    )
+
+
+def _select(packed: PackedModels, *, is_diagonal: bool) -> PackedModels:
+    """The models of diagonal covariances alone, or all others."""
+    groups = (g for g in packed.groups if (g.order == feature_map.SQUARES) == is_diagonal)
+    centred = (e for e in packed.centred if e.mixture.structure.is_diagonal == is_diagonal)
+    return replace(packed, groups=tuple(groups), centred=tuple(centred))
 
 
 def accumulate(
@@ -170,14 +182,43 @@ def accumulate(
         and every row has a value.
     weights : ndarray of shape (n_rows,), or None
     """
-    loops = loops_for(len(rows), models.packed.n_components)
-    patterns = group_by_pattern(rows, loops)
-    if len(patterns) == 1 and patterns[0].is_complete:
+    if _is_complete(rows):
         return packed_models.accumulate(models.packed, rows, weights)
-    total = models.packed.zero()
+    loops = loops_for(len(rows), models.packed.n_components)
+    independent, dependent = models.independent.packed, models.dependent
+    found = independent.zero()
+    if independent.n_components > 0:
+        found = models.independent.accumulate(rows, weights, loops)
+    others = dependent.zero()
+    if dependent.n_components > 0:
+        others = _accumulate_patterns(models, rows, weights, loops)
+    n_found, n_others = len(independent.groups), len(dependent.groups)
+    groups = found.sums[:n_found] + others.sums[:n_others]
+    return SufficientStatistics(
+        found.log_likelihood + others.log_likelihood,
+        found.log_classification + others.log_classification,
+        groups + found.sums[n_found:] + others.sums[n_others:],
+    )
+
+
+def _is_complete(rows: NDArray[np.generic]) -> bool:
+    """Whether rows lack no value."""
+    size = packed_models.slab_rows(rows.shape[1])
+    parts = (rows[start : start + size] for start in range(0, len(rows), size))
+    return rows.dtype.kind != "f" or not any(np.isnan(part).any() for part in parts)
+
+
+def _accumulate_patterns(
+    models: IncompleteModels,
+    rows: NDArray[np.generic],
+    weights: NDArray[np.generic] | None,
+    loops: ModuleType,
+) -> SufficientStatistics:
+    """The statistics of models of dependent features, rows of one pattern after the other."""
+    total = models.dependent.zero()
     buffer = np.empty(min(GATHERED_ROWS, len(rows)) * rows.shape[1])
     rare = []
-    for pattern in patterns:
+    for pattern in group_by_pattern(rows, loops):
         if len(pattern.places) < FEWEST_ROWS and not pattern.is_complete:
             rare.append(pattern.places)
         else:
@@ -195,7 +236,7 @@ def _accumulate_pattern(
 ) -> SufficientStatistics:
     """The statistics of the rows of one pattern, some of which are gathered at a time."""
     evaluate, features = models.evaluation(pattern), pattern.features
-    total = models.packed.zero()
+    total = models.dependent.zero()
     for start in range(0, len(pattern.places), GATHERED_ROWS):
         places = pattern.places[start : start + GATHERED_ROWS]
         some = _gather(rows, places, features, loops, buffer)
@@ -225,28 +266,27 @@ def _accumulate_rare(
     weights: NDArray[np.generic] | None,
 ) -> SufficientStatistics:
     """The statistics of rows whose patterns few others have."""
-    packed = models.packed
+    packed = models.dependent
     x = rows[places].astype(np.float64)
     if packed.transform is not None:
         x = packed.transform.apply(x.T).T
     x = np.subtract(x, packed.origin, order="C")
     w = np.ones(len(places)) if weights is None else weights[places].astype(np.float64)
     loops = loops_for(len(places), packed.n_components)
-    scores, found = np.zeros((2, packed.n_models)), []
-    for index, mixture in enumerate(models.mixtures):
-        sums, *scores[:, index] = rare_patterns.accumulate(mixture, x, w, loops)
-        found.append(sums)
-    expanded = (
-        np.concatenate(
-            [rare_patterns.expanded_sums(models.mixtures[i], found[i]) for i in group.models],
-            axis=1,
-        )
+    found = packed.zero()
+
+    def sums_of(index: int) -> tuple[Parameters, Array]:
+        mixture = models.mixtures[index]
+        sums, *scores = rare_patterns.accumulate(mixture, x, w, loops)
+        found.log_likelihood[index], found.log_classification[index] = scores
+        return mixture, sums
+
+    expanded = [
+        np.concatenate([rare_patterns.expanded_sums(*sums_of(i)) for i in group.models], axis=1)
         for group in packed.groups
-    )
-    whitened = (
-        rare_patterns.whitened_sums(each.mixture, found[each.model]) for each in packed.centred
-    )
-    return SufficientStatistics(scores[0], scores[1], (*expanded, *whitened))
+    ]
+    whitened = [rare_patterns.whitened_sums(*sums_of(each.model)) for each in packed.centred]
+    return replace(found, sums=(*expanded, *whitened))
 
 
 def _with_own_covariances(mixture: Parameters) -> Parameters:

@@ -215,6 +215,14 @@ def gather(rows: NDArray[np.floating], places: Indices, features: Indices, found
     found[...] = np.take(rows, places, axis=0)[:, features]
 
 
+def mask(x: Array, origin: Array, masked: Array) -> None:
+    """As :func:`dgmm.mixture.kernels.loops_numba.mask`."""
+    d = len(origin)
+    masked[:, :d] = x - origin
+    np.logical_not(np.isnan(x), out=masked[:, d:])
+    np.copyto(masked[:, :d], 0.0, where=masked[:, d:] == 0)
+
+
 def add_pair_entropies(posterior: Array, weights: Array, pairs: Indices, entropies: Array) -> None:
     """As :func:`dgmm.mixture.kernels.loops_numba.add_pair_entropies`."""
     for i, (first, second) in enumerate(pairs):

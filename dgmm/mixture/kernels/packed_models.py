@@ -3,7 +3,7 @@
 ``pack`` once a pass, ``accumulate`` for every block, ``+`` over blocks, ``moments`` at the end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 
@@ -149,16 +149,8 @@ def accumulate(
     kept = None if least is None else LeastLikelyCollector(least, packed.origin)
     size = min(slab_rows(d), n_rows)
     loops = loops_for(n_rows, packed.n_components) if loops is None else loops
-    slab, ones, scratch = np.empty((size, d)), np.ones(size), _aligned(packed.scratch_size)
-    for start in range(0, n_rows, size or 1):
-        part = rows[start : start + size]
-        x, w = slab[: len(part)], ones[: len(part)]
-        if packed.transform is not None:
-            x[...] = packed.transform.apply(part.T).T
-        else:
-            x = _widened(part, x)
-        if weights is not None:
-            w[...] = weights[start : start + size]
+    scratch = aligned(packed.scratch_size)
+    for start, x, w in slabs(packed, rows, weights, size):
         if scatter is not None:
             deviations = np.subtract(x, packed.origin, order="C")
             scatter += (deviations * w[:, None]).T @ deviations
@@ -169,7 +161,43 @@ def accumulate(
     return statistics if kept is None else replace(statistics, least_likely=kept.rows)
 
 
-def _aligned(size: int) -> Array:
+def slabs(
+    packed: PackedModels,
+    rows: NDArray[np.generic],
+    weights: NDArray[np.generic] | None,
+    size: int,
+) -> Iterator[tuple[int, Array, Array]]:
+    """Some rows at a time as the loops take them.
+
+    Parameters
+    ----------
+    packed, rows, weights
+        As for :func:`accumulate`.
+    size : int
+        The most rows at a time.
+
+    Yields
+    ------
+    start : int
+    x : ndarray of shape (m, d)
+        In the features of the models; overwritten after use.
+    w : ndarray of shape (m,)
+        Weights; ones if there are none.
+    """
+    slab, ones = np.empty((size, len(packed.origin))), np.ones(size)
+    for start in range(0, len(rows), size or 1):
+        part = rows[start : start + size]
+        x, w = slab[: len(part)], ones[: len(part)]
+        if packed.transform is not None:
+            x[...] = packed.transform.apply(part.T).T
+        else:
+            x = _widened(part, x)
+        if weights is not None:
+            w[...] = weights[start : start + size]
+        yield start, x, w
+
+
+def aligned(size: int) -> Array:
     """As many numbers, from where a line of the cache begins: vectors then lie in one line each."""
     numbers = np.empty(size + _LINE)
     start = -(numbers.ctypes.data // numbers.itemsize) % _LINE

@@ -26,7 +26,7 @@ def accumulate(
     Parameters
     ----------
     mixture : Parameters
-        Of full or diagonal covariances of each component.
+        Of full covariances.
     x : ndarray of shape (n_rows, d)
         In the coordinates of the mixture; NaN marks what is missing.
     weights : ndarray of shape (n_rows,)
@@ -35,22 +35,18 @@ def accumulate(
 
     Returns
     -------
-    sums : ndarray of shape (K, 1 + d + d^2) or (K, 1 + 2d)
-        Of r, r (E[x] - mu) and r E[(x - mu)(x - mu)'], or of the squares.
+    sums : ndarray of shape (K, 1 + d + d^2)
+        Of r, r (E[x] - mu) and r E[(x - mu)(x - mu)'].
     log_likelihood, log_classification : float
         In nats.
     """
-    add = _add_independent if mixture.structure.is_diagonal else _add_dependent
     n_components, d = mixture.means.shape
     size = max(1, _BATCH_NUMBERS // (n_components * d * d))
-    width = 1 + (2 * d if mixture.structure.is_diagonal else d + d * d)
-    sums, scores = np.zeros((n_components, width)), np.zeros(2)
+    sums, scores = np.zeros((n_components, 1 + d + d * d)), np.zeros(2)
     for start in range(0, len(x), size):
         part = slice(start, start + size)
-        scores += add(mixture, x[part], weights[part], sums, loops)
-    if not mixture.structure.is_diagonal:
-        sums = _multiply(mixture, sums)
-    return sums, float(scores[0]), float(scores[1])
+        scores += _add(mixture, x[part], weights[part], sums, loops)
+    return _multiply(mixture, sums), float(scores[0]), float(scores[1])
 
 
 def expanded_sums(mixture: Parameters, sums: Array) -> Array:
@@ -58,9 +54,6 @@ def expanded_sums(mixture: Parameters, sums: Array) -> Array:
     d = mixture.n_features
     n, first, second = sums[:, :1], sums[:, 1 : 1 + d], sums[:, 1 + d :]
     means = mixture.means
-    if mixture.structure.is_diagonal:
-        squares = second + 2 * means * first + n * means**2
-        return np.concatenate([n, first + n * means, squares], axis=1).T
     cross = (first + 0.5 * n * means)[:, :, None] * means[:, None, :]
     products = second.reshape(-1, d, d) + cross + cross.transpose(0, 2, 1)
     packed = feature_map.pack_symmetric(products)
@@ -71,18 +64,13 @@ def whitened_sums(mixture: Parameters, sums: Array) -> Array:
     """The same as sums of the centred kernel, of whitened deviations."""
     d = mixture.n_features
     n, first, second = sums[:, :1], sums[:, 1 : 1 + d], sums[:, 1 + d :]
-    if mixture.structure.is_diagonal:
-        u = mixture.precisions_cholesky
-        return np.concatenate([n, u * first, u**2 * second], axis=1)
     transposed = mixture.precisions_cholesky.transpose(0, 2, 1)
     white = transposed @ second.reshape(-1, d, d) @ mixture.precisions_cholesky
     means = (transposed @ first[:, :, None])[:, :, 0]
     return np.concatenate([n, means, white.reshape(len(n), -1)], axis=1)
 
 
-def _add_dependent(
-    mixture: Parameters, x: Array, weights: Array, sums: Array, loops: ModuleType
-) -> Array:
+def _add(mixture: Parameters, x: Array, weights: Array, sums: Array, loops: ModuleType) -> Array:
     """Add r, r g and r (g g' - P) of a batch to ``sums``."""
     d = mixture.n_features
     there = ~np.isnan(x)
@@ -100,23 +88,6 @@ def _add_dependent(
     for k, each in enumerate(r):
         products = (g[:, k] * each[:, None]).T @ g[:, k]
         sums[k, 1 + d :] += (products - np.einsum("t,tij->ij", each, inverse[:, k])).ravel()
-    return scores
-
-
-def _add_independent(
-    mixture: Parameters, x: Array, weights: Array, sums: Array, loops: ModuleType
-) -> Array:
-    """Add r, r (E[x] - mu) and r E[(x - mu)^2] of a batch to ``sums``."""
-    d, variances = mixture.n_features, mixture.covariances
-    there = ~np.isnan(x)
-    deviations = np.where(there[:, None], x[:, None] - mixture.means, 0.0)
-    squares = (deviations**2 / variances).sum(axis=2)
-    log_roots = 0.5 * there @ np.log(variances).T
-    r, scores = _responsibilities(mixture, there, log_roots, squares, weights, loops)
-    expected = np.where(there[:, None], deviations**2, variances)
-    sums[:, 0] += r.sum(axis=1)
-    sums[:, 1 : 1 + d] += np.einsum("kt,tki->ki", r, deviations)
-    sums[:, 1 + d :] += np.einsum("kt,tki->ki", r, expected)
     return scores
 
 

@@ -13,7 +13,7 @@ the tests do.
 
 from dgmm.mixture.kernels.loops_numba.assignment_loops import assign
 from dgmm.mixture.kernels.loops_numba.expanded_loops import add, add_factored
-from dgmm.mixture.kernels.loops_numba.pattern_loops import gather, group_rows
+from dgmm.mixture.kernels.loops_numba.pattern_loops import gather, group_rows, mask
 from dgmm.mixture.kernels.loops_numba.responsibilities import softmax
 from dgmm.mixture.kernels.loops_numba.summary_loops import (
     add_deviations,
@@ -33,6 +33,7 @@ __all__ = [
     "assign",
     "gather",
     "group_rows",
+    "mask",
     "softmax",
     "sum_entropies",
 ]

@@ -82,3 +82,25 @@ def gather(rows: NDArray[np.floating], places: Indices, features: Indices, found
         row, values = rows[places[t]], found[t]
         for j in range(features.size):
             values[j] = row[features[j]]
+
+
+@compiled("void(float64[:, ::1], float64[::1], float64[:, ::1])")
+def mask(x: Array, origin: Array, masked: Array) -> None:
+    """Put zeros in place of missing values, and mark what is there.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_rows, d)
+    origin : ndarray of shape (d,)
+        Subtracted from every row.
+    masked : ndarray of shape (n_rows, 2d)
+        Set to the rows, and then to 1 for values that are there and 0 for others.
+    """
+    d = origin.size
+    for t in range(len(x)):
+        row, found = x[t], masked[t]
+        for i in range(d):
+            value = row[i] - origin[i]
+            is_there = value == value
+            found[i] = value if is_there else 0.0
+            found[d + i] = 1.0 if is_there else 0.0
