@@ -276,11 +276,11 @@ def test_light_commands_import_nothing_heavy(config: str, arguments: list[str]) 
 @pytest.mark.parametrize(
     ("caller", "imported"), [({"is_main_program": True}, [("dask.array", None)]), (None, [])]
 )
-def test_only_a_process_of_its_own_imports_dask_without_xarray(
+def test_only_a_process_of_its_own_imports_dask_alone(
     monkeypatch: pytest.MonkeyPatch, caller: object, imported: list[object]
 ) -> None:
     seen: list[object] = []
-    for name in ("dask.array", "xarray"):
+    for name in ("dask.array", "xarray", "scipy.sparse", "scipy.fftpack"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setattr(
         "dgmm.cli.options.import_module", lambda name: seen.append((name, sys.modules["xarray"]))

@@ -12,6 +12,7 @@ from dgmm.cli.command_group import AS_JSON, CONFIGURATION, DEBUG
 if TYPE_CHECKING:
     from dgmm.run.config.configuration import Configuration
 
+_BESIDE_DASK = ("xarray", "scipy.sparse", "scipy.fftpack")
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
@@ -55,18 +56,20 @@ def restart_if_portable(configuration: "Configuration") -> None:
 
 
 def import_dask() -> None:
-    """Import Dask's arrays without xarray, with which it takes half a second longer.
+    """Import Dask's arrays without what it takes longer to import than they do.
 
-    Dask imports xarray where it is installed, to know its arrays if ``from_array`` is given one.
-    dgmm gives it none. What is set here is how Python marks a module that is not there. Where the
-    command is not the program of its process, others may need both, and nothing is done.
+    Dask imports xarray and SciPy's sparse arrays where they are installed, to know them if
+    ``from_array`` is given one, and wraps SciPy's Fourier transforms. dgmm needs none of it. What
+    is set here is how Python marks a module that is not there. Where the command is not the program
+    of its process, others may need them, and nothing is done.
     """
-    if _is_main_program() and not {"dask.array", "xarray"}.intersection(sys.modules):
-        sys.modules["xarray"] = None  # type: ignore[assignment] # as documented
+    if _is_main_program() and not {"dask.array", *_BESIDE_DASK}.intersection(sys.modules):
+        sys.modules.update(dict.fromkeys(_BESIDE_DASK))  # type: ignore[arg-type] # as documented
         try:
             import_module("dask.array")
         finally:
-            del sys.modules["xarray"]
+            for name in _BESIDE_DASK:
+                del sys.modules[name]
 
 
 def _is_main_program() -> bool:

@@ -15,7 +15,10 @@ _limiter: Any = None
 
 @cache
 def _controller() -> ThreadpoolController:
-    # Finding the libraries of a process takes milliseconds, longer than some tasks.
+    # Finding the libraries of a process takes milliseconds, longer than some tasks. One that is
+    # loaded later is not among them: SciPy's own is loaded now.
+    import scipy.linalg  # noqa: F401
+
     return ThreadpoolController()
 
 

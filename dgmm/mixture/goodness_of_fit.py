@@ -5,8 +5,8 @@ from functools import cache
 from typing import Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import gammaincinv
 
 from dgmm.mixture.kernels.assignment_kernel import AssignedTile
 from dgmm.mixture.types import Array, Indices
@@ -32,7 +32,9 @@ def _bins(n_features: int) -> tuple[Array, Indices, int, float]:
     Of each cell the bin of its lower end; by how many bins its upper end is later, at most; cells
     per unit.
     """
-    bounds = np.asarray(2.0 * gammaincinv(0.5 * n_features, PROBABILITIES))  # of chi-squared
+    bounds = np.asarray(
+        2.0 * scipy.special.gammaincinv(0.5 * n_features, PROBABILITIES)
+    )  # of chi-squared
     width = bounds[-1] / (_N_CELLS - 1)
     lower = width * np.arange(_N_CELLS) * (1 - 1e-12)  # below what rounding puts into the cell
     cells = np.searchsorted(bounds, lower, side="right").astype(np.int64)

@@ -1,7 +1,7 @@
 """Factors and eigenvalues of small matrices, many at a time."""
 
 import numpy as np
-from scipy.linalg.lapack import dtrtri
+import scipy
 
 from dgmm.mixture.types import Array
 
@@ -20,7 +20,7 @@ def precision_factors(covariances: Array) -> Array:
 
 def triangular_inverse(lower: Array) -> Array:
     """The inverse of a lower triangular matrix, by LAPACK and without its wrapper's overhead."""
-    inverse, _ = dtrtri(lower, lower=1)
+    inverse, _ = scipy.linalg.lapack.dtrtri(lower, lower=1)
     return inverse
 
 

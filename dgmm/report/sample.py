@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import chdtrc
 
 from dgmm.io.results.assignment_schema import MISSING
 from dgmm.io.results.record import Record
@@ -86,7 +86,7 @@ def evaluate_sample(
         assigned.log_density,
         assigned.certainty,
         is_noise,
-        ~is_noise & (chdtrc(mixture.n_features, distances) < OUTLIER_SHARE),
+        ~is_noise & (scipy.special.chdtrc(mixture.n_features, distances) < OUTLIER_SHARE),
     )
 
 

@@ -3,8 +3,8 @@
 import time
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from dgmm.engine import blas
 from dgmm.engine.fit_options import FitOptions
 from dgmm.mixture import feature_map
 from dgmm.mixture.structures import structure_of
@@ -42,13 +42,13 @@ def _map_length(covariance_type: str, n_features: int) -> int:
     return feature_map.length(structure_of(covariance_type).order, n_features)
 
 
-@blas.single_thread()
 def _measure_flop_rate() -> float:
     """Floating-point operations a second of one thread that multiplies matrices."""
     matrix, product = np.ones((2, _MATRIX, _MATRIX))
     seconds = []
-    for _ in range(_REPEATS):
-        began = time.perf_counter()
-        np.matmul(matrix, matrix, out=product)
-        seconds.append(time.perf_counter() - began)
+    with threadpool_limits(1, user_api="blas"):
+        for _ in range(_REPEATS):
+            began = time.perf_counter()
+            np.matmul(matrix, matrix, out=product)
+            seconds.append(time.perf_counter() - began)
     return 2.0 * _MATRIX**3 / min(seconds)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from dgmm.engine import memory
 from dgmm.engine.dataset import Dataset
@@ -22,7 +23,6 @@ from dgmm.io.storage.location import output_path
 from dgmm.mixture.prior_knowledge.fixed_parts import FixedParts
 from dgmm.mixture.transform import FeatureTransformSpec
 from dgmm.run.clusters.capacity import Capacity
-from dgmm.run.clusters.cluster import OpenCluster, open_cluster
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.config.input_section import Input
 from dgmm.run.config.model_section import Model, candidates
@@ -34,6 +34,9 @@ from dgmm.run.warm_start import (
     earlier_result,
     narrow_models,
 )
+
+if TYPE_CHECKING:
+    from dgmm.run.clusters.cluster import OpenCluster
 
 _CHUNK_BYTES = 16 << 20
 _CHUNK_ROWS = 1 << 18
@@ -106,7 +109,7 @@ class RunPlan:
             memory.check(self.projection, threads, limit, capacity.usable_memory)
 
     @contextmanager
-    def open_cluster(self, *, keep_blocks: bool = False) -> Iterator[OpenCluster]:
+    def open_cluster(self, *, keep_blocks: bool = False) -> "Iterator[OpenCluster]":
         """Open the configuration's cluster during a ``with``, if the run fits in it.
 
         Parameters
@@ -114,6 +117,8 @@ class RunPlan:
         keep_blocks : bool, optional
             Whether blocks stay on workers that have room, for another pass.
         """
+        from dgmm.run.clusters.cluster import open_cluster  # which imports distributed
+
         wanted, projection = self.configuration, self.projection if keep_blocks else None
         with open_cluster(wanted.cluster, wanted.redactor, projection) as cluster:
             self.check_memory(cluster.capacity)

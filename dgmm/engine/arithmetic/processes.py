@@ -14,9 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
-import llvmlite.binding as llvm
 import numpy as np
-import scipy.linalg  # noqa: F401 - loads SciPy's own BLAS
 from threadpoolctl import threadpool_info
 
 from dgmm.engine.arithmetic.portable import BLAS_CORE, COMPILATION_TARGET
@@ -107,6 +105,8 @@ class Processes:
 @cache
 def describe_process() -> Arithmetic:
     """The arithmetic of this process."""
+    import scipy.linalg  # noqa: F401 - SciPy's own BLAS is among the libraries then
+
     instructions = np.show_config(mode="dicts")["SIMD Extensions"]
     blas = {
         f"{library['internal_api']} {library['version']} {library.get('architecture', '')}".strip()
@@ -125,6 +125,8 @@ def describe_process() -> Arithmetic:
 
 def _compilation_target(environment: Mapping[str, str]) -> str:
     """What Numba compiles for, by its own variables."""
+    import llvmlite.binding as llvm  # which is slow to import
+
     name = environment.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
     features = environment.get("NUMBA_CPU_FEATURES")
     if features is None:

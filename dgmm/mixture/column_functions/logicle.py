@@ -10,6 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 
 from dgmm.errors import ConfigurationError
 from dgmm.mixture.column_functions.column_function import ColumnFunction
@@ -86,8 +87,6 @@ class Logicle(ColumnFunction):
 @cache
 def _biexponential(T: float, W: float, M: float, A: float) -> _Biexponential:
     """The coefficients by which B'' is zero where B is, and B(1) = T."""
-    from scipy.optimize import brentq  # which is slow to import
-
     decades = M + A
     w, start = W / decades, A / decades
     zero, first = start + w, start + 2 * w
@@ -96,7 +95,11 @@ def _biexponential(T: float, W: float, M: float, A: float) -> _Biexponential:
     def second_derivative(d: float) -> float:
         return 2 * math.log(d / b) + w * (b + d)
 
-    d = b if w == 0 else float(brentq(second_derivative, b * math.exp(-w * b), b, xtol=1e-15))
+    d = (
+        b
+        if w == 0
+        else float(scipy.optimize.brentq(second_derivative, b * math.exp(-w * b), b, xtol=1e-15))
+    )
     c_by_a = math.exp(first * (b + d))
     f_by_a = c_by_a * math.exp(-d * zero) - math.exp(b * zero)
     a = T / (math.exp(b) - c_by_a * math.exp(-d) + f_by_a)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import scipy
 
 from dgmm.mixture.column_functions.column_function import ColumnFunction
 from dgmm.mixture.types import Array
@@ -57,15 +58,17 @@ class YeoJohnson(ColumnFunction):
 
 def _likeliest_power(x: Array) -> float:
     """The power after which values are most like normal ones (Yeo & Johnson 2000, equation 3.1)."""
-    from scipy.optimize import minimize_scalar  # which is slow to import
-
     slope = np.mean(np.sign(x) * np.log1p(np.abs(x)))
 
     def loss(power: float) -> float:
         variance = np.var(_yeo_johnson(x, power))
         return float(np.log(variance) / 2 - (power - 1.0) * slope)
 
-    return float(minimize_scalar(loss, bounds=_POWERS, method="bounded", options={"xatol": 1e-6}).x)
+    return float(
+        scipy.optimize.minimize_scalar(
+            loss, bounds=_POWERS, method="bounded", options={"xatol": 1e-6}
+        ).x
+    )
 
 
 def _yeo_johnson(x: Array, power: float) -> Array:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.types import Array
@@ -102,8 +102,6 @@ def align(
     n_kept : int
         How many components, the first of both, are the same however far apart they are.
     """
-    from scipy.optimize import linear_sum_assignment  # which is slow to import
-
     distances = hellinger(older, newer)
     n_older, n_newer = distances.shape
     # A square problem in which a component may stay unpaired, at half the maximum distance.
@@ -112,7 +110,7 @@ def align(
     costs[n_older:, n_newer:] = 0.0
     costs[:n_kept] = costs[:, :n_kept] = 1.0
     np.fill_diagonal(costs[:n_kept, :n_kept], 0.0)
-    rows, columns = linear_sum_assignment(costs)
+    rows, columns = scipy.optimize.linear_sum_assignment(costs)
     pairs = tuple(
         (int(i), int(j))
         for i, j in zip(rows, columns, strict=True)
@@ -144,9 +142,9 @@ def hellinger(a: Parameters, b: Parameters) -> Array:
     found = np.empty((a.n_components, b.n_components))
     for i in range(a.n_components):
         for j in range(b.n_components):
-            factor = cho_factor((of_a[i] + of_b[j]) / 2, lower=True)
+            factor = scipy.linalg.cho_factor((of_a[i] + of_b[j]) / 2, lower=True)
             difference = a.means[i] - b.means[j]
-            squared = difference @ cho_solve(factor, difference)
+            squared = difference @ scipy.linalg.cho_solve(factor, difference)
             half_log = np.log(np.diagonal(factor[0])).sum()
             log_coefficient = (half_logs_a[i] + half_logs_b[j]) / 2 - half_log - squared / 8
             found[i, j] = -np.expm1(min(log_coefficient, 0.0))
@@ -169,8 +167,10 @@ def jeffreys(a: Parameters, b: Parameters) -> Array:
     found = np.empty(a.n_components)
     for k in range(a.n_components):
         difference = a.means[k] - b.means[k]
-        factors = cho_factor(of_a[k], lower=True), cho_factor(of_b[k], lower=True)
-        traces = np.trace(cho_solve(factors[1], of_a[k])) + np.trace(cho_solve(factors[0], of_b[k]))
-        squares = sum(float(difference @ cho_solve(factor, difference)) for factor in factors)
-        found[k] = (traces - 2 * d + squares) / 2
+        total = -2.0 * d
+        for own, other in ((of_a[k], of_b[k]), (of_b[k], of_a[k])):
+            factor = scipy.linalg.cho_factor(own, lower=True)
+            total += np.trace(scipy.linalg.cho_solve(factor, other))
+            total += difference @ scipy.linalg.cho_solve(factor, difference)
+        found[k] = total / 2
     return found

@@ -8,9 +8,8 @@ so that these stay honest as long as rows farther apart than a segment are not a
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import norm
-from scipy.special import stdtr
 
 from dgmm.mixture.types import Array
 
@@ -147,7 +146,7 @@ def estimate(values: Array, weights: Array | None) -> Estimate:
     mean = float(sums.sum() / total)
     if n < 2:
         return Estimate(mean, float("nan"))
-    error = float(norm(sums - mean * sizes)) / total * np.sqrt(n / (n - 1))
+    error = float(scipy.linalg.norm(sums - mean * sizes)) / total * np.sqrt(n / (n - 1))
     return Estimate(mean, float(error))
 
 
@@ -208,9 +207,9 @@ def held_out_test(
         return None
     units = sums / sizes
     gain = float(units.mean())
-    error = float(norm(units - gain) / np.sqrt(n * (n - 1)))
+    error = float(scipy.linalg.norm(units - gain) / np.sqrt(n * (n - 1)))
     beyond = (gain - by_chance.mean) / np.hypot(error, by_chance.standard_error)
-    return HeldOutTest(n, Estimate(gain, error), float(stdtr(n - 1, -beyond)))
+    return HeldOutTest(n, Estimate(gain, error), float(scipy.special.stdtr(n - 1, -beyond)))
 
 
 def _sums(

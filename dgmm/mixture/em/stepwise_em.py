@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from scipy.special import boxcox1p
+import scipy
 
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.maximization import m_step
@@ -146,7 +146,7 @@ def step_size(fitted_weight: float, seen_weight: float, weight: float, decay: fl
         alpha, above 0.5 and at most 1.
     """
     t = seen_weight / fitted_weight
-    integral = t ** (1.0 - decay) * boxcox1p(weight / seen_weight, 1.0 - decay)
+    integral = t ** (1.0 - decay) * scipy.special.boxcox1p(weight / seen_weight, 1.0 - decay)
     return -float(np.expm1(-integral))
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from itertools import cycle, islice
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
@@ -74,8 +74,6 @@ def agglomerative(
 
     mclust starts alike (Scrucca & Raftery 2015, Adv. Data Anal. Classif. 9).
     """
-    from scipy.cluster.hierarchy import fcluster, linkage  # which is slow to import
-
     white = _whitened(rows, weights)
     if len(white) < 2:
         return _one_hot(np.zeros(len(white), dtype=np.intp), n_components)
@@ -83,7 +81,8 @@ def agglomerative(
     if len(white) > _HIERARCHY_ROWS:
         chosen = rng.choice(len(white), _HIERARCHY_ROWS, replace=False, p=weights / weights.sum())
         subset = white[np.sort(chosen)]
-    groups = fcluster(linkage(subset, "ward"), n_components, criterion="maxclust") - 1
+    hierarchy = scipy.cluster.hierarchy.linkage(subset, "ward")
+    groups = scipy.cluster.hierarchy.fcluster(hierarchy, n_components, criterion="maxclust") - 1
     centres = np.stack([subset[groups == k].mean(axis=0) for k in range(groups.max() + 1)])
     labels = _nearest(white, centres) if subset is not white else groups.astype(np.intp)
     return _one_hot(labels, n_components)
@@ -191,7 +190,7 @@ def _whitened(rows: Array, weights: Array) -> Array:
     scaled = _standardised(rows, weights)
     ridge = np.sqrt(np.finfo(np.float64).eps) * np.eye(rows.shape[1])
     root = np.linalg.cholesky(_covariance(scaled, weights) + ridge)
-    return solve_triangular(root, scaled.T, lower=True).T
+    return scipy.linalg.solve_triangular(root, scaled.T, lower=True).T
 
 
 def _covariance(rows: Array, weights: Array) -> Array:
@@ -204,9 +203,7 @@ def _nearest(rows: Array, centres: Array) -> Labels:
 
 
 def _squared_distances(rows: Array, others: Array) -> Array:
-    from scipy.spatial.distance import cdist  # which is slow to import
-
-    found: Array = cdist(rows, others, "sqeuclidean")
+    found: Array = scipy.spatial.distance.cdist(rows, others, "sqeuclidean")
     return found
 
 

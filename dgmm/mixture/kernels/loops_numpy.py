@@ -1,8 +1,8 @@
 """The loops over rows in NumPy, for blocks too small to pay for compiled ones."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import entr
 
 from dgmm.mixture.types import Array, Indices
 
@@ -191,7 +191,7 @@ def add_mergers(
         sizes[i] += weights @ a, weights @ b
         confused[i] += weights @ (a * (b >= a)), weights @ (b * (a >= b))
         a += b
-        own[first], own[second] = weights @ entr(a), 0.0
+        own[first], own[second] = weights @ scipy.special.entr(a), 0.0
         entropy[-2 - i] += own.sum()
 
 
@@ -226,4 +226,4 @@ def mask(x: Array, origin: Array, masked: Array) -> None:
 def add_pair_entropies(posterior: Array, weights: Array, pairs: Indices, entropies: Array) -> None:
     """As :func:`dgmm.mixture.kernels.loops_numba.add_pair_entropies`."""
     for i, (first, second) in enumerate(pairs):
-        entropies[i] += weights @ entr(posterior[first] + posterior[second])
+        entropies[i] += weights @ scipy.special.entr(posterior[first] + posterior[second])

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import entr
 
 from dgmm.mixture.types import Array
 
@@ -60,7 +60,9 @@ def entropy_decrease(a: Array, b: Array, weights: Array) -> float:
         Responsibilities of two clusters for the same rows.
     weights : ndarray of shape (m,)
     """
-    return float(weights @ (entr(a) + entr(b) - entr(a + b)))
+    return float(
+        weights @ (scipy.special.entr(a) + scipy.special.entr(b) - scipy.special.entr(a + b))
+    )
 
 
 def misclassification(a: Array, b: Array, weights: Array) -> float:

@@ -5,8 +5,8 @@ from types import ModuleType
 from typing import Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import entr
 
 from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.merging.hierarchy import MergeHierarchy
@@ -60,7 +60,7 @@ class MergeStatistics:
             tile = slice(start, start + _TILE_ROWS)
             r = responsibilities[tile].T.copy()
             w = np.ones(r.shape[1]) if weights is None else weights[tile].astype(np.float64)
-            sums.add(r, w, entr(r) @ w, hierarchy, loops)
+            sums.add(r, w, scipy.special.entr(r) @ w, hierarchy, loops)
         return sums
 
     def add(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.special import gammaincinv
+import scipy
 
 from dgmm.mixture.types import Array
 
@@ -86,7 +86,10 @@ class Dependence:
         effects = (residuals**2).sum(axis=1) / free / variances[varies]
         effect = float(np.median(effects))
         tail = (1 - _CONFIDENCE) / 2
-        low, high = (effect * free / (2.0 * gammaincinv(0.5 * free, p)) for p in (1 - tail, tail))
+        low, high = (
+            effect * free / (2.0 * scipy.special.gammaincinv(0.5 * free, p))
+            for p in (1 - tail, tail)
+        )
         products = (residuals[:, 1:] * residuals[:, :-1]).sum(axis=1)
         squares = (residuals**2).sum(axis=1)
         lags = products / np.where(squares > 0, squares, 1.0)

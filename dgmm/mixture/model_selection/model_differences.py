@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+import scipy
 
 from dgmm.mixture.model_selection.dependence import standard_error
 from dgmm.mixture.types import Array
@@ -50,7 +50,7 @@ class ModelDifference:
             Of the jackknife; one more than the degrees of freedom of Student's distribution.
         """
         error = 0.0 if np.isnan(self.standard_error) else self.standard_error
-        reach = float(stdtrit(max(1, n_groups - 1), _CONFIDENCE))
+        reach = float(scipy.special.stdtrit(max(1, n_groups - 1), _CONFIDENCE))
         return self.mean + reach * error >= bound
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from scipy.special import betaln, digamma, gammaln, logsumexp
+import scipy
 
 from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
@@ -75,14 +75,14 @@ class VariationalPosterior:
         """What the expected log density of each component has beside a Gaussian's, (K,)."""
         d = self.mixture.n_features
         degrees = self.degrees_of_freedom
-        log_precision = d * np.log(2.0) + digamma(_halves(degrees, d)).sum(axis=0)
+        log_precision = d * np.log(2.0) + scipy.special.digamma(_halves(degrees, d)).sum(axis=0)
         own = log_precision - d * np.log(degrees) - d / self.mean_precision
         return np.asarray(_expected_log_weights(self.weight_concentration) + 0.5 * own)
 
     @property
     def log_total(self) -> float:
         """What the log densities of :attr:`expected_mixture` lack."""
-        return float(logsumexp(self.log_constants))
+        return float(scipy.special.logsumexp(self.log_constants))
 
     @property
     def expected_mixture(self) -> Parameters:
@@ -108,7 +108,8 @@ class VariationalPosterior:
         degrees = np.broadcast_to(self.degrees_of_freedom, n_components)
         log_factors = -0.5 * (self.mixture.log_determinants + d * np.log(degrees))
         log_wishart = -(
-            degrees * (log_factors + 0.5 * d * np.log(2.0)) + gammaln(_halves(degrees, d)).sum(0)
+            degrees * (log_factors + 0.5 * d * np.log(2.0))
+            + scipy.special.gammaln(_halves(degrees, d)).sum(0)
         )
         log_weights = _log_normalization(self.weight_concentration)
         own = log_wishart.sum() + log_weights + 0.5 * d * np.log(self.mean_precision).sum()
@@ -148,7 +149,7 @@ def _mean_weights(concentration: Array) -> Array:
 
 
 def _expected_log_weights(concentration: Array) -> Array:
-    logs = digamma(concentration) - digamma(concentration.sum(axis=0))
+    logs = scipy.special.digamma(concentration) - scipy.special.digamma(concentration.sum(axis=0))
     if concentration.ndim == 1:
         return np.asarray(logs)
     return np.asarray(logs[0] + np.append(0.0, np.cumsum(logs[1])[:-1]))
@@ -157,8 +158,10 @@ def _expected_log_weights(concentration: Array) -> Array:
 def _log_normalization(concentration: Array) -> float:
     """The logarithm of the constant of a Dirichlet or of beta distributions."""
     if concentration.ndim == 1:
-        return float(gammaln(concentration.sum()) - gammaln(concentration).sum())
-    return float(-betaln(*concentration).sum())
+        return float(
+            scipy.special.gammaln(concentration.sum()) - scipy.special.gammaln(concentration).sum()
+        )
+    return float(-scipy.special.betaln(*concentration).sum())
 
 
 def _covariances(

@@ -1,11 +1,13 @@
 """Workers, threads and memory of a cluster, expected or measured."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import distributed
+import psutil
 from dask.system import CPU_COUNT
-from distributed.system import MEMORY_LIMIT
 
 from dgmm.engine.memory import Projection
 from dgmm.run.config.cluster_options import (
@@ -20,10 +22,29 @@ from dgmm.run.config.cluster_options import (
     ThreadsCluster,
 )
 
+if TYPE_CHECKING:  # a plan needs no cluster
+    import distributed
+
 PAUSE = 0.9
 """The share of its memory at which Dask pauses a worker that dgmm starts."""
 
 _ANSWER = 30.0  # seconds for a busy scheduler to list its workers
+_CONTROL_GROUP = Path("/sys/fs/cgroup")
+_LIMITS = ("memory.max", "memory.high", "memory.low")
+_OLD_LIMITS = ("memory/memory.limit_in_bytes", "memory/memory.soft_limit_in_bytes")
+
+
+def memory_limit() -> int:
+    """Bytes that the processes of this machine may hold: its memory, or less in a container."""
+    limits = [psutil.virtual_memory().total]
+    for name in (*_LIMITS, *_OLD_LIMITS):
+        with suppress(OSError, ValueError):  # not there, or "max"
+            limits.append(int((_CONTROL_GROUP / name).read_text()))
+    return min(limit for limit in limits if limit > 0)
+
+
+MEMORY_LIMIT = memory_limit()
+"""Bytes; what Dask finds for its workers, without the import of distributed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +116,7 @@ def capacity_of_threads(cluster: ThreadsCluster) -> Capacity:
     return Capacity(1, cluster.threads or CPU_COUNT, min(limit, MEMORY_LIMIT), pause=1.0)
 
 
-def measure_capacity(client: distributed.Client, pause: float = PAUSE) -> Capacity:
+def measure_capacity(client: "distributed.Client", pause: float = PAUSE) -> Capacity:
     """The capacity of the connected workers; none if the scheduler does not answer.
 
     Parameters

@@ -51,6 +51,10 @@ def test_capacity_is_known_before_anything_starts(
     assert capacity_from_options(cluster) == capacity
 
 
+def test_the_memory_of_this_machine_is_what_dask_finds() -> None:
+    assert capacity.memory_limit() == distributed.system.memory_limit()
+
+
 def test_processes_are_paused_before_their_limit_and_threads_are_not() -> None:
     assert Capacity(2, 1, 1000).usable_memory == 900
     assert Capacity(2, 1, None).usable_memory is None

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from dgmm.errors import DataError
 from dgmm.io.sources.packing import to_text
@@ -53,5 +53,5 @@ def read_rows(root: Any, name: str, rows: slice, columns: list[int] | None) -> N
     here = slice(int(bounds[0]), int(bounds[-1]))
     data, indices = np.asarray(matrix["data"][here]), np.asarray(matrix["indices"][here])
     shape = (len(bounds) - 1, int(matrix.attrs["shape"][1]))
-    found = csr_matrix((data, indices, bounds - bounds[0]), shape=shape)
+    found = scipy.sparse.csr_matrix((data, indices, bounds - bounds[0]), shape=shape)
     return np.asarray((found if columns is None else found[:, columns]).toarray())
