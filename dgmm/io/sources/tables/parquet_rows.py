@@ -18,7 +18,7 @@ from dgmm.io.sources.tables.parquet_files import group_rows_of, open_fragment, o
 from dgmm.io.sources.tables.row_filter import candidate_groups, decode, filter_batch
 from dgmm.io.storage.location import AnyPath
 
-_BATCH_ROWS = 65_536
+_BATCH_ROWS = 16_384  # lines of the cache that a column of them writes to stay in the cache
 
 
 def read_rows(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
