@@ -14,7 +14,7 @@ _PROCESS_BYTES = 352 << 20  # a worker with NumPy, SciPy, Numba, Zarr and distri
 _READ_COPIES = 3  # a block, what it is decoded from, and what is decoded but not yet in place
 _PROFILE_BYTES = 20  # a row's weight, random word and marks
 _MARK_BYTES = 2  # of each value that may be missing
-_PATTERN_BYTES = 40  # of each row: its marks as words, their hash, its place
+_PATTERN_BYTES = 48  # of each row: its place, and the table of patterns
 _SAMPLE_COPIES = 3  # as drawn, as collected, about its mean
 _TREE_COPIES = 12  # outcomes that wait for their neighbours in the tree
 
@@ -74,7 +74,7 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     """
     d = dataset.n_features
     may_lack = dataset.missing == "marginalize"
-    orders = [(_order(kind, may_lack=may_lack), k) for kind, k in options.models]
+    orders = [(structure_of(kind).order, k) for kind, k in options.models]
     if options.noise is not None:
         orders = [(structure_of(kind).order_with_noise, k + 1) for kind, k in options.models]
     lengths = {order: feature_map.length(order, d) for order, _ in orders}
@@ -89,6 +89,7 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     marginals = gathered = 0
     if may_lack:
         row += d * (dataset.rows.dtype.itemsize + _MARK_BYTES) + _PATTERN_BYTES
+        sums += d * d * sum(order == feature_map.LINEAR for order, _ in orders)
         marginals = 2 * incomplete_rows.MOST_KEPT
         gathered = 2 * d * incomplete_rows.GATHERED_ROWS
     sample_rows = options.sample_size(dataset.n_rows, d)
@@ -101,12 +102,6 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
         sample=_SAMPLE_COPIES * 8 * d * sample_rows,
         assignment=_ASSIGNMENT_COPIES * 8 * options.max_components * rows_per_write,
     )
-
-
-def _order(covariance_type: str, *, may_lack: bool) -> int:
-    """The prefix of the feature map that a structure takes: if values lack, all for tied ones."""
-    order = structure_of(covariance_type).order
-    return feature_map.CROSSES if may_lack and order == feature_map.LINEAR else order
 
 
 def check(

@@ -97,6 +97,59 @@ class Regression:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SharedRegression:
+    """The same where all components of a model share a covariance, as those of tied models do.
+
+    Then x' P x is the same for all components, and what rows say of the covariance is the scatter
+    of their observed values, together with sums of the linear features of each component.
+
+    Attributes
+    ----------
+    regression : Regression
+        Of the components of all models.
+    precisions : ndarray of shape (n_models, n_observed, n_observed)
+        Inverses of the covariances of the observed features.
+    starts : ndarray of shape (n_models,)
+        The first component of each model.
+    """
+
+    regression: Regression
+    precisions: Array
+    starts: Features
+
+    @classmethod
+    def of_mixtures(
+        cls, mixtures: list[Parameters], marginals: list[Parameters], observed: Features
+    ) -> Self:
+        """Those of some mixtures, of which the marginals of the observed features are given."""
+        counts = [mixture.n_components for mixture in mixtures]
+        return cls(
+            Regression.of_mixtures(mixtures, observed),
+            np.stack([marginal.precisions for marginal in marginals]),
+            np.cumsum([0, *counts[:-1]]),
+        )
+
+    def apply(self, sums: Array) -> Array:
+        """Sums of the expanded kernel, (1 + d, K) from (1 + d_o, K)."""
+        first = (self.regression.slopes @ sums[1:].T[:, :, None])[:, :, 0]
+        return np.concatenate([sums[:1], (first + sums[0][:, None] * self.regression.offsets).T])
+
+    def common_terms(self, scatter: Array) -> Array:
+        """The sum of -x_o' P x_o / 2 of each model, from the scatter of the observed values."""
+        return np.asarray(-0.5 * np.einsum("mij,ij->m", self.precisions, scatter))
+
+    def complete_scatter(self, sums: Array, scatter: Array) -> Array:
+        """The expected scatter of all features under each model, shape (n_models, d, d)."""
+        slopes, residuals = self.regression.slopes, self.regression.residuals
+        n, a = sums[0][:, None, None], self.regression.offsets[:, :, None]
+        moved = slopes @ sums[1:].T[:, :, None]
+        cross = (moved + 0.5 * n * a) @ a.transpose(0, 2, 1)
+        own = np.add.reduceat(cross + cross.transpose(0, 2, 1) + n * residuals, self.starts)
+        common = slopes[self.starts]
+        return np.asarray(own + common @ scatter @ common.transpose(0, 2, 1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class WhitenedRegression:
     """The same between whitened deviations, for the centred kernel.
 

@@ -231,8 +231,13 @@ def moments(
     log_likelihood: float,
     log_classification: float,
     centred: CentredScatter,
+    scatter: Array | None = None,
 ) -> Moments:
-    """The E-step's outcome for one mixture from its sums, shape (p, n_terms), over all rows."""
+    """The E-step's outcome for one mixture from its sums, shape (p, n_terms), over all rows.
+
+    ``scatter``, of a tied model, is the expected one where rows lack values; the log-likelihood is
+    then complete.
+    """
     structure, d = mixture.structure, mixture.n_features
     noise = noise_with_share(mixture.noise, sums[0], centred.total_weight)
     sums = sums[:, : mixture.n_components]
@@ -241,8 +246,10 @@ def moments(
     divisor = np.where(empty, 1.0, counts)
     means = np.where(empty[:, None], mixture.means, sums[1 : 1 + d].T / divisor[:, None])
     if len(sums) == feature_map.length(feature_map.LINEAR, d):
-        log_likelihood -= 0.5 * float(np.sum(mixture.precisions * centred.scatter))
-        covariances = (centred.scatter - (means.T * counts) @ means) / centred.total_weight
+        if scatter is None:
+            scatter = centred.scatter
+            log_likelihood -= 0.5 * float(np.sum(mixture.precisions * scatter))
+        covariances = (scatter - (means.T * counts) @ means) / centred.total_weight
     else:
         second = sums[1 + d :].T / divisor[:, None]
         if structure.is_diagonal:

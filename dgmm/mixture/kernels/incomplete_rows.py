@@ -7,9 +7,8 @@ together (:mod:`dgmm.mixture.kernels.independent_features`). All that follows se
 rows.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -17,15 +16,9 @@ from numpy.typing import NDArray
 
 from dgmm.mixture import feature_map
 from dgmm.mixture.kernels import packed_models, rare_patterns
-from dgmm.mixture.kernels.centred_kernel import CentredModel
-from dgmm.mixture.kernels.completion import (
-    Completion,
-    Features,
-    Regression,
-    WhitenedRegression,
-)
-from dgmm.mixture.kernels.expanded_kernel import ExpandedGroup
+from dgmm.mixture.kernels.completion import Features
 from dgmm.mixture.kernels.independent_features import IndependentModels
+from dgmm.mixture.kernels.marginal_models import MarginalModels
 from dgmm.mixture.kernels.packed_models import PackedModels
 from dgmm.mixture.kernels.statistics import SufficientStatistics
 from dgmm.mixture.kernels.tiling import loops_for
@@ -34,8 +27,6 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
-Evaluation = Callable[..., SufficientStatistics]
-
 GATHERED_ROWS = 1 << 15
 _GATHERED_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
 FEWEST_ROWS = 16
@@ -43,33 +34,6 @@ FEWEST_ROWS = 16
 
 MOST_KEPT = 1 << 22
 """Numbers that the marginals of all patterns of a pass may hold; more are made again."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MarginalModels:
-    """The models of a pass for rows that lack the same values.
-
-    Attributes
-    ----------
-    packed : PackedModels
-        Of the observed features.
-    completions : tuple of Completion
-        Of the sums of each group, and then of each centred model.
-    """
-
-    packed: PackedModels
-    completions: tuple[Completion, ...]
-
-    def accumulate(
-        self,
-        rows: NDArray[np.generic],
-        weights: NDArray[np.generic] | None,
-        loops: ModuleType,
-    ) -> SufficientStatistics:
-        """The completed statistics of rows of the observed features."""
-        found = packed_models.accumulate(self.packed, rows, weights, loops=loops)
-        completed = zip(self.completions, found.sums, strict=True)
-        return replace(found, sums=tuple(each.apply(sums) for each, sums in completed))
 
 
 @dataclass(eq=False)
@@ -81,7 +45,7 @@ class IncompleteModels:
     packed : PackedModels
         For complete rows.
     mixtures : tuple of Parameters
-        Of one covariance, full or diagonal, for each component.
+        Of full, tied or diagonal covariances.
     independent : IndependentModels
         Those of diagonal covariances.
     dependent : PackedModels
@@ -94,44 +58,27 @@ class IncompleteModels:
     dependent: PackedModels
     _kept: dict[bytes, MarginalModels] = field(default_factory=dict, repr=False)
 
-    def evaluation(self, pattern: PatternRows) -> Evaluation:
-        """What makes the statistics of rows of this pattern from their observed features."""
-        if pattern.is_complete:
-            return partial(packed_models.accumulate, self.dependent)
-        return self._marginal_models(pattern).accumulate
-
-    def _marginal_models(self, pattern: PatternRows) -> MarginalModels:
-        """The models for rows of a pattern, made once where there are not too many."""
-        key = pattern.observed.tobytes()
+    def marginal_models(self, observed: NDArray[np.bool_]) -> MarginalModels:
+        """Those of dependent features for rows of a pattern; not too many are kept."""
+        key = observed.tobytes()
         found = self._kept.get(key)
         if found is None:
-            found = self._make_marginal_models(pattern.features)
+            found = MarginalModels.of(self.dependent, self.mixtures, np.flatnonzero(observed))
             if (len(self._kept) + 1) * self._size <= MOST_KEPT:
                 self._kept[key] = found
         return found
+
+    def zero(self) -> SufficientStatistics:
+        """The statistics of no rows, of models of dependent features."""
+        nothing, d = self.dependent.zero(), len(self.dependent.origin)
+        tied = [len(g.models) for g in self.dependent.groups if g.order == feature_map.LINEAR]
+        return replace(nothing, shared_scatters=np.zeros((tied[0], d, d))) if tied else nothing
 
     @property
     def _size(self) -> int:
         """The most numbers that the marginals of a pattern hold."""
         d = len(self.dependent.origin)
         return self.dependent.n_components * (3 * d * d + 4 * d + 1)
-
-    def _make_marginal_models(self, observed: Features) -> MarginalModels:
-        models, groups, centred = self.dependent, [], []
-        completions: list[Completion] = []
-        for group in models.groups:
-            mixtures = [self.mixtures[index] for index in group.models]
-            marginals = [mixture.marginal(observed.tolist()) for mixture in mixtures]
-            groups.append(ExpandedGroup.pack(group.order, group.models, marginals))
-            completions.append(Regression.of_mixtures(mixtures, observed))
-        for entry in models.centred:
-            centred.append(CentredModel(entry.model, entry.mixture.marginal(observed.tolist())))
-            completions.append(WhitenedRegression.from_mixture(entry.mixture, observed))
-        transform = None if models.transform is None else models.transform.select(observed)
-        packed = PackedModels(
-            models.origin[observed], transform, models.n_models, tuple(groups), tuple(centred)
-        )
-        return MarginalModels(packed, tuple(completions))
 
 
 def pack(
@@ -147,17 +94,15 @@ def pack(
     mixtures, origin, transform, max_error
         As for :func:`dgmm.mixture.kernels.packed_models.pack`; the transform has no axes.
     """
-    separate = tuple(_with_own_covariances(mixture) for mixture in mixtures)
-    packed = packed_models.pack(separate, origin, transform, max_error)
-    independent, dependent = (_select(packed, is_diagonal=which) for which in (True, False))
+    known = tuple(_of_known_marginals(mixture) for mixture in mixtures)
+    packed = packed_models.pack(known, origin, transform, max_error)
+    dependent, independent = (_select(packed, is_diagonal=which) for which in (False, True))
     ordered = replace(
         packed,
-        groups=independent.groups + dependent.groups,
-        centred=independent.centred + dependent.centred,
+        groups=dependent.groups + independent.groups,
+        centred=dependent.centred + independent.centred,
     )
-    return IncompleteModels(
-        ordered, separate, IndependentModels.pack(independent, separate), dependent
-    )
+    return IncompleteModels(ordered, known, IndependentModels.pack(independent, known), dependent)
 
 
 def _select(packed: PackedModels, *, is_diagonal: bool) -> PackedModels:
@@ -182,22 +127,23 @@ def accumulate(
         and every row has a value.
     weights : ndarray of shape (n_rows,), or None
     """
-    if _is_complete(rows):
-        return packed_models.accumulate(models.packed, rows, weights)
     loops = loops_for(len(rows), models.packed.n_components)
+    if _is_complete(rows):
+        whole = models.marginal_models(np.ones(rows.shape[1], np.bool_))
+        return replace(whole, packed=models.packed).accumulate(rows, weights, loops)
     independent, dependent = models.independent.packed, models.dependent
-    found = independent.zero()
-    if independent.n_components > 0:
-        found = models.independent.accumulate(rows, weights, loops)
-    others = dependent.zero()
+    found, others = models.zero(), independent.zero()
     if dependent.n_components > 0:
-        others = _accumulate_patterns(models, rows, weights, loops)
-    n_found, n_others = len(independent.groups), len(dependent.groups)
+        found = found + _accumulate_patterns(models, rows, weights, loops)
+    if independent.n_components > 0:
+        others = models.independent.accumulate(rows, weights, loops)
+    n_found, n_others = len(dependent.groups), len(independent.groups)
     groups = found.sums[:n_found] + others.sums[:n_others]
     return SufficientStatistics(
         found.log_likelihood + others.log_likelihood,
         found.log_classification + others.log_classification,
         groups + found.sums[n_found:] + others.sums[n_others:],
+        shared_scatters=found.shared_scatters,
     )
 
 
@@ -215,7 +161,7 @@ def _accumulate_patterns(
     loops: ModuleType,
 ) -> SufficientStatistics:
     """The statistics of models of dependent features, rows of one pattern after the other."""
-    total = models.dependent.zero()
+    total = models.zero()
     buffer = np.empty(min(GATHERED_ROWS, len(rows)) * rows.shape[1])
     rare = []
     for pattern in group_by_pattern(rows, loops):
@@ -235,12 +181,13 @@ def _accumulate_pattern(
     buffer: Array,
 ) -> SufficientStatistics:
     """The statistics of the rows of one pattern, some of which are gathered at a time."""
-    evaluate, features = models.evaluation(pattern), pattern.features
-    total = models.dependent.zero()
+    marginals, features = models.marginal_models(pattern.observed), pattern.features
+    total = models.zero()
     for start in range(0, len(pattern.places), GATHERED_ROWS):
         places = pattern.places[start : start + GATHERED_ROWS]
         some = _gather(rows, places, features, loops, buffer)
-        total = total + evaluate(some, None if weights is None else weights[places], loops=loops)
+        w = None if weights is None else weights[places]
+        total = total + marginals.accumulate(some, w, loops)
     return total
 
 
@@ -273,26 +220,31 @@ def _accumulate_rare(
     x = np.subtract(x, packed.origin, order="C")
     w = np.ones(len(places)) if weights is None else weights[places].astype(np.float64)
     loops = loops_for(len(places), packed.n_components)
-    found = packed.zero()
+    found = models.zero()
 
-    def sums_of(index: int) -> tuple[Parameters, Array]:
-        mixture = models.mixtures[index]
-        sums, *scores = rare_patterns.accumulate(mixture, x, w, loops)
+    def expected(index: int) -> Array:
+        sums, *scores = rare_patterns.accumulate(models.mixtures[index], x, w, loops)
         found.log_likelihood[index], found.log_classification[index] = scores
-        return mixture, sums
+        return sums
 
-    expanded = [
-        np.concatenate([rare_patterns.expanded_sums(*sums_of(i)) for i in group.models], axis=1)
-        for group in packed.groups
-    ]
-    whitened = [rare_patterns.whitened_sums(*sums_of(each.model)) for each in packed.centred]
-    return replace(found, sums=(*expanded, *whitened))
+    sums: list[Array] = []
+    scatters = found.shared_scatters
+    for group in packed.groups:
+        parts = [rare_patterns.expanded_sums(models.mixtures[i], expected(i)) for i in group.models]
+        together = np.concatenate(parts, axis=1)
+        if group.order == feature_map.LINEAR:
+            together, products = np.split(together, [1 + x.shape[1]])
+            matrices = feature_map.unpack_symmetric(products.T, x.shape[1])
+            scatters = np.add.reduceat(matrices, [part.start for part in group.slices])
+        sums.append(together)
+    whitened = (rare_patterns.whitened_sums(e.mixture, expected(e.model)) for e in packed.centred)
+    return replace(found, sums=(*sums, *whitened), shared_scatters=scatters)
 
 
-def _with_own_covariances(mixture: Parameters) -> Parameters:
-    """The same mixture with a covariance, full or diagonal, for each component."""
+def _of_known_marginals(mixture: Parameters) -> Parameters:
+    """The same mixture with tied covariances, or those of each component, full or diagonal."""
     kind = "diag" if mixture.structure.is_diagonal else "full"
-    if mixture.covariance_type == kind:
+    if mixture.structure.order == feature_map.LINEAR or mixture.covariance_type == kind:
         return mixture
     covariances = mixture.variances if kind == "diag" else mixture.matrices
     return Parameters.from_covariances(

@@ -195,8 +195,9 @@ def add_mergers(
         entropy[-2 - i] += own.sum()
 
 
-def group_rows(words: NDArray[np.uint64], places: Indices, counts: Indices) -> int:
+def group_rows(rows: NDArray[np.floating], places: Indices, counts: Indices) -> int:
     """As :func:`dgmm.mixture.kernels.loops_numba.group_rows`."""
+    words = np.packbits(np.isnan(rows), axis=1)
     order = np.lexsort(words.T)
     ordered = words[order]
     is_first = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))

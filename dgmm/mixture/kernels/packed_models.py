@@ -5,11 +5,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.mixture import feature_map
 from dgmm.mixture.kernels import centred_kernel, expanded_kernel
 from dgmm.mixture.kernels.centred_kernel import CentredModel
 from dgmm.mixture.kernels.centring import CentredScatter
@@ -267,13 +269,15 @@ def moments(
     found: dict[int, Moments] = {}
     n_groups = len(packed.groups)
     for group, sums in zip(packed.groups, statistics.sums[:n_groups], strict=True):
-        for model, rows in zip(group.models, group.slices, strict=True):
+        scatters = statistics.shared_scatters if group.order == feature_map.LINEAR else ()
+        for model, rows, scatter in zip_longest(group.models, group.slices, scatters):
             found[model] = expanded_kernel.moments(
                 mixtures[model],
                 sums[:, rows],
                 float(statistics.log_likelihood[model]),
                 float(statistics.log_classification[model]),
                 centred,
+                scatter,
             )
     for entry, sums in zip(packed.centred, statistics.sums[n_groups:], strict=True):
         found[entry.model] = centred_kernel.moments(

@@ -26,7 +26,7 @@ def accumulate(
     Parameters
     ----------
     mixture : Parameters
-        Of full covariances.
+        Of covariances that are not diagonal.
     x : ndarray of shape (n_rows, d)
         In the coordinates of the mixture; NaN marks what is missing.
     weights : ndarray of shape (n_rows,)
@@ -64,8 +64,9 @@ def whitened_sums(mixture: Parameters, sums: Array) -> Array:
     """The same as sums of the centred kernel, of whitened deviations."""
     d = mixture.n_features
     n, first, second = sums[:, :1], sums[:, 1 : 1 + d], sums[:, 1 + d :]
-    transposed = mixture.precisions_cholesky.transpose(0, 2, 1)
-    white = transposed @ second.reshape(-1, d, d) @ mixture.precisions_cholesky
+    factors = mixture.factor_matrices
+    transposed = factors.transpose(0, 2, 1)
+    white = transposed @ second.reshape(-1, d, d) @ factors
     means = (transposed @ first[:, :, None])[:, :, 0]
     return np.concatenate([n, means, white.reshape(len(n), -1)], axis=1)
 
@@ -75,7 +76,7 @@ def _add(mixture: Parameters, x: Array, weights: Array, sums: Array, loops: Modu
     d = mixture.n_features
     there = ~np.isnan(x)
     both = there[:, None, :, None] & there[:, None, None, :]
-    embedded = np.where(both, mixture.covariances, np.eye(d))
+    embedded = np.where(both, mixture.matrices, np.eye(d))
     lower = np.linalg.cholesky(embedded)
     log_roots = np.log(np.diagonal(lower, axis1=2, axis2=3)).sum(axis=2)
     inverse = _inverses(lower) * both
@@ -118,7 +119,7 @@ def _inverses(lower: Array) -> Array:
 
 def _multiply(mixture: Parameters, sums: Array) -> Array:
     """Sums of r, r (E[x] - mu) and r E[(x - mu)(x - mu)'] from those of r, r g, r (g g' - P)."""
-    d, sigma = mixture.n_features, mixture.covariances
+    d, sigma = mixture.n_features, mixture.matrices
     n, first, second = sums[:, :1], sums[:, 1 : 1 + d, None], sums[:, 1 + d :]
     expected = sigma @ second.reshape(-1, d, d) @ sigma + n[:, :, None] * sigma
     means = (sigma @ first)[:, :, 0]

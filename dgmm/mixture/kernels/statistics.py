@@ -1,6 +1,6 @@
 """What rows say about models: sums over any set of rows, and the moments of all rows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -20,19 +20,23 @@ class SufficientStatistics:
     ----------
     log_likelihood : ndarray of shape (n_models,)
         Sum of weight times log-density, in nats (for tied models of the expanded kernel without
-        the quadratic term, which is the same for all components).
+        the quadratic term, which is the same for all components, unless there are scatters).
     log_classification : ndarray of shape (n_models,)
         Sum of weight times log of the largest responsibility, in nats; never positive.
     sums : tuple of ndarray
         Responsibility-weighted sums of features, one array for each group of a kernel.
     least_likely : tuple of LeastLikelyRows
         Of each model; empty if they are not kept.
+    shared_scatters : ndarray of shape (n_tied, d, d)
+        Expected outer products of rows that lack values, under the tied models of the expanded
+        kernel; empty for rows that do not.
     """
 
     log_likelihood: Array
     log_classification: Array
     sums: tuple[Array, ...]
     least_likely: tuple[LeastLikelyRows, ...] = ()
+    shared_scatters: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
 
     def __add__(self, other: "SufficientStatistics") -> "SufficientStatistics":
         return SufficientStatistics(
@@ -40,6 +44,7 @@ class SufficientStatistics:
             self.log_classification + other.log_classification,
             tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)),
             tuple(a + b for a, b in zip(self.least_likely, other.least_likely, strict=True)),
+            self.shared_scatters + other.shared_scatters,
         )
 
 

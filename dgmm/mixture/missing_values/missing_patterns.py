@@ -6,9 +6,10 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
+from dgmm.mixture.kernels import loops_numpy
 from dgmm.mixture.kernels.tiling import loops_for
 
-_WORD = 8  # bytes
+_COMPILED_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,21 +58,12 @@ def group_by_pattern(
     n_rows, d = rows.shape
     if n_rows == 0:
         return []
-    missing = np.isnan(rows) if rows.dtype.kind == "f" else np.zeros(rows.shape, np.bool_)
-    if not missing.any():
+    if rows.dtype.kind != "f":
         return [PatternRows(np.ones(d, np.bool_), np.arange(n_rows))]
-    places, counts = np.empty((2, n_rows), np.int64)
     loops = loops_for(n_rows, 1) if loops is None else loops
-    n_groups = loops.group_rows(pattern_words(missing), places, counts)
+    if not (rows.flags.carray and rows.dtype in _COMPILED_TYPES):
+        loops = loops_numpy
+    places, counts = np.empty((2, n_rows), np.int64)
+    n_groups = loops.group_rows(rows, places, counts)
     groups = np.split(places, np.cumsum(counts[: n_groups - 1]))
-    return [PatternRows(~missing[group[0]], group) for group in groups]
-
-
-def pattern_words(missing: NDArray[np.bool_]) -> NDArray[np.uint64]:
-    """The bytes of each row's marks, shape (n_rows, n_words)."""
-    n_rows, d = missing.shape
-    if d % _WORD == 0:
-        return np.ascontiguousarray(missing).view(np.uint64)
-    padded = np.zeros((n_rows, d + _WORD - d % _WORD), np.bool_)
-    padded[:, :d] = missing
-    return padded.view(np.uint64)
+    return [PatternRows(~np.isnan(rows[group[0]]), group) for group in groups]

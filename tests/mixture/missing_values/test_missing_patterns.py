@@ -16,7 +16,9 @@ def incomplete(n_rows, d, n_patterns, seed=0):
 
 
 @pytest.mark.parametrize("loops", [loops_numpy, loops_numba])
-@pytest.mark.parametrize(("n_rows", "d", "n_patterns"), [(1, 3, 1), (500, 5, 9), (700, 19, 400)])
+@pytest.mark.parametrize(
+    ("n_rows", "d", "n_patterns"), [(1, 3, 1), (500, 5, 9), (700, 19, 400), (2000, 70, 1500)]
+)
 def test_groups_have_the_rows_of_one_pattern_in_order(loops, n_rows, d, n_patterns):
     rows, chosen = incomplete(n_rows, d, n_patterns)
     groups = group_by_pattern(rows, loops)

@@ -8,47 +8,68 @@ from dgmm.mixture.types import Array, Indices
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio (Knuth, vol. 3, sec. 6.4)
 _HALF = np.uint64(32)
+_BITS = 64
+_FEWEST_SLOTS = 1 << 10
 
 
-@compiled("int64(uint64[:, ::1], int64[::1], int64[::1])")
-def group_rows(words: NDArray[np.uint64], places: Indices, counts: Indices) -> int:
-    """Sort rows by their words, groups in the order of their first rows; the number of groups.
+@compiled(
+    "int64(float64[:, ::1], int64[::1], int64[::1])",
+    "int64(float32[:, ::1], int64[::1], int64[::1])",
+)
+def group_rows(rows: NDArray[np.floating], places: Indices, counts: Indices) -> int:
+    """Sort rows by which values they lack, in the order of first rows; the number of groups.
 
     Parameters
     ----------
-    words : ndarray of shape (n_rows, n_words)
+    rows : ndarray of shape (n_rows, d)
+        NaN marks what is missing.
     places : ndarray of shape (n_rows,)
         Set to the rows of the first group, of the second and so on, rising in each.
     counts : ndarray of shape (n_rows,)
         Set to the numbers of rows of the groups.
     """
-    n_rows, n_words = words.shape
-    size = 2
-    while size < 2 * n_rows:
-        size *= 2
-    slots = np.full(size, -1, np.int32)
+    n_rows, d = rows.shape
+    size = _FEWEST_SLOTS  # of the table that is in use; the rest has not been touched
+    slots = np.empty(4 * n_rows + size, np.int32)
+    keys = np.empty(n_rows, np.uint64)
     groups = np.empty(n_rows, np.int32)
     firsts = np.empty(n_rows, np.int32)
     n_groups = 0
+    slots[:size] = -1
     for t in range(n_rows):
-        mixed = np.uint64(0)
-        for i in range(n_words):
-            mixed = (mixed ^ words[t, i]) * _MULTIPLIER
-            mixed ^= mixed >> _HALF
-        slot = np.int64(mixed & np.uint64(size - 1))
+        key = np.uint64(0)  # of up to 64 features: different for different patterns
+        for start in range(0, d, _BITS):
+            word = np.uint64(0)
+            for i in range(start, min(start + _BITS, d)):
+                value = rows[t, i]
+                word |= np.uint64(value != value) << np.uint64(i - start)
+            key = (key ^ word) * _MULTIPLIER
+            key ^= key >> _HALF
+        slot = np.int64(key & np.uint64(size - 1))
         while True:
             group = slots[slot]
             if group < 0:
-                group = n_groups
-                slots[slot], firsts[group], counts[group] = group, t, 0
-                n_groups += 1
                 break
-            is_same = True
-            for i in range(n_words):
-                is_same &= words[t, i] == words[firsts[group], i]
+            is_same = keys[group] == key
+            if is_same and d > _BITS:
+                for i in range(d):
+                    a, b = rows[t, i], rows[firsts[group], i]
+                    is_same &= (a != a) == (b != b)
             if is_same:
                 break
             slot = (slot + 1) % size
+        if group < 0:
+            group = n_groups
+            slots[slot], keys[group], firsts[group], counts[group] = group, key, t, 0
+            n_groups += 1
+            if 2 * n_groups > size:
+                size *= 2
+                slots[:size] = -1
+                for g in range(n_groups):
+                    slot = np.int64(keys[g] & np.uint64(size - 1))
+                    while slots[slot] >= 0:
+                        slot = (slot + 1) % size
+                    slots[slot] = g
         groups[t] = group
         counts[group] += 1
     stop = 0
