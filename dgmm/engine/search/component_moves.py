@@ -191,11 +191,10 @@ class ComponentMoves:
         fair = self.rows.scatter.total_weight / (4 * mixture.n_components)
         own = mixture.structure.n_component_parameters(d)
         rng = np.random.default_rng([*self.seed, k, mixture.n_components])
-        weights = r[chosen] * posterior.weights[chosen]
+        rows, weights = self.rows.rows[chosen], r[chosen] * posterior.weights[chosen]
+        least, loops = min(own, max(d + 2, fair)), self.rows.loops_for(mixture.n_components)
         try:
-            split = local_fit.split_component(
-                mixture, k, self.rows.rows[chosen], weights, min(own, max(d + 2, fair)), rng
-            )
+            split = local_fit.split_component(mixture, k, rows, weights, least, rng, loops)
         except np.linalg.LinAlgError:  # the component has collapsed
             return NO_SPLIT
         return split if not split.exists or self._is_sound(mixture, split) else NO_SPLIT
@@ -227,18 +226,13 @@ class ComponentMoves:
         """Trials of some changes, the best first."""
         r = posterior.responsibilities
         overlaps = (r * posterior.weights) @ r.T
+        how = self.rules.regularization, n_steps, most_rows
+        loops = self.rows.loops_for(mixture.n_components)
 
         def outcome(change: Move | Merge) -> Trial | None:
             try:
                 return partial_em.try_move(
-                    mixture,
-                    posterior,
-                    overlaps,
-                    change,
-                    self.rows.rows,
-                    self.rules.regularization,
-                    n_steps,
-                    most_rows,
+                    mixture, posterior, overlaps, change, self.rows.rows, *how, loops
                 )
             except np.linalg.LinAlgError:  # two collapsed components make no sound one
                 return None

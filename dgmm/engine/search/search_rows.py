@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import add
+from types import ModuleType
 from typing import TypeVar
 
 import numpy as np
@@ -19,11 +20,10 @@ from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.em.maximization import m_step
 from dgmm.mixture.initialization.moves import Posterior
-from dgmm.mixture.kernels import expanded_kernel, packed_models
+from dgmm.mixture.kernels import expanded_kernel, packed_models, tiling
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.expanded_kernel import ExpandedGroup, LinearTerms
 from dgmm.mixture.kernels.statistics import Moments, SufficientStatistics
-from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.prior_knowledge.labelled_statistics import LabelledStatistics
 from dgmm.mixture.prior_knowledge.mixture_prior import Prior
@@ -96,6 +96,10 @@ class SearchRows:
             self._thinned[step] = replace(self, rows=rows, weights=weights, prior=prior)
         return self._thinned[step]
 
+    def loops_for(self, n_components: int) -> ModuleType:
+        """The loops for any part of the work on these rows: once loaded, compiled ones are best."""
+        return tiling.loops_for(self.n_rows, n_components)
+
     def splits_of(self, kind: str) -> SplitCache:
         """Splits of components of a covariance type on these rows."""
         return self._splits.setdefault(kind, SplitCache())
@@ -133,8 +137,12 @@ class SearchRows:
         origin = np.zeros(self.rows.shape[1])
         packed = packed_models.pack(mixtures, origin, max_error=_MAX_ERROR)
 
+        loops = self.loops_for(packed.n_components)
+
         def of_block(part: slice) -> SufficientStatistics:
-            return packed_models.accumulate(packed, self.rows[part], self.weights[part])
+            return packed_models.accumulate(
+                packed, self.rows[part], self.weights[part], loops=loops
+            )
 
         total = reduce(add, self.map(of_block, self._blocks))
         return packed_models.moments(packed, mixtures, total, self.scatter)
@@ -157,7 +165,7 @@ class SearchRows:
                 densities[0, part] = found.log_density
             return self.expect(mixture), Posterior(own, densities[0], self.weights)
         group = ExpandedGroup.pack(mixture.order, (0,), [mixture])
-        origin, loops = np.zeros(mixture.n_features), loops_for(self.n_rows, mixture.n_components)
+        origin, loops = np.zeros(mixture.n_features), self.loops_for(mixture.n_components)
 
         def of_block(part: slice) -> tuple[Array, Array]:
             sums, scratch = group.zero(), np.empty(group.scratch_size)
@@ -230,7 +238,7 @@ class SearchRows:
 
     def _accumulate(self, terms: LinearTerms) -> tuple[Array, Array]:
         """Sums and log-likelihoods of linear terms over the rows."""
-        loops = loops_for(self.n_rows, len(terms.theta) // len(terms.stops))
+        loops = self.loops_for(len(terms.theta) // len(terms.stops))
 
         def of_block(part: slice) -> tuple[Array, Array]:
             return terms.evaluate(self.rows[part], self.weights[part], loops)

@@ -10,6 +10,7 @@ All arithmetic is in whitened coordinates, in which the component is N(0, I).
 
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ def split_component(
     weights: Array,
     min_rows: float,
     rng: np.random.Generator,
+    loops: ModuleType | None = None,
 ) -> Split:
     """The best of several local fits of two components to the rows of component ``k``.
 
@@ -56,10 +58,12 @@ def split_component(
     min_rows : float
         Weight on which each of the two must stand.
     rng : numpy.random.Generator
+    loops : module, optional
+        Unless given, :func:`dgmm.mixture.kernels.tiling.loops_for` the rows.
     """
     factor = mixture.factor_matrices[k]
     z = np.ascontiguousarray((rows - mixture.means[k]) @ factor)
-    local = LocalRows(mixture.structure.local_kind, z, weights, min_rows)
+    local = LocalRows(mixture.structure.local_kind, z, weights, min_rows, loops)
     if local.total < 2 * min_rows or local.is_far:
         return NO_SPLIT
     if local.looks_gaussian:
@@ -129,12 +133,15 @@ class LocalRows:
     weights : ndarray of shape (m,)
     min_rows : float
         Weight on which a component must stand.
+    loops : module, or None
+        Of the kernel; None leaves them to the shape of the rows.
     """
 
     kind: str
     z: Array
     weights: Array
     min_rows: float
+    loops: ModuleType | None = None
 
     @cached_property
     def total(self) -> float:
@@ -201,7 +208,9 @@ class LocalRows:
         if step == 1:
             return self
         z = np.ascontiguousarray(self.z[::step])
-        return LocalRows(self.kind, z, self.weights[::step].copy(), self.min_rows / step)
+        return LocalRows(
+            self.kind, z, self.weights[::step].copy(), self.min_rows / step, self.loops
+        )
 
     def choose(self, pairs: Pairs) -> Pairs | None:
         """The pair that is most likely after a few steps of EM, of which fewer and fewer go on."""
@@ -234,7 +243,8 @@ class LocalRows:
         d = len(self.mean)
         theta = _natural_parameters(self.kind, pairs)
         stops = tuple(range(2, len(theta) + 1, 2))
-        sums, values = LinearTerms(_order(self.kind), theta, stops).evaluate(self.z, self.weights)
+        terms = LinearTerms(_order(self.kind), theta, stops)
+        sums, values = terms.evaluate(self.z, self.weights, self.loops)
         counts = sums[0]
         sound = (counts >= self.min_rows).reshape(-1, 2).all(axis=1)
         divisor = np.maximum(counts, _TINY)

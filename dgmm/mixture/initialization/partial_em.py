@@ -7,6 +7,7 @@ these rows gains, the whole mixture gains.
 """
 
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 
@@ -56,6 +57,7 @@ def try_move(
     regularization: Regularization,
     n_steps: int,
     most_rows: int,
+    loops: ModuleType | None = None,
 ) -> Trial:
     """Carry on the components of a move and their neighbours.
 
@@ -73,6 +75,8 @@ def try_move(
     n_steps : int
     most_rows : int
         More rows than these are thinned.
+    loops : module, optional
+        Unless given, :func:`dgmm.mixture.kernels.tiling.loops_for` the rows.
     """
     concerned = list(move.components)
     near = _neighbours(overlaps, concerned)
@@ -89,7 +93,7 @@ def try_move(
     local = _start(mixture, move, near, regularization)
     before, last = float(weights @ density), -np.inf
     for n_left in range(n_steps, -1, -1):
-        value, moved = _step(mixture, local, share, x, weights, regularization)
+        value, moved = _step(mixture, local, share, x, weights, regularization, loops)
         pace = value - last
         is_hopeless = isinstance(move, Move) and value + _OPTIMISM * n_left * pace < before
         if moved is None or pace < _SETTLED or is_hopeless or not n_left:
@@ -165,6 +169,7 @@ def _step(
     x: Array,
     weights: Array,
     regularization: Regularization,
+    loops: ModuleType | None,
 ) -> tuple[float, Parameters | None]:
     """Log-likelihood, and the components after a step of EM; None where one has lost its rows."""
     k, d = local.means.shape
@@ -175,7 +180,7 @@ def _step(
     theta[:k, own] = expanded_kernel.natural_parameters([local])
     theta[:k, 0] += np.log(share)
     theta[k, d + 1] = 1.0
-    sums, values = LinearTerms(order, theta, (k + 1,)).evaluate(x, weights)
+    sums, values = LinearTerms(order, theta, (k + 1,)).evaluate(x, weights, loops)
     sums = sums[own, :k]
     counts = sums[0]
     if not counts.min() >= d + 1:
