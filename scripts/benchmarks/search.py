@@ -5,8 +5,11 @@
 
 Rows are drawn from mixtures of known parameters: clumps of one size or of very different shapes,
 apart or overlapping, with equal or uneven weights; weights that fall to a few thousandths; clumps
-with a common mean, long and thin ones, and clusters of clusters; and cell populations of which two
-are a thousandth of the rows. The reference of a case is EM from the true parameters. Printed are
+with a common mean, long and thin ones, and clusters of clusters; needles through one region, a
+wide cloud over small clumps, volumes that differ by powers of ten, one clump of half the rows,
+covariances of a few factors, neighbours on a curve, and round clumps on a lattice; and cell
+populations of which two are a thousandth of the rows. The reference of a case is EM from the true
+parameters. Printed are
 
 excess
     BIC of the fit less BIC of the reference;
@@ -60,6 +63,10 @@ class Case:
         rng = np.random.default_rng([self.seed, self.d, self.n_components])
         weights = rng.dirichlet(np.full(self.n_components, self.evenness))
         weights = np.maximum(weights, 0.2 / self.n_components)
+        if self.shape in ("lattice", "half"):
+            weights[:] = 1.0
+        if self.shape == "half":
+            weights[0] = self.n_components - 1
         if self.shape == "zipf":
             weights = np.arange(1, self.n_components + 1) ** -1.5
         if self.shape == "cells":
@@ -80,7 +87,34 @@ class Case:
         if self.shape == "cells":
             levels = rng.choice([0.3, 2.5, 5.0], size=shape, p=[0.5, 0.25, 0.25])
             return levels, rng.uniform(0.25, 0.5, shape)[:, :, None] * unit
+        if self.shape == "lattice":
+            side = round(self.n_components ** (1 / self.d))
+            places = np.stack(np.meshgrid(*[np.arange(side)] * self.d), axis=-1)
+            return self.separation * places.reshape(shape), np.broadcast_to(unit, (*shape, self.d))
+        if self.shape == "factors":
+            loadings = 0.8 * rng.normal(size=(*shape, 3))
+            own = rng.uniform(0.05, 0.4, shape)[:, :, None] * unit
+            return means, np.linalg.cholesky(loadings @ loadings.transpose(0, 2, 1) + own)
         roots = rng.normal(size=(*shape, self.d)) / np.sqrt(self.d) + 0.5 * unit
+        if self.shape == "crossing":
+            widths = np.array([4.0, *[0.15] * (self.d - 1)])
+            return means, np.linalg.qr(roots).Q * widths
+        if self.shape == "concentric":
+            sizes = np.exp(rng.uniform(-1.6, 1.6, shape))
+            return np.zeros(shape), np.linalg.qr(roots).Q * sizes[:, None, :]
+        if self.shape == "volumes":
+            sizes = np.geomspace(0.05, 3.0, self.n_components)
+            return means, rng.permutation(sizes)[:, None, None] * roots
+        if self.shape == "cloud":
+            means[0], roots[0] = 0.0, 14.0 * self.separation * unit
+            return means, 0.25 * roots
+        if self.shape == "curve":
+            t = np.linspace(0.0, np.pi, self.n_components)[:, None]
+            waves = [
+                5 * rng.normal(size=self.d) * np.sin(j * t + rng.uniform(0, 6, self.d))
+                for j in (1, 2, 3)
+            ]
+            return self.separation * np.sum(waves, axis=0), 0.7 * roots
         if self.shape == "thin":
             widths = np.geomspace(1.5, 1 / 40, self.d)
             return means, np.linalg.qr(roots).Q * widths
@@ -117,6 +151,14 @@ CASES = (
     Case(32, 12, 100_000, 0.5, "thin", 3.0, 18),
     Case(3, 24, 150_000, 1.0, "grouped", 3.0, 19),
     Case(10, 18, 120_000, 0.6, "grouped", 3.0, 20),
+    Case(3, 14, 100_000, 1.5, "crossing", 4.0, 21),
+    Case(10, 26, 200_000, 1.0, "cloud", 4.0, 22),
+    Case(3, 6, 100_000, 0.0, "concentric", 4.0, 23),
+    Case(5, 16, 100_000, 1.5, "volumes", 4.0, 24),
+    Case(6, 26, 120_000, 1.2, "half", 4.0, 25),
+    Case(16, 12, 100_000, 0.8, "factors", 4.0, 26),
+    Case(3, 15, 80_000, 1.0, "curve", 4.0, 27),
+    Case(3, 27, 200_000, 3.5, "lattice", 4.0, 28),
 )
 
 
