@@ -3,9 +3,11 @@
 That takes them most of a second, and more where it finds xarray. Reading a block needs none of it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from threading import Thread
 from typing import Generic
 
 import numpy as np
@@ -73,6 +75,11 @@ def apply_to_block(
         block = Block.from_rows(rows, start=start, missing=task.missing, **beside)
         outcome[0, 0] = task.function(task.argument, block)
     return outcome
+
+
+def call_on_thread(function: Callable[[], object]) -> None:
+    """Call a function on a thread that nobody waits for."""
+    Thread(target=function, daemon=True).start()
 
 
 def sum_outcomes(outcomes: list[NDArray[np.object_]]) -> NDArray[np.object_]:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -14,6 +14,7 @@ from dask.delayed import Delayed
 from distributed import CancelledError, Client, Future, KilledWorker, futures_of
 from distributed.scheduler import NoValidWorkerError, NoWorkerError
 
+from dgmm.engine.block_task import call_on_thread
 from dgmm.engine.execution import Arrays, KilledTasksError, MakeTasks, OnDone
 from dgmm.errors import Remedy, TemporaryError
 
@@ -125,6 +126,11 @@ class ClusterExecution:
             return arrays
         with self._detect_lost_cluster():
             return self.block_cache.persist(self.client, arrays)
+
+    def call_ahead(self, function: Callable[[], object]) -> None:
+        """Let each worker call a function on a thread of its own."""
+        with suppress(*_DASK_FAILURES):  # the next tasks will find the cluster lost
+            self.client.run(call_on_thread, function, on_error="ignore")
 
     def _stop_caching(self) -> None:
         """Continue without kept blocks, which may be lost or may have filled the memory."""

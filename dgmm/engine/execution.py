@@ -51,6 +51,15 @@ class Execution(Protocol):
     def persist(self, arrays: Arrays) -> Arrays:
         """The same arrays; their blocks may be kept in the workers' memory for the next passes."""
 
+    def call_ahead(self, function: Callable[[], object]) -> None:
+        """Let idle workers call a function of which the next tasks profit, and do not wait for it.
+
+        Parameters
+        ----------
+        function : callable
+            Picklable; what it returns or raises is lost.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class LocalExecution:
@@ -87,3 +96,6 @@ class LocalExecution:
     def persist(self, arrays: Arrays) -> Arrays:
         """The arrays as they are: keeping their blocks would fill the memory of this process."""
         return arrays
+
+    def call_ahead(self, function: Callable[[], object]) -> None:
+        """Nothing: this process is not idle."""

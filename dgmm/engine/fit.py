@@ -8,14 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dgmm.engine import blas, candidates, passes, stages
-from dgmm.engine.events import (
-    BlocksDone,
-    Observer,
-    PassFinished,
-    PassStarted,
-    Resumed,
-    ignore,
-)
+from dgmm.engine.events import BlocksDone, Observer, PassFinished, PassStarted, Resumed, ignore
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
@@ -42,14 +35,12 @@ from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.fit_result import FitResult, Sweep, rank
 from dgmm.mixture.identifiers import find_identifiers
 from dgmm.mixture.kernels.centring import CentredScatter
+from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.model_selection.sweep_evaluation import SweepEvaluation
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization, constant_features
 from dgmm.mixture.sample_size import SampleSize
-from dgmm.mixture.transform import (
-    FeatureTransform,
-    FeatureTransformSpec,
-)
+from dgmm.mixture.transform import FeatureTransform, FeatureTransformSpec
 
 if TYPE_CHECKING:  # it needs Dask, which rows in memory do without
     from dgmm.engine.dataset import Dataset
@@ -206,6 +197,9 @@ def _run_stages(
     if progress.stage in left:
         left = left[left.index(progress.stage) :]
     else:
+        n_components = sum(k for _, k in options.models)
+        # compiled loops, if blocks are worth them, are loaded while the driver searches
+        runner.execution.call_ahead(partial(loops_for, runner.dataset.block_rows, n_components))
         n_passes, states = 0, _search(search, profile, earlier, runner.observer)
         states = stages.initial_states(left[0], states, profile, rivals)
     while left:

@@ -5,6 +5,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import dask
@@ -99,6 +101,9 @@ def test_a_local_cluster_is_closed_to_others_and_leaves_nothing(tmp_path: Path) 
             assert all(ignored.values())
             for modules in client.run(lambda: [*sys.modules]).values():  # each takes a second
                 assert not {"dask.array", "pandas", "pydantic"}.intersection(modules)
+            opened.execution.call_ahead(partial(import_module, "colorsys"))
+            while not all(client.run(lambda: "colorsys" in sys.modules).values()):
+                time.sleep(0.01)
             started = set(me.children(recursive=True)) - before
             listening = [
                 connection.laddr.ip
