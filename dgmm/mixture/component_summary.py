@@ -173,7 +173,7 @@ def sample_quantiles(
     w = responsibilities if weights is None else responsibilities * weights[:, None]
     shares = np.asarray(quantile, np.float64)
     for j in range(n_features):
-        order = np.argsort(rows[:, j], kind="stable")  # once for all components; NaN is last
+        order = np.argsort(rows[:, j])  # once for all components; NaN is last
         order = order[: np.count_nonzero(~np.isnan(rows[:, j]))]
         if not len(order):
             continue
