@@ -65,9 +65,11 @@ class PassFinished:
     n_running : int
         Candidates that are still running.
     best_log_likelihood : float or None
-        The largest log-likelihood per unit of weight so far, in nats.
+        The largest log-likelihood per unit of weight so far, in nats, or what ``objective`` names.
     n_passes_left : int or None
         Estimate of how many more passes of this stage there will be; None where nothing is known.
+    objective : str
+        ``"lower bound"`` of the evidence in variational inference, else ``"log-likelihood"``.
     """
 
     stage: str
@@ -77,6 +79,7 @@ class PassFinished:
     n_running: int
     best_log_likelihood: float | None
     n_passes_left: int | None = None
+    objective: str = "log-likelihood"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,22 @@
 """Fit a whole sweep: profile the data, choose starts on a sample, iterate on all rows."""
 
-import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from dgmm.engine import blas, candidates, passes, stages
-from dgmm.engine.events import BlocksDone, Observer, PassFinished, PassStarted, Resumed, ignore
-from dgmm.engine.execution import Execution, LocalExecution
+from dgmm.engine.events import BlocksDone, Observer, PassFinished, PassStarted, ignore
+from dgmm.engine.execution import Execution
 from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.label_comparison import compare_neighbours
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
-from dgmm.engine.profiling.fill_values import find_fill_values
-from dgmm.engine.profiling.label_checks import check_labels
 from dgmm.engine.profiling.option_checks import check_options
-from dgmm.engine.profiling.profile_checks import validate_profile
-from dgmm.engine.profiling.profile_spec import ProfileSpec
+from dgmm.engine.profiling.preparation import Preparation, prepare
 from dgmm.engine.proposals.step_proposals import StepProposals
 from dgmm.engine.search import early_stopping
 from dgmm.engine.search.extension_search import search_for
@@ -31,30 +27,38 @@ from dgmm.engine.search.prospects import Prospects
 from dgmm.engine.stages import Stage, centre_sample
 from dgmm.mixture.candidate import Candidate
 from dgmm.mixture.criteria import FitSummary, SweepSummary, evaluate
-from dgmm.mixture.em.iteration import EMOptions, FitState
+from dgmm.mixture.em.iteration import FitState
 from dgmm.mixture.fit_result import FitResult, Sweep, rank
-from dgmm.mixture.identifiers import find_identifiers
-from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.model_selection.sweep_evaluation import SweepEvaluation
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.regularization import Regularization, constant_features
 from dgmm.mixture.sample_size import SampleSize
-from dgmm.mixture.transform import FeatureTransform, FeatureTransformSpec
+from dgmm.mixture.transform import FeatureTransform
+from dgmm.mixture.variational.variational_state import VariationalState
 
 if TYPE_CHECKING:  # it needs Dask, which rows in memory do without
     from dgmm.engine.dataset import Dataset
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """A sweep, the profile of its data, and the transform of the rows if there was one."""
+    """A sweep, and how its data were seen.
+
+    Attributes
+    ----------
+    sweep : Sweep
+    profile : Profile
+        Of the data.
+    transform : FeatureTransform, or None
+        Of the data for the mixtures.
+    posterior : VariationalState, or None
+        Of a Bayesian mixture, the only candidate of the sweep, for transformed rows.
+    """
 
     sweep: Sweep
     profile: Profile
     transform: FeatureTransform | None
+    posterior: VariationalState | None = None
 
 
 @blas.single_thread()
@@ -92,98 +96,42 @@ def fit(
         If the data cannot be fitted, or change while they are.
     """
     check_options(dataset, options)
-    runner = PassRunner(dataset, execution or LocalExecution(), observer)
-    if progress is None:
-        progress = FitProgress(profile_data(runner, options), stages.PROFILE, 1, ())
-        save(progress)
-    else:
-        observer(Resumed(progress.stage, progress.n_passes))
-    runner = replace(runner, checksums=progress.profile.checksums)
-    transform = _preparation(progress.profile, options.prepare.fit(progress.profile.sample))
-    profile = progress.profile.transform(transform)
-    rules = rules_for(options, profile)
-    centred = replace(profile.centred_scatter, transform=transform)
+    found = prepare(dataset, options, execution, observer, progress, save)
     candidates.check_features(options.earlier, dataset.n_features)
-    earlier = candidates.transform_earlier(options, transform, profile, rules)
-    prior = stages.prior_of(profile, options, earlier)
+    earlier = candidates.transform_earlier(options, found.transform, found.profile, found.rules)
+    prior = stages.prior_of(found.profile, options, earlier)
+    centred = found.centred
     if prior is not None:
         centred = replace(centred, known=(*centred.known, prior))
-    tried = _run_stages(runner, centred, profile, options, rules, earlier, progress, save)
-    states = stages.best_states(tried)
-    n_passes = 1 + candidates.count_passes(tried)
+    tried = _run_stages(replace(found, centred=centred), options, earlier, save)
+    return evaluate_states(
+        stages.best_states(tried), found, options, candidates.count_passes(tried)
+    )
+
+
+def evaluate_states(
+    states: Sequence[FitState], preparation: Preparation, options: FitOptions, n_passes: int
+) -> Fit:
+    """The sweep of final states, one of each model, after so many passes and the profile's."""
+    profile, transform = preparation.profile, preparation.transform
     size = SampleSize.of(profile.weight_totals, options.normalize)
     found = SweepEvaluation.from_states(states, size, partial(centre_sample, profile))
     results = tuple(_result(state, profile, size, options, found.summary) for state in states)
     best = min(results, key=lambda result: rank(result, options.criterion, size.n_effective))
     gaps = found.compare(results.index(best))
-    sweep = Sweep(results, options.criterion, best, n_passes, size, found.dependence, gaps)
-    return Fit(compare_neighbours(sweep, profile), progress.profile, transform)
-
-
-def profile_data(runner: PassRunner, options: FitOptions) -> Profile:
-    """Profile the data in the first pass and check that they can be fitted."""
-    dataset, names = runner.dataset, runner.dataset.feature_names
-    sample_rows = options.sample_size(dataset.n_rows, dataset.n_features)
-    n_classes = options.max_components
-    spec = ProfileSpec(options.seed, sample_rows / dataset.n_rows, n_classes=n_classes)
-    functions = options.prepare.functions
-    if functions is not None and not functions.are_known:
-        functions = functions.fit(passes.profile(runner, spec).sample)  # a read more
-    profiled = passes.profile(runner, replace(spec, functions=functions))
-    profile = validate_profile(profiled, names, n_classes)
-    counts = [n_components for _, n_components in options.models]
-    check_labels(profile.labelled, counts, options.earlier)
-    constant = constant_features(profile.covariance, profile.mean)
-    if constant.any():
-        found = [name for name, c in zip(names, constant, strict=True) if c]
-        logger.warning("Constant features add nothing and should be left out: %s.", found)
-    for name, why in find_identifiers(profile.rising, profile.sample, names).items():
-        logger.warning("Feature %r looks like an identifier: %s. Leave it out?", name, why)
-    extremes = (profile.minimum, profile.maximum)
-    for name, value in find_fill_values(*extremes, profile.sample, names).items():
-        text = "Feature %r has values of %g, far from all others: if they are missing, store NaN."
-        logger.warning(text, name, value)
-    return profile
-
-
-def _preparation(profile: Profile, rule: FeatureTransformSpec) -> FeatureTransform | None:
-    if not rule.is_needed:
-        return None
-    transform = FeatureTransform.fit(rule, profile.mean, profile.covariance)
-    if isinstance(rule.pca, int) and transform.n_axes < rule.pca:
-        logger.warning(
-            "The data vary in %d directions only; so many principal components are fitted, not %d.",
-            transform.n_axes,
-            rule.pca,
-        )
-    return transform
-
-
-def rules_for(options: FitOptions, profile: Profile) -> EMOptions:
-    """The rules of a fit to data of this profile, in the coordinates that are fitted."""
-    regularization = Regularization.for_data(profile.covariance, profile.mean, options.reg_covar)
-    return EMOptions(
-        options.tol,
-        options.max_iter,
-        regularization,
-        profile.covariance,
-        options.allow_degenerate,
-        options.accelerate and not options.has_prior,
-        0 if options.fixed is None else options.fixed.n_components,
-    )
+    sweep = Sweep(results, options.criterion, best, 1 + n_passes, size, found.dependence, gaps)
+    return Fit(compare_neighbours(sweep, profile), preparation.progress.profile, transform)
 
 
 def _run_stages(
-    runner: PassRunner,
-    centred: CentredScatter,
-    profile: Profile,
+    preparation: Preparation,
     options: FitOptions,
-    rules: EMOptions,
     earlier: Mapping[Model, Parameters],
-    progress: FitProgress,
     save: SaveProgress,
 ) -> tuple[FitState, ...]:
-    """Run EM through all stages from ``progress`` on; all states at the end."""
+    """Run EM through all stages from the progress on; all states at the end."""
+    runner, progress = preparation.runner, preparation.progress
+    profile, rules = preparation.profile, preparation.rules
     n_passes, states = progress.n_passes, progress.states
     sample = stages.search_rows(profile, rules, stages.prior_of(profile, options, earlier))
     rivals = earlier if options.relevance is None and profile.labelled is None else {}
@@ -197,10 +145,7 @@ def _run_stages(
     if progress.stage in left:
         left = left[left.index(progress.stage) :]
     else:
-        n_components = sum(k for _, k in options.models)
-        # compiled loops, if blocks are worth them, are loaded while the driver searches
-        runner.execution.call_ahead(partial(loops_for, runner.dataset.block_rows, n_components))
-        n_passes, states = 0, _search(search, profile, earlier, runner.observer)
+        n_passes, states = 0, search_states(search, runner, profile, earlier)
         states = stages.initial_states(left[0], states, profile, rivals)
     while left:
         name, *left = left
@@ -208,7 +153,7 @@ def _run_stages(
             stage = stages.sample_stage(sample, profile, rules, runner.observer)
             proposals = None
         else:
-            stage = Stage(runner, centred, rules)
+            stage = Stage(runner, preparation.centred, rules)
             proposals = StepProposals.for_rows(
                 sample, profile, options, rules, prospects, with_births=name == stages.FIT
             )
@@ -233,12 +178,18 @@ def _run_stages(
     return states
 
 
-def _search(
-    search: ModelSearch, profile: Profile, earlier: Mapping[Model, Parameters], observer: Observer
+def search_states(
+    search: ModelSearch,
+    runner: PassRunner,
+    profile: Profile,
+    earlier: Mapping[Model, Parameters],
 ) -> tuple[FitState, ...]:
-    """An initial mixture for each model, relative to the mean of all rows."""
+    """An initial mixture for each model, relative to the mean of all rows, as its first state."""
     n_models, n_rows = len(search.options.models), len(profile.sample)
-    n_searches = search.count(earlier)
+    n_searches, observer = search.count(earlier), runner.observer
+    # compiled loops, if blocks are worth them, are loaded while the driver searches
+    n_components = sum(k for _, k in search.options.models)
+    runner.execution.call_ahead(partial(loops_for, runner.dataset.block_rows, n_components))
     observer(PassStarted(stages.SEARCH, 0, n_models, n_models, n_searches, n_rows))
     began = time.monotonic()
     found = search.find_all(

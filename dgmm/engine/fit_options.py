@@ -10,6 +10,7 @@ from dgmm.mixture.prior_knowledge.fixed_parts import FixedParts
 from dgmm.mixture.prior_knowledge.prior_name import PriorName
 from dgmm.mixture.sample_size import Normalization
 from dgmm.mixture.transform import FeatureTransformSpec, WarmStart
+from dgmm.mixture.variational.prior_options import PriorOptions
 
 Model = tuple[str, int]
 """Covariance type and number of components."""
@@ -71,6 +72,9 @@ class FitOptions:
         (:mod:`dgmm.mixture.prior_knowledge.background_mixture`); None where they are starts.
     fixed : FixedParts, or None
         Parts of the first components that stay as they are.
+    variational : PriorOptions, or None
+        The prior of a Bayesian mixture, which :mod:`dgmm.engine.inference.variational_fit` fits: of
+        one model, with the most components there may be. None for mixtures that EM fits.
     """
 
     models: tuple[Model, ...]
@@ -93,6 +97,7 @@ class FitOptions:
     earlier: WarmStart = field(default_factory=WarmStart)
     relevance: float | None = None
     fixed: FixedParts | None = None
+    variational: PriorOptions | None = None
 
     @property
     def has_prior(self) -> bool:

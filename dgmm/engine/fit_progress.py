@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dgmm.engine.profile import Profile
 from dgmm.mixture.em.iteration import FitState
+from dgmm.mixture.variational.variational_state import VariationalState
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,12 +21,15 @@ class FitProgress:
         Passes of this stage that are done.
     states : tuple of FitState
         The stage's candidates after these passes; none while the stage is ``"profile"``.
+    variational : VariationalState, or None
+        Of a Bayesian mixture after these passes; it becomes a candidate when inference is done.
     """
 
     profile: Profile
     stage: str
     n_passes: int
     states: tuple[FitState, ...]
+    variational: VariationalState | None = None
 
 
 SaveProgress = Callable[[FitProgress], None]

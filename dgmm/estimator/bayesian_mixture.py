@@ -3,14 +3,14 @@
 import warnings
 from dataclasses import replace
 from functools import partial
-from typing import Self
+from typing import Self, cast, get_args
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
+from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.inference.variational_fit import fit_posterior
-from dgmm.errors import DataError, advise
+from dgmm.errors import ConfigurationError, advise
 from dgmm.estimator import arguments, attributes
 from dgmm.estimator.annotations import DataLike, InitParams, RandomState, RowValues, WeightsLike
 from dgmm.estimator.containers.container import RowContainer
@@ -18,12 +18,10 @@ from dgmm.estimator.containers.dispatch import as_container
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.posterior_attributes import (
     PosteriorAttributes,
-    count_rows,
     set_posterior,
     to_posterior,
 )
 from dgmm.estimator.prediction import MixturePredictMixin
-from dgmm.estimator.prior_arguments import PriorArguments, check_options
 from dgmm.estimator.remedies import REMEDIES
 from dgmm.estimator.row_outputs import LABEL, LOG_DENSITY, RowOutput
 from dgmm.estimator.verbosity import verbose_observer
@@ -31,8 +29,9 @@ from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.density import RowPosteriors
 from dgmm.mixture.em.convergence import TOL
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.prior_knowledge.prior_name import BAYESIAN_TYPES, STICKS, WeightPrior
 from dgmm.mixture.types import Array
-from dgmm.mixture.variational.prior import STICKS
+from dgmm.mixture.variational.prior_options import PriorOptions
 
 
 class BayesianGaussianMixture(MixturePredictMixin, PosteriorAttributes):
@@ -220,14 +219,8 @@ class BayesianGaussianMixture(MixturePredictMixin, PosteriorAttributes):
         >>> mixture.to_gaussian_mixture().weights_.round(2)
         array([0.67, 0.33])
         """
-        mixture = self._mixture()
-        active = np.flatnonzero(count_rows(self) >= 1.0)
-        if not len(active):
-            raise DataError("No component has a weight of 1; fit with weights that count rows.")
-        order = active[np.argsort(-mixture.weights[active], kind="stable")]
-        mixture = mixture.permute(order)
-        mixture = replace(mixture, weights=mixture.weights / mixture.weights.sum())
-        found = GaussianMixture(len(order), covariance_type=self.covariance_type)
+        mixture = to_posterior(self).mean_mixture
+        found = GaussianMixture(mixture.n_components, covariance_type=self.covariance_type)
         attributes.set_parameters(found, mixture)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
@@ -248,27 +241,41 @@ class BayesianGaussianMixture(MixturePredictMixin, PosteriorAttributes):
             random_state=self.random_state,
             sample_size=self.sample_size,
         )
-        check_options(options)
         dataset = container.dataset(sample_weight)
         n_features = dataset.n_features
-        prior = PriorArguments(
-            self.covariance_type,
-            self.weight_concentration_prior_type,
+        prior = self._prior_options(options)
+        prior.check(self.covariance_type, n_features)
+        options = replace(options, variational=prior)
+        goes_on = self.warm_start and attributes.has_solution(self, self.n_components, n_features)
+        start = to_posterior(self) if goes_on else None
+        execution = arguments.execution(is_lazy=container.is_lazy)
+        observer = verbose_observer(self.verbose, self.verbose_interval)
+        with advise(REMEDIES):
+            found = fit_posterior(dataset, options, start, execution, observer)
+        set_posterior(self, found)
+        if not found.is_converged:
+            warnings.warn(attributes.NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
+
+    def _prior_options(self, options: FitOptions) -> PriorOptions:
+        """What is said of the prior; options that inference does not follow are refused."""
+        arguments.check_choice("covariance_type", self.covariance_type, BAYESIAN_TYPES)
+        weights = self.weight_concentration_prior_type
+        arguments.check_choice("weight_concentration_prior_type", weights, get_args(WeightPrior))
+        if options.max_iter == 0:
+            raise ConfigurationError("max_iter is 0; expected an integer of at least 1.")
+        if options.earlier.mixtures:
+            raise ConfigurationError(
+                "init_params is a mixture; expected kinds of start, or None. Use warm_start to go "
+                "on from an earlier fit."
+            )
+        return PriorOptions(
+            cast("WeightPrior", weights),
             self.weight_concentration_prior,
             self.mean_precision_prior,
             self.mean_prior,
             self.degrees_of_freedom_prior,
             self.covariance_prior,
-        ).check(n_features, self.n_components)
-        goes_on = self.warm_start and attributes.has_solution(self, self.n_components, n_features)
-        start = self._expected_mixture() if goes_on else None
-        execution = arguments.execution(is_lazy=container.is_lazy)
-        observer = verbose_observer(self.verbose, self.verbose_interval)
-        with advise(REMEDIES):
-            found = fit_posterior(dataset, options, prior, start, execution, observer)
-        set_posterior(self, found)
-        if not found.is_converged:
-            warnings.warn(attributes.NOT_CONVERGED, ConvergenceWarning, stacklevel=3)
+        )
 
     def _expected_mixture(self) -> Parameters:
         """The mixture under which rows have their responsibilities."""

@@ -5,12 +5,13 @@ from typing import cast
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from dgmm.engine.inference.variational_fit import VariationalFit
 from dgmm.estimator import attributes
 from dgmm.estimator.attributes import FittedAttributes
+from dgmm.mixture.prior_knowledge.prior_name import STICKS, WeightPrior
 from dgmm.mixture.types import Array
 from dgmm.mixture.variational.posterior import VariationalPosterior
-from dgmm.mixture.variational.prior import STICKS, Prior, WeightPrior
+from dgmm.mixture.variational.prior import Prior
+from dgmm.mixture.variational.variational_state import VariationalState
 
 
 class PosteriorAttributes(FittedAttributes):
@@ -28,7 +29,7 @@ class PosteriorAttributes(FittedAttributes):
     n_active_: int
 
 
-def set_posterior(estimator: PosteriorAttributes, found: VariationalFit) -> None:
+def set_posterior(estimator: PosteriorAttributes, found: VariationalState) -> None:
     """Set all attributes that ``fit`` sets."""
     posterior, prior = found.posterior, found.posterior.prior
     attributes.set_parameters(estimator, posterior.mixture)
@@ -44,7 +45,7 @@ def set_posterior(estimator: PosteriorAttributes, found: VariationalFit) -> None
     estimator.degrees_of_freedom_prior_ = prior.degrees_of_freedom
     scale = prior.covariance
     estimator.covariance_prior_ = scale if scale.ndim else float(scale)
-    estimator.n_active_ = int((count_rows(estimator) >= 1.0).sum())
+    estimator.n_active_ = len(posterior.used)
     estimator.converged_ = found.is_converged
     estimator.n_iter_ = len(found.lower_bounds)
     estimator.lower_bound_ = found.lower_bounds[-1]
@@ -70,8 +71,3 @@ def to_posterior(estimator: PosteriorAttributes) -> VariationalPosterior:
         np.asarray(estimator.degrees_of_freedom_),
         attributes.to_parameters(estimator),
     )
-
-
-def count_rows(estimator: PosteriorAttributes) -> Array:
-    """Rows of each component, in sums of responsibilities."""
-    return np.asarray(estimator.mean_precision_ - estimator.mean_precision_prior_)

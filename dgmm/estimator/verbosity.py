@@ -41,6 +41,6 @@ def _line(event: PassFinished, verbose: int) -> str:
     line = f"{event.stage}, pass {event.index + 1}, {event.n_running} running"
     if verbose > 1:
         best = event.best_log_likelihood
-        score = "" if best is None else f", log-likelihood {best:.6f} per row"
+        score = "" if best is None else f", {event.objective} {best:.6f} per row"
         line += f"{score}, {event.seconds:.3f} s"
     return line + "\n"

@@ -44,6 +44,7 @@ def collect_findings(
         *_find_noise(result),
         *_find_labelled_rows(result),
         *_find_prior(result),
+        *_find_posterior(result),
         *_find_missing_rows(result),
         *_find_constant_features(result, record),
         *_find_outliers(sample),
@@ -188,6 +189,19 @@ def _find_prior(result: Result) -> Iterator[Finding]:
             False,
             f"The {join_names(fixed)} of the first {n} components were fixed: they are those of an "
             "earlier mixture, and criteria do not count them as parameters.",
+        )
+
+
+def _find_posterior(result: Result) -> Iterator[Finding]:
+    if result.posterior is not None:
+        n_allowed = len(result.posterior.labels)
+        weights = [f"{weight:.2%}" for weight in sorted(result.model.weights)[::-1]]
+        yield Finding(
+            False,
+            f"A Bayesian mixture was fitted by variational inference. Of the {n_allowed} "
+            f"components that were allowed, {len(weights)} have rows; their mean weights are "
+            f"{join_names(weights, _MOST_NAMED)}. The mixture shown, and all labels, are the mean "
+            "of the posterior.",
         )
 
 

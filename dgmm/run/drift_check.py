@@ -5,8 +5,9 @@ from typing import Any
 
 from dgmm.engine.comparison import ComparedMixture, compare
 from dgmm.engine.events import Observer
-from dgmm.engine.fit import Fit, rules_for
+from dgmm.engine.fit import Fit
 from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.profiling.preparation import rules_for
 from dgmm.engine.stages import positive_weight_sample
 from dgmm.errors import HeldBackError
 from dgmm.io.results.drift_arrays import read_drift

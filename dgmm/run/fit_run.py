@@ -11,12 +11,14 @@ from dgmm.engine.events import Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.fit_progress import FitProgress, SaveProgress
+from dgmm.engine.inference.variational_fit import fit_bayesian
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
 from dgmm.engine.profiling.outlier_search import find_threshold
 from dgmm.engine.stages import PROFILE, positive_weight_sample
 from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.commit import RunContents
+from dgmm.io.results.posterior_arrays import StoredPosterior
 from dgmm.mixture.assignment_statistics import AssigningMixture
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.drift.duplicates import multiplicities
@@ -129,7 +131,8 @@ def _fit(attempt: Attempt) -> RunContents:
     dataset, wanted = plan.dataset, plan.configuration
     with attempt.open_cluster(keep_blocks=True) as execution:
         save, progress = _save(attempt), attempt.progress
-        fitted = fit(dataset, plan.options, execution, recorder, progress, save)
+        fit_all = fit if plan.options.variational is None else fit_bayesian
+        fitted = fit_all(dataset, plan.options, execution, recorder, progress, save)
         are_kept = plan.options.relevance is not None or plan.options.fixed is not None
         labelled = relabel(fitted, plan.earlier, are_kept=are_kept)
         runner = PassRunner(dataset, execution, recorder, fitted.profile.checksums)
@@ -171,6 +174,20 @@ def _fit(attempt: Attempt) -> RunContents:
         recorder.record(plan, mean, deviations, profile.sample, profile.sample_weights),
         labelled.labelling,
         drift,
+        posterior=_label_posterior(fitted, labelled),
+    )
+
+
+def _label_posterior(fitted: Fit, labelled: LabelledSweep) -> StoredPosterior | None:
+    """The posterior, if there is one, and what its components are called."""
+    if fitted.posterior is None:
+        return None
+    used, names = fitted.posterior.posterior.used, labelled.labelling.labels
+    order = labelled.places or range(len(used))
+    labels = dict(zip(used[[*order]].tolist(), names, strict=True))
+    n_allowed = fitted.posterior.posterior.mixture.n_components
+    return StoredPosterior(
+        fitted.posterior, tuple(labels.get(place, -1) for place in range(n_allowed))
     )
 
 

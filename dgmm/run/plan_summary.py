@@ -99,10 +99,7 @@ class PlanSummary:
         if dataset.labels is not None:
             yield "labels      the first components are the classes of labelled rows"
         yield f"partitions  {dataset.n_blocks:,} of {dataset.block_rows:,} rows"
-        yield (
-            f"candidates  {len(options.models)} models, found by {self.n_searches} search(es) of a "
-            f"sample; {sum(k for _, k in options.models)} components in one pass"
-        )
+        yield self._candidates()
         yield (
             f"each pass   {source.n_bytes_stored / 2**20:,.1f} MiB read, "
             f"{self.flops_per_pass / 1e9:,.1f} GFLOP while all candidates run"
@@ -113,6 +110,19 @@ class PlanSummary:
         yield f"run         {self.plan.run_id}"
         if self.plan.earlier is not None:
             yield f"starts from {self.plan.earlier.path}"
+
+    def _candidates(self) -> str:
+        options = self.plan.options
+        if options.variational is not None:
+            ((kind, most),) = options.models
+            return (
+                f"candidate   a Bayesian mixture, {kind}, of at most {most} components; inference "
+                f"starts from mixtures that {self.n_searches} search(es) of a sample find"
+            )
+        return (
+            f"candidates  {len(options.models)} models, found by {self.n_searches} search(es) of a "
+            f"sample; {sum(k for _, k in options.models)} components in one pass"
+        )
 
     def _time(self) -> str:
         plan, capacity = self.plan, self.capacity

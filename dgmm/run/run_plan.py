@@ -22,6 +22,7 @@ from dgmm.io.sources.source import Source, open_source
 from dgmm.io.storage.location import output_path
 from dgmm.mixture.prior_knowledge.fixed_parts import FixedParts
 from dgmm.mixture.transform import FeatureTransformSpec
+from dgmm.mixture.variational.prior_options import PriorOptions
 from dgmm.run.clusters.capacity import Capacity
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.config.input_section import Input
@@ -172,7 +173,7 @@ def plan_run(configuration: Configuration, model: Result | None = None) -> RunPl
         kind = model.model.covariance_type, model.model.n_components
         noise = None if model.model.noise is None else model.model.noise.log_density
         # one pass of one mixture
-        options = replace(options, models=(kind,), sample_rows=0, noise=noise)
+        options = replace(options, models=(kind,), sample_rows=0, noise=noise, variational=None)
     return RunPlan(
         configuration,
         output,
@@ -242,6 +243,19 @@ def _options(configuration: Configuration, dataset: Dataset, earlier: Result | N
         earlier=build_warm_start(earlier),
         relevance=model.relevance,
         fixed=_fixed_parts(model, earlier),
+        variational=_prior_options(model),
+    )
+
+
+def _prior_options(model: Model) -> PriorOptions | None:
+    """The prior of a Bayesian mixture, if one is to be fitted."""
+    if model.inference == "em":
+        return None
+    return PriorOptions(
+        model.weight_concentration_prior_type,
+        model.weight_concentration_prior,
+        model.mean_precision_prior,
+        degrees_of_freedom_prior=model.degrees_of_freedom_prior,
     )
 
 

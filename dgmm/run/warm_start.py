@@ -100,11 +100,14 @@ class LabelledSweep:
     older : Parameters, or None
         The earlier mixture in the coordinates of the newer, in the order of its own labels; None
         without a predecessor.
+    places : tuple of int
+        Where each component of the best was in the fit; empty where all are in their places.
     """
 
     sweep: Sweep
     labelling: ComponentLabels
     older: Parameters | None = None
+    places: tuple[int, ...] = ()
 
 
 def relabel(fitted: Fit, earlier: Result | None, *, are_kept: bool = False) -> LabelledSweep:
@@ -143,6 +146,7 @@ def relabel(fitted: Fit, earlier: Result | None, *, are_kept: bool = False) -> L
         replace(sweep, results=results, selected=best),
         labelling.sort(),
         older,
+        tuple(order.tolist()),
     )
 
 

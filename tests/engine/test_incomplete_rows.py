@@ -6,9 +6,10 @@ from hypothesis import given, settings
 
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import ignore
-from dgmm.engine.fit import FitOptions, fit, profile_data
+from dgmm.engine.fit import FitOptions, fit
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner
+from dgmm.engine.profiling.preparation import profile_data
 from dgmm.errors import DataError
 from dgmm.mixture.density import assign
 from dgmm.mixture.initialization.initial_parameters import InitialParameters

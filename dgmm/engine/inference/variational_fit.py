@@ -1,63 +1,51 @@
 """Fit a Bayesian mixture: a start on the sample, then variational inference on all rows."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dgmm.engine import blas, passes, stages
+from dgmm.engine import blas, candidates, passes, stages
 from dgmm.engine.events import Observer, PassFinished, ignore
 from dgmm.engine.execution import Execution, LocalExecution
-from dgmm.engine.fit import profile_data, rules_for
+from dgmm.engine.fit import Fit, evaluate_states, search_states
 from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
 from dgmm.engine.in_memory import InMemoryRows
 from dgmm.engine.passes import PassRunner
-from dgmm.engine.profile import Profile
+from dgmm.engine.profiling.option_checks import check_options
+from dgmm.engine.profiling.preparation import Preparation, prepare
 from dgmm.engine.search.model_search import ModelSearch
 from dgmm.engine.search.prospects import Prospects
 from dgmm.engine.search.search_rows import SearchRows
-from dgmm.mixture.em.convergence import has_converged
-from dgmm.mixture.em.iteration import EMOptions
+from dgmm.mixture.candidate import Candidate, Status
+from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.parameters import Parameters
-from dgmm.mixture.variational.posterior import VariationalPosterior, responsibility_entropy
+from dgmm.mixture.transform import transform_mixture
+from dgmm.mixture.variational.posterior import VariationalPosterior
 from dgmm.mixture.variational.prior import Prior
+from dgmm.mixture.variational.prior_options import PriorOptions
+from dgmm.mixture.variational.variational_state import VariationalState, step
 
 if TYPE_CHECKING:  # it needs Dask, which rows in memory do without
     from dgmm.engine.dataset import Dataset
 
+logger = logging.getLogger(__name__)
+
 _MOST_STARTS = 16
-_OF_RULE = 3  # bounds that tell of convergence
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class VariationalFit:
-    """A Bayesian mixture and how it was found.
-
-    Attributes
-    ----------
-    posterior : VariationalPosterior
-        In the units of the data.
-    lower_bounds : tuple of float
-        After each iteration over all rows, in nats, but for a constant of the prior.
-    is_converged : bool
-    """
-
-    posterior: VariationalPosterior
-    lower_bounds: tuple[float, ...]
-    is_converged: bool
 
 
 @blas.single_thread()
 def fit_posterior(
     dataset: "Dataset | InMemoryRows",
     options: FitOptions,
-    prior_for: Callable[[Profile], Prior],
-    start: Parameters | None = None,
+    start: VariationalPosterior | None = None,
     execution: Execution | None = None,
     observer: Observer = ignore,
-) -> VariationalFit:
+) -> VariationalState:
     """Fit a Bayesian mixture to all rows.
 
     The search finds mixtures of some numbers of components on the sample, and variational inference
@@ -69,10 +57,8 @@ def fit_posterior(
     dataset : Dataset or InMemoryRows
     options : FitOptions
         Of one model, which has the most components there may be.
-    prior_for : callable
-        The prior for data of a profile, in the units of the data.
-    start : Parameters, optional
-        The mixture whose responsibilities are the first; the search finds one unless given.
+    start : VariationalPosterior, optional
+        Whose responsibilities are the first; the search finds a mixture unless given.
     execution : Execution, optional
         Threads of this process unless given.
     observer : callable, optional
@@ -83,34 +69,89 @@ def fit_posterior(
     DataError
         If the data cannot be fitted, or change while they are.
     """
-    runner = PassRunner(dataset, execution or LocalExecution(), observer)
-    profile = profile_data(runner, options)
-    prior, rules = prior_for(profile).translate(-profile.mean), rules_for(options, profile)
+    found = prepare(dataset, options, execution, observer)
+    mean = found.profile.mean
     if start is not None:
-        mixture = start.translate(-profile.mean)
-    else:
-        mixture = _start(profile, options, rules, prior, observer)
-    runner = replace(runner, checksums=profile.checksums)
-    (found,) = _iterate(runner, stages.FIT, [mixture], profile.centred_scatter, prior, rules)
-    return replace(found, posterior=found.posterior.translate(profile.mean))
+        first = VariationalState(start.translate(-mean))
+        found = replace(found, progress=replace(found.progress, variational=first))
+    return _infer(found, options, discard_progress).translate(mean)
 
 
-def _start(
-    profile: Profile, options: FitOptions, rules: EMOptions, prior: Prior, observer: Observer
-) -> Parameters:
-    """The mixture whose responsibilities are the first of all rows."""
+@blas.single_thread()
+def fit_bayesian(
+    dataset: "Dataset | InMemoryRows",
+    options: FitOptions,
+    execution: Execution | None = None,
+    observer: Observer = ignore,
+    progress: FitProgress | None = None,
+    save: SaveProgress = discard_progress,
+) -> Fit:
+    """Fit a Bayesian mixture; the only candidate of the sweep is its mean.
+
+    The mean is evaluated in one more read of all rows. Parameters and errors are those of
+    :func:`dgmm.engine.fit.fit`.
+    """
+    check_options(dataset, options)
+    candidates.check_features(options.earlier, dataset.n_features)
+    found = prepare(dataset, options, execution, observer, progress, save)
+    state, states = _infer(found, options, save), found.progress.states
+    if not states:
+        states = (_evaluate_mean(found, state, save),)
+    n_used, (_, n_allowed) = len(state.posterior.used), *options.models
+    logger.info("%d of the %d components that are allowed have rows", n_used, n_allowed)
+    fit = evaluate_states(states, found, options, 1 + len(state.lower_bounds))
+    return replace(fit, posterior=state.translate(found.profile.mean))
+
+
+def _infer(found: Preparation, options: FitOptions, save: SaveProgress) -> VariationalState:
+    """Inference on all rows, from the progress on."""
+    profile, progress = found.profile, found.progress
+    ((kind, n_components),) = options.models
+    wanted = PriorOptions() if options.variational is None else options.variational
+    data = profile.mean, profile.scatter, profile.total_weight
+    prior = wanted.prior_for(kind, n_components, *data).translate(-profile.mean)
+    state = progress.variational
+    if state is None:
+        state = _start(found, options, prior)
+        save(replace(progress, stage=stages.FIT, n_passes=0, variational=state))
+    if not state.is_converged:
+        first, bounds = state.posterior.expected_mixture, state.lower_bounds
+        passed = _iterate(
+            found.runner, stages.FIT, [first], found.centred, prior, found.rules, bounds
+        )
+        for (state,) in passed:
+            n_passes = len(state.lower_bounds)
+            save(replace(progress, stage=stages.FIT, n_passes=n_passes, variational=state))
+    return state
+
+
+def _start(found: Preparation, options: FitOptions, prior: Prior) -> VariationalState:
+    """The state whose responsibilities are the first of all rows."""
+    profile, rules, observer = found.profile, found.rules, found.runner.observer
     ((kind, n_components),) = options.models
     counts = range(n_components, 0, -max(1, n_components // _MOST_STARTS))
     each = replace(options, models=tuple((kind, count) for count in counts))
     prospects = Prospects(replace(each, finish_all=True), profile.total_weight, len(profile.mean))
     search = ModelSearch(stages.search_rows(profile, rules), each, rules, prospects=prospects)
-    found = search.find_all({}, profile.mean, lambda _: None).values()
-    starts = [_pad(mixture.sort_by_weight(), n_components) for mixture in found]
+    searched = search_states(search, found.runner, profile, {})
+    mixtures = [state.parameters for state in searched]
+    mixtures += _earlier_mixtures(found, options)
+    starts = [_pad(mixture.sort_by_weight(), n_components) for mixture in mixtures]
     sample, centred = _weigh_as_all(search.rows, profile.total_weight, observer)
     first = replace(rules, tol=max(rules.tol, stages.SAMPLE_TOL))
-    fits = _iterate(sample, stages.SAMPLE, starts, centred, prior, first)
-    best = max(fits, key=lambda fit: fit.lower_bounds[-1])
-    return best.posterior.expected_mixture
+    *_, states = _iterate(sample, stages.SAMPLE, starts, centred, prior, first)
+    return VariationalState(max(states, key=lambda state: state.lower_bounds[-1]).posterior)
+
+
+def _earlier_mixtures(found: Preparation, options: FitOptions) -> Iterator[Parameters]:
+    """Mixtures of an earlier result that are of the same type, relative to the mean of the rows."""
+    ((kind, n_components),) = options.models
+    before, covariance = options.earlier.transform, found.profile.covariance
+    for mixture in options.earlier.mixtures:
+        if mixture.covariance_type == kind and mixture.n_components <= n_components:
+            floor = found.rules.regularization
+            now = transform_mixture(mixture, before, found.transform, covariance, floor)
+            yield now.with_noise(None).translate(-found.profile.mean)
 
 
 def _pad(mixture: Parameters, n_components: int) -> Parameters:
@@ -138,27 +179,51 @@ def _iterate(
     centred: CentredScatter,
     prior: Prior,
     rules: EMOptions,
-) -> list[VariationalFit]:
-    """Iterate from the responsibilities of mixtures until each bound has converged."""
+    lower_bounds: tuple[float, ...] = (),
+) -> Iterator[tuple[VariationalState, ...]]:
+    """Iterate from the responsibilities of mixtures until each bound has converged.
+
+    Those after the bounds that there are already; all states after each pass.
+    """
     going = dict(enumerate(mixtures))
-    fits: dict[int, VariationalFit] = {}
+    states: dict[int, VariationalState] = {}
     n_rows = runner.dataset.n_rows
-    for index in range(rules.max_iter):
+    for index in range(len(lower_bounds), rules.max_iter):
         counts = len(going), len(mixtures)
         found, seconds = passes.e_step(runner, list(going.values()), centred, stage, index, counts)
         for (place, mixture), moments in zip(list(going.items()), found, strict=True):
-            entropy = responsibility_entropy(mixture, moments)
-            posterior = VariationalPosterior.from_moments(prior, moments, rules.regularization)
-            before = fits[place].lower_bounds if place in fits else ()
-            bounds = (*before, posterior.lower_bound(entropy))
-            per_row = [bound / centred.total_weight for bound in bounds[-_OF_RULE:]]
-            is_converged = has_converged(per_row, rules.tol)
-            fits[place] = VariationalFit(posterior, bounds, is_converged)
-            going[place] = posterior.expected_mixture
-            if is_converged:
+            bounds = states[place].lower_bounds if place in states else lower_bounds
+            states[place] = step(mixture, moments, prior, bounds, rules)
+            going[place] = states[place].posterior.expected_mixture
+            if states[place].is_converged:
                 del going[place]
-        best = max(fit.lower_bounds[-1] for fit in fits.values()) / centred.total_weight
-        runner.observer(PassFinished(stage, index, seconds, n_rows, len(going), best))
+        yield tuple(states[place] for place in range(len(mixtures)))  # before observers are told
+        best = max(state.lower_bounds[-1] for state in states.values()) / centred.total_weight
+        event = PassFinished(
+            stage, index, seconds, n_rows, len(going), best, objective="lower bound"
+        )
+        runner.observer(event)
         if not going:
-            break
-    return [fits[place] for place in range(len(mixtures))]
+            return
+
+
+def _evaluate_mean(found: Preparation, state: VariationalState, save: SaveProgress) -> FitState:
+    """The posterior's mean as a candidate; its likelihood takes a read of all rows."""
+    runner, mixture, n_iter = found.runner, state.posterior.mean_mixture, len(state.lower_bounds)
+    (moments,), seconds = passes.e_step(
+        runner, [mixture], found.centred, stages.FIT, n_iter, (1, 1)
+    )
+    mean = moments.log_likelihood / moments.total_weight
+    evaluated = FitState(
+        Candidate(mixture.covariance_type, mixture.n_components),
+        mixture,
+        Status.CONVERGED if state.is_converged else Status.MAX_ITER,
+        n_iter,
+        (mean,),
+        moments.log_likelihood,
+        moments.log_classification,
+        groups=moments.groups,
+    )
+    save(FitProgress(found.progress.profile, stages.FIT, n_iter + 1, (evaluated,), state))
+    runner.observer(PassFinished(stages.FIT, n_iter, seconds, runner.dataset.n_rows, 0, mean))
+    return evaluated

@@ -29,6 +29,9 @@ def check_options(dataset: "Dataset | InMemoryRows", options: FitOptions) -> Non
         _check_background(options)
     if options.fixed is not None:
         _check_fixed(options, options.fixed)
+    if options.variational is not None and options.prepare.pca is None:
+        ((kind, _),) = options.models
+        options.variational.check(kind, dataset.n_features)
 
 
 def _check_labels(dataset: "Dataset | InMemoryRows", options: FitOptions) -> None:

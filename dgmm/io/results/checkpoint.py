@@ -181,7 +181,9 @@ class Checkpoint:
         self._profile = checksum
         if reached is None or reached.profile != checksum:
             return FitProgress(begun.profile, PROFILE, 1, ())
-        return FitProgress(begun.profile, reached.stage, reached.n_passes, reached.states)
+        return FitProgress(
+            begun.profile, reached.stage, reached.n_passes, reached.states, reached.variational
+        )
 
     def _clear(self) -> None:
         """Empty the directory."""
@@ -203,8 +205,14 @@ class Checkpoint:
             return
         if self._profile is None:
             self._profile = self._write("profile", Begun(self._facts, progress.profile))
-        if progress.states:
-            reached = Reached(self._profile, progress.stage, progress.n_passes, progress.states)
+        if progress.stage != PROFILE:
+            reached = Reached(
+                self._profile,
+                progress.stage,
+                progress.n_passes,
+                progress.states,
+                progress.variational,
+            )
             self._write("states", reached)
         self._due = self._clock() + SECONDS_BETWEEN_SAMPLE_STATES
 

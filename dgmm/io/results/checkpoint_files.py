@@ -21,6 +21,9 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.pooled_moments import PooledMoments
 from dgmm.mixture.prior_knowledge.labelled_moments import LabelledMoments
 from dgmm.mixture.sample_size import WeightTotals
+from dgmm.mixture.variational.posterior import VariationalPosterior
+from dgmm.mixture.variational.prior import Prior
+from dgmm.mixture.variational.variational_state import VariationalState
 
 _logger = logging.getLogger(__name__)
 
@@ -61,6 +64,7 @@ class Reached:
     stage: str
     n_passes: int
     states: tuple[FitState, ...]
+    variational: VariationalState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,9 @@ CLASSES: dict[str, type] = {  # by the names in files, which stay
     "Noise": Noise,
     "WeightTotals": WeightTotals,
     "Status": Status,
+    "VariationalState": VariationalState,
+    "VariationalPosterior": VariationalPosterior,
+    "VariationalPrior": Prior,
 }
 File = TypeVar("File", Begun, Reached, Runs, Assigning, ComputedBy)
 

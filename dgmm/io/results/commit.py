@@ -22,6 +22,7 @@ from dgmm.io.results.drift_arrays import write_drift
 from dgmm.io.results.goodness_arrays import write_goodness
 from dgmm.io.results.label_arrays import write_labels
 from dgmm.io.results.layout import FORMAT, FORMAT_VERSION
+from dgmm.io.results.posterior_arrays import StoredPosterior, write_posterior
 from dgmm.io.results.record import Record, write_record
 from dgmm.io.results.sweep_arrays import SIZE, read_sweep, summary, write_sweep
 from dgmm.io.results.transform_arrays import write_preparation
@@ -75,6 +76,8 @@ class RunContents:
         What changed since the result that the run started from.
     feature_groups : tuple of FeatureGroup
         The variables whose features these are; empty if they are none.
+    posterior : StoredPosterior, or None
+        Of a Bayesian mixture, whose mean is the only candidate.
     """
 
     sweep: Sweep
@@ -89,6 +92,7 @@ class RunContents:
     labelling: ComponentLabels | None = None
     drift: Drift | None = None
     feature_groups: tuple[FeatureGroup, ...] = ()
+    posterior: StoredPosterior | None = None
 
 
 def commit_run(run: AnyPath, contents: RunContents) -> None:
@@ -152,6 +156,8 @@ def _write(run: AnyPath, contents: RunContents, labels: tuple[int, ...]) -> None
         write_preparation(run, transform, names)
         names = transform.feature_names(names)
     write_sweep(run, contents.sweep, names)
+    if contents.posterior is not None:
+        write_posterior(run, contents.posterior, names)
     write_labels(run / "model", labels)
 
 

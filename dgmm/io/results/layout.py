@@ -12,6 +12,7 @@
         prepare/                  what was done to rows before the fit, if anything
         model/                    parameters of the selected candidate
         models/TYPE-K/            parameters and trace of every candidate
+        posterior/                of a Bayesian mixture, whose mean is the only candidate
         components/               what the rows of each component are like, in the input's units
         variables/NAME/           the same of one variable, on its own dimensions
         assignments/              labels, responsibilities, ... on the samples' grid, and the

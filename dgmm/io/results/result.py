@@ -20,6 +20,7 @@ from dgmm.io.results.component_arrays import read_components, read_errors
 from dgmm.io.results.drift_arrays import read_drift
 from dgmm.io.results.goodness_arrays import read_goodness
 from dgmm.io.results.label_arrays import COMPONENT, read_labelling
+from dgmm.io.results.posterior_arrays import StoredPosterior, read_posterior
 from dgmm.io.results.result_text import describe_result
 from dgmm.io.results.selected_model import SelectedModel
 from dgmm.io.results.stored_run import check_format, find_run, open_beside_samples
@@ -76,6 +77,8 @@ class Result(SelectedModel):
         Which components of the model are one cluster; None in results of earlier versions.
     errors : ComponentErrors, or None
         How sure weights, means and deviations of components are; None with few blocks of rows.
+    posterior : StoredPosterior, or None
+        Of a Bayesian mixture, whose mean is the model; None of other mixtures and of scores.
 
     Examples
     --------
@@ -100,6 +103,7 @@ class Result(SelectedModel):
     goodness: GoodnessOfFit | None = None
     clustering: Clustering | None = None
     errors: ComponentErrors | None = None
+    posterior: StoredPosterior | None = None
 
     @property
     def outlier_threshold(self) -> float:
@@ -273,6 +277,7 @@ def open_result(
         goodness=read_goodness(run),
         clustering=read_clustering(run),
         errors=read_errors(run),
+        posterior=read_posterior(run),
     )
 
 

@@ -47,8 +47,7 @@ def describe_result(
         "arrays": ", ".join(f"{name} {shape}" for name, shape in shapes.items()),
         "drift": verdict,
     }
-    heading = (
-        f"<Result: {rows}{n_features} features, {best.candidate.name} by {sweep.criterion} "
-        f"of {len(sweep.results)} candidates>"
-    )
+    n_candidates = len(sweep.results)
+    choice = f" by {sweep.criterion} of {n_candidates} candidates" if n_candidates > 1 else ""
+    heading = f"<Result: {rows}{n_features} features, {best.candidate.name}{choice}>"
     return [heading, *(f"  {name + ':':9}{text}" for name, text in facts.items() if text)]

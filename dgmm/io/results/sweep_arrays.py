@@ -42,7 +42,7 @@ def write_sweep(run: AnyPath, sweep: Sweep, feature_names: tuple[str, ...]) -> N
     """
     for group, fits in ((run / "model", (sweep.selected,)), (run / "models", sweep.results)):
         used = {
-            dim for fit in fits for dim in _parameter_dimensions(fit.covariance_type)["covariances"]
+            dim for fit in fits for dim in parameter_dimensions(fit.covariance_type)["covariances"]
         }
         write_feature_names(group, feature_names, ("feature", *used & {"feature_2"}))
     for name, column in _columns(sweep).items():
@@ -59,10 +59,10 @@ def write_sweep(run: AnyPath, sweep: Sweep, feature_names: tuple[str, ...]) -> N
                 for result in sweep.results
             ]
             write_small(run / "sweep" / name, np.array(values), ("candidate",))
-    _write_parameters(run / "model", sweep.selected.parameters)
+    write_parameters(run / "model", sweep.selected.parameters)
     for result in sweep.results:
         group = run / "models" / result.candidate.name
-        _write_parameters(group, result.parameters)
+        write_parameters(group, result.parameters)
         write_small(group / "trace", np.asarray(result.trace, np.float64), ("iteration",))
 
 
@@ -184,15 +184,37 @@ def _text(values: list[str] | tuple[str, ...]) -> NDArray[Any]:
     return np.asarray(values, np.dtypes.StringDType())
 
 
-def _write_parameters(group: AnyPath, parameters: Parameters) -> None:
-    for name, dimensions in _parameter_dimensions(parameters.covariance_type).items():
+def write_parameters(group: AnyPath, parameters: Parameters) -> None:
+    """Write the parameters of a mixture into a group.
+
+    Raises
+    ------
+    OSError
+        If the file system refuses.
+    """
+    for name, dimensions in parameter_dimensions(parameters.covariance_type).items():
         write_small(group / name, np.asarray(getattr(parameters, name), np.float64), dimensions)
     if parameters.noise is not None:
         for name, attribute in _NOISE.items():
             write_small(group / name, np.array(getattr(parameters.noise, attribute)), ())
 
 
-def _parameter_dimensions(covariance_type: str) -> dict[str, tuple[str, ...]]:
+def read_parameters(group: AnyPath, covariance_type: str) -> Parameters:
+    """What `write_parameters` wrote.
+
+    Raises
+    ------
+    StorageError
+        If an array is missing or damaged.
+    """
+    names = parameter_dimensions(covariance_type)
+    weights, means, covariances, factors = (read_small(group / name) for name in names)
+    noise = _read_noise(group)
+    return Parameters(covariance_type, weights, means, covariances, factors, noise)
+
+
+def parameter_dimensions(covariance_type: str) -> dict[str, tuple[str, ...]]:
+    """Dimensions of the arrays of a mixture, by their names."""
     covariance = structure_of(covariance_type).dimensions
     return {
         "weights": ("component",),
@@ -222,10 +244,7 @@ def _read_result(run: AnyPath, row: dict[str, Any], criteria: Sequence[str]) -> 
         raise OutputError(f"{run} has a candidate of type {covariance_type!r}, status {status!r}.")
     candidate = Candidate(covariance_type, int(row["n_components"]), int(row["start"]))
     group = run / "models" / candidate.name
-    names = _parameter_dimensions(covariance_type)
-    weights, means, covariances, factors = (read_small(group / name) for name in names)
-    noise = _read_noise(group)
-    mixture = Parameters(covariance_type, weights, means, covariances, factors, noise)
+    mixture = read_parameters(group, covariance_type)
     return FitResult(
         candidate=candidate,
         parameters=replace(mixture, n_fixed=mixture.n_parameters - int(row["n_parameters"])),

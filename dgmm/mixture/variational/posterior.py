@@ -11,12 +11,16 @@ from typing import Self
 import numpy as np
 import scipy
 
+from dgmm.errors import DataError
 from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.prior_knowledge.prior_name import STICKS
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.structures import structure_of
-from dgmm.mixture.types import Array
-from dgmm.mixture.variational.prior import STICKS, Prior
+from dgmm.mixture.types import Array, Indices
+from dgmm.mixture.variational.prior import Prior
+
+_ONE_ROW = 1.0  # in sums of responsibilities
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +73,31 @@ class VariationalPosterior:
             covariances,
         )
         return cls(prior, concentration, precision, degrees, mixture)
+
+    @property
+    def counts(self) -> Array:
+        """Rows of each component, in sums of responsibilities, (K,)."""
+        return self.mean_precision - self.prior.mean_precision
+
+    @property
+    def used(self) -> Indices:
+        """Places of the components that hold at least one row, the heaviest first."""
+        found = np.flatnonzero(self.counts >= _ONE_ROW)
+        return found[np.argsort(-self.mixture.weights[found], kind="stable")]
+
+    @property
+    def mean_mixture(self) -> Parameters:
+        """Expected parameters of the components that are used, the heaviest first.
+
+        Raises
+        ------
+        DataError
+            If none is.
+        """
+        if not len(self.used):
+            raise DataError("No component has a weight of 1; fit with weights that count rows.")
+        mixture = self.mixture.permute(self.used)
+        return replace(mixture, weights=mixture.weights / mixture.weights.sum())
 
     @property
     def log_constants(self) -> Array:

@@ -1,17 +1,13 @@
 """The prior of a Bayesian mixture."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 
+from dgmm.mixture.prior_knowledge.prior_name import WeightPrior
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
-
-WeightPrior = Literal["dirichlet_process", "dirichlet_distribution"]
-STICKS: WeightPrior = "dirichlet_process"
-TYPES = ("full", "tied", "diag", "spherical")
-"""Covariance types for which there are conjugate priors here."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -113,6 +113,22 @@ class Configuration(Section):
             raise validation_error(text)
         return self
 
+    @model_validator(mode="after")
+    def _check_inference(self) -> Self:
+        rows, weights = self.input, self.input.weights
+        if self.model.inference == "em":
+            return self
+        for key, is_set in (
+            ("missing: marginalize", rows.missing == "marginalize"),
+            ("labels", rows.labels is not None),
+            ("weights.normalize", weights is not None and weights.normalize is not None),
+        ):
+            if is_set:
+                text = f"found input.{key} with model.inference variational, expected complete "
+                text += "rows without labels, whose weights count rows as they are"
+                raise validation_error(text)
+        return self
+
     @property
     def redactor(self) -> Redactor:
         """The redactor of the secrets in this configuration."""

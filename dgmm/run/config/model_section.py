@@ -5,7 +5,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from dgmm.mixture.em.convergence import TOL
-from dgmm.mixture.prior_knowledge.prior_name import FixedPart, PriorName
+from dgmm.mixture.prior_knowledge.prior_name import (
+    BAYESIAN_TYPES,
+    STICKS,
+    FixedPart,
+    PriorName,
+    WeightPrior,
+)
 from dgmm.registry import DEFAULT_TYPES
 from dgmm.run.config.field_types import (
     MAX_CANDIDATES,
@@ -47,10 +53,22 @@ class Prepare(Section):
     )
 
 
+_OF_PRIOR = (
+    "weight_concentration_prior_type",
+    "weight_concentration_prior",
+    "mean_precision_prior",
+    "degrees_of_freedom_prior",
+)
+_OF_EM = ("criterion", "allow_degenerate", "finish_all", "noise", "prior", "relevance", "fixed")
+"""Keys that variational inference does not follow."""
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class Model(Section):
     """Which mixtures to fit, and how."""
 
-    LATER = frozenset({"noise", "prior", "relevance", "fixed"})
+    LATER = frozenset({"noise", "prior", "relevance", "fixed", "inference", *_OF_PRIOR})
 
     n_components: Counts = Field(
         default=tuple(range(1, 11)),
@@ -118,7 +136,7 @@ class Model(Section):
         "among others, and components keep their labels. Where it is this run's own output, its "
         "first run has nothing to start from.",
     )
-    relevance: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+    relevance: Positive | None = Field(
         default=None,
         description="Adapt the mixture that was chosen in start_from: each of its components "
         "counts as so many rows, such as 16, beside the new ones (Reynolds 2000); null takes "
@@ -136,6 +154,30 @@ class Model(Section):
         "structure with as many components as were chosen, one less and one more.",
     )
 
+    inference: Literal["em", "variational"] = Field(
+        default="em",
+        description="variational fits one Bayesian mixture, of which n_components is the most "
+        "components there may be; those that the data do not need have no rows.",
+    )
+    weight_concentration_prior_type: WeightPrior = Field(
+        default=STICKS,
+        description="Of a Bayesian mixture: weights that come from breaking a stick, or any.",
+    )
+    weight_concentration_prior: Positive | None = Field(
+        default=None,
+        description="Of a Bayesian mixture: the smaller, the fewer components have rows; null is "
+        "1 / n_components.",
+    )
+    mean_precision_prior: Positive | None = Field(
+        default=None,
+        description="Of a Bayesian mixture: as many rows as the prior of a mean counts; null is 1.",
+    )
+    degrees_of_freedom_prior: Positive | None = Field(
+        default=None,
+        description="Of a Bayesian mixture: as many rows as the prior of a covariance counts, more "
+        "than the number of features less one; null is the number of features.",
+    )
+
     @model_validator(mode="after")
     def _check_candidates(self) -> Self:
         n_candidates = len(self.covariance_type) * len(self.n_components)
@@ -149,6 +191,34 @@ class Model(Section):
             text = "found fixed without start_from, expected the result whose parts stay"
             raise validation_error(text)
         return self
+
+    @model_validator(mode="after")
+    def _check_inference(self) -> Self:
+        fields = type(self).model_fields
+        if self.inference == "em":
+            others = [name for name in _OF_PRIOR if getattr(self, name) != fields[name].default]
+            expected = "expected inference variational, whose prior it is of"
+        else:
+            others = [name for name in _OF_EM if getattr(self, name) != fields[name].default]
+            expected = "expected none with inference variational, which does not follow it"
+            self._check_one_model()
+        if others:
+            raise validation_error(f"found {others[0]}, {expected}")
+        return self
+
+    def _check_one_model(self) -> None:
+        """Refuse several models, since bounds cannot be compared, and those without a prior."""
+        n_counts, kinds = len(self.n_components), self.covariance_type
+        if n_counts > 1:
+            text = f"found {n_counts} numbers of n_components with inference variational, expected "
+            raise validation_error(text + "one, the most components there may be")
+        if len(kinds) > 1 or kinds[0] not in BAYESIAN_TYPES:
+            text = f"found covariance_type {', '.join(kinds)} with inference variational, expected "
+            raise validation_error(text + f"one of {', '.join(BAYESIAN_TYPES)}")
+        if self.max_iter == 0:
+            raise validation_error(
+                "found max_iter 0 with inference variational, expected 1 or more"
+            )
 
 
 def candidates(model: Model) -> tuple[tuple[str, int], ...]:

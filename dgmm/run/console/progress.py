@@ -93,7 +93,7 @@ class LogLines:
         facts = [
             f"{event.stage}, pass {event.index + 1}",
             "" if best is None else running,
-            "" if best is None else f"log-likelihood {best:.6g} per row",
+            "" if best is None else f"{event.objective} {best:.6g} per row",
             f"{event.seconds:.1f} s",
             _speed(event.n_rows, event.seconds),
             f"{_duration(self._clock() - self._began)} elapsed",

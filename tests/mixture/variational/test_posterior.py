@@ -10,10 +10,11 @@ from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.prior_knowledge.prior_name import STICKS
 from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.structures import structure_of
 from dgmm.mixture.variational.posterior import VariationalPosterior, responsibility_entropy
-from dgmm.mixture.variational.prior import STICKS, Prior, covariance_of
+from dgmm.mixture.variational.prior import Prior, covariance_of
 
 K, D = 5, 3
 RIDGE = Regularization(np.full(D, 1e-3), np.full(D, 1e-12))
