@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 from sklearn.base import clone
 
+from dgmm import GaussianMixture
 from tests.estimator.test_laws import precisions_of, quietly, same_mixture, started, starts
 from tests.reference import Mixture
 from tests.strategies import seeds
@@ -68,6 +69,19 @@ def test_a_fit_moves_with_an_affine_map_of_the_data(start, seed):
     np.testing.assert_allclose(mapped.covariances_, expected.covariances, atol=1e-7 * largest)
     jacobian = np.linalg.slogdet(matrix)[1]
     assert mapped.lower_bound_ + jacobian == pytest.approx(plain.lower_bound_, abs=1e-6)
+
+
+@pytest.mark.parametrize("units", [(1e-9, 1e-9), (1e4, 1e-9)])
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])
+def test_labels_and_criteria_are_the_same_in_any_units(covariance_type, units):
+    """Variances of 1e-18 and densities of 1e18 are nothing special: both have units."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 2)) + 5.0 * (np.arange(100) % 2)[:, None]
+    plain = GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(X)
+    found = GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(X * units)
+    np.testing.assert_array_equal(found.predict(X * units), plain.predict(X))
+    shift = 2 * len(X) * np.log(units).sum()
+    assert found.bic(X * units) - shift == pytest.approx(plain.bic(X), abs=1e-6)
 
 
 @laws

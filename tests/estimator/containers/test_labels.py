@@ -144,6 +144,15 @@ def test_columns_of_dask_frames_are_those_of_pandas(name):
     )
 
 
+def test_decimals_of_arrow_have_means_with_all_digits():
+    arrow = pytest.importorskip("pyarrow")
+    whole = FRAME.round(0)
+    decimals = whole.astype("int64").astype(pandas.ArrowDtype(arrow.decimal128(38, 0)))
+    for rows in (decimals, frames.from_pandas(decimals, npartitions=3)):
+        fitted = GaussianMixture(1).fit(rows)
+        np.testing.assert_allclose(fitted.means_[0], whole.mean(), rtol=1e-12)
+
+
 WRONG = {
     "category": FRAME.round(0).astype("category").b,
     "datetime64": pandas.Series(pandas.Timestamp("2020-01-01"), FRAME.index),
