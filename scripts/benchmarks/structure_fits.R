@@ -1,11 +1,12 @@
 # Eight data sets and mclust's fits of all fourteen structures to them, from its own starts.
 #
-#     Rscript scripts/benchmarks/structure_fits.R FOLDER K_MAX
+#     Rscript scripts/benchmarks/structure_fits.R FOLDER K_MAX [NAME ...]
 #
 # writes the rows as FOLDER/NAME.csv, and a line for each fit to FOLDER/fits.txt: data set,
 # structure, K, log-likelihood, BIC (smaller is better), the least weight of a component times the
-# number of rows, and the least reciprocal condition number of a covariance. A tolerance of 1e-9 and
-# no prior; fits that fail have no line.
+# number of rows, and the least reciprocal condition number of a covariance. FOLDER/parameters.txt has
+# the weights, means and covariances of the same fits. A tolerance of 1e-9 and no prior; fits that
+# fail have no line. With names, of these data sets alone.
 suppressPackageStartupMessages(library(mclust))
 arguments <- commandArgs(trailingOnly = TRUE)
 folder <- arguments[1]
@@ -14,9 +15,11 @@ sets <- list(
   iris = iris[, 1:4], faithful = faithful, diabetes = diabetes[, -1], banknote = banknote[, -1],
   thyroid = thyroid[, -1], quakes = quakes[, 1:4], trees = trees, swiss = swiss
 )
+if (length(arguments) > 2) sets <- sets[arguments[-(1:2)]]
 exact <- emControl(tol = c(1e-9, 1e-9), itmax = c(1e5, 1e5))
 single <- c(EII = "XII", VII = "XII", EEI = "XXI", VEI = "XXI", EVI = "XXI", VVI = "XXI")
 lines <- character()
+parameters <- character()
 for (name in names(sets)) {
   rows <- as.matrix(sets[[name]])
   write.table(rows, file.path(folder, paste0(name, ".csv")), sep = ",",
@@ -37,7 +40,10 @@ for (name in names(sets)) {
         "%s %s %d %.17g %.17g %.6g %.6g", name, model, k, found$loglik, -found$bic,
         min(weights) * nrow(rows), min(conditions)
       ))
+      numbers <- sprintf("%.17g", c(weights, p$mean, sigma))
+      parameters <- c(parameters, paste(numbers, collapse = " "))
     }
   }
 }
 writeLines(lines, file.path(folder, "fits.txt"))
+writeLines(parameters, file.path(folder, "parameters.txt"))

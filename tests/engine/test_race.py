@@ -5,14 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dgmm.engine.fit import fit
+from dgmm.engine.events import ignore
+from dgmm.engine.fit import fit, profile_data, rules_for
 from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.passes import PassRunner
 from dgmm.engine.search import early_stopping
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em.iteration import FitState
 from dgmm.mixture.em.quasi_newton import Iterate, QuasiNewtonState
 from dgmm.mixture.parameters import Parameters
-from tests.engine.recording import dataset_of
+from dgmm.mixture.prior_knowledge.fixed_parts import FixedParts
+from tests.engine.recording import SYNCHRONOUS, dataset_of
 
 CENTRES = np.random.default_rng(5).normal(size=(3, 2)) * 2.5
 OPTIONS = FitOptions(tuple(("full", k) for k in range(1, 7)), n_init=2, tol=1e-6)
@@ -90,6 +93,19 @@ def test_only_who_is_behind_by_more_than_its_hopes_is_given_up():
     near = state(2, Status.RUNNING, -1.999, (0.006, 0.003))
     far = state(3, Status.RUNNING, -1.998, (0.0002, 0.0001))
     assert raced(leader, near, far) == [Status.CONVERGED, Status.RUNNING, Status.STOPPED_EARLY]
+
+
+@pytest.mark.parametrize("prior", [None, "conjugate"])
+def test_a_prior_lets_all_go_on_and_fixed_parts_do_not(prior):
+    rows = dataset_of(np.random.default_rng(0).normal(size=(3_000, 1)), (3_000,))
+    leader = state(1, Status.CONVERGED, -2.0)
+    far = state(3, Status.RUNNING, -1.9999, (0.0002, 0.0001))
+    fixed = None if prior else FixedParts.of_mixture(leader.parameters, ("means",))
+    options = FitOptions((("spherical", 1), ("spherical", 3)), prior=prior, fixed=fixed)
+    profile = profile_data(PassRunner(rows, SYNCHRONOUS, ignore), options)
+    rule = early_stopping.stop_rule(profile, options, rules_for(options, profile))
+    expected = Status.RUNNING if prior else Status.STOPPED_EARLY
+    assert rule((leader, far))[1].status is expected
 
 
 def test_who_was_given_up_leads_if_nobody_else_does():

@@ -30,12 +30,13 @@ def stop_rule(profile: Profile, options: FitOptions, rules: EMOptions) -> StopRu
     """The rule that stops candidates early; they may resume on the next rows.
 
     With few rows a pass costs almost nothing, and all candidates are fitted to the end; so they are
-    with a prior or fixed parts, of which bounds know nothing.
+    with a prior, of which bounds know nothing.
     """
-    if profile.n_rows <= _FEW_ROWS or not options.is_plain:
+    if profile.n_rows <= _FEW_ROWS or options.has_prior:
         return tuple
     size, single = SampleSize.of(profile.weight_totals, options.normalize), None
-    if not profile.lacks_values:  # incomplete rows count by the values that they have
+    # incomplete rows count by the values that they have, and a known component is not at its best
+    if not profile.lacks_values and options.fixed is None:
         single = cache(  # which is asked for after every pass
             partial(
                 single_component, covariance=profile.covariance, regularization=rules.regularization
