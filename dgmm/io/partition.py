@@ -16,6 +16,7 @@ _TASKS_WANTED_AT_LEAST = 16
 _ROWS_WORTH_A_TASK = 8_192
 _PARTS_TRIED = 1_000
 _LARGEST_UNIT = 2**18
+_PIECES = 4  # at most, of a part of a table, if memory allows it
 _UNITS = 8  # at least, in a usual partition
 
 Shape = tuple[int, ...]
@@ -69,7 +70,8 @@ def partition_bounds(
     that whatever is written for their rows can lie in chunks of equal size. The rows up to there
     are read from the head of the next part. Parts more than twice as large as is wanted are split,
     at fixed distances from their beginning. So parts that are added to the end leave all bounds
-    but the last as they were.
+    but the last as they were. Only so that there are more tasks, parts are split into fewer and
+    at most four, because a piece is decoded from the head of its part.
 
     Parameters
     ----------
@@ -91,15 +93,16 @@ def partition_bounds(
     n_rows = storage_bounds[-1]
     if partition_size is None:
         wanted, most = _default_rows(n_rows, row_bytes)
+        longest = max(wanted, TARGET_BYTES // row_bytes)
     else:
-        wanted = most = max(1, partition_size // row_bytes)
+        wanted = most = longest = max(1, partition_size // row_bytes)
     unit = 1 << max(1, min(wanted // _UNITS, _LARGEST_UNIT)).bit_length() - 1
     rounded = sorted({min(-(-bound // unit) * unit, n_rows) for bound in storage_bounds})
-    return (0, *islice(_cuts(rounded, wanted, most, unit), at_most + 1)), unit
+    return (0, *islice(_cuts(rounded, wanted, most, longest, unit), at_most + 1)), unit
 
 
-def _cuts(bounds: Sequence[int], wanted: int, most: int, unit: int) -> Iterator[int]:
-    """Ends of the partitions."""
+def _cuts(bounds: Sequence[int], wanted: int, most: int, longest: int, unit: int) -> Iterator[int]:
+    """Ends of the partitions; pieces of a part have ``wanted`` to ``longest`` rows, about."""
     start = 0
     while start < bounds[-1]:
         after = bisect_right(bounds, start + wanted)
@@ -109,8 +112,9 @@ def _cuts(bounds: Sequence[int], wanted: int, most: int, unit: int) -> Iterator[
         if end <= start:
             end = bounds[after]
             if end - start > 2 * wanted:
-                step = wanted // unit * unit
-                yield from range(start + step, end - wanted // 2, step)
+                fewest = -(-(end - start) // (_PIECES * unit)) * unit
+                step = min(max(2 * wanted, fewest), longest) // unit * unit
+                yield from range(start + step, end - step // 2, step)
         yield end
         start = end
 

@@ -179,3 +179,17 @@ def test_blocks_of_a_table_cover_it_in_whole_chunks(parts, row_bytes, size):
 )
 def test_blocks_of_a_table_that_wants_8000_rows(parts, expected):
     assert cut_table(parts, 1, 8_000)[0].bounds == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([10**6], (0, 253_952, 507_904, 761_856, 10**6)),  # and not 31 pieces, each read from there
+        ([2**20] * 3, range(0, 3 * 2**20 + 1, 2**18)),
+        ([2**20] * 4, range(0, 2**22 + 1, 2**19)),
+        ([2**20] * 8, range(0, 2**23 + 1, 2**20)),  # enough tasks
+        ([2**22], range(0, 2**22 + 1, 2**19)),  # 32 MiB each
+    ],
+)
+def test_default_blocks_of_a_table_are_few_pieces_of_its_parts(parts, expected):
+    assert cut_table(parts, 64, None)[0].bounds == tuple(expected)
