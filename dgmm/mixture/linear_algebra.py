@@ -5,6 +5,8 @@ import scipy
 
 from dgmm.mixture.types import Array
 
+_MANY = 4  # times their order: so many matrices are inverted together
+
 
 def precision_factors(covariances: Array) -> Array:
     """Upper triangular U with U U' = covariance^-1, for (K, d, d) covariances.
@@ -15,7 +17,15 @@ def precision_factors(covariances: Array) -> Array:
         If a covariance is not positive definite.
     """
     lower = np.linalg.cholesky(covariances)
-    return np.stack([triangular_inverse(matrix).T for matrix in lower])
+    n, d = lower.shape[:2]
+    if n < _MANY * d:
+        return np.stack([triangular_inverse(matrix).T for matrix in lower])
+    upper = np.zeros_like(lower)  # by forward substitution, of all at a time
+    for i in range(d):
+        scale = 1.0 / lower[:, i, i]
+        upper[:, i, i] = scale
+        upper[:, :i, i] = (upper[:, :i, :i] @ lower[:, i, :i, None])[:, :, 0] * -scale[:, None]
+    return upper
 
 
 def triangular_inverse(lower: Array) -> Array:

@@ -117,7 +117,7 @@ class ComponentMoves:
             for k, split in enumerate(splits)
         ]
 
-    def is_plausible(self, mixture: Parameters) -> bool:
+    def is_plausible(self, mixture: Parameters, least_ratio: float = _PLAUSIBLE) -> bool:
         """Whether moves of its components might pay after all, or cannot be judged."""
         posterior = self.rows.evaluate(mixture)[1]
         splits = self.split_all(mixture, posterior)
@@ -126,7 +126,7 @@ class ComponentMoves:
         if mixture.structure.is_shared:  # what a split gains by narrowing all others is not known
             return any(split.exists for split in splits)
         least = moves.cheapest_merges(mixture, posterior)[0].loss
-        return max(split.gain for split in splits) >= _PLAUSIBLE * least
+        return max(split.gain for split in splits) >= least_ratio * least
 
     def split_gains(self, mixture: Parameters) -> list[float]:
         """What bounds promise of splitting each component, in nats per row."""
@@ -271,11 +271,11 @@ class ComponentMoves:
         rng = np.random.default_rng([*self.seed, mixture.n_components, number, 1])
         made = []
         for _ in range(_RELOCATIONS):
-            gone = int(rng.integers(mixture.n_components))
-            smaller = moves.drop_component(mixture, gone, self.rules.regularization)
-            k = int(rng.integers(smaller.n_components))
-            cut = [(k, moves.cut_in_half(smaller, k, rng))]
-            made.append(moves.apply_changes(smaller, [], cut, self.rules.regularization))
+            gone, k = (int(index) for index in rng.choice(mixture.n_components, 2, replace=False))
+            cut = [(k, moves.cut_in_half(mixture, k, rng))]
+            made.append(
+                moves.apply_changes(mixture, [], cut, self.rules.regularization, dropped=[gone])
+            )
         return made
 
     def _climb(self, mixture: Parameters) -> Parameters:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise, starmap
 from typing import Self
 
 import numpy as np
@@ -38,11 +39,17 @@ class MixtureStack:
             np.concatenate([getattr(mixture, name) for mixture in mixtures])
             for name in ("weights", "means", "covariances", "precisions_cholesky")
         )
-        stops = np.cumsum([mixture.n_components for mixture in mixtures])
+        stops = accumulate(mixture.n_components for mixture in mixtures)
         return cls(
             Parameters(mixtures[0].covariance_type, weights, means, covariances, factors),
-            tuple(stops.tolist()),
+            tuple(stops),
         )
+
+    @property
+    def errors(self) -> Array:
+        """Bounds on what the expanded kernel loses, of each mixture."""
+        errors = expanded_kernel.relative_errors(self.components)
+        return np.maximum.reduceat(errors, (0, *self.stops[:-1]))
 
     @property
     def terms(self) -> LinearTerms:
@@ -70,6 +77,12 @@ class MixtureStack:
             kind, weights / np.repeat(totals, sizes), moments.means, covariances
         )
         return [
-            moved.permute(np.arange(start, stop))
-            for start, stop in zip((0, *self.stops[:-1]), self.stops, strict=True)
+            Parameters(
+                kind,
+                moved.weights[part],
+                moved.means[part],
+                moved.covariances[part],
+                moved.precisions_cholesky[part],
+            )
+            for part in starmap(slice, pairwise((0, *self.stops)))
         ]

@@ -23,7 +23,9 @@ from dgmm.mixture.parameters import Parameters
 _VERY_FEW_ROWS = 1 << 12  # up to which several kinds of start are tried
 _FEW_COMPONENTS = 8  # up to which starts of other kinds are tried on many rows, too
 _MOST_FINISHES = 6
+_HARDLY = 0.1  # of a merge's loss: where splits gain less, no other start is tried
 _COMPONENTS_OF_STARTS = 32  # of all these starts together
+_ROWS_OF_GUESSES = 1 << 11
 _FEWER_PER_PARAMETER = 5  # rows in which they race
 STEPS_ON_MORE_ROWS = 2  # of EM
 _STEPS_TO_COMPARE = 10
@@ -50,13 +52,18 @@ class ModelFinder(FirstMixtures):
         start = self._start_simply(kind, n_components, index)
         if n_components == 1:
             return rows.climb(start, STEPS)
-        mixture = self._repair(at, self._move(at, start, index))
+        mixture = at.improve(self._move(at, start, index), ROUNDS)
+        if rows.n_rows == self.rows.n_rows and not at.is_plausible(mixture, _HARDLY):
+            settled = self._settle(at, mixture)
+            if not at.is_plausible(settled, _HARDLY):
+                return settled
+        mixture = self._repair(at, mixture)
         if n_components <= _FEW_COMPONENTS:
             some = self._fewer(kind, n_components, index)
             other = self._race_starts(some, kind, n_components, index)
-            one, two = (self._settle(some, each) for each in (mixture, other))
-            if quality_of(some.rows, two, self.rules) > quality_of(some.rows, one, self.rules):
-                mixture = at.make_sound(at.improve(rows.climb(two, STEPS), ROUNDS))
+            both = [self._settle(some, each) for each in (mixture, other)]
+            better = max(both, key=lambda one: quality_of(some.rows, one, self.rules))
+            mixture = at.make_sound(at.improve(rows.climb(better, STEPS), ROUNDS))
         return self._finish(self._move_on_more_rows(mixture, index), index)
 
     def _find_simply(self, kind: str, n_components: int, index: int) -> Parameters:
@@ -123,7 +130,7 @@ class ModelFinder(FirstMixtures):
         n_starts = _COMPONENTS_OF_STARTS // n_components
         methods = self.options.init_params or tuple(initializers.METHODS)
         pairs = [(methods[i % len(methods)], i // len(methods)) for i in range(n_starts)]
-        few = self._few_rows()
+        few = some.rows.thin(_ROWS_OF_GUESSES).distinct()
         guesses = [self._guess(few, kind, n_components, index, *pair) for pair in pairs]
         return self._repair(some, race(some.rows, guesses, self.rules, SCHEDULE))
 

@@ -28,7 +28,7 @@ from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.prior_knowledge.labelled_statistics import LabelledStatistics
 from dgmm.mixture.prior_knowledge.mixture_prior import Prior
 from dgmm.mixture.regularization import Regularization
-from dgmm.mixture.types import Array
+from dgmm.mixture.types import Array, Indices
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -185,10 +185,8 @@ class SearchRows:
         return moments, Posterior(own, densities[0], self.weights)
 
     def climb(self, mixture: Parameters, n_steps: int) -> Parameters:
-        """Steps of EM."""
-        for _ in range(n_steps):
-            (mixture,) = self._step([mixture])[1]
-        return mixture
+        """Steps of EM, as long as a step gains."""
+        return self.climb_each([mixture], n_steps)[0][0]
 
     def settle(self, mixture: Parameters, rules: EMOptions) -> Parameters:
         """Accelerated EM until little is left to gain, or ``max_iter`` steps."""
@@ -226,7 +224,10 @@ class SearchRows:
         is_plain = mixtures[0].noise is None and not self.scatter.known
         if is_plain and not mixtures[0].structure.is_joint:
             together = MixtureStack.of(mixtures)
-            if expanded_kernel.relative_error(together.components) <= _MAX_ERROR:
+            fine = together.errors <= _MAX_ERROR
+            if fine.any() and not fine.all():
+                return self._step_apart(mixtures, [np.flatnonzero(fine), np.flatnonzero(~fine)])
+            if fine.all():
                 sums, values = self._accumulate(together.terms)
                 try:
                     return values, together.maximize(sums, self.scatter, self.regularization)
@@ -235,6 +236,17 @@ class SearchRows:
         moments = self.expect_each(mixtures)
         values = np.array([each.objective for each in moments])
         return values, [self._maximize(*pair) for pair in zip(mixtures, moments, strict=True)]
+
+    def _step_apart(
+        self, mixtures: Sequence[Parameters], parts: Sequence[Indices]
+    ) -> tuple[Array, list[Parameters]]:
+        """The same in parts."""
+        values, moved = np.empty(len(mixtures)), list(mixtures)
+        for part in parts:
+            values[part], stepped = self._step([mixtures[index] for index in part])
+            for index, mixture in zip(part, stepped, strict=True):
+                moved[index] = mixture
+        return values, moved
 
     def _accumulate(self, terms: LinearTerms) -> tuple[Array, Array]:
         """Sums and log-likelihoods of linear terms over the rows."""

@@ -20,7 +20,7 @@ Labels = NDArray[np.intp]
 Initializer = Callable[[Array, Array, int, np.random.Generator], Array]
 """``guess(rows, weights, n_components, rng) -> responsibilities``; all weights are positive."""
 
-_HIERARCHY_ROWS = 1000
+_HIERARCHY_ROWS = 250
 _KMEANS_ITERATIONS = 20
 _FEW_MOVE = 0.01  # of the rows: k-means is done, EM goes on from there
 

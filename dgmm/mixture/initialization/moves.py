@@ -201,8 +201,9 @@ def apply_changes(
     merges: Sequence[Merge],
     splits: Sequence[tuple[int, Split]],
     regularization: Regularization,
+    dropped: Sequence[int] = (),
 ) -> Parameters:
-    """The mixture with some pairs merged and some components split.
+    """The mixture with some pairs merged, some components split and some left out.
 
     Parameters
     ----------
@@ -211,6 +212,8 @@ def apply_changes(
     splits : sequence of (int, Split)
         Components, and what replaces them.
     regularization : Regularization
+    dropped : sequence of int
+        The others share their weight in proportion to theirs.
 
     Returns
     -------
@@ -218,6 +221,7 @@ def apply_changes(
         Untouched components first, then merged ones, then split ones.
     """
     gone = {k for merge in merges for k in (merge.i, merge.j)} | {k for k, _ in splits}
+    gone |= set(dropped)
     kept = [k for k in range(mixture.n_components) if k not in gone]
     parts = [(mixture.weights[kept], mixture.means[kept], mixture.matrices[kept])]
     if merges:

@@ -158,6 +158,8 @@ def _constrain(
     else:
         kind = mixture.covariance_type
         nearest = Parameters.from_moments(kind, weights, means, matrices, regularization)
+        if kind == "full":
+            return nearest
         weights, means, matrices = nearest.weights, nearest.means, nearest.matrices
     return Parameters.from_moments("full", weights, means, matrices, regularization)
 

@@ -191,6 +191,8 @@ def natural_parameters(mixtures: Sequence[Parameters]) -> Array:
 
 def _add_noise(theta: Array, mixtures: Sequence[Parameters]) -> Array:
     """The natural parameters of components, and of each mixture's noise behind its own."""
+    if all(mixture.noise is None for mixture in mixtures):
+        return theta
     stops = np.cumsum([mixture.n_components for mixture in mixtures])
     places = [stop for stop, m in zip(stops, mixtures, strict=True) if m.noise is not None]
     rows = np.zeros((len(places), theta.shape[1]))
@@ -204,6 +206,11 @@ def relative_error(mixture: Parameters) -> float:
     eps max_k (|mu_k|' |P_k| |mu_k| + sum_ij |P_k|_ij |Sigma_k|_ij), absolute values elementwise:
     far means and strong correlations both cost digits.
     """
+    return float(relative_errors(mixture).max())
+
+
+def relative_errors(mixture: Parameters) -> Array:
+    """The same bound for each component, shape (K,)."""
     means = np.abs(mixture.means)
     if mixture.structure.is_diagonal:
         far = (_inverse_variances(mixture) * means**2).sum(axis=1)
@@ -212,7 +219,7 @@ def relative_error(mixture: Parameters) -> float:
         precisions = np.abs(_precisions(mixture))
         far = ((precisions @ means[:, :, None])[:, :, 0] * means).sum(axis=1)
         correlated = (precisions * np.abs(mixture.matrices)).sum(axis=(1, 2))
-    return float(np.finfo(np.float64).eps * (far + correlated).max())
+    return np.finfo(np.float64).eps * (far + correlated)
 
 
 def _precisions(mixture: Parameters) -> Array:

@@ -1,5 +1,7 @@
 """The loops over rows in NumPy, for blocks too small to pay for compiled ones."""
 
+from itertools import pairwise
+
 import numpy as np
 import scipy
 from numpy.typing import NDArray
@@ -13,18 +15,21 @@ _FARTHEST = 1e150
 def softmax(
     logits: Array, weights: Array, log_density: Array, log_total: Array, scale: Array
 ) -> None:
-    """As :func:`dgmm.mixture.kernels.loops_numba.softmax`."""
-    largest = logits.max(axis=0)
-    logits -= largest
-    negligible = logits < _NEGLIGIBLE
-    np.maximum(logits, _NEGLIGIBLE, out=logits)
-    np.exp(logits, out=logits)
-    logits[negligible] = 0.0
-    total = logits.sum(axis=0)
+    """As :func:`dgmm.mixture.kernels.loops_numba.softmax`, of one tile or of a stack of them."""
+    largest = logits.max(axis=-2)
+    logits -= largest[..., None, :]
+    if logits.min(initial=0.0) < _NEGLIGIBLE:
+        negligible = logits < _NEGLIGIBLE
+        np.maximum(logits, _NEGLIGIBLE, out=logits)
+        np.exp(logits, out=logits)
+        logits[negligible] = 0.0
+    else:
+        np.exp(logits, out=logits)
+    total = logits.sum(axis=-2)
     np.log(total, out=log_total)
     np.add(largest, log_total, out=log_density)
     np.divide(weights, total, out=scale)
-    logits *= scale
+    logits *= scale[..., None, :]
 
 
 def add(
@@ -76,12 +81,12 @@ def add_factored(
     del batch, scratch
     m = 1 + x.shape[1]
     left, right = factors
-    matrix, logits = np.zeros((m, m)), np.empty((len(theta), tile_rows))
+    matrix = np.zeros((m, m))
     for start in range(0, len(x), tile_rows):
         tile = slice(start, start + tile_rows)
         y = np.ones((m, len(x[tile])))
         np.subtract(x[tile].T, origin[:, None], out=y[1:])
-        r = logits[:, : y.shape[1]]
+        r = np.empty((len(theta), y.shape[1]))
         for k, row in enumerate(theta):
             matrix[left, right] = row
             r[k] = ((matrix @ y) * y).sum(axis=0)
@@ -99,14 +104,22 @@ def _score(
     posterior: Array,
     densities: Array,
 ) -> None:
-    """As :func:`dgmm.mixture.kernels.loops_numba.responsibilities.score`."""
-    log_density, log_total, scale = np.empty((3, len(weights)))
-    for model, (first, last) in enumerate(zip([0, *stops[:-1]], stops, strict=True)):
-        softmax(logits[first:last], weights, log_density, log_total, scale)
-        scores[0, model] += weights @ log_density
-        scores[1, model] -= weights @ log_total
+    """As :func:`dgmm.mixture.kernels.loops_numba.responsibilities.score`.
+
+    Models with as many components each are one stack.
+    """
+    n_rows, bounds = len(weights), (0, *stops.tolist())
+    is_even = len({last - first for first, last in pairwise(bounds)}) == 1
+    step = len(stops) if is_even else 1
+    for first in range(0, len(stops), step):
+        models = slice(first, first + step)
+        part = logits[bounds[first] : bounds[first + step]].reshape(step, -1, n_rows)
+        log_density, log_total, scale = np.empty((3, len(part), n_rows))
+        softmax(part, weights, log_density, log_total, scale)
+        scores[0, models] += log_density @ weights
+        scores[1, models] -= log_total @ weights
         if densities.shape[1]:
-            densities[model, tile] = log_density
+            densities[models, tile] = log_density
     if posterior.shape[1]:
         posterior[:, tile] = logits
 

@@ -31,6 +31,8 @@ class MatrixStructure(Structure):
         return matrices
 
     def expand(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        if covariances.ndim == 3:  # broadcasting takes longer than many a product
+            return covariances
         return np.broadcast_to(covariances, (n_components, n_features, n_features))
 
     def regularize(self, covariances: Array, regularization: Regularization) -> Array:

@@ -89,6 +89,17 @@ def test_planted_mixtures_are_found_that_a_start_by_k_means_misses(seed):
     assert polished(search, found_by(search)["full", 12]) > best - 1e-3
 
 
+def test_no_moves_are_tried_where_components_are_apart(monkeypatch):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(5_000, 2)) + 20 * rng.normal(size=(5, 2))[rng.integers(0, 5, 5_000)]
+    rows -= rows.mean(axis=0)
+    monkeypatch.delattr(ComponentMoves, "try_moves")
+    found = found_by(search_on(rows, ("full", 5)))
+    assert found["full", 5].weights.min() > 0.15
+    with pytest.raises(AttributeError, match="try_moves"):
+        found_by(search_on(rows, ("full", 4)))
+
+
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)
 def test_all_models_of_a_sweep_are_found_and_likelihoods_rise(kind):
     rows, _ = anisotropic(4, 2_000, 3)

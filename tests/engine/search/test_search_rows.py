@@ -93,6 +93,21 @@ def test_steps_of_em_are_those_of_the_textbook(kind):
     np.testing.assert_allclose(found.covariances, expected.covariances, rtol=1e-6, atol=1e-8)
 
 
+@each_type
+def test_mixtures_take_their_steps_together_as_each_does_by_itself(kind):
+    rows = rows_of()
+    wide = [mixture_of(rows, kind, k) for k in (3, 4, 4)]
+    narrow = Parameters.from_covariances(
+        kind, wide[0].weights, wide[0].means, wide[0].covariances * 1e-14
+    )
+    together, values = rows.climb_each([wide[0], narrow, *wide[1:]], 2)
+    for start, found, value in zip([wide[0], narrow, *wide[1:]], together, values, strict=True):
+        (alone,), (expected,) = rows.climb_each([start], 2)
+        assert value == pytest.approx(expected, rel=1e-12)
+        np.testing.assert_allclose(found.means, alone.means, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(found.covariances, alone.covariances, rtol=1e-8, atol=1e-12)
+
+
 def test_integer_weights_are_repeated_rows():
     rows = rows_of(60)
     times = np.arange(60) % 3 + 1

@@ -89,7 +89,14 @@ def test_responsibilities_sum_to_the_weights(n_rows):
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)
 @pytest.mark.parametrize(
     ("n_rows", "n_features", "n_components"),
-    [(300, 2, [1, 3]), (700, 5, [4, 9, 21]), (90, 16, [24]), (90, 33, [40]), (300, 64, [2, 60])],
+    [
+        (300, 2, [1, 3]),
+        (900, 4, [3, 3, 3]),
+        (700, 5, [4, 9, 21]),
+        (90, 16, [24]),
+        (90, 33, [40]),
+        (300, 64, [2, 60]),
+    ],
 )
 def test_both_kinds_of_loops_give_the_same_sums(
     kind, n_rows, n_features, n_components, monkeypatch

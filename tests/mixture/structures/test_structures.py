@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from sklearn.mixture import GaussianMixture
 
 from dgmm.mixture import feature_map
+from dgmm.mixture.linear_algebra import precision_factors
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import RELATIVE_FLOOR, Regularization
 from dgmm.mixture.structures import structure_of
@@ -64,6 +65,16 @@ def test_precision_factors_invert_the_covariances(data):
         assert (np.diagonal(factor) > 0).all()
         covariance = reference.covariance_of(mixture, component)
         np.testing.assert_allclose(factor.T @ covariance @ factor, np.eye(d), atol=1e-12)
+
+
+def test_many_covariances_have_the_factors_that_each_has_by_itself():
+    rng = np.random.default_rng(4)
+    roots = rng.normal(size=(30, 5, 5)) * np.geomspace(1e-6, 1e6, 5)[:, None]
+    covariances = roots @ roots.transpose(0, 2, 1)
+    together = precision_factors(covariances)
+    for covariance, factor in zip(covariances, together, strict=True):
+        assert np.array_equal(factor, np.triu(factor))
+        np.testing.assert_allclose(factor, precision_factors(covariance[None])[0], rtol=1e-12)
 
 
 @each_type
