@@ -14,7 +14,8 @@ _PROCESS_BYTES = 352 << 20  # a worker with NumPy, SciPy, Numba, Zarr and distri
 _READ_COPIES = 3  # a block, what it is decoded from, and what is decoded but not yet in place
 _PROFILE_BYTES = 20  # a row's weight, random word and marks
 _MARK_BYTES = 2  # of each value that may be missing
-_PATTERN_BYTES = 48  # of each row: its place, and the table of patterns
+_PATTERN_BYTES = 56  # of each row: its place, twice, and the table of patterns
+_NUMBER = 8  # bytes of a value in float64, to which incomplete rows may be copied
 _SAMPLE_COPIES = 3  # as drawn, as collected, about its mean
 _TREE_COPIES = 12  # outcomes that wait for their neighbours in the tree
 
@@ -88,10 +89,10 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
     row = _READ_COPIES * d * dataset.rows.dtype.itemsize + _PROFILE_BYTES
     marginals = gathered = 0
     if may_lack:
-        row += d * (dataset.rows.dtype.itemsize + _MARK_BYTES) + _PATTERN_BYTES
+        row += d * (dataset.rows.dtype.itemsize + _NUMBER + _MARK_BYTES) + _PATTERN_BYTES
         sums += d * d * sum(order == feature_map.LINEAR for order, _ in orders)
-        marginals = 2 * incomplete_rows.MOST_KEPT
-        gathered = 2 * d * incomplete_rows.GATHERED_ROWS
+        marginals = 3 * incomplete_rows.MOST_KEPT
+        gathered = 3 * d * incomplete_rows.GATHERED_ROWS
     sample_rows = options.sample_size(dataset.n_rows, d)
     least_likely = n_models * n_least_likely(dataset.n_rows, n_models, d) * (d + 3)
     return Projection(

@@ -9,6 +9,9 @@ rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from itertools import compress
+from operator import add, not_
 from types import ModuleType
 
 import numpy as np
@@ -16,10 +19,10 @@ from numpy.typing import NDArray
 
 from dgmm.mixture import feature_map
 from dgmm.mixture.kernels import packed_models, rare_patterns
-from dgmm.mixture.kernels.completion import Features
 from dgmm.mixture.kernels.independent_features import IndependentModels
 from dgmm.mixture.kernels.marginal_models import MarginalModels
 from dgmm.mixture.kernels.packed_models import PackedModels
+from dgmm.mixture.kernels.pattern_sums import sum_patterns
 from dgmm.mixture.kernels.statistics import SufficientStatistics
 from dgmm.mixture.kernels.tiling import loops_for
 from dgmm.mixture.missing_values.missing_patterns import PatternRows, group_by_pattern
@@ -28,7 +31,6 @@ from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 
 GATHERED_ROWS = 1 << 15
-_GATHERED_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
 FEWEST_ROWS = 16
 """Rows of a pattern in a block from which on it is worth marginals of its own."""
 
@@ -73,6 +75,11 @@ class IncompleteModels:
         nothing, d = self.dependent.zero(), len(self.dependent.origin)
         tied = [len(g.models) for g in self.dependent.groups if g.order == feature_map.LINEAR]
         return replace(nothing, shared_scatters=np.zeros((tied[0], d, d))) if tied else nothing
+
+    @property
+    def patterns_at_a_time(self) -> int:
+        """How many patterns' marginals are held, at most, beside those that are kept."""
+        return max(1, MOST_KEPT // self._size)
 
     @property
     def _size(self) -> int:
@@ -161,64 +168,76 @@ def _accumulate_patterns(
     loops: ModuleType,
 ) -> SufficientStatistics:
     """The statistics of models of dependent features, rows of one pattern after the other."""
-    total = models.zero()
-    buffer = np.empty(min(GATHERED_ROWS, len(rows)) * rows.shape[1])
-    rare = []
-    for pattern in group_by_pattern(rows, loops):
-        if len(pattern.places) < FEWEST_ROWS and not pattern.is_complete:
-            rare.append(pattern.places)
-        else:
-            total = total + _accumulate_pattern(models, pattern, rows, weights, loops, buffer)
-    return total + _accumulate_rare(models, np.concatenate(rare), rows, weights) if rare else total
+    x, w = _prepared(models.dependent, rows), None if weights is None else weights.astype(float)
+    patterns = group_by_pattern(x, loops)
+    is_rare = [len(p.places) < FEWEST_ROWS and not p.is_complete for p in patterns]
+    common = list(compress(patterns, map(not_, is_rare)))
+    total, size = models.zero(), models.patterns_at_a_time
+    for start in range(0, len(common), size):
+        total = total + _accumulate_common(models, common[start : start + size], x, w, loops)
+    rare = [pattern.places for pattern in compress(patterns, is_rare)]
+    return total + _accumulate_rare(models, np.concatenate(rare), x, w) if rare else total
+
+
+def _accumulate_common(
+    models: IncompleteModels,
+    patterns: Sequence[PatternRows],
+    x: Array,
+    weights: Array | None,
+    loops: ModuleType,
+) -> SufficientStatistics:
+    """The statistics of rows of some patterns."""
+    groups, origin = models.dependent.groups, models.dependent.origin
+    marginals = [models.marginal_models(pattern.observed) for pattern in patterns]
+    if models.dependent.centred or any(group.shape.factored for group in groups):
+        pairs = zip(marginals, patterns, strict=True)
+        return reduce(add, (_accumulate_pattern(*pair, x, weights, loops) for pair in pairs))
+    sums = (
+        sum_patterns([m.packed.groups[i] for m in marginals], patterns, x, weights, origin, loops)
+        for i in range(len(groups))
+    )
+    of_patterns = zip(marginals, zip(*sums, strict=True), strict=True)
+    return reduce(add, (marginal.complete_sums(found) for marginal, found in of_patterns))
+
+
+def _prepared(models: PackedModels, rows: NDArray[np.generic]) -> Array:
+    """The rows in the features of the models, in float64."""
+    if models.transform is None and rows.dtype == np.float64 and rows.flags.carray:
+        return rows.astype(np.float64, copy=False)
+    x = np.empty(rows.shape)
+    size = packed_models.slab_rows(rows.shape[1])
+    for start, some, _ in packed_models.slabs(models, rows, None, size):
+        x[start : start + size] = some
+    return x
 
 
 def _accumulate_pattern(
-    models: IncompleteModels,
+    models: MarginalModels,
     pattern: PatternRows,
-    rows: NDArray[np.generic],
-    weights: NDArray[np.generic] | None,
+    x: Array,
+    weights: Array | None,
     loops: ModuleType,
-    buffer: Array,
 ) -> SufficientStatistics:
     """The statistics of the rows of one pattern, some of which are gathered at a time."""
-    marginals, features = models.marginal_models(pattern.observed), pattern.features
-    total = models.zero()
-    for start in range(0, len(pattern.places), GATHERED_ROWS):
-        places = pattern.places[start : start + GATHERED_ROWS]
-        some = _gather(rows, places, features, loops, buffer)
-        w = None if weights is None else weights[places]
-        total = total + marginals.accumulate(some, w, loops)
-    return total
-
-
-def _gather(
-    rows: NDArray[np.generic],
-    places: NDArray[np.intp],
-    features: Features,
-    loops: ModuleType,
-    buffer: Array,
-) -> NDArray[np.generic]:
-    """Some features of some rows, in a buffer if they can be."""
-    if not (rows.flags.carray and rows.dtype in _GATHERED_TYPES):
-        return np.take(rows, places, axis=0)[:, features]
-    found = buffer[: len(places) * len(features)].reshape(len(places), len(features))
-    loops.gather(rows, places, features, found)
-    return found
+    parts = np.split(pattern.places, range(GATHERED_ROWS, len(pattern.places), GATHERED_ROWS))
+    found = (
+        models.accumulate(
+            np.take(x, places, axis=0)[:, pattern.features],
+            None if weights is None else weights[places],
+            loops,
+        )
+        for places in parts
+    )
+    return reduce(add, found)
 
 
 def _accumulate_rare(
-    models: IncompleteModels,
-    places: NDArray[np.intp],
-    rows: NDArray[np.generic],
-    weights: NDArray[np.generic] | None,
+    models: IncompleteModels, places: NDArray[np.intp], x: Array, weights: Array | None
 ) -> SufficientStatistics:
     """The statistics of rows whose patterns few others have."""
     packed = models.dependent
-    x = rows[places].astype(np.float64)
-    if packed.transform is not None:
-        x = packed.transform.apply(x.T).T
-    x = np.subtract(x, packed.origin, order="C")
-    w = np.ones(len(places)) if weights is None else weights[places].astype(np.float64)
+    x = np.subtract(x[places], packed.origin, order="C")
+    w = np.ones(len(places)) if weights is None else weights[places]
     loops = loops_for(len(places), packed.n_components)
     found = models.zero()
 

@@ -224,9 +224,37 @@ def group_rows(rows: NDArray[np.floating], places: Indices, counts: Indices) -> 
     return len(starts)
 
 
-def gather(rows: NDArray[np.floating], places: Indices, features: Indices, found: Array) -> None:
-    """As :func:`dgmm.mixture.kernels.loops_numba.gather`."""
-    found[...] = np.take(rows, places, axis=0)[:, features]
+def add_patterns(
+    x: Array,
+    origin: Array,
+    weights: Array,
+    places: Indices,
+    table: Indices,
+    features: Indices,
+    thetas: Array,
+    factors: Indices,
+    stops: Indices,
+    sums: Array,
+    scores: Array,
+    scatters: Array,
+    scratch: Array,
+) -> None:
+    """As :func:`dgmm.mixture.kernels.loops_numba.add_patterns`, with all rows at a time."""
+    n_components, start, first_feature, first_entry = stops[-1], 0, 0, 0
+    nothing = np.empty((0, 0))
+    for p, (stop, n, length, rows, batch, transposed) in enumerate(table):
+        observed = features[first_feature : first_feature + n]
+        some = (x[places[start:stop]] - origin)[:, observed]
+        w = weights[places[start:stop]] if weights.size else np.ones(stop - start)
+        entries = slice(first_entry * n_components, (first_entry + length) * n_components)
+        theta = thetas[entries].reshape(n_components, length)
+        of_map = factors[2 * first_entry : 2 * (first_entry + length)].reshape(2, length)
+        own = sums[entries].reshape(length, n_components)
+        tile = (rows, batch, transposed, own, scores[p], scratch, nothing, nothing)
+        add(some, np.zeros(n), w, theta, stops, of_map, *tile)
+        if len(scatters):
+            scatters[p, :n, :n] += some.T @ (some * w[:, None])
+        start, first_feature, first_entry = stop, first_feature + n, first_entry + length
 
 
 def mask(x: Array, origin: Array, masked: Array) -> None:

@@ -1,6 +1,7 @@
 """The models of a pass for rows of a block that lack the same values."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Self
 
@@ -19,8 +20,10 @@ from dgmm.mixture.kernels.completion import (
 )
 from dgmm.mixture.kernels.expanded_kernel import ExpandedGroup
 from dgmm.mixture.kernels.packed_models import PackedModels
+from dgmm.mixture.kernels.pattern_sums import PatternSums
 from dgmm.mixture.kernels.statistics import SufficientStatistics
 from dgmm.mixture.parameters import Parameters
+from dgmm.mixture.types import Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,14 +69,13 @@ class MarginalModels:
                 regression = shared = SharedRegression.of_mixtures(own, marginals, observed)
             completions.append(regression)
         if is_complete:
-            return cls(models, (), shared)
+            return cls(replace(models, transform=None), (), shared)
         centred = [CentredModel(e.model, e.mixture.marginal(features)) for e in models.centred]
         completions += [
             WhitenedRegression.from_mixture(e.mixture, observed) for e in models.centred
         ]
-        transform = None if models.transform is None else models.transform.select(observed)
         packed = PackedModels(
-            models.origin[observed], transform, models.n_models, tuple(groups), tuple(centred)
+            models.origin[observed], None, models.n_models, tuple(groups), tuple(centred)
         )
         return cls(packed, tuple(completions), shared)
 
@@ -83,10 +85,24 @@ class MarginalModels:
         weights: NDArray[np.generic] | None,
         loops: ModuleType,
     ) -> SufficientStatistics:
-        """The completed statistics of rows of the observed features."""
+        """The completed statistics of rows of the observed features, as the models take them."""
         n_features = len(self.packed.origin)
         scatter = None if self.shared is None else np.zeros((n_features, n_features))
         found = packed_models.accumulate(self.packed, rows, weights, scatter, loops=loops)
+        return self.complete(found, scatter)
+
+    def complete_sums(self, parts: Sequence[PatternSums]) -> SufficientStatistics:
+        """Statistics of all features from those of the observed ones, of each group."""
+        log_likelihood, log_classification = np.zeros((2, self.packed.n_models))
+        for group, part in zip(self.packed.groups, parts, strict=True):
+            models = list(group.models)
+            log_likelihood[models], log_classification[models] = part.scores
+        sums = tuple(part.sums for part in parts)
+        found = SufficientStatistics(log_likelihood, log_classification, sums)
+        return self.complete(found, parts[0].scatter)
+
+    def complete(self, found: SufficientStatistics, scatter: Array | None) -> SufficientStatistics:
+        """Statistics of all features from those of the observed ones, and their scatter."""
         sums, scatters = found.sums, found.shared_scatters
         if self.shared is not None and scatter is not None:
             models = list(self.packed.groups[0].models)

@@ -155,7 +155,8 @@ def accumulate(
     for start, x, w in slabs(packed, rows, weights, size):
         if scatter is not None:
             deviations = np.subtract(x, packed.origin, order="C")
-            scatter += (deviations * w[:, None]).T @ deviations
+            weighted = deviations if weights is None else deviations * w[:, None]
+            scatter += weighted.T @ deviations
         log_densities = None if kept is None else np.empty((packed.n_models, len(x)))
         _accumulate_slab(packed, x, w, statistics, scratch, loops, log_densities)
         if kept is not None and log_densities is not None:

@@ -7,7 +7,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from dgmm.mixture.em.maximization import m_step
-from dgmm.mixture.kernels import incomplete_rows, packed_models
+from dgmm.mixture.kernels import incomplete_rows, packed_models, tiling
 from dgmm.mixture.kernels.centring import CentredScatter
 from dgmm.mixture.parameters import Parameters
 from dgmm.mixture.regularization import Regularization
@@ -102,6 +102,23 @@ def test_a_step_is_that_of_a_loop_over_rows(
     structure = mixture.structure
     expected = structure.from_scatter(structure.diagonals(scatters), counts)
     np.testing.assert_allclose(found.covariances, expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_compiled_loops_add_what_others_do(is_weighted, monkeypatch):
+    rows = incomplete(20_000)
+    mixtures = [mixture_of(kind, seed, 2) for seed, kind in enumerate(TYPES[:3])]
+    w = np.random.default_rng(3).random(len(rows)) if is_weighted else None
+    compiled = moments_of(rows, mixtures, w, origin=np.ones(4))
+    monkeypatch.setattr(tiling, "COMPILED_FROM", 10**9)
+    for ours, theirs in zip(
+        compiled, moments_of(rows, mixtures, w, origin=np.ones(4)), strict=True
+    ):
+        np.testing.assert_allclose(ours.log_likelihood, theirs.log_likelihood, rtol=1e-12)
+        np.testing.assert_allclose(ours.log_classification, theirs.log_classification, rtol=1e-10)
+        np.testing.assert_allclose(ours.counts, theirs.counts, rtol=1e-11)
+        np.testing.assert_allclose(ours.means, theirs.means, rtol=1e-10)
+        np.testing.assert_allclose(ours.covariances, theirs.covariances, rtol=1e-9, atol=1e-10)
 
 
 def test_models_of_all_structures_share_a_pass():

@@ -37,13 +37,3 @@ def test_complete_rows_are_one_group(rows):
     assert group.is_complete
     np.testing.assert_array_equal(group.places, np.arange(4))
     assert group_by_pattern(rows[:0]) == []
-
-
-@pytest.mark.parametrize("loops", [loops_numpy, loops_numba])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_features_of_rows_are_gathered_in_float64(loops, dtype):
-    rows = np.random.default_rng(0).normal(size=(50, 6)).astype(dtype)
-    places, features = np.array([3, 4, 40]), np.array([0, 5])
-    found = np.empty((3, 2))
-    loops.gather(rows, places, features, found)
-    np.testing.assert_array_equal(found, rows[np.ix_(places, features)])

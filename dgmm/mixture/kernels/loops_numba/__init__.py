@@ -7,13 +7,13 @@ where neither can be written, each process compiles anew.
 All arrays are feature-major: rows of the data run along the last axis, so that loops are vectors.
 
 Numba keeps the machine code of a loop for as long as its own file is unchanged, whatever it calls.
-After a change of ``row_loops``, ``exponential`` or ``responsibilities`` remove ``__pycache__``;
-the tests do.
+After a change of ``row_loops``, ``exponential``, ``responsibilities`` or ``expanded_loops`` remove
+``__pycache__``; the tests do.
 """
 
 from dgmm.mixture.kernels.loops_numba.assignment_loops import assign
 from dgmm.mixture.kernels.loops_numba.expanded_loops import add, add_factored
-from dgmm.mixture.kernels.loops_numba.pattern_loops import gather, group_rows, mask
+from dgmm.mixture.kernels.loops_numba.pattern_loops import add_patterns, group_rows, mask
 from dgmm.mixture.kernels.loops_numba.responsibilities import softmax
 from dgmm.mixture.kernels.loops_numba.summary_loops import (
     add_deviations,
@@ -30,8 +30,8 @@ __all__ = [
     "add_factored",
     "add_mergers",
     "add_pair_entropies",
+    "add_patterns",
     "assign",
-    "gather",
     "group_rows",
     "mask",
     "softmax",

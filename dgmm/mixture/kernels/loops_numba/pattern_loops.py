@@ -4,12 +4,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgmm.mixture.kernels.loops_numba.compilation import compiled
+from dgmm.mixture.kernels.loops_numba.expanded_loops import add
 from dgmm.mixture.types import Array, Indices
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio (Knuth, vol. 3, sec. 6.4)
 _HALF = np.uint64(32)
 _BITS = 64
 _FEWEST_SLOTS = 1 << 10
+CACHED_ROWS = 1 << 14
+"""Rows of a block that are worked on at a time: a megabyte of 8 features."""
 
 
 @compiled(
@@ -84,25 +87,107 @@ def group_rows(rows: NDArray[np.floating], places: Indices, counts: Indices) -> 
 
 
 @compiled(
-    "void(float64[:, ::1], int64[::1], int64[::1], float64[:, ::1])",
-    "void(float32[:, ::1], int64[::1], int64[::1], float64[:, ::1])",
+    "void(float64[:, ::1], float64[::1], float64[::1], int64[::1], int64[:, ::1], int64[::1],"
+    " float64[::1], int64[::1], int64[::1], float64[::1], float64[:, :, ::1], float64[:, :, ::1],"
+    " float64[::1])"
 )
-def gather(rows: NDArray[np.floating], places: Indices, features: Indices, found: Array) -> None:
-    """Copy some features of some rows.
+def add_patterns(
+    x: Array,
+    origin: Array,
+    weights: Array,
+    places: Indices,
+    table: Indices,
+    features: Indices,
+    thetas: Array,
+    factors: Indices,
+    stops: Indices,
+    sums: Array,
+    scores: Array,
+    scatters: Array,
+    scratch: Array,
+) -> None:
+    """Add rows of several patterns to the sums of the expanded kernel, each to those of its own.
+
+    Rows are taken in the order of the block, so many at a time that they stay in the cache.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_rows, d)
+    x : ndarray of shape (n_rows, d)
+    origin : ndarray of shape (d,)
+        Subtracted from every row.
+    weights : ndarray of shape (n_rows,), or (0,)
+        Ones, if there are none.
     places : ndarray of shape (m,)
-        Of the rows.
-    features : ndarray of shape (n,)
-    found : ndarray of shape (m, n)
-        Set to the values.
+        The rows of the first pattern, of the second and so on, rising in each.
+    table : ndarray of shape (n_patterns, 6)
+        Of each pattern: where its rows end in ``places``, observed features, entries p of their
+        feature map, and a :class:`dgmm.mixture.kernels.tiling.TileShape`.
+    features, thetas, factors, sums : ndarray
+        One after the other: observed features, and arguments of
+        :func:`dgmm.mixture.kernels.loops_numba.add` of shapes (C, p), (2, p) and (p, C).
+    stops : ndarray of shape (n_models,)
+        Where each model's components end.
+    scores : ndarray of shape (n_patterns, 2, n_models)
+        As for :func:`dgmm.mixture.kernels.loops_numba.add`, added to in place.
+    scatters : ndarray of shape (n_patterns, d, d), or (0, d, d)
+        Weighted outer products of observed values are added to the first rows and columns.
+    scratch : ndarray
+        The largest that a shape needs; overwritten.
     """
-    for t in range(places.size):
-        row, values = rows[places[t]], found[t]
-        for j in range(features.size):
-            values[j] = row[features[j]]
+    n_rows, n_components = len(x), stops[-1]
+    about = np.zeros(origin.size)
+    values, scaled = np.empty(CACHED_ROWS * origin.size), np.empty(CACHED_ROWS * origin.size)
+    shares, shifts = np.ones(CACHED_ROWS), np.empty(origin.size)
+    posterior, densities = np.empty((n_components, 0)), np.empty((stops.size, 0))
+    cursors = np.zeros(len(table), np.int64)
+    cursors[1:] = table[:-1, 0]
+    for limit in range(CACHED_ROWS, n_rows + CACHED_ROWS, CACHED_ROWS):
+        first_feature, first_entry = 0, 0
+        for p in range(len(table)):
+            n, length = table[p, 1], table[p, 2]
+            start = cursors[p]
+            stop = start
+            while stop < table[p, 0] and places[stop] < limit:
+                stop += 1
+            cursors[p] = stop
+            observed = features[first_feature : first_feature + n]
+            entries = slice(first_entry * n_components, (first_entry + length) * n_components)
+            of_map = factors[2 * first_entry : 2 * (first_entry + length)].reshape((2, length))
+            first_feature += n
+            first_entry += length
+            if stop == start:
+                continue
+            rows = values[: (stop - start) * n].reshape((stop - start, n))
+            for j in range(n):
+                shifts[j] = origin[observed[j]]
+            for t in range(stop - start):
+                place = places[start + t]
+                for j in range(n):
+                    rows[t, j] = x[place, observed[j]] - shifts[j]
+            for t in range(stop - start if weights.size > 0 else 0):
+                shares[t] = weights[places[start + t]]
+            add(
+                rows,
+                about[:n],
+                shares[: stop - start],
+                thetas[entries].reshape((n_components, length)),
+                stops,
+                of_map,
+                table[p, 3],
+                table[p, 4],
+                table[p, 5] != 0,
+                sums[entries].reshape((length, n_components)),
+                scores[p],
+                scratch,
+                posterior,
+                densities,
+            )
+            if len(scatters) > 0:
+                others = scaled[: (stop - start) * n].reshape((stop - start, n))
+                for t in range(stop - start):
+                    for j in range(n):
+                        others[t, j] = rows[t, j] * shares[t]
+                scatters[p, :n, :n] += np.dot(rows.T, others)
 
 
 @compiled("void(float64[:, ::1], float64[::1], float64[:, ::1])")
