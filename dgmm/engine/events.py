@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+PROFILE, SEARCH, SAMPLE, FIT, REPAIR = "profile", "search", "sample", "fit", "repair"
+"""The stages of a fit."""
+
 STAGES = {
-    "profile": "All rows are read once: mean, covariance, checksums of blocks, a sample of rows.",
-    "search": "Good starting mixtures of every candidate are searched for on the sample.",
-    "sample": "EM runs on the sample.",
-    "fit": "EM runs on all rows; every pass serves all candidates that are still running.",
-    "repair": "A candidate less likely than one with fewer components starts again from that one.",
+    PROFILE: "All rows are read once: mean, covariance, checksums of blocks, a sample of rows.",
+    SEARCH: "Good starting mixtures of every candidate are searched for on the sample.",
+    SAMPLE: "EM runs on the sample.",
+    FIT: "EM runs on all rows; every pass serves all candidates that are still running.",
+    REPAIR: "A candidate less likely than one with fewer components starts again from that one.",
     "update": "Stepwise EM reads new rows once (`partial_fit`, `dgmm online`).",
     "compare": "The new mixture is compared with the earlier result that the run started from.",
     "outliers": "All rows are read once for the log density below which the rows asked for lie.",
@@ -16,7 +19,7 @@ STAGES = {
 }
 """The stages of a run by name, in their order, and what happens in each."""
 
-READ_ALL_ROWS = frozenset({"profile", "fit", "repair", "update", "outliers", "assign"})
+READ_ALL_ROWS = frozenset({PROFILE, FIT, REPAIR, "update", "outliers", "assign"})
 """Stages whose passes read the dataset; all others work on rows that the driver holds."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dgmm.engine import blas, candidates, passes, stages
+from dgmm.engine import blas, candidates, events, passes, stages
 from dgmm.engine.events import BlocksDone, Observer, PassFinished, PassStarted, ignore
 from dgmm.engine.execution import Execution
 from dgmm.engine.fit_options import FitOptions, Model
@@ -149,13 +149,13 @@ def _run_stages(
         states = stages.initial_states(left[0], states, profile, rivals)
     while left:
         name, *left = left
-        if name == stages.SAMPLE:
+        if name == events.SAMPLE:
             stage = stages.sample_stage(sample, profile, rules, runner.observer)
             proposals = None
         else:
             stage = Stage(runner, preparation.centred, rules)
             proposals = StepProposals.for_rows(
-                sample, profile, options, rules, prospects, with_births=name == stages.FIT
+                sample, profile, options, rules, prospects, with_births=name == events.FIT
             )
         em = passes.run_em(
             stage.runner,
@@ -169,12 +169,12 @@ def _run_stages(
         )
         for n_passes, states in em:
             save(replace(progress, stage=name, n_passes=n_passes, states=states))
-        if left or name == stages.REPAIR:
+        if left or name == events.REPAIR:
             n_passes, states = 0, stages.next_states(name, states, options, search, profile)
         if left:
             states = stages.initial_states(left[0], states, profile, rivals)
         elif any(state.is_running for state in states):  # a repaired model outdid a larger one
-            left = [stages.REPAIR]
+            left = [events.REPAIR]
     return states
 
 
@@ -190,13 +190,13 @@ def search_states(
     # compiled loops, if blocks are worth them, are loaded while the driver searches
     n_components = sum(k for _, k in search.options.models)
     runner.execution.call_ahead(partial(loops_for, runner.dataset.block_rows, n_components))
-    observer(PassStarted(stages.SEARCH, 0, n_models, n_models, n_searches, n_rows))
+    observer(PassStarted(events.SEARCH, 0, n_models, n_models, n_searches, n_rows))
     began = time.monotonic()
     found = search.find_all(
         earlier, profile.mean, lambda done: observer(BlocksDone(done, n_searches))
     )
     seconds = time.monotonic() - began
-    observer(PassFinished(stages.SEARCH, 0, seconds, n_rows, n_models, None))
+    observer(PassFinished(events.SEARCH, 0, seconds, n_rows, n_models, None))
     return tuple(FitState(Candidate(*model), found[model]) for model in search.options.models)
 
 

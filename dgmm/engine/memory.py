@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit_options import FitOptions
-from dgmm.engine.proposals.component_births import n_least_likely
 from dgmm.errors import MemoryLimitError, Remedy
 from dgmm.mixture import feature_map
 from dgmm.mixture.kernels import incomplete_rows, packed_models, tiling
+from dgmm.mixture.kernels.least_likely import n_least_likely
 from dgmm.mixture.structures import structure_of
 
 _PROCESS_BYTES = 352 << 20  # a worker with NumPy, SciPy, Numba, Zarr and distributed imported

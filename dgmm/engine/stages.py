@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dgmm.engine import candidates
-from dgmm.engine.events import Observer
+from dgmm.engine.events import FIT, REPAIR, SAMPLE, Observer
 from dgmm.engine.execution import LocalExecution
 from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.engine.passes import PassRunner
@@ -22,8 +22,6 @@ from dgmm.mixture.prior_knowledge.background_mixture import BackgroundMixture
 from dgmm.mixture.prior_knowledge.conjugate_prior import ConjugatePrior
 from dgmm.mixture.prior_knowledge.mixture_prior import Prior
 from dgmm.mixture.types import Array
-
-PROFILE, SEARCH, SAMPLE, FIT, REPAIR = "profile", "search", "sample", "fit", "repair"
 
 SAMPLE_TOL = 1e-5
 """Tolerance of a fit to the sample, unless that to all rows is wider."""

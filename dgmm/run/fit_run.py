@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dgmm.engine.assignment import assign_checked
-from dgmm.engine.events import Observer, ignore
+from dgmm.engine.events import PROFILE, Observer, ignore
 from dgmm.engine.fit import Fit, fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.fit_progress import FitProgress, SaveProgress
@@ -15,7 +15,7 @@ from dgmm.engine.inference.variational_fit import fit_bayesian
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
 from dgmm.engine.profiling.outlier_search import find_threshold
-from dgmm.engine.stages import PROFILE, positive_weight_sample
+from dgmm.engine.stages import positive_weight_sample
 from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.commit import RunContents
 from dgmm.io.results.posterior_arrays import StoredPosterior

@@ -2,10 +2,10 @@
 
 import logging
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dgmm.engine.fit import Fit
 from dgmm.errors import DataError, InputNotFoundError
 from dgmm.io.results.pointer import read_pointer
 from dgmm.io.results.result import Result, open_result
@@ -18,6 +18,9 @@ from dgmm.mixture.regularization import Regularization
 from dgmm.mixture.transform import WarmStart, transform_mixture
 from dgmm.run.config.configuration import Configuration, Output
 from dgmm.text import join_names
+
+if TYPE_CHECKING:  # a plan fits nothing
+    from dgmm.engine.fit import Fit
 
 _logger = logging.getLogger(__name__)
 
@@ -110,7 +113,7 @@ class LabelledSweep:
     places: tuple[int, ...] = ()
 
 
-def relabel(fitted: Fit, earlier: Result | None, *, are_kept: bool = False) -> LabelledSweep:
+def relabel(fitted: "Fit", earlier: Result | None, *, are_kept: bool = False) -> LabelledSweep:
     """The fit, with the labels of the earlier result.
 
     Parameters

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dgmm.engine import blas, candidates, passes, stages
+from dgmm.engine import blas, candidates, events, passes, stages
 from dgmm.engine.events import Observer, PassFinished, ignore
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit import Fit, evaluate_states, search_states
@@ -113,15 +113,15 @@ def _infer(found: Preparation, options: FitOptions, save: SaveProgress) -> Varia
     state = progress.variational
     if state is None:
         state = _start(found, options, prior)
-        save(replace(progress, stage=stages.FIT, n_passes=0, variational=state))
+        save(replace(progress, stage=events.FIT, n_passes=0, variational=state))
     if not state.is_converged:
         first, bounds = state.posterior.expected_mixture, state.lower_bounds
         passed = _iterate(
-            found.runner, stages.FIT, [first], found.centred, prior, found.rules, bounds
+            found.runner, events.FIT, [first], found.centred, prior, found.rules, bounds
         )
         for (state,) in passed:
             n_passes = len(state.lower_bounds)
-            save(replace(progress, stage=stages.FIT, n_passes=n_passes, variational=state))
+            save(replace(progress, stage=events.FIT, n_passes=n_passes, variational=state))
     return state
 
 
@@ -139,7 +139,7 @@ def _start(found: Preparation, options: FitOptions, prior: Prior) -> Variational
     starts = [_pad(mixture.sort_by_weight(), n_components) for mixture in mixtures]
     sample, centred = _weigh_as_all(search.rows, profile.total_weight, observer)
     first = replace(rules, tol=max(rules.tol, stages.SAMPLE_TOL))
-    *_, states = _iterate(sample, stages.SAMPLE, starts, centred, prior, first)
+    *_, states = _iterate(sample, events.SAMPLE, starts, centred, prior, first)
     return VariationalState(max(states, key=lambda state: state.lower_bounds[-1]).posterior)
 
 
@@ -211,7 +211,7 @@ def _evaluate_mean(found: Preparation, state: VariationalState, save: SaveProgre
     """The posterior's mean as a candidate; its likelihood takes a read of all rows."""
     runner, mixture, n_iter = found.runner, state.posterior.mean_mixture, len(state.lower_bounds)
     (moments,), seconds = passes.e_step(
-        runner, [mixture], found.centred, stages.FIT, n_iter, (1, 1)
+        runner, [mixture], found.centred, events.FIT, n_iter, (1, 1)
     )
     mean = moments.log_likelihood / moments.total_weight
     evaluated = FitState(
@@ -224,6 +224,6 @@ def _evaluate_mean(found: Preparation, state: VariationalState, save: SaveProgre
         moments.log_classification,
         groups=moments.groups,
     )
-    save(FitProgress(found.progress.profile, stages.FIT, n_iter + 1, (evaluated,), state))
-    runner.observer(PassFinished(stages.FIT, n_iter, seconds, runner.dataset.n_rows, 0, mean))
+    save(FitProgress(found.progress.profile, events.FIT, n_iter + 1, (evaluated,), state))
+    runner.observer(PassFinished(events.FIT, n_iter, seconds, runner.dataset.n_rows, 0, mean))
     return evaluated

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dgmm.engine import passes
-from dgmm.engine.events import Observer, Resumed, ignore
+from dgmm.engine.events import PROFILE, Observer, Resumed, ignore
 from dgmm.engine.execution import Execution, LocalExecution
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
@@ -15,7 +15,6 @@ from dgmm.engine.profiling.fill_values import find_fill_values
 from dgmm.engine.profiling.label_checks import check_labels
 from dgmm.engine.profiling.profile_checks import validate_profile
 from dgmm.engine.profiling.profile_spec import ProfileSpec
-from dgmm.engine.stages import PROFILE
 from dgmm.mixture.em.iteration import EMOptions
 from dgmm.mixture.identifiers import find_identifiers
 from dgmm.mixture.kernels.centring import CentredScatter

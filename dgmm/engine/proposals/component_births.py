@@ -12,25 +12,20 @@ from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions, FitState, ProposedStep
 from dgmm.mixture.initialization import moves
 from dgmm.mixture.initialization.births import Birth, UnlikelyRows, add_births
-from dgmm.mixture.kernels.least_likely import LeastLikelyRequest, LeastLikelyRows
+from dgmm.mixture.kernels.least_likely import (
+    LeastLikelyRequest,
+    LeastLikelyRows,
+    n_least_likely,
+)
 from dgmm.mixture.kernels.statistics import Moments
 from dgmm.mixture.parameters import Parameters
 
 _PASSES = 2  # that keep the least likely rows: those of the first may hide others
-_FEWEST_ROWS = 1 << 15
-_MOST_ROWS, _MOST_BYTES = 1 << 12, 1 << 22  # that are kept: of a mixture, and of all
 _LIMIT_ROWS = 1 << 15  # of the sample, by which the limits are set
 _MERGE_ROWS = 1 << 17  # of the sample, by which merges are judged
 _FEWEST_BELOW = 8  # of them that are below a limit
 _MOST_BIRTHS = 4
 _OPTIMISM = 2.0  # nats for each parameter of a component
-
-
-def n_least_likely(n_rows: int, n_models: int, n_features: int) -> int:
-    """How many of the least likely rows of each mixture a pass keeps; few rows are seen closely."""
-    if n_rows < _FEWEST_ROWS:
-        return 0
-    return min(_MOST_ROWS, max(1, _MOST_BYTES // (8 * (n_features + 3) * n_models)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

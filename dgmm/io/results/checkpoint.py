@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable
 
 from dgmm.engine.arithmetic.processes import Processes
-from dgmm.engine.events import READ_ALL_ROWS
+from dgmm.engine.events import FIT, PROFILE, READ_ALL_ROWS, REPAIR, SAMPLE
 from dgmm.engine.fit_progress import FitProgress
-from dgmm.engine.stages import FIT, PROFILE, REPAIR, SAMPLE
 from dgmm.errors import ConfigurationError, InputChangedError, Remedy
 from dgmm.io.results.checkpoint_files import (
     CLASSES,

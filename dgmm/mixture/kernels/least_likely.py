@@ -8,6 +8,16 @@ import numpy as np
 
 from dgmm.mixture.types import Array, Indices
 
+_FEWEST_ROWS = 1 << 15
+_MOST_ROWS, _MOST_BYTES = 1 << 12, 1 << 22  # that are kept: of a mixture, and of all
+
+
+def n_least_likely(n_rows: int, n_models: int, n_features: int) -> int:
+    """How many of the least likely rows of each mixture a pass keeps; few rows are seen closely."""
+    if n_rows < _FEWEST_ROWS:
+        return 0
+    return min(_MOST_ROWS, max(1, _MOST_BYTES // (8 * (n_features + 3) * n_models)))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeastLikelyRows:

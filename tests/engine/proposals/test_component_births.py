@@ -8,6 +8,7 @@ from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.proposals import component_births
 from dgmm.mixture.candidate import Status
+from dgmm.mixture.kernels.least_likely import n_least_likely
 from dgmm.mixture.sweep_findings import find_births
 from tests.engine.recording import SYNCHRONOUS, dataset_of
 from tests.engine.test_fit_progress import bits
@@ -102,6 +103,6 @@ def test_a_birth_that_loses_is_taken_back_for_one_read(monkeypatch):
 
 
 def test_few_rows_are_not_kept():
-    assert component_births.n_least_likely((1 << 15) - 1, 1, 3) == 0
-    assert component_births.n_least_likely(1 << 15, 1, 3) == 4096
-    assert component_births.n_least_likely(1 << 15, 80, 16) * 80 * 19 * 8 <= 1 << 22
+    assert n_least_likely((1 << 15) - 1, 1, 3) == 0
+    assert n_least_likely(1 << 15, 1, 3) == 4096
+    assert n_least_likely(1 << 15, 80, 16) * 80 * 19 * 8 <= 1 << 22
