@@ -19,6 +19,9 @@ _SAMPLE_ROWS = 1 << 17
 _SAMPLE_BYTES = 1 << 26  # up to this number, all rows are the sample
 _ROWS_PER_COMPONENT = 64
 
+RESPONSIBILITY_BYTES = 1 << 28
+"""Above which every second row of a sample, or fewer, are enough for the driver."""
+
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dgmm.engine.dataset import Dataset
-from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.fit_options import RESPONSIBILITY_BYTES, FitOptions
 from dgmm.errors import MemoryLimitError, Remedy
 from dgmm.mixture import feature_map
 from dgmm.mixture.kernels import incomplete_rows, packed_models, tiling
@@ -17,6 +17,9 @@ _MARK_BYTES = 2  # of each value that may be missing
 _PATTERN_BYTES = 56  # of each row: its place, twice, and the table of patterns
 _NUMBER = 8  # bytes of a value in float64, to which incomplete rows may be copied
 _SAMPLE_COPIES = 3  # as drawn, as collected, about its mean
+_SEARCH_BYTES = 32 << 20  # fits to parts of the sample
+_SEARCH_COPIES = 3  # responsibilities: of a mixture, of one that may replace it, and log densities
+_THIN_COPIES = 2  # of rows: fewer and fewer
 _TREE_COPIES = 12  # outcomes that wait for their neighbours in the tree
 
 _SPILL_FRACTION = 0.6  # of a worker's limit, where Dask begins to move what is kept to disk
@@ -43,6 +46,8 @@ class Projection:
         Of a task for the assignments it is about to write.
     sample : int
         Of the row sample, which is collected on a worker and kept by the driver.
+    search : int
+        Of the search for mixtures in the sample, by the driver.
     """
 
     process: int
@@ -51,11 +56,18 @@ class Projection:
     statistics: int
     assignment: int
     sample: int
+    search: int
 
-    def worker(self, threads: int) -> int:
-        """Bytes of a worker that runs ``threads`` tasks at a time."""
+    @property
+    def driver(self) -> int:
+        """Bytes of the driver of a cluster."""
+        return self.process + self.sample + self.search
+
+    def worker(self, threads: int, *, is_driver: bool = False) -> int:
+        """Bytes of a worker that runs ``threads`` tasks at a time, and may be the driver, too."""
         tasks = threads * (self.block + max(self.kernel, self.assignment))
-        return self.process + tasks + _TREE_COPIES * self.statistics + self.sample
+        tasks += _TREE_COPIES * self.statistics
+        return self.process + max(tasks, self.search * is_driver) + self.sample
 
     def leaves_room(self, n_bytes: int, workers: int, threads: int, limit: int) -> bool:
         """Whether workers of this limit can keep blocks of ``n_bytes`` in all while they work."""
@@ -94,6 +106,8 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
         marginals = 3 * incomplete_rows.MOST_KEPT
         gathered = 3 * d * incomplete_rows.GATHERED_ROWS
     sample_rows = options.sample_size(dataset.n_rows, d)
+    searched_rows = min(sample_rows, 2 * RESPONSIBILITY_BYTES // (8 * options.max_components))
+    search = _SEARCH_COPIES * options.max_components + _THIN_COPIES * d
     least_likely = n_models * n_least_likely(dataset.n_rows, n_models, d) * (d + 3)
     return Projection(
         process=_PROCESS_BYTES,
@@ -101,12 +115,18 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
         kernel=8 * (scratch + slab + whitened + 3 * sums + 4 * least_likely + marginals + gathered),
         statistics=8 * (sums + least_likely),
         sample=_SAMPLE_COPIES * 8 * d * sample_rows,
+        search=(_SEARCH_BYTES + 8 * searched_rows * search) * (sample_rows > 0),
         assignment=_ASSIGNMENT_COPIES * 8 * options.max_components * rows_per_write,
     )
 
 
 def check(
-    projection: Projection, threads: int, limit: int | None, usable: int | None = None
+    projection: Projection,
+    threads: int,
+    limit: int | None,
+    usable: int | None = None,
+    *,
+    is_driver: bool = False,
 ) -> None:
     """Refuse a fit that exceeds the memory limit.
 
@@ -119,13 +139,16 @@ def check(
         Bytes of a worker.
     usable : int, optional
         Bytes of them that it may hold before Dask pauses it; all unless given.
+    is_driver : bool, optional
+        Whether the worker is the driver, too.
 
     Raises
     ------
     MemoryLimitError
         With the projection and the limit.
     """
-    need, usable = projection.worker(threads), limit if usable is None else usable
+    need = projection.worker(threads, is_driver=is_driver)
+    usable = limit if usable is None else usable
     if limit is None or usable is None or need <= usable:
         return
     pause = f", and Dask pauses it at {usable / 2**20:.0f} MiB" if usable < limit else ""

@@ -170,18 +170,20 @@ def sample_quantiles(
     """
     n_components, n_features = responsibilities.shape[1], rows.shape[1]
     found = np.full((n_components, len(quantile), n_features), np.nan)
-    w = responsibilities if weights is None else responsibilities * weights[:, None]
     shares = np.asarray(quantile, np.float64)
     for j in range(n_features):
         order = np.argsort(rows[:, j])  # once for all components; NaN is last
         order = order[: np.count_nonzero(~np.isnan(rows[:, j]))]
         if not len(order):
             continue
-        values, below = rows[order, j], np.cumsum(w[order].T, axis=1)
-        for k in np.flatnonzero(below[:, -1] > 0):
-            reached = np.searchsorted(below[k], shares * below[k, -1])
-            first = np.searchsorted(below[k], 0.0, side="right")  # of positive weight
-            found[k, :, j] = values[np.maximum(reached, first)]
+        values, w = rows[order, j], None if weights is None else weights[order]
+        for k in range(n_components):  # one at a time: a sample may be large
+            share = responsibilities[order, k]
+            below = np.cumsum(share if w is None else share * w)
+            if below[-1] > 0:
+                reached = np.searchsorted(below, shares * below[-1])
+                first = np.searchsorted(below, 0.0, side="right")  # of positive weight
+                found[k, :, j] = values[np.maximum(reached, first)]
     return found
 
 

@@ -135,15 +135,20 @@ class PlanSummary:
         )
 
     def _memory(self) -> str:
+        projection = self.plan.projection
+        driver = f"the driver needs {projection.driver / 2**20:,.0f} MiB"
         if self.capacity is None:
-            need = self.plan.projection.worker(1) / 2**20
-            return f"{need:,.0f} MiB needed by a worker of one thread; its limit is not known yet"
-        need = self.plan.projection.worker(self.capacity.threads_per_worker) / 2**20
-        usable = self.capacity.usable_memory
+            need = projection.worker(1) / 2**20
+            text = f"{need:,.0f} MiB needed by a worker of one thread; its limit is not known yet"
+            return f"{text}; {driver}"
+        threads, usable = self.capacity.threads_per_worker, self.capacity.usable_memory
         room = "no limit" if usable is None else f"{usable / 2**20:,.0f} MiB usable"
+        if self.capacity.is_driver:
+            return f"{projection.worker(threads, is_driver=True) / 2**20:,.0f} MiB needed, {room}"
+        need = projection.worker(threads) / 2**20
         text = f"{need:,.0f} MiB needed, {room}, for each of {self.capacity.workers} worker(s)"
         kept = f"; {self.n_bytes_kept / 2**20:,.0f} MiB of blocks, read once, stay there in all"
-        return text + (kept if self.n_bytes_kept else "")
+        return f"{text}; {driver}" + (kept if self.n_bytes_kept else "")
 
 
 @advise(REMEDIES)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from dgmm.engine.assignment import AssignmentSummary, assign_all
+from dgmm.engine.fit_options import RESPONSIBILITY_BYTES
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
 from dgmm.errors import StorageError
@@ -64,8 +65,10 @@ def summarize_sample(
     output : Output
         What is asked for.
     """
-    rows, weights = profile.sample, profile.sample_weights
+    step = max(1, 8 * profile.sample.shape[0] * mixture.n_components // RESPONSIBILITY_BYTES)
+    rows, weights = profile.sample[::step], profile.sample_weights
     if weights is not None:
+        weights = weights[::step]
         weights = weights if weights.any() else None
     found = assign(mixture, rows, transform, may_lack=True)
     r, total = found.responsibilities, len(rows) if weights is None else float(weights.sum())

@@ -107,7 +107,8 @@ class RunPlan:
         """
         if capacity is not None:
             threads, limit = capacity.threads_per_worker, capacity.memory_limit
-            memory.check(self.projection, threads, limit, capacity.usable_memory)
+            usable, is_driver = capacity.usable_memory, capacity.is_driver
+            memory.check(self.projection, threads, limit, usable, is_driver=is_driver)
 
     @contextmanager
     def open_cluster(self, *, keep_blocks: bool = False) -> "Iterator[OpenCluster]":

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 CHUNKS = (40, 0, 25, 70) * 4
 READ_ONCE = sorted(bounds for bounds in bounds_of(CHUNKS) if bounds[0] < bounds[1])
 OPTIONS = FitOptions((("full", 1), ("diag", 2)), n_init=1, tol=1e-12, max_iter=3, sample_rows=200)
-TINY = Projection(1, 1, 1, 1, 1, 1)
+TINY = Projection(1, 1, 1, 1, 1, 1, 1)
 
 
 KNOWN = WeakValueDictionary()

@@ -106,6 +106,25 @@ def test_a_worker_needs_a_task_for_each_thread_and_one_process():
     assert projection.process > 100 * MIB
 
 
+def test_the_driver_needs_memory_for_responsibilities_of_the_sample_up_to_a_limit():
+    few, many = (project(rows_of(10**5), models(("full", k))).search for k in (4, 8))
+    assert many - few == 3 * 4 * 8 * 4 * 10**5
+    small = project(rows_of(), FULL_4)
+    assert small.driver == small.process + small.sample + small.search
+    most = project(rows_of(10**9, n_features=1), models(("full", 1000))).search
+    assert most < 2 << 30
+
+
+def test_threads_of_the_driver_work_before_or_after_the_search():
+    small = project(rows_of(), FULL_4)
+    large = replace(small, search=small.driver + 10 * small.worker(1))
+    assert large.worker(1, is_driver=True) == large.driver
+    idle = replace(small, search=0)
+    assert idle.worker(2, is_driver=True) == idle.worker(2)
+    with pytest.raises(MemoryLimitError):
+        memory.check(large, 1, large.worker(1), is_driver=True)
+
+
 def test_a_fit_that_fits_is_let_through():
     projection = project(rows_of(), FULL_4)
     memory.check(projection, 2, None)
@@ -221,7 +240,7 @@ def test_a_profile_stays_within_the_projection_of_its_block(dtype, n_features, n
     ],
 )
 def test_blocks_stay_where_the_fullest_worker_is_clear_of_its_limit(mib, workers, limit, is_room):
-    nothing = memory.Projection(0, 0, 0, 0, 0, 0)
+    nothing = memory.Projection(0, 0, 0, 0, 0, 0, 0)
     assert nothing.leaves_room(mib * MIB, workers, 1, limit * MIB) is is_room
     need = replace(nothing, process=3 * MIB, block=2 * MIB, kernel=MIB)
     assert need.leaves_room(mib * MIB, workers, 4, (limit + 25) * MIB) is is_room

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from dgmm.engine.events import ignore
-from dgmm.engine.fit import fit, profile_data, rules_for
+from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.passes import PassRunner
+from dgmm.engine.profiling.preparation import profile_data, rules_for
 from dgmm.engine.search import early_stopping
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em.iteration import FitState

@@ -194,7 +194,7 @@ def test_a_cluster_joined_by_its_address_gives_the_bits_of_one_thread(
     """And it keeps blocks, which travel from worker to worker where one has more of them."""
     scaled(cluster_of, 2, 1)
     address = cluster_of[1][0].scheduler_address
-    tiny = Projection(1, 1, 1, 1, 1, 1)
+    tiny = Projection(1, 1, 1, 1, 1, 1, 1)
     with open_cluster(AddressCluster(kind="address", address=address), projection=tiny) as opened:
         results, processes = everything(opened.execution, tmp_path / "out")
         held = opened.execution.client.run(lambda dask_worker: len(dask_worker.data))

@@ -15,7 +15,7 @@ from dgmm.io.results.output import Output
 from dgmm.io.results.record import read_record
 from dgmm.io.results.result import open_result
 from dgmm.report import figure_style, publication
-from dgmm.run import run_plan
+from dgmm.run.clusters import cluster
 from dgmm.run.config.configuration import loads
 from dgmm.run.fit_run import run
 from dgmm.run.history import prune
@@ -59,7 +59,7 @@ def no_cluster(*_, **__):
 def test_what_does_not_fit_is_refused_before_a_cluster_is_opened(
     model, data, tmp_path, monkeypatch, kind
 ):
-    monkeypatch.setattr(run_plan, "open_cluster", no_cluster)
+    monkeypatch.setattr(cluster, "open_cluster", no_cluster)
     small = "cluster={kind: threads, threads: 1, memory_limit: 100MB}"
     call = {
         "fit": lambda: run(loads(configuration(data, tmp_path / "out"), [small])),

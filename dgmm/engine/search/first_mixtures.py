@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dgmm.engine.fit_options import FitOptions
+from dgmm.engine.fit_options import RESPONSIBILITY_BYTES, FitOptions
 from dgmm.engine.search.component_moves import ComponentMoves
 from dgmm.engine.search.search_rows import SearchRows
 from dgmm.engine.search.structure_race import as_type
@@ -17,7 +17,6 @@ from dgmm.mixture.structures import structure_of
 FEW_ROWS = 1 << 13  # for spherical components
 _ROWS_PER_PARAMETER = 20
 _STARTS_OF_FEW = 3  # of each kind, unless fewer do
-_POSTERIOR_BYTES = 1 << 28  # that responsibilities of all rows may take
 FIRST_STEPS, STEPS = 8, 5  # of EM
 ROUNDS = 8  # of moves
 
@@ -90,7 +89,7 @@ class FirstMixtures:
 
     def _most_rows(self, n_components: int) -> int:
         """Rows of which the driver may hold the responsibilities."""
-        return max(FEW_ROWS, _POSTERIOR_BYTES // (8 * n_components))
+        return max(FEW_ROWS, RESPONSIBILITY_BYTES // (8 * n_components))
 
     def _rows_for(
         self, kind: str, n_components: int, per_parameter: int = _ROWS_PER_PARAMETER

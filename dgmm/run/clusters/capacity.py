@@ -61,12 +61,15 @@ class Capacity:
         Bytes of a worker; the least of any worker. None if the workers have no limit.
     pause : float
         The share of it at which Dask pauses a worker; 1 if it never does.
+    is_driver : bool
+        Whether the process that searches for mixtures is the only worker.
     """
 
     workers: int
     threads_per_worker: int
     memory_limit: int | None
     pause: float = PAUSE
+    is_driver: bool = False
 
     @property
     def usable_memory(self) -> int | None:
@@ -113,7 +116,8 @@ def capacity_of_processes(cluster: LocalCluster) -> Capacity:
 def capacity_of_threads(cluster: ThreadsCluster) -> Capacity:
     """The capacity of threads of this process."""
     limit = cluster.memory_limit or MEMORY_LIMIT
-    return Capacity(1, cluster.threads or CPU_COUNT, min(limit, MEMORY_LIMIT), pause=1.0)
+    limit = min(limit, MEMORY_LIMIT)
+    return Capacity(1, cluster.threads or CPU_COUNT, limit, pause=1.0, is_driver=True)
 
 
 def measure_capacity(client: "distributed.Client", pause: float = PAUSE) -> Capacity:
