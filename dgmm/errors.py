@@ -30,6 +30,7 @@ class Remedy(Enum):
     ENLARGE_BLOCKS = auto()
     """Read more rows at a time."""
     USE_LESS_MEMORY = auto()
+    SEARCH_LESS = auto()
     """Read fewer rows at a time, with fewer threads, or allow more memory."""
     TRY_AGAIN = auto()
     """Do the same again, once its cause is gone."""

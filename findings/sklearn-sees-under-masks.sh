@@ -4,13 +4,13 @@
 # Expected: netCDF4-python returns missing values as masked ones. x.mean() leaves them out, and so does np.mean(x);
 #   scikit-learn either does so too, or refuses them as it refuses NaN.
 # Found: StandardScaler has a mean of -9820 where x.mean() is 15, GaussianMixture a component at the fill
-#   value, -32768, and SimpleImputer, which is there for missing values, finds none. Packed values have
-#   their scale everywhere but under the mask. No error, no warning. In NumPy itself np.mean, np.std and
+#   value, -32768, and SimpleImputer, which is there for missing values, finds none. netCDF4 unpacks all
+#   values but the masked ones, which stay the raw fill value. No error, no warning. In NumPy itself np.mean, np.std and
 #   np.max respect the mask; np.cov and np.histogram do not, and are silent too. pandas and xarray make
 #   NaN of masked values.
 # Versions: scikit-learn 1.9.1, netCDF4 1.7.5, numpy 2.4.6, pandas 3.1.1, xarray 2026.9.0.
 # Why it matters: temperatures with gaps go from a file to a fit in two lines. A third of the rows becomes a
-#   cluster of its own, which BIC finds very convincing. x.filled(np.nan) mends it.
+#   cluster of its own, which BIC prefers. x.filled(np.nan) mends it.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

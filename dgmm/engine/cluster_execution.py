@@ -129,8 +129,7 @@ class ClusterExecution:
 
     def call_ahead(self, function: Callable[[], object]) -> None:
         """Let each worker call a function on a thread of its own."""
-        with suppress(*_DASK_FAILURES):  # the next tasks will find the cluster lost
-            self.client.run(call_on_thread, function, on_error="ignore")
+        call_on_thread(partial(_call_on_workers, self.client, function))
 
     def _stop_caching(self) -> None:
         """Continue without kept blocks, which may be lost or may have filled the memory."""
@@ -237,6 +236,12 @@ class ClusterExecution:
             if is_own or not is_lost:
                 raise
             raise _ClusterLostError(_shorten(error)) from error
+
+
+def _call_on_workers(client: Client, function: Callable[[], object]) -> None:
+    """Let each worker call a function; waits for all of them to begin."""
+    with suppress(Exception):  # the next tasks find out what is wrong
+        client.run(call_on_thread, function, on_error="ignore")
 
 
 def _raise_failure(done: Sequence[Future], futures: Sequence[Future]) -> None:

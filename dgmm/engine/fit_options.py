@@ -20,7 +20,7 @@ _SAMPLE_BYTES = 1 << 26  # up to this number, all rows are the sample
 _ROWS_PER_COMPONENT = 64
 
 RESPONSIBILITY_BYTES = 1 << 28
-"""Above which every second row of a sample, or fewer, are enough for the driver."""
+"""From twice as many on, every second row of a sample, or fewer, are enough for the driver."""
 
 
 @dataclass(frozen=True, slots=True)

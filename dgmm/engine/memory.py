@@ -104,8 +104,10 @@ def project(dataset: Dataset, options: FitOptions, rows_per_write: int) -> Proje
         row += d * (dataset.rows.dtype.itemsize + _NUMBER + _MARK_BYTES) + _PATTERN_BYTES
         sums += d * d * sum(order == feature_map.LINEAR for order, _ in orders)
         marginals = 3 * incomplete_rows.MOST_KEPT
+        whitened *= 3  # those of diagonal covariances, their squares and their sums
         gathered = 3 * d * incomplete_rows.GATHERED_ROWS
     sample_rows = options.sample_size(dataset.n_rows, d)
+    # thinning leaves up to twice as many rows as are wanted
     searched_rows = min(sample_rows, 2 * RESPONSIBILITY_BYTES // (8 * options.max_components))
     search = _SEARCH_COPIES * options.max_components + _THIN_COPIES * d
     least_likely = n_models * n_least_likely(dataset.n_rows, n_models, d) * (d + 3)
@@ -152,6 +154,12 @@ def check(
     if limit is None or usable is None or need <= usable:
         return
     pause = f", and Dask pauses it at {usable / 2**20:.0f} MiB" if usable < limit else ""
+    if projection.worker(threads) <= usable:
+        raise MemoryLimitError(
+            f"The search in a sample is projected to need {need / 2**20:.0f} MiB; the limit is "
+            f"{limit / 2**20:.0f} MiB{pause}.",
+            remedy=Remedy.SEARCH_LESS,
+        )
     raise MemoryLimitError(
         f"A worker of {threads} thread(s) is projected to need {need / 2**20:.0f} MiB; its "
         f"limit is {limit / 2**20:.0f} MiB{pause}. Blocks of data are "

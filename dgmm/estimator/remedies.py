@@ -17,6 +17,7 @@ REMEDIES = MappingProxyType(
         Remedy.SEARCH_MORE: "Raise n_init to tell.",
         Remedy.USE_LESS_MEMORY: "Rechunk X to smaller blocks, or give workers more memory or fewer "
         "threads.",
+        Remedy.SEARCH_LESS: "Lower sample_size or n_components.",
         Remedy.TRY_AGAIN: "Then fit again.",
         Remedy.START_AGAIN: "Then fit again.",
         Remedy.OVERWRITE: "Or replace it with overwrite=True.",

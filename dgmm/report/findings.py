@@ -200,8 +200,8 @@ def _find_posterior(result: Result) -> Iterator[Finding]:
             False,
             f"A Bayesian mixture was fitted by variational inference. Of the {n_allowed} "
             f"components that were allowed, {len(weights)} have rows; their mean weights are "
-            f"{join_names(weights, _MOST_NAMED)}. The mixture shown, and all labels, are the mean "
-            "of the posterior.",
+            f"{join_names(weights, _MOST_NAMED)}. The mixture shown is the mean of the posterior; "
+            "labels and responsibilities are by this mixture.",
         )
 
 

@@ -26,6 +26,15 @@ from dgmm.run.row_assignment import assign_rows
 _OF_EARLIER = ("start_from", "relevance", "fixed")
 """Keys of a model on an earlier result, which a score does not need."""
 
+_OF_POSTERIOR = (
+    "inference",
+    "weight_concentration_prior_type",
+    "weight_concentration_prior",
+    "mean_precision_prior",
+    "degrees_of_freedom_prior",
+)
+"""Keys of a Bayesian mixture, whose mean a score takes as any mixture."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScoreResult:
@@ -120,7 +129,10 @@ def configuration_for(
         weights = None  # of other rows
     document = {
         **{name: section for name, section in stored.items() if name != "cluster"},
-        "model": {**stored["model"], **dict.fromkeys(_OF_EARLIER)},
+        "model": {
+            **{key: value for key, value in stored["model"].items() if key not in _OF_POSTERIOR},
+            **dict.fromkeys(_OF_EARLIER),
+        },
         "input": {**stored["input"], "path": escape(path), "weights": weights},
         "output": {**stored["output"], "path": escape(output)},
         **(sections or {}),

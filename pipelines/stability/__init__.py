@@ -53,9 +53,12 @@ class Settings(execution.Settings):
 
     @field_validator("run")
     @classmethod
-    def _check_output(cls, run: Configuration) -> Configuration:
+    def _check_run(cls, run: Configuration) -> Configuration:
         if "://" in run.output.path:
             raise validation_error(f"found output.path {run.output.path}, expected a directory")
+        if run.model.inference != "em":
+            text = f"found model.inference {run.model.inference}, expected em: "
+            raise validation_error(text + "subsets are compared by their numbers of components")
         return run
 
 

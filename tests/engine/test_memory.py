@@ -14,7 +14,7 @@ from dgmm.engine.dataset import Dataset
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.profile import profile_block
 from dgmm.engine.profiling.profile_spec import ProfileSpec
-from dgmm.errors import ConfigurationError, MemoryLimitError
+from dgmm.errors import ConfigurationError, MemoryLimitError, Remedy
 from dgmm.mixture.kernels import packed_models
 from dgmm.mixture.parameters import Parameters
 from tests.mixture.one_step import KERNELS, using
@@ -121,8 +121,11 @@ def test_threads_of_the_driver_work_before_or_after_the_search():
     assert large.worker(1, is_driver=True) == large.driver
     idle = replace(small, search=0)
     assert idle.worker(2, is_driver=True) == idle.worker(2)
-    with pytest.raises(MemoryLimitError):
+    with pytest.raises(MemoryLimitError, match="The search in a sample") as caught:
         memory.check(large, 1, large.worker(1), is_driver=True)
+    assert caught.value.remedy is Remedy.SEARCH_LESS
+    with pytest.raises(MemoryLimitError, match="A worker of 1 thread"):
+        memory.check(large, 1, large.worker(1) - 1, is_driver=True)
 
 
 def test_a_fit_that_fits_is_let_through():

@@ -203,6 +203,12 @@ def test_an_object_store_is_refused_with_its_line(folder, capsys):
     assert "line 4: run: found output.path memory://out, expected a directory" in said
 
 
+def test_a_bayesian_mixture_is_refused(folder, capsys):
+    change = "run.model={inference: variational, n_components: 3, covariance_type: full}"
+    assert main([str(folder / "stability.yaml"), "--set", change]) == 78
+    assert "found model.inference variational, expected em" in capsys.readouterr().err
+
+
 def test_the_end_is_a_record_with_what_was_found(folder, capsys):
     options = ["--set", "n_subsets=2", "--log-format", "json"]
     assert main([str(folder / "stability.yaml"), *options]) == 0

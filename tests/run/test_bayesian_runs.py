@@ -10,7 +10,7 @@ import zarr
 
 import dgmm
 from dgmm.engine.events import PassFinished, PassStarted, Resumed
-from dgmm.errors import ConfigurationError
+from dgmm.errors import ConfigurationError, DataError
 from dgmm.mixture.drift.decision import DriftStatus
 from dgmm.report.findings import collect_findings
 from dgmm.run.config.configuration import dump_resolved, loads
@@ -107,6 +107,24 @@ def test_labels_are_by_the_model_and_scores_agree(result, folder, estimator):
     assert scored.posterior is None
 
 
+def test_scores_take_incomplete_rows_as_by_any_mixture(result, folder):
+    rows = clumps()[:10]
+    rows[3, 0] = np.nan
+    zarr.create_array(folder / "incomplete.zarr", data=rows, chunks=(10, 2))
+    changes = ["cluster.kind=threads", "input.missing=marginalize"]
+    place = str(folder / "incomplete.zarr"), str(folder / "incomplete")
+    scored = score(result, configuration_for(result, *place, changes))
+    assert (dgmm.open_result(scored.path).assignments["labels"][:] >= 0).all()
+
+
+def test_weights_that_count_no_row_are_refused_before_inference(folder):
+    weights = np.full(N_ROWS, 0.5 / N_ROWS)
+    zarr.create_array(folder / "weights.zarr", data=weights, chunks=(200,))
+    text = configuration(folder, "weighted")
+    with pytest.raises(DataError, match=r"Weights add up to 0\.5, expected at least 1"):
+        run(loads(text, [f"input.weights={{path: {folder / 'weights.zarr'}}}"]))
+
+
 def test_a_run_may_be_interrupted_after_every_pass(folder, result):
     text, seen = configuration(folder, "interrupted"), []
 
@@ -184,11 +202,15 @@ def test_the_report_and_the_plan_say_what_was_allowed_and_used(folder, result):
     ("change", "message"),
     [
         ("model.n_components=1:4", "found 4 numbers of n_components .* expected one, the most"),
-        ("model.covariance_type=[full, diag]", "found covariance_type full, diag .* one of full,"),
+        (
+            "model.covariance_type=[full, diag]",
+            "found covariance_type of 2 structures .* one of full,",
+        ),
         ("model.covariance_type=VVE", "found covariance_type VVE .* one of full, tied, diag, sph"),
         ("model.criterion=icl", "found criterion, expected none with inference variational"),
         ("model.noise=hypervolume", "found noise, expected none"),
         ("model.prior=conjugate", "found prior, expected none"),
+        ("model.whole_sweep=true", "found whole_sweep, expected none"),
         ("model.max_iter=0", "found max_iter 0 with inference variational, expected 1 or more"),
         ("input.missing=marginalize", "found input.missing: marginalize with model.inference var"),
         ("input.labels=known", "found input.labels with model.inference variational"),

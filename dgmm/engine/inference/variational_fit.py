@@ -20,6 +20,7 @@ from dgmm.engine.profiling.preparation import Preparation, prepare
 from dgmm.engine.search.model_search import ModelSearch
 from dgmm.engine.search.prospects import Prospects
 from dgmm.engine.search.search_rows import SearchRows
+from dgmm.errors import DataError
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.em.iteration import EMOptions, FitState
 from dgmm.mixture.kernels.centring import CentredScatter
@@ -49,8 +50,8 @@ def fit_posterior(
     """Fit a Bayesian mixture to all rows.
 
     The search finds mixtures of some numbers of components on the sample, and variational inference
-    goes on from each of them there, in the same passes; rows of the sample count as much as all
-    rows. That with the best lower bound goes on, on all rows.
+    goes on from each of them there; rows of the sample count as much as all rows. That with the
+    best lower bound goes on, on all rows.
 
     Parameters
     ----------
@@ -94,6 +95,11 @@ def fit_bayesian(
     check_options(dataset, options)
     candidates.check_features(options.earlier, dataset.n_features)
     found = prepare(dataset, options, execution, observer, progress, save)
+    if (total := found.profile.total_weight) < 1:
+        raise DataError(
+            f"Weights add up to {total:.3g}, expected at least 1: those of a Bayesian mixture "
+            "count rows. Multiply them by a number."
+        )
     state, states = _infer(found, options, save), found.progress.states
     if not states:
         states = (_evaluate_mean(found, state, save),)
@@ -139,7 +145,10 @@ def _start(found: Preparation, options: FitOptions, prior: Prior) -> Variational
     starts = [_pad(mixture.sort_by_weight(), n_components) for mixture in mixtures]
     sample, centred = _weigh_as_all(search.rows, profile.total_weight, observer)
     first = replace(rules, tol=max(rules.tol, stages.SAMPLE_TOL))
-    *_, states = _iterate(sample, events.SAMPLE, starts, centred, prior, first)
+    states = []
+    for start in starts:  # one after another, in the memory of one
+        *_, (state,) = _iterate(sample, events.SAMPLE, [start], centred, prior, first)
+        states.append(state)
     return VariationalState(max(states, key=lambda state: state.lower_bounds[-1]).posterior)
 
 

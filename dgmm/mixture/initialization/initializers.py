@@ -78,8 +78,9 @@ def agglomerative(
     if len(white) < 2:
         return _one_hot(np.zeros(len(white), dtype=np.intp), n_components)
     subset = white
-    if len(white) > _HIERARCHY_ROWS:
-        chosen = rng.choice(len(white), _HIERARCHY_ROWS, replace=False, p=weights / weights.sum())
+    n_rows = max(_HIERARCHY_ROWS, 4 * n_components)
+    if len(white) > n_rows:
+        chosen = rng.choice(len(white), n_rows, replace=False, p=weights / weights.sum())
         subset = white[np.sort(chosen)]
     hierarchy = scipy.cluster.hierarchy.linkage(subset, "ward")
     groups = scipy.cluster.hierarchy.fcluster(hierarchy, n_components, criterion="maxclust") - 1

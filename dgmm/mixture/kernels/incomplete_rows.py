@@ -167,7 +167,7 @@ def _accumulate_patterns(
     weights: NDArray[np.generic] | None,
     loops: ModuleType,
 ) -> SufficientStatistics:
-    """The statistics of models of dependent features, rows of one pattern after the other."""
+    """The statistics of models whose covariances are not diagonal, by patterns of rows."""
     x, w = _prepared(models.dependent, rows), None if weights is None else weights.astype(float)
     patterns = group_by_pattern(x, loops)
     is_rare = [len(p.places) < FEWEST_ROWS and not p.is_complete for p in patterns]

@@ -1,5 +1,6 @@
 """Workers, threads and memory of a cluster, expected or measured."""
 
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,9 @@ from dgmm.run.config.cluster_options import (
     ThreadsCluster,
 )
 
+if sys.platform != "win32":
+    import resource
+
 if TYPE_CHECKING:  # a plan needs no cluster
     import distributed
 
@@ -40,6 +44,8 @@ def memory_limit() -> int:
     for name in (*_LIMITS, *_OLD_LIMITS):
         with suppress(OSError, ValueError):  # not there, or "max"
             limits.append(int((_CONTROL_GROUP / name).read_text()))
+    if sys.platform != "win32":
+        limits.append(resource.getrlimit(resource.RLIMIT_RSS)[1])  # -1 if there is none
     return min(limit for limit in limits if limit > 0)
 
 

@@ -14,8 +14,10 @@ REMEDIES = MappingProxyType(
         "`input.missing: marginalize` uses the values that they have.",
         Remedy.ENLARGE_SAMPLE: "Or set a larger `model.sample_size`.",
         Remedy.ENLARGE_BLOCKS: "If they are not, set a larger `input.partition_size`.",
-        Remedy.USE_LESS_MEMORY: "Lower `input.partition_size` or `cluster.threads_per_worker`, or "
-        "raise `cluster.memory_limit`.",
+        Remedy.USE_LESS_MEMORY: "Lower `input.partition_size`, or `cluster.threads_per_worker` or "
+        "`cluster.threads`, or raise `cluster.memory_limit`.",
+        Remedy.SEARCH_LESS: "Lower `model.sample_size` or `model.n_components`, or raise "
+        "`cluster.memory_limit`.",
         Remedy.TRY_AGAIN: "Then run the same command again; it goes on from here.",
         Remedy.START_AGAIN: "Or start again with `dgmm run --fresh`.",
         Remedy.MIX_ARITHMETIC: "Start again with `dgmm run --fresh`, or continue nevertheless with "

@@ -59,7 +59,16 @@ _OF_PRIOR = (
     "mean_precision_prior",
     "degrees_of_freedom_prior",
 )
-_OF_EM = ("criterion", "allow_degenerate", "finish_all", "noise", "prior", "relevance", "fixed")
+_OF_EM = (
+    "criterion",
+    "allow_degenerate",
+    "finish_all",
+    "whole_sweep",
+    "noise",
+    "prior",
+    "relevance",
+    "fixed",
+)
 """Keys that variational inference does not follow."""
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -197,7 +206,7 @@ class Model(Section):
         fields = type(self).model_fields
         if self.inference == "em":
             others = [name for name in _OF_PRIOR if getattr(self, name) != fields[name].default]
-            expected = "expected inference variational, whose prior it is of"
+            expected = "expected inference variational: only a Bayesian mixture has this prior"
         else:
             others = [name for name in _OF_EM if getattr(self, name) != fields[name].default]
             expected = "expected none with inference variational, which does not follow it"
@@ -213,8 +222,9 @@ class Model(Section):
             text = f"found {n_counts} numbers of n_components with inference variational, expected "
             raise validation_error(text + "one, the most components there may be")
         if len(kinds) > 1 or kinds[0] not in BAYESIAN_TYPES:
-            text = f"found covariance_type {', '.join(kinds)} with inference variational, expected "
-            raise validation_error(text + f"one of {', '.join(BAYESIAN_TYPES)}")
+            found = kinds[0] if len(kinds) == 1 else f"of {len(kinds)} structures"
+            text = f"found covariance_type {found} with inference variational, expected one of "
+            raise validation_error(text + ", ".join(BAYESIAN_TYPES))
         if self.max_iter == 0:
             raise validation_error(
                 "found max_iter 0 with inference variational, expected 1 or more"

@@ -42,8 +42,11 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
         (LocalCluster(threads_per_worker=9), Capacity(1, 9, 16 * GIB)),
         (LocalCluster(workers=3, memory_limit=GIB), Capacity(3, 1, GIB)),
         (LocalCluster(workers=1, memory_limit=99 * GIB), Capacity(1, 1, 16 * GIB)),
-        (ThreadsCluster(kind="threads"), Capacity(1, 8, 16 * GIB, 1.0)),
-        (ThreadsCluster(kind="threads", threads=2, memory_limit=GIB), Capacity(1, 2, GIB, 1.0)),
+        (ThreadsCluster(kind="threads"), Capacity(1, 8, 16 * GIB, 1.0, True)),
+        (
+            ThreadsCluster(kind="threads", threads=2, memory_limit=GIB),
+            Capacity(1, 2, GIB, 1.0, True),
+        ),
         (AddressCluster(kind="address"), None),
     ],
 )
@@ -68,7 +71,7 @@ def test_processes_are_paused_before_their_limit_and_threads_are_not() -> None:
 def test_threads_are_of_this_process() -> None:
     with open_cluster(ThreadsCluster(kind="threads", threads=2)) as opened:
         assert opened.execution == LocalExecution("threads", 2)
-        assert opened.capacity == Capacity(1, 2, 16 * GIB, pause=1.0)
+        assert opened.capacity == Capacity(1, 2, 16 * GIB, pause=1.0, is_driver=True)
 
 
 def test_a_local_cluster_is_closed_to_others_and_leaves_nothing(tmp_path: Path) -> None:
