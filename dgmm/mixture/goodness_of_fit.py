@@ -32,9 +32,8 @@ def _bins(n_features: int) -> tuple[Array, Indices, int, float]:
     Of each cell the bin of its lower end; by how many bins its upper end is later, at most; cells
     per unit.
     """
-    bounds = np.asarray(
-        2.0 * scipy.special.gammaincinv(0.5 * n_features, PROBABILITIES)
-    )  # of chi-squared
+    halves = scipy.special.gammaincinv(0.5 * n_features, PROBABILITIES)
+    bounds = np.asarray(2.0 * halves)  # of chi-squared
     width = bounds[-1] / (_N_CELLS - 1)
     lower = width * np.arange(_N_CELLS) * (1 - 1e-12)  # below what rounding puts into the cell
     cells = np.searchsorted(bounds, lower, side="right").astype(np.int64)

@@ -159,11 +159,15 @@ class Parameters:
         return self.structure.log_determinants(self.precisions_cholesky, *self.means.shape)
 
     @property
+    def log_weights(self) -> Array:
+        """log(w_k), shape (n_components,); finite where w_k is 0."""
+        return np.log(np.maximum(self.weights, np.finfo(np.float64).tiny))
+
+    @property
     def log_peaks(self) -> Array:
         """log(w_k N(mu_k | mu_k, Sigma_k)), shape (n_components,); finite where w_k is 0."""
-        log_weights = np.log(np.maximum(self.weights, np.finfo(np.float64).tiny))
         constant = 0.5 * self.n_features * np.log(2 * np.pi)
-        return log_weights - 0.5 * self.log_determinants - constant
+        return self.log_weights - 0.5 * self.log_determinants - constant
 
     def marginal(self, features: Sequence[int]) -> "Parameters":
         """The mixture of some features, whatever the others are (Bishop 2006, eq. 2.98).

@@ -18,6 +18,7 @@ from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.row_summary import RowSummary
 from dgmm.run.config.configuration import Configuration, loads
 from dgmm.run.config.environment import escape
+from dgmm.run.config.model_section import OF_PRIOR
 from dgmm.run.identity import assignment_key
 from dgmm.run.lifecycle import Attempt, complete_run
 from dgmm.run.reuse import find_reusable_run, reuse_attributes
@@ -26,13 +27,7 @@ from dgmm.run.row_assignment import assign_rows
 _OF_EARLIER = ("start_from", "relevance", "fixed")
 """Keys of a model on an earlier result, which a score does not need."""
 
-_OF_POSTERIOR = (
-    "inference",
-    "weight_concentration_prior_type",
-    "weight_concentration_prior",
-    "mean_precision_prior",
-    "degrees_of_freedom_prior",
-)
+_OF_POSTERIOR = ("inference", *OF_PRIOR)
 """Keys of a Bayesian mixture, whose mean a score takes as any mixture."""
 
 

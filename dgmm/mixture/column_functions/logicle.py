@@ -95,11 +95,10 @@ def _biexponential(T: float, W: float, M: float, A: float) -> _Biexponential:
     def second_derivative(d: float) -> float:
         return 2 * math.log(d / b) + w * (b + d)
 
-    d = (
-        b
-        if w == 0
-        else float(scipy.optimize.brentq(second_derivative, b * math.exp(-w * b), b, xtol=1e-15))
-    )
+    d = b
+    if w > 0:
+        least = b * math.exp(-w * b)
+        d = float(scipy.optimize.brentq(second_derivative, least, b, xtol=1e-15))
     c_by_a = math.exp(first * (b + d))
     f_by_a = c_by_a * math.exp(-d * zero) - math.exp(b * zero)
     a = T / (math.exp(b) - c_by_a * math.exp(-d) + f_by_a)

@@ -55,7 +55,7 @@ class MaskedTerms:
         """
         means = np.concatenate([mixture.means for mixture in mixtures])
         variances = np.concatenate([mixture.variances for mixture in mixtures])
-        constants = np.concatenate([_log_weights(mixture) for mixture in mixtures])
+        constants = np.concatenate([mixture.log_weights for mixture in mixtures])
         first, second = group.theta[:, 1 : 1 + means.shape[1]], group.theta[:, 1 + means.shape[1] :]
         marks = -0.5 * (np.log(2 * np.pi * variances) + first * means)
         theta = np.concatenate([constants[:, None], first, marks, second], axis=1)
@@ -138,10 +138,6 @@ class IndependentModels:
         )
 
 
-def _log_weights(mixture: Parameters) -> Array:
-    return np.log(np.maximum(mixture.weights, np.finfo(np.float64).tiny))
-
-
 def _accumulate_centred(
     mixture: Parameters, masked: Array, weights: Array, sums: Array, loops: ModuleType
 ) -> Array:
@@ -149,13 +145,14 @@ def _accumulate_centred(
     n_components, d = mixture.means.shape
     roots = mixture.structure.variances(mixture.precisions_cholesky, n_components, d)
     norms, scores = np.log(2 * np.pi * mixture.variances), np.zeros(2)
+    log_weights = mixture.log_weights
     for start in range(0, len(masked), CENTRED_TILE_ROWS):
         tile = slice(start, start + CENTRED_TILE_ROWS)
         x, there = np.ascontiguousarray(masked[tile].T).reshape(2, d, -1)
         w = weights[tile]
         whitened = (x - mixture.means[:, :, None]) * (roots[:, :, None] * there)
         squares = whitened**2
-        logits = _log_weights(mixture)[:, None] - 0.5 * (norms @ there + squares.sum(axis=1))
+        logits = log_weights[:, None] - 0.5 * (norms @ there + squares.sum(axis=1))
         log_density, log_total, scale = np.empty((3, len(w)))
         loops.softmax(logits, w, log_density, log_total, scale)
         sums[:, 0] += logits.sum(axis=1)

@@ -63,11 +63,13 @@ class MarginalModels:
         for group in models.groups:
             own = [mixtures[index] for index in group.models]
             marginals = own if is_complete else [mixture.marginal(features) for mixture in own]
-            groups.append(ExpandedGroup.pack(group.order, group.models, marginals))
-            regression: Completion = Regression.of_mixtures(own, observed)
             if group.order == feature_map.LINEAR:
-                regression = shared = SharedRegression.of_mixtures(own, marginals, observed)
-            completions.append(regression)
+                shared = SharedRegression.of_mixtures(own, marginals, observed)
+                completions.append(shared)
+            elif not is_complete:
+                completions.append(Regression.of_mixtures(own, observed))
+            if not is_complete:
+                groups.append(ExpandedGroup.pack(group.order, group.models, marginals))
         if is_complete:
             return cls(replace(models, transform=None), (), shared)
         centred = [CentredModel(e.model, e.mixture.marginal(features)) for e in models.centred]

@@ -5,7 +5,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from types import ModuleType
 
 import numpy as np
@@ -270,8 +269,10 @@ def moments(
     found: dict[int, Moments] = {}
     n_groups = len(packed.groups)
     for group, sums in zip(packed.groups, statistics.sums[:n_groups], strict=True):
-        scatters = statistics.shared_scatters if group.order == feature_map.LINEAR else ()
-        for model, rows, scatter in zip_longest(group.models, group.slices, scatters):
+        scatters: Sequence[Array | None] = [None] * len(group.models)
+        if group.order == feature_map.LINEAR and len(statistics.shared_scatters):
+            scatters = list(statistics.shared_scatters)
+        for model, rows, scatter in zip(group.models, group.slices, scatters, strict=True):
             found[model] = expanded_kernel.moments(
                 mixtures[model],
                 sums[:, rows],

@@ -101,9 +101,8 @@ def _responsibilities(
     loops: ModuleType,
 ) -> tuple[Array, Array]:
     """Weighted responsibilities, shape (K, T), log-likelihood and log-classification."""
-    log_weights = np.log(np.maximum(mixture.weights, np.finfo(np.float64).tiny))
     constant = 0.5 * np.log(2 * np.pi) * there.sum(axis=1)
-    logits = log_weights - constant[:, None] - log_roots - 0.5 * squares
+    logits = mixture.log_weights - constant[:, None] - log_roots - 0.5 * squares
     logits = np.ascontiguousarray(logits.T)
     log_density, log_total, scale = np.empty((3, len(weights)))
     loops.softmax(logits, weights, log_density, log_total, scale)

@@ -70,8 +70,7 @@ class BackgroundMixture:
         shifts = np.einsum("kij,ki->kj", factors, before.means - mixture.means)
         traces = np.einsum("kij,kil,klj->k", factors, before.matrices, factors, optimize=True)
         distances = mixture.log_determinants + traces + (shifts**2).sum(axis=1)
-        log_weights = np.log(np.maximum(mixture.weights, np.finfo(np.float64).tiny))
-        of_weights = mixture.n_components * float(before.weights @ log_weights)
+        of_weights = mixture.n_components * float(before.weights @ mixture.log_weights)
         return self.relevance * (of_weights - 0.5 * float(distances.sum()))
 
     def _background_of(self, mixture: Parameters) -> Parameters:

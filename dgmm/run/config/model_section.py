@@ -53,7 +53,7 @@ class Prepare(Section):
     )
 
 
-_OF_PRIOR = (
+OF_PRIOR = (
     "weight_concentration_prior_type",
     "weight_concentration_prior",
     "mean_precision_prior",
@@ -77,7 +77,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 class Model(Section):
     """Which mixtures to fit, and how."""
 
-    LATER = frozenset({"noise", "prior", "relevance", "fixed", "inference", *_OF_PRIOR})
+    LATER = frozenset({"noise", "prior", "relevance", "fixed", "inference", *OF_PRIOR})
 
     n_components: Counts = Field(
         default=tuple(range(1, 11)),
@@ -205,7 +205,7 @@ class Model(Section):
     def _check_inference(self) -> Self:
         fields = type(self).model_fields
         if self.inference == "em":
-            others = [name for name in _OF_PRIOR if getattr(self, name) != fields[name].default]
+            others = [name for name in OF_PRIOR if getattr(self, name) != fields[name].default]
             expected = "expected inference variational: only a Bayesian mixture has this prior"
         else:
             others = [name for name in _OF_EM if getattr(self, name) != fields[name].default]
