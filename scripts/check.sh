@@ -3,6 +3,7 @@
 # Makes its own environment in .venv, so that it runs on a fresh clone with Python 3.11 or later.
 set -eu
 cd "$(dirname "$0")/.."
+unset PYTHONDONTWRITEBYTECODE # or each of the many processes would compile all that it imports
 install() { # PACKAGES... into the environment of the first argument
     environment=$1 && shift
     "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile "$@"
@@ -15,11 +16,13 @@ fi
 install .venv --editable '.[dev]'
 sh scripts/check_package.sh & # it waits for downloads, and others compute meanwhile
 package=$!
+.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs build/html &
+site=$!
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
 .venv/bin/mypy
 .venv/bin/lint-imports
-.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs build/html
+wait "$site"
 wait "$package"
 wait ${moto:-}
 .venv/bin/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile "$@"
