@@ -175,7 +175,7 @@ def test_damage_and_other_formats_are_found(tmp_path):
     with pytest.raises(StorageError, match="means"):
         GaussianMixture.from_zarr(path)
     chunk.unlink()
-    with pytest.raises(StorageError, match="lacks 1 of its 1 chunks"):
+    with pytest.raises(StorageError, match="lacks its chunk"):
         GaussianMixture.from_zarr(path)
     with pytest.raises(InputNotFoundError, match="There is nothing at"):
         GaussianMixture.from_zarr(tmp_path / "absent.zarr")

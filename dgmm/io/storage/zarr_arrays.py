@@ -107,7 +107,7 @@ def read_small(path: AnyPath) -> NDArray[Any]:
         If a chunk of it is missing or damaged.
     """
     with storage_failures(path):
-        return np.asarray(open_complete(path)[...])
+        return np.asarray(_open(path)[...])
 
 
 def open_complete(path: AnyPath) -> zarr.Array[Any]:
@@ -120,13 +120,19 @@ def open_complete(path: AnyPath) -> zarr.Array[Any]:
         has been removed since.
     """
     with storage_failures(path):
-        array: zarr.Array[Any] = zarr.open_array(_CompleteStore.at(path), mode="r")
+        array = _open(path)
         missing = array.nchunks - array.nchunks_initialized
     if missing:
         raise StorageError(
             f"{path} lacks {missing} of its {array.nchunks} chunks. "
             "They were not written or have been deleted since; run again."
         )
+    return array
+
+
+def _open(path: AnyPath) -> zarr.Array[Any]:
+    """For reading; a chunk that is missing is an error when it is read."""
+    array: zarr.Array[Any] = zarr.open_array(_CompleteStore.at(path), mode="r", zarr_format=3)
     return array
 
 
@@ -228,9 +234,9 @@ class _RecordingStore(WrapperStore[Store]):
 
 
 class _CompleteStore(WrapperStore[Store]):
-    """The store of an array of which every chunk was there when it was opened.
+    """The store of an array of which every chunk is to be there.
 
-    Zarr would read a chunk that has been removed since as the fill value.
+    Zarr would read a missing chunk as the fill value.
     """
 
     @classmethod
@@ -246,8 +252,8 @@ class _CompleteStore(WrapperStore[Store]):
         found = await super().get(key, prototype, byte_range)
         if found is None and key.split("/")[0] == "c":
             raise StorageError(
-                f"{self._store} has lost its chunk {key} since it was opened: the run was pruned, "
-                "or its files were removed. Open another run."
+                f"{self._store} lacks its chunk {key}: the run was pruned since it was opened, or "
+                "its files were removed. Open another run."
             )
         return found
 

@@ -153,7 +153,7 @@ def test_what_was_pruned_after_it_was_opened_is_not_read_as_fill_values(tmp_path
         output.publish(output.run(a_run(tmp_path, f"run-{number}").stem))
     array = open_result(output.run("run-1").path).assignments[name]
     output.prune(1, timedelta(0))
-    with pytest.raises(StorageError, match=rf"run-1.zarr/assignments/{name}.* has lost its chunk"):
+    with pytest.raises(StorageError, match=rf"run-1.zarr/assignments/{name}.* lacks its chunk"):
         array[2:5]
 
 
@@ -248,7 +248,7 @@ def test_a_flipped_bit_is_noticed(tmp_path):
 def test_a_missing_chunk_is_noticed(tmp_path, chunk):
     run = a_run(tmp_path)
     (run / chunk).unlink()
-    with pytest.raises(StorageError, match="lacks 1 of its"):
+    with pytest.raises(StorageError, match=r"lacks (1 of its|its chunk)"):
         open_result(run)
 
 
