@@ -280,7 +280,7 @@ def test_only_a_process_of_its_own_imports_dask_alone(
     monkeypatch: pytest.MonkeyPatch, caller: object, imported: list[object]
 ) -> None:
     seen: list[object] = []
-    for name in ("dask.array", "xarray", "scipy.sparse", "scipy.fftpack"):
+    for name in ("dask.array", "xarray", "scipy.sparse", "scipy.fftpack", "jinja2"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setattr(
         "dgmm.cli.options.import_module", lambda name: seen.append((name, sys.modules["xarray"]))

@@ -40,7 +40,7 @@ def test_a_first_fit_of_rows_in_memory_needs_no_dask():
     assert {"pandas"} & ours <= theirs  # where it is installed, scikit-learn imports it
 
 
-def test_a_plan_needs_no_cluster_no_compiled_loops_and_of_scipy_only_its_name(tmp_path):
+def test_a_plan_needs_no_cluster_no_result_no_compiled_loops_and_of_scipy_only_its_name(tmp_path):
     text = "{input: {path: x.npy}, model: {n_components: 3}, output: {path: results}}"
     (tmp_path / "run.yaml").write_text(text)
     code = f"""
@@ -52,4 +52,5 @@ click.echo = lambda *_, **__: None
 dgmm.main(["plan", "run.yaml"], standalone_mode=False, obj={{"is_main_program": True}})
 """
     slow = {"distributed", "numba", "llvmlite", "pandas", "xarray", "scipy.special", "scipy.linalg"}
+    slow |= {"jinja2", "dgmm.io.results.result"}
     assert loaded_after(code) & {"dask.array", "zarr", *slow} == {"dask.array", "zarr"}

@@ -12,7 +12,7 @@ from dgmm.cli.command_group import AS_JSON, CONFIGURATION, DEBUG
 if TYPE_CHECKING:
     from dgmm.run.config.configuration import Configuration
 
-_BESIDE_DASK = ("xarray", "scipy.sparse", "scipy.fftpack")
+_BESIDE_DASK = ("xarray", "scipy.sparse", "scipy.fftpack", "jinja2")
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
@@ -59,9 +59,9 @@ def import_dask() -> None:
     """Import Dask's arrays without what it takes longer to import than they do.
 
     Dask imports xarray and SciPy's sparse arrays where they are installed, to know them if
-    ``from_array`` is given one, and wraps SciPy's Fourier transforms. dgmm needs none of it. What
-    is set here is how Python marks a module that is not there. Where the command is not the program
-    of its process, others may need them, and nothing is done.
+    ``from_array`` is given one, wraps SciPy's Fourier transforms, and shows arrays in notebooks by
+    Jinja. dgmm needs none of it. What is set here is how Python marks a module that is not there.
+    Where the command is not the program of its process, others may need them, and nothing is done.
     """
     if _is_main_program() and not {"dask.array", *_BESIDE_DASK}.intersection(sys.modules):
         sys.modules.update(dict.fromkeys(_BESIDE_DASK))  # type: ignore[arg-type] # as documented

@@ -1,12 +1,16 @@
 """The functions of single features that a configuration asks for."""
 
+from typing import TYPE_CHECKING
+
 from dgmm.errors import ConfigurationError
-from dgmm.io.results.result import Result
 from dgmm.mixture.column_functions.columnwise import ColumnFunctions, choose_functions
+
+if TYPE_CHECKING:
+    from dgmm.io.results.result import Result
 
 
 def functions_of_run(
-    wanted: object, names: tuple[str, ...], earlier: Result | None
+    wanted: object, names: tuple[str, ...], earlier: "Result | None"
 ) -> ColumnFunctions | None:
     """A function, or none, for each feature.
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from dataclasses import astuple
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dgmm.engine.arithmetic.processes import Processes
 from dgmm.engine.dataset import Dataset
@@ -12,7 +12,6 @@ from dgmm.io.grid import Grid
 from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.layout import run_name
 from dgmm.io.results.output import Output
-from dgmm.io.results.result import Result
 from dgmm.io.sources.dask_blocks import sha256_hex
 from dgmm.io.sources.source import Source
 from dgmm.io.storage.zarr_arrays import storage_failures
@@ -21,6 +20,9 @@ from dgmm.mixture.transform import FeatureTransform
 from dgmm.mixture.types import Array
 from dgmm.run.config.configuration import Configuration
 from dgmm.run.redaction import redact_credentials
+
+if TYPE_CHECKING:
+    from dgmm.io.results.result import Result
 
 _RESULTS = ("assignments", "most_probable", "outlier_quantile", "quantiles")
 _LATER_RESULTS = {"merge": "misclassification", "n_clusters": None}
@@ -99,7 +101,7 @@ def _noise_text(mixture: Parameters) -> bytes:
     return b"" if mixture.noise is None else repr(mixture.noise).encode()
 
 
-def score_run_id(identifier: str, result: Result) -> str:
+def score_run_id(identifier: str, result: "Result") -> str:
     """The name of a score run, by its input and model."""
     model = f"{mixture_digest(result.model)} {result.labelling.labels}"
     facts = f"score {identifier} {model} {result.outlier_threshold!r}"
@@ -113,7 +115,7 @@ def score_run_id(identifier: str, result: Result) -> str:
 
 
 def fit_run_id(
-    configuration: Configuration, output: Output, request: str, earlier: Result | None
+    configuration: Configuration, output: Output, request: str, earlier: "Result | None"
 ) -> str:
     """The name of a run for this request and earlier result.
 

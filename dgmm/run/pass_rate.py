@@ -12,7 +12,7 @@ from dgmm.mixture.structures import structure_of
 _FLOPS_OF_ROW, _FLOPS_OF_COMPONENT, _FLOPS_OF_ENTRY = 800, 64, 24
 """What a row, each component (an exponential) and each entry of the feature map cost beside the
 products, as operations of products in the same time."""
-_MATRIX = 512
+_MATRIX = 256
 _REPEATS = 5
 
 

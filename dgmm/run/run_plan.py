@@ -16,7 +16,6 @@ from dgmm.io.grid import Grid
 from dgmm.io.partition import chunk_shape
 from dgmm.io.results.assignment_schema import RESERVED
 from dgmm.io.results.output import Output
-from dgmm.io.results.result import Result
 from dgmm.io.sources.selection import Selection
 from dgmm.io.sources.source import Source, open_source
 from dgmm.io.storage.location import output_path
@@ -36,7 +35,8 @@ from dgmm.run.warm_start import (
     narrow_models,
 )
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a plan that starts from no result opens none
+    from dgmm.io.results.result import Result
     from dgmm.run.clusters.cluster import OpenCluster
 
 _CHUNK_BYTES = 16 << 20
@@ -75,8 +75,8 @@ class RunPlan:
     source: Source
     dataset: Dataset
     options: FitOptions
-    model: Result | None
-    earlier: Result | None
+    model: "Result | None"
+    earlier: "Result | None"
     request: str
     run_id: str
     attempt_id: str
@@ -89,7 +89,7 @@ class RunPlan:
         return self.model is None and self.configuration.model.start_from is not None
 
     @property
-    def compared_with(self) -> Result | None:
+    def compared_with(self) -> "Result | None":
         """The result to be compared with; where parts of it stay, rows may be of another kind."""
         return self.earlier if self.options.fixed is None else None
 
@@ -127,7 +127,7 @@ class RunPlan:
             yield cluster
 
 
-def plan_run(configuration: Configuration, model: Result | None = None) -> RunPlan:
+def plan_run(configuration: Configuration, model: "Result | None" = None) -> RunPlan:
     """Open the input's metadata and derive the plan of a run.
 
     Parameters
@@ -211,7 +211,9 @@ def _refuse_reserved(grid: Grid, id_columns: Sequence[str]) -> None:
         )
 
 
-def _options(configuration: Configuration, dataset: Dataset, earlier: Result | None) -> FitOptions:
+def _options(
+    configuration: Configuration, dataset: Dataset, earlier: "Result | None"
+) -> FitOptions:
     model, prepare, wanted = configuration.model, configuration.prepare, configuration.input
     weights = wanted.weights
     if wanted.missing == "marginalize":
@@ -260,7 +262,7 @@ def _prior_options(model: Model) -> PriorOptions | None:
     )
 
 
-def _models(model: Model, earlier: Result | None) -> tuple[tuple[str, int], ...]:
+def _models(model: Model, earlier: "Result | None") -> tuple[tuple[str, int], ...]:
     """What is fitted: the candidates near the earlier choice, or the one that is adapted.
 
     Where parts of it stay, all candidates are.
@@ -272,7 +274,7 @@ def _models(model: Model, earlier: Result | None) -> tuple[tuple[str, int], ...]
     return narrow_models(candidates(model), earlier, whole=whole)
 
 
-def _fixed_parts(model: Model, earlier: Result | None) -> FixedParts | None:
+def _fixed_parts(model: Model, earlier: "Result | None") -> FixedParts | None:
     if model.fixed is None or earlier is None:
         return None
     return FixedParts.of_mixture(earlier.model, model.fixed)

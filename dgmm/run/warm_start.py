@@ -8,7 +8,6 @@ import numpy as np
 
 from dgmm.errors import DataError, InputNotFoundError
 from dgmm.io.results.pointer import read_pointer
-from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.location import absolute_location, output_path
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.drift.alignment import ComponentLabels, align
@@ -21,13 +20,14 @@ from dgmm.text import join_names
 
 if TYPE_CHECKING:  # a plan fits nothing
     from dgmm.engine.fit import Fit
+    from dgmm.io.results.result import Result
 
 _logger = logging.getLogger(__name__)
 
 Models = tuple[tuple[str, int], ...]
 
 
-def earlier_result(configuration: Configuration) -> Result | None:
+def earlier_result(configuration: Configuration) -> "Result | None":
     """The result that ``model.start_from`` names; None if there is none yet.
 
     The first run of an output that starts from its own last one has nothing to start from.
@@ -42,6 +42,8 @@ def earlier_result(configuration: Configuration) -> Result | None:
     path, output = configuration.model.start_from, configuration.output
     if path is None:
         return None
+    from dgmm.io.results.result import open_result  # which imports all parts of a result
+
     try:
         return open_result(path, output.storage_options if "://" in path else None)
     except InputNotFoundError:
@@ -51,7 +53,7 @@ def earlier_result(configuration: Configuration) -> Result | None:
         raise
 
 
-def narrow_models(models: Models, earlier: Result | None, *, whole: bool) -> Models:
+def narrow_models(models: Models, earlier: "Result | None", *, whole: bool) -> Models:
     """The models within one component of the earlier choice, of its structure.
 
     All of them if there is nothing to go by, or if none is left.
@@ -63,7 +65,7 @@ def narrow_models(models: Models, earlier: Result | None, *, whole: bool) -> Mod
     return tuple(model for model in near if model[0] == chosen.covariance_type) or models
 
 
-def build_warm_start(earlier: Result | None) -> WarmStart:
+def build_warm_start(earlier: "Result | None") -> WarmStart:
     """The mixtures of the earlier result, for the engine."""
     if earlier is None:
         return WarmStart()
@@ -75,7 +77,7 @@ def build_warm_start(earlier: Result | None) -> WarmStart:
     return WarmStart(mixtures, earlier.transform, n_classes)
 
 
-def check_features(result: Result, feature_names: tuple[str, ...]) -> None:
+def check_features(result: "Result", feature_names: tuple[str, ...]) -> None:
     """Refuse data with other features than those of the model.
 
     Raises
@@ -113,7 +115,7 @@ class LabelledSweep:
     places: tuple[int, ...] = ()
 
 
-def relabel(fitted: "Fit", earlier: Result | None, *, are_kept: bool = False) -> LabelledSweep:
+def relabel(fitted: "Fit", earlier: "Result | None", *, are_kept: bool = False) -> LabelledSweep:
     """The fit, with the labels of the earlier result.
 
     Parameters
