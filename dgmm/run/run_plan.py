@@ -215,7 +215,6 @@ def _options(
     configuration: Configuration, dataset: Dataset, earlier: "Result | None"
 ) -> FitOptions:
     model, prepare, wanted = configuration.model, configuration.prepare, configuration.input
-    weights = wanted.weights
     if wanted.missing == "marginalize":
         _refuse_whole_rows(configuration)
     if isinstance(prepare.pca, int) and prepare.pca > dataset.n_features:
@@ -237,7 +236,7 @@ def _options(
         finish_all=model.finish_all,
         noise=model.noise,
         prior=model.prior,
-        normalize=None if weights is None else weights.normalize,
+        normalize=None if wanted.weights is None else wanted.weights.normalize,
         prepare=FeatureTransformSpec(
             prepare.scale == "standardize",
             prepare.pca,
