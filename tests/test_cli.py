@@ -234,7 +234,7 @@ def test_a_plan_is_printed(stages: Stages, config: str) -> None:
 def test_a_valid_configuration_is_called_so(config: str) -> None:
     result = invoke("validate", config, "--set", "model.n_components=1:12")
     assert result.exit_code == 0
-    assert result.stdout == f"{config} is valid: 48 candidates; its input was not looked at\n"
+    assert result.stdout.startswith(f"{config} is valid: 48 candidates; its input was not looked ")
 
 
 def test_the_schema_is_json() -> None:

@@ -124,14 +124,16 @@ def validate(config: str, overrides: tuple[str, ...], settings: Any) -> None:
     else:
         configuration = load_as(settings, config, overrides)
     n_candidates = len(candidates(configuration.model))
-    found = "; its input was not looked at"
-    if _is_here(configuration.input.path):
+    path = configuration.input.path
+    found = f"; its input was not looked at, as this machine has no {path}"
+    if _is_here(path):
         import_dask()
         from dgmm.run import plan_summary as planning
 
         planning.summarize_plan(configuration)
         found = ""
-    click.echo(f"{click.format_filename(config)} is valid: {n_candidates:,} candidates{found}")
+    text = f"{click.format_filename(config)} is valid: {n_candidates:,} candidates{found}"
+    click.echo(log_format(click.get_current_context().meta).redactor(text))
 
 
 def _is_here(path: str) -> bool:

@@ -17,6 +17,7 @@ from distributed.scheduler import NoValidWorkerError, NoWorkerError
 from dgmm.engine.block_task import call_on_thread
 from dgmm.engine.execution import Arrays, KilledTasksError, MakeTasks, OnDone
 from dgmm.errors import Remedy, TemporaryError
+from dgmm.text import describe_error
 
 logger = logging.getLogger(__name__)
 
@@ -260,5 +261,5 @@ def _raise_failure(done: Sequence[Future], futures: Sequence[Future]) -> None:
 
 
 def _shorten(error: BaseException) -> str:
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+    text = describe_error(error)
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."

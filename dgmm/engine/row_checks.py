@@ -22,6 +22,9 @@ _LARGEST_RATIO = 1e120
 PLACES = 5
 """Offending places that are named."""
 
+_LACKING = "Remove or fill these rows."
+_INFINITE = "Infinite values do not count as missing: remove these rows, or write NaN instead."
+
 
 class _ArrayMetadata(Protocol):
     """An array of NumPy or Dask."""
@@ -116,15 +119,16 @@ def check_places(
         Row, column and value of the first.
     feature_names : sequence of str
     """
-    if n_bad:
-        first = ", ".join(
-            f"row {row} column {feature_names[column]!r} ({value})" for row, column, value in places
-        )
-        message = (
-            f"The data have {n_bad:,} values that are NaN or infinite; expected finite numbers. "
-            f"The first: {first}. Remove or fill these rows."
-        )
-        raise DataError(message, remedy=Remedy.DROP_MISSING)
+    if not n_bad:
+        return
+    found = [(value, f"row {i} column {feature_names[j]!r} ({value})") for i, j, value in places]
+    first = ", ".join(text for _, text in found)
+    is_infinite = all(np.isinf(value) for value, _ in found)
+    message = (
+        f"The data have {n_bad:,} values that are NaN or infinite; expected finite numbers. "
+        f"The first: {first}. {_INFINITE if is_infinite else _LACKING}"
+    )
+    raise DataError(message, remedy=Remedy.DROP_MISSING)
 
 
 def check_finite(
@@ -157,11 +161,12 @@ def check_finite(
     if not len(bad):
         return
     places = bad if complete is None else np.flatnonzero(complete)[bad]
+    is_infinite = not np.isnan(rows[bad]).any()
     what = "infinite" if may_lack else "NaN or infinite"
     message = (
         f"Row {first + int(places[0])} has a value that is {what}, as have "
-        f"{len(bad) - 1:,} more of the next {len(rows):,}; expected finite numbers. Remove or fill "
-        "these rows."
+        f"{len(bad) - 1:,} more of the next {len(rows):,}; expected finite numbers. "
+        f"{_INFINITE if is_infinite else _LACKING}"
     )
     raise DataError(message, remedy=Remedy.DROP_MISSING)
 

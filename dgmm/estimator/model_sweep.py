@@ -210,4 +210,4 @@ def _find_dependent_features(
     """Features that are functions of others; not told where rows lack values."""
     if profile.lacks_values:
         return ()
-    return find_dependent_features(profile.covariance, profile.mean, names, kinds)
+    return find_dependent_features(profile.covariance, profile.mean, profile.n_rows, names, kinds)

@@ -60,7 +60,7 @@ def find_weight_doubts(size: SampleSize | None) -> Iterator[Finding]:
 
 
 def find_dependent_features(
-    covariance: Array, mean: Array, names: Sequence[str], kinds: Iterable[str]
+    covariance: Array, mean: Array, n_rows: int, names: Sequence[str], kinds: Iterable[str]
 ) -> Iterator[Finding]:
     """Features that others determine, so that the floor under covariances sets densities.
 
@@ -69,13 +69,28 @@ def find_dependent_features(
     covariance : ndarray of shape (n_features, n_features)
         Of all rows.
     mean : ndarray of shape (n_features,)
+    n_rows : int
+        All features depend on each other where there are no more rows than features.
     names : sequence of str
     kinds : iterable of str
         Covariance types of the candidates; diagonal ones do not see the dependence.
     """
     affected = [kind for kind in dict.fromkeys(kinds) if not structure_of(kind).is_diagonal]
     varying = np.flatnonzero(~constant_features(covariance, mean))
-    if not affected or not 1 < len(varying) <= _MOST_FEATURES:
+    if not affected or len(varying) < 2:
+        return
+    consequence = (
+        f"so that the densities of {' and '.join(affected)} candidates, and their criteria, "
+        "follow from the smallest variance that is allowed and not from the data."
+    )
+    if n_rows <= len(varying):
+        yield Finding(
+            True,
+            f"There are only {n_rows:,} rows of {len(varying):,} features, {consequence} Use "
+            "more rows than features, or diag or spherical.",
+        )
+        return
+    if len(varying) > _MOST_FEATURES:
         return
     part = covariance[np.ix_(varying, varying)]
     deviations = np.sqrt(np.diagonal(part))
@@ -86,9 +101,8 @@ def find_dependent_features(
         yield Finding(
             True,
             f"The features {join_names(found, _MOST_NAMED)} are linearly dependent, as duplicates, "
-            f"sums and one-hot columns are. The data have no width there, so that the densities of "
-            f"{' and '.join(affected)} candidates, and their criteria, follow from the smallest "
-            "variance that is allowed and not from the data. Leave out one of these features.",
+            f"sums and one-hot columns are. The data have no width there, {consequence} Leave out "
+            "one of these features.",
         )
 
 

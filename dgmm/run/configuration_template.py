@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from dgmm.errors import ConfigurationError, InputNotFoundError, Remedy, advise
-from dgmm.io.grid import FeatureGroup
 from dgmm.io.sources.files import find_matches, find_root
 from dgmm.io.sources.labelled.xarray_files import open_dataset
 from dgmm.io.sources.selection import Selection
 from dgmm.io.sources.source import Source, open_source
 from dgmm.io.storage.location import absolute_location, is_pattern, resolve_path
+from dgmm.registry import FORMATS
 from dgmm.run.config.advice import REMEDIES
 from dgmm.run.config.configuration import loads
 from dgmm.text import join_names
@@ -103,10 +103,14 @@ def _lines(path: str, selection: Selection, source: Source, config: str) -> Iter
             yield f"  {key}: {json.dumps(list(names), ensure_ascii=False)}"
     if selection.concat_dim is not None:
         yield f"  concat_dim: {json.dumps(selection.concat_dim)}         # joins the files"
+    if source.selection.columns and not selection.columns:
+        yield f"  # columns: {json.dumps(_columns(source), ensure_ascii=False)}"
+    if "compensate" in FORMATS[source.format].accepts:
+        yield "  # compensate: true         # by the spillover matrix in each file"
     yield "  # missing: drop            # leave out rows that lack a value"
     yield "  # weights: NAME            # a column or array with a weight for every row"
     yield ""
-    yield from _prepare(source.feature_groups)
+    yield from _prepare(source)
     most = max(2, min(_LARGEST_K, n_rows // (_ROWS_FOR_EACH * n_features)))
     yield "model:"
     yield f"  n_components: 1:{most}          # all are fitted together, and one is chosen"
@@ -123,12 +127,21 @@ def _lines(path: str, selection: Selection, source: Source, config: str) -> Iter
     yield "  # memory_limit: 4GiB       # of each worker"
 
 
-def _prepare(groups: tuple[FeatureGroup, ...]) -> Iterator[str]:
+def _columns(source: Source) -> list[str]:
+    """What ``columns`` may name: features, or columns of which some are several features."""
+    columns = source.selection.columns
+    return list(source.feature_names if len(source.feature_names) == len(columns) else columns)
+
+
+def _prepare(source: Source) -> Iterator[str]:
     """Standardise variables on dimensions of their own, whose features say nearly the same."""
-    is_wanted = any(group.axes for group in groups)
+    is_wanted = any(group.axes for group in source.feature_groups)
     mark = "" if is_wanted else "# "
+    usual = '{"*": {arcsinh: 150}}' if source.format == "fcs" else "{NAME: log1p}"
     comment = "" if is_wanted else "                   # for features of different units"
     yield f"{mark}prepare:{comment}"
+    indent = "  #" if is_wanted else "#  "
+    yield f"{indent} transform: {usual}   # of skewed features; or log, yeo-johnson, ..."
     yield f"{mark}  scale: standardize"
     yield f"{mark}  pca: 0.99                # principal components with this share of the variance"
     yield ""

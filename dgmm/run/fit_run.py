@@ -250,7 +250,9 @@ def _warn_of_data(plan: RunPlan, profile: Profile) -> None:
         found += (
             []
             if profile.lacks_values
-            else find_dependent_features(profile.covariance, profile.mean, names, kinds)
+            else find_dependent_features(
+                profile.covariance, profile.mean, profile.n_rows, names, kinds
+            )
         )
     for finding in found:
         _logger.warning(finding.advised(REMEDIES))

@@ -30,7 +30,10 @@ def test_values_that_are_not_finite_are_refused_with_their_place(dtype, value):
     rows = rows_of().astype(dtype)
     rows[13, 2] = rows[17, 0] = value
     place = re.escape(f"The first: row 13 column 'x2' ({value}), row 17 column 'x0' ({value}).")
-    refused(f"2 values that are NaN or infinite; .* {place}", dataset_of(rows, (5, 0, 10, 5)))
+    advice = "Remove or fill these rows" if np.isnan(value) else "Infinite values do not count"
+    refused(
+        f"2 values that are NaN or infinite; .* {place} {advice}", dataset_of(rows, (5, 0, 10, 5))
+    )
 
 
 def test_places_are_named_by_the_features_own_names():

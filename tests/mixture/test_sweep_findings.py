@@ -31,12 +31,22 @@ def sweep_of(bics, statuses=(), chosen=None):
 
 def dependent(rows, kinds=KINDS):
     names = [f"x{j}" for j in range(rows.shape[1])]
-    found = [*find_dependent_features(np.cov(rows.T), rows.mean(axis=0), names, kinds)]
+    found = [*find_dependent_features(np.cov(rows.T), rows.mean(axis=0), len(rows), names, kinds)]
     return found[0].text if found else None
 
 
 def test_features_in_units_of_their_own_are_not_dependent():
     assert dependent(X) is None
+
+
+@pytest.mark.parametrize("n_rows", [2, 3])
+def test_no_more_rows_than_features_are_told_as_that(n_rows):
+    text = dependent(X[:n_rows])
+    assert text is not None
+    assert text.startswith(f"There are only {n_rows} rows of 3 features, so that")
+    assert "full and tied candidates" in text
+    assert dependent(X[:4]) is None
+    assert dependent(X[:n_rows], ["diag"]) is None
 
 
 def test_features_that_differ_by_little_are_not_dependent():

@@ -79,6 +79,17 @@ def test_chosen_columns_are_named(tmp_path):
     done = CliRunner().invoke(dgmm, ["init", str(path), "--columns", "a,c"])
     assert done.exit_code == 0
     assert loads(done.output).input.columns == ("a", "c")
+    assert '# columns: ["a", "b", "c"]\n' in describe_input(str(path))
+
+
+def test_of_cells_compensation_and_markers_are_named(tmp_path):
+    flowio = pytest.importorskip("flowio")
+    with open(tmp_path / "t.fcs", "wb") as file:
+        flowio.create_fcs(file, [1.0, 2.0] * 30, ["FL1-A", "FL2-A"], ["CD3", "CD4"])
+    text = describe_input(str(tmp_path))
+    assert '# columns: ["CD3", "CD4"]\n' in text
+    assert "# compensate: true" in text
+    assert '#   transform: {"*": {arcsinh: 150}}' in text
 
 
 def test_what_is_not_there_is_said(tmp_path):

@@ -28,6 +28,17 @@ def test_an_input_that_cannot_run_is_refused(tmp_path):
 
 @pytest.mark.parametrize("path", ["{}/none.npy", "s3://bucket/x.zarr"])
 def test_an_input_that_is_elsewhere_is_not_looked_at(tmp_path, path):
-    code, said = validate(tmp_path, path.format(tmp_path))
+    place = path.format(tmp_path)
+    code, said = validate(tmp_path, place)
     assert code == 0
-    assert said.endswith("is valid: 4 candidates; its input was not looked at\n")
+    assert said.endswith(f"; its input was not looked at, as this machine has no {place}\n")
+
+
+def test_a_folder_of_no_known_format_is_refused_with_what_it_holds(tmp_path):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in ("a.nc", "b.nc", "README"):
+        (folder / name).touch()
+    code, said = validate(tmp_path, folder)
+    assert code == 65
+    assert f"{folder} is a folder of no known format; it holds .nc (2), README (1)." in said

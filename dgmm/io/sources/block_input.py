@@ -12,6 +12,7 @@ from dgmm.io.grid import Grid, Region
 from dgmm.io.sources.format import Read
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath, Location, input_path, resolve_path
+from dgmm.text import describe_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def load_block(place: tuple[int, int], given: BlockInput) -> NDArray[Any]:
     except Exception as error:  # codecs and file systems raise errors of any type
         raise StorageError(
             f"{_where(grid, region)} of {location} cannot be read: "
-            f"{type(error).__name__}: {error}. Is the file damaged or gone?"
+            f"{describe_error(error)}. Is the file damaged or gone?"
         ) from error
     if block.shape != shape:
         raise InputChangedError(

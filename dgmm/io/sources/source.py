@@ -15,7 +15,6 @@ from dgmm.errors import (
     DataError,
     DgmmError,
     InputNotFoundError,
-    Remedy,
     StorageError,
 )
 from dgmm.io.grid import Coordinate, FeatureGroup, Grid, Region
@@ -28,18 +27,17 @@ from dgmm.io.sources.format import (
     check_dtype,
     check_table,
 )
+from dgmm.io.sources.format_choice import choose_format
 from dgmm.io.sources.labels import LabelledDataset, align_weights
 from dgmm.io.sources.layout_check import warn_slow_layout
 from dgmm.io.sources.selection import Selection, Weights
 from dgmm.io.storage.location import (
-    AnyPath,
     Location,
     absolute_location,
     input_path,
-    is_csv,
-    is_pattern,
 )
 from dgmm.registry import FORMATS
+from dgmm.text import describe_error
 
 _CLIENTS = ("aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google")  # of object stores
 
@@ -154,7 +152,7 @@ def open_source(
     """
     location = absolute_location(path, storage_options)
     named_dims = bool(selection.sample_dims) or len(selection.variables) > 1
-    chosen = _choose_format(location, format, named_dims=named_dims)
+    chosen = choose_format(location, format, named_dims=named_dims)
     check_applicable(chosen, location, selection)
     stored = _describe(chosen, location, selection)
     check_table(stored, location)
@@ -216,7 +214,7 @@ def _open_column(
     of_rows = LabelledDataset(location, rows, chosen.read_coordinate)
     if place.path is not None:
         location = absolute_location(place.path, location.options)
-        chosen = _choose_format(location, "auto", named_dims=len(rows.dims) > 1)
+        chosen = choose_format(location, "auto", named_dims=len(rows.dims) > 1)
         if len(rows.dims) > 1 and not chosen.has_named_dims:
             raise ConfigurationError(
                 f"{location} cannot hold {what} on a grid of {' x '.join(rows.dims)}: its format, "
@@ -235,42 +233,6 @@ def _open_column(
             stored = align_weights(of_rows, labelled)
     _refuse_missing(chosen, location, stored)
     return _Opened(location, chosen, stored)
-
-
-def _choose_format(location: Location, name: str, *, named_dims: bool) -> Format:
-    """The format of this name, or the first that matches, preferably with named dimensions."""
-    known = ", ".join(FORMATS)
-    if name in FORMATS:
-        chosen: Format = FORMATS[name]
-        _refuse_pattern(location, input_path(location), chosen)
-        return chosen
-    if name != "auto":
-        raise ConfigurationError(f"There is no input format {name!r}; known are auto, {known}.")
-    path = input_path(location)
-    ordered = sorted(FORMATS.values(), key=lambda entry: named_dims and not entry.has_named_dims)
-    matching = next((entry for entry in ordered if entry.matches(path)), None)
-    if matching is not None:
-        _refuse_pattern(location, path, matching)
-        return matching
-    if path.is_dir() and next(path.iterdir(), None) is None:
-        raise InputNotFoundError(f"The folder {location} is empty. Check the path of the input.")
-    if is_csv(location.text):
-        raise DataError(
-            f"{location} is CSV, whose rows cannot be found without reading it all.",
-            remedy=Remedy.CONVERT,
-        )
-    raise DataError(
-        f"The format of {location} cannot be told from its name; known are {known}.",
-        remedy=Remedy.CHOOSE_FORMAT,
-    )
-
-
-def _refuse_pattern(location: Location, path: AnyPath, chosen: Format) -> None:
-    if is_pattern(path) and not chosen.may_be_pattern:
-        raise ConfigurationError(
-            f"{location} is a pattern, which is for Parquet; the format {chosen.name} is one "
-            "dataset. NetCDF files and Zarr groups are joined along a dimension of the samples."
-        )
 
 
 @contextmanager
@@ -295,6 +257,6 @@ def _translate_errors(location: Location, format_name: str) -> Iterator[None]:
 
 def _damage_error(location: Location, format_name: str, error: Exception) -> DataError:
     return DataError(
-        f"{location} cannot be opened as {format_name}: {type(error).__name__}: {error}. "
+        f"{location} cannot be opened as {format_name}: {describe_error(error)}. "
         "Its metadata are damaged, or it is of another format."
     )

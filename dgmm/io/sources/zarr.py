@@ -26,6 +26,7 @@ from dgmm.io.sources.packing import Packing, read_packing, refuse_times
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import is_missing, open_recording_store, zarr_store
+from dgmm.text import describe_error
 
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
 
@@ -161,7 +162,7 @@ def read_region(
             raise
         raise StorageError(
             f"Chunk {culprit.key} of {path / array.path} (rows {culprit.rows.start} to "
-            f"{culprit.rows.stop - 1}) cannot be read: {type(error).__name__}: {error}. "
+            f"{culprit.rows.stop - 1}) cannot be read: {describe_error(error)}. "
             "It is damaged or cut off: write or copy it again."
         ) from error
     for chunk in _chunks(array, region):

@@ -7,6 +7,7 @@ from typing import Any, Self
 from upath.extensions import ProxyUPath
 
 from dgmm.errors import StorageError
+from dgmm.text import describe_error
 
 
 class StorePath(ProxyUPath):
@@ -83,6 +84,6 @@ class StorePath(ProxyUPath):
             raise
         except Exception as error:
             raise StorageError(
-                f"{self} cannot be reached: {type(error).__name__}: {error}. Check credentials and "
+                f"{self} cannot be reached: {describe_error(error)}. Check credentials and "
                 "permissions, the network, and storage_options."
             ) from error

@@ -19,6 +19,7 @@ from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
 from dgmm.errors import DgmmError, OutputError, StorageError
 from dgmm.io.storage.location import AnyPath
+from dgmm.text import describe_error
 
 ROOT_METADATA = "zarr.json"
 
@@ -162,7 +163,7 @@ def storage_failures(path: AnyPath | str) -> Iterator[None]:
             else "It may be damaged: check it if it was copied, and the version of zarr."
         )
         raise StorageError(
-            f"{path} cannot be read or written: {type(error).__name__}: {error}. {advice}"
+            f"{path} cannot be read or written: {describe_error(error)}. {advice}"
         ) from error
 
 

@@ -14,6 +14,7 @@ from dgmm.run.clusters.extras import require
 from dgmm.run.clusters.waiting import AGAIN, wait_for_workers
 from dgmm.run.config.cluster_options import GatewayCluster
 from dgmm.run.config.exposure import is_exposed
+from dgmm.text import describe_error
 
 EXTRA = "gateway"
 _POLL = 0.5  # seconds
@@ -55,7 +56,7 @@ async def _start(package: ModuleType, cluster: GatewayCluster, deadline: float) 
                 f"the gateway at {gateway.address} refuses cluster.options: {error}"
             ) from error
         except Exception as error:  # of dask-gateway and aiohttp, which have no base in common
-            message = " ".join(f"{type(error).__name__}: {error}".split())
+            message = describe_error(error)
             raise TemporaryError(
                 f"the gateway at {gateway.address} did not start a cluster ({message}); "
                 f"check it, {AGAIN}"

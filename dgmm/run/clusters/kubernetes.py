@@ -12,6 +12,7 @@ from dgmm.run.clusters.extras import require
 from dgmm.run.clusters.recovery import worker_environment
 from dgmm.run.clusters.waiting import AGAIN, wait_for_workers
 from dgmm.run.config.cluster_options import KubernetesCluster
+from dgmm.text import describe_error
 
 EXTRA = "kubernetes"
 _SCHEDULER_PORT, _DASHBOARD_PORT = 8786, 8787
@@ -38,7 +39,7 @@ def kubernetes_client(cluster: KubernetesCluster) -> Iterator[distributed.Client
             quiet=True,
         )
     except Exception as error:  # of dask-kubernetes, kr8s and httpx, which have no base in common
-        message = " ".join(f"{type(error).__name__}: {error}".split())
+        message = describe_error(error)
         raise TemporaryError(
             f"Kubernetes did not start a Dask cluster ({message}); check it, {AGAIN}"
         ) from error

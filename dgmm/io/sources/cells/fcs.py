@@ -28,7 +28,7 @@ from dgmm.io.sources.format import (
 from dgmm.io.sources.selection import PinnedFile, Selection
 from dgmm.io.storage.location import AnyPath, open_binary
 from dgmm.optional_packages import import_optional
-from dgmm.text import join_names
+from dgmm.text import describe_error, join_names
 
 _SUFFIXES = (".fcs", ".lmd")
 _SPILLOVER = ("spillover", "spill")  # of FCS 3.1, and what came before it
@@ -213,7 +213,7 @@ def _parsed(path: AnyPath, *, only_text: bool) -> Any:
         ) from error
     except (library.exceptions.FCSParsingError, ValueError, KeyError) as error:
         raise DataError(
-            f"{path} cannot be read as FCS: {type(error).__name__}: {error}. It is damaged, or of "
+            f"{path} cannot be read as FCS: {describe_error(error)}. It is damaged, or of "
             "another format. If flowio.FlowData reads it with other options, write_fcs of that "
             "writes a file that is read here."
         ) from error

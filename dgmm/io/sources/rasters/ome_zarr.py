@@ -27,7 +27,7 @@ from dgmm.io.sources.selection import Selection
 from dgmm.io.sources.zarr import check_file_count, read_region
 from dgmm.io.storage.location import AnyPath
 from dgmm.io.storage.zarr_arrays import open_recording_store
-from dgmm.text import join_names
+from dgmm.text import describe_error, join_names
 
 _AXES_BEFORE_NAMES = ("t", "c", "z", "y", "x")  # before 0.3
 _CHANNEL = "channel"
@@ -91,7 +91,7 @@ def _image(path: AnyPath) -> _Image:
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         what = "a plate of images" if "plate" in attributes else "no image that can be read"
         raise DataError(
-            f"{path} is OME-Zarr, but {what} ({type(error).__name__}: {error}). Give the path of "
+            f"{path} is OME-Zarr, but {what} ({describe_error(error)}). Give the path of "
             "one image, such as A/1/0 below it."
         ) from error
 

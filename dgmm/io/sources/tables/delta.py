@@ -26,6 +26,7 @@ from dgmm.io.sources.tables.parquet_table import (
 )
 from dgmm.io.storage.location import AnyPath
 from dgmm.optional_packages import import_optional
+from dgmm.text import describe_error
 
 _PHYSICAL = b"delta.columnMapping.physicalName"
 _NUMBER = b"delta.columnMapping.id"
@@ -80,10 +81,12 @@ def _opened(path: AnyPath, folder: Path, version: int | str | None) -> Any:
             table.load_as_version(version)
     except (deltalake.exceptions.DeltaError, ValueError) as error:
         if version is None:
-            raise DataError(f"{path} is no Delta Lake table that can be read: {error}.") from error
+            raise DataError(
+                f"{path} is no Delta Lake table that can be read: {describe_error(error)}."
+            ) from error
         raise ConfigurationError(
-            f"{path} has no version {version!r}: {error}. Expected the number of a version, or a "
-            "time such as 2026-01-31T00:00:00Z."
+            f"{path} has no version {version!r}: {describe_error(error)}. Expected the number of "
+            "a version, or a time such as 2026-01-31T00:00:00Z."
         ) from error
     if isinstance(version, int) and version > latest:
         raise ConfigurationError(f"{path} has no version {version}; its latest is {latest}.")

@@ -20,6 +20,7 @@ from dgmm.io.sources.selection import PinnedFile
 from dgmm.io.sources.tables.parquet_columns import find_index_columns
 from dgmm.io.storage.location import AnyPath, open_binary
 from dgmm.optional_packages import import_optional
+from dgmm.text import describe_error
 
 _FOOTERS_AT_A_TIME = 16
 _BUFFER_BYTES = 16 << 20  # of all columns together, so that a file's layout cannot fill memory
@@ -79,7 +80,7 @@ def _footer(root: AnyPath, file: FileInfo) -> Footer:
         raise StorageError(f"{path} cannot be opened: {error}.") from error
     except Exception as error:  # a damaged footer raises errors of any type
         raise DataError(
-            f"{path} cannot be opened as Parquet: {type(error).__name__}: {error}. It is damaged, "
+            f"{path} cannot be opened as Parquet: {describe_error(error)}. It is damaged, "
             "still being written, or of another format."
         ) from error
     if sum(group_rows) != n_rows or min(group_rows, default=0) < 0 or n_rows > _MOST_ROWS:
@@ -152,7 +153,7 @@ def open_pinned(root: AnyPath, file: PinnedFile, n_columns: int) -> Iterator[Any
         raise
     except Exception as error:  # codecs and file systems raise errors of any type
         raise StorageError(
-            f"{path} cannot be read: {type(error).__name__}: {error}. Is it damaged or gone?"
+            f"{path} cannot be read: {describe_error(error)}. Is it damaged or gone?"
         ) from error
 
 
