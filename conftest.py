@@ -3,7 +3,8 @@
 Examples that Hypothesis draws are the same in every run, however busy the machine is. Others are
 tried with ``pytest --hypothesis-profile=default``.
 
-Files of tests need not outlast a loss of power: nothing waits for the disk.
+Files of tests need not outlast a loss of power: nothing waits for the disk. Pictures have few dots:
+what is tested is not how sharp they are.
 
 An example of a docstring runs in a folder of its own. If it opens the result ``results/iris``,
 which the example of :func:`dgmm.open_result` makes, that is there.
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import dgmm
+from dgmm.report import figure_style
 
 settings.register_profile(
     "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -37,6 +39,15 @@ def _no_waiting_for_the_disk():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sharp():
+    """The dots per inch of pictures outside of tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        dots_per_inch = figure_style._DPI
+        patch.setattr(figure_style, "_DPI", 30)
+        yield dots_per_inch
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,11 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 import pytest
+from PIL import Image
+from sklearn.datasets import load_sample_image
 
 import pipelines
+from dgmm.report import figure_style
 from dgmm.run import load, load_as
 from dgmm.run.fit_run import run
 
@@ -32,9 +35,13 @@ def test_every_pipeline_has_one():
     assert {path.stem for path in CONFIGS} >= PIPELINES
 
 
-def test_the_quickstart_runs(tmp_path):
+def test_the_quickstart_runs(tmp_path, sharp, monkeypatch):
+    monkeypatch.setattr(figure_style, "_DPI", sharp)
+    photograph = load_sample_image("china.jpg")[:160, :240]
+    Image.fromarray(photograph).save(tmp_path / "part.png")
     few = "model={n_components: 2:3, covariance_type: [full, diag]}"
-    settings = (few, "cluster={kind: threads}", f"output.path={tmp_path}/out")
+    paths = (f"input.path={tmp_path}/part.png", f"output.path={tmp_path}/out")
+    settings = (few, "cluster={kind: threads}", *paths)
     path = Path(__file__).parents[1] / "configs" / "quickstart.yaml"
     finished = run(load(path, settings))
     assert finished.sweep.selected.candidate.name == "full-3"

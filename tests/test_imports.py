@@ -4,8 +4,6 @@ import ast
 import subprocess
 import sys
 
-import pytest
-
 HEAVY = {"dask", "distributed", "xarray", "zarr", "fsspec", "pydantic", "numba", "click"}
 FIT = """
 import numpy as np
@@ -27,17 +25,16 @@ def test_the_package_alone_imports_nothing_heavy():
     assert loaded_after("import dgmm") & {*HEAVY, "numpy", "scipy", "sklearn", "pandas"} == set()
 
 
-@pytest.mark.parametrize("name", ["GaussianMixture", "SweepResult", "sweep"])
-def test_the_estimator_imports_what_scikit_learn_does_and_little_else(name):
-    assert loaded_after(f"from dgmm import {name}") & HEAVY == set()
+def test_the_estimator_imports_what_scikit_learn_does_and_little_else():
+    assert loaded_after("from dgmm import GaussianMixture, SweepResult, sweep") & HEAVY == set()
 
 
 def test_a_first_fit_of_rows_in_memory_needs_no_dask():
     ours = loaded_after(FIT)
     assert "dgmm.engine.fit" in ours
     assert ours & HEAVY == set()
-    theirs = loaded_after("import sklearn.mixture")
-    assert {"pandas"} & ours <= theirs  # where it is installed, scikit-learn imports it
+    if "pandas" in ours:  # where it is installed, scikit-learn imports it
+        assert "pandas" in loaded_after("import sklearn.mixture")
 
 
 def test_a_plan_needs_no_cluster_no_result_no_compiled_loops_and_of_scipy_only_its_name(tmp_path):

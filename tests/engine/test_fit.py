@@ -1,5 +1,7 @@
 """What a fit finds, against scikit-learn from the same start, and what it reports of itself."""
 
+from functools import cache, partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -48,7 +50,7 @@ def weighted_log_likelihood(rows, mixture, weights=None):
 
 
 @each_type
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_optimum_is_scikit_learns_from_the_same_start(covariance_type, seed):
     rows = clumps(seed=seed)
     start = random_mixture(np.random.default_rng(seed), rows, covariance_type, 3)
@@ -178,6 +180,23 @@ LAYOUTS = {
 }
 
 
+def sweep_of_rows_as(dtype, layout):
+    rows = clumps(200) * 10 + 60
+    rows = (rows > 60 if dtype == "?" else np.clip(rows, 0, 127)).astype(dtype)
+    rows = rows.astype(np.float64) if layout is None else rows
+    dataset = dataset_of(rows, (120, 80))
+    changed = dataset.rows if layout is None else dataset.rows.map_blocks(LAYOUTS[layout])
+    odd = type(dataset)(changed, None, dataset.feature_names)
+    models = tuple((kind, 2) for kind in COVARIANCE_TYPES)
+    return fit(odd, FitOptions(models, max_iter=3, sample_rows=100), SYNCHRONOUS).sweep
+
+
+@pytest.fixture(scope="module")
+def sweep_of_copy():
+    """The sweep of the float64 copy of rows of a dtype, which serves all layouts."""
+    return cache(partial(sweep_of_rows_as, layout=None))
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(
     "dtype",
@@ -186,15 +205,10 @@ LAYOUTS = {
         for dtype in ("?", "u1", "i2", "i8", "u8", "f2", "f4", "f8")
     ],
 )
-def test_every_dtype_and_layout_is_fitted_to_the_bits_of_its_float64_copy(dtype, layout):
-    rows = clumps(200) * 10 + 60
-    rows = (rows > 60 if dtype == "?" else np.clip(rows, 0, 127)).astype(dtype)
-    models = tuple((kind, 2) for kind in COVARIANCE_TYPES)
-    options = FitOptions(models, max_iter=3, sample_rows=100)
-    dataset = dataset_of(rows, (120, 80))
-    odd = type(dataset)(dataset.rows.map_blocks(LAYOUTS[layout]), None, dataset.feature_names)
-    plain = dataset_of(rows.astype(np.float64), (120, 80))
-    ours, theirs = (fit(each, options, SYNCHRONOUS).sweep for each in (odd, plain))
+def test_every_dtype_and_layout_is_fitted_to_the_bits_of_its_float64_copy(
+    dtype, layout, sweep_of_copy
+):
+    ours, theirs = sweep_of_rows_as(dtype, layout), sweep_of_copy(dtype)
     for mine, other in zip(ours.results, theirs.results, strict=True):
         assert bits_of(mine) == bits_of(other), mine.candidate
 
@@ -241,7 +255,7 @@ def test_clumps_that_are_there_are_found():
     centres = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0]])
     labels = rng.integers(0, 4, 2000)
     rows = centres[labels] + rng.normal(size=(2000, 2))
-    models = tuple((kind, k) for kind in COVARIANCE_TYPES for k in range(1, 7))
+    models = tuple((kind, k) for kind in COVARIANCE_TYPES for k in (2, 4, 5))
     sweep = fit(dataset_of(rows, (500,) * 4), FitOptions(models), SYNCHRONOUS).sweep
     assert sweep.selected.candidate.n_components == 4
     assert sweep.selected.candidate.covariance_type in ("spherical", "tied")

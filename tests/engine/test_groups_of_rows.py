@@ -73,7 +73,7 @@ def repeated(n_rows, times, seed):
 @pytest.fixture(scope="module")
 def sweep():
     X = repeated(40_000, 50, 0)
-    return X, dgmm.sweep(X, range(1, 6), ("full", "tied"), random_state=0, finish_all=True)
+    return X, dgmm.sweep(X, range(1, 6), "full", random_state=0, finish_all=True)
 
 
 def test_the_design_effect_of_repeated_rows_is_their_number(sweep):
@@ -89,9 +89,7 @@ def test_fewer_components_are_believed_where_rows_depend_on_each_other(sweep):
         for name in ("bic", "bic_effective", "bic_coarsened")
     }
     assert chosen["bic"].n_components > chosen["bic_effective"].n_components
-    effective = dgmm.sweep(
-        X, range(1, 6), ("full", "tied"), random_state=0, criterion="bic_effective"
-    )
+    effective = dgmm.sweep(X, range(1, 6), "full", random_state=0, criterion="bic_effective")
     assert effective.best.n_components == chosen["bic_effective"].n_components
     values = [result.criteria["bic_effective"] for result in effective.results]
     assert effective.best.bic_effective_ == min(values)  # dependence is that of these mixtures

@@ -59,6 +59,7 @@ def global_random_seed():
 
 _theirs = {name: test for name, test in vars(suite).items() if name.startswith("test_")}
 globals().update({name: test for name, test in _theirs.items() if name not in LEFT_OUT})
+test_init = pytest.mark.slow(suite.test_init)  # more starts are never worse: tests/engine/search
 
 
 def test_what_is_left_out_exists():

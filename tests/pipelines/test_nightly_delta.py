@@ -31,7 +31,7 @@ def configured(tmp_path):
     """
     fit = f"""
     run:{run.replace("OUTPUT", "out").replace(chr(10), chr(10) + "  ")}
-      model: {{n_components: 2, covariance_type: full, start_from: {tmp_path}/out}}
+      model: {{n_components: 2, covariance_type: full, n_init: 1, start_from: {tmp_path}/out}}
     """
     scored = f"""
     model: {tmp_path}/out

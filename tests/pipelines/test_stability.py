@@ -21,7 +21,7 @@ n_subsets: 5
 subset_blocks: 3
 skipped_exit_code: 99
 run:
-  input: {path: x.zarr, partition_size: 3200}
+  input: {path: x.zarr, partition_size: 1600}
   model: {n_components: 1:4, covariance_type: [spherical, diag], n_init: 1, tol: 1e-3}
   output: {path: out}
   cluster: {kind: threads}
@@ -33,13 +33,13 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     centres = np.array([[0, 0], [9, 0], [0, 9]])
-    store(centres[rng.integers(0, 3, 2000)] + rng.normal(size=(2000, 2)))
+    store(centres[rng.integers(0, 3, 1000)] + rng.normal(size=(1000, 2)))
     (tmp_path / "stability.yaml").write_text(CONFIG)
     return tmp_path
 
 
 def store(rows):
-    zarr.create_array("x.zarr", data=rows, chunks=(200, rows.shape[1]), overwrite=True)
+    zarr.create_array("x.zarr", data=rows, chunks=(100, rows.shape[1]), overwrite=True)
 
 
 def study(means, noise=0.01, n_subsets=12, agreement=0.9):
@@ -150,7 +150,7 @@ def test_clear_clumps_are_found_and_kept(folder, capsys):
 
 
 def test_data_without_clumps_are_said_to_have_no_minimum(folder, capsys):
-    store(np.random.default_rng(0).lognormal(sigma=1.5, size=(4000, 1)))
+    store(np.random.default_rng(0).lognormal(sigma=1.5, size=(2000, 1)))
     options = ["--set", "run.model.n_components=1:3", "--set", "n_subsets=3"]
     assert main([str(folder / "stability.yaml"), *options]) == 0
     assert "BIC has no clear minimum for " in (out := capsys.readouterr().out)

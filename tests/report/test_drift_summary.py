@@ -4,14 +4,12 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from dgmm.mixture.drift.component_drift import component_drift
 from dgmm.mixture.drift.decision import DriftStatus, DriftThresholds, assess_drift
 from dgmm.mixture.drift.duplicates import DuplicateRates
 from dgmm.mixture.drift.predictive_test import Estimate, HeldOutTest, compare_log_densities
 from dgmm.mixture.noise.noise_component import Noise
-from dgmm.report import figure_style
 from dgmm.report.drift_summary import summarize_drift
 from dgmm.report.findings import collect_findings
 from dgmm.report.page import render
@@ -33,12 +31,6 @@ def drift(loss=0.1, p_value=1e-4, n_older=3, limits=LIMITS, noise=None):
         limits,
         repeats=DuplicateRates(0.01, 0.0625),
     )
-
-
-@pytest.fixture
-def coarse(monkeypatch):
-    """Pictures of few dots: what is tested is not how sharp they are."""
-    monkeypatch.setattr(figure_style, "_DPI", 30)
 
 
 def test_a_run_without_a_predecessor_says_nothing_of_changes(tmp_path):
@@ -87,7 +79,6 @@ def test_what_is_broken_is_a_grave_finding_and_what_changed_is_none(tmp_path):
     assert not summarize_drift(changed).is_grave
 
 
-@pytest.mark.usefixtures("coarse")
 def test_the_page_has_a_section_of_it(tmp_path):
     text = render(a_result(tmp_path, drift=drift(), attributes=STARTED))
     page = ET.fromstring(text.partition("\n")[2])

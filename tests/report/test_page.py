@@ -17,8 +17,8 @@ from dgmm.io.storage.zarr_arrays import write_small
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters
-from dgmm.report import figure_style, publication, publish_report, write_report
 from dgmm.report import page as page_module
+from dgmm.report import publication, publish_report, write_report
 from dgmm.report.maps import draw_maps
 from dgmm.report.page import render
 from dgmm.report.projection import project
@@ -28,14 +28,6 @@ from tests.report.results import ATTRIBUTES, a_result, fitted, mixture, record, 
 
 HOSTILE = '<script>alert("x")</script>&$x_1$'
 SECTIONS = ("criteria", "mixture", "rows", "run")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def coarse():
-    """Pictures of few dots: what is tested is not how sharp they are."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figure_style, "_DPI", 30)
-        yield
 
 
 @pytest.fixture
@@ -126,7 +118,7 @@ def test_a_result_without_a_record_has_a_report(tmp_path):
     ("n_features", "n_components", "with_record"),
     [
         (1, 2, True),
-        (3, 14, True),
+        pytest.param(3, 14, True, marks=pytest.mark.slow),
         (4, 1, False),
         (7, 2, False),
         (40, 16, True),

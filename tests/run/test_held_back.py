@@ -21,7 +21,7 @@ from dgmm.mixture.drift.duplicates import DuplicateRates
 from dgmm.run.config.configuration import dump_resolved, loads
 from dgmm.run.fit_run import run
 from dgmm.run.history import format_run, format_runs, publish
-from tests.io.results.test_results import NAMES, a_sweep
+from tests.io.results.test_results import NAMES, a_small_sweep
 from tests.run.victim import attempt, digest
 
 BAD = {"verdict": "broken", "held_back": True}
@@ -29,7 +29,7 @@ BAD = {"verdict": "broken", "held_back": True}
 
 def committed(output, name, number, **attributes):
     run = Output(output).start(name)
-    commit_run(run, RunContents(a_sweep(), NAMES, {"status": "converged", **attributes}))
+    commit_run(run, RunContents(a_small_sweep(), NAMES, {"status": "converged", **attributes}))
     root = json.loads((run / "zarr.json").read_text())
     root["attributes"]["created"] = f"2026-01-{number:02}T00:00:00+00:00"
     (run / "zarr.json").write_text(json.dumps(root))

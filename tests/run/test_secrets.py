@@ -49,7 +49,10 @@ def invoke(*arguments):
     return CliRunner().invoke(command, list(map(str, arguments)), prog_name="dgmm")
 
 
-@pytest.mark.parametrize("options", [("-v",), ("-v", "--log-format", "json"), ("--quiet",)])
+@pytest.mark.parametrize(
+    "options",
+    [("-v",), ("-v", "--log-format", "json"), pytest.param(("--quiet",), marks=pytest.mark.slow)],
+)
 def test_a_run_tells_no_secret(config, tmp_path, options):
     result = invoke(
         "run", config, "--debug", *options, "--set", f"output.path={tmp_path}/out/${{CANARY}}"

@@ -49,7 +49,7 @@ def configuration(data, output, extra="", cluster="kind: threads, threads: 1"):
     """The text of a run that takes two models through every stage."""
     return f"""
         input: {{path: {data}, partition_size: 3200}}
-        model: {{n_components: 3, covariance_type: [full, diag], n_init: 2, tol: 1e-4,
+        model: {{n_components: 3, covariance_type: [full, diag], n_init: 1, tol: 1e-4,
                  sample_size: 200{extra}}}
         output: {{path: {output}, assignments: [labels, responsibilities], report: false}}
         cluster: {{{cluster}}}

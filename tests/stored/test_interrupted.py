@@ -23,10 +23,17 @@ FATES = {  # of a run that was killed there: what becomes of it, what it goes on
     "fit": (REFUSED, None, "profile"),
     "assign": (REFUSED, None, "profile"),
 }
+SIMILAR = {"starts", "relocated", "sample"}  # to others of them
 EXIT_CODES_OF_A_REFUSAL = {0, 65, 73, 75}  # with 0 it has begun anew
 
 
-@pytest.mark.parametrize(("moment", "fate", "stages"), [(m, f, s) for m, (f, *s) in FATES.items()])
+@pytest.mark.parametrize(
+    ("moment", "fate", "stages"),
+    [
+        pytest.param(m, f, s, marks=pytest.mark.slow if m in SIMILAR else ())
+        for m, (f, *s) in FATES.items()
+    ],
+)
 def test_a_run_goes_on_or_is_refused_in_one_line(moment, fate, stages, uninterrupted):
     output = f"interrupted/{moment}"
     arguments = ("run", "interrupted.yaml", "--set", f"output.path={output}")

@@ -86,7 +86,9 @@ def test_runs_are_listed_shown_published_and_pruned():
     assert names[2] in Path("nights/report.html").read_text()
 
 
-@pytest.mark.parametrize("path", [FIRST, HELD_BACK, "grid", "scores"])
+@pytest.mark.parametrize(
+    "path", [FIRST, pytest.param(HELD_BACK, marks=pytest.mark.slow), "grid", "scores"]
+)
 def test_a_report_is_drawn_of_a_result(path):
     done = dgmm("report", path, "--output", "page.html")
     assert (done.exit_code, done.stderr) == (0, "")

@@ -84,7 +84,7 @@ def assert_moments_equal_textbook(moments, origin, case, start, rtol=PARITY):
 
 
 @each_kernel
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(case=cases())
 def test_e_step_equals_the_textbook(kernel, case):
     centred = frame_of(case.X, case.sample_weight)
@@ -93,7 +93,7 @@ def test_e_step_equals_the_textbook(kernel, case):
 
 
 @each_kernel
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(case=cases(), data=st.data())
 def test_e_step_of_several_models_equals_the_textbook_of_each(kernel, case, data):
     several = [data.draw(mixtures(case.X)) for _ in range(data.draw(st.integers(2, 5)))]
@@ -105,7 +105,7 @@ def test_e_step_of_several_models_equals_the_textbook_of_each(kernel, case, data
 
 
 @each_kernel
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(case=cases())
 def test_em_step_equals_the_textbook(kernel, case):
     ridge = 1e-2 * variances_of(case.mixture).max()
@@ -117,7 +117,7 @@ def test_em_step_equals_the_textbook(kernel, case):
 
 
 @each_kernel
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(case=cases(min_rows=8), data=st.data())
 def test_em_step_equals_scikit_learn(kernel, case, data):
     """scikit-learn has no weights: rows repeated stand for integer ones."""
@@ -149,7 +149,7 @@ def test_blocks_of_several_tiles_equal_the_textbook(kernel, covariance_type):
 
 @each_type
 @each_kernel
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(X=datasets(min_rows=8), data=st.data())
 def test_one_component_is_the_weighted_mean_and_covariance(kernel, covariance_type, X, data):
     s = data.draw(sample_weights(len(X)))
@@ -191,7 +191,7 @@ def packed_pair(case, kernel):
 
 
 @each_kernel
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(case=cases())
 def test_statistics_of_the_whole_are_the_sum_over_any_chunking(kernel, case):
     packed = packed_pair(case, kernel)
@@ -334,7 +334,7 @@ def fit(X, start, n_steps, sample_weight=None, kernel=None):
 
 
 @pytest.mark.parametrize("kernel", [None, "centred"])  # no model is forced to lose its digits
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(case=cases(min_rows=15))
 def test_log_likelihood_never_falls(kernel, case):
     state, _ = fit(case.X, case.mixture, 30, case.sample_weight, kernel)
@@ -358,7 +358,7 @@ def test_the_trace_is_the_log_likelihood_of_the_parameters(kernel, covariance_ty
 
 
 @each_kernel
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(case=cases(min_rows=10), seed=seeds)
 def test_permuting_rows_and_components_changes_nothing(kernel, case, seed):
     rng = np.random.default_rng(seed)
@@ -424,7 +424,7 @@ def test_affine_maps_of_the_data_move_the_fit_with_them(kernel, covariance_type,
 
 
 @each_kernel
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(case=cases(min_rows=8), seed=seeds)
 def test_integer_weights_are_repeated_rows(kernel, case, seed):
     times = np.random.default_rng(seed).integers(0, 4, len(case.X))
