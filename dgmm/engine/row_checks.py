@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dgmm.engine.block import Block, Missing, Rows
 from dgmm.errors import DataError, Remedy
 from dgmm.mixture.types import Array
+from dgmm.text import join_names
 
 _REAL_KINDS = "buif"
 
@@ -51,6 +52,16 @@ def check_table(rows: _ArrayMetadata) -> None:
             "most 64 bits."
         )
         raise DataError(message)
+
+
+def check_features(rows: _ArrayMetadata, names: Sequence[str]) -> None:
+    """Raise DataError unless there are rows of these features, of real numbers."""
+    if len(rows.shape) != 2 or rows.shape[1] != len(names):
+        raise DataError(
+            f"The rows have shape {rows.shape}; expected (number of rows, {len(names)}), with the "
+            f"features {join_names(names, 12)}."
+        )
+    check_table(rows)
 
 
 def check_shape_of_column(column: _ArrayMetadata, rows: _ArrayMetadata, name: str) -> None:

@@ -58,6 +58,11 @@ class RowOutput:
         return False
 
     @property
+    def has_units(self) -> bool:
+        """Whether it is in the units of the rows."""
+        return False
+
+    @property
     def has_columns(self) -> bool:
         """Whether there is more than one number for each row."""
         return self.has_components or self.has_features
@@ -82,6 +87,11 @@ class ImputedOutput(RowOutput):
     def has_features(self) -> bool:
         """There is."""
         return True
+
+    @property
+    def has_units(self) -> bool:
+        """Rows have them; variances those of squares."""
+        return not self.is_variance
 
     def values(self, by: AssigningMixture, rows: Rows, first: int) -> Rows:
         """Imputed rows, or variances, shape (n_rows, n_features)."""

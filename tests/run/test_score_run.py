@@ -89,6 +89,11 @@ def test_other_rows_are_assigned_by_the_stored_model_alone(found, tmp_path):
     assert "rows" not in summary.tabulate_components(scored, None).header
     direct = model.assign(rows[whole])
     np.testing.assert_array_equal(direct.labels, ours.labels)
+    for wrong in (rows[0], rows[None], np.zeros((5, 3))):
+        with pytest.raises(DataError, match=r"have shape .*; expected \(number of rows, 2\)"):
+            model.assign(wrong)
+    with pytest.raises(DataError, match="dtype <U1"):
+        model.assign(np.array([["a", "b"]]))
 
 
 def test_the_same_command_again_finds_it_complete_and_new_data_another(found, tmp_path):

@@ -1,4 +1,4 @@
-"""xarray's DataArrays: results carry their coordinates and attributes."""
+"""xarray's DataArrays: results carry their coordinates."""
 
 import sys
 import warnings
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 _FILLS = ("_FillValue", "missing_value")
+_OF_PLACES = {"grid_mapping", "crs", "transform"}  # attributes that tell where the cells lie
 _PACKING = {"scale_factor": 1.0, "add_offset": 0.0}
 """Attributes of packed numbers, and what of them changes nothing."""
 
@@ -144,7 +145,11 @@ class XarrayContainer(LazyContainer):
         return sum_rows(rows, mixture, quantities)
 
     def evaluate(self, mixture: AssigningMixture, quantity: RowOutput) -> RowValues:
-        """A DataArray with the coordinates and attributes of the cells; lazy if this one is."""
+        """A DataArray with the coordinates of the cells; lazy if this one is.
+
+        Attributes that describe the values, such as units, are those of results in the same units
+        only; a label is neither in degrees nor packed.
+        """
         rows = self.in_memory()
         if rows is None:
             result = map_rows(self.array.data, mixture, quantity)
@@ -160,9 +165,12 @@ class XarrayContainer(LazyContainer):
         column = "component" if quantity.n_clusters is None else "cluster"
         dims = (*cells, column) if quantity.has_components else cells
         dims = self.array.dims if quantity.has_features else dims
-        return sys.modules["xarray"].DataArray(
-            result, coordinates, dims, quantity.name, self.array.attrs
-        )
+        attributes = {
+            name: value
+            for name, value in self.array.attrs.items()
+            if quantity.has_units or name in _OF_PLACES
+        }
+        return sys.modules["xarray"].DataArray(result, coordinates, dims, quantity.name, attributes)
 
 
 def _warn_of_packing(array: "xr.DataArray") -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dgmm.engine.assignment import assign_checked
 from dgmm.engine.block import Missing
+from dgmm.engine.row_checks import check_features
 from dgmm.errors import OutputError, UsageError
 from dgmm.io.results.assignment_schema import ASSIGNMENTS
 from dgmm.io.results.clustering_arrays import read_clustering
@@ -120,7 +121,8 @@ class Result(SelectedModel):
         Raises
         ------
         DataError
-            If a value is infinite, or NaN unless the run marginalised these, or too far away.
+            If the rows have other features, or a value that is infinite, or NaN unless the run
+            marginalised these, or too far away.
 
         Examples
         --------
@@ -132,7 +134,9 @@ class Result(SelectedModel):
         """
         stored = self.attributes.get("configuration", {}).get("input", {})
         rule: Missing = stored.get("missing", "error")
-        assignment = assign_checked(self.model, np.asarray(rows), self.transform, missing=rule)
+        values = np.asarray(rows)
+        check_features(values, self.feature_names)
+        assignment = assign_checked(self.model, values, self.transform, missing=rule)
         return replace(assignment, components=self.labelling.labels)
 
     @property

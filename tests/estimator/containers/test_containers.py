@@ -114,13 +114,13 @@ def test_a_dask_frame_gives_a_lazy_series_and_frame(mixture):
 
 
 @pytest.mark.parametrize("chunks", [None, {"y": 3, "x": 4, "band": 2}])
-def test_a_dataarray_gives_its_coordinates_and_attributes_back(mixture, chunks):
+def test_a_dataarray_gives_its_coordinates_back(mixture, chunks):
     xarray = pytest.importorskip("xarray")
     cube = xarray.DataArray(
         np.moveaxis(X.reshape(10, 15, 4), 2, 0),
         dims=("band", "y", "x"),
         coords={"y": np.arange(10) * 0.5, "band": NAMES, "lat": (("y", "x"), np.ones((10, 15)))},
-        attrs={"units": "cm"},
+        attrs={"units": "cm", "scale_factor": 1.0, "grid_mapping": "crs"},
     )
     if chunks:
         cube = cube.chunk(chunks)
@@ -131,7 +131,9 @@ def test_a_dataarray_gives_its_coordinates_and_attributes_back(mixture, chunks):
     assert labels.dims == ("y", "x")
     assert proba.dims == ("y", "x", "component")
     assert set(labels.coords) == {"y", "lat"}
-    assert labels.attrs == {"units": "cm"}
+    assert labels.attrs == proba.attrs == {"grid_mapping": "crs"}
+    assert fitted.impute(cube).attrs == cube.attrs
+    assert fitted.impute(cube, return_variance=True)[1].attrs == {"grid_mapping": "crs"}
     assert isinstance(labels.data, da.Array if chunks else np.ndarray)
     np.testing.assert_allclose(proba.sum("component"), 1, rtol=1e-12)
     ours = fitted.score_samples(cube).values.reshape(-1)
