@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -236,6 +237,7 @@ class Structure(ABC):
         """
 
 
+@cache
 def structure_of(covariance_type: str) -> Structure:
     """The structure of this name, or of this alias.
 

@@ -27,6 +27,7 @@ from dgmm.mixture.structures import structure_of
 from dgmm.mixture.types import Array
 
 _DESCENT_ROUNDS = 2
+_ROWS_FOR_ALL = 1 << 10  # up to which all structures from which others start are searched for
 _BY_CHANCE = 2.0  # nats for each parameter of a component
 
 
@@ -162,7 +163,7 @@ class ModelSearch(ModelFinder):
 
     def _descend(self, kind: str, counts: list[int]) -> None:
         """Mixtures of one covariance type, from the most components to the fewest."""
-        if self.found.is_hopeless(kind, counts):
+        if self._is_hopeless(kind, counts):
             return
         find = self._find if len(counts) == 1 else self._find_simply
         mixture = find(kind, counts[0], 0)
@@ -180,10 +181,10 @@ class ModelSearch(ModelFinder):
 
         Merges alone may lead to a poor optimum, so that each has a start of its own.
         """
-        if self.found.is_hopeless(kind, counts):
+        if self._is_hopeless(kind, counts):
             return
-        few = are_few(self._rows_for(kind, counts[0])) and index == 0
-        left = [k for k in counts[few:] if k > 1]
+        few = are_few(self._rows_for(kind, counts[0]))
+        left = [k for k in counts[few and index == 0 :] if k > 1]
         while left:
             k = self.found.most_promising(kind, left)
             left.remove(k)
@@ -222,9 +223,14 @@ class ModelSearch(ModelFinder):
         structure, d = structure_of(kind), self.rows.rows.shape[1]
         return structure.start_type is not None, -structure.n_parameters(2, d)
 
+    def _is_hopeless(self, kind: str, counts: list[int]) -> bool:
+        """Whether no more is done for a structure."""
+        is_cheap = self.rows.n_rows <= _ROWS_FOR_ALL and structure_of(kind).start_type is None
+        return not is_cheap and self.found.is_hopeless(kind, counts)
+
     def _adapt(self, kind: str, counts: list[int], others: list[str]) -> None:
         """Mixtures of one covariance type from those of others that have been found."""
-        if self.found.is_hopeless(kind, counts):
+        if self._is_hopeless(kind, counts):
             return
         rows = self._rows_for(kind, counts[0])
         at = self._moves(rows)
@@ -236,7 +242,7 @@ class ModelSearch(ModelFinder):
                 raced.append(race_others(rows, kind, starts, self.rules, are_few=are_few(rows)))
         for mixture in raced:
             self._add(mixture)
-        if not self.found.is_hopeless(kind, counts):
+        if not self._is_hopeless(kind, counts):
             for mixture in raced:
                 self._add(self._settle(at, mixture))
 

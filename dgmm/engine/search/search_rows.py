@@ -34,6 +34,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 _BLOCK_ROWS = 4096
+_FEWEST_ROWS_FOR_THREADS = 1 << 15  # of fewer, a step of EM takes less than threads to meet
 _SETTLED = 1e-2  # nats: a step of EM that gains less is the last
 _MAX_ERROR = 1e-5  # of log densities: a search needs fewer digits than a fit
 
@@ -122,7 +123,7 @@ class SearchRows:
     def map(self, function: Callable[[Item], Outcome], items: Iterable[Item]) -> list[Outcome]:
         """A function of each item, in order; by threads unless rows are few."""
         items = list(items)
-        if len(items) < 2 or self.n_rows <= _BLOCK_ROWS or in_memory.n_threads() == 1:
+        if len(items) < 2 or self.n_rows < _FEWEST_ROWS_FOR_THREADS or in_memory.n_threads() == 1:
             return [function(item) for item in items]
         return list(in_memory.pool().map(function, items))
 
@@ -136,8 +137,7 @@ class SearchRows:
         """The E-step's sums of several mixtures."""
         origin = np.zeros(self.rows.shape[1])
         packed = packed_models.pack(mixtures, origin, max_error=_MAX_ERROR)
-
-        loops = self.loops_for(packed.n_components)
+        loops = self.loops_for(packed.n_components // len(mixtures))
 
         def of_block(part: slice) -> SufficientStatistics:
             return packed_models.accumulate(

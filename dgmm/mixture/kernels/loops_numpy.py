@@ -10,6 +10,7 @@ from dgmm.mixture.types import Array, Indices
 
 _NEGLIGIBLE = -600.0
 _FARTHEST = 1e150
+_NUMBERS = 1 << 16  # of the map and of responsibilities in a tile, which stay in cache
 
 
 def softmax(
@@ -51,6 +52,7 @@ def add(
     """As :func:`dgmm.mixture.kernels.loops_numba.add`, with products of all components."""
     del batch, transposed, scratch
     linear = 1 + x.shape[1]
+    tile_rows = max(tile_rows, _NUMBERS // sum(theta.shape))
     for start in range(0, len(x), tile_rows):
         tile = slice(start, start + tile_rows)
         phi = np.empty((theta.shape[1], len(x[tile])))

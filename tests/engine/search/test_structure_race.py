@@ -71,12 +71,11 @@ def test_on_few_rows_structures_start_from_those_searched_for_after_them_too(mon
     ]
 
 
-def test_a_structure_far_behind_is_not_searched_for_unless_all_are_to_be_finished(monkeypatch):
+def test_a_structure_far_behind_is_searched_for_if_all_are_finished_or_it_is_common(monkeypatch):
     rng = np.random.default_rng(0)
     narrow = rng.normal(size=(200, 2)) * [5.0, 0.01] @ [[0.6, 0.8], [-0.8, 0.6]]
     rows = np.concatenate([narrow, narrow[:100] + np.array([0.3, 0.0])])
     rows -= rows.mean(axis=0)
-    models = [(kind, 2) for kind in ("full", "spherical")]
     tried, find = [], ModelSearch._find_in_few
 
     def find_and_note(search, at, kind, *rest):
@@ -84,9 +83,10 @@ def test_a_structure_far_behind_is_not_searched_for_unless_all_are_to_be_finishe
         return find(search, at, kind, *rest)
 
     monkeypatch.setattr(ModelSearch, "_find_in_few", find_and_note)
-    for finish_all in (False, True):
+    for far, finish_all in (("EII", False), ("EII", True), ("spherical", False)):
+        models = [(kind, 2) for kind in ("full", far)]
         assert set(found_by(search_on(rows, *models, finish_all=finish_all))) == set(models)
-    assert tried == ["full", "full", "spherical"]
+    assert tried == ["full", "full", "EII", "full", "spherical"]
 
 
 def test_every_structure_that_another_serves_keeps_its_freedoms():
