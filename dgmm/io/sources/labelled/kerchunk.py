@@ -2,16 +2,18 @@
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fsspec
+import numpy as np
 from numpy.typing import NDArray
 from zarr.storage import FsspecStore
 
-from dgmm.errors import DataError
+from dgmm.errors import DataError, Remedy
 from dgmm.io.grid import Coordinate, Region
 from dgmm.io.sources.files import FileInfo, list_files
 from dgmm.io.sources.format import DatasetMetadata, Format
@@ -21,7 +23,7 @@ from dgmm.io.sources.labelled.labelled_rows import (
     read_dataset,
     select_weights,
 )
-from dgmm.io.sources.labelled.xarray_files import open_lazily
+from dgmm.io.sources.labelled.xarray_files import is_hdf5, open_lazily
 from dgmm.io.sources.selection import Selection
 from dgmm.io.storage.location import AnyPath
 from dgmm.optional_packages import import_optional
@@ -31,6 +33,7 @@ if TYPE_CHECKING:  # it is optional
 
 _HEAD = 1 << 12  # bytes in which the keys of the document begin
 _MOST_OPEN = 8  # datasets a process
+_PACKING = {"scale_factor": 1.0, "add_offset": 0.0}
 
 
 def _matches(path: AnyPath) -> bool:
@@ -46,15 +49,44 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         raise DataError(f"{path} is in an object store; references are read from files. Copy it.")
     dataset = _open(path, list_files(path), os.getpid())
     found = describe_dataset(path, dataset, selection, "references")
-    return replace(found, files=(*list_files(path), *_referenced_files(path)))
+    references = json.loads(path.read_bytes())["refs"]
+    files = tuple(
+        replace(list_files(Path(name))[0], key=name) for name in _referenced_files(references)
+    )
+    for name in selection.variables or (selection.variable,):
+        if name is not None:
+            _check_packing(path, dataset[name], _referenced_files(references, f"{name}/"))
+    return replace(found, files=(*list_files(path), *files))
 
 
-def _referenced_files(path: Path) -> tuple[FileInfo, ...]:
-    """The files of this machine in which chunks lie."""
-    references = json.loads(path.read_bytes())["refs"].values()
-    targets = {str(each[0]).removeprefix("file://") for each in references if len(each) == 3}
-    found = sorted(target for target in targets if "://" not in target)
-    return tuple(replace(list_files(Path(name))[0], key=name) for name in found)
+def _referenced_files(references: dict[str, Any], start: str = "") -> list[str]:
+    """The files of this machine in which chunks lie, of the keys that begin so."""
+    targets = {
+        str(each[0]).removeprefix("file://")
+        for key, each in references.items()
+        if key.startswith(start) and isinstance(each, list) and len(each) == 3
+    }
+    return sorted(target for target in targets if "://" not in target)
+
+
+def _check_packing(path: Path, variable: "xarray.DataArray", names: Iterable[str]) -> None:
+    """Raise DataError if a file packs values in another way than the references say.
+
+    References of several files keep the scale and offset of the first for all of them.
+    """
+    for file in filter(is_hdf5, map(Path, names)):
+        with import_optional("h5py", f"{file} is HDF5", "dgmm[hdf5]").File(file, "r") as group:
+            stored = group[variable.name].attrs if variable.name in group else {}
+            for key, plain in _PACKING.items():
+                expected = float(variable.encoding.get(key, plain))
+                found = float(np.ravel(stored.get(key, plain))[0]) if stored else expected
+                if not np.isclose(found, expected, rtol=1e-6, atol=0):
+                    raise DataError(
+                        f"{path} would unpack {variable.name} of {file} by another {key} than that "
+                        f"file has: {expected:.9g} instead of {found:.9g}. Give the files "
+                        "themselves, by a pattern.",
+                        remedy=Remedy.CHOOSE_CONCAT_DIM,
+                    )
 
 
 @lru_cache(maxsize=_MOST_OPEN)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dgmm import open_result
-from dgmm.errors import InputNotFoundError
+from dgmm.errors import DataError, InputNotFoundError
 from dgmm.io.sources.selection import Selection
 from dgmm.io.sources.source import open_source
 from dgmm.run import loads, run
@@ -58,6 +58,23 @@ def test_references_are_the_arrays_that_they_refer_to(tmp_path):
     assert source.format == "kerchunk"
     assert source.storage_chunks == (3, 10)
     np.testing.assert_array_equal(source.blocks.compute(scheduler="synchronous"), rows)
+
+
+def test_files_that_are_packed_in_another_way_are_refused(tmp_path):
+    write(tmp_path)
+    for place, scale in ((0, 0.5), (1, 0.25)):
+        with h5py.File(tmp_path / f"{place}.nc", "r+") as file:
+            file["t"].attrs["scale_factor"] = scale
+    document = json.loads((tmp_path / "refs.json").read_text())
+    attributes = {"_ARRAY_DIMENSIONS": ["time", "x", "depth"], "scale_factor": 0.5}
+    document["refs"]["t/.zattrs"] = json.dumps(attributes)
+    (tmp_path / "refs.json").write_text(json.dumps(document))
+    said = r"unpack t of .*1\.nc by another scale_factor than that file has: 0\.5 instead of 0\.25"
+    with pytest.raises(DataError, match=said):
+        open_source(tmp_path / "refs.json", selection=SELECTION)
+    with h5py.File(tmp_path / "1.nc", "r+") as file:
+        file["t"].attrs["scale_factor"] = 0.5
+    assert open_source(tmp_path / "refs.json", selection=SELECTION).format == "kerchunk"
 
 
 def test_files_that_are_referred_to_belong_to_the_fingerprint(tmp_path):
