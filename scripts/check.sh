@@ -25,4 +25,5 @@ site=$!
 wait "$site"
 wait "$package"
 wait ${moto:-}
-.venv/bin/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile "$@"
+# three processes for two cores, as tests of clusters wait at times
+.venv/bin/python -m pytest -m "not slow" --numprocesses 3 --dist loadfile "$@"

@@ -125,13 +125,13 @@ SIMILAR = {  # to others of them
 )
 def test_hard_data_end_in_a_status(name):
     rows = HARD[name]
-    numbers = [k for k in (1, 5) if k <= len(rows)]
+    numbers = [k for k in (1, 4) if k <= len(rows)]
     assert_sound(sweep_of(rows, numbers))
 
 
 @pytest.mark.parametrize("name", ["bits", "three distinct rows", "more features than rows"])
 def test_degenerate_candidates_may_be_carried_on(name):
-    assert_sound(sweep_of(HARD[name], (1, 2, 5), allow_degenerate=True))
+    assert_sound(sweep_of(HARD[name], (1, 5), allow_degenerate=True))
 
 
 @pytest.mark.parametrize("name", ["bits", "three distinct rows", "all rows equal"])
@@ -180,12 +180,12 @@ def test_features_too_unlike_are_fitted_or_refused(scales):
 # --- samples ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_small_sample_ends_in_a_status(seed):
     assert_sound(sweep_of(clumps(600, 2), (1, 2, 5), sample_rows=40, seed=seed))
 
 
-@pytest.mark.parametrize("sample_rows", [1e-3, 1, 4])
+@pytest.mark.parametrize("sample_rows", [1e-3, pytest.param(1, marks=pytest.mark.slow), 4])
 def test_a_sample_smaller_than_the_number_of_components_ends_in_a_status(sample_rows):
     assert_sound(sweep_of(clumps(600, 2), (1, 2, 9), sample_rows=sample_rows))
 
@@ -238,5 +238,5 @@ def test_weights_that_the_starts_do_not_see_end_in_a_status():
 def test_weights_that_the_sample_does_not_see_end_in_a_status():
     rows, weights = clumps(3000, 2), np.zeros(3000)
     weights[[5, 6, 7, 8, 9, 10, 11, 1200, 1300]] = 1.0
-    for seed in range(3):
+    for seed in range(2):
         assert_sound(sweep_of(rows, (1, 2), weights, sample_rows=200, seed=seed))

@@ -218,7 +218,7 @@ def test_progress_on_a_cluster_is_told_before_the_end_by_the_one_who_asked(clust
         time.sleep(0.1)
         told.append((done, total, threading.current_thread()))
 
-    sum_over((1,) * 5, scaled(cluster_of, 1, 2), slow)
+    sum_over((1,) * 5, scaled(cluster_of, 2, 1), slow)
     assert told == [(i + 1, 5, threading.current_thread()) for i in range(5)]
 
 
