@@ -8,10 +8,10 @@ import numpy as np
 
 from dgmm.engine.assignment import assign_checked
 from dgmm.engine.events import PROFILE, Observer, ignore
-from dgmm.engine.fit import Fit, fit
+from dgmm.engine.fit import Fit
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.fit_progress import FitProgress, SaveProgress
-from dgmm.engine.inference.variational_fit import fit_bayesian
+from dgmm.engine.inference.variational_fit import fit_models
 from dgmm.engine.passes import PassRunner
 from dgmm.engine.profile import Profile
 from dgmm.engine.profiling.outlier_search import find_threshold
@@ -131,8 +131,7 @@ def _fit(attempt: Attempt) -> RunContents:
     dataset, wanted = plan.dataset, plan.configuration
     with attempt.open_cluster(keep_blocks=True) as execution:
         save, progress = _save(attempt), attempt.progress
-        fit_all = fit if plan.options.variational is None else fit_bayesian
-        fitted = fit_all(dataset, plan.options, execution, recorder, progress, save)
+        fitted = fit_models(dataset, plan.options, execution, recorder, progress, save)
         are_kept = plan.options.relevance is not None or plan.options.fixed is not None
         labelled = relabel(fitted, plan.earlier, are_kept=are_kept)
         runner = PassRunner(dataset, execution, recorder, fitted.profile.checksums)

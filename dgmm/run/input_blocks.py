@@ -11,9 +11,8 @@ from dgmm.engine.block import checksum_of
 from dgmm.engine.dataset import Dataset
 from dgmm.engine.events import Observer
 from dgmm.engine.execution import Execution
-from dgmm.engine.fit import fit
 from dgmm.engine.fit_options import FitOptions
-from dgmm.engine.inference.variational_fit import fit_bayesian
+from dgmm.engine.inference.variational_fit import fit_models
 from dgmm.engine.map_reduce import map_reduce
 from dgmm.estimator.gaussian_mixture import GaussianMixture
 from dgmm.estimator.online import update_mixture
@@ -138,8 +137,7 @@ class Blocks:
         2
         """
         options = self._options if seed is None else replace(self._options, seed=seed)
-        fit_all = fit if options.variational is None else fit_bayesian
-        found = fit_all(self._part(blocks), options, self._execution, self._observer)
+        found = fit_models(self._part(blocks), options, self._execution, self._observer)
         size = SampleSize.of(found.profile.weight_totals, self._options.normalize)
         return BlockFit(found.sweep, found.transform, size.total_weight, size.n_effective)
 

@@ -10,7 +10,7 @@ import numpy as np
 from dgmm.engine import blas, candidates, events, passes, stages
 from dgmm.engine.events import Observer, PassFinished, ignore
 from dgmm.engine.execution import Execution, LocalExecution
-from dgmm.engine.fit import Fit, evaluate_states, search_states
+from dgmm.engine.fit import Fit, evaluate_states, fit, search_states
 from dgmm.engine.fit_options import FitOptions
 from dgmm.engine.fit_progress import FitProgress, SaveProgress, discard_progress
 from dgmm.engine.in_memory import InMemoryRows
@@ -105,8 +105,24 @@ def fit_bayesian(
         states = (_evaluate_mean(found, state, save),)
     n_used, (_, n_allowed) = len(state.posterior.used), *options.models
     logger.info("%d of the %d components that are allowed have rows", n_used, n_allowed)
-    fit = evaluate_states(states, found, options, 1 + len(state.lower_bounds))
-    return replace(fit, posterior=state.translate(found.profile.mean))
+    outcome = evaluate_states(states, found, options, 1 + len(state.lower_bounds))
+    return replace(outcome, posterior=state.translate(found.profile.mean))
+
+
+def fit_models(
+    dataset: "Dataset | InMemoryRows",
+    options: FitOptions,
+    execution: Execution | None = None,
+    observer: Observer = ignore,
+    progress: FitProgress | None = None,
+    save: SaveProgress = discard_progress,
+) -> Fit:
+    """Fit all candidates by EM, or a Bayesian mixture where options have a prior of one.
+
+    Parameters and errors are those of :func:`dgmm.engine.fit.fit`.
+    """
+    method = fit if options.variational is None else fit_bayesian
+    return method(dataset, options, execution, observer, progress, save)
 
 
 def _infer(found: Preparation, options: FitOptions, save: SaveProgress) -> VariationalState:
