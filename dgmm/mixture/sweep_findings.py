@@ -48,9 +48,18 @@ class Finding:
         return f"{self.text} {words[self.remedy]}"
 
 
-def find_weight_doubts(size: SampleSize | None) -> Iterator[Finding]:
-    """Weights that criteria take for counts of rows, but hardly are."""
-    if size is not None and size.is_doubtful:
+def find_weight_doubts(size: SampleSize | None, *, is_bayesian: bool = False) -> Iterator[Finding]:
+    """Weights that criteria, or a posterior, take for counts of rows, but hardly are."""
+    if size is None or not size.is_doubtful:
+        return
+    if is_bayesian:
+        yield Finding(
+            True,
+            f"{size.sentence} The posterior of a Bayesian mixture depends on it, and with it how "
+            "many components have rows: both are wrong where weights are not counts of equal rows. "
+            "Divide weights by their mean.",
+        )
+    else:
         yield Finding(
             True,
             f"{size.sentence} The number of components that BIC, AIC or ICL choose depends on it, "
@@ -106,9 +115,9 @@ def find_dependent_features(
         )
 
 
-def find_in_sweep(sweep: Sweep) -> Iterator[Finding]:
+def find_in_sweep(sweep: Sweep, *, is_bayesian: bool = False) -> Iterator[Finding]:
     """What candidates and criteria of a sweep give to doubt."""
-    yield from find_weight_doubts(sweep.size)
+    yield from find_weight_doubts(sweep.size, is_bayesian=is_bayesian)
     yield from find_failed_candidates(sweep)
     yield from find_spurious_candidates(sweep)
     yield from find_edge(sweep)

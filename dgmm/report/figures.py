@@ -1,5 +1,6 @@
 """Figures of a sweep and of the mixture it chose."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -147,6 +148,25 @@ def _write_numbers(axes: Axes, values: Array, standardised: Array) -> None:
 def _shorten(value: float) -> str:
     """A number in at most seven characters."""
     return f"{value:.0f}" if 100 <= abs(value) < 1e5 else f"{value:.2g}"
+
+
+def draw_lower_bounds(bounds: Sequence[float]) -> Picture | None:
+    """What each pass over all rows added to the lower bound; None if there was only one."""
+    gains = np.diff(bounds)
+    if not gains.size:
+        return None
+    figure, axes = create_panel(3.0)
+    axes.semilogy(np.arange(2, len(bounds) + 1), np.where(gains > 0, gains, np.nan), marker="o")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="pass over all rows", ylabel="gain of the lower bound, nats")
+    return Picture(
+        "Convergence",
+        "By how much each pass over all rows raised the lower bound of the log evidence. "
+        "Inference on the sample went before.",
+        encode_figure(figure),
+        "Gain of the lower bound by pass.",
+    )
 
 
 def draw_traces(sweep: Sweep, tol: float | None) -> Picture | None:

@@ -36,7 +36,7 @@ def collect_findings(
     found = [
         *_find_drift(result),
         *_find_bad_choice(result),
-        *find_in_sweep(result.sweep),
+        *find_in_sweep(result.sweep, is_bayesian=result.posterior is not None),
         *find_births(result.sweep),
         *_find_weak_choice(result),
         *_find_uncertain_components(result),

@@ -1,6 +1,5 @@
 """The summary of a run in words and tables."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +65,10 @@ def describe_run(result: Result) -> str:
             f"A mixture of {mixture}, which the run {attributes['model_run']} had fitted, was "
             f"applied to {n_scored:,} rows of {what}{where}."
         )
+    if result.posterior is not None:
+        most = _pluralize(len(result.posterior.labels), "component")
+        fitted = f"A Bayesian mixture of at most {most} was fitted to {rows}{what}{where}."
+        return f"{fitted} Its mean has {mixture}."
     if len(sweep.results) == 1:
         return f"A mixture of {mixture} was fitted to {rows}{what}{where}."
     return (
@@ -93,10 +96,13 @@ def _describe_transform(result: Result) -> str:
 def key_numbers(result: Result, record: Record | None) -> tuple[tuple[str, str], ...]:
     """The most important numbers, with names."""
     best, criterion = result.sweep.selected, result.sweep.criterion
+    goal = criterion.upper(), f"{best.criteria[criterion]:,.1f}"
+    if result.posterior is not None:
+        goal = "lower bound", f"{result.posterior.state.lower_bounds[-1]:,.1f}"
     found = [
         ("components", str(best.n_components)),
         ("covariances", best.covariance_type),
-        (criterion.upper(), f"{best.criteria[criterion]:,.1f}"),
+        goal,
         ("status", best.status.value),
         ("passes over all rows", str(result.sweep.n_passes)),
     ]
@@ -268,14 +274,10 @@ def _scalar(value: Any) -> str:
         case bool():
             return str(value).lower()
         case list() | tuple():
-            return f"[{_join(value)}]"
+            return "[" + ", ".join(map(_scalar, value)) + "]"
         case dict():
             return "{" + ", ".join(f"{key}: {_scalar(v)}" for key, v in value.items()) + "}"
     return str(value)
-
-
-def _join(values: Sequence[Any]) -> str:
-    return ", ".join(_scalar(value) for value in values)
 
 
 def _pluralize(n: int, name: str) -> str:

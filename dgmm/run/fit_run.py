@@ -242,7 +242,8 @@ def _warn_of_data(plan: RunPlan, profile: Profile) -> None:
     size = SampleSize.of(profile.weight_totals, plan.options.normalize)
     if plan.dataset.weights is not None:
         _logger.info(size.sentence)
-    found = [*find_weight_doubts(size)]
+    is_bayesian = plan.options.variational is not None
+    found = [*find_weight_doubts(size, is_bayesian=is_bayesian)]
     if plan.options.prepare.pca is None:  # which leaves out what has no width
         kinds = (kind for kind, _ in plan.options.models)
         names = plan.dataset.feature_names

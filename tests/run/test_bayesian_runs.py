@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from dgmm.engine.events import PassFinished, PassStarted, Resumed
 from dgmm.errors import ConfigurationError, DataError
 from dgmm.mixture.drift.decision import DriftStatus
 from dgmm.report.findings import collect_findings
+from dgmm.report.page import render
 from dgmm.run.config.configuration import dump_resolved, loads
 from dgmm.run.fit_run import run
 from dgmm.run.input_handle import open_input
@@ -125,6 +127,19 @@ def test_weights_that_count_no_row_are_refused_before_inference(folder):
         run(loads(text, [f"input.weights={{path: {folder / 'weights.zarr'}}}"]))
 
 
+def test_weights_that_are_hardly_counts_are_doubted_in_words_that_help(folder, result, caplog):
+    size = replace(result.sweep.size, total_weight=10.0 * N_ROWS)
+    doubtful = replace(result, sweep=replace(result.sweep, size=size))
+    (said,) = (f for f in collect_findings(doubtful, None, None) if "The weights of" in f.text)
+    assert said.is_grave
+    assert "Divide weights by their mean" in said.text
+    zarr.create_array(folder / "tens.zarr", data=np.full(N_ROWS, 10.0), chunks=(200,))
+    changes = [f"input.weights={{path: {folder / 'tens.zarr'}}}", "model.n_components=2"]
+    run(loads(configuration(folder, "tens"), [*changes, "model.max_iter=1"]))
+    assert "Divide weights by their mean" in caplog.text
+    assert "normalize" not in said.text + caplog.text
+
+
 def test_a_run_may_be_interrupted_after_every_pass(folder, result):
     text, seen = configuration(folder, "interrupted"), []
 
@@ -190,6 +205,11 @@ def test_rows_that_are_prepared_have_a_posterior_in_their_units(folder):
 
 
 def test_the_report_and_the_plan_say_what_was_allowed_and_used(folder, result):
+    page = render(result)
+    assert f"A Bayesian mixture of at most {MOST} components was fitted to 600 rows" in page
+    assert f"{result.posterior.state.lower_bounds[-1]:,.1f}" in page
+    assert "The fit</h2>" in page
+    assert "BIC" not in page.partition("Configuration")[0]
     texts = [finding.text for finding in collect_findings(result, None, None)]
     assert any(f"Of the {MOST} components that were allowed, 3 have rows" in t for t in texts)
     lines = [*summarize_plan(loads(configuration(folder))).lines()]
