@@ -63,8 +63,8 @@ def fitted(covariance_type, seed=0, status=Status.CONVERGED, log_likelihood=-12.
 
 
 def a_sweep(seed=0):
-    results = (fitted("full", seed), fitted("diag", seed))
-    return Sweep(results, "bic", results[1], n_passes=5)
+    results = tuple(fitted(covariance_type, seed) for covariance_type in SHAPES)
+    return Sweep(results, "bic", results[2], n_passes=5)
 
 
 def a_small_sweep(seed=0):
