@@ -64,7 +64,7 @@ class Block:
         labels: Rows | None = None,
     ) -> Self:
         """The block of these rows, without those that the rule leaves out."""
-        complete = None if missing == "error" else _counting(rows, missing)
+        complete = None if missing == "error" else _find_rows_to_count(rows, missing)
         known = checksum(rows, weights, labels)
         whole = cls(start, len(rows), rows, weights, None, known, missing, labels)
         return whole if complete is None else replace(whole._take(complete), complete=complete)
@@ -107,7 +107,7 @@ def checksum_of(_: None, block: Block) -> int:
     return block.checksum
 
 
-def _counting(rows: Rows, rule: Missing) -> NDArray[np.bool_] | None:
+def _find_rows_to_count(rows: Rows, rule: Missing) -> NDArray[np.bool_] | None:
     """Which rows have all values, or at least one to marginalise; None if all."""
     if rows.dtype.kind != "f":
         return None

@@ -52,7 +52,7 @@ class ComparedMixture:
     @property
     def expected_overfit(self) -> Estimate:
         """Loss expected from having been fitted to a finite number of rows."""
-        return predictive_test.expected_overfit(self.mixture.n_parameters, self.n_rows)
+        return predictive_test.estimate_overfit(self.mixture.n_parameters, self.n_rows)
 
 
 @blas.single_thread()

@@ -220,7 +220,7 @@ def profile_block(spec: ProfileSpec, block: Block) -> Profile:
     usable = not non_finite and not bad_weights and w.sum() > 0
     labels = read_labels(block, spec.n_classes)
     moments, labelled, log_jacobian = PooledMoments.zero(d), None, 0.0
-    observed = _observed(spec, block, w) if usable else None
+    observed = _find_observed_values(spec, block, w) if usable else None
     if observed is not None:
         moments = observed.moments.of_features(float(w.sum()))
     elif usable:
@@ -259,7 +259,7 @@ def profile_block(spec: ProfileSpec, block: Block) -> Profile:
     )
 
 
-def _observed(spec: ProfileSpec, block: Block, weights: Array) -> ObservedValues | None:
+def _find_observed_values(spec: ProfileSpec, block: Block, weights: Array) -> ObservedValues | None:
     """What is there of a block's rows; None if nothing lacks."""
     rows = block.rows
     if block.missing != "marginalize" or rows.dtype.kind != "f" or not np.isnan(rows).any():

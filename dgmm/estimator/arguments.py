@@ -139,7 +139,7 @@ def resolve_learning_decay(learning_decay: object) -> float:
     return float(learning_decay)
 
 
-def missing_rule(missing: object, *, has_functions: bool, noise: object = None) -> Missing:
+def resolve_missing(missing: object, *, has_functions: bool, noise: object = None) -> Missing:
     """What a NaN means.
 
     Raises

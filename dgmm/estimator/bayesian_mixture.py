@@ -203,7 +203,7 @@ class BayesianGaussianMixture(MixturePredictMixin, PosteriorAttributes):
         del y
         container = self._container(X, reset=True)
         self._fit(container, sample_weight)
-        return container.evaluate(self._assigning(), LABEL)
+        return container.evaluate(self._assigning_mixture(), LABEL)
 
     def to_gaussian_mixture(self) -> GaussianMixture:
         """The expected mixture of the active components, largest first.
@@ -281,7 +281,7 @@ class BayesianGaussianMixture(MixturePredictMixin, PosteriorAttributes):
         """The mixture under which rows have their responsibilities."""
         return to_posterior(self).expected_mixture
 
-    def _assigning(self) -> AssigningMixture:
+    def _assigning_mixture(self) -> AssigningMixture:
         return AssigningMixture(self._expected_mixture())
 
     def _log_density(self) -> RowOutput:

@@ -137,7 +137,7 @@ class MixtureConvertMixin(PointMixtureMixin):
         """
         from dgmm.io.interchange.sql_expression import label_expression
 
-        return label_expression(self._whitened())
+        return label_expression(self._whiten())
 
     def to_onnx(self) -> bytes:
         """An ONNX model; see :func:`dgmm.io.interchange.onnx_graph.serialize_onnx`.
@@ -157,7 +157,7 @@ class MixtureConvertMixin(PointMixtureMixin):
         """
         from dgmm.io.interchange.onnx_graph import serialize_onnx
 
-        return serialize_onnx(self._whitened())
+        return serialize_onnx(self._whiten())
 
     def to_json(self) -> str:
         """All parameters as JSON, with all their digits.
@@ -177,7 +177,7 @@ class MixtureConvertMixin(PointMixtureMixin):
         mixture, transform = self._mixture(), attributes.transform_of(self)
         return dump_parameters(mixture, transform, attributes.names_of(self), _labels(mixture))
 
-    def _whitened(self) -> "WhitenedMixture":
+    def _whiten(self) -> "WhitenedMixture":
         from dgmm.io.interchange.whitened_mixture import WhitenedMixture
 
         mixture, transform = self._mixture(), attributes.transform_of(self)

@@ -262,7 +262,7 @@ class GaussianMixture(OnlineMixture):
         del y
         container = self._container(X, reset=True)
         self._fit(container, sample_weight, labels)
-        return container.evaluate(self._assigning(), replace(LABEL, missing=self._missing))
+        return container.evaluate(self._assigning_mixture(), replace(LABEL, missing=self._missing))
 
     def _container(self, X: DataLike, *, reset: bool) -> RowContainer:
         return as_container(self, X, self.feature_dim, reset=reset, missing=self._missing)
@@ -292,7 +292,7 @@ class GaussianMixture(OnlineMixture):
             functions=attributes.choose_feature_transform(self, container.feature_names),
             prior=self.prior,
             relevance=self.relevance,
-            fixed=starting_values.fixed_of(self, dataset.n_features),
+            fixed=starting_values.find_fixed_parts(self, dataset.n_features),
         )
         with advise(REMEDIES):
             observer = verbose_observer(self.verbose, self.verbose_interval)

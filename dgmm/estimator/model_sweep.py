@@ -1,13 +1,13 @@
 """``sweep``: fit many mixtures in the same passes over the data and choose one."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from dgmm.engine.fit import fit
+from dgmm.engine.fit import Fit, fit
 from dgmm.engine.profile import Profile
 from dgmm.errors import advise
 from dgmm.estimator import arguments, attributes, silhouette, starting_values
@@ -25,6 +25,7 @@ from dgmm.estimator.sweep_candidates import mixture_like, sort_results
 from dgmm.estimator.sweep_result import SweepResult
 from dgmm.estimator.verbosity import verbose_observer
 from dgmm.mixture.em.convergence import TOL
+from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.sweep_findings import (
     Finding,
     find_dependent_features,
@@ -143,7 +144,9 @@ def sweep(
         prior=prior,
         fixed=fixed,
     )
-    rule = arguments.missing_rule(missing, has_functions=feature_transform is not None, noise=noise)
+    rule = arguments.resolve_missing(
+        missing, has_functions=feature_transform is not None, noise=noise
+    )
     container = as_container(model, X, feature_dim, reset=True, missing=rule)
     chosen = arguments.fit_options(
         [(kind, count) for kind in kinds for count in counts],
@@ -160,48 +163,59 @@ def sweep(
         normalize_weights=normalize_weights,
         functions=attributes.choose_feature_transform(model, container.feature_names),
         prior=prior,
-        fixed=starting_values.fixed_of(model, len(container.feature_names)),
+        fixed=starting_values.find_fixed_parts(model, len(container.feature_names)),
     )
     execution = arguments.execution(is_lazy=container.is_lazy)
     observer = verbose_observer(verbose, model.verbose_interval)
     with advise(REMEDIES):
         dataset = replace(container.dataset(sample_weight, labels), missing=rule)
         found = fit(dataset, chosen, execution, observer)
-    results, scores = found.sweep.results, {}
-    if is_silhouette:
-        rows = silhouette.rows_to_compare(found.profile, chosen.seed)
-        rows = rows if found.transform is None else found.transform.apply(rows.T).T
-        scores = {
-            result.candidate.name: silhouette.mean_silhouette(result.parameters, rows)
-            for result in results
-        }
-    first = sort_results(results, criterion, scores, found.sweep.n_rows)[0]
+    scores = _score_silhouettes(found, chosen.seed) if is_silhouette else {}
+    first = sort_results(found.sweep.results, criterion, scores, found.sweep.n_rows)[0]
     best = mixture_like(model, first, found.sweep.size, found.transform)
-    doubts = [
-        *_find_dependent_features(
-            found.profile, container.feature_names, [kind for kind, _ in chosen.models]
-        ),
-        *(find_in_sweep(found.sweep) if not is_silhouette else find_failed_candidates(found.sweep)),
-    ]
-    for finding in doubts:
+    kinds = tuple(kind for kind, _ in chosen.models)
+    for finding in _find_doubts(found, container.feature_names, kinds, is_silhouette=is_silhouette):
         warnings.warn(finding.advised(REMEDIES), UserWarning, 2)
     if not best.converged_ and max_iter > 0:
         warnings.warn(f"The best candidate: {first.status.sentence}", ConvergenceWarning, 2)
-    sweep = found.sweep
-    # the engine has compared with what BIC chooses, not the silhouette
-    differences = () if is_silhouette else sweep.differences
-    agreements = {} if is_silhouette else sweep.agreements
+    return _result_of(found.sweep, best, criterion, scores)
+
+
+def _score_silhouettes(found: Fit, seed: int) -> dict[str, float]:
+    """The silhouette of each candidate, by its name."""
+    rows = silhouette.rows_to_compare(found.profile, seed)
+    rows = rows if found.transform is None else found.transform.apply(rows.T).T
+    return {
+        result.candidate.name: silhouette.mean_silhouette(result.parameters, rows)
+        for result in found.sweep.results
+    }
+
+
+def _result_of(
+    sweep: Sweep, best: GaussianMixture, criterion: str, scores: dict[str, float]
+) -> SweepResult:
+    """What users see of a sweep; the engine has compared with what BIC chooses, if at all."""
+    is_silhouette = criterion == silhouette.CRITERION
     return SweepResult(
         best,
-        results,
+        sweep.results,
         criterion,
         sweep.n_passes,
         scores,
         sweep.size,
         sweep.dependence,
-        differences,
-        agreements,
+        () if is_silhouette else sweep.differences,
+        {} if is_silhouette else sweep.agreements,
     )
+
+
+def _find_doubts(
+    found: Fit, names: tuple[str, ...], kinds: Sequence[str], *, is_silhouette: bool
+) -> Iterator[Finding]:
+    """What makes the choice doubtful."""
+    yield from _find_dependent_features(found.profile, names, kinds)
+    find = find_failed_candidates if is_silhouette else find_in_sweep
+    yield from find(found.sweep)
 
 
 def _find_dependent_features(

@@ -131,7 +131,7 @@ class PointMixtureMixin(MixturePredictMixin):
         check_is_fitted(self)
         rows = as_container(self, X, self.feature_dim, reset=False, missing="marginalize")
         container, mixture = self._check_features(rows)
-        arguments.missing_rule("marginalize", has_functions=mixture.transform is not None)
+        arguments.resolve_missing("marginalize", has_functions=mixture.transform is not None)
         imputed = container.evaluate(mixture, IMPUTED)
         if not return_variance:
             return imputed

@@ -245,7 +245,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
     def _missing(self) -> Missing:
         has_functions = self.feature_transform is not None
         noise = getattr(self, "noise", None)  # which Bayesian mixtures do not have
-        return arguments.missing_rule(self.missing, has_functions=has_functions, noise=noise)
+        return arguments.resolve_missing(self.missing, has_functions=has_functions, noise=noise)
 
     def _check_input(self, X: DataLike) -> tuple[RowContainer, AssigningMixture]:
         return self._check_features(self._container(X, reset=False))
@@ -259,9 +259,9 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
                 "expected as many."
             )
             raise DataError(message)
-        by = self._assigning()
+        by = self._assigning_mixture()
         # parameters may say something else than the fit did
-        arguments.missing_rule(
+        arguments.resolve_missing(
             self.missing, has_functions=by.transform is not None, noise=mixture.noise
         )
         return container, by
@@ -269,7 +269,7 @@ class MixturePredictMixin(attributes.FittedAttributes, DensityMixin, BaseEstimat
     def _log_density(self) -> RowOutput:
         return LOG_DENSITY
 
-    def _assigning(self) -> AssigningMixture:
+    def _assigning_mixture(self) -> AssigningMixture:
         return AssigningMixture(self._mixture(), attributes.transform_of(self))
 
     def _functions(self) -> ColumnFunctions | None:

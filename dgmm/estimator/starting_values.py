@@ -56,7 +56,7 @@ def initial_of(model: "_InitializedModel", n_features: int, *, goes_on: bool) ->
     return validate_initial(*given, model.covariance_type, model.n_components, n_features)
 
 
-def fixed_of(model: "_InitializedModel", n_features: int) -> FixedParts | None:
+def find_fixed_parts(model: "_InitializedModel", n_features: int) -> FixedParts | None:
     """The parts that an estimator keeps: of its earlier mixture, or of those it was given.
 
     Raises
@@ -64,7 +64,7 @@ def fixed_of(model: "_InitializedModel", n_features: int) -> FixedParts | None:
     ValueError
         If one is neither.
     """
-    found = fixed_parts(model.fixed, model.init_params)
+    found = read_fixed_parts(model.fixed, model.init_params)
     if found is not None or model.fixed is None:
         return found
     names, given = _part_names(model.fixed), initial_of(model, n_features, goes_on=False)
@@ -91,7 +91,9 @@ def fixed_of(model: "_InitializedModel", n_features: int) -> FixedParts | None:
     return FixedParts(model.n_components, weights, means, covariances)
 
 
-def fixed_parts(fixed: str | Sequence[str] | None, init_params: InitParams) -> FixedParts | None:
+def read_fixed_parts(
+    fixed: str | Sequence[str] | None, init_params: InitParams
+) -> FixedParts | None:
     """Parts of the mixture that ``init_params`` holds; None if none are asked for, or it is none.
 
     Of several mixtures that was chosen.

@@ -84,9 +84,9 @@ def _draw_labels(
     }
 
     def read(panel: _Panel) -> Values:
-        found = components.places(_thinned(labels, panel.region))
+        found = components.places(_thin(labels, panel.region))
         if noise is not None:
-            found[(found == MISSING) & ~np.isnan(_thinned(noise, panel.region))] = k
+            found[(found == MISSING) & ~np.isnan(_thin(noise, panel.region))] = k
         return found
 
     figure, _, _ = _draw(panels, labels, read, places, style)
@@ -174,14 +174,14 @@ def _probability_reader(result: Result) -> Callable[[tuple[int | slice, ...]], V
     """What reads the probability of the label in a region of the samples, thinned out."""
     if "uncertainty" in result.assignments:
         array = result.assignments["uncertainty"]
-        return lambda region: 1 - _thinned(array, region)
+        return lambda region: 1 - _thin(array, region)
     if "responsibilities" in result.assignments:
         stored = result.assignments["responsibilities"]
-        return lambda region: _thinned(stored, region, n_across=1).max(axis=-1)
+        return lambda region: _thin(stored, region, n_across=1).max(axis=-1)
     return None
 
 
-def _thinned(
+def _thin(
     array: zarr.Array[Any], region: tuple[int | slice, ...], n_across: int = 0
 ) -> NDArray[Any]:
     """A regular subset of a map or of points, read a few lines at a time.

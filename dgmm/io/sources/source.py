@@ -188,7 +188,7 @@ def open_source(
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
+class _OpenDataset:
     location: Location
     format: Format
     stored: DatasetMetadata
@@ -208,7 +208,7 @@ def _refuse_missing(chosen: Format, location: Location, stored: DatasetMetadata)
 
 def _open_column(
     chosen: Format, location: Location, rows: DatasetMetadata, place: Weights, what: str
-) -> _Opened:
+) -> _OpenDataset:
     """The source of the weights or labels: the dataset of the rows, or another one."""
     selection = replace(rows.selection, labels=None)
     of_rows = LabelledDataset(location, rows, chosen.read_coordinate)
@@ -232,7 +232,7 @@ def _open_column(
         with _translate_errors(location, chosen.name):
             stored = align_weights(of_rows, labelled)
     _refuse_missing(chosen, location, stored)
-    return _Opened(location, chosen, stored)
+    return _OpenDataset(location, chosen, stored)
 
 
 @contextmanager

@@ -206,7 +206,7 @@ class _RecordingStore(WrapperStore[Store]):
     ) -> Buffer | None:
         """What is kept under a key; None if nothing is."""
         found = await super().get(key, prototype, byte_range)
-        return self._recorded(key, found)
+        return self._record(key, found)
 
     def get_sync(
         self,
@@ -218,7 +218,7 @@ class _RecordingStore(WrapperStore[Store]):
         """The same for the pipelines of codecs that do not wait, which zarr has from 3.2 on."""
         store: Any = self._store  # one without this method is never asked
         found = store.get_sync(key, prototype=prototype, byte_range=byte_range)
-        return self._recorded(key, found)
+        return self._record(key, found)
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
@@ -226,9 +226,9 @@ class _RecordingStore(WrapperStore[Store]):
         """Parts of what is kept under keys."""
         wanted = list(key_ranges)
         found = await super().get_partial_values(prototype, wanted)
-        return [self._recorded(key, part) for (key, _), part in zip(wanted, found, strict=True)]
+        return [self._record(key, part) for (key, _), part in zip(wanted, found, strict=True)]
 
-    def _recorded(self, key: str, found: Buffer | None) -> Buffer | None:
+    def _record(self, key: str, found: Buffer | None) -> Buffer | None:
         if found is None:
             self.absent.add(key)
         return found

@@ -81,7 +81,7 @@ class ColumnFunctions:
             if bad.any():
                 raise DataError(
                     f"Feature {self.names[j]!r} has the value {found[j][bad][0]:g}; {function} "
-                    f"takes {_expected(function)}. Choose another function for it, such as "
+                    f"takes {_describe_domain(function)}. Choose another function for it, such as "
                     "arcsinh, or leave such rows out."
                 )
             found[j] = z
@@ -216,7 +216,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _expected(function: ColumnFunction) -> str:
+def _describe_domain(function: ColumnFunction) -> str:
     if function.lower_bound > -math.inf:
         return f"numbers above {function.lower_bound:g}"
     return "smaller numbers"

@@ -115,7 +115,7 @@ def assess_drift(
     test : HeldOutTest, or None
     by_chance : float
         What of the loss is to be expected without a change, in nats: neither mixture is the truth
-        (:func:`dgmm.mixture.drift.predictive_test.expected_overfit`).
+        (:func:`dgmm.mixture.drift.predictive_test.estimate_overfit`).
     limits : DriftThresholds
     unsound : str
         Why the newer mixture is unsound where the older one was sound; empty if it is not.

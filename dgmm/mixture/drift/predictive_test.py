@@ -150,7 +150,7 @@ def estimate(values: Array, weights: Array | None) -> Estimate:
     return Estimate(mean, float(error))
 
 
-def expected_overfit(n_parameters: int, n_rows: int) -> Estimate:
+def estimate_overfit(n_parameters: int, n_rows: int) -> Estimate:
     """Expected loss of an optimum on so many rows against the truth, in nats a row.
 
     2 n times the divergence is distributed as chi-squared with as many degrees of freedom as there
@@ -158,7 +158,7 @@ def expected_overfit(n_parameters: int, n_rows: int) -> Estimate:
 
     Examples
     --------
-    >>> expected_overfit(50, 1000)
+    >>> estimate_overfit(50, 1000)
     Estimate(mean=0.025, standard_error=0.005)
     """
     return Estimate(n_parameters / (2 * n_rows), float(np.sqrt(n_parameters / 2) / n_rows))
@@ -193,7 +193,7 @@ def held_out_test(
     segment : ndarray of shape (n_rows,)
         Which segment each row belongs to.
     by_chance : Estimate
-        What the older mixture loses without a change (:func:`expected_overfit`).
+        What the older mixture loses without a change (:func:`estimate_overfit`).
 
     Returns
     -------

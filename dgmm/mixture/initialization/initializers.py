@@ -27,7 +27,7 @@ _FEW_MOVE = 0.01  # of the rows: k-means is done, EM goes on from there
 
 def kmeans(rows: Array, weights: Array, n_components: int, rng: np.random.Generator) -> Array:
     """k-means on standardised features from a k-means++ seeding."""
-    scaled = _standardised(rows, weights)
+    scaled = _standardize(rows, weights)
     labels = _nearest(scaled, scaled[_plusplus(scaled, weights, n_components, rng)])
     for _ in range(_KMEANS_ITERATIONS):
         before = labels
@@ -43,7 +43,7 @@ def kmeans(rows: Array, weights: Array, n_components: int, rng: np.random.Genera
 
 def plusplus(rows: Array, weights: Array, n_components: int, rng: np.random.Generator) -> Array:
     """Rows join the nearest of K centres that k-means++ picks on standardised features."""
-    scaled = _standardised(rows, weights)
+    scaled = _standardize(rows, weights)
     centres = scaled[_plusplus(scaled, weights, n_components, rng)]
     return _one_hot(_nearest(scaled, centres), n_components)
 
@@ -52,7 +52,7 @@ def nearest_random_rows(
     rows: Array, weights: Array, n_components: int, rng: np.random.Generator
 ) -> Array:
     """Rows join the nearest, by Mahalanobis distance, of K rows picked at random."""
-    white = _whitened(rows, weights)
+    white = _whiten(rows, weights)
     scarce = len(rows) < n_components
     chosen = rng.choice(len(rows), n_components, replace=scarce, p=weights / weights.sum())
     return _one_hot(_nearest(white, white[chosen]), n_components)
@@ -74,7 +74,7 @@ def agglomerative(
 
     mclust starts alike (Scrucca & Raftery 2015, Adv. Data Anal. Classif. 9).
     """
-    white = _whitened(rows, weights)
+    white = _whiten(rows, weights)
     if len(white) < 2:
         return _one_hot(np.zeros(len(white), dtype=np.intp), n_components)
     subset = white
@@ -180,15 +180,15 @@ def _plusplus(rows: Array, weights: Array, n_components: int, rng: np.random.Gen
     return np.array(chosen, dtype=np.intp)
 
 
-def _standardised(rows: Array, weights: Array) -> Array:
+def _standardize(rows: Array, weights: Array) -> Array:
     deviation = np.sqrt(np.diagonal(_covariance(rows, weights)))
     centred = rows - np.average(rows, axis=0, weights=weights)
     return centred / np.where(deviation > 0, deviation, 1.0)
 
 
-def _whitened(rows: Array, weights: Array) -> Array:
+def _whiten(rows: Array, weights: Array) -> Array:
     """Rows with unit covariance; directions without variance stay as they are."""
-    scaled = _standardised(rows, weights)
+    scaled = _standardize(rows, weights)
     ridge = np.sqrt(np.finfo(np.float64).eps) * np.eye(rows.shape[1])
     root = np.linalg.cholesky(_covariance(scaled, weights) + ridge)
     return scipy.linalg.solve_triangular(root, scaled.T, lower=True).T

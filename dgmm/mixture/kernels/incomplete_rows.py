@@ -168,7 +168,7 @@ def _accumulate_patterns(
     loops: ModuleType,
 ) -> SufficientStatistics:
     """The statistics of models whose covariances are not diagonal, by patterns of rows."""
-    x, w = _prepared(models.dependent, rows), None if weights is None else weights.astype(float)
+    x, w = _prepare(models.dependent, rows), None if weights is None else weights.astype(float)
     patterns = group_by_pattern(x, loops)
     is_rare = [len(p.places) < FEWEST_ROWS and not p.is_complete for p in patterns]
     common = list(compress(patterns, map(not_, is_rare)))
@@ -200,7 +200,7 @@ def _accumulate_common(
     return reduce(add, (marginal.complete_sums(found) for marginal, found in of_patterns))
 
 
-def _prepared(models: PackedModels, rows: NDArray[np.generic]) -> Array:
+def _prepare(models: PackedModels, rows: NDArray[np.generic]) -> Array:
     """The rows in the features of the models, in float64."""
     if models.transform is None and rows.dtype == np.float64 and rows.flags.carray:
         return rows.astype(np.float64, copy=False)

@@ -66,7 +66,7 @@ def graceful_shutdown(remedy: str = _GO_ON) -> Iterator[None]:
     >>> with graceful_shutdown("start the program again"):
     ...     _ = Path("total.txt").write_text(str(sum(range(10))))
     """
-    ending = _Ending(remedy)
+    ending = _Shutdown(remedy)
     before = {number: signal.signal(number, ending.begin) for number in _SIGNALS}
     try:
         yield
@@ -81,7 +81,7 @@ def graceful_shutdown(remedy: str = _GO_ON) -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-class _Ending:
+class _Shutdown:
     """The actions of the first signal."""
 
     def __init__(self, remedy: str) -> None:

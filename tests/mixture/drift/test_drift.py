@@ -17,7 +17,7 @@ from dgmm.mixture.drift.predictive_test import (
     Estimate,
     compare_log_densities,
     estimate,
-    expected_overfit,
+    estimate_overfit,
     held_out_test,
     is_held_out,
     row_segments,
@@ -203,7 +203,7 @@ def test_it_is_students_paired_test_of_stretches():
 
 def test_what_chance_takes_is_that_of_chi_squared():
     chi = stats.chi2(59)
-    found = expected_overfit(59, 1_000)
+    found = estimate_overfit(59, 1_000)
     assert found.mean == pytest.approx(chi.mean() / 2_000)
     assert found.standard_error == pytest.approx(chi.std() / 2_000)
 
@@ -212,9 +212,9 @@ def test_a_gain_that_chance_explains_is_not_significant():
     gains = 0.03 + 0.001 * np.random.default_rng(4).normal(size=1_000)
     stretch = np.repeat(range(10), 100)
     assert held_out_test(np.zeros(1_000), gains, None, stretch, NONE).p_value < 1e-10
-    by_chance = held_out_test(np.zeros(1_000), gains, None, stretch, expected_overfit(59, 1_000))
+    by_chance = held_out_test(np.zeros(1_000), gains, None, stretch, estimate_overfit(59, 1_000))
     assert by_chance.p_value == pytest.approx(
-        stats.t(9).sf(0.0005 / expected_overfit(59, 1_000).standard_error), rel=0.1
+        stats.t(9).sf(0.0005 / estimate_overfit(59, 1_000).standard_error), rel=0.1
     )
 
 
@@ -222,10 +222,10 @@ def test_few_stretches_say_nothing_and_equal_ones_everything():
     assert held_out_test(np.zeros(2), np.ones(2), None, np.array([2, 7]), NONE) is None
     stretch = np.array([2, 7, 12])
     assert (
-        held_out_test(np.zeros(3), np.ones(3), None, stretch, expected_overfit(1, 10**9)).p_value
+        held_out_test(np.zeros(3), np.ones(3), None, stretch, estimate_overfit(1, 10**9)).p_value
         < 1e-9
     )
     assert (
-        held_out_test(np.zeros(3), np.zeros(3), None, stretch, expected_overfit(1, 10**9)).p_value
+        held_out_test(np.zeros(3), np.zeros(3), None, stretch, estimate_overfit(1, 10**9)).p_value
         > 0.5
     )

@@ -49,13 +49,13 @@ def _is_zarr(path: AnyPath) -> bool:
     return False
 
 
-def _stored(path: AnyPath) -> Format:
+def _choose_format(path: AnyPath) -> Format:
     """The format that reads the arrays."""
     return hdf5.FORMAT if path.suffix.lower() == _HDF5 else zarr_arrays.FORMAT
 
 
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
-    with _opened(path) as root:
+    with _open_root(path) as root:
         if _VAR in root and not hasattr(root[_VAR], "keys"):
             raise DataError(
                 f"{path} is an AnnData as versions before 0.7 wrote it. Write it again: "
@@ -63,7 +63,7 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
             )
     found = _describe_matrix(path, selection)
     variable = found.selection.variable or ""
-    with _opened(path) as root:
+    with _open_root(path) as root:
         names = _feature_names(root, variable, found.shape)
         coordinates = _coordinates(root, path, selection.id_columns, found.shape[0])
     chosen = selection.columns or names
@@ -86,13 +86,13 @@ def _describe_matrix(path: AnyPath, selection: Selection) -> DatasetMetadata:
     name = (selection.variable or "X").strip("/")
     wanted = replace(selection, columns=(), id_columns=(), densify=False)
     if selection.densify:
-        with _opened(path) as root:
+        with _open_root(path) as root:
             if sparse_rows.is_sparse(root, name):
                 shape, dtype = sparse_rows.shape_and_dtype(path, root, name)
                 files = list_files(path if path.suffix.lower() == _HDF5 else path / name)
                 chosen = replace(wanted, variables=(name,), densify=True)
                 return DatasetMetadata(shape, dtype, (1,), files, "sparse, by rows", chosen)
-    return _stored(path).describe(path, wanted)
+    return _choose_format(path).describe(path, wanted)
 
 
 def _feature_names(root: Any, variable: str, shape: tuple[int, ...]) -> tuple[str, ...] | None:
@@ -133,21 +133,21 @@ def _id_dtype(column: Any) -> str:
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     variable, (places,) = selection.variable or "", region
     if selection.densify:
-        with _opened(path) as root:
+        with _open_root(path) as root:
             shape, _ = sparse_rows.shape_and_dtype(path, root, variable)
             names = _feature_names(root, variable, shape)
             chosen = column_indices(path, selection.columns, names) if selection.columns else None
             return sparse_rows.read_rows(root, variable, places, chosen)
-    rows = _stored(path).read(path, replace(selection, columns=(), id_columns=()), region)
+    rows = _choose_format(path).read(path, replace(selection, columns=(), id_columns=()), region)
     if not selection.columns:
         return rows
-    with _opened(path) as root:
+    with _open_root(path) as root:
         names = _feature_names(root, variable, (len(rows), rows.shape[1]))
     return rows[:, column_indices(path, selection.columns, names)]
 
 
 def _refuse_missing(path: AnyPath, stored: DatasetMetadata) -> None:
-    refuse = _stored(path).refuse_missing
+    refuse = _choose_format(path).refuse_missing
     if refuse is not None and not stored.selection.densify:
         refuse(path, stored)
 
@@ -159,7 +159,7 @@ def _read_coordinate(
     region: Region,
 ) -> NDArray[Any]:
     (rows,) = region
-    with _opened(path) as root:
+    with _open_root(path) as root:
         table = root[_OBS]
         column = _index(table) if coordinate.name == _NAMES else table[coordinate.name]
         if coordinate.dtype != "str":
@@ -188,7 +188,7 @@ def _texts(column: Any, rows: slice) -> NDArray[Any]:
 
 
 @contextmanager
-def _opened(path: AnyPath) -> Iterator[Any]:
+def _open_root(path: AnyPath) -> Iterator[Any]:
     """The root, whose members are opened by their names alike in HDF5 and Zarr."""
     if path.suffix.lower() == _HDF5:
         with hdf5.open_file(path) as file:

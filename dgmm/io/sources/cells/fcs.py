@@ -104,7 +104,7 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
 
 
 def _header(path: AnyPath) -> _Header:
-    found = _parsed(path, only_text=True)
+    found = _parse(path, only_text=True)
     channels, markers = tuple(found.pnn_labels), tuple(found.pns_labels)
     if len(set(channels)) < len(channels):
         raise DataError(f"{path} has two channels of one name; it has {join_names(channels)}.")
@@ -169,7 +169,7 @@ def _events(
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Channels and linear values of all events of a file."""
     del files  # a file that has been replaced is read anew
-    found = _parsed(path, only_text=False)
+    found = _parse(path, only_text=False)
     events = np.asarray(found.as_array(preprocess=True), np.float64)
     channels = tuple(found.pnn_labels)
     if compensate:
@@ -200,7 +200,7 @@ def _spillover(path: AnyPath, header: _Header) -> tuple[list[str], NDArray[np.fl
     return names, matrix
 
 
-def _parsed(path: AnyPath, *, only_text: bool) -> Any:
+def _parse(path: AnyPath, *, only_text: bool) -> Any:
     library = _library(path)
     try:
         with open_binary(path) as file, warnings.catch_warnings(action="ignore"):

@@ -51,7 +51,7 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
 
 def _find_snapshot(path: AnyPath, version: int | str | None) -> str:
     """The snapshot of a branch or a tag, or the one that is named; the last of main if None."""
-    with _translated(path):
+    with _translate_errors(path):
         repository = _open_repository(path)
         branches, tags = sorted(repository.list_branches()), sorted(repository.list_tags())
         if version is None and _MAIN in branches:
@@ -72,7 +72,7 @@ def _find_snapshot(path: AnyPath, version: int | str | None) -> str:
 @lru_cache(maxsize=_MOST_OPEN)
 def _open(path: AnyPath, snapshot: str, process: int) -> "xarray.Dataset":
     del process  # equal arguments mean the same dataset, opened in this process
-    with _translated(path):
+    with _translate_errors(path):
         session = _open_repository(path).readonly_session(snapshot_id=snapshot)
         return open_lazily(session.store, "zarr", consolidated=False)
 
@@ -113,7 +113,7 @@ def _library(path: AnyPath) -> Any:
 
 
 @contextmanager
-def _translated(path: AnyPath) -> Iterator[None]:
+def _translate_errors(path: AnyPath) -> Iterator[None]:
     """Errors of Icechunk in one line: they go on with where in its code they come from."""
     try:
         yield
@@ -124,14 +124,14 @@ def _translated(path: AnyPath) -> Iterator[None]:
 
 def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     dataset = _open(path, str(selection.version), os.getpid())
-    with _translated(path):
+    with _translate_errors(path):
         return read_dataset(path, dataset, selection, region)
 
 
 def _read_coordinate(
     path: AnyPath, selection: Selection, coordinate: Coordinate, region: Region
 ) -> NDArray[Any]:
-    with _translated(path):
+    with _translate_errors(path):
         dataset = _open(path, str(selection.version), os.getpid())
         return read_coordinate(dataset, coordinate, region)
 

@@ -48,12 +48,12 @@ def _matches(path: AnyPath) -> bool:
 def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
     library(path)
     with table_on_disk(path, is_latest=selection.version is None) as folder:
-        return _described(path, folder, selection)
+        return _describe_version(path, folder, selection)
 
 
-def _described(path: AnyPath, folder: Path, selection: Selection) -> DatasetMetadata:
+def _describe_version(path: AnyPath, folder: Path, selection: Selection) -> DatasetMetadata:
     """What a table is, by the log in a folder."""
-    table = _opened(path, folder, selection.version)
+    table = _open_table(path, folder, selection.version)
     schema = importlib.import_module("pyarrow").schema(table.schema().to_arrow())
     keys = {name: schema.field(name).type for name in table.metadata().partition_columns}
     columns = [field for field in schema if field.name not in keys]
@@ -70,7 +70,7 @@ def _described(path: AnyPath, folder: Path, selection: Selection) -> DatasetMeta
     return describe_table(path, replace(selection, version=version), chosen)
 
 
-def _opened(path: AnyPath, folder: Path, version: int | str | None) -> Any:
+def _open_table(path: AnyPath, folder: Path, version: int | str | None) -> Any:
     """The table as of a version: its number, or a time; the latest if None."""
     deltalake = _library(path)
     try:

@@ -147,7 +147,7 @@ class _Snapshot:
                 f"{file.file_path} of {self.path} is {file.file_format.name}, expected Parquet."
             )
         info = FileInfo(self.files.key(file.file_path), file.file_size_in_bytes, file.record_count)
-        deleted = self._deleted(file, task.delete_files)
+        deleted = self._mark_deleted_rows(file, task.delete_files)
         return TableFile(info, self._constants(file), deleted)
 
     def _constants(self, file: Any) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class _Snapshot:
                 found[name] = arrow.scalar(file.partition[place], keys[name]).as_py()
         return found
 
-    def _deleted(self, file: Any, deletes: Any) -> bytes:
+    def _mark_deleted_rows(self, file: Any, deletes: Any) -> bytes:
         """A bit for each row of a data file, set where a delete file names it."""
         if not deletes:
             return b""
@@ -199,7 +199,7 @@ def _is_identity(key: Any) -> bool:
 def _snapshot(path: AnyPath, version: int | str | None) -> _Snapshot:
     """A snapshot by its number, or by the name of a branch or a tag; the current one if None."""
     files = TableFiles(_root(path))
-    table = _opened(files, _metadata_file(path) if files.root == path else path)
+    table = _open_table(files, _metadata_file(path) if files.root == path else path)
     if version is None:
         found = table.current_snapshot()
     elif str(version).isdecimal():
@@ -220,7 +220,7 @@ def _root(path: AnyPath) -> AnyPath:
     return path.parent.parent if path.name.endswith(_SUFFIX) else path
 
 
-def _opened(files: TableFiles, metadata: AnyPath) -> Any:
+def _open_table(files: TableFiles, metadata: AnyPath) -> Any:
     """The table that a file of metadata describes."""
     location, table = str(metadata), _module("pyiceberg.table", files.root).StaticTable
     parse = _module("pyiceberg.serializers").FromInputFile.table_metadata

@@ -70,14 +70,14 @@ def _partition_keys(paths: Sequence[str]) -> tuple[dict[str, Any], list[dict[str
     types, values = {}, []
     for name in names:
         given = [None if each[name] == _MISSING else each[name] for each in texts]
-        types[name], typed = _typed(given)
+        types[name], typed = _infer_type(given)
         values.append(typed)
     return types, [dict(zip(names, each, strict=True)) for each in zip(*values, strict=True)] or [
         {} for _ in paths
     ]
 
 
-def _typed(texts: Sequence[str | None]) -> tuple[Any, list[Any]]:
+def _infer_type(texts: Sequence[str | None]) -> tuple[Any, list[Any]]:
     """Integers if all are, else floats, else the texts themselves, with their Arrow type."""
     arrow = importlib.import_module("pyarrow")
     for convert, type_ in ((int, arrow.int64()), (float, arrow.float64())):

@@ -163,17 +163,17 @@ def _live_batches(
     called, constants = dict(file.names), dict(file.constants)
     found = {name: called.get(name, name) for name in names if name not in constants}
     columns = [stored for stored in found.values() if stored] or parquet.schema_arrow.names[:1]
-    kept = _kept_of(parquet, file, groups) if file.deleted else None
+    kept = _find_kept_rows(parquet, file, groups) if file.deleted else None
     done = 0
     for batch in parquet.iter_batches(_BATCH_ROWS, groups, columns, use_threads=False):
-        part = _as_named(batch, names, found, constants)
+        part = _rename_columns(batch, names, found, constants)
         if kept is not None:
             part = part.filter(kept[done : done + len(batch)])
             done += len(batch)
         yield filter_batch(part, where)
 
 
-def _as_named(
+def _rename_columns(
     batch: Any, names: Sequence[str], found: Mapping[str, str], constants: Mapping[str, Any]
 ) -> Any:
     """A batch of the columns of these names, as the table calls them."""
@@ -197,7 +197,7 @@ def _kept(file: PinnedFile) -> NDArray[np.bool_]:
     return np.unpackbits(np.frombuffer(file.deleted, np.uint8), count=file.n_rows) == 0
 
 
-def _kept_of(parquet: Any, file: PinnedFile, groups: list[int]) -> NDArray[np.bool_]:
+def _find_kept_rows(parquet: Any, file: PinnedFile, groups: list[int]) -> NDArray[np.bool_]:
     """Which rows of some row groups are not deleted."""
     kept, ends = _kept(file), list(accumulate(group_rows_of(parquet.metadata), initial=0))
     return np.concatenate([kept[ends[group] : ends[group + 1]] for group in groups])

@@ -114,7 +114,7 @@ def describe_table(path: AnyPath, selection: Selection, table: Table) -> Dataset
     columns = choose_columns(path, selection, types, footers[0].index, table.keys)
     known = {name: type_ for each in types.values() for name, type_ in each.items()}
     check_conditions(path, selection.where, known)
-    pinned = tuple(map(_pinned, files, footers, called))
+    pinned = tuple(map(_pin, files, footers, called))
     if selection.where or any(file.deleted for file in pinned):
         defaults = {name: default.type for name, default in table.defaults.items()}
         pinned = tuple(
@@ -195,7 +195,7 @@ def _types(footer: Footer, names: Mapping[str, str], table: Table) -> dict[str, 
     return {**stored, **table.keys}
 
 
-def _pinned(file: TableFile, footer: Footer, names: Mapping[str, str]) -> PinnedFile:
+def _pin(file: TableFile, footer: Footer, names: Mapping[str, str]) -> PinnedFile:
     return PinnedFile(
         footer.file.key,
         footer.file.size,
