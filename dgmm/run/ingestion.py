@@ -50,6 +50,7 @@ class Ingestion:
     overwrite: bool
 
 
+_OF_OTHER_FORMATS = {".csv", ".h5", ".h5ad", ".hdf5", ".json", ".nc", ".npy", ".npz", ".parquet"}
 _REMEDIES = MappingProxyType(
     {
         Remedy.OVERWRITE: "Or replace it with --overwrite.",
@@ -59,7 +60,7 @@ _REMEDIES = MappingProxyType(
         Remedy.CHOOSE_COLUMNS: "Name them with --columns.",
         Remedy.CHOOSE_DELIMITER: "Name it with --delimiter.",
         Remedy.CHOOSE_DECIMAL: "Say so with --decimal ,",
-        Remedy.CHOOSE_ENCODING: "Name its encoding with --encoding, such as latin-1.",
+        Remedy.CHOOSE_ENCODING: "Name its encoding with --encoding, such as latin-1 or utf-16.",
         Remedy.CHOOSE_HEADER: "Say which with --header or --no-header.",
         Remedy.CHOOSE_NA_VALUES: "Or name what stands for no value with --na-values, and the "
         "features with --columns.",
@@ -81,12 +82,17 @@ def run(wanted: Ingestion) -> tuple[int, int]:
         With the exit code of the command.
     """
     chunk_bytes = _bytes(wanted.chunk_size)
+    output = Path(wanted.output).expanduser().absolute()
+    if output.suffix.lower() in _OF_OTHER_FORMATS:
+        raise UsageError(
+            f"{output} ends in {output.suffix}, but what is written is a Zarr store. Choose a name "
+            "that ends in .zarr."
+        )
     stream = _stream(wanted)
     if wanted.dtype is not None:
         stream = Stream(
             stream.feature_names, np.dtype(wanted.dtype), stream.blocks, stream.has_weights
         )
-    output = Path(wanted.output).expanduser().absolute()
     n_rows = ingest(stream, output, chunk_bytes, overwrite=wanted.overwrite)
     return n_rows, len(stream.feature_names)
 

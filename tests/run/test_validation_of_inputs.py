@@ -26,6 +26,14 @@ def test_an_input_that_cannot_run_is_refused(tmp_path):
     assert said.endswith("is valid: 4 candidates\n")
 
 
+@pytest.mark.parametrize("name", ["x.npz", "x.zip", "cells.fcs.gz"])
+def test_an_archive_is_refused_with_what_to_do(tmp_path, name):
+    (tmp_path / name).touch()
+    code, said = validate(tmp_path, tmp_path / name)
+    assert code == 65
+    assert f"{name} is an archive or compressed; expected what is in it. Unpack it" in said
+
+
 @pytest.mark.parametrize("path", ["{}/none.npy", "s3://bucket/x.zarr"])
 def test_an_input_that_is_elsewhere_is_not_looked_at(tmp_path, path):
     place = path.format(tmp_path)

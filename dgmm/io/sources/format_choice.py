@@ -11,6 +11,7 @@ from dgmm.io.storage.location import AnyPath, Location, input_path, is_csv, is_p
 from dgmm.registry import FORMATS
 from dgmm.text import join_names
 
+_ARCHIVES = {".7z", ".bz2", ".gz", ".npz", ".tar", ".tgz", ".xz", ".zip", ".zst"}
 _MOST_MEMBERS = 10_000  # of a folder that are counted for a message
 
 
@@ -49,6 +50,11 @@ def choose_format(location: Location, name: str, *, named_dims: bool) -> Format:
         raise DataError(
             f"{location} is CSV, whose rows cannot be found without reading it all.",
             remedy=Remedy.CONVERT,
+        )
+    if path.suffix.lower() in _ARCHIVES:
+        raise DataError(
+            f"{location} is an archive or compressed; expected what is in it. Unpack it; of a .npz "
+            "file, store one array with numpy.save."
         )
     raise DataError(
         f"The format of {location} cannot be told from its name; known are {known}.",

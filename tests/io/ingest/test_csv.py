@@ -143,6 +143,15 @@ def test_a_header_of_numbers_is_a_header_or_not_as_it_is_said(ingest):
     np.testing.assert_array_equal(rows[:, 0], [400, *ROWS[:, 0]])
 
 
+def test_a_store_is_not_given_the_name_of_another_format(tmp_path):
+    (tmp_path / "x.csv").write_text(text_of(*LINES))
+    output = tmp_path / "x.parquet"
+    outcome = CliRunner().invoke(dgmm, ["ingest", str(tmp_path / "x.csv"), "--output", str(output)])
+    assert outcome.exit_code == 64
+    assert "ends in .parquet, but what is written is a Zarr store" in outcome.output
+    assert not output.exists()
+
+
 def test_encodings_are_named_and_read(ingest):
     text = text_of(*LINES, header="a,Größe")
     for encoded in (text.encode("latin-1"), text.encode("utf-16")):
