@@ -123,7 +123,7 @@ def test_what_missing_chunks_mean_is_part_of_a_blocks_name(tmp_path):
 
 
 def test_a_chunk_that_a_shard_leaves_out_is_the_fill_value(tmp_path):
-    """A shard is written whole and its index says what it holds, so nothing of it can be lost."""
+    """Its index says what it holds; what writers have lost of each other is not told apart."""
     path, _ = stored(tmp_path, "v3 sharded")
     expected = table()
     expected[50:60] = 0
