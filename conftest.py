@@ -10,6 +10,7 @@ An example of a docstring runs in a folder of its own. If it opens the result ``
 which the example of :func:`dgmm.open_result` makes, that is there.
 """
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -32,6 +33,12 @@ model: {{n_components: "1:3", covariance_type: full}}
 output: {{path: {RESULT}, report: false}}
 cluster: {{kind: threads}}
 """
+
+
+def pytest_collection_finish():
+    """What is imported stays to the end: looking for garbage in it takes time and finds none."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
