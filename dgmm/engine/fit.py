@@ -169,6 +169,11 @@ def _run_stages(
         )
         for n_passes, states in em:
             save(replace(progress, stage=name, n_passes=n_passes, states=states))
+        if name == events.SAMPLE and profile.is_sample_complete and events.REPAIR in left:
+            states = stages.repair(states, options, search)
+            if any(state.is_running for state in states):  # sooner than all rows are read
+                n_passes, left = 0, [name, *left]
+                continue
         if left or name == events.REPAIR:
             n_passes, states = 0, stages.next_states(name, states, options, search, profile)
         if left:

@@ -148,34 +148,45 @@ def next_states(
 ) -> tuple[FitState, ...]:
     """The states with which the next stage starts.
 
-    What EM did on a sample of all rows stays done. After the fit to all rows, and after a
-    repair, a model that is less likely than a smaller one and that splits of it will not outdo is
-    given its likelihood; others get another start. There are no more rounds of repairs once one has
-    mended nothing, and at most a few: where covariances reach the floor, likelihoods differ by
-    rounding for ever.
+    What EM did on a sample of all rows stays done.
     """
     if stage in (FIT, REPAIR):
-        best = best_states(states)
-        matched = candidates.match_smaller(best, search.may_gain)
-        now = dict(zip(best, matched, strict=True))
-        states, best = tuple(now.get(state, state) for state in states), matched
-        done, useful = (max(map(candidates.repair_round, some)) for some in (states, best))
-        if done == _MOST_REPAIRS or useful < done:
-            return tuple(states)
-        repairs = candidates.repair_starts(best, options, (search.grow, search.halve))
-        return candidates.sort_by_model((*states, *repairs), options)
+        return repair(states, options, search)
+    if profile.is_sample_complete:
+        states = best_states(states)
     return tuple(_on_all_rows(state, profile) for state in states)
+
+
+def repair(
+    states: Sequence[FitState], options: FitOptions, search: ModelSearch
+) -> tuple[FitState, ...]:
+    """The states, and other starts of models that are less likely than smaller ones.
+
+    Where splits of the smaller one will not outdo it, the model is given its likelihood instead.
+    There are no more rounds of repairs once one has mended nothing, and at most a few: where
+    covariances reach the floor, likelihoods differ by rounding for ever.
+    """
+    best = best_states(states)
+    matched = candidates.match_smaller(best, search.may_gain)
+    now = dict(zip(best, matched, strict=True))
+    states, best = tuple(now.get(state, state) for state in states), matched
+    done, useful = (max(map(candidates.repair_round, some)) for some in (states, best))
+    if done == _MOST_REPAIRS or useful < done:
+        return tuple(states)
+    repairs = candidates.repair_starts(best, options, (search.grow, search.halve))
+    return candidates.sort_by_model((*states, *repairs), options)
 
 
 def _on_all_rows(state: FitState, profile: Profile) -> FitState:
     """The state after EM on the sample."""
     if not profile.is_sample_complete:
         return FitState(state.candidate, state.parameters, search=state.search.restart())
+    candidate = replace(state.candidate, start=0)  # repairs of the sample are no reads of all rows
     if state.status is Status.STOPPED_EARLY:
-        return replace(state, trace=state.trace[-1:])
+        return replace(state, candidate=candidate, trace=state.trace[-1:])
     is_settled = state.status is Status.CONVERGED
     search = state.search.settle() if is_settled else state.search.restart()
-    return FitState(state.candidate, state.parameters, n_iter=state.n_iter, search=search)
+    return FitState(candidate, state.parameters, n_iter=state.n_iter, search=search)
 
 
 def positive_weight_sample(profile: Profile) -> tuple[Array, Array | None]:

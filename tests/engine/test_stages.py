@@ -211,8 +211,15 @@ def _alike(mixture, rows):
     return Parameters.from_covariances("full", mixture.weights, means, covariances)
 
 
-def test_a_sweep_that_breaks_the_law_is_mended_before_it_is_done(monkeypatch):
-    """A search so bad that three components do worse than two, but for the repair."""
+@pytest.mark.parametrize(
+    ("few_rows", "reads_of"), [(600, ["profile", "fit", "repair"]), (100, ["profile", "fit"])]
+)
+def test_a_sweep_that_breaks_the_law_is_mended_before_it_is_done(monkeypatch, few_rows, reads_of):
+    """A search so bad that three components do worse than two, but for the repair.
+
+    Where EM runs on a sample of all rows, these mend it.
+    """
+    monkeypatch.setattr(stages, "_FEW_ROWS", few_rows)
     rows = clumps(600, seed=3)
     options = FitOptions((("full", 2), ("full", 3)), max_iter=60)
 
@@ -231,12 +238,16 @@ def test_a_sweep_that_breaks_the_law_is_mended_before_it_is_done(monkeypatch):
         without.setattr(candidates, "repair_starts", no_repair)
         broken = fit(dataset_of(rows), options, SYNCHRONOUS).sweep.results
     assert broken[1].log_likelihood < broken[0].log_likelihood
-    told = []
-    sweep = fit(dataset_of(rows), options, SYNCHRONOUS, told.append).sweep
+    told, kept = [], []
+    sweep = fit(dataset_of(rows), options, SYNCHRONOUS, told.append, save=kept.append).sweep
     two, three = sweep.results
     assert three.log_likelihood > two.log_likelihood
     assert [result.candidate.n_components for result in sweep.results] == [2, 3]
     finished = [event for event in told if isinstance(event, PassFinished)]
     reads = [event for event in finished if event.stage in events.READ_ALL_ROWS]
-    assert {event.stage for event in reads} == {"profile", "fit", "repair"}
+    assert list(dict.fromkeys(event.stage for event in reads)) == reads_of
     assert sweep.n_passes == len(reads)
+    for progress in kept[1 :: len(kept) // 5]:
+        again = fit(dataset_of(rows), options, SYNCHRONOUS, progress=progress).sweep
+        assert [r.log_likelihood for r in again.results] == [r.log_likelihood for r in (two, three)]
+        assert again.n_passes == sweep.n_passes
