@@ -30,8 +30,9 @@ class Remedy(Enum):
     ENLARGE_BLOCKS = auto()
     """Read more rows at a time."""
     USE_LESS_MEMORY = auto()
-    SEARCH_LESS = auto()
     """Read fewer rows at a time, with fewer threads, or allow more memory."""
+    SEARCH_LESS = auto()
+    """Search for fewer components, or in fewer rows."""
     TRY_AGAIN = auto()
     """Do the same again, once its cause is gone."""
     START_AGAIN = auto()
