@@ -17,8 +17,7 @@ from dgmm.estimator.attributes import FittedAttributes
 from dgmm.estimator.remedies import REMEDIES
 from dgmm.io.results.result import Result, open_result
 from dgmm.io.storage.group import Variable, read_group, write_group
-from dgmm.io.storage.small_arrays import read_attributes
-from dgmm.io.storage.zarr_arrays import is_committed
+from dgmm.io.storage.zarr_arrays import is_committed, read_attributes
 from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.fit_result import FitResult
 from dgmm.mixture.structures import structure_of

@@ -13,7 +13,7 @@ from dgmm.io.results.assignment_schema import AssignmentSchema
 from dgmm.io.results.commit import RunContents, commit_run
 from dgmm.io.results.output import Output
 from dgmm.io.results.result import open_result
-from dgmm.io.storage.small_arrays import write_small
+from dgmm.io.storage.zarr_arrays import write_small
 from dgmm.mixture.candidate import Status
 from dgmm.mixture.fit_result import Sweep
 from dgmm.mixture.parameters import Parameters

@@ -15,12 +15,12 @@ from dgmm.errors import DataError, OutputError, Remedy
 from dgmm.io.sources.source import Source
 from dgmm.io.storage.atomic_writes import new_directory, replace_file, sync_tree
 from dgmm.io.storage.consolidated_metadata import consolidate_metadata
-from dgmm.io.storage.small_arrays import write_small
 from dgmm.io.storage.zarr_arrays import (
     ROOT_METADATA,
     create_array,
     creation_failures,
     storage_failures,
+    write_small,
 )
 
 TABLE, WEIGHTS = "data", "weights"

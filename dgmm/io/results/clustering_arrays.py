@@ -1,17 +1,18 @@
 """How components are joined into clusters, as arrays on disk, and back: ``merging/``."""
 
 import numpy as np
+import zarr
 
 from dgmm.errors import OutputError
 from dgmm.io.results.label_arrays import write_labels
 from dgmm.io.storage.location import AnyPath
-from dgmm.io.storage.small_arrays import (
+from dgmm.io.storage.zarr_arrays import (
+    ROOT_METADATA,
     read_attributes,
     read_small,
-    write_group_metadata,
     write_small,
+    zarr_store,
 )
-from dgmm.io.storage.zarr_arrays import ROOT_METADATA
 from dgmm.mixture.merging.clustering import Clustering
 from dgmm.mixture.merging.hierarchy import MergeHierarchy
 from dgmm.mixture.types import Array
@@ -47,7 +48,7 @@ def write_clustering(
     write_small(group / "misclassification", clustering.misclassification, ("merger",))
     write_small(group / "entropy", clustering.entropy, ("n_clusters",))
     attributes = {"method": hierarchy.method, "n_clusters": clustering.n_clusters}
-    write_group_metadata(group, attributes)
+    zarr.create_group(zarr_store(group), attributes=attributes)
 
 
 def read_clustering(run: AnyPath) -> Clustering | None:

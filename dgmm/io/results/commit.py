@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import zarr
 
 from dgmm.errors import StorageError
 from dgmm.io.grid import FeatureGroup
@@ -29,8 +30,12 @@ from dgmm.io.results.variable_arrays import write_variables
 from dgmm.io.storage.atomic_writes import remove_tree, replace_file, sync_tree
 from dgmm.io.storage.consolidated_metadata import consolidate_metadata
 from dgmm.io.storage.location import AnyPath
-from dgmm.io.storage.small_arrays import write_group_metadata
-from dgmm.io.storage.zarr_arrays import ROOT_METADATA, open_complete, storage_failures
+from dgmm.io.storage.zarr_arrays import (
+    ROOT_METADATA,
+    open_complete,
+    storage_failures,
+    zarr_store,
+)
 from dgmm.mixture.component_errors import ComponentErrors
 from dgmm.mixture.component_summary import ComponentSummary
 from dgmm.mixture.drift.alignment import ComponentLabels
@@ -202,8 +207,9 @@ def _bits(result: FitResult) -> list[bytes]:
 def _write_groups(run: AnyPath, sweep: Sweep) -> None:
     """Metadata of all groups but the root, the deepest first."""
     for result in sweep.results:
-        write_group_metadata(run / "models" / result.candidate.name, summary(result))
-    write_group_metadata(run / "model", summary(sweep.selected))
+        group = zarr_store(run / "models" / result.candidate.name)
+        zarr.create_group(group, attributes=summary(result))
+    zarr.create_group(zarr_store(run / "model"), attributes=summary(sweep.selected))
     for name in ("models", "sweep", "assignments", "blocks", "prepare", "components"):
         if (run / name).exists():
-            write_group_metadata(run / name)
+            zarr.create_group(zarr_store(run / name))

@@ -3,7 +3,7 @@
 from dgmm.io.results.label_arrays import write_labels
 from dgmm.io.results.sweep_arrays import write_feature_names
 from dgmm.io.storage.location import AnyPath
-from dgmm.io.storage.small_arrays import read_small, write_small
+from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.component_errors import ComponentErrors
 from dgmm.mixture.component_summary import ComponentSummary
 from dgmm.mixture.parameters import Parameters

@@ -3,15 +3,17 @@
 import math
 from typing import Any
 
+import zarr
+
 from dgmm.errors import OutputError
 from dgmm.io.storage.location import AnyPath
-from dgmm.io.storage.small_arrays import (
+from dgmm.io.storage.zarr_arrays import (
+    ROOT_METADATA,
     read_attributes,
     read_small,
-    write_group_metadata,
     write_small,
+    zarr_store,
 )
-from dgmm.io.storage.zarr_arrays import ROOT_METADATA
 from dgmm.mixture.drift.component_drift import ComponentDrift
 from dgmm.mixture.drift.decision import Drift, DriftStatus
 from dgmm.mixture.drift.duplicates import DuplicateRates
@@ -46,7 +48,7 @@ def write_drift(run: AnyPath, drift: Drift) -> None:
     group = run / "drift"
     for name, attribute in _ARRAYS.items():
         write_small(group / name, getattr(drift.components, attribute), ("label",))
-    write_group_metadata(group, _attributes(drift))
+    zarr.create_group(zarr_store(group), attributes=_attributes(drift))
 
 
 def read_drift(run: AnyPath) -> Drift | None:

@@ -1,7 +1,7 @@
 """How well each component fits its rows, as arrays on disk, and back: in ``components/``."""
 
 from dgmm.io.storage.location import AnyPath
-from dgmm.io.storage.small_arrays import read_small, write_small
+from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.goodness_of_fit import PROBABILITIES, GoodnessOfFit
 
 _DIMENSIONS = {

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dgmm.io.storage.location import AnyPath
-from dgmm.io.storage.small_arrays import read_small, write_small
+from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.drift.alignment import ComponentLabels
 
 COMPONENT = "component"

@@ -6,6 +6,7 @@ Names are those of the attributes of :class:`dgmm.BayesianGaussianMixture`, with
 from dataclasses import dataclass
 
 import numpy as np
+import zarr
 
 from dgmm.errors import OutputError
 from dgmm.io.results.sweep_arrays import (
@@ -15,13 +16,13 @@ from dgmm.io.results.sweep_arrays import (
     write_parameters,
 )
 from dgmm.io.storage.location import AnyPath
-from dgmm.io.storage.small_arrays import (
+from dgmm.io.storage.zarr_arrays import (
+    ROOT_METADATA,
     read_attributes,
     read_small,
-    write_group_metadata,
     write_small,
+    zarr_store,
 )
-from dgmm.io.storage.zarr_arrays import ROOT_METADATA
 from dgmm.mixture.variational.posterior import VariationalPosterior
 from dgmm.mixture.variational.prior import Prior
 from dgmm.mixture.variational.variational_state import VariationalState
@@ -87,7 +88,7 @@ def write_posterior(run: AnyPath, stored: StoredPosterior, feature_names: tuple[
         "degrees_of_freedom_prior": prior.degrees_of_freedom,
         "converged": stored.state.is_converged,
     }
-    write_group_metadata(group, attributes)
+    zarr.create_group(zarr_store(group), attributes=attributes)
 
 
 def read_posterior(run: AnyPath) -> StoredPosterior | None:

@@ -5,18 +5,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 
 from dgmm.errors import OutputError
 from dgmm.io.results.sweep_arrays import write_feature_names
 from dgmm.io.storage.location import AnyPath
-from dgmm.io.storage.small_arrays import (
+from dgmm.io.storage.zarr_arrays import (
+    ROOT_METADATA,
     read_attributes,
     read_small,
-    write_group_metadata,
     write_small,
+    zarr_store,
 )
-from dgmm.io.storage.zarr_arrays import ROOT_METADATA
 from dgmm.mixture.types import Array
 
 _MOST_SAMPLED_ROWS = 5_000
@@ -129,7 +130,7 @@ def write_record(group: AnyPath, record: Record, feature_names: tuple[str, ...])
         write_small(group / name, values, _DIMENSIONS[name])
     attributes = {name: getattr(record, name) for name in _ATTRIBUTES}
     stages = [asdict(stage) for stage in record.stages]
-    write_group_metadata(group, {**attributes, "stages": stages})
+    zarr.create_group(zarr_store(group), attributes={**attributes, "stages": stages})
 
 
 def _arrays(record: Record) -> Iterator[tuple[str, NDArray[Any]]]:

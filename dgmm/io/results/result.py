@@ -28,8 +28,7 @@ from dgmm.io.results.stored_run import check_format, find_run, open_beside_sampl
 from dgmm.io.results.sweep_arrays import FIRST_CRITERIA, SIZE, read_sweep
 from dgmm.io.results.transform_arrays import read_preparation
 from dgmm.io.storage.location import AnyPath, output_path
-from dgmm.io.storage.small_arrays import read_attributes, read_small
-from dgmm.io.storage.zarr_arrays import storage_failures
+from dgmm.io.storage.zarr_arrays import read_attributes, read_small, storage_failures
 from dgmm.mixture.component_errors import ComponentErrors
 from dgmm.mixture.component_summary import ComponentSummary
 from dgmm.mixture.density import RowPosteriors

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dgmm.errors import OutputError
 from dgmm.io.storage.location import AnyPath
-from dgmm.io.storage.small_arrays import read_small, write_small
+from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.candidate import Candidate, Status
 from dgmm.mixture.fit_result import FitResult, Sweep
 from dgmm.mixture.model_selection.label_agreement import LabelAgreement

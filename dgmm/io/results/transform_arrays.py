@@ -2,7 +2,7 @@
 
 from dgmm.io.results.sweep_arrays import write_feature_names
 from dgmm.io.storage.location import AnyPath
-from dgmm.io.storage.small_arrays import read_small, write_small
+from dgmm.io.storage.zarr_arrays import read_small, write_small
 from dgmm.mixture.column_functions.columnwise import ColumnFunctions
 from dgmm.mixture.transform import FeatureTransform
 

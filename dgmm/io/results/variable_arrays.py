@@ -10,17 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 
 from dgmm.io.grid import FeatureAxis, FeatureGroup
 from dgmm.io.results.label_arrays import write_labels
 from dgmm.io.storage.location import AnyPath
-from dgmm.io.storage.small_arrays import (
-    read_attributes,
-    read_small,
-    write_group_metadata,
-    write_small,
-)
+from dgmm.io.storage.zarr_arrays import read_attributes, read_small, write_small, zarr_store
 from dgmm.mixture.component_summary import ComponentSummary
 from dgmm.mixture.types import Array
 
@@ -84,9 +80,9 @@ def write_variables(
         for name, dimensions in _DIMENSIONS.items():
             write_small(place / name, getattr(found, name), (*dimensions, *dims))
         attributes = {**dict(group.attributes), "dimensions": list(dims)}
-        write_group_metadata(place, attributes)
+        zarr.create_group(zarr_store(place), attributes=attributes)
     order = [group.name for group in groups]
-    write_group_metadata(root, {"variables": order})
+    zarr.create_group(zarr_store(root), attributes={"variables": order})
 
 
 def read_variables(run: AnyPath) -> tuple[VariableSummary, ...]:
@@ -107,9 +103,9 @@ def _read(place: AnyPath, name: str) -> VariableSummary:
     attributes = read_attributes(place)
     axes = []
     for dim in attributes.pop("dimensions"):
-        with_units = read_attributes(place / dim)
+        with_units = zarr.open_array(zarr_store(place / dim), mode="r").attrs
         values = tuple(read_small(place / dim).tolist())
-        axes.append(FeatureAxis(dim, values, tuple(with_units.items())))
+        axes.append(FeatureAxis(dim, values, tuple(dict(with_units).items())))
     group = FeatureGroup(name, tuple(axes), tuple(attributes.items()))
     return VariableSummary(group, **{array: read_small(place / array) for array in _DIMENSIONS})
 

@@ -1,12 +1,16 @@
 """Root metadata of a group that hold those of everything below."""
 
-import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import zarr
+from zarr.abc.buffer import Buffer
+from zarr.buffer import cpu
+from zarr.storage import MemoryStore
+
 from dgmm.io.storage.location import AnyPath
-from dgmm.io.storage.small_arrays import describe_group
 from dgmm.io.storage.zarr_arrays import ROOT_METADATA
 
 
@@ -20,20 +24,15 @@ def consolidate_metadata(directory: AnyPath, attributes: Mapping[str, Any]) -> b
     attributes : mapping
         Of the root; JSON-able.
     """
-    nodes = {}
-    for name, content in _documents(directory).items():
-        document = json.loads(content)
-        if document["node_type"] == "group":
-            document |= _consolidated({})
-        nodes[name.removesuffix(f"/{ROOT_METADATA}")] = document
-    nodes = dict(sorted(nodes.items(), key=lambda node: (node[0].count("/"), node[0])))
-    return json.dumps(describe_group(attributes) | _consolidated(nodes)).encode()
-
-
-def _consolidated(nodes: dict[str, Any]) -> dict[str, Any]:
-    """An extension of the format, which xarray reads too."""
-    inline = {"kind": "inline", "must_understand": False, "metadata": nodes}
-    return {"consolidated_metadata": inline}
+    documents: dict[str, Buffer] = {
+        name: cpu.Buffer.from_bytes(content) for name, content in _documents(directory).items()
+    }
+    store = MemoryStore(documents)
+    zarr.create_group(store, attributes=dict(attributes))
+    with warnings.catch_warnings():  # consolidated metadata are an extension, which xarray reads
+        warnings.filterwarnings("ignore", "Consolidated metadata")
+        zarr.consolidate_metadata(store)
+    return documents[ROOT_METADATA].to_bytes()
 
 
 def _documents(directory: AnyPath) -> dict[str, bytes]:

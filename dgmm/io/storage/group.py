@@ -13,8 +13,14 @@ from numpy.typing import NDArray
 from dgmm.errors import InputNotFoundError, OutputError, Remedy
 from dgmm.io.storage.atomic_writes import new_directory, replace_file, sync_tree
 from dgmm.io.storage.consolidated_metadata import consolidate_metadata
-from dgmm.io.storage.small_arrays import read_attributes, read_small, write_small
-from dgmm.io.storage.zarr_arrays import ROOT_METADATA, is_committed, storage_failures
+from dgmm.io.storage.zarr_arrays import (
+    ROOT_METADATA,
+    is_committed,
+    read_attributes,
+    read_small,
+    storage_failures,
+    write_small,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

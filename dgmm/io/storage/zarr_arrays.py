@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import zarr
+from numpy.typing import NDArray
 from zarr.abc.buffer import Buffer, BufferPrototype
 from zarr.abc.store import ByteRequest, Store
 from zarr.codecs import ZstdCodec
@@ -77,6 +79,38 @@ def open_for_writing(path: AnyPath) -> zarr.Array[Any]:
     return array.with_config({"write_empty_chunks": True})  # zarr 3.1.6 ignores it in open_array
 
 
+def write_small(
+    path: AnyPath,
+    values: NDArray[Any],
+    dimensions: tuple[str, ...],
+    attributes: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an array that fits in memory, in one chunk; strings as ``StringDType``."""
+    is_text = values.dtype.kind == "T"
+    array = create_array(
+        path,
+        shape=values.shape,
+        chunks=tuple(max(1, extent) for extent in values.shape),
+        dtype=str if is_text else values.dtype,
+        dimensions=dimensions,
+        fill_value="" if is_text else 0,
+        attributes=attributes,
+    )
+    array[...] = values
+
+
+def read_small(path: AnyPath) -> NDArray[Any]:
+    """Read an array whole.
+
+    Raises
+    ------
+    StorageError
+        If a chunk of it is missing or damaged.
+    """
+    with storage_failures(path):
+        return np.asarray(_open(path)[...])
+
+
 def open_complete(path: AnyPath) -> zarr.Array[Any]:
     """Open an array for reading and check, without reading, that every chunk exists.
 
@@ -87,7 +121,7 @@ def open_complete(path: AnyPath) -> zarr.Array[Any]:
         has been removed since.
     """
     with storage_failures(path):
-        array = open_for_reading(path)
+        array = _open(path)
         missing = array.nchunks - array.nchunks_initialized
     if missing:
         raise StorageError(
@@ -97,10 +131,22 @@ def open_complete(path: AnyPath) -> zarr.Array[Any]:
     return array
 
 
-def open_for_reading(path: AnyPath) -> zarr.Array[Any]:
-    """Open an array of which a chunk that is missing is an error when it is read."""
+def _open(path: AnyPath) -> zarr.Array[Any]:
+    """For reading; a chunk that is missing is an error when it is read."""
     array: zarr.Array[Any] = zarr.open_array(_CompleteStore.at(path), mode="r", zarr_format=3)
     return array
+
+
+def read_attributes(group: AnyPath) -> dict[str, Any]:
+    """Attributes of a group.
+
+    Raises
+    ------
+    StorageError
+        If they cannot be read.
+    """
+    with storage_failures(group):
+        return dict(zarr.open_group(zarr_store(group), mode="r").attrs)
 
 
 @contextmanager
@@ -146,14 +192,6 @@ def creation_failures(path: AnyPath) -> Iterator[None]:
         raise OutputError(
             f"{path} cannot be created: {error}. Choose an output directory that can be written to."
         ) from error
-
-
-def missing_chunk(place: object, key: str) -> StorageError:
-    """The error of an array that is read where it was complete."""
-    return StorageError(
-        f"{place} lacks its chunk {key}: the run was pruned since it was opened, or its files were "
-        "removed. Open another run."
-    )
 
 
 class _RecordingStore(WrapperStore[Store]):
@@ -214,7 +252,10 @@ class _CompleteStore(WrapperStore[Store]):
         """What is kept under a key; None if nothing is, unless a chunk was to be there."""
         found = await super().get(key, prototype, byte_range)
         if found is None and key.split("/")[0] == "c":
-            raise missing_chunk(self._store, key)
+            raise StorageError(
+                f"{self._store} lacks its chunk {key}: the run was pruned since it was opened, or "
+                "its files were removed. Open another run."
+            )
         return found
 
 
