@@ -73,7 +73,7 @@ def looks_gaussian(z: Array, weights: Array, covariance: Array, kind: str) -> bo
         log_determinant = 2 * np.log(np.diagonal(root)).sum()
         if n * (np.trace(covariance) - d - log_determinant) > _limit(entries):
             return False
-    y = np.linalg.solve(root, z.T).T
+    y = z @ np.linalg.inv(root).T
     q = np.einsum("ij,ij->i", y, y)
     heavy = weights * q
     third = heavy @ y / total

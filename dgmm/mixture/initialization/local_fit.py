@@ -25,6 +25,7 @@ from dgmm.mixture.types import Array
 _SCHEDULE = ((2, 2), (2, 1))  # steps of EM, and how many pairs then go on
 _MOST_STEPS = 8
 _FEW_ROWS, _ROWS_PER_PARAMETER = 1 << 11, 8  # by which one of the cuts is chosen
+_TIMES_MORE, _LAST_STEPS = 4, 2  # rows on which EM goes on, and steps on all rows after these
 _SETTLED = 0.02  # of the gain so far: a local fit that gains less in a step is done
 _LEAST_SHARE = 1e-6  # of the weight: what is left of less by a difference is rounding
 _LOG_2PI = float(np.log(2 * np.pi))
@@ -68,10 +69,13 @@ def split_component(
         return NO_SPLIT
     if local.looks_gaussian:
         return NEEDLESS_SPLIT
-    some = local.thin(max(_FEW_ROWS, int(_ROWS_PER_PARAMETER * min_rows)))
-    starts = some.two_sides(cuts.propose_cuts(some.centred, some.weights, rng))
-    pair = None if starts is None else some.choose(starts)
-    found = None if pair is None else local.fit(pair)
+    n_few = max(_FEW_ROWS, int(_ROWS_PER_PARAMETER * min_rows))
+    few, more = local.thin(n_few), local.thin(_TIMES_MORE * n_few)
+    starts = few.two_sides(cuts.propose_cuts(few.centred, few.weights, rng))
+    pair = None if starts is None else few.choose(starts)
+    found = None if pair is None else more.fit(pair)
+    if found is not None and more is not local:
+        found = local.fit(found[1], _LAST_STEPS)
     if found is None:
         return NO_SPLIT
     log_likelihood, halves = found
@@ -226,10 +230,10 @@ class LocalRows:
             pairs = pairs.select(order)
         return pairs
 
-    def fit(self, pairs: Pairs) -> tuple[float, Pairs] | None:
+    def fit(self, pairs: Pairs, n_steps: int = _MOST_STEPS) -> tuple[float, Pairs] | None:
         """EM from one pair: its log-likelihood, and the pair that has it."""
         one, last = self.log_likelihood_of_one(), -np.inf
-        for _ in range(_MOST_STEPS):
+        for _ in range(n_steps):
             values, moved, sound = self._step(pairs)
             if not sound[0]:
                 return None

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.mixture import GaussianMixture
 
 from dgmm.mixture.initialization import local_fit
 from dgmm.mixture.parameters import Parameters
@@ -63,6 +64,16 @@ def test_em_of_two_components_gains_as_much(kind):
     most = reference.log_likelihood(rows, two, weights)
     most -= reference.log_likelihood(rows, one, weights)
     assert 0.98 * most < split_of(one, rows, weights).gain <= most * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("kind", ["full", "diag", "spherical"])
+def test_of_rows_so_many_that_some_are_tried_first_all_count(kind):
+    rows, _ = two_clumps(20_000)
+    weights = np.ones(len(rows))
+    split = split_of(one_gaussian(kind, rows, weights), rows, weights)
+    one, two = (GaussianMixture(k, covariance_type=kind, tol=1e-6).fit(rows) for k in (1, 2))
+    most = len(rows) * (two.score(rows) - one.score(rows))
+    assert 0.98 * most < split.gain <= most * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("kind", LOCAL)
