@@ -12,13 +12,10 @@ from dgmm.mixture.candidate import Status
 from dgmm.mixture.criteria import FitSummary
 from dgmm.mixture.em import iteration
 from dgmm.mixture.em.iteration import EMOptions, FitState
+from dgmm.mixture.em.quasi_newton import GAIN_SAFETY_FACTOR
 from dgmm.mixture.sample_size import SampleSize
 from dgmm.mixture.spurious_components import find_spurious_components
 from dgmm.registry import CRITERIA
-
-_GAIN_SAFETY_FACTOR = 5.0
-"""Times what a candidate is predicted to gain. On data whose components overlap, where predictions
-are worst, two to five times as much was gained in the end."""
 
 _FEW_ROWS = 1 << 11
 
@@ -84,7 +81,7 @@ def stop_dominated(
     best = min(sound, default=float("inf"))
 
     def predict_gain(state: FitState) -> float:
-        predicted = _GAIN_SAFETY_FACTOR * state.search.remaining_gain
+        predicted = GAIN_SAFETY_FACTOR * state.search.remaining_gain
         kind, n_components = model_of(state)
         if single is None or n_components == 1:  # which is at its maximum soon
             return predicted

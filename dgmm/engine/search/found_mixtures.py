@@ -1,6 +1,6 @@
 """The best mixture of each model that a search has found, and what is worth a search after it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,10 +8,11 @@ import numpy as np
 from dgmm.engine.fit_options import FitOptions, Model
 from dgmm.engine.search.component_moves import Quality
 from dgmm.engine.search.prospects import Prospects, model_of
-from dgmm.engine.search.search_rows import SearchRows
+from dgmm.engine.search.search_rows import SearchRows, always
 from dgmm.engine.search.structure_race import single_component
 from dgmm.mixture.em import iteration
-from dgmm.mixture.em.iteration import EMOptions
+from dgmm.mixture.em.iteration import EMOptions, FitState
+from dgmm.mixture.em.quasi_newton import GAIN_SAFETY_FACTOR
 from dgmm.mixture.parameters import Parameters
 
 _LEAST_GAIN = 0.5  # nats by which a later mixture must be better
@@ -83,6 +84,27 @@ class FoundMixtures:
         """Whether a model may be chosen after all, by what is known of larger ones."""
         return self.prospects.may_be_chosen((kind, n_components), self._values, self._gains)
 
+    def win_rule(self, rows: SearchRows, model: Model) -> Callable[[FitState], bool]:
+        """A rule that says whether a state of EM on some rows may still become the choice.
+
+        It may if it would be chosen after several times the gain that is predicted, beside what the
+        best mixture reaches on the same rows.
+        """
+        if self.options.finish_all or not self.options.is_plain or not self._values:
+            return always
+        best = self._best[min(self._values, key=self._score)].mixture
+        n, values = rows.scatter.total_weight, dict(self._values)
+        reference = rows.expect(best).objective / n
+
+        def may_win(state: FitState) -> bool:
+            most = state.trace[-1] + GAIN_SAFETY_FACTOR * state.search.remaining_gain
+            return self.prospects.may_win(model, most - reference, values)
+
+        return may_win
+
+    def _score(self, model: Model) -> float:
+        return self.prospects.score(model, self._values[model])
+
     def mixture(self, kind: str, n_components: int) -> Parameters:
         """The best mixture of a model."""
         return self._best[kind, n_components].mixture
@@ -92,7 +114,7 @@ class FoundMixtures:
         known = [k for k in counts if (kind, k) in self._values]
         if not known:
             return counts[0]
-        return min(known, key=lambda k: self.prospects.score((kind, k), self._values[kind, k]))
+        return min(known, key=lambda k: self._score((kind, k)))
 
     def note_gains(self, kind: str, n_components: int, gains: Sequence[float]) -> None:
         """Keep what splits of the components of a model's mixture gain per row."""
@@ -102,6 +124,8 @@ class FoundMixtures:
         """Whether there are mixtures of a structure already, and all are far behind others."""
         if self.options.finish_all or not all((kind, k) in self._best for k in counts):
             return False
+        if not self.prospects.may_outdo(kind, counts, self._values, self._gains):
+            return True
         single = single_component(kind, self.rules.covariance, self.rules.regularization)
         return is_hopeless(kind, single, self._best)
 

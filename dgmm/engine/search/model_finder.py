@@ -1,5 +1,6 @@
 """A mixture of one model: its start, its moves, and whether another start is better."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,8 +16,9 @@ from dgmm.engine.search.first_mixtures import (
 from dgmm.engine.search.found_mixtures import quality_of
 from dgmm.engine.search.prospects import Prospects
 from dgmm.engine.search.race import SCHEDULE, race
-from dgmm.engine.search.search_rows import SearchRows
+from dgmm.engine.search.search_rows import SearchRows, always
 from dgmm.engine.search.trial_budget import LARGE_BUDGET, LAST_BUDGET, TrialBudget
+from dgmm.mixture.em.iteration import FitState
 from dgmm.mixture.initialization import initializers
 from dgmm.mixture.parameters import Parameters
 
@@ -49,34 +51,54 @@ class ModelFinder(FirstMixtures):
         at = self._moves(rows, index)
         if are_few(rows):
             return self._find_in_few(at, kind, n_components, index)
-        start = self._start_simply(kind, n_components, index)
         if n_components == 1:
-            return rows.climb(start, STEPS)
-        mixture = at.improve(self._move(at, start, index), ROUNDS)
+            return rows.climb(self._start_simply(kind, n_components, index), STEPS)
+        mixture = self._move_from_start(at, kind, n_components, index)
         if rows.n_rows == self.rows.n_rows and not at.is_plausible(mixture, _HARDLY):
             settled = self._settle(at, mixture)
             if not at.is_plausible(settled, _HARDLY):
                 return settled
-        mixture = self._repair(at, mixture)
-        if n_components <= _FEW_COMPONENTS:
-            some = self._fewer(kind, n_components, index)
-            other = self._race_starts(some, kind, n_components, index)
-            both = [self._settle(some, each) for each in (mixture, other)]
-            better = max(both, key=lambda one: quality_of(some.rows, one, self.rules))
-            mixture = at.make_sound(at.improve(rows.climb(better, STEPS), ROUNDS))
+        mixture = self._find_other(at, self._repair(at, mixture), index)
         return self._finish(self._move_on_more_rows(mixture, index), index)
+
+    def _move_from_start(
+        self, at: ComponentMoves, kind: str, n_components: int, index: int
+    ) -> Parameters:
+        """The mixture after moves that bounds promise to pay."""
+        start = self._start_simply(kind, n_components, index)
+        return at.improve(self._move(at, start, index), ROUNDS)
+
+    def _find_other(self, at: ComponentMoves, mixture: Parameters, index: int) -> Parameters:
+        """The mixture, or a better one from a start of another kind if components are few."""
+        kind, n_components = mixture.covariance_type, mixture.n_components
+        if n_components > _FEW_COMPONENTS:
+            return mixture
+        some = self._fewer(kind, n_components, index)
+        other = self._race_starts(some, kind, n_components, index)
+        better = self._best(some.rows, [self._settle(some, each) for each in (mixture, other)])
+        return at.make_sound(at.improve(at.rows.climb(better, STEPS), ROUNDS))
+
+    def _best(self, rows: SearchRows, mixtures: list[Parameters]) -> Parameters:
+        """The best of some mixtures of one model on some rows."""
+        return max(mixtures, key=lambda one: quality_of(rows, one, self.rules))
 
     def _find_simply(self, kind: str, n_components: int, index: int) -> Parameters:
         """A mixture after moves that bounds promise to pay, from which smaller ones descend."""
         rows = self._rows_for(kind, n_components)
         if are_few(rows) or n_components == 1:
             return self._find(kind, n_components, index)
-        start = self._start_simply(kind, n_components, index)
         at = self._moves(rows, index)
-        mixture = at.make_sound(at.improve(self._move(at, start, index), ROUNDS))
+        mixture = at.make_sound(self._move_from_start(at, kind, n_components, index))
         return self._move_on_more_rows(mixture, index)
 
-    def _find_better(self, mixture: Parameters, index: int, *, is_best: bool) -> list[Parameters]:
+    def _find_better(
+        self,
+        mixture: Parameters,
+        index: int,
+        is_worthwhile: Callable[[FitState], bool],
+        *,
+        is_best: bool,
+    ) -> list[Parameters]:
         """Mixtures of the same model after all kinds of moves, from it and from another start.
 
         None where components are so far apart that nothing will be better, and no larger model says
@@ -87,6 +109,8 @@ class ModelFinder(FirstMixtures):
         mixture : Parameters
         index : int
             Of the search.
+        is_worthwhile : callable
+            Whether EM goes on from a state.
         is_best : bool
             Whether it would be chosen.
         """
@@ -98,20 +122,35 @@ class ModelFinder(FirstMixtures):
         if is_best and index == 0 and not at.is_plausible(mixture):
             return []
         going = [] if index else [self._repair(at, mixture)]
-        if is_best:
-            return [
-                self._settle(at, one) for one in (*going, self._find(kind, n_components, index))
-            ]
-        some = self._fewer(kind, n_components, index)
-        start = self._start_simply(kind, n_components, index)
-        others = [some.improve(some.rows.climb(start, STEPS), ROUNDS)]
+        if is_best and index == 0:
+            other = self._repair(at, self._move_from_start(at, kind, n_components, index))
+            going.append(self._find_other(at, other, index))
+        elif (rival := self._find_rival(at, mixture, index)) is not None:
+            going.append(self._repair(at, rival))
+        settled = [self._settle(at, one, is_worthwhile) for one in going]
+        if not is_best or not settled:
+            return settled
+        better = self._best(rows, settled)
+        return [self._finish(self._move_on_more_rows(better, index), index)]
+
+    def _find_rival(self, at: ComponentMoves, mixture: Parameters, index: int) -> Parameters | None:
+        """A mixture from another start, unless it is clearly worse on few rows.
+
+        The starts of later searches must be better there.
+        """
+        kind, n_components = mixture.covariance_type, mixture.n_components
+        some, others = self._fewer(kind, n_components, index), []
+        if not index or n_components > _FEW_COMPONENTS:
+            start = self._start_simply(kind, n_components, index)
+            others.append(some.improve(some.rows.climb(start, STEPS), ROUNDS))
         if n_components <= _FEW_COMPONENTS:
             others.append(self._race_starts(some, kind, n_components, index))
         each, values = some.rows.climb_each([mixture, *others], _STEPS_TO_COMPARE)
         best = 1 + int(values[1:].argmax())
-        if (values[0] - values[best]) / some.rows.scatter.total_weight < self._least_lead(mixture):
-            going.append(self._repair(at, rows.climb(each[best], STEPS_ON_MORE_ROWS)))
-        return [self._settle(at, one) for one in going]
+        lead = (values[0] - values[best]) / some.rows.scatter.total_weight
+        if lead >= (0.0 if index else self._least_lead(mixture)):
+            return None
+        return at.rows.climb(each[best], STEPS_ON_MORE_ROWS)
 
     def _least_lead(self, mixture: Parameters) -> float:
         """Nats per row by which a mixture is clearly better: what a component costs by BIC."""
@@ -168,10 +207,15 @@ class ModelFinder(FirstMixtures):
         """The mixture after moves and trials of moves."""
         return at.make_sound(at.try_moves(at.improve(mixture, ROUNDS), TrialBudget()))
 
-    def _settle(self, at: ComponentMoves, mixture: Parameters) -> Parameters:
+    def _settle(
+        self,
+        at: ComponentMoves,
+        mixture: Parameters,
+        is_worthwhile: Callable[[FitState], bool] = always,
+    ) -> Parameters:
         """The mixture after accelerated EM, in a limited number of steps."""
         n_steps = min(_MOST_STEPS, STEPS * self.rules.max_iter)
-        return at.rows.settle(mixture, replace(self.rules, max_iter=n_steps))
+        return at.rows.settle(mixture, replace(self.rules, max_iter=n_steps), is_worthwhile)
 
     def _find_in_few(
         self, at: ComponentMoves, kind: str, n_components: int, index: int
@@ -190,7 +234,7 @@ class ModelFinder(FirstMixtures):
         guesses = self._guesses(few, kind, n_components, index)
         simple = self._start_simply(kind, n_components, index)
         found = at.improve(race(at.rows, [mixture, simple, *guesses], self.rules, SCHEDULE), ROUNDS)
-        mixture = max(mixture, found, key=lambda one: quality_of(at.rows, one, self.rules))
+        mixture = self._best(at.rows, [mixture, found])
         mixture = at.make_sound(at.try_moves(mixture, LARGE_BUDGET))
         return self._settle(at, mixture)
 

@@ -159,7 +159,11 @@ class ModelSearch(ModelFinder):
             return [descent]
         is_done = len(counts) == 1  # by the descent
         every = range(1 if is_done else 0, self.options.n_init)
-        return [descent, *(partial(self._refine, kind, counts, index) for index in every)]
+        searches: list[Callable[[], None]] = [descent]
+        searches += [partial(self._refine, kind, counts, index) for index in every]
+        if not is_done:
+            searches.append(partial(self._step_up, kind, counts))
+        return searches
 
     def _descend(self, kind: str, counts: list[int]) -> None:
         """Mixtures of one covariance type, from the most components to the fewest."""
@@ -168,8 +172,13 @@ class ModelSearch(ModelFinder):
         find = self._find if len(counts) == 1 else self._find_simply
         mixture = find(kind, counts[0], 0)
         self._add(mixture)
-        at = self._fewer(kind, counts[0], 0)
-        for n_components in counts[1:]:
+        self._descend_from(mixture, counts[1:])
+
+    def _descend_from(self, mixture: Parameters, counts: list[int]) -> None:
+        """Mixtures with fewer and fewer components, of which the cheapest pairs become one."""
+        kind = mixture.covariance_type
+        at = self._fewer(kind, mixture.n_components, 0)
+        for n_components in counts:
             every = self._moves(self._rows_for(kind, n_components))
             mixture = every.rows.climb(at.merge(mixture, n_components), STEPS_ON_MORE_ROWS)
             if n_components > 1:
@@ -191,32 +200,37 @@ class ModelSearch(ModelFinder):
             if few or self.found.may_be_chosen(kind, k):
                 is_best = k == self.found.most_promising(kind, counts)
                 known = self.found.mixture(kind, k)
-                for mixture in self._find_better(known, index, is_best=is_best):
-                    self._add_fitted(mixture)
+                may_win = self.found.win_rule(self._rows_for(kind, k), (kind, k))
+                better = self._find_better(known, index, may_win, is_best=is_best)
+                add = self._add if is_best else self._add_fitted
+                is_new = [add(mixture) for mixture in better]
+                if any(is_new) and is_best and not few:
+                    smaller = [other for other in counts if other < k]
+                    self._descend_from(self.found.mixture(kind, k), smaller)
                 if not structure_of(kind).is_shared and any(other > k + 1 for other in left):
                     at, known = self._moves(self._rows_for(kind, k)), self.found.mixture(kind, k)
                     self.found.note_gains(kind, k, at.split_gains(known))
-        if self.options.is_plain:
-            self._step_up(kind, sorted(counts))
 
     def _step_up(self, kind: str, counts: list[int]) -> None:
         """Larger models from the best one, as long as the larger would be chosen instead.
 
         Few rows for each parameter hide that a rare component is two.
         """
-        every = self._moves(self.rows.thin(self._most_rows(counts[-1])))
-        for k, larger in pairwise(counts):
+        if not self.options.is_plain or self._is_hopeless(kind, counts):
+            return
+        every = self._moves(self.rows.thin(self._most_rows(counts[0])))
+        for k, larger in pairwise(reversed(counts)):
             best = self.found.mixture(kind, k)
             if k == self.found.most_promising(kind, counts) and self.may_gain(best):
                 self._add(self._settle(every, self.grow(best, larger)))
 
-    def _add_fitted(self, mixture: Parameters) -> None:
+    def _add_fitted(self, mixture: Parameters) -> bool:
         """Add a mixture after EM on all rows: one that was found on fewer fits those alone."""
         rows = self._rows_for(mixture.covariance_type, mixture.n_components)
         every = self.rows.thin(self._most_rows(self.options.max_components))
         if rows.n_rows < every.n_rows:
-            mixture = every.climb(mixture, STEPS_ON_MORE_ROWS)
-        self._add(mixture)
+            mixture = every.climb(mixture, 1)
+        return self._add(mixture)
 
     def _rank(self, kind: str) -> tuple[bool, int]:
         """In which order structures are searched for: those from which others start are first."""
@@ -232,16 +246,20 @@ class ModelSearch(ModelFinder):
         """Mixtures of one covariance type from those of others that have been found."""
         if self._is_hopeless(kind, counts):
             return
-        rows = self._rows_for(kind, counts[0])
-        at = self._moves(rows)
+        at, some = self._moves(self._rows_for(kind, counts[0])), self._fewer(kind, counts[0], 0)
+        few = are_few(some.rows)
         raced: list[Parameters] = []
         for n_components in reversed(counts):
             starts = self.found.with_components(n_components, others)
             starts += [self.halve(mixture, n_components) for mixture in raced[-1:]]
             if starts:
-                raced.append(race_others(rows, kind, starts, self.rules, are_few=are_few(rows)))
+                start = race_others(some.rows, kind, starts, self.rules, are_few=few)
+                may_win = self.found.win_rule(some.rows, (kind, n_components))
+                raced.append(start if few else self._settle(some, start, may_win))
         for mixture in raced:
-            self._add(mixture)
+            self._add_fitted(mixture)
+        if raced and not few:
+            self.found.note_gains(kind, raced[-1].n_components, some.split_gains(raced[-1]))
         if not self._is_hopeless(kind, counts):
             for mixture in raced:
                 self._add(self._settle(at, mixture))

@@ -77,6 +77,39 @@ class Prospects:
         best = min(self.score(other, value) for other, value in known.items())
         return not self.score(model, most) > best
 
+    def may_win(self, model: Model, lead: float, known: Mapping[Model, float]) -> bool:
+        """Whether the criterion would choose a model so many nats per row ahead of the best one."""
+        scores = {other: self.score(other, value) for other, value in known.items()}
+        best = min(scores, key=lambda other: scores[other])
+        return not self.score(model, known[best] + lead) > scores[best]
+
+    def may_outdo(
+        self,
+        kind: str,
+        counts: Sequence[int],
+        known: Mapping[Model, float],
+        gains: Mapping[Model, Sequence[float]],
+    ) -> bool:
+        """Whether the criterion might choose a structure after all.
+
+        No model of it is more likely than its largest one becomes, which gains at most a few times
+        what the best half of splits promises, as every other component is needed elsewhere.
+
+        Parameters
+        ----------
+        kind : str
+        counts : sequence of int
+            Numbers of components.
+        known, gains : mapping
+            As those of :meth:`may_be_chosen`.
+        """
+        largest = kind, max(counts)
+        if not self.options.is_plain or largest not in known or largest not in gains:
+            return True
+        most = known[largest] + _OPTIMISM * _sum(gains[largest], (largest[1] + 1) // 2)
+        best = min(self.score(other, value) for other, value in known.items())
+        return not self.score((kind, min(counts)), most) > best
+
     def can_be_chosen(self, mixture: Parameters) -> bool:
         """Whether all components of a mixture stand on enough rows."""
         return not find_spurious_components(mixture, self.n_effective).size

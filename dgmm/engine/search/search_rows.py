@@ -39,6 +39,11 @@ _SETTLED = 1e-2  # nats: a step of EM that gains less is the last
 _MAX_ERROR = 1e-5  # of log densities: a search needs fewer digits than a fit
 
 
+def always(_: FitState) -> bool:
+    """True of every state."""
+    return True
+
+
 @dataclass(eq=False)
 class SearchRows:
     """Rows on which mixtures are looked for.
@@ -188,11 +193,21 @@ class SearchRows:
         """Steps of EM, as long as a step gains."""
         return self.climb_each([mixture], n_steps)[0][0]
 
-    def settle(self, mixture: Parameters, rules: EMOptions) -> Parameters:
-        """Accelerated EM until little is left to gain, or ``max_iter`` steps."""
+    def settle(
+        self,
+        mixture: Parameters,
+        rules: EMOptions,
+        is_worthwhile: Callable[[FitState], bool] = always,
+    ) -> Parameters:
+        """Accelerated EM until little is left to gain, or ``max_iter`` steps.
+
+        It ends sooner once its state is not worthwhile.
+        """
         state = FitState(Candidate(mixture.covariance_type, mixture.n_components), mixture)
         while state.is_running:
             state = iteration.step(state, self.expect(state.parameters), rules)
+            if state.is_running and not is_worthwhile(state):
+                state = iteration.stop_early(state)
         return state.parameters
 
     def climb_each(

@@ -182,8 +182,7 @@ class LocalRows:
         d = len(self.mean)
         fitted = _constrain(self.kind, self.covariance[None])[0]
         trace = np.trace(self.covariance) if self.kind == "fixed" else d
-        log_determinant = np.linalg.slogdet(fitted)[1]
-        return float(-0.5 * self.total * (d * _LOG_2PI + log_determinant + trace))
+        return float(-0.5 * self.total * (d * _LOG_2PI + np.linalg.slogdet(fitted)[1] + trace))
 
     def two_sides(self, sides: list[NDArray[np.bool_]]) -> Pairs | None:
         """The rows on both sides of each cut as a pair, with covariances shrunk towards I."""
@@ -211,10 +210,8 @@ class LocalRows:
         step = max(1, len(self.z) // n_rows)
         if step == 1:
             return self
-        z = np.ascontiguousarray(self.z[::step])
-        return LocalRows(
-            self.kind, z, self.weights[::step].copy(), self.min_rows / step, self.loops
-        )
+        z, weights = np.ascontiguousarray(self.z[::step]), self.weights[::step].copy()
+        return LocalRows(self.kind, z, weights, self.min_rows / step, self.loops)
 
     def choose(self, pairs: Pairs) -> Pairs | None:
         """The pair that is most likely after a few steps of EM, of which fewer and fewer go on."""

@@ -123,7 +123,7 @@ def test_larger_models_are_made_from_the_best_one_alone(monkeypatch, first, gain
     monkeypatch.setattr(search, "grow", lambda k, larger: grown.append(k) or larger)
     monkeypatch.setattr(search, "_settle", lambda _, mixture: mixture)
     monkeypatch.setattr(search, "_add", lambda _: True)
-    search._step_up("full", [2, 3, 4])
+    search._step_up("full", [4, 3, 2])
     assert grown == expected
 
 
@@ -135,6 +135,6 @@ def test_splits_go_on_as_long_as_the_larger_model_would_be_chosen():
     two = search._moves(search.rows).merge(truth, 2)
     for k in counts:  # as if none but the smallest had been found
         search._add(search.halve(two, k))
-    search._step_up("full", counts)
+    search._step_up("full", counts[::-1])
     assert search.found.most_promising("full", counts) == 4
     assert polished(search, search.found.mixture("full", 4)) > polished(search, truth) - 1e-3
