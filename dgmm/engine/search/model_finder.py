@@ -91,18 +91,28 @@ class ModelFinder(FirstMixtures):
         mixture = at.make_sound(self._move_from_start(at, kind, n_components, index))
         return self._move_on_more_rows(mixture, index)
 
-    def _find_better(
-        self,
-        mixture: Parameters,
-        index: int,
-        is_worthwhile: Callable[[FitState], bool],
-        *,
-        is_best: bool,
-    ) -> list[Parameters]:
-        """Mixtures of the same model after all kinds of moves, from it and from another start.
+    def _find_best(self, mixture: Parameters) -> list[Parameters]:
+        """The better of what moves make of a mixture and of starts of all kinds, finished.
 
         None where components are so far apart that nothing will be better, and no larger model says
-        otherwise. The other start goes on unless it is clearly worse on few rows.
+        otherwise.
+        """
+        kind, n_components = mixture.covariance_type, mixture.n_components
+        at = self._moves(self._rows_for(kind, n_components))
+        if not at.is_plausible(mixture):
+            return []
+        other = self._repair(at, self._move_from_start(at, kind, n_components, 0))
+        both = self._repair(at, mixture), self._find_other(at, other, 0)
+        better = self._best(at.rows, [self._settle(at, one) for one in both])
+        return [self._finish(self._move_on_more_rows(better, 0), 0)]
+
+    def _find_better(
+        self, mixture: Parameters, index: int, is_worthwhile: Callable[[FitState], bool]
+    ) -> list[Parameters]:
+        """Mixtures of the same model after moves, from it and from another start.
+
+        The other start goes on unless it is clearly worse on few rows. Later searches have it
+        alone.
 
         Parameters
         ----------
@@ -111,27 +121,12 @@ class ModelFinder(FirstMixtures):
             Of the search.
         is_worthwhile : callable
             Whether EM goes on from a state.
-        is_best : bool
-            Whether it would be chosen.
         """
-        kind, n_components = mixture.covariance_type, mixture.n_components
-        rows = self._rows_for(kind, n_components)
-        at = self._moves(rows, index)
-        if are_few(rows):
-            return [self._find_in_few(at, kind, n_components, index)]
-        if is_best and index == 0 and not at.is_plausible(mixture):
-            return []
+        at = self._moves(self._rows_for(mixture.covariance_type, mixture.n_components), index)
         going = [] if index else [self._repair(at, mixture)]
-        if is_best and index == 0:
-            other = self._repair(at, self._move_from_start(at, kind, n_components, index))
-            going.append(self._find_other(at, other, index))
-        elif (rival := self._find_rival(at, mixture, index)) is not None:
+        if (rival := self._find_rival(at, mixture, index)) is not None:
             going.append(self._repair(at, rival))
-        settled = [self._settle(at, one, is_worthwhile) for one in going]
-        if not is_best or not settled:
-            return settled
-        better = self._best(rows, settled)
-        return [self._finish(self._move_on_more_rows(better, index), index)]
+        return [self._settle(at, one, is_worthwhile) for one in going]
 
     def _find_rival(self, at: ComponentMoves, mixture: Parameters, index: int) -> Parameters | None:
         """A mixture from another start, unless it is clearly worse on few rows.

@@ -41,6 +41,7 @@ class ModelSearch(ModelFinder):
     """
 
     found: FoundMixtures = field(init=False, repr=False)
+    _thorough: set[Model] = field(default_factory=set, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.found = FoundMixtures(self.options, self.rules, self.prospects)
@@ -197,19 +198,33 @@ class ModelSearch(ModelFinder):
         while left:
             k = self.found.most_promising(kind, left)
             left.remove(k)
-            if few or self.found.may_be_chosen(kind, k):
-                is_best = k == self.found.most_promising(kind, counts)
-                known = self.found.mixture(kind, k)
-                may_win = self.found.win_rule(self._rows_for(kind, k), (kind, k))
-                better = self._find_better(known, index, may_win, is_best=is_best)
-                add = self._add if is_best else self._add_fitted
-                is_new = [add(mixture) for mixture in better]
-                if any(is_new) and is_best and not few:
-                    smaller = [other for other in counts if other < k]
-                    self._descend_from(self.found.mixture(kind, k), smaller)
+            if few:
+                at = self._moves(self._rows_for(kind, k), index)
+                self._add(self._find_in_few(at, kind, k, index))
+            elif self.found.may_be_chosen(kind, k):
+                self._refine_model(kind, k, counts, index)
                 if not structure_of(kind).is_shared and any(other > k + 1 for other in left):
                     at, known = self._moves(self._rows_for(kind, k)), self.found.mixture(kind, k)
                     self.found.note_gains(kind, k, at.split_gains(known))
+            best = self.found.most_promising(kind, counts)
+            if not (few or left or best == 1 or (kind, best) in self._thorough):
+                left = [best]  # it was not the best yet when its turn came
+
+    def _refine_model(self, kind: str, k: int, counts: list[int], index: int) -> None:
+        """A better mixture of one model; smaller ones descend from it if it is the best of all."""
+        known, is_best = self.found.mixture(kind, k), k == self.found.most_promising(kind, counts)
+        if is_best and (kind, k) not in self._thorough:
+            self._thorough.add((kind, k))
+            better = self._find_best(known)
+        else:
+            may_win = self.found.win_rule(self._rows_for(kind, k), (kind, k))
+            better = self._find_better(known, index, may_win)
+            if is_best:
+                better = [self._finish(mixture, index) for mixture in better]
+        add = self._add if is_best else self._add_fitted
+        is_new = [add(mixture) for mixture in better]
+        if any(is_new) and is_best:
+            self._descend_from(self.found.mixture(kind, k), [n for n in counts if n < k])
 
     def _step_up(self, kind: str, counts: list[int]) -> None:
         """Larger models from the best one, as long as the larger would be chosen instead.

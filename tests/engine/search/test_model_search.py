@@ -156,13 +156,28 @@ def test_the_best_model_is_split_while_the_larger_would_be_chosen(monkeypatch):
     two = found_by(search_on(rows, ("full", 2)))["full", 2]
     search = search_on(rows, *(("full", k) for k in (5, 4, 3, 2)))
     monkeypatch.setattr(search, "_find_simply", lambda *_: search.halve(two, 5))
-    monkeypatch.setattr(search, "_find_better", lambda *_, **__: [])
+    monkeypatch.setattr(search, "_find_better", lambda *_: [])
     monkeypatch.setattr(ComponentMoves, "improve", lambda _, mixture, *__: mixture)
     found = found_by(search)
     best = polished(search, truth_of(search, labels))
     assert polished(search, found["full", 4]) > best - 1e-3
     scores = {k: search.prospects.score(*each) for k, each in likelihoods_of(search, found).items()}
     assert min(scores, key=scores.__getitem__) == 4
+
+
+def test_the_model_that_is_best_in_the_end_is_searched_for_as_such(monkeypatch):
+    rows, labels = anisotropic(3, 5_000, 2, seed=3)
+    two = found_by(search_on(rows, ("full", 2)))["full", 2]
+    search = search_on(rows, *(("full", k) for k in (4, 3, 2)))
+    truth, thorough = truth_of(search, labels), []
+    monkeypatch.setattr(search, "_find_simply", lambda *_: search.halve(two, 4))
+    monkeypatch.setattr(
+        search, "_find_better", lambda one, *_: [search.halve(truth, len(one.means))]
+    )
+    monkeypatch.setattr(search, "_find_best", lambda one: thorough.append(one.n_components) or [])
+    monkeypatch.setattr(ComponentMoves, "improve", lambda _, mixture, *__: mixture)
+    found_by(search)
+    assert thorough == [2, 4]  # which was not the best when its turn came
 
 
 def likelihoods_of(search, found):
