@@ -5,6 +5,7 @@ import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -208,7 +209,6 @@ def _fingerprint(plan: RunPlan) -> RunFingerprint:
 
 def _origin(plan: RunPlan) -> dict[str, Any]:
     """The origin of a run, for its root."""
-    libraries = ("dask", "distributed", "numpy", "scipy", "zarr")
     origin: dict[str, Any] = {}
     if plan.model is None:
         origin["request"] = plan.request
@@ -225,10 +225,12 @@ def _origin(plan: RunPlan) -> dict[str, Any]:
         "n_samples": plan.dataset.n_rows,
         "n_features": plan.dataset.n_features,
         "n_partitions": plan.dataset.n_blocks,
-        "versions": {
-            "dgmm": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in libraries},
-        },
+        "versions": {"dgmm": __version__, "python": platform.python_version(), **_versions()},
         "machine": platform.machine(),
     }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Those of libraries, for each of which a long file is read."""
+    return {name: version(name) for name in ("dask", "distributed", "numpy", "scipy", "zarr")}

@@ -146,7 +146,8 @@ def read_attributes(group: AnyPath) -> dict[str, Any]:
         If they cannot be read.
     """
     with storage_failures(group):
-        return dict(zarr.open_group(zarr_store(group), mode="r").attrs)
+        found = zarr.open_group(zarr_store(group), mode="r", zarr_format=3, use_consolidated=False)
+        return dict(found.attrs)
 
 
 @contextmanager
