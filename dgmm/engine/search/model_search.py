@@ -206,9 +206,14 @@ class ModelSearch(ModelFinder):
                 if not structure_of(kind).is_shared and any(other > k + 1 for other in left):
                     at, known = self._moves(self._rows_for(kind, k)), self.found.mixture(kind, k)
                     self.found.note_gains(kind, k, at.split_gains(known))
-            best = self.found.most_promising(kind, counts)
-            if not (few or left or best == 1 or (kind, best) in self._thorough):
-                left = [best]  # it was not the best yet when its turn came
+            if not left and not few:  # the best one may not have been the best when its turn came
+                left = self._not_searched_for(kind, counts)
+
+    def _not_searched_for(self, kind: str, counts: list[int]) -> list[int]:
+        """The best model of a structure, if it may be chosen and had no thorough search."""
+        best = self.found.most_promising(kind, counts)
+        is_done = best == 1 or (kind, best) in self._thorough
+        return [] if is_done or not self.found.may_be_chosen(kind, best) else [best]
 
     def _refine_model(self, kind: str, k: int, counts: list[int], index: int) -> None:
         """A better mixture of one model; smaller ones descend from it if it is the best of all."""

@@ -180,6 +180,14 @@ def test_the_model_that_is_best_in_the_end_is_searched_for_as_such(monkeypatch):
     assert thorough == [2, 4]  # which was not the best when its turn came
 
 
+def test_a_structure_of_which_no_model_may_be_chosen_has_no_thorough_search(monkeypatch):
+    rows, _ = anisotropic(3, 5_000, 2, seed=3)
+    search = search_on(rows, ("full", 3), ("full", 2))
+    monkeypatch.setattr(search.found, "may_be_chosen", lambda *_: False)
+    monkeypatch.setattr(search, "_find_best", lambda _: pytest.fail("searched for"))
+    assert {k for _, k in found_by(search)} == {2, 3}
+
+
 def likelihoods_of(search, found):
     """Models and log-likelihoods per row, by number of components."""
     rows = search.rows
