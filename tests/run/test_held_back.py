@@ -287,7 +287,7 @@ def test_rows_that_were_prepared_are_compared_where_they_are_fitted(tmp_path):
         run(night(tmp_path, 3, prepare))
 
 
-@pytest.mark.parametrize("n_kills", [2, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_kills", [1, pytest.param(60, marks=pytest.mark.slow)])
 def test_a_bad_night_that_is_killed_is_held_back_with_the_same_bits(tmp_path, n_kills):
     write_night(tmp_path, 1, n_rows=300)
     write_night(tmp_path, 2, ten_times, n_rows=300)

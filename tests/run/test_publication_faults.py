@@ -142,7 +142,7 @@ def killed_until_done(data, output, old_and_new, steps):
 
 
 def test_kills_at_ever_later_steps_until_done(data, tmp_path, old_and_new):
-    steps = range(3, 1000, 80)
+    steps = range(3, 1000, 120)
     assert killed_until_done(data, tmp_path / "out", old_and_new, steps) > 2
 
 
@@ -218,7 +218,7 @@ def test_writes_that_fail_one_after_the_other(data, tmp_path, monkeypatch, old_a
     writes, number = FailingWrites(monkeypatch), 1
     while failing_at(writes, text, number):
         assert seen_by_a_reader(output) in old_and_new
-        number += 16
+        number += 24
     assert number > 30
     assert seen_by_a_reader(output) == old_and_new[1]
 
