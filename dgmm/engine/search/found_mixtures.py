@@ -92,13 +92,13 @@ class FoundMixtures:
         """
         if self.options.finish_all or not self.options.is_plain or not self._values:
             return always
-        best = self._best[min(self._values, key=self._score)].mixture
-        n, values = rows.scatter.total_weight, dict(self._values)
-        reference = rows.expect(best).objective / n
+        best = min(self._values, key=self._score)
+        value, score = self._values[best], self._score(best)
+        reference = rows.expect(self._best[best].mixture).objective / rows.scatter.total_weight
 
         def may_win(state: FitState) -> bool:
             most = state.trace[-1] + GAIN_SAFETY_FACTOR * state.search.remaining_gain
-            return self.prospects.may_win(model, most - reference, values)
+            return not self.prospects.score(model, value + (most - reference)) > score
 
         return may_win
 

@@ -74,14 +74,7 @@ class Prospects:
         if not limits:
             return True
         most = max(own, min(limits)) + _LEFT_TO_GAIN
-        best = min(self.score(other, value) for other, value in known.items())
-        return not self.score(model, most) > best
-
-    def may_win(self, model: Model, lead: float, known: Mapping[Model, float]) -> bool:
-        """Whether the criterion would choose a model so many nats per row ahead of the best one."""
-        scores = {other: self.score(other, value) for other, value in known.items()}
-        best = min(scores, key=lambda other: scores[other])
-        return not self.score(model, known[best] + lead) > scores[best]
+        return not self.score(model, most) > self._best_score(known)
 
     def may_outdo(
         self,
@@ -107,8 +100,7 @@ class Prospects:
         if not self.options.is_plain or largest not in known or largest not in gains:
             return True
         most = known[largest] + _OPTIMISM * _sum(gains[largest], (largest[1] + 1) // 2)
-        best = min(self.score(other, value) for other, value in known.items())
-        return not self.score((kind, min(counts)), most) > best
+        return not self.score((kind, min(counts)), most) > self._best_score(known)
 
     def can_be_chosen(self, mixture: Parameters) -> bool:
         """Whether all components of a mixture stand on enough rows."""
@@ -121,6 +113,9 @@ class Prospects:
         n = self.n_effective
         summary = FitSummary.of_likelihood(n * log_likelihood, n_parameters, n)
         return CRITERIA[self.options.criterion](summary)
+
+    def _best_score(self, known: Mapping[Model, float]) -> float:
+        return min(self.score(model, value) for model, value in known.items())
 
 
 def model_of(mixture: Parameters) -> Model:

@@ -198,14 +198,8 @@ def sync_tree(directory: AnyPath) -> None:
     """
     if not isinstance(directory, Path):
         return
-    paths = [
-        os.path.join(folder, name)
-        for folder, _, files in os.walk(directory)
-        for name in (os.curdir, *files)
-    ]
-    parts = (paths[first::_SYNC_THREADS] for first in range(_SYNC_THREADS))
     with ThreadPoolExecutor(_SYNC_THREADS) as threads:
-        for _ in threads.map(lambda part: _sync(*part), parts):
+        for _ in threads.map(_sync, (directory, *directory.rglob("*"))):
             pass
 
 
@@ -235,10 +229,9 @@ def _beside(path: Path) -> Iterator[Path]:
         new.unlink(missing_ok=True)
 
 
-def _sync(*paths: Path | str) -> None:
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
