@@ -46,7 +46,7 @@ def _describe(path: AnyPath, selection: Selection) -> DatasetMetadata:
         shape, names = (*shape[:1], len(selection.columns)), selection.columns
     return DatasetMetadata(
         shape=shape,
-        dtype=packing(array).dtype,
+        dtype=find_packing(array).dtype,
         storage_chunks=chunks[:1] or (1,),
         files=list_files(path / array.path),
         description=f"Zarr v{array.metadata.zarr_format} in chunks of {chunks}",
@@ -72,7 +72,7 @@ def _feature_names(path: AnyPath, array: zarr.Array[Any]) -> tuple[str, ...] | N
     return tuple(values) if all(isinstance(value, str) for value in values) else None
 
 
-def packing(array: zarr.Array[Any]) -> Packing:
+def find_packing(array: zarr.Array[Any]) -> Packing:
     """The packing of an array; the fill value of v2 means missing, as in xarray."""
     is_labelled = "_ARRAY_DIMENSIONS" in array.attrs
     fill_value = array.metadata.fill_value if is_labelled else None
@@ -84,7 +84,7 @@ def _read(path: AnyPath, selection: Selection, region: Region) -> NDArray[Any]:
     array, (rows,) = _array(path, selection), region
     place = (slice(rows.start, min(rows.stop, array.shape[0])), *map(_whole, array.shape[1:]))
     stored = read_region(array, path, place, may_lack_chunks=may_lack_chunks)
-    block = packing(array).decode(stored[:, None] if stored.ndim == 1 else stored)
+    block = find_packing(array).decode(stored[:, None] if stored.ndim == 1 else stored)
     if not selection.columns:
         return block
     return block[:, column_indices(path, selection.columns, _feature_names(path, array))]
@@ -235,7 +235,7 @@ def _check_file(
         if file.stat().st_size == 0:
             raise StorageError(f"Chunk {where} is empty: write or copy it again.")
         return
-    known = packing(array)
+    known = find_packing(array)
     if may_lack_chunks and known.missing.size and not known.is_missing(array.fill_value):
         raise DataError(
             f"There is no chunk {where}, and its meaning is unknown: Zarr's fill value is "

@@ -241,7 +241,7 @@ def _accumulate_rare(
     loops = loops_for(len(places), packed.n_components)
     found = models.zero()
 
-    def expected(index: int) -> Array:
+    def expect(index: int) -> Array:
         sums, *scores = rare_patterns.accumulate(models.mixtures[index], x, w, loops)
         found.log_likelihood[index], found.log_classification[index] = scores
         return sums
@@ -249,14 +249,14 @@ def _accumulate_rare(
     sums: list[Array] = []
     scatters = found.shared_scatters
     for group in packed.groups:
-        parts = [rare_patterns.expanded_sums(models.mixtures[i], expected(i)) for i in group.models]
+        parts = [rare_patterns.expand_sums(models.mixtures[i], expect(i)) for i in group.models]
         together = np.concatenate(parts, axis=1)
         if group.order == feature_map.LINEAR:
             together, products = np.split(together, [1 + x.shape[1]])
             matrices = feature_map.unpack_symmetric(products.T, x.shape[1])
             scatters = np.add.reduceat(matrices, [part.start for part in group.slices])
         sums.append(together)
-    whitened = (rare_patterns.whitened_sums(e.mixture, expected(e.model)) for e in packed.centred)
+    whitened = (rare_patterns.whiten_sums(e.mixture, expect(e.model)) for e in packed.centred)
     return replace(found, sums=(*sums, *whitened), shared_scatters=scatters)
 
 

@@ -119,7 +119,9 @@ class IndependentModels:
         found = packed.zero()
         sums = [np.zeros(terms.linear.theta.shape[::-1]) for terms in self.terms]
         size = min(packed_models.slab_rows(width), len(rows))
-        scratch = packed_models.aligned(max((t.scratch_size for t in self.terms), default=0))
+        scratch = packed_models.allocate_aligned(
+            max((t.scratch_size for t in self.terms), default=0)
+        )
         masked, about = np.empty((size, width)), np.zeros(width)
         for _, x, w in packed_models.slabs(packed, rows, weights, size):
             both = masked[: len(x)]

@@ -150,7 +150,7 @@ def accumulate(
     kept = None if least is None else LeastLikelyCollector(least, packed.origin)
     size = min(slab_rows(d), n_rows)
     loops = loops_for(n_rows, packed.n_components) if loops is None else loops
-    scratch = aligned(packed.scratch_size)
+    scratch = allocate_aligned(packed.scratch_size)
     for start, x, w in slabs(packed, rows, weights, size):
         if scatter is not None:
             deviations = np.subtract(x, packed.origin, order="C")
@@ -199,7 +199,7 @@ def slabs(
         yield start, x, w
 
 
-def aligned(size: int) -> Array:
+def allocate_aligned(size: int) -> Array:
     """As many numbers, from where a line of the cache begins: vectors then lie in one line each."""
     numbers = np.empty(size + _LINE)
     start = -(numbers.ctypes.data // numbers.itemsize) % _LINE

@@ -8,7 +8,7 @@ import numpy as np
 
 from dgmm.mixture import feature_map
 from dgmm.mixture.kernels.expanded_kernel import ExpandedGroup
-from dgmm.mixture.kernels.packed_models import aligned
+from dgmm.mixture.kernels.packed_models import allocate_aligned
 from dgmm.mixture.missing_values.missing_patterns import PatternRows
 from dgmm.mixture.types import Array
 
@@ -78,7 +78,7 @@ def sum_patterns(
         sums,
         scores,
         scatters,
-        aligned(max(group.scratch_size for group in groups)),
+        allocate_aligned(max(group.scratch_size for group in groups)),
     )
     found, start = [], 0
     for place, group in enumerate(groups):

@@ -49,7 +49,7 @@ def accumulate(
     return _multiply(mixture, sums), float(scores[0]), float(scores[1])
 
 
-def expanded_sums(mixture: Parameters, sums: Array) -> Array:
+def expand_sums(mixture: Parameters, sums: Array) -> Array:
     """What :func:`accumulate` found as sums of the expanded kernel, shape (p, K)."""
     d = mixture.n_features
     n, first, second = sums[:, :1], sums[:, 1 : 1 + d], sums[:, 1 + d :]
@@ -60,7 +60,7 @@ def expanded_sums(mixture: Parameters, sums: Array) -> Array:
     return np.concatenate([n, first + n * means, packed], axis=1).T
 
 
-def whitened_sums(mixture: Parameters, sums: Array) -> Array:
+def whiten_sums(mixture: Parameters, sums: Array) -> Array:
     """The same as sums of the centred kernel, of whitened deviations."""
     d = mixture.n_features
     n, first, second = sums[:, :1], sums[:, 1 : 1 + d], sums[:, 1 + d :]
